@@ -1,8 +1,9 @@
 """Creates the topics of deploy/topics.yaml that are not there yet: `python -m deploy.topics`.
 
-The environment holds TopicsSettings: where Kafka is and how it is spoken to, NAMESPACE and TOPIC_REPLICATION.
+The environment holds TopicsSettings: the address and protocol of Kafka, NAMESPACE and TOPIC_REPLICATION.
 """
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from shared.console import say
 from shared.errors import Unavailable
 from shared.events import TopicPlan
 from shared.kafka import Brokers, TopicSpec, create_topics, describe_topics, deviations
@@ -57,6 +59,7 @@ async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[st
 
 def main() -> int:
     """Run the command; the status is 0 when every topic is as planned, 2 where the settings cannot be used."""
+    argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__).parse_args()
     settings = load(TopicsSettings)
     try:
         created = asyncio.run(ensure_topics(settings, settings.namespace, settings.topic_replication))
@@ -64,7 +67,7 @@ def main() -> int:
     except Unavailable as error:
         print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201 - the output of a command
         return 1
-    print(f"topics created: {', '.join(created)}" if created else "every topic is there")  # noqa: T201 - the output of a command
+    say(f"topics created: {', '.join(created)}" if created else "every topic is there")
     for text in wrong:
         print(f"not as planned: {text}", file=sys.stderr)  # noqa: T201 - the output of a command
     return 1 if wrong else 0

@@ -1,10 +1,25 @@
-"""What the services have in common: words, events and errors (pure), and the shells around HTTP, MongoDB and Kafka.
+"""What the services share: shapes, events and errors without I/O; and HTTP, MongoDB, Kafka and settings.
 
-pure    skills · paths · events · errors · texts · preconditions · decoding
-shells  settings · logs · app, shell, routes, openapi (HTTP) · auth, keys · mongo, outbox (the relay) · kafka · metrics
+without I/O   domain · paths · compact_paths · events · cloudevents · messages · errors · texts · decoding
+with I/O      settings · logs · app, middleware, routes, openapi (HTTP) · auth, keys · mongo, outbox, relay · kafka ·
+              imports · metrics · console
 
 `shared` never imports a service.
 """
 
+import sys
+from types import TracebackType
+
 VERSION = "0.2.0"
 """The release that these sources are; a test holds it to pyproject.toml."""
+
+
+def _without_interrupts(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell an uncaught error, but Ctrl-C in one word: it may come while a program still loads its modules."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    elif sys.stderr is not None:
+        sys.stderr.write("interrupted\n")
+
+
+sys.excepthook = _without_interrupts

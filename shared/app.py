@@ -25,6 +25,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -35,12 +36,13 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from shared import VERSION, kafka, logs, mongo, openapi
 from shared.auth import PUBLIC, Authenticator, WrongKeyLimiter
 from shared.connections import Application
+from shared.console import say
 from shared.errors import Problem, Unavailable
 from shared.limits import Limits
 from shared.middleware import Credential, Lifecycle, Middleware, bearer
 from shared.mongo import Client, KeyStore
 from shared.routes import BODY_LIMIT, Handler, Route
-from shared.settings import Settings
+from shared.settings import Settings, load
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong.
 
-    `warnings` says by name what an operator should mend, while the service still works.
+    `warnings` says by name what an operator should repair, while the service still works.
     """
 
     status: str
@@ -209,7 +211,7 @@ async def _checked(check: Check) -> str:
 
 
 def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
-    """Return the context of a task that runs as long as the service; `stop` asks it to finish what it has in hand.
+    """Return the context of a task that runs as long as the service; `stop` asks it to finish its present work.
 
     If it ends before the service does, whatever the reason, the process ends too.
     """
@@ -312,19 +314,33 @@ def _url(address: Any) -> str:
 Command = Callable[[S], Awaitable[int]]
 
 
-def main(build: Callable[[S], Awaitable[web.Application]], settings: S, commands: Mapping[str, Command[S]]) -> NoReturn:
-    """Serve; or, named on the command line, carry out one operator's command and print how many records it sent."""
+def main(
+    about: str | None,
+    build: Callable[[S], Awaitable[web.Application]],
+    shape: type[S],
+    commands: Mapping[str, Command[S]] = MappingProxyType({}),
+) -> NoReturn:
+    """Serve; or, named on the command line, carry out one operator's command and print how many records it sent.
+
+    `about` is printed for `--help`, and where a command is asked for that is not there. The settings are read after
+    that.
+    """
     named = sys.argv[1:]
+    if named in (["-h"], ["--help"]):
+        say(about or "")
+        raise SystemExit(0)
+    if len(named) > 1 or not {*named} <= {*commands}:
+        print(f"there is no command {' '.join(named)!r}\n\n{about}", file=sys.stderr)  # noqa: T201 - as argparse does
+        raise SystemExit(2)
+    settings = load(shape)
     if not named:
         run(build, settings)
-    if len(named) != 1 or named[0] not in commands:
-        raise SystemExit(f"usage: python -m services.NAME [{' | '.join(commands)}]")
     logs.configure(settings.log_level)
     try:
         count = asyncio.run(_awaited(commands[named[0]](settings)))
     except Problem as error:
         raise SystemExit(f"{named[0]}: {error.detail}") from error
-    print(f"{named[0]}: {count} records")  # noqa: T201 - the answer of a command
+    say(f"{named[0]}: {count} records")
     raise SystemExit(0)
 
 

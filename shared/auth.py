@@ -6,6 +6,7 @@
 
     PUBLIC     anybody, without a key
     ADMINS     role admin
+    EDITORS    roles admin and editor: the courses, imports, matches and drafts of frameworks of their tenant
     PLATFORMS  roles admin and platform
     SIGNED_IN  every role but viewer
     HOLDERS    every role
@@ -43,7 +44,7 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-GivenRole = Literal["admin", "platform", "officer", "supervisor"]
+GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor"]
 """The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
 
 Role = GivenRole | Literal["viewer"]
@@ -67,7 +68,8 @@ _FEWER_FOR_ONE_KEY = 6
 class Principal:
     """Whoever asks: a key of a tenant in a role.
 
-    An officer's and a viewer's name the `officer`, a supervisor's the `agency`.
+    An officer's and a viewer's name the `officer`, a supervisor's the `agency`. `subject`: the person who signed in, by
+    the OpenID provider's name.
     """
 
     key_id: str
@@ -75,6 +77,7 @@ class Principal:
     role: Role
     officer: str | None = None
     agency: str | None = None
+    subject: str | None = None
 
     @property
     def is_person(self) -> bool:
@@ -96,6 +99,7 @@ class Policy:
 
 PUBLIC = Policy(frozenset())
 ADMINS = Policy(frozenset({"admin"}))
+EDITORS = Policy(frozenset({"admin", "editor"}))
 PLATFORMS = Policy(frozenset({"admin", "platform"}))
 EVERYONE = Policy(frozenset({"admin", "platform", "officer"}))
 SIGNED_IN = Policy(frozenset(GIVEN_ROLES))
@@ -264,7 +268,9 @@ class Authenticator:
         if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:
             with suppress(Unavailable):  # the request does not depend on it
                 await self._keys.note_use(key_id)
-        return begun + min(left, longest), Principal(key.key_id, key.tenant, key.role, key.officer, key.agency)
+        return begun + min(left, longest), Principal(
+            key.key_id, key.tenant, key.role, key.officer, key.agency, key.subject
+        )
 
     def _remember(self, mark: bytes, until: float, principal: Principal | None) -> None:
         self._known[mark] = until, principal

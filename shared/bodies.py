@@ -4,7 +4,7 @@
     async for piece in received(request): ...     # as it comes on the wire: to be passed on
 
 A whole body has to come within the time of the settings; on a streaming route every piece has, so that a stream may
-stay open as long as it goes on. Nothing is unpacked ahead of its reader. What is broken is Malformed at once.
+stay open as long as it lasts. Nothing is unpacked ahead of its reader. What is broken is Malformed at once.
 """
 
 import asyncio

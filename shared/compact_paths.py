@@ -2,10 +2,10 @@
 
     compact(path)              -> what is stored and announced, and encoded(that) as JSON
     expanded(stored)           -> the path again, with what follows from it; without alternatives and sentences
-    alternatives(path)         -> ids and scores of the runners-up, which are stored beside it and not announced
+    alternatives(path)         -> ids and scores of the runners-up, which are stored with it and not announced
 
 Rows are JSON arrays: the fields of their struct in its order, without the last ones that hold their defaults. A skill
-is told by its place among the `gaps`, a provider by its place among the `providers`.
+is given by its place among the `gaps`, a provider by its place among the `providers`.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""aiohttp's connections with some things mended: what it cannot parse, bodies that break off, and how many there are.
+"""aiohttp's connections, corrected for input that it cannot parse, bodies that break off, and their number.
 
     app = Application(limits, middleware)             # its connections are `Connection`s under any runner
 
 - A request that cannot be parsed goes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line hold what was sent, a key too.
-- A body that breaks off or is wrongly framed wakes whoever reads it. aiohttp lets its reader wait for ever.
+- A body that breaks off or is wrongly framed wakes its reader. aiohttp lets its reader wait for ever.
 - An answer that nobody takes for a minute ends its connection; aiohttp keeps it for as long as the client likes.
 - A request line and headers that come too slowly, and more connections of one address than the limit, are refused.
 - A client that only ends its own side while it waits is answered. aiohttp takes it for gone and cancels its request.
@@ -187,7 +187,7 @@ class Connection(web.RequestHandler):
             self._head_deadline = None
 
     def _head_ended(self, status: HTTPStatus) -> bool:
-        """Have a head that is not complete answered with this status; return whether there was one."""
+        """Answer an incomplete request head with this status; return whether there was one."""
         self._head_came()
         if self._waiter is None or self._waiter.done():
             return False

@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from shared.errors import InvalidInput, Problem
 
@@ -20,8 +22,22 @@ F = TypeVar("F", bound=str)
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print the answer of a command."""
-    print(text, end=end, flush=True)  # noqa: T201 - the answer of a command
+    """Print the answer of a command; what the encoding of the terminal does not have is escaped.
+
+    A reader that has closed the pipe has read enough, and the command goes on without it. Raises SystemExit where the
+    answer cannot be written for another reason, such as a full disk.
+    """
+    try:
+        try:
+            print(text, end=end, flush=True)  # noqa: T201 - the answer of a command
+        except UnicodeEncodeError:
+            escaped = text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
+            print(escaped, end=end, flush=True)  # noqa: T201
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"the answer cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(FAILED) from error
 
 
 def where(field: str | None) -> str:
@@ -47,12 +63,17 @@ def carry_out(name: str, work: Callable[[], Coroutine[Any, Any, int]], interrupt
     except aiohttp.ClientError as error:  # some of them are OSErrors too
         say(f"{name}: the service broke off or cannot be reached: {error}")
     except OSError as error:
-        say(f"{name}: {error}")
+        say(f"{name}: {sentence_of(error)}")
     except KeyboardInterrupt:
         say("")
         say(f"Interrupted. {interrupted}")
         return INTERRUPTED
     return FAILED
+
+
+def sentence_of(error: OSError) -> str:
+    """Return what is wrong with which file."""
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------
@@ -67,7 +88,20 @@ def add_file(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> Non
 
 def add_url(parser: argparse.ArgumentParser, variable: str, default: str) -> None:
     """Add the argument for the address of a service; without it the environment's `variable` counts."""
-    parser.add_argument("--url", default=os.environ.get(variable) or default, help="the address of the service")
+    given = os.environ.get(variable) or default
+    parser.add_argument("--url", type=_address, default=given, help="the address of the service")
+
+
+def _address(text: str) -> str:
+    """Return an address of a service, without a slash at its end. Raises ArgumentTypeError."""
+    try:
+        url = URL(text.strip())
+        sound = url.scheme in ("http", "https") and bool(url.host) and bool(url.port)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError(f"is to be an address such as http://127.0.0.1:8102, not {text!r}")
+    return text.strip().rstrip("/")
 
 
 def format_of(file: Path, given: F | None, endings: Mapping[str, F]) -> F:
@@ -78,10 +112,13 @@ def format_of(file: Path, given: F | None, endings: Mapping[str, F]) -> F:
 
 
 def authorization(variable: str) -> dict[str, str]:
-    """Return the header with the API key of the environment. Raises InvalidInput if the variable is not set."""
-    if key := os.environ.get(variable, "").strip():
-        return {"Authorization": f"Bearer {key}"}
-    raise InvalidInput(f"put an API key into the environment, as {variable}")
+    """Return the header with the API key of the environment. Raises InvalidInput if the variable holds none."""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise InvalidInput(f"put an API key into the environment, as {variable}")
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput(f"{variable} holds characters that no API key has")
+    return {"Authorization": f"Bearer {key}"}
 
 
 # --- results ---------------------------------------------------------------------------------------------------------

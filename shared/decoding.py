@@ -31,6 +31,13 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _BUDDHIST = 543
 _LONGEST = 300
+_TIME = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
+_PLAINLY = {
+    "Invalid RFC3339 encoded datetime": _TIME,
+    "Expected `datetime` with a timezone component": _TIME,
+    "Invalid RFC3339 encoded date": "is to be a date, such as 2026-11-02",
+}
+"""What the library says, and what clients are told."""
 _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
@@ -280,8 +287,7 @@ def _check_times(given: object, shape: Any, place: str) -> None:
     """
     for one in _members(shape):
         if one is datetime and isinstance(given, str) and not _DATE.match(given):
-            told = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
-            raise InvalidInput(told, _at(place))
+            raise InvalidInput(_TIME, _at(place))
         if one is datetime and isinstance(given, str) and _LOST_PLUS.search(given):
             raise InvalidInput("has a space for the `+` of its zone; in an address, write `+` as `%2B`", _at(place))
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
@@ -338,7 +344,7 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
     match = _PLACE.match(str(error))
     if match is None:
         return InvalidInput(str(error)[:_LONGEST])
-    text, place, found = match["text"][:_LONGEST], "", shape
+    text, place, found = _PLAINLY.get(match["text"], match["text"][:_LONGEST]), "", shape
     for name, index in _TOKEN.findall(match["place"] or ""):
         step = name or index
         if index == "...":

@@ -11,13 +11,14 @@ Problem
 ├── TooSlow               408  the body did not come within its time
 ├── TooLarge              413  the body is over the route's limit
 ├── Unsupported           415  a content coding or media type that the route does not read
-├── TooManyRequests       429  one caller asks more than its share; Retry-After says when to come back
+├── TooManyRequests       429  one caller asks more than its share; Retry-After says when to try again
 ├── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
-└── Overloaded            503  the service has as much in hand as it can bear; Retry-After says when to come back
+└── Overloaded            503  the service has as much in hand as it can take; Retry-After says when to try again
 
 Rejected                       an event that no retry will make good: to the dead-letter topic
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec import Struct
@@ -26,16 +27,25 @@ from msgspec import Struct
 class Problem(Exception):
     """An answer other than success. `field` names the part of the request that is to blame.
 
+    `texts`: the same in Thai and English, {language: sentence}, where a person is to read it.
     `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: unknown.
     """
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, detail: str, field: str | None = None, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        field: str | None = None,
+        *,
+        texts: Mapping[str, str] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = None if field is None else str(field)  # a name of a header is a kind of str that JSON refuses
+        self.texts = None if texts is None else dict(texts)
         self.retry_after = retry_after
 
 
@@ -90,7 +100,7 @@ class Unsupported(Problem):
 
 
 class _Later(Problem):
-    """Refused now, not for ever: the answer always says when to come back."""
+    """Refused now, not for ever: the answer always says when to try again."""
 
     def __init__(self, detail: str, field: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(detail, field, retry_after=retry_after)
@@ -107,7 +117,7 @@ class Unavailable(_Later):
 
 
 class Overloaded(Unavailable):
-    """The service has as much in hand as it can bear."""
+    """The service has as much in hand as it can take."""
 
 
 TITLES: dict[int, str] = {

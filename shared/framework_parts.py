@@ -122,9 +122,9 @@ def _share_names(framework: Framework) -> None:
 
 @dataclass
 class _Pending:
-    """What has come of one framework beyond the version that is held. `parts`: key -> version, hash, content.
+    """The received parts of a newer version of one framework. `parts`: key -> version, hash, content.
 
-    `complete_at`: the stamp of the record with which all that `header` names was there, 0 before.
+    `complete_at`: the stamp of the record that completed the parts of `header`; 0 until then.
     """
 
     header: FrameworkAnnounced | None = None

@@ -9,12 +9,12 @@ python -m shared.keys list [--tenant TENANT]
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from shared.auth import GIVEN_ROLES, StoredKey, issue
+from shared.console import say
 from shared.errors import NotFound, Problem
 from shared.mongo import KeyStore, connected
 from shared.settings import StoreSettings, load
@@ -93,9 +93,7 @@ def main() -> None:
     wanted = _parser().parse_args()
     settings = load(StoreSettings)
     try:
-        print(asyncio.run(_command(wanted, settings)), flush=True)  # noqa: T201 - what the command is for
-    except BrokenPipeError:  # the reader has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(asyncio.run(_command(wanted, settings)))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except (Problem, ValueError) as error:

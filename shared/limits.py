@@ -1,15 +1,15 @@
 """How much a service takes on: pure rules of admission, of rates, and of the client behind a proxy. No I/O, no clock.
 
     admission = Admission(limits)
-    slot = admission.enter()                     # raises Overloaded at once where as much is in hand as can be borne
+    slot = admission.enter()                     # raises Overloaded at once where as much is in hand as can be taken
     slot.claim("key-id", limits.share_of("officer"))          # raises Overloaded over one key's share
     slot.hold(len(piece))                        # bytes of a body; raises Overloaded over what all bodies may hold
     slot.leave()                                 # always, and once is enough
 
     rates = Buckets(rate=20, burst=100)
-    spend(rates, "key-id", now, "requests of this key")       # raises TooManyRequests, saying when to come back
+    spend(rates, "key-id", now, "requests of this key")       # raises TooManyRequests, saying when to try again
 
-Everything is bounded: buckets forget whoever asked longest ago.
+Everything is bounded: the least recently used buckets are dropped.
 """
 
 import ipaddress

@@ -87,7 +87,7 @@ def _second(seconds: int) -> str:
 
 
 def configure(level: str) -> None:
-    """Log at this level and above, to standard error, and quieten what speaks too much."""
+    """Log at this level and above, to standard error, and quieten loggers that write too much."""
     logging.basicConfig(level=level, handlers=[JsonLines(sys.stderr.buffer)], force=True)
     # Not written, so not asked for with every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -56,7 +56,7 @@ def bearer(request: web.Request) -> str | None:
 
 
 class Lifecycle:
-    """Whether this process is to go on; signals and background tasks that died end it."""
+    """Whether this process continues; signals and background tasks that died end it."""
 
     def __init__(self) -> None:
         self.draining = False
@@ -259,13 +259,19 @@ class Middleware:
             raise
 
     def _refused(self, request: web.Request, error: Problem) -> web.StreamResponse:
-        response = self._failed(request, error.status, error.title, error.detail, error.field)
+        response = self._failed(request, error.status, error.title, error.detail, error.field, error.texts)
         if error.retry_after is not None and not response.prepared:
             response.headers["Retry-After"] = str(error.retry_after)
         return response
 
-    def _failed(
-        self, request: web.Request, status: int, title: str, detail: str, field: str | None = None
+    def _failed(  # noqa: PLR0913, PLR0917 - each is a part of the problem
+        self,
+        request: web.Request,
+        status: int,
+        title: str,
+        detail: str,
+        field: str | None = None,
+        texts: dict[str, str] | None = None,
     ) -> web.StreamResponse:
         stream: web.StreamResponse | None = request.get(STREAM)
         if stream is not None and stream.prepared:  # too late for a status: end the connection, so that it shows
@@ -274,7 +280,7 @@ class Middleware:
                 request.transport.abort()
             return stream
         detail, field = _whole(detail), None if field is None else _whole(field)
-        problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field)
+        problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field, texts)
         response = web.Response(
             body=msgspec.json.encode(problem), status=status, content_type="application/problem+json"
         )

@@ -87,7 +87,10 @@ _PARAMETERS = {
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What went wrong, after RFC 9457. `field` names the part of the request that is to blame."""
+    """What went wrong, after RFC 9457. `field` names the part of the request that is to blame.
+
+    `texts`: the same in Thai and English, {language: sentence}, where a person is to read it.
+    """
 
     type: str
     title: str
@@ -95,6 +98,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     request_id: str
     field: str | None = None
+    texts: dict[str, str] | None = None
 
 
 def document(title: str, description: str, routes: Sequence[Route], version: str = "1") -> dict[str, Any]:

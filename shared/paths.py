@@ -1,6 +1,6 @@
 """A learning path as it is answered, stored and pushed: ordered steps, each with its reasons; what stays open and why.
 
-Coverage speaks of the requirement: the share of the weighted required levels that the officer is expected to hold.
+Coverage is about the requirement: the share of the weighted required levels that the officer is expected to hold.
 Worth is counted in integer micro-levels (a millionth of weight x level), so that contributions add up exactly.
 """
 
@@ -298,9 +298,10 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation. `reason` explains a path without steps, or the whole path.
 
     `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
-    it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the path
-    before stayed, as nothing new was worth notably more. `limited`: the search ended at its limit. `finishing`: the
-    previous path stays as it was promised. `refusal`: why no path may be given, for operators of the system.
+    it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the
+    previous path stayed, because no other was worth notably more. `limited`: the search ended at its limit.
+    `finishing`: the previous path stays as it was promised. `refusal`: why no path may be given, for
+    operators of the system.
     """
 
     status: Status

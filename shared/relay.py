@@ -2,12 +2,12 @@
 
 One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
 monotonic deadline right before each send. Whoever stages something in the relay's own process wakes it at once; what
-other processes stage is noticed by a change stream, and a timer is the safety net of both. What is sent is read from
+other processes stage is noticed by a change stream, and a timer catches what both miss. What is sent is read from
 the documents in any case, so however the relay is woken, it sends the events of one document in sequence order. It
 waits for the acknowledgements and pulls what was acknowledged. A send without an answer has an unknown outcome and is
 sent again. A state topic's reader drops duplicates by `sequence`.
 
-While an import goes on, its events are sent slowly, because the import and the relay share a process and a database.
+During an import, its events are sent slowly, because the import and the relay share a process and a database.
 
 The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
 a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
@@ -213,7 +213,7 @@ class Relay:
         )
 
     def _singles_only(self) -> Document:
-        """Return the condition that leaves out a bulk's events while it goes on, except once in a while."""
+        """Return the condition that leaves out a bulk's events while it lasts, except every two seconds."""
         now = asyncio.get_running_loop().time()
         if self._bulk_rate or (self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
             return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
@@ -242,16 +242,18 @@ class Relay:
         self._more_of_bulk = sent == most
 
     def _window(self, behind: int) -> int:
-        """Return how many records may lie before the reader, by how many lie there now.
+        """Return how many records may wait for the reader, by how many wait now.
 
         It is changed once a pause, when what was sent in the last one should be done. Where half of it or more is left,
-        the machine is busy, and a single event would wait for it: the number is halved. Otherwise it grows by half.
+        the machine is busy, and a single event would wait for it: the number is halved, down to a fifth of what the
+        rate allows, so that a slow commit does not hold the bulk up. Otherwise it grows by half.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._window_at + _BULK_PAUSE_SECONDS:
             window = self._bulk_window
             window = window // 2 if 2 * behind >= window else window + (window + 1) // 2
-            self._bulk_window, self._window_at = min(max(window, 1), self._pause_share), now
+            least = max(self._pause_share // 5, 1)
+            self._bulk_window, self._window_at = min(max(window, least), self._pause_share), now
         return self._bulk_window
 
     @property

@@ -158,7 +158,7 @@ async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
 
 
 def still_there(request: web.Request) -> None:
-    """Return where the client waits for its answer. Raises ConnectionResetError: work that nobody waits for is left."""
+    """Return if the client is still connected. Raises ConnectionResetError otherwise, so that its work is dropped."""
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client has gone")
 

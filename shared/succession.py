@@ -64,7 +64,7 @@ def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succes
 
 
 def stage_of(stage: str | None, framework: Framework) -> list[Succession]:
-    """Return what became of the stage that an officer is in: nothing to tell, or that it is gone."""
+    """Return what became of the stage that an officer is in: nothing to report, or that it is gone."""
     known = stage is None or any(one.id == stage for one in framework.stages)
     return [] if known or stage is None else [Succession("stage", stage)]
 

@@ -1,8 +1,8 @@
 """Work that requests ask for: in a thread of its own, in fair turns, with a limit for each caller and for all. No I/O.
 
 What-ifs, questions about a path and feedback of the recommender and searches of the catalog are computed here, so that
-no number of them delays an event. Of several callers each has one piece done in turn; whoever asks for more than its
-share is refused at once, and so is everybody beyond the whole. A piece whose caller has gone before its turn is
+no number of them delays an event. Of several callers each has one piece done in turn; a caller that asks for more than
+its share is refused at once, and so is everybody beyond the whole. A piece whose caller has gone before its turn is
 dropped. Belongs to the event loop.
 """
 

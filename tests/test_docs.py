@@ -35,7 +35,7 @@ def text_of(name: str) -> str:
 
 
 def sections(text: str) -> dict[str, str]:
-    """Return heading -> what stands under it, for headings of the third order, without their backquotes."""
+    """Return heading -> the text under it, for headings of the third order, without their backquotes."""
     parts = re.split(r"^### (.+)$", text, flags=re.MULTILINE)
     return {title.strip("` "): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
 

@@ -19,7 +19,7 @@ class Display(Protocol):
 
 
 class Quiet:
-    """Tells nothing."""
+    """Prints nothing."""
 
     def say(self, text: str) -> None:
         """Tell nothing."""

@@ -23,12 +23,13 @@ TENANT = "example"
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys of one stack: an admin of the tenant `shared`; of `example` a platform, a supervisor and officers.
+    """API keys of one stack: an admin and an editor of `shared`; of `example` a platform, a supervisor and officers.
 
     The supervisor is one of the agency of the first sample officer.
     """
 
     admin: str
+    editor: str
     platform: str
     supervisor: str
     officers: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +44,7 @@ def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
         "officer": keys.officers[officer],
         "supervisor": keys.supervisor,
         "admin": keys.admin,
+        "editor": keys.editor,
         "platform": keys.platform,
     }
     return {role: f"{portal}/#key={quote(key, safe='')}" for role, key in by_role.items()}
@@ -65,12 +67,13 @@ class Issuer:
         officers = [officer["officer"] for officer in samples]
         wanted: list[_Wanted] = [
             (SHARED_TENANT, "admin", None, None),
+            (SHARED_TENANT, "editor", None, None),
             (TENANT, "platform", None, None),
             (TENANT, "supervisor", None, samples[0]["profile"]["agency"]),
         ]
         wanted += [(TENANT, "officer", officer, None) for officer in officers]
-        admin, platform, supervisor, *rest = await self._issue(wanted)
-        return Keys(admin, platform, supervisor, dict(zip(officers, rest, strict=True)))
+        admin, editor, platform, supervisor, *rest = await self._issue(wanted)
+        return Keys(admin, editor, platform, supervisor, dict(zip(officers, rest, strict=True)))
 
     async def _issue(self, wanted: Iterable[_Wanted]) -> list[str]:
         client = connect(self._settings, "keys")

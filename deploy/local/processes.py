@@ -113,7 +113,7 @@ class Child:
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process go on (SIGCONT)."""
+        """Let a frozen process continue (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
     async def ended(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is a bool, not an exception

@@ -36,7 +36,7 @@ class Stack:
     """MongoDB, a broker and the services as separate processes, from entering to leaving.
 
     Given servers are used and not stopped; give a `namespace` then. With `directory` the data stay
-    there and are found again; without it they lie under `.local/run/` and are gone after a clean end.
+    there and are found again; without it they are under `.local/run/` and are gone after a clean end.
     """
 
     mongodb: Server
@@ -145,7 +145,7 @@ class Stack:
 
     @contextlib.asynccontextmanager
     async def restored(self) -> AsyncIterator[None]:
-        """Leave the stack as it is now, however the block ends: what it froze goes on, what it killed runs again.
+        """Leave the stack as it is now, however the block ends: frozen processes continue, killed ones start again.
 
         A copy of a service that was started in the block is restarted, with the settings of all.
         """
@@ -185,7 +185,7 @@ class Stack:
         """Start a server that has ended. Raises CannotStart.
 
         The embedded broker has forgotten everything then: the topics are made and the state is announced again, and
-        the services are stopped, for they would go on reading at places that mean something else now.
+        the services are stopped, because they would continue at offsets of another log.
         """
         await server.start()
         if isinstance(server, EmbeddedBroker):
@@ -219,7 +219,7 @@ class Stack:
         await self.create_topics()
 
     async def _compile_planner(self) -> None:
-        """Compile what the recommender runs hot, once per version of it, so that no copy has to when it starts."""
+        """Compile the planner once per version, so that no replica has to when it starts."""
         argv = [sys.executable, "-m", "services.recommender", "warm"]
         command = Child("compiling the planner", argv, self.directory / "warm.log")
         command.start()

@@ -51,7 +51,7 @@ from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
 from shared.mongo import KeyStore, connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
-from shared.settings import AssessmentSettings, load
+from shared.settings import AssessmentSettings
 
 
 async def build(settings: AssessmentSettings) -> web.Application:
@@ -166,4 +166,4 @@ if __name__ == "__main__":
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in import_commands.NAMES:
         raise SystemExit(import_commands.main(sys.argv[1:]))
-    main(build, load(AssessmentSettings), {"republish": republish})
+    main(__doc__, build, AssessmentSettings, {"republish": republish})

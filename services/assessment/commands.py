@@ -1,6 +1,6 @@
 """What an operator does with a file of items, from the command line: `import`, `export` and `check`.
 
-`import` and `export` speak to a running assessment service: its address is `--url` or ASSESSMENT_URL, the key of an
+`import` and `export` connect to a running assessment service: its address is `--url` or ASSESSMENT_URL, the key of an
 admin of the tenant that owns the bank stands in ASSESSMENT_KEY. `check` needs no service. The exit code is 0 where
 every item was taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
 """

@@ -51,7 +51,7 @@ class FileReader(Generic[T]):
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Of CSV: the columns that are read, by themselves."""
+        """Of CSV: the names of the columns that are read; none are left unread."""
         return {name: [name] for name in self._table.header if name}, []
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:

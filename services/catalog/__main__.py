@@ -18,7 +18,18 @@ from prometheus_client import CollectorRegistry
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, ROUTES, SEARCH, STORE
+from services.catalog.api import (
+    CALIBRATION,
+    DRAFTS,
+    FILES,
+    HISTORY,
+    MATCHES,
+    ONE,
+    ROUTES,
+    SEARCH,
+    SOLE_EDITORS,
+    STORE,
+)
 from services.catalog.api.officers import OFFICERS, OfficerCounter
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
@@ -31,6 +42,7 @@ from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.console import say
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.streaming import REPORTS
@@ -38,7 +50,7 @@ from shared.kafka import Publisher, TopicWarning, overdue
 from shared.mongo import connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
-from shared.settings import CatalogSettings, load
+from shared.settings import CatalogSettings
 from shared.work_queue import WorkQueue
 
 
@@ -109,6 +121,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
+    app[SOLE_EDITORS] = frozenset(settings.sole_editor_tenants)
     app[SEARCH], app[OFFICERS] = search, officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
@@ -147,10 +160,10 @@ async def republish(settings: CatalogSettings) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
-        print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
+        say(calibrating.main(sys.argv[2:]))
         raise SystemExit(0)
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
         raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
-    main(build, load(CatalogSettings), {"republish": republish, "match": match})
+    main(__doc__, build, CatalogSettings, {"republish": republish, "match": match})

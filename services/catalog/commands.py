@@ -1,6 +1,6 @@
 """What an operator does with a file of courses, from the command line: `import`, `export` and `check`.
 
-`import` and `export` speak to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
+`import` and `export` connect to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
 tenant that owns the courses is in CATALOG_KEY. `check` needs no service. The exit code is 0 where every row was
 taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
 """

@@ -1,7 +1,8 @@
 """Drafts of frameworks: proposal, review, approval, and the changes that publishing would make. Pure.
 
-draft → reviewed → approved → published; a change of content makes it a draft again. A published version never
-changes. A retired framework gets no new version until `retired` is false again.
+draft → reviewed → approved → published; a change of content makes it a draft again. Three different people propose,
+review and approve, except where a tenant may do with one (`alone`). A published version never changes. A retired
+framework gets no new version until `retired` is false again.
 """
 
 from collections.abc import Mapping
@@ -20,13 +21,35 @@ DraftState = Literal["draft", "reviewed", "approved"]
 Place = tuple[str, str | None, str]
 """Job group, stage and skill of a requirement."""
 
+_PROPOSER_REVIEWS = {
+    "th": "ผู้เสนอร่างตรวจร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยกุญแจหรือบัญชีของตนแล้วตรวจ",
+    "en": "whoever proposed a draft may not review it: another person has to, with a key or an account of their own",
+}
+_PROPOSER_APPROVES = {
+    "th": "ผู้เสนอร่างอนุมัติร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยกุญแจหรือบัญชีของตนแล้วอนุมัติ",
+    "en": "whoever proposed a draft may not approve it: another person has to, with a key or an account of their own",
+}
+_REVIEWER_APPROVES = {
+    "th": "ผู้ตรวจร่างอนุมัติร่างเดียวกันไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยกุญแจหรือบัญชีของตนแล้วอนุมัติ",
+    "en": "whoever reviewed a draft may not approve it: another person has to, with a key or an account of their own",
+}
+
 
 class Signature(Struct, frozen=True):
-    """The person who acted on a draft, as the agency writes the name, with the API key and the time."""
+    """The person who acted on a draft, as the agency writes the name, with the API key and the time.
+
+    `subject`: who signed in with OpenID Connect, by the provider's name; null for a key that was given out.
+    """
 
     by: str
     key: str
     at: datetime
+    subject: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Who this is, to tell people apart: every sign-in of a person has another key, and the same subject."""
+        return self.subject or self.key
 
 
 class DraftComment(Struct, frozen=True):
@@ -136,16 +159,28 @@ def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, b
     return _commented(draft, by, body.comment)
 
 
-def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
-    """Return the draft after a review, which removes an earlier approval. Raises Conflict."""
+def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
+    """Return the draft after a review, which removes an earlier approval.
+
+    Raises Conflict where the same person proposed it, unless one person may act alone.
+    """
+    if not alone:
+        _check_different(draft.proposed, by, _PROPOSER_REVIEWS)
     after = msgspec.structs.replace(draft, revision=draft.revision + 1, state="reviewed", reviewed=by, approved=None)
     return _commented(after, by, comment)
 
 
-def approved(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
-    """Return the draft after an approval. Raises Conflict if it was not reviewed."""
+def approved(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
+    """Return the draft after an approval.
+
+    Raises Conflict if it was not reviewed, or where the same person proposed or reviewed it, unless one person may act
+    alone.
+    """
     if draft.reviewed is None:
         raise Conflict("the draft was not reviewed yet, or has changed since", "state")
+    if not alone:
+        _check_different(draft.proposed, by, _PROPOSER_APPROVES)
+        _check_different(draft.reviewed, by, _REVIEWER_APPROVES)
     after = msgspec.structs.replace(draft, revision=draft.revision + 1, state="approved", approved=by)
     return _commented(after, by, comment)
 
@@ -163,15 +198,24 @@ def _commented(draft: FrameworkDraft, by: Signature, comment: str | None) -> Fra
     return msgspec.structs.replace(draft, comments=[*draft.comments, DraftComment(by.by, by.key, by.at, comment)])
 
 
-def check_publishable(draft: FrameworkDraft, version: int) -> None:
-    """Raise Conflict unless the draft is approved and was made from the current version."""
-    if draft.state != "approved":
+def check_publishable(draft: FrameworkDraft, version: int, *, alone: bool = False) -> None:
+    """Raise Conflict unless the draft is approved, by different people or `alone`, and of the current version."""
+    if draft.state != "approved" or draft.reviewed is None or draft.approved is None:
         raise Conflict(f"the draft is {draft.state}: it is published once it is approved", "state")
+    if not alone:  # it may have been signed while one person was enough
+        _check_different(draft.proposed, draft.reviewed, _PROPOSER_REVIEWS)
+        _check_different(draft.proposed, draft.approved, _PROPOSER_APPROVES)
+        _check_different(draft.reviewed, draft.approved, _REVIEWER_APPROVES)
     if draft.base_version != version:
         reason = (
             f"the draft was made from version {draft.base_version}, and version {version} is published: put it again"
         )
         raise Conflict(reason, "base_version")
+
+
+def _check_different(before: Signature, by: Signature, texts: Mapping[str, str]) -> None:
+    if before.person == by.person:
+        raise Conflict(texts["en"], "by", texts=texts)
 
 
 def check_change(before: Framework | None, after: Framework) -> None:
@@ -180,8 +224,11 @@ def check_change(before: Framework | None, after: Framework) -> None:
         raise Conflict("the framework is retired; set `retired` to false to change it", "retired")
 
 
-def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
-    """Return the changes that publishing a draft would make to the current version."""
+def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
+    """Return the changes that publishing a draft would make to what the tenant's officers have now.
+
+    `present` is that: the tenant's own version, else the shared one. `version`: of its own one, 0 without one.
+    """
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
     groups = _difference(
@@ -191,7 +238,6 @@ def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
     matches = [(one.target, one.origin) for one in after.relations if one.kind == "exact_match"]
     matches += [(one.origin, one.target) for one in after.mappings if (one.of, one.kind) == ("skill", "exact")]
     before_scale = [step.level for step in present.scale] if present else []
-    version = present.version if present else 0
     return FrameworkImpact(
         framework=after.id,
         base_version=draft.base_version,

@@ -18,9 +18,10 @@ from services.catalog import frameworks
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
+from shared.console import say, sentence_of
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
-from shared.errors import NotFound, Problem
+from shared.errors import InvalidInput, NotFound, Problem
 from shared.mongo import connected
 from shared.retries import retry_on_conflict
 from shared.settings import CatalogSettings, load
@@ -33,7 +34,7 @@ async def import_framework(arguments: Sequence[str]) -> int:
     asked = _import_parser().parse_args(arguments)
     title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(
-        id=convert(asked.id, Identifier) if asked.id else "",
+        id=_identifier(asked.id) if asked.id else "",
         title=title,
         columns=pairs(asked.map) if asked.map else {},
         scale=tuple(asked.scale.split(",")) if asked.scale else (),
@@ -79,7 +80,7 @@ async def run(arguments: Sequence[str]) -> int:
     except Problem as problem:
         what = problem.detail if problem.field is None else f"{problem.field}: {problem.detail}"
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}"
+        what = sentence_of(error)
     sys.stderr.write(f"{arguments[0]}: {what}\n")
     return 2
 
@@ -100,6 +101,13 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
             return (True, after.sequence) if after else None
 
         return await retry_on_conflict(decide, "this framework")
+
+
+def _identifier(text: str) -> str:
+    try:
+        return convert(text, Identifier)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, "--id") from error
 
 
 def _summary(reading: Reading) -> Iterable[str]:
@@ -129,7 +137,7 @@ def _summary(reading: Reading) -> Iterable[str]:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        say(line)
 
 
 def _import_parser() -> argparse.ArgumentParser:

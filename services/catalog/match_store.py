@@ -4,10 +4,12 @@ to_match       the course came without skills of a framework that its tenant see
 match_due      the course, or the courses of a framework, wait to be matched
 matches        what was proposed and decided
 matched        there are matches
+levels_due     matches changed since the levels of the tenant's courses were estimated together
 match_version  one more with every change of them: every write is a compare-and-set on it and on the sequence
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,13 +32,14 @@ _WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "con
 
 @dataclass(frozen=True)
 class MatchedCourse:
-    """A course with its matches. `waiting`: it is to be matched."""
+    """A course with its matches. `waiting`: it is to be matched; `levels_due`: its levels are to be estimated."""
 
     entry: Entry
     course: Course
     matches: list[Match] = field(default_factory=list)
     version: int | None = None
     waiting: bool = False
+    levels_due: bool = False
 
 
 class MatchStore:
@@ -49,11 +52,16 @@ class MatchStore:
         """Create the indexes. Raises Unavailable."""
         by_key = [("match_due", ASCENDING), ("_id", ASCENDING)]
         due = IndexModel(by_key, name="match_due", partialFilterExpression={"match_due": True})
+        levels = IndexModel(
+            [("levels_due", ASCENDING), ("tenant", ASCENDING)],
+            name="levels_due",
+            partialFilterExpression={"levels_due": True},
+        )
         by_tenant = [("tenant", ASCENDING), ("to_match", ASCENDING), ("id", ASCENDING)]
         to_match = IndexModel(by_tenant, name="to_match", partialFilterExpression={"to_match": True})
         by_status = IndexModel([("tenant", 1), ("matches.status", 1), ("id", 1)], name="by_match_status")
         by_match = IndexModel([("tenant", 1), ("matched", 1), ("id", 1)], name="matched")
-        await ensure_indexes(self._database, {COLLECTION: [due, to_match, by_status, by_match]})
+        await ensure_indexes(self._database, {COLLECTION: [due, levels, to_match, by_status, by_match]})
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -142,6 +150,30 @@ class MatchStore:
                         if match.status == status:
                             yield match
 
+    async def without_levels(self) -> list[str]:
+        """Return the tenants whose matches changed since their levels were estimated together. Raises Unavailable."""
+        with unavailable():
+            found: list[str] = await self._entries.distinct("tenant", {"levels_due": True, "withdrawn": False})
+            return found
+
+    async def with_skills(self, tenant: str, at_once: int) -> AsyncIterator[list[MatchedCourse]]:
+        """Yield the courses that a tenant sees with skills or matches, its own first. Raises Unavailable.
+
+        Of a shared course the matches are no concern of other tenants. One that cannot be read is passed over.
+        """
+        some = {"$or": [{"matched": True}, {"content.teaches.0": {"$exists": True}}]}
+        with unavailable():
+            for owner in dict.fromkeys((tenant, SHARED_TENANT)):
+                query = {"kind": "course", "tenant": owner, "withdrawn": False, **some}
+                rows = self._entries.find(query, {"outbox": 0}, batch_size=at_once)
+                while documents := await rows.to_list(at_once):
+                    found = [one for document in documents if (one := readable(document, _matched))]
+                    if len(found) < len(documents):
+                        unreadable = {document["_id"] for document in documents} - {one.entry.key for one in found}
+                        done = {"$unset": {"levels_due": ""}}
+                        await self._entries.update_many({"_id": {"$in": list(unreadable)}}, done)
+                    yield found
+
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
         """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
 
@@ -189,13 +221,24 @@ class MatchStore:
             result = await self._entries.update_many(query, {"$set": {"match_due": True}})
         return int(result.modified_count)
 
-    async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]]) -> int:
+    async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
         """Store the proposed matches of courses and clear their due mark; return the number of courses.
 
         Where they change what is announced of a course, its next revision and its event are part of the same write. A
-        course that changed meanwhile stays due. Raises Unavailable.
+        course that changed meanwhile stays due. `leveled`: only the levels of what was proposed before are new, and
+        were estimated together. Raises Unavailable.
         """
-        return await self._catalog.write_staged([_proposal(before, matches) for before, matches in matched])
+        return await self._catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
+
+    async def leveled(self, courses: Iterable[MatchedCourse]) -> None:
+        """Note that levels need not change, unless the matches have changed meanwhile. Raises Unavailable."""
+        by_version = defaultdict[int | None, list[str]](list)
+        for one in courses:
+            by_version[one.version].append(one.entry.key)
+        with unavailable():
+            for version, keys in by_version.items():
+                query = {"_id": {"$in": keys}, "match_version": version}
+                await self._entries.update_many(query, {"$unset": {"levels_due": ""}})
 
     async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
         """Store decisions, and the course's next revision with its event where they change what is announced of it.
@@ -214,7 +257,7 @@ class MatchStore:
         return before.entry.sequence if result.matched_count else None
 
 
-def _proposal(before: MatchedCourse, matches: Sequence[Match]) -> UpdateOne:
+def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) -> UpdateOne:
     """Return the write of what was proposed for a course."""
     change: Document = {"$set": {}}
     after = announced(before.course, matches)
@@ -224,7 +267,9 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match]) -> UpdateOne:
         change = outbox_push(event, bulk=True)
         change["$set"]["sequence"] = sequence
     change["$set"] |= _fields(before, matches)
-    return UpdateOne(_unchanged(before), change | {"$unset": {"match_due": ""}})
+    if leveled:
+        del change["$set"]["levels_due"]
+    return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
 
 
 def _unchanged(before: MatchedCourse) -> Document:
@@ -233,7 +278,8 @@ def _unchanged(before: MatchedCourse) -> Document:
 
 def _fields(before: MatchedCourse, matches: Sequence[Match]) -> Document:
     rows = [msgspec.to_builtins(match) for match in matches]
-    return {"matches": rows, "matched": bool(rows), "match_version": (before.version or 0) + 1}
+    version = (before.version or 0) + 1
+    return {"matches": rows, "matched": bool(rows), "match_version": version, "levels_due": bool(rows)}
 
 
 def _matches(document: Mapping[str, Any]) -> list[Match]:
@@ -243,8 +289,8 @@ def _matches(document: Mapping[str, Any]) -> list[Match]:
 def _matched(document: Mapping[str, Any]) -> MatchedCourse:
     course = _course(document)
     entry = Entry(document["_id"], document["tenant"], document["id"], document["sequence"], course)
-    waiting = bool(document.get("match_due"))
-    return MatchedCourse(entry, course, _matches(document), document.get("match_version"), waiting)
+    waiting, levels_due = bool(document.get("match_due")), bool(document.get("levels_due"))
+    return MatchedCourse(entry, course, _matches(document), document.get("match_version"), waiting, levels_due)
 
 
 def _course(document: Mapping[str, Any]) -> Course:

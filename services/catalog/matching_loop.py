@@ -3,7 +3,8 @@
 A course waits when it came without skills of a framework that its tenant sees, when it changed, and when a framework
 that its tenant sees changed. What is waiting is marked in its document, so nothing is lost when a process ends; of two
 replicas that match the same course one is stored. Each of the frameworks that the tenant sees is matched, unless the
-course teaches something in it by its provider's word.
+course teaches something in it by its provider's word. When nothing waits any more, the levels of all that was proposed
+for a tenant's courses are estimated together, beside what is known of the other courses.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matches import Match, given_rows, proposed, text_of
-from services.catalog.matching import CourseText, Example, Matcher, Proposal
+from services.catalog.matching import CourseText, Example, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.texts import languages
 from shared.domain import Course, Framework
@@ -28,6 +31,9 @@ _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
 """Matchers are kept for a minute, or for so many times as long as it took to make them."""
+_LEVELS_SOON = 1.0
+_LEVELS_TIMES = 10
+"""Levels that took longer than a second to estimate are estimated again after so many times as long."""
 _KEPT = 8
 """Tenants whose matchers are kept in memory."""
 _KEPT_SKILLS = 20_000
@@ -41,6 +47,7 @@ class MatchingLoop:
         self._store = store
         self._calibration = calibration
         self._kept: dict[str, _Matchers] = {}
+        self._levels_after: dict[str, float] = {}
 
     async def run(self) -> None:
         """Look for waiting courses every few seconds, and match them."""
@@ -68,7 +75,25 @@ class MatchingLoop:
                     log.exception("a batch of courses cannot be matched together")
                     matched = [await self._alone(one, by) for one in courses]
                 await self._store.propose(matched)
+        for tenant in await self._store.without_levels():
+            if time.monotonic() >= self._levels_after.get(tenant, 0.0):
+                begun = time.monotonic()
+                await self._level(tenant)
+                taken = time.monotonic() - begun
+                self._levels_after[tenant] = begun + (_LEVELS_TIMES * taken if taken > _LEVELS_SOON else 0.0)
         return count
+
+    async def _level(self, tenant: str) -> None:
+        """Estimate the levels of what was proposed for a tenant's courses together. Raises Unavailable."""
+        by = await self._of(tenant)
+        levels = ProposalLevels(tenant, by.matchers, by.names)
+        async for courses in self._store.with_skills(tenant, BATCH):
+            await asyncio.to_thread(levels.add, courses)
+        await asyncio.to_thread(levels.estimate)
+        async for courses in self._store.with_skills(tenant, BATCH):
+            matched = [(one, levels.of(one)) for one in courses if one.entry.tenant == tenant]
+            await self._store.propose([(one, rows) for one, rows in matched if rows != one.matches], leveled=True)
+            await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
     async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
         """Return a course with its matches; with those that it has where it cannot be matched."""
@@ -121,6 +146,55 @@ class MatchingLoop:
         ):
             self._kept.pop(next(iter(self._kept)))
         return kept
+
+
+class ProposalLevels:
+    """The levels of what was proposed for a tenant's courses, estimated beside all that its courses teach."""
+
+    def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]) -> None:
+        self._tenant = tenant
+        self._names = names
+        self._tables = {framework: matcher.level_table() for framework, matcher in matchers.items()}
+        self._rows: dict[str, list[tuple[str, str] | None]] = {framework: [] for framework in matchers}
+        self._seen = set[str]()
+        self._spans: dict[tuple[str, str, str], tuple[float, float]] = {}
+
+    def add(self, courses: Iterable[MatchedCourse]) -> None:
+        """Take courses: those of the tenant come before shared ones, which they hide."""
+        for one in courses:
+            if one.course.id in self._seen:
+                continue
+            self._seen.add(one.course.id)
+            own = one.entry.tenant == self._tenant
+            for framework, table in self._tables.items():
+                rows = {
+                    row.skill: LevelRow(row.skill, 1.0, (row.from_level, row.to_level))
+                    for row in one.course.teaches
+                    if row.framework == framework and table.has(row.skill)
+                }
+                for match in one.matches if own else ():
+                    if match.status == "proposed" and match.framework == framework and table.has(match.skill):
+                        rows.setdefault(match.skill, LevelRow(match.skill, match.confidence))
+                if rows:
+                    table.add(CourseText.of(one.course, framework, self._names), list(rows.values()))
+                    self._rows[framework] += [
+                        (one.course.id, row.skill) if own and row.settled is None else None for row in rows.values()
+                    ]
+
+    def estimate(self) -> None:
+        """Estimate the levels of everything taken."""
+        for framework, table in self._tables.items():
+            for row, span in zip(self._rows[framework], table.spans(), strict=True):
+                if row is not None:
+                    self._spans[framework, *row] = span
+
+    def of(self, course: MatchedCourse) -> list[Match]:
+        """Return the matches of a course of the tenant with their levels; others stay as they are."""
+        found = [(match, self._spans.get((match.framework, course.course.id, match.skill))) for match in course.matches]
+        return [
+            replace(match, from_level=span[0], to_level=span[1]) if span and match.status == "proposed" else match
+            for match, span in found
+        ]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     """`changed` is false if nothing changed; then there is no new version.
 
     `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
-    Levels of these skills do not count any more, and officers of these job groups get no path; both are told so.
+    Levels of these skills do not count any more, and officers of these job groups get no path; both are informed.
     `officers`: see FrameworkImpact; missing for a new framework and where it could not be learnt.
     """
 
@@ -109,7 +109,7 @@ class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
     """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog.
 
     Any of the others makes it a search: `q` are words, an empty one means every course. `level` is one that a
-    course leads to, on the scale of its framework, or whom a course is for. `job_group`: courses that teach a skill
+    course leads to, on the scale of its framework, or its intended audience. `job_group`: courses that teach a skill
     which it requires.
     """
 

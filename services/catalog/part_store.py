@@ -1,7 +1,7 @@
 """The parts of frameworks that are too large for one document and one event; entries name them.
 
 A part is a document of the entries' collection, so that the same relay announces it. Its key holds the version and the
-digest of the content: whoever publishes the same content again finds its parts there. Once a version is announced, the
+digest of the content: publishing the same content again finds its parts there. Once a version is announced, the
 parts of other contents up to it are withdrawn from the topic; they stay stored, because the history reads them.
 """
 
@@ -28,7 +28,7 @@ _HELD = 2
 
 
 class PartedFramework(NamedTuple):
-    """What a document says of a framework that is stored in parts."""
+    """The entry of a framework that is stored in parts."""
 
     version: int
     digest: str
@@ -40,7 +40,7 @@ class PartedFramework(NamedTuple):
 
 
 def parted(document: Document) -> PartedFramework | None:
-    """Return what a document says of a framework in parts; None where it holds the framework itself."""
+    """Return the entry of a framework in parts; None if the document holds the framework itself."""
     found = document.get("publication")
     return PartedFramework(found["version"], found["digest"], found["parts"]) if found else None
 

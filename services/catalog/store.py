@@ -52,7 +52,7 @@ EVENT_LIMIT = 900_000
 class Entry:
     """A course or a framework as stored; `content` is None for a withdrawn course.
 
-    `unreadable`: there is something, and it cannot be read, as another version or a person's hand may have left it.
+    `unreadable`: there is something, and it cannot be read, as another version or a manual change may have left it.
     Whoever puts the entry replaces it; its `sequence` is 0 where none is stored.
     """
 
@@ -289,9 +289,9 @@ class CatalogStore:
     async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         """Write many courses, each with its next revision and its event; return what became of them, by mark.
 
-        A mark names one row of one import, and is stored with what it wrote: asked again, after an answer that was
-        lost, it is found to be done. What is missing from the answer met another change at the same time, and is to be
-        asked for again. No two may have one id. Raises Unavailable; then any of them may be done.
+        A mark names one row of one import, and is stored with its course: if the answer was lost, a repeated call finds
+        it stored. Courses missing from the answer met another change at the same time; call again with them. No two may
+        have one id. Raises Unavailable; then any of them may be stored.
         """
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():

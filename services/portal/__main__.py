@@ -1,4 +1,4 @@
-"""Starts the portal: `python -m services.portal`."""
+"""Starts the portal: `python -m services.portal`. It has no other commands."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -28,11 +28,11 @@ from services.portal.consumer import PathConsumer
 from services.portal.openid import ClaimNames, OpenIdClient, OpenIdProvider
 from services.portal.replicas import Replicas
 from shared import metrics
-from shared.app import REGISTRY, authenticator_of, background, build_app, run, server_checks
+from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
 from shared.kafka import Follower, TopicWarning, overdue
 from shared.mongo import KeyStore, connect
-from shared.settings import PortalSettings, load
+from shared.settings import PortalSettings
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
@@ -162,4 +162,4 @@ async def build(
 
 
 if __name__ == "__main__":
-    run(build, load(PortalSettings))
+    main(__doc__, build, PortalSettings)

@@ -74,16 +74,16 @@ class OpenIdProvider:
     """One provider: its metadata and its keys are fetched on first use, and kept for ten minutes.
 
     While the provider is away, keys that are known serve for a day. A token with an unknown key makes the keys be
-    fetched again, at most every 30 seconds, so that a provider may change its keys at any time.
+    fetched again, at most every 30 seconds, so that a provider may change its keys at any time. Whoever asks while they
+    are being fetched waits for the same answer, so that a slow provider does not make people wait for each other.
     """
 
     def __init__(self, session: ClientSession, client: OpenIdClient, clock: Callable[[], float] = monotonic) -> None:
         self._session = session
         self._client = client
         self._clock = clock
-        self._lock = asyncio.Lock()
-        self._metadata: ProviderMetadata | None = None
-        self._keys: KeySet | None = None
+        self._found: tuple[ProviderMetadata, KeySet] | None = None
+        self._fetching: asyncio.Future[tuple[ProviderMetadata, KeySet]] | None = None
         self._fetched_at = float("-inf")
 
     async def authorization_address(self, state: str, nonce: str, verifier: str) -> str:
@@ -161,19 +161,24 @@ class OpenIdProvider:
 
     async def _known(self, *, again: bool = False) -> tuple[ProviderMetadata, KeySet]:
         """Return metadata and keys, fetched if they are old, or if `again` and not within the last 30 seconds."""
-        async with self._lock:
-            age = self._clock() - self._fetched_at
-            if self._metadata and self._keys and age < (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
-                return self._metadata, self._keys
+        age = self._clock() - self._fetched_at
+        if self._found is None or age >= (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
+            if self._fetching is None:
+                self._fetching = asyncio.ensure_future(self._fetch())
+                self._fetching.add_done_callback(self._fetched)
             try:
-                self._metadata, self._keys = await self._fetched()
-                self._fetched_at = self._clock()
+                return await asyncio.shield(self._fetching)
             except Unavailable:
-                if not (self._metadata and self._keys) or age > _KEYS_STALE_SECONDS:
+                if self._found is None or age > _KEYS_STALE_SECONDS:
                     raise
-            return self._metadata, self._keys
+        return self._found
 
-    async def _fetched(self) -> tuple[ProviderMetadata, KeySet]:
+    def _fetched(self, fetching: "asyncio.Future[tuple[ProviderMetadata, KeySet]]") -> None:
+        self._fetching = None
+        if not fetching.cancelled() and fetching.exception() is None:
+            self._found, self._fetched_at = fetching.result(), self._clock()
+
+    async def _fetch(self) -> tuple[ProviderMetadata, KeySet]:
         place = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
         _, answer = await self._ask(hdrs.METH_GET, place)
         metadata = _read(answer, ProviderMetadata, "configuration")

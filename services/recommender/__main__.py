@@ -219,5 +219,6 @@ if __name__ == "__main__":
         warm_up()
         raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:
+        recompute.parsed(sys.argv[2:])  # says what is wrong with them, and helps, without any settings
         raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
-    main(build, load(RecommenderSettings), {"republish": republish, "replay": replay_dead_letters})
+    main(__doc__, build, RecommenderSettings, {"republish": republish, "replay": replay_dead_letters})

@@ -59,7 +59,7 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     """Return what events, in the order of the log, make of a snapshot.
 
     Courses of one tenant that follow each other are taken together, without what no path is made of: a catalog is
-    mostly descriptions. Where only such a thing is new, no stamp says so.
+    mostly descriptions. A change of only these has no stamp.
     """
     found = FoldedCatalog(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}

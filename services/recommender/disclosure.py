@@ -1,8 +1,8 @@
 """Statistical disclosure control: which figures about an agency's officers may be published. No I/O.
 
-Statistical disclosure control by release. The officers of an agency under one framework are divided into cohorts:
+The officers of an agency under one framework are divided into cohorts:
 those of one job group of whom the same is required, and one pool of the cohorts that are too small. A cohort of fewer
-than k officers is not told. Published figures are computed from released cohorts only, in two ways:
+than k officers is not published. Published figures are computed from released cohorts only, in two ways:
 
 - sums over all officers of a cohort, exactly;
 - counts of some officers of cohorts (who lacks how much, whose path holds a course), rounded down to multiples of k.

@@ -1,7 +1,7 @@
 """Statements of an officer about courses, and their effect on the next path. No I/O.
 
-Of all that was said about a course the newest statement that was not taken back holds; `undo` takes back the newest.
-A completion is a fact: it holds, whatever is said after it, until it is taken back itself.
+Of all statements about a course the newest that was not taken back is valid; `undo` takes back the newest.
+A completion is a fact: it is valid, whatever statements follow, until it is taken back itself.
 
     completed      done at a time: the level that it taught then counts as reached; never suggested again
     started        stays at the head of the path, in the path's order, unless the course is withdrawn

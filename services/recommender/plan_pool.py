@@ -1,6 +1,6 @@
 """Plans a batch of officers on several threads and validates each path. No I/O.
 
-The hot part of planning lets go of the interpreter, so officers of a batch are planned side by side.
+The compiled part of planning releases the interpreter lock, so officers of a batch are planned side by side.
 """
 
 import asyncio

@@ -24,6 +24,7 @@ from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
 from shared.compact_paths import alternatives
+from shared.console import say
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
 from shared.events import PathAnnounced, encode
@@ -208,7 +209,7 @@ async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
             settings, asked.tenant, asked.officer, asked.revision, readable=asked.reference
         )
     except Problem as problem:
-        print(f"recompute: {problem.detail}")  # noqa: T201 - the answer of a command
+        say(f"recompute: {problem.detail}")
         return 2
-    print(sentence)  # noqa: T201 - the output of a command
+    say(sentence)
     return 0 if same else 1

@@ -1,6 +1,6 @@
 """Plans for made-up officers, so that everything that is compiled is there before the first real one. No I/O.
 
-Every kind of plan and question, on both shapes that a catalog has in memory: courses beside a base, and a base of its
+Every kind of plan and question, on both shapes that a catalog has in memory: a delta with a base, and a base of its
 own. What is compiled afterwards, in service, keeps officers waiting: a test holds the list to be complete.
 """
 
@@ -34,7 +34,7 @@ _DAY = date(2026, 1, 1)
 def warm_up() -> None:
     """Plan and answer once for every kind of officer and catalog. Takes long only once.
 
-    Raises RuntimeError where a kernel was compiled for two signatures: arrays then lie in memory in two ways.
+    Raises RuntimeError where a kernel was compiled for two signatures: arrays then have two memory layouts.
     """
     few = Snapshot().put_courses(SHARED_TENANT, _courses(), 1)
     many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_THRESHOLD + 1)], 2)

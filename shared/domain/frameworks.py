@@ -117,7 +117,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
     `version` counts up by one with every change; the catalog sets it, so a body need not carry it. Nobody is
-    registered anew under one that is `retired`; officers under it stay and go on.
+    newly registered under one that is `retired`; officers under it stay under it.
     """
 
     id: Identifier

@@ -1,4 +1,4 @@
-"""What is wrong with a ZIP archive, in words for whoever sent it."""
+"""What is wrong with a ZIP archive, as a message for its sender."""
 
 import zipfile
 import zlib

@@ -6,9 +6,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import aiohttp
 import msgspec
@@ -28,14 +29,18 @@ async def send_rows(
 ) -> tuple[R | None, "Tally"] | None:
     """Send a file and return the report and what became of the rows; None if the service broke off, which is printed.
 
-    The report is None where the answer ended before it. Raises Problem if the service refuses the whole.
+    The report is None where the answer ended before it. Raises Problem if the service refuses the whole, OSError if
+    the file cannot be opened.
     """
     progress, tally = Progress((await asyncio.to_thread(file.stat)).st_size), Tally()
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
-            session.post(url, params=dict(query), data=_pieces(file, progress), headers=headers) as answer,
-        ):
+        async with AsyncExitStack() as held:
+            opened = held.enter_context(await asyncio.to_thread(file.open, "rb"))
+            session = await held.enter_async_context(
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20)
+            )
+            pieces = _pieces(opened, progress)
+            answer = await held.enter_async_context(session.post(url, params=dict(query), data=pieces, headers=headers))
             if answer.status != HTTPStatus.OK:
                 raise refused(answer.status, await answer.text())
             async for line in _lines(answer):
@@ -53,11 +58,10 @@ async def send_rows(
     return None, tally
 
 
-async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
-    with file.open("rb") as opened:
-        while piece := await asyncio.to_thread(opened.read, _PIECE):
-            yield piece
-            progress.sent(len(piece))
+async def _pieces(opened: BinaryIO, progress: "Progress") -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(opened.read, _PIECE):
+        yield piece
+        progress.sent(len(piece))
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -2,7 +2,7 @@
 
 `Publisher`      sends events and returns, per event, where it landed or what went wrong. A time-out means "unknown":
                  the record may still land, so send again and let readers drop the duplicate. `is_permanent` finds
-                 errors that no retry will mend, such as a record that is too large.
+                 errors that no retry solves, such as a record that is too large.
 `GroupConsumer`  at least once. The uncommitted offset is the retry marker: a batch is delivered until it is taken,
                  then committed. `Unavailable` is retried in place; `Rejected`, and whatever fails three times, goes to
                  the dead-letter topic with its reason and original headers, cut where it does not fit, and the flow
@@ -13,7 +13,7 @@
 `held_seconds` of each reader: how long it has had the same records in hand; readiness reads it by `overdue`.
 
 Both readers begin again when their topic was deleted and created again, or is shorter than what they have read.
-They end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
+They end by raising when Kafka answers with an error that no retry solves; the process then ends too.
 """
 
 from shared.kafka.client import Brokers

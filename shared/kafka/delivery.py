@@ -1,4 +1,4 @@
-"""What both readers do with a batch: decode it, hand it over until it is taken, and find the record that is to blame.
+"""What both readers do with a batch: decode it, deliver it until it is taken, and find the record at fault.
 
 `Unavailable` is waited out in place. `Rejected`, and whatever fails three times, is given up with a reason once it is
 alone, and only that record: the batch is halved until it is.

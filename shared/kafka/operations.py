@@ -83,15 +83,15 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
     Retracted letters are skipped. Truncated letters, and those that the topic refuses, are logged and stay in the
     dead-letter topic.
     """
-    consumer = AIOKafkaConsumer(
-        f"{topic}.dead",
-        **connection(brokers),
-        group_id=f"{group}.replay",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
     count = 0
     async with Publisher(brokers) as publisher:
+        consumer = AIOKafkaConsumer(
+            f"{topic}.dead",
+            **connection(brokers),
+            group_id=f"{group}.replay",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         try:
             await start(consumer)
             while not consumer.assignment():

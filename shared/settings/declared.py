@@ -215,6 +215,12 @@ class CatalogSettings(Settings):
         parsers.urls,
         "http://127.0.0.1:8101",
     )
+    sole_editor_tenants: tuple[str, ...] = setting(
+        "Tenants, separated by commas, in which one person may propose, review and approve a draft of a framework. "
+        "Elsewhere three different people do.",
+        parsers.identifiers,
+        "",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,6 +141,10 @@ def identifier(text: str) -> str:
     return text
 
 
+def identifiers(text: str) -> tuple[str, ...]:
+    return tuple(identifier(one.strip()) for one in text.split(",") if one.strip())
+
+
 def zone(text: str) -> str:
     if text not in available_timezones():
         raise ValueError("must be a time zone such as Asia/Bangkok")

@@ -1,4 +1,4 @@
-"""How fast a recommender works off a backlog, beside the same reads, plans and writes done bare, one after another.
+"""How fast a recommender works off a backlog, compared with the same reads, plans and writes one after another.
 
 The recommender is a process of its own; the records are on the topic before it starts. It is timed by the number of
 plans in MongoDB, looked at every 20 ms: from where its first batch is wholly written to where all are, and only what
@@ -63,8 +63,8 @@ class Parts:
 async def measure(servers: Mapping[str, str], directory: Path, events: int, tick: Tick) -> tuple[list[Figure], Parts]:
     """Return the figures of a backlog of so many officers, and what the floor is made of.
 
-    `tick` is told of every plan, the floor's too: twice `events` in all. Raises AssertionError where the two sides do
-    not come to the same plans.
+    `tick` is called for every plan, the floor's too: twice `events` in all. Raises AssertionError where the two sides
+    do not come to the same plans.
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})
     await ensure_topics(settings.kafka_bootstrap_servers, settings.namespace)

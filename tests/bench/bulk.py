@@ -68,7 +68,7 @@ def result_rows(officers: int) -> list[dict[str, Any]]:
 
 
 async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list[Figure]:
-    """Return the figures; `tick` is told of every result, the floor's too: twice `results` in all."""
+    """Return the figures; `tick` is called for every result, the floor's too: twice `results` in all."""
     officers = max(1, results // _EACH)
     client = connect(read(StoreSettings, site.servers), "bench")
     database = client[read(StoreSettings, site.servers).database("recommender")]

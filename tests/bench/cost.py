@@ -3,7 +3,7 @@
     python -m tests.bench.cost [--quick]     these figures alone
 
 The processes are those that the bench has started: the services, MongoDB and the broker. Their CPU while nothing
-happens is measured first and taken off. The officers that are stored beside are copies of one of them.
+happens is measured first and taken off. The other stored officers are copies of one of them.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A figure of the bench: what was measured, its floor in the same run, and the target for their ratio."""
+"""A figure of the bench: the measured value, its floor from the same run, and the target for their ratio."""
 
 import statistics
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Figure:
 
     @property
     def bound(self) -> str:
-        """The target in words of arithmetic, empty where there is none."""
+        """The target as a formula; empty if there is none."""
         if self.target is None:
             return ""
         return f"{'≤' if self.unit in _LOWER_IS_BETTER else '≥'} {self.target:g}"
@@ -60,7 +60,7 @@ class Stage:
 
 
 def percentile(numbers: Sequence[float], share: float) -> float:
-    """Return the number below which a share (0 to 1) of them lies, between neighbours by straight line."""
+    """Return the number below which a share (0 to 1) of them is, interpolated between neighbours."""
     ordered = sorted(numbers)
     place = share * (len(ordered) - 1)
     low = int(place)

@@ -119,7 +119,7 @@ def assessment(chance: random.Random, taken_at: datetime) -> bytes:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of paths with so many steps: of the event, and of the whole plan as it stands in MongoDB, nothing waiting.
+    """Bytes of paths with so many steps: of the event, and of the stored plan without waiting events.
 
     `longest`: the largest event of all, and its steps.
     """

@@ -1,4 +1,4 @@
-"""A load that does not wait: `python -m tests.bench.flood`, told what to send as JSON on stdin.
+"""A load that does not wait: `python -m tests.bench.flood`, with its task as JSON on stdin.
 
 With `rate`, so many assessments a second are sent whatever comes back, each on a connection that is free or else on a
 new one; one that is not answered within `patience` seconds is given up and its connection cut, as clients do. Without,
@@ -112,7 +112,7 @@ class Flood:
         return "\r\n".join([*head, "", ""]).encode() + raw
 
     def answered(self, asker: Asker, status: int, ms: float) -> None:
-        """Count an answer; 0 stands for none."""
+        """Count an answer; 0 means no answer."""
         self.statuses[status] += 1
         if status == _ACCEPTED:
             self.accepted.append(ms)

@@ -1,4 +1,4 @@
-"""How fast courses come in through `POST /v1/courses:import`, beside a bare `insert_many` of the same documents.
+"""How fast `POST /v1/courses:import` takes courses, compared with a bare `insert_many` of the same documents.
 
 The documents of the floor are those that the import has stored, with their events, written to a collection without the
 import's indexes but `_id`, 500 at a time, to a majority with the journal. Half of it is done before the import and
@@ -52,9 +52,9 @@ def courses(count: int) -> list[Course]:
 async def measure(  # noqa: PLR0917 - the service, and how much is asked of it
     servers: dict[str, str], url: str, key: str, pid: int | None, count: int, tick: Tick
 ) -> list[Figure]:
-    """Return courses a second through the API beside a bare write, and how much memory the service took for it.
+    """Return courses a second through the API compared with a bare write, and how much memory the service took for it.
 
-    `tick` is told of every course, the floor's too: twice `count` in all.
+    `tick` is called for every course, the floor's too: twice `count` in all.
     """
     settings = read(CatalogSettings, servers)
     client = connect(settings)

@@ -1,4 +1,4 @@
-"""A small load generator, a process of its own: `python -m tests.bench.load`, told what to ask as JSON on stdin.
+"""A small load generator, a process of its own: `python -m tests.bench.load`, with its task as JSON on stdin.
 
 Keeps so many connections open and on each sends the next request when the answer to the last has been read to its end:
 a GET without bodies, with bodies a POST of each in turn. Prints JSON: the requests answered 200 within the time

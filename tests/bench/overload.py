@@ -1,8 +1,8 @@
-"""What the assessment service does under four times what it can bear, beside what it does under as much as it can bear.
+"""What the assessment service does under four times the load that it can sustain, compared with the sustainable load.
 
-Sustainable is what comes of clients that wait for their answers. Then four times that is sent by clients that wait for
-nobody and go away after some seconds. Accepted are answers 202; each of them must be found in the officers' profiles
-afterwards. Memory is that of the service's process at the end of each.
+The sustainable load is that of clients that wait for their answers. Then other clients send four times as much without
+waiting, and disconnect after some seconds. Every assessment that was answered 202 must be in the officers' profiles
+afterwards. Memory: of the service's process at the end of each load.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How many recommendations a service makes a second, beside a bare aiohttp handler around the same planning function.
+"""Recommendations per second, compared with a bare aiohttp handler around the same planning function.
 
 A recommender of its own follows a generated catalog of 2,400 courses; the bare handler holds the same one. Both are
 asked for the same officers, drawn as `make evaluate` draws them, one process each; blocks of the two take turns.

@@ -1,4 +1,4 @@
-"""How long an assessment takes to become a path on the officer's open stream, one at a time, beside its floor.
+"""How long an assessment takes to become a path on the officer's open stream, one at a time, and its floor.
 
 Each round submits one assessment over HTTP and waits for its path on the live stream, then goes once through the floor
 (`chain`). It is timed from before the request is sent, so the service's first write counts, as the floor's does.
@@ -116,7 +116,7 @@ def _figures(pushes: list[list[Push]], floors: list[list[float]]) -> list[Figure
 
 
 class Submitter:
-    """Submits assessments of some officers in turn, each once the path of the one before has come on its stream."""
+    """Submits assessments of some officers in turn, each once the path of the previous one has come on its stream."""
 
     def __init__(self, site: Site, officers: Sequence[str] = OFFICERS) -> None:
         self._site = site

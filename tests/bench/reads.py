@@ -1,4 +1,4 @@
-"""How many stored paths a recommender answers a second, beside a bare aiohttp handler that finds the same document.
+"""Stored paths answered per second, compared with a bare aiohttp handler that finds the same document.
 
 One process each, the same MongoDB, the same load generator in a process of its own; blocks of the two take turns.
 """

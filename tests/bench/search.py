@@ -1,8 +1,8 @@
-"""How long a search takes among 100,000 courses on one core, beside a plain scan of their titles in the same run.
+"""The time of a search among 100,000 courses on one core, compared with a plain scan of their titles.
 
     python -m tests.bench.search [--quick]     these figures alone
 
-The courses are made of the titles and descriptions of the starter courses, cut and put together anew; the queries are
+The courses are made of the titles and descriptions of the starter courses, cut and combined again; the queries are
 parts of titles, half of them with a misspelling. What is timed is what a request asks of its thread, in CPU time: the
 page, the number of courses, facets and cursor. The scan looks for the query in each folded title, which finds no
 misspelling and ranks nothing.

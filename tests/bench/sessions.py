@@ -1,4 +1,4 @@
-"""Adaptive sessions: the processor time of choosing an item, and answers a second beside a bare handler that writes.
+"""Adaptive sessions: the CPU time of choosing an item, and answers a second compared with a bare handler that writes.
 
 Answers: one process each, the same MongoDB, the same officers; blocks of the two take turns. A session's start and its
 result, which writes the profile, are in the time and are not counted.

@@ -81,7 +81,7 @@ class Reader:
 
 
 async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
-    """Return the first records of a topic as they stand on the wire."""
+    """Return the first records of a topic as they are on the wire."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     found: list[Record] = []
     await start(consumer)

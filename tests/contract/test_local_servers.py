@@ -1,4 +1,4 @@
-"""The servers of the local stack come back in place: same port, same data (the embedded broker: same port, no data)."""
+"""The servers of the local stack restart in place: same port, same data (the embedded broker: same port, no data)."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

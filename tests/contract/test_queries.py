@@ -626,7 +626,7 @@ _WRITES = {"update": "updates", "delete": "deletes"}
 
 
 def _explainable(command: Document) -> Iterator[Document]:
-    """Yield what `explain` takes of a command, each write of a bulk alone; nothing of what reads no document."""
+    """Yield the parts of a command that `explain` takes, each write of a bulk alone; nothing for pure inserts."""
     name = next(iter(command))
     if name in _WRITES:
         for one in command[_WRITES[name]]:

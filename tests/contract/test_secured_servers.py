@@ -202,7 +202,7 @@ def test_a_uri_that_cannot_be_used_is_refused_without_telling_any_of_it(uri: str
 async def service(
     secured: dict[str, str], mongod: SecuredMongod, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Started]:
-    """Return an assessment service whose every secret stands in a file."""
+    """Return an assessment service whose secrets are all in files."""
     given = {**secured, "MONGODB_URI": mongod.uri(), "API_KEY_PEPPER": PEPPER}
     for name in ("KAFKA_SASL_PASSWORD", "MONGODB_URI", "API_KEY_PEPPER"):
         (tmp_path / name).write_text(given.pop(name) + "\n")

@@ -46,7 +46,7 @@ def documented() -> dict[str, set[str]]:
 
 
 def holding(stack: Stack, documents: Documents, *needles: str) -> dict[str, list[dict[str, Any]]]:
-    """Return `database/collection` -> the documents in which any of these texts stands, however deep."""
+    """Return `database/collection` -> the documents that contain any of these texts, at any depth."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name in documents.list_database_names():
         if name.startswith(stack.namespace):

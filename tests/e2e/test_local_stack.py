@@ -1,4 +1,4 @@
-"""The demo says what it promises, and a stack that is started again on the embedded broker finds its data again."""
+"""The demo prints what it should, and a stack that is restarted on the embedded broker finds its data again."""
 
 import asyncio
 import os

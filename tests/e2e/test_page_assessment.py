@@ -1,4 +1,4 @@
-"""An officer takes the assessment on the page, stops, goes on, and the path follows; over the whole system."""
+"""An officer takes the assessment on the page, stops, continues, and the path follows; over the whole system."""
 
 import pytest
 from playwright.async_api import Browser

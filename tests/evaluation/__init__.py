@@ -1,4 +1,4 @@
-"""The auditor: what the planner's paths are worth beside an exact solver, the baselines and the gates.
+"""The auditor: the value of the planner's paths compared with an exact solver, the baselines and the gates.
 
     make evaluate                               every gate; a table, .local/evaluation.json, docs/evaluation.md
     python -m tests.evaluation --quick          the same rows on small samples, about two minutes; leaves docs/ alone

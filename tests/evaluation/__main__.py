@@ -1,4 +1,4 @@
-"""`python -m tests.evaluation [--quick]`: measures every gate of the ranking, prints and writes what they come to."""
+"""`python -m tests.evaluation [--quick]`: measures every gate of the ranking, prints and writes the results."""
 
 import argparse
 import multiprocessing

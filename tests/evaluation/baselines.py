@@ -2,12 +2,12 @@
 
 random              any course that can be entered, fits and teaches a skill with a gap
 rating              of those the best rated (in generated worlds ratings are drawn apart from everything else)
-cosine as ranked    by cosine of the first gaps with what a course teaches; whoever cannot enter a course loses its
+cosine as ranked    by cosine of the first gaps with what a course teaches; an officer who cannot enter one loses its
                     hours and learns nothing
 cosine, filtered    the same list; what cannot be entered or does not fit at the moment is passed over, and the list
                     is read from the top again after every course
 cosine, again       as before, with the cosine of the gaps that are left
-gain per hour       of what can be entered and fits the course that adds most per hour; no door is opened on purpose
+gain per hour       of what can be entered and fits the course that adds most per hour; prerequisites are not added
 """
 
 from collections.abc import Callable, Mapping

@@ -6,9 +6,9 @@
     entry       x <= y or x or z of everything that the course needs
     reaching    y[skill, level] <= sum of x over the courses that can be the first to reach it: those that end at or
                 above the level and begin below it
-    order       what is chosen must also be enterable one after the other. Courses that only open each other's doors are
-                cut off when they turn up: one of them can be taken only together with a course from outside that meets
-                a need of theirs; then the program is solved again.
+    order       what is chosen must also be enterable one after the other. Courses that only satisfy each other's
+                prerequisites are cut off when they turn up: one of them can be taken only together
+                with a course from outside that meets a need of theirs; then the program is solved again.
 
 Without the cuts the program is a relaxation, so its dual bound is an upper bound on every path at any moment, and when
 nothing needs to be cut the solution is a path and the optimum.
@@ -71,7 +71,7 @@ def quiet() -> None:
 
 
 def relevant(problem: Problem) -> list[Candidate]:
-    """Return the candidates that can be entered at all and either close something or may open a door to what does."""
+    """Return the candidates that can be entered and close something, or may be a prerequisite of what does."""
     reachable = problem.studied([candidate for candidate in problem.candidates if candidate.hours <= problem.budget])
     start = problem.start()
     wanted = {candidate.id for candidate in reachable if problem.gain(start, candidate)}
@@ -210,7 +210,7 @@ class _Program:
         return [candidate for candidate, x in zip(self.candidates, answer.x, strict=False) if x > 0.5], bound
 
     def cut(self, found: list[Candidate], order: list[Candidate]) -> bool:
-        """Forbid courses that only open each other's doors. False where there are none: they are taken for nothing."""
+        """Forbid courses that only satisfy each other's prerequisites. Return False if there are none."""
         held = self._start.copy()
         for candidate in order:
             self._problem.take(held, candidate)

@@ -89,7 +89,7 @@ class Drawn:
         return [f"s{number:03}" for number in range(self.skills)]
 
     def __getitem__(self, number: int) -> Course:
-        """Return one course, made anew."""
+        """Return one course, generated again."""
         if not 0 <= number < len(self):
             raise IndexError(number)
         rows = range(int(self.starts[number]), int(self.starts[number + 1]))

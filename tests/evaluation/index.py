@@ -92,7 +92,7 @@ def change(snapshot: Snapshot, courses: Courses, officer: Inputs, times: int, se
 
 
 def loop_pause(courses: Courses, officer: Inputs) -> float:
-    """Return the longest time in ms for which an event loop stood still while the index was built in a thread."""
+    """Return the longest time in ms for which an event loop was blocked while the index was built in a thread."""
 
     async def watch() -> float:
         work, longest = asyncio.create_task(asyncio.to_thread(built, courses, officer)), 0.0

@@ -1,7 +1,8 @@
-"""Paths from a catalog whose skills or levels were removed and matched again, beside the paths from the given ones.
+"""Paths from a catalog whose skills or levels were removed and matched again, compared with the given ones.
 
     starter, levels     the courses of the starter catalog with what their skills are called as free tags; the levels
-                        are removed. The calibration is the one that ships.
+                        are removed. The calibration is the one that ships; the levels of a course are estimated by
+                        weights that no course of its area was in (`level_fit`).
     starter, skills     the same by title and hours alone: nothing of skills and levels is left, and no example.
     platforms, levels   the Coursera and edX courses with their skills as free tags and their provider's word of
                         level; the levels are removed. The confidence is calibrated on one course in five.
@@ -14,22 +15,21 @@ teach. Nobody has confirmed anything.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 from msgspec.structs import replace as changed
 
 from services.catalog.matching import CourseText, Example, Matcher, SimilarityIndex
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.calibration import Calibration
+from services.catalog.matching.level_model import LevelWeights
 from services.recommender.inputs import Inputs
 from services.recommender.planner.pipeline import recommend
 from shared.domain import Course, Framework, LocalizedText, MatchedRow
 from shared.paths import LearningPath
-from tests.evaluation import real, report
+from tests.evaluation import level_fit, real
 from tests.evaluation.problem import Problem
 from tests.evaluation.worlds import HOURS, officers_of, view_of
 
-SEED = report.ROOT / "deploy" / "seed"
 OFFICERS = 200
 LEAST_DOUBT = 0.000_001
 
@@ -65,11 +65,15 @@ class MatchedPaths:
 
 def starter(*, tagged: bool) -> MatchedPaths:
     """Return how the starter catalog comes out, with what its skills are called as tags or without."""
-    raw = (SEED / "frameworks" / "th-digital-2018.json").read_bytes()
-    framework = changed(msgspec.json.decode(raw, type=Framework), version=1)
-    courses = [msgspec.json.decode(line, type=Course) for line in (SEED / "courses.ndjson").read_bytes().splitlines()]
+    framework = changed(level_fit.framework("th-digital-2018"), version=1)
+    courses = level_fit.starter()
     bare = [without_levels(course, framework) if tagged else changed(course, teaches=[]) for course in courses]
-    again = rematched(bare, framework, [], curve.shipped())
+    folds = level_fit.fold_of(courses)
+    by_fold = {
+        fold: rematched(bare, framework, [], curve.shipped(), levels)
+        for fold, levels in level_fit.by_fold(courses).items()
+    }
+    again = [by_fold[folds[course.id]][place] for place, course in enumerate(courses)]
     name = "starter, levels" if tagged else "starter, skills"
     return compared(name, courses, again, officers_of(framework, len(courses)))
 
@@ -120,10 +124,16 @@ def fitted(
 
 
 def rematched(
-    bare: Sequence[Course], framework: Framework, examples: Sequence[Example], calibration: Calibration
+    bare: Sequence[Course],
+    framework: Framework,
+    examples: Sequence[Example],
+    calibration: Calibration,
+    levels: LevelWeights | None = None,
 ) -> list[Course]:
     """Return courses with what is matched to them, as the catalog announces it."""
-    found = Matcher(framework, examples, calibration).match([CourseText.of(one, framework.id, {}) for one in bare])
+    found = Matcher(framework, examples, calibration, levels=levels).match(
+        [CourseText.of(one, framework.id, {}) for one in bare]
+    )
     return [
         changed(
             course,

@@ -33,9 +33,9 @@ class Candidate:
 
 @dataclass(slots=True)
 class State:
-    """Where the officer stands at one point. `levels` open doors; `held` is what is believed of the required skills.
+    """The officer's state at one point. `levels` satisfy prerequisites; `held` are the estimates of required skills.
 
-    The two differ where a course was done: it opens doors in full, and is believed by half.
+    The two differ where a course was done: it satisfies prerequisites in full, and counts by half in the estimate.
     """
 
     levels: dict[str, float]
@@ -74,7 +74,7 @@ class Problem:
         return Candidate(course, max(round(course.hours * MICRO), 1), low, high)
 
     def start(self) -> State:
-        """Return where the officer stands before any course."""
+        """Return the officer's state before any course."""
         levels = {skill: level for (name, skill), level in self.doors.items() if name == self.framework}
         return State(levels, {skill: want.level for skill, want in self._wants.items()}, set(self.inputs.completed))
 

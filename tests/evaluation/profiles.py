@@ -1,9 +1,9 @@
-"""`python -m tests.evaluation.profiles`: is a profile what all of its evidence says, and is that near the truth?
+"""`python -m tests.evaluation.profiles`: does a profile follow from its evidence, and is it near the truth?
 
 Simulated officers of true levels from 0 to 4 are tested, rate themselves, are rated and complete courses, in ten
 years. What is kept of a skill is stored and read again after every piece, as the service does, and compared with all
-pieces taken together in another order. The error is that of the level beside the latest piece alone: for officers
-whose levels stay, and for those who learnt one to three levels before their latest test.
+pieces taken together in another order. The error is that of the level compared with the latest piece alone: for
+officers whose levels stay, and for those who learnt one to three levels before their latest test.
 """
 
 import argparse

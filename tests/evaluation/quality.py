@@ -1,4 +1,4 @@
-"""How good paths are: the planner beside the exact optimum, and beside the baselines at 40 hours. One case a time.
+"""How good paths are: the planner compared with the exact optimum, and with the baselines at 40 hours. One case a time.
 
 A case is a pure function of its name and number, so cases can run in any process and in any order.
 """

@@ -5,7 +5,7 @@ They are constructed, and every figure from them says so:
     courses     2 Coursera sets and 1 edX set: their own skills are the framework, Beginner 0 to 2, Intermediate 2 to 3,
                 Advanced 3 to 4, entry = from. Hours from their columns (a month of study counts 40 hours, a week 10);
                 edX gives none: the median of the Coursera courses of the same level. Targets: 8 to 16 of the skills
-                that at least 5 courses teach, at level 2 or 3; officers stand anywhere below. Ratings: the sets' own.
+                that at least 5 courses teach, at level 2 or 3; officers are anywhere below. Ratings: the sets' own.
     university  courses of 11 universities and their real prerequisites. Each teaches one skill of its own, 0 to 1, in
                 drawn hours; targets: 6 courses that have prerequisites.
     roles       the role levels of the UK government's framework: their required levels are the targets, over a
@@ -40,7 +40,7 @@ _SPAN = re.compile(rf"{_DIGITS}(?:\s*(?:-|–|to)\s*{_DIGITS})?\s*({'|'.join(_UN
 
 
 class Row(NamedTuple):
-    """A course as a set tells it. `hours` 0: not told."""
+    """A course as a set has it. `hours` 0: not given."""
 
     title: str
     skills: list[str]

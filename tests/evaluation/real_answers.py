@@ -10,7 +10,7 @@ from the first halves, never from what is predicted. Beside it, on the same answ
     running mean   the learner's own share of right answers in the skill so far, with two answers of the average learner
     Rasch fit      one penalised joint fit of learners and problems for each skill; the learner's estimate is its mode
 
-The scale is one of 0 to 4, as the national framework's: the mean of a skill's learners stands at 2, and their standard
+The scale is one of 0 to 4, as the national framework's: the mean of a skill's learners is 2, and their standard
 deviation is that of a session's prior.
 """
 

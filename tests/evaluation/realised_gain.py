@@ -1,4 +1,4 @@
-"""What paths gain in truth beside what they predict. Officers' true levels are drawn, never seen by the planner.
+"""What paths really gain compared with what they predict. Officers' true levels are drawn, never seen by the planner.
 
     normal   the true level of each skill is drawn from the belief, N(level, sd); every course of the path is completed
     rounded  the same draw rounded to a whole number on the scale; every course is completed

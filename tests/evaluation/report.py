@@ -62,7 +62,7 @@ def write_json(rows: Sequence[Gate], name: str) -> Path:
 
 
 def write_docs(page: Path, results: Results, rows: Sequence[Gate], day: str, minutes: float) -> None:
-    """Put the figures between the marks of a page, and the pictures into `img/` beside it."""
+    """Put the figures between the marks of a page, and the pictures into its `img/`."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     about = (
         f"Measured on {day} by `make evaluate`, {minutes:.0f} minutes on {cores} cores; Python "

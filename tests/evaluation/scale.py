@@ -51,7 +51,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Throughput of two workers over one, and whether the planner offers an entry for many officers."""
+    """The ratio of the throughput of two workers to that of one, and whether the planner takes batches."""
 
     courses: int
     speedup: float

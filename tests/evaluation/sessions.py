@@ -54,7 +54,7 @@ POPULATIONS: dict[str, Population] = {
 
 @dataclass
 class Told:
-    """What a method said of every skill of every officer beside the truth, and what it showed to whom."""
+    """A method's estimates of every skill of every officer, the true levels, and the items shown to whom."""
 
     errors: list[float] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Told:
     officers: int = 0
 
     def add(self, found: LevelEstimate, truth: float, items: int) -> None:
-        """Take what was said of one skill of one officer."""
+        """Take the estimate of one skill of one officer."""
         self.errors.append(found.level - truth)
         self.items.append(items)
         self.held["68 %"].append(found.low_68 <= truth <= found.high_68)
@@ -79,7 +79,7 @@ class Told:
         return float(np.sqrt(np.mean(np.square(self.errors))))
 
     def coverage(self, name: str) -> float:
-        """How often an interval held the truth, in percent."""
+        """How often an interval contained the true level, in percent."""
         return 100 * float(np.mean(self.held[name]))
 
     @property

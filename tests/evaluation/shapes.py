@@ -10,7 +10,7 @@ Every shape is drawn by the same few rules from its own figures, one catalog per
     hours         2 x rungs gained^0.7 x log-normal(0, `spread`), in quarter hours from 0.25
     officers      hold 0 to half of what is required of `required` skills
 
-    deep          8 skills of 8 rungs, every course stands on the rung below and often on another course
+    deep          8 skills of 8 rungs, every course requires the rung below and often another course
     wide          60 required skills, short courses that teach one or two, few conditions
     many skills   courses that teach 4 to 14 skills and ask for a level of most of them, as catalogs with entry and
                   exit levels do

@@ -1,4 +1,4 @@
-"""A list of courses told as a path, so that the independent checker can judge what others than the planner chose."""
+"""A list of courses as a path, so that the independent validator can check choices of other programs."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Assessments through the front door, on real servers: each counts once, the latest measurement holds."""
+"""Assessments over HTTP, on real servers: each counts once, the latest measurement holds."""
 
 import asyncio
 from collections.abc import AsyncIterator

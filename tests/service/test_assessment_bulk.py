@@ -20,6 +20,7 @@ from services.assessment.model import ImportedResult
 from services.assessment.profile import fused
 from services.assessment.store import COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
 from shared.decoding import convert
+from shared.errors import Unavailable
 from shared.imports.job import ImportRequest
 from shared.imports.rows import Row
 from shared.imports.streaming import REPORTS
@@ -211,6 +212,42 @@ async def test_of_two_files_at_once_the_later_one_is_told_that_its_key_was_used(
     assert [level["level"] for level in (await profile_of(service, officer))["levels"]] == [1]
 
 
+class OutOnce(OfficerStore):
+    """A store whose first write fails, as with a database that is away, while the others of its batch are taken."""
+
+    failed = False
+
+    async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
+        if not self.failed:
+            self.failed = True
+            raise Unavailable("the database is away")
+        return await super().save_many(changes, bulk=bulk)
+
+
+async def test_a_part_that_fails_is_sent_again_and_every_row_counts_once_in_its_order(service: Started) -> None:
+    """More rows than one part holds, those of each officer far apart; the second of equal keys is refused."""
+    officers, app = [await registered(service) for _ in range(5)], service.client.app
+    rows = [row(one, n % 5, key=f"k{n}") for n in range(120) for one in officers]
+    again = [row(one, 4, key="k0") for one in officers]
+    caught_up = asyncio.Event()
+    caught_up.set()
+    store = OutOnce(service.database("assessment"))
+    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
+    await job.begin()
+    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
+    assert store.failed
+    assert [one.line for one in told] == list(range(1, len(told) + 1))
+    assert {one.status for one in told[: len(rows)]} <= {"created", "unchanged"}
+    assert [one.status for one in told[len(rows) :]] == ["refused"] * len(officers)
+    assert statuses((await imported(service, rows))[0]) == ["unchanged"] * len(rows)
+    for one in officers:
+        found = await store.find("agency", one)
+        assert found is not None
+        assert len(found.accepted) == 120
+        assert found.statistics == await store.recomputed(found)
+
+
 @pytest.mark.parametrize("taken_at", ["2026", "46352", "46352.375"])
 async def test_a_number_of_a_table_is_no_time(service: Started, taken_at: str) -> None:
     officer = await registered(service)
@@ -263,7 +300,7 @@ async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: St
 
 
 class Dying(OfficerStore):
-    """A store whose process dies after its first write has been taken, before anybody is told."""
+    """A store whose process dies after its first write has been taken, before anybody gets an answer."""
 
     async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
         await super().save_many(changes, bulk=bulk)
@@ -289,7 +326,7 @@ async def test_after_a_process_died_between_write_and_answer_the_same_file_does_
 
 
 async def command(service: Started, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and what it said."""
+    """Carry out a command in a thread, and return its exit code and its output."""
     address = str(service.client.make_url("/")).rstrip("/")
     environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("platform")}
     said = io.StringIO()

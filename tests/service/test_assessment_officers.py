@@ -1,4 +1,4 @@
-"""Officers through the front door of assessment: who is registered, with what, and who may see and change it."""
+"""Officers over HTTP in assessment: who is registered, with what, and who may see and change it."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
 """Adaptive sessions when something dies, waits, is late or is gone: nothing is lost, nothing counts twice.
 
-A second runner on the same MongoDB stands for another replica, or for the process that starts after one that died.
+A second runner on the same MongoDB plays another replica, or the process that starts after one that died.
 """
 
 import asyncio
@@ -338,7 +338,7 @@ async def test_a_session_that_cannot_be_read_keeps_no_other_from_ending(service:
 
 
 async def test_what_an_erased_officer_left_behind_goes_to_nobody(service: Started) -> None:
-    """A session whose start was in hand while the officer was erased is found by the sweep and removed."""
+    """A session whose start was in progress while the officer was erased is found by the sweep and removed."""
     officer = await registered(service)
     runner = replica(service)
     sitting = await respond(runner, await begin(runner, officer))

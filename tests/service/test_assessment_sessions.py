@@ -1,4 +1,4 @@
-"""Adaptive sessions through the front door, on real servers."""
+"""Adaptive sessions over HTTP, on real servers."""
 
 import asyncio
 from collections.abc import AsyncIterator

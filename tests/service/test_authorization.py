@@ -70,7 +70,7 @@ async def test_without_a_key_or_with_a_wrong_one_every_route_answers_401(service
 
 
 async def test_basic_opens_the_routes_of_xapi_alone_and_to_the_same_roles(services: Services) -> None:
-    """A key of a wrong role tells a route that reads the password (403) from one that does not (401)."""
+    """A key of a wrong role distinguishes a route that reads the password (403) from one that does not (401)."""
     taken = set()
     for name, service, route in routes_of(services):
         assert route.policy is not None
@@ -127,6 +127,28 @@ async def test_the_key_of_a_share_link_opens_one_path_and_nothing_else(services:
     assert opened == [("recommender", "GET", "/v1/officers/{officer_id}/path", HERE)]
 
 
+async def test_an_editor_sees_and_changes_nothing_of_officers_and_publishes_no_framework_past_its_draft(
+    services: Services,
+) -> None:
+    opened = {(name, route.method, route.path) for name, _, route in routes_of(services) if "editor" in roles_of(route)}
+    assert not [path for _, _, path in opened if "{officer_id}" in path or "agenc" in path or "item-bank" in path]
+    assert {(name, method, path) for name, method, path in opened if name != "catalog"} == {
+        ("assessment", "GET", "/v1/frameworks/{framework_id}/officers"),
+        ("portal", "GET", "/session"),
+        ("portal", "*", "/api/{path:.*}"),
+    }
+    changed = {(method, path) for name, method, path in opened if name == "catalog" and method != "GET"}
+    assert ("PUT", "/v1/courses/{course_id}") in changed
+    assert ("POST", "/v1/frameworks/{framework_id}/draft:publish") in changed
+    framework = "/v1/frameworks/{framework_id}"
+    assert not {("PUT", framework), ("PATCH", framework), ("POST", "/v1/frameworks:import")} & changed
+
+
+def roles_of(route: Route) -> frozenset[Role]:
+    assert route.policy is not None
+    return route.policy.roles
+
+
 async def test_another_tenants_key_answers_404_and_changes_nothing(services: Services) -> None:
     walked = 0
     for name, service, route in routes_of(services):
@@ -178,4 +200,4 @@ async def test_every_services_document_is_valid_and_says_who_may(services: Servi
         document = await (await service.client.get("/openapi.json")).json()
         validate(document)
     document = await (await services["catalog"].client.get("/openapi.json")).json()
-    assert document["paths"]["/v1/courses/{course_id}"]["put"]["x-roles"] == ["admin"]
+    assert document["paths"]["/v1/courses/{course_id}"]["put"]["x-roles"] == ["admin", "editor"]

@@ -1,4 +1,4 @@
-"""Courses through the front door of the catalog, on a real MongoDB and a real broker."""
+"""Courses over HTTP in the catalog, on a real MongoDB and a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -41,7 +41,7 @@ async def environment_of(service: Started, tenant: str) -> dict[str, str]:
 
 
 async def told(service: Started, tenant: str, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and what it said."""
+    """Carry out a command in a thread, and return its exit code and its output."""
     said = io.StringIO()
     with patch.dict(os.environ, await environment_of(service, tenant)), contextlib.redirect_stdout(said):
         code = await asyncio.to_thread(main, list(arguments))

@@ -1,16 +1,19 @@
-"""Drafts of frameworks through the front door: people first, then a version that never changes."""
+"""Drafts of frameworks over HTTP: people first, then a version that never changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
 from services.catalog.store import CatalogStore
+from shared.auth import issue
+from shared.mongo import KeyStore
 from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import catalog
-from tests.support.services import Started, Topic
+from tests.support.services import Started, Topic, issue_key
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -22,12 +25,29 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
+KEYS: dict[tuple[int, str], str] = {}
+
+
+async def key_of(service: Started, person: str) -> str:
+    """Return the key of an editor."""
+    place = id(service), person
+    if place not in KEYS:
+        KEYS[place] = await issue_key(service.mongodb, service.settings, "editor")
+    return KEYS[place]
+
+
 def body(name: str, **required: float) -> dict[str, Any]:
     return {"framework": msgspec.to_builtins(framework(required)) | {"id": name}, "by": "ann"}
 
 
 async def asked(service: Started, method: str, path: str, **options: Any) -> tuple[int, Any]:
-    got = await service.ask(method, f"/v1/frameworks/{path}", "admin", **options)
+    """Return the answer to the person of `by`: everybody has a key of their own; without it, to the tenant's admin."""
+    by = options.get("json", {}).get("by", "").strip()
+    if by and "tenant" not in options:
+        options["headers"] = {"Authorization": f"Bearer {await key_of(service, by)}"} | options.get("headers", {})
+        got = await service.ask(method, f"/v1/frameworks/{path}", None, **options)
+    else:
+        got = await service.ask(method, f"/v1/frameworks/{path}", "admin", **options)
     return got.status, await got.json() if got.status != 204 else None
 
 
@@ -69,8 +89,8 @@ async def test_a_draft_goes_through_people_to_a_version(service: Started, announ
 
 async def approve(service: Started, name: str, **required: float) -> None:
     assert (await asked(service, "PUT", f"{name}/draft", json=body(name, **required)))[0] in (200, 201)
-    for step in ("review", "approve"):
-        assert (await asked(service, "POST", f"{name}/draft:{step}", json={"by": "ben"}))[0] == 200
+    for step, by in (("review", "ben"), ("approve", "cat")):
+        assert (await asked(service, "POST", f"{name}/draft:{step}", json={"by": by}))[0] == 200
 
 
 async def test_a_version_that_was_published_meanwhile_stops_the_draft(service: Started) -> None:
@@ -98,6 +118,22 @@ async def test_a_tenant_drafts_its_own_one_in_place_of_the_shared_one(service: S
     await approve(service, FRAMEWORK, cooking=2)
     assert (await asked(service, "POST", f"{FRAMEWORK}/draft:publish"))[1]["version"] == 1
     assert (await asked(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
+
+
+async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared_one(service: Started) -> None:
+    shared = (await asked(service, "GET", FRAMEWORK, tenant="newcomer"))[1]
+    (row, *others) = shared["requirements"]
+    wanted = {name: value for name, value in shared.items() if name not in ("version", "tenant")}
+    wanted["requirements"] = [row | {"level": row["level"] - 1}, *others]
+    status, put = await asked(
+        service, "PUT", f"{FRAMEWORK}/draft", json={"framework": wanted, "by": "ann"}, tenant="newcomer"
+    )
+    assert status == 201, put
+    _, impact = await asked(service, "GET", f"{FRAMEWORK}:impact", tenant="newcomer")
+    (change,) = impact["requirements"]
+    assert (change["before"], change["after"]) == (row["level"], row["level"] - 1)
+    assert impact["skills_added"] == impact["job_groups_added"] == []
+    assert (impact["version"], impact["outdated"], impact["scale_changed"]) == (0, False, False)
 
 
 async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:
@@ -171,3 +207,61 @@ async def test_no_text_of_a_body_holds_a_control_character(service: Started, tex
     for name in ("review", "comment"):
         got = await asked(service, "POST", f"controls/draft:{name}", json={"by": text, "comment": "x"})
         assert (got[0], got[1]["field"]) == (422, "by")
+
+
+async def test_one_person_cannot_take_two_steps_whatever_name_is_given(service: Started) -> None:
+    async def as_key(person: str, method: str, path: str, **sent: Any) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {await key_of(service, person)}"}
+        got = await service.ask(method, f"/v1/frameworks/different/{path}", None, headers=headers, json=sent)
+        return got.status, await got.json()
+
+    assert (await as_key("ann", "PUT", "draft", **body("different", cooking=2)))[0] == 201
+    status, problem = await as_key("ann", "POST", "draft:review", by="Somebody Else")
+    assert (status, problem["field"]) == (409, "by")
+    assert problem["texts"]["en"] == problem["detail"]
+    assert "ผู้เสนอ" in problem["texts"]["th"]
+    assert (await as_key("ben", "POST", "draft:review", by="ann"))[0] == 200  # a namesake
+    for person in ("ann", "ben"):
+        assert (await as_key(person, "POST", "draft:approve", by="cat"))[0] == 409
+    assert (await as_key("cat", "POST", "draft:approve", by="cat"))[0] == 200
+    assert (await as_key("ann", "POST", "draft:publish"))[0] == 200
+
+
+async def test_where_a_tenant_may_do_with_one_person_that_one_does_every_step(
+    mongodb_uri: str, kafka_bootstrap: str
+) -> None:
+    async with catalog(mongodb_uri, kafka_bootstrap, SOLE_EDITOR_TENANTS="small, agency") as alone:
+        put = body("alone", cooking=2)
+        assert (await alone.ask("PUT", "/v1/frameworks/alone/draft", "editor", json=put)).status == 201
+        for step in ("review", "approve"):
+            got = await alone.ask("POST", f"/v1/frameworks/alone/draft:{step}", "editor", json={"by": "ann"})
+            assert got.status == 200
+        assert (await alone.ask("POST", "/v1/frameworks/alone/draft:publish", "editor")).status == 200
+        assert (await alone.ask("PUT", "/v1/frameworks/other/draft", "editor", tenant="big", json=put)).status == 422
+        other = put | {"framework": put["framework"] | {"id": "other"}}
+        assert (await alone.ask("PUT", "/v1/frameworks/other/draft", "editor", tenant="big", json=other)).status == 201
+        got = await alone.ask("POST", "/v1/frameworks/other/draft:review", "editor", tenant="big", json={"by": "ann"})
+        assert got.status == 409
+
+
+async def test_another_sign_in_of_the_same_person_is_no_other_person(service: Started) -> None:
+    store = KeyStore(service.mongodb, service.settings)
+
+    async def signed_in(subject: str) -> dict[str, str]:
+        key, stored = issue(service.settings.api_key_pepper, "agency", "editor")
+        await store.create(replace(stored, subject=subject))
+        return {"Authorization": f"Bearer {key}"}
+
+    async def step(headers: dict[str, str], method: str, path: str, sent: Any) -> int:
+        return (await service.ask(method, f"/v1/frameworks/twice/{path}", None, headers=headers, json=sent)).status
+
+    first, again, other = [await signed_in(f"https://id.example {name}") for name in ("ann", "ann", "ben")]
+    assert await step(first, "PUT", "draft", body("twice", cooking=2)) == 201
+    assert await step(again, "POST", "draft:review", {"by": "ben"}) == 409
+    assert await step(other, "POST", "draft:review", {"by": "ben"}) == 200
+    assert await step(again, "POST", "draft:approve", {"by": "cat"}) == 409
+    draft = (await asked(service, "GET", "twice/draft"))[1]
+    assert (draft["proposed"]["subject"], draft["reviewed"]["subject"]) == (
+        "https://id.example ann",
+        "https://id.example ben",
+    )

@@ -1,4 +1,4 @@
-"""Frameworks from files through the front door, and by the commands: what is stored is what the report says."""
+"""Frameworks from files over HTTP and by the commands: what is stored is what the report says."""
 
 import asyncio
 import io

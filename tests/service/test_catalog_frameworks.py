@@ -1,4 +1,4 @@
-"""Frameworks through the front door of the catalog: versions, refusals, ids beside those of courses."""
+"""Frameworks over HTTP in the catalog: versions, refusals, ids beside those of courses."""
 
 import io
 from collections.abc import AsyncIterator

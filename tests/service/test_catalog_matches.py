@@ -518,3 +518,25 @@ async def test_of_two_contrary_decisions_at_once_the_later_one_is_refused(
     assert (match["status"], [one["status"] for one in match["decisions"]]) == (status, [status])
     assert len(await teaches(service, body["id"])) == (status == "confirmed")
     assert (await decide(service, body["id"], second, ANALYTICS))[0] == 200  # who has seen it may overrule it
+
+
+async def test_the_levels_of_a_course_follow_those_that_people_confirm_of_the_one_before_it(
+    service: Started, announced: Topic
+) -> None:
+    first, then = bare(unique("first")), bare(unique("then"))
+    title = {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"}
+    await put(service, then | {"title": title, "hours": 24.0, "requires": [{"course": first["id"]}]})
+    await matched(service, then["id"])
+    await put(service, first)  # comes after the course that names it
+    await matched(service, first["id"])
+    name = {**ANALYTICS, "right": {"skill": "dt-analytics", "from": 1.0, "to": 3.0}}
+    assert (await decide(service, first["id"], "correct", name))[0] == 200
+    found = await matched(service, then["id"])
+    row = next(one for one in found["matches"] if one["skill"] == "dt-analytics")
+    assert (row["from"], row["status"]) == (3.0, "proposed")
+    event = (await announced.of(f"agency/{then['id']}", found["revision"]))[-1]
+    assert isinstance(event.data, CoursePublished)
+    assert {(one.skill, one.from_level) for one in event.data.course.matched} >= {("dt-analytics", 3.0)}
+    again = await matched(service, then["id"])
+    assert again["revision"] == found["revision"]
+    assert await service.client.app[MATCHES].without_levels() == []

@@ -1,4 +1,4 @@
-"""Search through the front door of the catalog, on a real MongoDB and a real broker, with two replicas."""
+"""Search over HTTP in the catalog, on a real MongoDB and a real broker, with two replicas."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A new version of a framework: officers' levels and job groups are carried over, and what is not is told."""
+"""A new version of a framework: officers' levels and job groups are carried over, and what is not is reported."""
 
 from typing import Any
 

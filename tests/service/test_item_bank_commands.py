@@ -27,7 +27,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 
 async def told(service: Started, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and what it said."""
+    """Carry out a command in a thread, and return its exit code and its output."""
     address = str(service.client.make_url("/")).rstrip("/")
     environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("admin", "agency")}
     said = io.StringIO()

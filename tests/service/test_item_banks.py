@@ -1,4 +1,4 @@
-"""Item banks through the front door: drafts, versions that never change, files with a verdict on every item."""
+"""Item banks over HTTP: drafts, versions that never change, files with a verdict on every item."""
 
 import asyncio
 from collections.abc import AsyncIterator

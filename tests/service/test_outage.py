@@ -1,4 +1,4 @@
-"""With MongoDB away a service says 503 and not ready, and nothing accepted is lost; it goes on when MongoDB is back."""
+"""Without MongoDB a service answers 503 and is not ready; it loses nothing, and continues when MongoDB is back."""
 
 import os
 import signal

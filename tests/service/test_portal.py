@@ -1,4 +1,4 @@
-"""The live streams: the stored path first, then each new one, to whoever may see it, until somebody goes."""
+"""The live streams: the stored path first, then each new one, to all who may see it, until a client disconnects."""
 
 import asyncio
 import json

@@ -24,7 +24,7 @@ def described() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 async def site(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
-    """Return a portal of which the catalog tells its document, assessment none, and the recommender is away."""
+    """Return a portal to which the catalog gives its document, assessment none, and the recommender is away."""
     settings, owner = stage
 
     async def tell(_: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""What operators are told of the services: readiness and figures of each replica, and to admins only."""
+"""What operators see of the services: readiness and figures of each replica, and to admins only."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A service as a process: it says where it listens, drains when told to stop, and ends when a background task dies."""
+"""A service as a process: it says where it listens, drains when asked to stop, and ends when a background task dies."""
 
 import asyncio
 import json

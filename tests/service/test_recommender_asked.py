@@ -61,7 +61,7 @@ async def held(service: Started) -> AsyncIterator[Flag]:
 
 
 async def what_if(service: Started, officer: str) -> ClientResponse:
-    """Ask as an officer whose key is there: each one that is made at the same time would be a caller of its own."""
+    """Ask as an officer who has a key; keys made at the same time would count as different callers."""
     return await service.ask("POST", "/v1/recommendations", "officer", officer=officer, json=BODY)
 
 

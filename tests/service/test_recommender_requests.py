@@ -1,4 +1,4 @@
-"""Recommendations for whoever asks, without storing, and what is refused by the name of its field."""
+"""Recommendations without an officer and without storing, and what is refused by the name of its field."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A secret that is sent in the wrong place, or in a request that cannot be read, is told and logged nowhere."""
+"""A secret that is sent in the wrong place, or in a request that cannot be read, is neither answered nor logged."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""A record that cannot be taken for long is told by readiness and a metric, whatever the lag says."""
+"""Readiness and a metric report a record that cannot be taken for long, whatever the lag is."""
 
 import asyncio
 from collections.abc import Sequence

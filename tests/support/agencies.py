@@ -1,4 +1,4 @@
-"""Agencies whose officers have paths, for the tests of what is told of an agency."""
+"""Agencies whose officers have paths, for the tests of what is published of an agency."""
 
 import asyncio
 

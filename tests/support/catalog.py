@@ -13,9 +13,9 @@ from tests.support.services import Started, settings_of, started
 
 
 @asynccontextmanager
-async def catalog(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+async def catalog(mongodb_uri: str, kafka_bootstrap: str, **more: str) -> AsyncIterator[Started]:
     """Start the service; it holds a framework when it is handed out."""
-    async with started(build, settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)) as service:
+    async with started(build, settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap, **more)) as service:
         body = msgspec.to_builtins(framework({"reading": 3, "writing": 4}))
         got = await service.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=body)
         assert (got.status, (await got.json())["version"]) == (201, 1)

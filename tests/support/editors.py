@@ -21,6 +21,10 @@ class Tenant:
         self.name = name
         self.key = key
 
+    async def editor(self) -> str:
+        """Return the key of one more person who keeps the catalog."""
+        return await self.platform.stack.issuer.issue(self.name, "editor")
+
     async def ask(self, method: str, path: str, **options: Any) -> Any:
         """Return the catalog's answer to the admin; it is a success."""
         return await self.platform.insist("catalog", method, path, key=self.key, **options)

@@ -18,7 +18,7 @@ CLIENT_ID, CLIENT_SECRET = "learning-path", "s3cret of the portal"
 
 
 class Provider:
-    """Signs in whoever `claims` describes, without asking. `changed` is merged into each token's claims and header."""
+    """Signs in the person of `claims`, without asking. `changed` is merged into each token's claims and header."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -93,8 +93,8 @@ class Provider:
 
 
 @asynccontextmanager
-async def openid_provider() -> AsyncIterator[Provider]:
-    provider = Provider()
+async def openid_provider(provider: Provider | None = None) -> AsyncIterator[Provider]:
+    provider = provider or Provider()
     async with serving(provider.app()) as url:
         provider.url = url
         yield provider

@@ -126,7 +126,7 @@ async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owne
 
 
 class Paused(Publisher):
-    """Holds its sends back until it is told to go on."""
+    """Holds its sends back until it is released."""
 
     def __init__(self, bootstrap: str) -> None:
         super().__init__(bootstrap)

@@ -75,7 +75,7 @@ class Reader:
         await self.page.wait_for_selector("#show-change", state="detached")
 
     async def dismisses(self) -> None:
-        """Take note of the news, so that what is told next is new."""
+        """Take note of the news, so that the next news is new."""
         await self.page.click("#dismiss")
         await self.page.wait_for_selector("#dismiss", state="detached")
         assert await self.page.inner_text("#news") == ""

@@ -1,4 +1,4 @@
-"""A portal as it is wired in production, on a real broker and a real MongoDB; a small server stands for the rest."""
+"""A portal as it is wired in production, on a real broker and a real MongoDB; a small server plays the rest."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -97,7 +97,7 @@ async def serving(app: web.Application) -> AsyncIterator[str]:
 
 
 class Portal:
-    """A running portal, with keys to it and a hand on its topic."""
+    """A running portal, with its keys and a publisher to its topic."""
 
     def __init__(self, settings: PortalSettings, publisher: Publisher, owner: Owner) -> None:
         self.settings, self.publisher, self.owner = settings, publisher, owner

@@ -57,7 +57,7 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
 
 
 def unconfirmed(one: Course, draw: random.Random) -> Course:
-    """Return a course of which some rows, and others beside them, are only matched to it."""
+    """Return a course of which some rows, and others as well, are only matched to it."""
     kept = [row for row in one.teaches if draw.random() < 0.3]
     rows = [row for row in one.teaches if row not in kept or draw.random() < 0.1]
     rows += course("x", (f"s{draw.randrange(8):02}", draw.choice([0, 0, 1]), draw.choice([2, 3, 4]))).teaches

@@ -1,4 +1,4 @@
-"""Bytes on a connection to a service of the shelf, and what comes back; what is logged meanwhile, as it is written."""
+"""Bytes on a connection to a minimal service, and its answers; and its log of that time."""
 
 import asyncio
 import io
@@ -23,7 +23,7 @@ PATIENCE = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it stood on the wire."""
+    """An answer as it was on the wire."""
 
     status: int
     headers: dict[str, str]
@@ -38,7 +38,7 @@ class Answer:
 
 
 class Wire:
-    """A server of the shelf, spoken to in bytes."""
+    """A connection to a minimal service, in bytes."""
 
     def __init__(self, server: TestServer, keys: KeysInMemory, app: web.Application) -> None:
         self.server = server
@@ -107,7 +107,7 @@ async def wired(
 
 @contextmanager
 def logged() -> Iterator[io.BytesIO]:
-    """Return what the process logs, as it would stand on standard error."""
+    """Return what the process logs, as on standard error."""
     written = io.BytesIO()
     handler = JsonLines(written)
     root = logging.getLogger()

@@ -1,6 +1,6 @@
 """Officers as they are in real life: levels fused from many results, odd hours and dates, and what happens to them.
 
-Everything comes from a seed. Levels have six decimals, or are exactly what is required, a millionth beside it, or just
+Everything comes from a seed. Levels have six decimals, or are exactly what is required, a millionth off it, or just
 at the smallest gap; standard deviations are of any size.
 """
 

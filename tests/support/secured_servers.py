@@ -45,7 +45,7 @@ def certificates(directory: Path) -> Certificates:
 
 
 class SecuredKafka(ApacheKafka):
-    """An Apache Kafka whose clients need TLS and a user; only the broker itself speaks plain text, to itself."""
+    """An Apache Kafka whose clients need TLS and a user; only the broker itself uses plain text, with itself."""
 
     def __init__(self, java: Path, jars: Path, directory: Path, made: Certificates) -> None:
         super().__init__(java, jars, directory, "the tests need it")

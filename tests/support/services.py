@@ -117,7 +117,7 @@ class Topic:
         self.events += [item.event for item in batch]
 
     async def newest(self, subject: str, sequence: int) -> Event:
-        """Return the event of a subject with a sequence, once it is there. A newer one may stand for older ones."""
+        """Return the event of a subject with a sequence, once it is there. A newer one may replace older ones."""
         await until(
             lambda: any(self._is(event, subject, sequence) for event in self.events), f"{sequence} of {subject}"
         )

@@ -16,7 +16,7 @@ Answering = Callable[[dict[str, Any]], int]
 
 
 def graded(name: str, skill: str, middle: float, discrimination: float = 2.0) -> Item:
-    """Return an item of five descriptors whose thresholds lie around a level."""
+    """Return an item of five descriptors whose thresholds are around a level."""
     thresholds = [round(middle + 0.7 * (k - 1.5), 3) for k in range(4)]
     options = [OptionText(f"ระดับ {k}", f"step {k} of {name}") for k in range(5)]
     parameters = ItemParameters(discrimination, thresholds=thresholds)

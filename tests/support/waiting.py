@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, and for tasks that run beside a test."""
+"""Waiting in tests: for a condition, and for tasks that run during a test."""
 
 import asyncio
 import inspect
@@ -35,7 +35,7 @@ async def until(
 
 @asynccontextmanager
 async def running(*runners: Runner) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run these beside the block; an error that ended one of them is raised at the end of the block."""
+    """Run these during the block; an error that ended one of them is raised at the end of the block."""
     tasks = [asyncio.ensure_future(runner.run()) for runner in runners]
     try:
         yield tasks

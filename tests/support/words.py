@@ -1,4 +1,4 @@
-"""What a path says in words, as whoever shows it renders them."""
+"""The sentences of a path, as they are rendered where it is shown."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Said(NamedTuple):
 
 
 def said(path: LearningPath, part: Step | OpenGap | AssessFirst | Note | None = None) -> Said:
-    """Return what is said of a path, or of a part of it."""
+    """Return the sentences of a path, or of a part of it."""
     shown = told(path)
     if part is None:
         return in_both(shown.reason)
@@ -23,12 +23,12 @@ def said(path: LearningPath, part: Step | OpenGap | AssessFirst | Note | None = 
 
 
 def said_why_not(answer: WhyNot) -> Said:
-    """Return what is said of a course that is not in a path."""
+    """Return the sentences about a course that is not in a path."""
     return in_both(told_why_not(answer).reason)
 
 
 def in_both(reason: Reason) -> Said:
-    """Return the sentences of a reason that was told in both languages."""
+    """Return the sentences of a reason that was rendered in both languages."""
     assert reason.th
     assert reason.en
     return Said(reason.th, reason.en)

@@ -113,7 +113,7 @@ def gain(name: str) -> int:
 
 
 def price(name: str) -> float:
-    """Return the hours of a course with all that opens its door."""
+    """Return the hours of a course with all of its prerequisites."""
     return sum(_named(member).hours for member in BUNDLES[name])
 
 
@@ -256,7 +256,7 @@ def tables() -> dict[str, str]:
 
 
 def written(page: str) -> str:
-    """Return the page with its tables made anew."""
+    """Return the page with its tables made again."""
     for name, table in tables().items():
         begin, end = f"<!-- by hand: {name} -->", "<!-- /by hand -->"
         page = re.sub(f"{begin}.*?{end}", f"{begin}\n{table}\n{end}", page, count=1, flags=re.DOTALL)

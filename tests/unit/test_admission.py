@@ -1,4 +1,4 @@
-"""More than a service can bear, more than a caller may: refused at once, told when to come back; probes answer."""
+"""More than a service can take, more than a caller may: refused at once with Retry-After; probes answer."""
 
 import asyncio
 

@@ -313,7 +313,7 @@ def test_no_count_of_some_officers_and_no_difference_of_two_is_about_few(seed: i
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 60))
 def test_no_sum_told_in_one_answer_less_others_is_about_few(seed: int, size: int) -> None:
-    """Whoever subtracts the sums of job groups, of all skills and of one, from those of the agency learns of no few."""
+    """Subtracting sums of job groups and skills from those of the agency never leaves a small group of officers."""
     people = list(Agency(seed, size).officers.values())
     cohorts = cohorts_of(people, K, DAY)
     found = shown(cohorts)

@@ -66,7 +66,7 @@ def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) ->
 
 @pytest.mark.parametrize("pinned", [["no-gap"], []])
 def test_no_course_is_said_to_be_worth_less_than_what_is_worth_nothing(pinned: list[str]) -> None:
-    """What is pinned stands first whatever it closes, and a step may be worth less than can be counted."""
+    """What is pinned comes first whatever it closes, and a step may be worth less than can be counted."""
     yardstick = framework({"a": 2, "b": 3, "tiny": 2}, weights={"tiny": 0.000001}, others=["c"])
     levels = {skill: replace(PLAN.levels["a"]) for skill in ("a", "b", "tiny")}
     plan = replace(PLAN, framework=yardstick, levels=levels, pinned=pinned, budget_hours=None)

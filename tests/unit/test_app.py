@@ -1,4 +1,4 @@
-"""The HTTP shell to whoever asks: policies, limits, problem+json for everything, the document of its routes."""
+"""The HTTP layer of every service: policies, limits, problem+json for everything, the document of its routes."""
 
 import re
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The HTTP shell as it runs: readiness, background tasks, changes that go on, streams, the log, the figures."""
+"""The HTTP layer while it runs: readiness, background tasks, changes that finish, streams, the log, the figures."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""How large a packed batch is, told without unpacking it."""
+"""The size of a packed batch, found without unpacking it."""
 
 import gzip
 

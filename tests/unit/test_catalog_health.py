@@ -1,4 +1,4 @@
-"""What is wrong with a catalog as a whole is told, and nothing else."""
+"""Faults of a catalog as a whole are reported, and nothing else."""
 
 from typing import Any
 

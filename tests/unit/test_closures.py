@@ -1,4 +1,4 @@
-"""What a shared prerequisite costs: a closure takes the hours of its union, in the search and in what is said."""
+"""What a shared prerequisite costs: a closure takes the hours of its union, in the search and in the sentences."""
 
 from typing import Any
 

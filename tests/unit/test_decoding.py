@@ -266,3 +266,18 @@ def test_a_plus_that_an_address_has_made_a_space_is_named(given: str) -> None:
     assert found.value.field == "at"
     for right in ("2026-03-01T00:00:00+07:00", "2026-03-01 00:00:00+07:00", "2026-03-01T00:00:00Z"):
         assert convert({"at": right}, Asked, strict=False).at.tzinfo
+
+
+@pytest.mark.parametrize("given", ["2026-11-02", "2026-11-02T09:00:00", "2026-02-30T00:00:00Z", "2026-11-02T24:00:00Z"])
+def test_what_is_no_time_is_answered_by_an_example_of_one(given: str) -> None:
+    class Asked(Struct):
+        at: Annotated[datetime, Meta(tz=True)]
+        on: date = date(2026, 1, 1)
+
+    with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00") as found:
+        decode(json.dumps({"at": given}).encode(), Asked)
+    assert found.value.field == "at"
+    with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00"):
+        convert({"at": given}, Asked)
+    with pytest.raises(InvalidInput, match=r"is to be a date, such as 2026-11-02$"):
+        decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Asked)

@@ -1,5 +1,7 @@
 """Drafts of frameworks: what takes a review away, what may be published, and what a draft would change."""
 
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,7 +24,7 @@ from shared.domain import Framework, JobGroup, Relation, Requirement
 from shared.errors import Conflict
 from tests.support.builders import JOB_GROUP, framework, text
 
-ANN, BEN = (Signature(name, f"key-{name}", datetime(2026, 11, 2, tzinfo=UTC)) for name in ("ann", "ben"))
+ANN, BEN, CAT = (Signature(name, f"key-{name}", datetime(2026, 11, 2, tzinfo=UTC)) for name in ("ann", "ben", "cat"))
 
 
 def draft(wanted: Framework | None = None, base: int = 1) -> FrameworkDraft:
@@ -38,23 +40,57 @@ def test_a_draft_is_reviewed_then_approved_then_published() -> None:
             check_publishable(early, 1)
     with pytest.raises(Conflict, match="not reviewed"):
         approved(one, BEN, None)
-    done = approved(reviewed(one, ANN, "well"), BEN, "good")
-    assert (done.state, done.revision, done.proposed, done.reviewed, done.approved) == ("approved", 3, ANN, ANN, BEN)
-    assert [(said.by, said.comment) for said in done.comments] == [("ann", "well"), ("ben", "good")]
+    done = approved(reviewed(one, BEN, "well"), CAT, "good")
+    assert (done.state, done.revision, done.proposed, done.reviewed, done.approved) == ("approved", 3, ANN, BEN, CAT)
+    assert [(said.by, said.comment) for said in done.comments] == [("ben", "well"), ("cat", "good")]
     check_publishable(done, 1)
     with pytest.raises(Conflict, match="version 2 is published"):
         check_publishable(done, 2)
-    again = reviewed(done, ANN, None)
+    again = reviewed(done, CAT, None)
     assert (again.state, again.approved) == ("reviewed", None)
 
 
+def test_proposer_reviewer_and_approver_are_different_people_unless_one_may_act_alone() -> None:
+    one = draft()
+    refusals: list[Callable[[], FrameworkDraft]] = [
+        lambda: reviewed(one, ANN, None),
+        lambda: approved(reviewed(one, BEN, None), ANN, None),
+        lambda: approved(reviewed(one, BEN, None), BEN, None),
+    ]
+    for refused in refusals:
+        with pytest.raises(Conflict) as told:
+            refused()
+        assert told.value.field == "by"
+        assert told.value.texts
+        assert told.value.texts["en"] == told.value.detail
+        assert re.search("[ก-๙]", told.value.texts["th"])
+    alone = approved(reviewed(one, ANN, None, alone=True), ANN, None, alone=True)
+    check_publishable(alone, 1, alone=True)
+    with pytest.raises(Conflict, match="may not review"):
+        check_publishable(alone, 1)  # one person was enough when it was signed, and is not any more
+
+
+def test_a_person_is_known_by_the_sign_in_and_else_by_the_key() -> None:
+    def signed(name: str, key: str, subject: str | None) -> Signature:
+        return Signature(name, key, ANN.at, subject)
+
+    first, second = signed("Ann", "k1", "https://id a"), signed("Somebody else", "k2", "https://id a")
+    one = msgspec.structs.replace(draft(), proposed=first)
+    with pytest.raises(Conflict):
+        reviewed(one, second, None)  # the next sign-in of the same person, under another name
+    assert reviewed(one, signed("Ann", "k3", "https://id b"), None).state == "reviewed"
+    assert reviewed(draft(), signed("ann", "other-key", None), None).state == "reviewed"  # namesakes
+    with pytest.raises(Conflict):
+        reviewed(draft(), signed("another name", ANN.key, None), None)
+
+
 def test_other_content_takes_reviews_away_and_the_same_does_not() -> None:
-    done = approved(reviewed(draft(), ANN, "well"), BEN, None)
+    done = approved(reviewed(draft(), BEN, "well"), CAT, None)
     same = ProposeDraft(framework({"a": 2}), "ben")
     assert proposed(done, same, BEN, 1) is None
     said = proposed(done, msgspec.structs.replace(same, comment="still good"), BEN, 1)
     assert said
-    assert (said.state, said.approved, said.proposed) == ("approved", BEN, ANN)
+    assert (said.state, said.approved, said.proposed) == ("approved", CAT, ANN)
     for wanted, base in ((framework({"a": 3}), 1), (framework({"a": 2}), 2)):
         other = proposed(done, ProposeDraft(wanted, "ben"), BEN, base)
         assert other
@@ -79,7 +115,7 @@ def test_the_impact_tells_every_requirement_that_changes_and_no_other() -> None:
         requirements=[*wanted.requirements, Requirement("new", "a", 1, weight=2)],
         relations=[Relation("exact_match", "d", "b")],
     )
-    found = impact(draft(wanted, base=3), present)
+    found = impact(draft(wanted, base=3), present, present.version)
     assert (found.version, found.base_version, found.outdated, found.scale_changed) == (4, 3, True, False)
     assert (found.skills_added, found.skills_removed, found.exact_matches) == (["d"], ["b"], {"b": ["d"]})
     assert (found.job_groups_added, found.job_groups_removed, found.job_groups) == (["new"], [], [JOB_GROUP, "new"])
@@ -90,8 +126,8 @@ def test_the_impact_tells_every_requirement_that_changes_and_no_other() -> None:
         (JOB_GROUP, "d", None, 1, 1),
         ("new", "a", None, 1, 2),
     ]
-    assert impact(draft(present, base=4), present).requirements == []
-    first = impact(draft(present, base=0), None)
+    assert impact(draft(present, base=4), present, present.version).requirements == []
+    first = impact(draft(present, base=0), None, 0)
     assert (first.version, first.skills_added, len(first.requirements)) == (0, ["a", "b", "c"], 3)
 
 

@@ -1,4 +1,4 @@
-"""What stands of what an officer has said, and what it means for the next path."""
+"""The valid statements of an officer, and their effect on the next path."""
 
 from datetime import UTC, datetime, timedelta
 

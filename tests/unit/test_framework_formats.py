@@ -1,4 +1,4 @@
-"""What real files do wrong, format by format: every fault is told with its row or identifier, its field and why."""
+"""What real files do wrong, format by format: every fault is reported with its row or identifier, its field and why."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Relations of a framework: what points nowhere or in a circle is refused, and named."""
+"""Relations of a framework: unknown targets and cycles are refused by name."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Item banks as JSON, CSV and QTI 3: what is written is read again, and what is wrong is told item by item."""
+"""Item banks as JSON, CSV and QTI 3: what is written is read again, and faults are reported item by item."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""The shortest way found beside an exhaustive search, and what is said of hours, over many small worlds."""
+"""The shortest way compared with an exhaustive search, and the sentences about hours, over many small worlds."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -203,7 +203,7 @@ def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> O
 
 
 def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None) -> None:
-    """Hold what is said of an open skill against an exhaustive search."""
+    """Compare the statement about an open skill with an exhaustive search."""
     if row.cause == "unconfirmed":
         return
     goal: Goal = TaughtLevel((FRAMEWORK, row.skill), micro(row.reached) + 1)

@@ -1,4 +1,4 @@
-"""How much a service takes on: what is in hand, how often, from where."""
+"""How much a service takes on: requests in hand, rates, addresses."""
 
 import pytest
 

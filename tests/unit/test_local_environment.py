@@ -78,7 +78,7 @@ def new_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ready(tree: Path, new_environment: Path) -> Path:
-    """Return the tree with an environment that holds nothing and is not made anew: `dev` is noted as installed."""
+    """Return the tree with an environment that holds nothing and is not made again: `dev` is noted as installed."""
     shutil.copytree(new_environment, tree / ".venv", symlinks=True)
     (tree / ".venv" / ".requirements").write_text(hashlib.sha256(_lock(tree, "dev").read_bytes()).hexdigest())
     return tree
@@ -128,7 +128,7 @@ def _run(tree: Path, kind: str = "local", python: str = sys.executable, **enviro
 
 
 def _held(tree: Path) -> set[str]:
-    """Return what the environment holds, beside what every new environment does."""
+    """Return what the environment holds besides what every new one holds."""
     code = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
     said = subprocess.check_output([tree / ".venv" / "bin" / "python", "-I", "-c", code], text=True)
     return {pin for pin in said.split() if pin.partition("==")[0] not in ("pip", "setuptools")}

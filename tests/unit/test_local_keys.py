@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from deploy.local.keys import Keys, links
 from shared.auth import GIVEN_ROLES
 
-KEYS = Keys("a.admin", "p.platform", "s.super&visor#", {"o-1": "1.first", "o-2": "2.second"})
+KEYS = Keys("a.admin", "e.editor", "p.platform", "s.super&visor#", {"o-1": "1.first", "o-2": "2.second"})
 
 
 def test_every_role_has_a_link_that_holds_its_key_in_the_fragment_and_nowhere_else() -> None:
@@ -18,5 +18,6 @@ def test_every_role_has_a_link_that_holds_its_key_in_the_fragment_and_nowhere_el
         "officer": {"key": ["2.second"]},
         "supervisor": {"key": ["s.super&visor#"]},
         "admin": {"key": ["a.admin"]},
+        "editor": {"key": ["e.editor"]},
         "platform": {"key": ["p.platform"]},
     }

@@ -1,6 +1,7 @@
 """Child processes of the local stack: they say why they failed, and never outlive their parent."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -111,5 +112,5 @@ def test_a_file_in_the_place_of_the_local_directory_is_told_in_words(tmp_path: P
     argv = [sys.executable, "-m", "deploy.local", "lock"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.strip().startswith("A file stands where a directory is needed: `.local")
+    assert re.match(r"`\.local\S*` is a file, and a directory is needed there", done.stderr.strip())
     assert (tmp_path / ".local").read_text() == "mine"

@@ -1,4 +1,4 @@
-"""A log line is one JSON object, whatever stands in the record, and holds no key and no password."""
+"""A log line is one JSON object, whatever is in the record, and holds no key and no password."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is only matched to a course: worth by its confidence, no entry, no level, and never told as confirmed."""
+"""What is only matched to a course: worth by its confidence, no entry, no level, and never shown as confirmed."""
 
 from collections.abc import Callable
 from datetime import timedelta

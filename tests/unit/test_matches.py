@@ -1,4 +1,4 @@
-"""What people's decisions make of matches, and what a new matching leaves of them."""
+"""How decisions change matches, and which decisions a new matching keeps."""
 
 from datetime import UTC, datetime, timedelta
 

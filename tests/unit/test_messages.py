@@ -132,7 +132,7 @@ def test_a_value_that_is_missing_is_no_sentence() -> None:
 
 
 def assert_said_from_an_event(path: LearningPath) -> None:
-    """Check that an event holds all that is said of a path, and none of the sentences."""
+    """Check that an event holds everything that is shown of a path, and none of the sentences."""
     again = event_of(path).path
     bare = msgspec.structs.replace(path, steps=[msgspec.structs.replace(step, alternatives=[]) for step in path.steps])
     rounded = [msgspec.structs.replace(step, similarity=round(step.similarity, 3)) for step in bare.steps]

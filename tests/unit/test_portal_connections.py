@@ -1,4 +1,4 @@
-"""One slot per connection: what is told, what is passed over, and when it ends."""
+"""One slot per connection: what is sent, what is passed over, and when it ends."""
 
 from services.portal.connections import Connection, Connections, StreamMessage
 from shared.auth import FORGOTTEN_SECONDS

@@ -1,4 +1,4 @@
-"""Whatever happens to an officer: every path is sound and true, told alike everywhere, and computed again alike.
+"""Whatever happens to an officer: every path is sound and true, shown alike everywhere, and recomputed alike.
 
 Levels have six decimals, hours are odd, half of the catalog is only matched: what real data have, and round numbers in
 other tests do not show.

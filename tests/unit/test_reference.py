@@ -1,4 +1,4 @@
-"""The compiled planner gives the same bytes as the rule in plain Python that stands beside it to be read."""
+"""The compiled planner gives the same bytes as the readable rule in plain Python."""
 
 import subprocess
 import sys

@@ -91,7 +91,7 @@ def has_both_languages(text: LocalizedText) -> bool:
 
 
 def conditions_in(condition: Prerequisite) -> Iterator[Prerequisite]:
-    """Yield a condition and all that stand inside it."""
+    """Yield a condition and all that it contains."""
     yield condition
     for branch in (condition.any, condition.all):
         for inner in branch or ():

@@ -1,4 +1,4 @@
-"""Whatever a path says is true: known answers for what is easily said wrongly, and every sentence of many worlds."""
+"""Every sentence of a path is true: known answers for what is easily wrong, and every sentence of many worlds."""
 
 import random
 from typing import Any

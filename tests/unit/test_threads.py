@@ -22,7 +22,7 @@ LONG = 10.0
 
 
 class Gate:
-    """Holds whoever comes to `wait` until it is opened; `reached` says that somebody has come."""
+    """Holds every caller of `wait` until it is opened; `reached` says that somebody has come."""
 
     def __init__(self) -> None:
         self.reached, self._open = Flag(), Flag()

@@ -1,4 +1,4 @@
-"""The work of one request is bounded: what is counted, where it ends, what is said of it. Nothing looks at a clock."""
+"""The work of one request is bounded: what is counted, where it ends, how it is shown. Nothing looks at a clock."""
 
 import msgspec
 import pytest
@@ -26,7 +26,7 @@ LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัด�
 
 
 def chain(length: int) -> tuple[list[Course], Framework]:
-    """Return courses that each need the one before and teach a skill of their own, all of them required."""
+    """Return courses that each need the previous one and teach a skill of their own, all of them required."""
     names = [f"k{n:04}" for n in range(length)]
     courses = [
         course(name, (f"s{n:04}", 0, 3), hours=1 + n % 3, requires=[after(names[n - 1])] if n else [])

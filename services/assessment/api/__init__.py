@@ -32,7 +32,7 @@ from services.assessment.model import (
     SkillProfile,
     SubmitAssessment,
 )
-from shared.auth import ADMINS, ASSESSORS, PLATFORMS
+from shared.auth import ASSESSORS, EDITORS, PLATFORMS
 from shared.domain import Profile
 from shared.imports.rows import ImportList, ImportReport, ListImports, ListRows, RowPage, RowResult
 from shared.imports.streaming import list_import_rows, list_imports, show_import
@@ -123,7 +123,7 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
-    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, ADMINS, answers={200: FrameworkOfficers}),
+    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, EDITORS, answers={200: FrameworkOfficers}),
     Route("GET", f"{_OFFICER}/profile", show_profile, ASSESSORS, query=ShowProfile, answers={200: SkillProfile}),
     Route(
         "DELETE",

@@ -415,7 +415,7 @@ def _report(
 def _refusal(request: web.Request, report: BankImport) -> web.Response:
     detail = f"{report.refused} of {len(report.items)} items are refused" if report.items else "the file has no items"
     problem = RefusedBank(
-        "about:blank", InvalidInput.title, InvalidInput.status, detail, request[REQUEST_ID], None, report
+        "about:blank", InvalidInput.title, InvalidInput.status, detail, request[REQUEST_ID], report=report
     )
     response = json_response(problem, InvalidInput.status)
     response.content_type = "application/problem+json"

@@ -100,7 +100,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
 async def put_mapping(request: web.Request) -> web.StreamResponse:
     """Replace the tenant's mapping of activities to skills.
 
-    It counts for statements that come from now on. A statement that was only kept is read by it when it is sent again.
+    It applies to new statements. A statement that was stored and not used is read by it when it is sent again.
     """
     body = await read_body(request, PutXapiMapping)
     tenant, index = principal(request).tenant, request.app[INDEX]

@@ -1,4 +1,4 @@
-"""Item banks in MongoDB: a draft and any number of published versions of each, whose items lie in their own documents.
+"""Item banks in MongoDB: a draft and any number of published versions of each; items are documents of their own.
 
 The items of one draft or version are an `edition`: written once under a new name, never changed. A draft points to its
 edition; publishing inserts the document of the next version, which points to the same edition, so that a version is

@@ -1,7 +1,7 @@
 """A published bank as arrays, and how often its items were shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,10 +13,16 @@ from services.assessment.measurement.selection import eligibility
 COUNTED_SESSIONS = 1000
 """Exposure is counted over so many of the newest sessions of a bank version."""
 
+_HELD_OPTIONS = 100
+
 
 @dataclass(frozen=True)
 class SkillItems:
-    """The items of one skill; row i of each array is item i. `number`: which of the bank's skills it is."""
+    """The items of one skill; row i of each array is item i. `number`: which of the bank's skills it is.
+
+    `held`: option probabilities that were asked for, up to 100 items; an answer asks for those of two or three items,
+    which most sessions share.
+    """
 
     number: int
     items: Sequence[Item]
@@ -24,12 +30,18 @@ class SkillItems:
     discrimination: Floats
     thresholds: Floats
     informations: Floats
+    held: dict[int, Floats] = field(default_factory=dict)
 
     def options(self, place: int, grid: Grid) -> Floats:
         """Return the option probabilities of an item on the grid: (options, 81)."""
-        one = slice(place, place + 1)
-        found = option_probabilities(self.discrimination[one], self.thresholds[one], grid.points)
-        return np.asarray(found[0])
+        found = self.held.get(place)
+        if found is None:
+            one = slice(place, place + 1)
+            found = np.asarray(option_probabilities(self.discrimination[one], self.thresholds[one], grid.points)[0])
+            if len(self.held) >= _HELD_OPTIONS:
+                self.held.clear()
+            self.held[place] = found
+        return found
 
 
 class ItemPool:

@@ -5,6 +5,7 @@ from typing import Any
 from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
     DRAFTS,
+    SOLE_EDITORS,
     DraftPut,
     FrameworkVersions,
     ListVersions,
@@ -69,7 +70,7 @@ from services.catalog.model import (
     ListFrameworks,
     ShowFramework,
 )
-from shared.auth import ADMINS, ASSESSORS, EVERYONE, PLATFORMS
+from shared.auth import ADMINS, EDITORS, PLATFORMS, SIGNED_IN, Policy
 from shared.domain import Course, Framework
 from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
 from shared.imports.streaming import list_import_rows, list_imports, show_import
@@ -85,6 +86,7 @@ __all__ = [
     "ONE",
     "ROUTES",
     "SEARCH",
+    "SOLE_EDITORS",
     "STORE",
 ]
 
@@ -140,7 +142,7 @@ def _matches(path: str, handler: Handler, body: type, answers: type, example: di
         "POST",
         path,
         handler,
-        ADMINS,
+        EDITORS,
         body=body,
         example={"matches": [example]},
         headers=[IF_MATCH] if one else [],
@@ -149,12 +151,14 @@ def _matches(path: str, handler: Handler, body: type, answers: type, example: di
     )
 
 
+_EXPORTERS = Policy(EDITORS.roles | PLATFORMS.roles)
+
 ROUTES = [
     Route(
         "PUT",
         _COURSE,
         put_course,
-        ADMINS,
+        EDITORS,
         body=Course,
         example=_COURSE_EXAMPLE,
         headers=_GUARDS,
@@ -165,7 +169,7 @@ ROUTES = [
         "PATCH",
         _COURSE,
         patch_course,
-        ADMINS,
+        EDITORS,
         body=MergePatch,
         example={"hours": 4.5, "title": {"en": "Access for All"}, "url": None},
         accepts=MERGE_PATCH,
@@ -174,15 +178,15 @@ ROUTES = [
         problems=[409, 412, 415],
     ),
     Route(
-        "GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
+        "GET", _COURSE, get_course, SIGNED_IN, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
     ),
-    Route("DELETE", _COURSE, withdraw_course, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
-    Route("GET", "/v1/courses", list_courses, EVERYONE, query=ListCourses, answers={200: CoursePage}),
+    Route("DELETE", _COURSE, withdraw_course, EDITORS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route("GET", "/v1/courses", list_courses, SIGNED_IN, query=ListCourses, answers={200: CoursePage}),
     Route(
         "POST",
         "/v1/courses:import",
         import_courses,
-        ADMINS,
+        EDITORS,
         body=Course,
         example=_COURSE_EXAMPLE,
         query=ImportCourses,
@@ -196,15 +200,15 @@ ROUTES = [
         "GET",
         "/v1/courses:export",
         export_courses,
-        PLATFORMS,
+        _EXPORTERS,
         query=ExportCourses,
         answers={200: Course},
         streams=True,
         produces=_NDJSON,
     ),
-    Route("GET", "/v1/imports", list_imports, ADMINS, query=ListImports, answers={200: CourseImportList}),
-    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
-    Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
+    Route("GET", "/v1/imports", list_imports, EDITORS, query=ListImports, answers={200: CourseImportList}),
+    Route("GET", "/v1/imports/{import_id}", show_import, EDITORS, answers={200: CourseImportReport}),
+    Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, EDITORS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",
         _FRAMEWORK,
@@ -248,7 +252,7 @@ ROUTES = [
         "GET",
         f"{_FRAMEWORK}:export",
         export_framework,
-        EVERYONE,
+        SIGNED_IN,
         query=ExportFramework,
         answers={200: None},
     ),
@@ -256,7 +260,7 @@ ROUTES = [
         "PUT",
         _DRAFT,
         put_draft,
-        ADMINS,
+        EDITORS,
         body=ProposeDraft,
         example={"framework": _FRAMEWORK_EXAMPLE, "by": "S. Wongsuwan", "comment": "after the circular of 2027"},
         headers=_GUARDS,
@@ -264,14 +268,14 @@ ROUTES = [
         problems=[409, 412],
         limit=_FRAMEWORK_LIMIT,
     ),
-    Route("GET", _DRAFT, get_draft, ADMINS, headers=[IF_NONE_MATCH], answers={200: FrameworkDraft, 304: None}),
-    Route("DELETE", _DRAFT, delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route("GET", _DRAFT, get_draft, EDITORS, headers=[IF_NONE_MATCH], answers={200: FrameworkDraft, 304: None}),
+    Route("DELETE", _DRAFT, delete_draft, EDITORS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     *(
         Route(
             "POST",
             f"{_DRAFT}:{name}",
             handler,
-            ADMINS,
+            EDITORS,
             body=shape,
             example={"by": "P. Chaiyasit", "comment": "as agreed on 4 March"},
             headers=[IF_MATCH],
@@ -284,31 +288,31 @@ ROUTES = [
         "POST",
         f"{_DRAFT}:publish",
         publish_draft,
-        ADMINS,
+        EDITORS,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
         problems=[409, 412, 413, 422],
     ),
-    Route("GET", f"{_FRAMEWORK}:impact", show_impact, ADMINS, answers={200: FrameworkImpact}),
+    Route("GET", f"{_FRAMEWORK}:impact", show_impact, EDITORS, answers={200: FrameworkImpact}),
     Route(
-        "GET", f"{_FRAMEWORK}/versions", list_versions, EVERYONE, query=ListVersions, answers={200: FrameworkVersions}
+        "GET", f"{_FRAMEWORK}/versions", list_versions, SIGNED_IN, query=ListVersions, answers={200: FrameworkVersions}
     ),
     Route(
         "GET",
         _FRAMEWORK,
         get_framework,
-        ASSESSORS,
+        SIGNED_IN,
         query=ShowFramework,
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},
         problems=[409],
     ),
-    Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, query=ListFrameworks, answers={200: FrameworkList}),
+    Route("GET", "/v1/frameworks", list_frameworks, SIGNED_IN, query=ListFrameworks, answers={200: FrameworkList}),
     Route(
         "GET",
         f"{_COURSE}/matches",
         show_matches,
-        ADMINS,
+        EDITORS,
         headers=[IF_NONE_MATCH],
         answers={200: CourseMatches, 304: None},
         problems=[409],
@@ -316,9 +320,9 @@ ROUTES = [
     _matches(f"{_COURSE}/matches:confirm", confirm_matches, DecideMatches, CourseMatches, _NAMED),
     _matches(f"{_COURSE}/matches:reject", reject_matches, DecideMatches, CourseMatches, _NAMED),
     _matches(f"{_COURSE}/matches:correct", correct_matches, CorrectMatches, CourseMatches, _NAMED | _RIGHT),
-    Route("GET", "/v1/matches", list_matches, ADMINS, query=ListMatches, answers={200: MatchPage}),
+    Route("GET", "/v1/matches", list_matches, EDITORS, query=ListMatches, answers={200: MatchPage}),
     _matches("/v1/matches:confirm", confirm_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:reject", reject_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:correct", correct_many, CorrectCourseMatches, MatchResults, _OF_COURSE | _NAMED | _RIGHT),
-    Route("GET", "/v1/catalog/health", show_health, ADMINS, answers={200: CatalogHealth}, reads=True),
+    Route("GET", "/v1/catalog/health", show_health, EDITORS, answers={200: CatalogHealth}, reads=True),
 ]

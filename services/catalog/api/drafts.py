@@ -25,6 +25,7 @@ from services.catalog.drafts import (
 )
 from services.catalog.model import FrameworkPut
 from services.catalog.store import framework_key
+from shared.auth import EDITORS
 from shared.decoding import stored
 from shared.domain import Framework
 from shared.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
@@ -32,6 +33,9 @@ from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
 from shared.texts import shows_something
+
+SOLE_EDITORS: web.AppKey[frozenset[str]] = web.AppKey("sole editors", frozenset)
+"""The tenants in which one person may propose, review and approve a draft."""
 
 DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
 
@@ -82,8 +86,8 @@ class _Approval(Struct, frozen=True):
 async def put_draft(request: web.Request) -> web.StreamResponse:
     """Propose a framework, or change the draft of it.
 
-    Only admins of the tenant see it, and it changes nothing until it is published. A change of its content removes
-    reviews and approvals. Its base is the version that is published now.
+    Only admins and editors of the tenant see it, and it changes nothing until it is published. A change of its content
+    removes reviews and approvals. Its base is the version that is published now.
     """
     asked, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
@@ -128,19 +132,25 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def review_draft(request: web.Request) -> web.StreamResponse:
-    """Record that a person has reviewed this revision of the draft."""
+    """Record that a person has reviewed this revision of the draft. 409 for the person who proposed it.
+
+    People are told apart by the subject of their sign-in with OpenID Connect, else by their key.
+    """
     await _draft(request)
     body = await read_body(request, SignDraft)
-    by = _signature(request, body.by)
-    return await _changed(request, lambda draft: drafts.reviewed(draft, by, body.comment))
+    by, alone = _signature(request, body.by), _alone(request)
+    return await _changed(request, lambda draft: drafts.reviewed(draft, by, body.comment, alone=alone))
 
 
 async def approve_draft(request: web.Request) -> web.StreamResponse:
-    """Record that a person approves this revision of the draft. 409 if it was not reviewed."""
+    """Record that a person approves this revision of the draft.
+
+    409 if it was not reviewed, and for the people who proposed and reviewed it.
+    """
     await _draft(request)
     body = await read_body(request, SignDraft)
-    by = _signature(request, body.by)
-    return await _changed(request, lambda draft: drafts.approved(draft, by, body.comment))
+    by, alone = _signature(request, body.by), _alone(request)
+    return await _changed(request, lambda draft: drafts.approved(draft, by, body.comment, alone=alone))
 
 
 async def comment_draft(request: web.Request) -> web.StreamResponse:
@@ -166,7 +176,7 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
     if begun and draft.state == "approved":
         put = FrameworkPut(draft.framework.id, version, changed=False)
     else:
-        drafts.check_publishable(draft, version)
+        drafts.check_publishable(draft, version, alone=_alone(request))
         seen = present_tag(await request.app[STORE].visible_framework(tenant, draft.framework.id), tenant)
         only = Preconditions.of([str(seen)], []) if seen else Preconditions.of([], ["*"])
         try:
@@ -185,9 +195,12 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     """Return what publishing the draft would change: skills, job groups, every required level, and for how many."""
     draft = await _draft(request)
     name = draft.framework.id
-    entry = await request.app[STORE].find(framework_key(principal(request).tenant, name))
+    # A tenant's first version takes the place of the shared one, which its officers have until then.
+    tenant = principal(request).tenant
+    entry = await request.app[STORE].visible_framework(tenant, name)
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    found = await asyncio.to_thread(drafts.impact, draft, present)
+    own = entry.sequence if entry and entry.tenant == tenant else 0
+    found = await asyncio.to_thread(drafts.impact, draft, present, own)
     groups = {*found.job_groups, *found.job_groups_removed}
     officers = await request.app[OFFICERS].count(request, name, groups)
     return json_response(msgspec.structs.replace(found, officers=officers))
@@ -197,7 +210,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     """Return the published versions of a framework, the newest first: the tenant's own, else the shared one's.
 
     A version never changes once it is published; `GET /v1/frameworks/{id}` with its `catalog_revision` shows it. Only
-    admins of its tenant see who proposed, reviewed and approved it.
+    admins and editors of its tenant see who proposed, reviewed and approved it.
     """
     wanted, tenant, name = (
         read_query(request, ListVersions),
@@ -212,7 +225,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     below = below if wanted.after is None else min(below, wanted.after)
     rows = await history.framework_versions(entry.tenant, name, below, wanted.limit + 1)
     page = rows[: wanted.limit]
-    told_who = entry.tenant == tenant and principal(request).role == "admin"
+    told_who = entry.tenant == tenant and principal(request).role in EDITORS.roles
     numbers = [row.version for row in page] if told_who else []
     approvals = await request.app[DRAFTS].approvals(entry.tenant, name, numbers)
     versions = []
@@ -250,7 +263,12 @@ async def _changed(request: web.Request, change: Callable[[FrameworkDraft], Fram
 def _signature(request: web.Request, by: str) -> Signature:
     if not shows_something(by):
         raise InvalidInput("shows nothing", "by")
-    return Signature(by, principal(request).key_id, datetime.now(UTC))
+    who = principal(request)
+    return Signature(by, who.key_id, datetime.now(UTC), who.subject)
+
+
+def _alone(request: web.Request) -> bool:
+    return principal(request).tenant in request.app[SOLE_EDITORS]
 
 
 def _put(draft: FrameworkDraft, *, changed: bool) -> DraftPut:

@@ -201,7 +201,7 @@ def _refused(request: web.Request, reading: Reading) -> web.Response:
         detail,
         request[REQUEST_ID],
         first.field if first else None,
-        _report(reading, "refused"),
+        report=_report(reading, "refused"),
     )
     response = json_response(problem, InvalidInput.status)
     response.content_type = "application/problem+json"

@@ -66,10 +66,12 @@ async def store_framework(
         after = await store.put_framework(before, tenant, framework, trace)
         if after is None:
             return None
-        gone = unmapped(present, framework, "skill"), unmapped(present, framework, "job_group")
+        former = before or await store.find(framework_key(SHARED_TENANT, framework.id))  # what officers had until now
+        had = former.content if former and isinstance(former.content, Framework) else None
+        gone = unmapped(had, framework, "skill"), unmapped(had, framework, "job_group")
         officers = None
-        if present is not None:
-            groups = await asyncio.to_thread(concerned, present, framework)
+        if had is not None:
+            groups = await asyncio.to_thread(concerned, had, framework)
             officers = await request.app[OFFICERS].count(request, framework.id, groups)
         return FrameworkPut(framework.id, after.sequence, True, *gone, officers), before is None  # noqa: FBT003 - a field of a record
 

@@ -1,7 +1,7 @@
 """How many officers a change of a framework concerns. The catalog knows none: the assessment service is asked.
 
-It is asked with the caller's own key, so that it tells no more than the caller may know. Where it does not answer, the
-number is not told, and nothing else depends on it.
+It is asked with the caller's own key, so that it answers no more than the caller may know. If it does not answer, the
+number is left out, and nothing else depends on it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """ESCO as its CSV files: skills, occupations, which skills an occupation needs, and the groups that contain them.
 
-The files are told apart by their headings, so their names and their number do not matter; an archive may hold them. An
+The files are recognised by their headings, so their names and their number do not matter; an archive may hold them. An
 occupation is a job group. ESCO has no levels: a skill is there or not. An essential one weighs more than an optional
 one, which is an assumption of ours and marked so.
 """

@@ -1,6 +1,6 @@
 """O*NET as its tables: ratings of elements by occupation, with the names of both.
 
-The files are told apart by their headings. An element is a skill; the group above it is an area; an occupation is a job
+The files are recognised by their headings. An element is a skill; the group above it is an area; an occupation is a job
 group. A rating on the scale LV (0 to 7) is the required level, and the one on the scale IM (1 to 5) its weight.
 """
 

@@ -5,23 +5,25 @@ Pure: it reads nothing but its own resource.
     matcher = Matcher(framework, examples, shipped())
     for proposals in matcher.match([CourseText("c1", LocalizedText(th="การวิเคราะห์ข้อมูลเบื้องต้น")), ...]): ...
 
-texts → similarity → comparison → calibration → levels, words → Matcher
+texts → similarity → comparison → calibration → levels → level_model, words → Matcher
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.comparison import Comparison, Example, SimilarityIndex
-from services.catalog.matching.levels import span
+from services.catalog.matching.level_model import LevelRow, LevelTable, LevelWeights
+from services.catalog.matching.level_model import shipped as shipped_levels
 from services.catalog.matching.similarity import NgramSimilarity, Similarity
 from services.catalog.matching.texts import CourseText, normalised
 from services.catalog.matching.words import shared_words
 from shared.domain import Framework, millionths
 
-__all__ = ["MOST", "CourseText", "Example", "Matcher", "Proposal", "SimilarityIndex"]
+__all__ = ["MOST", "CourseText", "Example", "LevelRow", "LevelTable", "Matcher", "Proposal", "SimilarityIndex"]
 
 MOST = 10
 """How many skills are proposed for a course at most: the surest."""
@@ -53,14 +55,19 @@ class Matcher:
         examples: Sequence[Example],
         calibration: Calibration,
         similarity: Callable[[Sequence[str], Sequence[str]], Similarity] = NgramSimilarity,
+        levels: LevelWeights | None = None,
     ) -> None:
         self._skills = framework.skills
         self._scale = framework.scale
+        self._levels = levels or shipped_levels()
         self._calibration = calibration
         self._index = SimilarityIndex(framework.skills, examples, similarity)
 
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
-        """Return the proposals for each course, the surest first: those that a person is to be shown."""
+        """Return the proposals for each course, the surest first: those that a person is to be shown.
+
+        The levels are estimated together, as if these courses were the whole catalog.
+        """
         matched: list[list[Proposal]] = []
         at_once = self._index.at_once
         for start in range(0, len(courses), at_once):
@@ -72,7 +79,18 @@ class Matcher:
                 shown = np.flatnonzero(certain >= self._calibration.shown)
                 order = shown[np.argsort(-certain[shown], kind="stable")][:MOST]
                 matched.append([self._proposal(course, compared, row, int(at), certain[at]) for at in order])
-        return matched
+        table = self.level_table()
+        for course, proposals in zip(courses, matched, strict=True):
+            table.add(course, [LevelRow(one.skill, one.confidence) for one in proposals])
+        spans = iter(table.spans())
+        return [
+            [replace(one, from_level=low, to_level=high) for one, (low, high) in zip(proposals, spans, strict=False)]
+            for proposals in matched
+        ]
+
+    def level_table(self) -> LevelTable:
+        """Return an empty table for the levels of the courses of a catalog."""
+        return LevelTable(self._skills, self._scale, self._levels)
 
     def _proposal(self, course: CourseText, compared: Comparison, row: int, skill: int, confidence: float) -> Proposal:
         found = compared.found
@@ -82,11 +100,10 @@ class Matcher:
         if not words and like is not None:
             titles = [normalised(title) for title in like.titles]
             words = [word for text in course.titles() for title in titles for word in shared_words(text, title)]
-        low, high = span(course, self._skills[skill], self._scale)
         return Proposal(
             skill=self._skills[skill].id,
-            from_level=low,
-            to_level=high,
+            from_level=0.0,
+            to_level=0.0,
             confidence=millionths(float(confidence)),
             labels=millionths(float(found.labels[row, skill])),
             examples=millionths(float(found.examples[row, skill])),

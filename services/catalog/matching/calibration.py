@@ -153,7 +153,7 @@ def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Return by how much confidence and truth differ in the mean, over the rows."""
+    """Return the mean difference between confidence and correctness over the rows."""
     total = sum(one.rows for one in bins)
     return sum(one.rows * abs(one.confidence - one.right) for one in bins) / total if total else 0.0
 

@@ -1,8 +1,9 @@
-"""From which level to which a course probably teaches a skill: an estimate from what the course says of itself.
+"""From which level to which a course probably teaches a skill: a rule on what the course says of itself.
 
-In this order: the level that its provider states; words of level in its title, tags and description, in Thai and
-English; the framework's own names of levels; the descriptor of the skill that the title is nearest to; otherwise from
-nothing to the middle of the scale, or one level up where it is short. What its entry requires raises both ends.
+It decides where the provider states a level, or no hours; elsewhere `level_model` estimates. In this order: the level
+that the provider states; words of level in the title, the tags and the description, in Thai and English; the
+framework's own names of levels; the descriptor of the skill that the title is nearest to; otherwise from nothing to
+the middle of the scale, or one level up where it is short. What the entry requires raises both ends.
 """
 
 import re
@@ -24,7 +25,7 @@ class LevelBand(IntEnum):
     HIGH = 2
 
 
-_WORDS = {
+WORDS = {
     LevelBand.HIGH: re.compile(
         r"ขั้นสูง|ระดับสูง|เชี่ยวชาญ|เจาะลึก|เชิงลึก|มืออาชีพ|"
         r"\b(?:advanced|expert|mastering|masterclass|professional|in[- ]depth|deep dive)\b"
@@ -56,15 +57,15 @@ def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple
         *(normalised(text) for text in languages(course.description)),
     ]
     bands = _STATED.get(course.level or "") or [
-        band for band, words in _WORDS.items() if any(words.search(text) for text in texts)
+        band for band, words in WORDS.items() if any(words.search(text) for text in texts)
     ]
     if bands:
         low = 0 if LevelBand.LOW in bands else edges[min(bands) - 1]
         high = edges[max(bands)]
     elif named := _named(texts, steps, scale):
         low, high = named - 1, named
-    elif described := _described(course, skill, steps):
-        low, high = described - 1, described
+    elif found := described(course, skill, steps):
+        low, high = found[0] - 1, found[0]
     if low == 0 and high == edges[0] and course.hours is not None and course.hours <= SHORT_HOURS:
         high = 1
     low = min(low, high - 1)
@@ -97,13 +98,13 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
     return max(found, default=None)
 
 
-def _holds(text: str, name: str) -> bool:
-    """Return whether a text contains a name: as whole words, or anywhere in Thai, which has no spaces."""
-    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if name.isascii() else name in text
+def described(course: CourseText, skill: Skill, steps: Sequence[float]) -> tuple[int, float] | None:
+    """Return the place of the level whose descriptor shares most runs of letters with the title, if one shares any.
 
-
-def _described(course: CourseText, skill: Skill, steps: Sequence[float]) -> int | None:
-    """Return the place of the level whose descriptor shares most runs of letters with the title, if one shares any."""
+    And which share of its runs, above 0 and up to 1.
+    """
+    if not skill.descriptors:
+        return None
     titles = [_runs(title) for title in course.titles()]
     best, most = None, 0.0
     for step in skill.descriptors:
@@ -112,7 +113,7 @@ def _described(course: CourseText, skill: Skill, steps: Sequence[float]) -> int 
             shared = max((len(runs & title) / max(len(runs), 1) for title in titles), default=0.0)
             if step.level in steps and step.level > steps[0] and shared > most:
                 best, most = steps.index(step.level), shared
-    return best
+    return None if best is None else (best, most)
 
 
 def _runs(text: str) -> set[str]:

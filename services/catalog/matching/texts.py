@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from msgspec import UNSET, Struct
 
-from shared.domain import Course, LocalizedText, Skill
+from shared.domain import Course, LocalizedText, Prerequisite, Skill
 from shared.texts import fold
 
 PIECE = 300
@@ -25,7 +25,8 @@ _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 class CourseText(Struct, frozen=True):
     """The texts of a course: its title, description, tags, and what concerns its levels.
 
-    `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched.
+    `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched; `after`
+    the courses that its entry names, alternatives among them.
     """
 
     id: str
@@ -35,6 +36,7 @@ class CourseText(Struct, frozen=True):
     hours: float | None = None
     level: str | None = None
     requires: dict[str, float] = {}
+    after: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], str]) -> "CourseText":
@@ -55,6 +57,7 @@ class CourseText(Struct, frozen=True):
             hours=None if "hours" in course.assumed else course.hours,
             level=course.educational_level,
             requires=levels,
+            after=tuple(dict.fromkeys(_named_courses(course.requires))),
         )
 
     def pieces(self) -> tuple[list[str], int]:
@@ -70,6 +73,15 @@ class CourseText(Struct, frozen=True):
     def titles(self) -> list[str]:
         """Return the folded title in each of its languages."""
         return list(dict.fromkeys(map(normalised, languages(self.title)))) or [""]
+
+
+def _named_courses(conditions: Iterable[Prerequisite]) -> Iterator[str]:
+    for one in conditions:
+        if one.course is not UNSET:
+            yield one.course
+        for branch in (one.any, one.all):
+            if branch is not UNSET:
+                yield from _named_courses(branch)
 
 
 def normalised(text: str) -> str:

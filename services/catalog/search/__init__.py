@@ -7,5 +7,5 @@ find       scores, filters, facets and cursors over what a tenant sees
 index      what the events of the catalog make of it
 
 Score and order of a course follow from the query, the course and the weights of the query's n-grams alone, and a
-cursor holds these weights: whatever else changes in the catalog, the next page goes on where the last one ended.
+cursor holds these weights: whatever else changes in the catalog, the next page continues where the last one ended.
 """

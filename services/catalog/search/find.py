@@ -1,4 +1,4 @@
-"""Finds courses: scores, filters, facets, and cursors that go on where a page ended. Pure.
+"""Finds courses: scores, filters, facets, and cursors that continue where a page ended. Pure.
 
 An n-gram of the query weighs the more, the fewer courses have it; one that none has, as a misspelling makes them,
 weighs little. A course matches if enough of the weight is in its title, or nearly all of it in its title and
@@ -288,7 +288,7 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
-    """Return what a cursor is held to: who searches, and for what."""
+    """Return what a cursor must match: the tenant and the search."""
     asked = msgspec.structs.replace(wanted, after="", limit=1)
     return blake2b(msgspec.json.encode([tenant, asked]), digest_size=8).digest()
 

@@ -54,7 +54,7 @@ class TenantCourses:
         return any(part.place(course) >= 0 for part in self.parts)
 
     def changed(self, courses: Mapping[str, Course | None]) -> "TenantCourses":
-        """Return the courses after some were put, or withdrawn (None); `tidied` comes after it."""
+        """Return the courses after some were put, or withdrawn (None); call `tidied` next."""
         parts = [_without(part, courses) for part in self.parts]
         if put := [courses[name] for name in sorted(courses) if courses[name] is not None]:
             for begin in range(0, len(put), MOST):

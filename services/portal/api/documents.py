@@ -1,4 +1,4 @@
-"""The documents of all services as one site for admins, where what is forwarded can be tried as who is signed in."""
+"""The OpenAPI documents of all services as one site for admins, who can try forwarded routes there."""
 
 import html
 import re

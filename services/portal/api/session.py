@@ -74,7 +74,7 @@ class AskSignOut(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PendingSignIn(Struct, frozen=True, array_like=True):
-    """What is remembered of a browser that is at the provider."""
+    """The data of a sign-in that waits at the provider."""
 
     state: str
     nonce: str
@@ -194,7 +194,7 @@ class Sessions:
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
     async def go_to_provider(self, request: web.Request) -> web.Response:
-        """Send the browser to the provider to sign in; it goes on to the path `to` of this portal afterwards."""
+        """Send the browser to the provider to sign in; afterwards it is sent to the path `to` of this portal."""
         provider = self._known_provider()
         to = read_query(request, AskOpenId).to
         if not _is_own_path(to):

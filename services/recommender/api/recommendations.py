@@ -94,7 +94,7 @@ class Recommendation(Struct, frozen=True, omit_defaults=True):
 
 
 async def recommend(request: web.Request) -> web.StreamResponse:
-    """A learning path for what the request says, and with `compare_with` for an officer if it were so.
+    """A learning path for the request; with `compare_with` for an officer under the request's conditions.
 
     Stores nothing.
     """

@@ -49,6 +49,8 @@ export class ApiError extends Error {
     readonly requestId?: string,
     readonly detail?: string,
     readonly field?: string,
+    /** The same as `detail` in Thai and English, where it is meant for people. */
+    readonly texts?: { th?: string; en?: string },
   ) {
     super(`answer ${status}`);
   }
@@ -83,8 +85,8 @@ export async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
   }
   const { data, error, response } = answered;
   if (response.ok) return data as T;
-  const problem = (typeof error === 'object' ? error : {}) as { detail?: string; field?: string };
-  throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field);
+  const problem = (typeof error === 'object' ? error : {}) as { detail?: string; field?: string; texts?: { th?: string; en?: string } };
+  throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field, problem.texts);
 }
 
 const of = (officer_id: string) => ({ path: { officer_id } });

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ApiError } from './api';
-import { type Key, t } from './i18n';
+import { type Key, Localized, t } from './i18n';
 import { refused } from './shell';
 import { Button } from './ui';
 
@@ -33,8 +33,9 @@ export function sentenceOf(error: ApiError, special: Partial<Record<number, Key>
   );
 }
 
-/** The sentence for a refusal, the field that is to blame, and the service's own words, which are English. */
+/** The sentence for a refusal, the field that is to blame, and the service's own words: in the reader's language where it has them. */
 export function Refusal({ error, special }: { error: ApiError; special?: Partial<Record<number, Key>> }): JSX.Element {
+  if (error.texts) return <Localized text={error.texts} />;
   const field = FIELDS[error.field ?? ''];
   const own = error.status === 400 || error.status === 422 || (error.status === 409 && !special?.[409]);
   return (

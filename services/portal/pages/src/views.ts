@@ -29,4 +29,5 @@ export const VIEWS: Record<Session['role'], Load> = {
   platform,
   supervisor: officer,
   admin: editor,
+  editor,
 };

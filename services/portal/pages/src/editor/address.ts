@@ -1,9 +1,15 @@
 /** Which of the editors' pages the address means, and what it asks of it: `#view=courses&q=excel`. */
 
 import { signal } from '@preact/signals';
+import type { Session } from '../api';
 
 export const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers', 'agency', 'system'] as const;
 export type View = (typeof VIEW_NAMES)[number];
+const ADMINS_ONLY: readonly View[] = ['officers', 'agency', 'system'];
+
+/** Return the pages that somebody of a role has: editors see nothing of officers. */
+export const viewsOf = (role: Session['role'] | undefined): readonly View[] =>
+  VIEW_NAMES.filter((name) => role === 'admin' || !ADMINS_ONLY.includes(name));
 
 interface Address {
   view: View;

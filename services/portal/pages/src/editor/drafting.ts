@@ -35,15 +35,6 @@ export function changesBetween(before: Framework, after: Framework): number {
   return [...new Set([...old.keys(), ...fresh.keys()])].filter((place) => old.get(place) !== fresh.get(place)).length;
 }
 
-const person = (name: string): string => name.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase();
-
-/** Return why a person may not take a step: review, approval and proposal are by different people. */
-export function conflictOf(draft: FrameworkDraft, step: 'review' | 'approve', by: string): 'proposed' | 'reviewed' | undefined {
-  if (person(draft.proposed.by) === person(by)) return 'proposed';
-  if (step === 'approve' && draft.reviewed && person(draft.reviewed.by) === person(by)) return 'reviewed';
-  return undefined;
-}
-
 /** Return the step that a draft waits for. */
 export function nextStep(draft: FrameworkDraft): 'review' | 'approve' | 'publish' {
   if (draft.state === 'draft') return 'review';

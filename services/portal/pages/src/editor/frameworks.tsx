@@ -10,7 +10,7 @@ import { Localized, t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
 import { address, link } from './address';
 import { DraftForm } from './draft_form';
-import { conflictOf, nextStep } from './drafting';
+import { nextStep } from './drafting';
 import { Drafts } from './drafts';
 import { Impact } from './impact';
 import { PageHeading } from './parts';
@@ -87,9 +87,8 @@ function Steps({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
   const sign = async (step: 'review' | 'approve' | 'comment') => {
     const by = field('signer').value.trim();
     const comment = field('signer-comment').value.trim();
-    const conflict = step === 'comment' ? undefined : conflictOf(draft, step, by);
-    wrong.value = !by ? t('nameNeeded') : step === 'comment' && !comment ? t('commentNeeded') : conflict ? t(`samePerson.${conflict}`) : '';
-    if (wrong.value) field(by && !conflict ? 'signer-comment' : 'signer').focus();
+    wrong.value = !by ? t('nameNeeded') : step === 'comment' && !comment ? t('commentNeeded') : '';
+    if (wrong.value) field(by ? 'signer-comment' : 'signer').focus();
     else if (await drafts.sign(step, by, comment || null)) field('signer-comment').value = '';
   };
   return (

@@ -6,10 +6,10 @@ import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { addWords, t } from '../i18n';
-import { focusOn, show, title } from '../shell';
+import { focusOn, session, show, title } from '../shell';
 import { Message } from '../ui';
 import { agency } from '../views';
-import { address, link, type View, VIEW_NAMES } from './address';
+import { address, link, type View, viewsOf } from './address';
 
 const PAGES: Record<View, () => Promise<{ default: ComponentType }>> = {
   matches: () => import('./matches'),
@@ -26,10 +26,10 @@ const PAGES: Record<View, () => Promise<{ default: ComponentType }>> = {
   },
 };
 
-const Navigation = ({ view }: { view: View }): JSX.Element => (
+const Navigation = ({ view, views }: { view: View; views: readonly View[] }): JSX.Element => (
   <nav class="page-nav" aria-label={t('editorNav')}>
     <ul>
-      {VIEW_NAMES.map((name) => (
+      {views.map((name) => (
         <li key={name}>
           <a href={link(name)} aria-current={name === view ? 'page' : undefined} data-keep={`to-${name}`}>
             {t(`editor.${name}`)}
@@ -41,7 +41,8 @@ const Navigation = ({ view }: { view: View }): JSX.Element => (
 );
 
 export default function EditorPage(): JSX.Element {
-  const { view } = address.value;
+  const views = viewsOf(session.value?.role);
+  const view = views.find((name) => name === address.value.view) ?? 'matches';
   const opened = useSignal<{ view: View; Page: ComponentType } | undefined>(undefined);
   const before = useRef<View | undefined>(undefined);
   useEffect(() => {
@@ -69,7 +70,7 @@ export default function EditorPage(): JSX.Element {
   const found = opened.value;
   return (
     <>
-      <Navigation view={view} />
+      <Navigation view={view} views={views} />
       {found?.view === view ? <found.Page /> : <Message title="loading" />}
     </>
   );

@@ -1,0 +1,256 @@
+"""The levels that the courses of a catalog probably teach their skills from and to, estimated together.
+
+    table = LevelTable(framework.skills, framework.scale, shipped())
+    table.add(text, [LevelRow("dt-analytics", 0.9), ...])         # every course of the catalog
+    spans = table.spans()                                           # of each row, in the order in which they came
+
+Each row has a probability for every pair of levels. It comes from a log-linear model of words of level, of hours (in
+themselves, and beside those of the courses of the same skill), and of whether the entry asks for anything. Where the
+provider states a level or no hours, it comes from the rule in `levels`; where people have decided, it is what they
+decided. Then the rows of one skill correct each other along the prerequisites and numbered titles ("Statistics 2"): a
+course begins where the one before it ends (loopy belief propagation; Pearl 1988). The exit is
+the median; the entry is a little above it, because who is sent to a course too early loses all its hours.
+
+The weights are in `levels.json`, made by `python -m tests.evaluation.matching --fit-levels`.
+"""
+
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from services.catalog.matching.levels import WORDS, LevelBand, described, span
+from services.catalog.matching.texts import CourseText, normalised
+from shared.domain import ScaleLevel, Skill
+
+SIGNS = 7
+"""The signs of a row: constant, hours, hours beside those of the skill, three bands of words, a condition of entry."""
+WEIGHTS = 3 * SIGNS + 3
+USUAL_HOURS = 10.0
+STEPS = 12
+"""The most steps of a scale that are told apart; of a finer one so many are used."""
+ENTRY, EXIT = 0.65, 0.5
+"""Which quantiles of entry and exit are told, chosen on officers of no published figure."""
+_DOUBT = 0.03
+"""How probable any other entry is than the exit of the course before; and any other span than the rule's."""
+_PRIOR_ROWS = 2.0
+"""How many courses of usual hours are added to those of a skill: few tell little."""
+_DESCRIBED = 3.0
+"""What a title that holds all runs of a descriptor adds to the logarithm of the odds of its level."""
+_ROUNDS = 6
+_AT_ONCE = 20_000
+_NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
+_NUMBERED = re.compile(
+    r"^(.*?)[\s:,(-]*(?:ตอนที่|ภาคที่|ภาค|ระดับ|เล่ม|part|level|module|course)?\s*\b([1-9๑-๙]|i{1,3}|iv|v)\)?$"
+)
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+
+class LevelWeights(Struct, frozen=True):
+    """The weights of the model, and what they were fitted on."""
+
+    weights: Annotated[list[float], Meta(min_length=WEIGHTS, max_length=WEIGHTS)]
+    data: str
+
+
+class LevelRow(Struct, frozen=True):
+    """That a course teaches a skill, with a confidence; `settled`: the levels, where they are known."""
+
+    skill: str
+    confidence: float
+    settled: tuple[float, float] | None = None
+
+
+def shipped() -> LevelWeights:
+    """Return the weights of the package."""
+    return msgspec.json.decode(files(__package__).joinpath("levels.json").read_bytes(), type=LevelWeights)
+
+
+def pairs(steps: int) -> Places:
+    """Return every pair of places below and above, pairs x 2, of a scale with so many steps above its first."""
+    return np.array([(low, high) for low in range(steps) for high in range(low + 1, steps + 1)], dtype=np.intp)
+
+
+def basis(steps: int) -> Floats:
+    """Return pairs x 6: share of the scale below and above, whether over one step, and the squares of the shares."""
+    low, high = (pairs(steps) / steps).T
+    wide = pairs(steps) @ np.array([-1, 1]) > 1
+    return np.stack([low, high, wide.astype(float), low**2, high**2, (high - low) ** 2], axis=1)
+
+
+def log_odds(weights: Floats, signs: Floats, steps: int) -> Floats:
+    """Return what each pair of levels has for it, rows x pairs. `signs`: rows x `SIGNS`."""
+    shape = basis(steps)
+    by_pair = signs @ weights[: 3 * SIGNS].reshape(3, SIGNS).T
+    return by_pair @ shape[:, :3].T + shape[:, 3:] @ weights[3 * SIGNS :]
+
+
+class LevelTable:
+    """The rows of the courses of one framework, and their levels."""
+
+    def __init__(self, skills: Sequence[Skill], scale: Sequence[ScaleLevel], weights: LevelWeights) -> None:
+        self._scale = scale
+        self._levels = _thinned(sorted({step.level for step in scale}))
+        self._steps = len(self._levels) - 1
+        self._skills = {skill.id: (place, skill) for place, skill in enumerate(skills)}
+        self._weights = np.asarray(weights.weights)
+        self._pairs = pairs(self._steps)
+        self._skill, self._course = array("l"), array("l")
+        self._confidence, self._hours, self._signs = array("d"), array("d"), array("d")
+        self._settled: dict[int, tuple[int, int]] = {}
+        self._ruled: dict[int, tuple[int, int]] = {}
+        self._asked: dict[int, int] = {}
+        self._described: dict[int, tuple[int, float]] = {}
+        self._after: list[tuple[int, str]] = []
+        self._courses: dict[str, int] = {}
+        self._series: dict[tuple[str, int], int] = {}
+        self._numbered: list[tuple[int, tuple[str, int]]] = []
+
+    def has(self, skill: str) -> bool:
+        """Return whether the framework has a skill."""
+        return skill in self._skills
+
+    def add(self, course: CourseText, rows: Sequence[LevelRow]) -> None:
+        """Take a course with what it teaches. A course comes once; `has` tells whether a skill is known."""
+        number = self._courses.setdefault(course.id, len(self._courses))
+        for title in course.titles():
+            if found := _NUMBERED.match(title):
+                stem, count = found[1], _NUMBERS.get(found[2]) or int(found[2])
+                self._series.setdefault((stem, count), number)
+                self._numbered.append((number, (stem, count - 1)))
+        self._after += [(number, before) for before in course.after]
+        texts = [*course.titles(), *map(normalised, course.tags)]
+        words = [float(any(WORDS[band].search(text) for text in texts)) for band in LevelBand]
+        hours = np.log(np.clip(course.hours, 0.5, 200.0) / USUAL_HOURS) if course.hours is not None else np.nan
+        for row in rows:
+            place, skill = self._skills[row.skill]
+            at = len(self._skill)
+            self._skill.append(place)
+            self._course.append(number)
+            self._confidence.append(row.confidence)
+            self._hours.append(hours)
+            self._signs.extend([*words, float(bool(course.after or course.requires))])
+            if row.settled is not None:
+                self._settled[at] = self._places(*row.settled)
+                continue
+            if course.hours is None or course.level is not None:
+                self._ruled[at] = self._places(*span(course, skill, self._scale))
+            elif found_level := described(course, skill, self._levels):
+                self._described[at] = found_level
+            if (asked := course.requires.get(row.skill)) is not None:
+                reached = max((place for place, level in enumerate(self._levels) if level <= asked), default=0)
+                self._asked[at] = min(reached, self._steps - 1)
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Return the levels before and after of every row."""
+        if not self._skill:
+            return []
+        beliefs = self._beliefs()
+        entries = np.zeros((len(beliefs), self._steps))
+        exits = np.zeros((len(beliefs), self._steps))
+        for at, (below, above) in enumerate(self._pairs):
+            entries[:, below] += beliefs[:, at]
+            exits[:, above - 1] += beliefs[:, at]
+        froms = np.minimum((np.cumsum(entries, axis=1) < ENTRY).sum(axis=1), self._steps - 1)
+        tos = np.maximum(np.minimum((np.cumsum(exits, axis=1) < EXIT).sum(axis=1) + 1, self._steps), froms + 1)
+        return [(self._levels[low], self._levels[high]) for low, high in zip(froms, tos, strict=True)]
+
+    def signs(self) -> Floats:
+        """Return the signs of every row, rows x `SIGNS`."""
+        skill = np.asarray(self._skill)
+        hours, confidence = np.asarray(self._hours), np.asarray(self._confidence)
+        known = ~np.isnan(hours)
+        mean = float(np.average(hours[known], weights=confidence[known])) if confidence[known].sum() else 0.0
+        weight = np.bincount(skill[known], confidence[known], len(self._skills)) + _PRIOR_ROWS
+        usual = (
+            np.bincount(skill[known], (confidence * hours)[known], len(self._skills)) + _PRIOR_ROWS * mean
+        ) / weight
+        usual_of_row = usual[skill]
+        stated = np.where(known, hours, usual_of_row)
+        rest = np.asarray(self._signs).reshape(-1, 4)
+        return np.column_stack([np.ones(len(skill)), stated, stated - usual_of_row, rest])
+
+    def _beliefs(self) -> Floats:
+        """Return the probability of every pair of levels, rows x pairs."""
+        beliefs = np.empty((len(self._skill), len(self._pairs)))
+        signs = self.signs()
+        follows = np.zeros(len(signs), dtype=bool)
+        edges = self._edges()
+        follows[[after for _, after in edges]] = True
+        signs[:, -1] = np.maximum(signs[:, -1], follows)
+        for start in range(0, len(beliefs), _AT_ONCE):
+            odds = log_odds(self._weights, signs[start : start + _AT_ONCE], self._steps)
+            beliefs[start : start + _AT_ONCE] = np.exp(odds - odds.max(axis=1, keepdims=True))
+        below, above = self._pairs.T
+        for at, (place, shared) in self._described.items():
+            beliefs[at] *= np.exp(_DESCRIBED * shared * (above == place))
+        for known, doubt in ((self._ruled, _DOUBT), (self._settled, 0.0)):
+            for at, (low, high) in known.items():
+                beliefs[at] = np.where((below == low) & (above == high), 1.0, doubt / len(self._pairs))
+        for at, place in self._asked.items():
+            beliefs[at] *= np.where(below == place, 1.0, np.where(below > place, _DOUBT, 0.0))
+        beliefs /= beliefs.sum(axis=1, keepdims=True)
+        return _propagated(beliefs, edges, np.where(above[:, None] == below[None, :], 1.0, _DOUBT))
+
+    def _edges(self) -> list[tuple[int, int]]:
+        """Return the rows that follow each other: the row before, and the one after, of the same skill."""
+        rows = defaultdict[int, dict[int, int]](dict)
+        for at, (course, skill) in enumerate(zip(self._course, self._skill, strict=True)):
+            rows[course].setdefault(skill, at)
+        named = [(self._courses[before], after) for after, before in self._after if before in self._courses]
+        named += [(self._series[place], after) for after, place in self._numbered if place in self._series]
+        return [
+            (rows[before][skill], at)
+            for before, after in dict.fromkeys(named)
+            if before != after and before in rows and after in rows
+            for skill, at in rows[after].items()
+            if skill in rows[before]
+        ]
+
+    def _places(self, low: float, high: float) -> tuple[int, int]:
+        """Return the places of the steps next to two levels; the second is above the first."""
+        levels = np.asarray(self._levels)
+        below, above = (int(np.abs(levels - level).argmin()) for level in (low, high))
+        below = min(below, self._steps - 1)
+        return below, max(above, below + 1)
+
+
+def _thinned(levels: Sequence[float]) -> list[float]:
+    """Return the levels, or `STEPS` + 1 of them at equal distances, the first and the last among them."""
+    if len(levels) <= STEPS + 1:
+        return list(levels)
+    return [levels[round(place * (len(levels) - 1) / STEPS)] for place in range(STEPS + 1)]
+
+
+def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats) -> Floats:
+    """Return beliefs after rows have told each other along the edges. `fits`: pair before x pair after."""
+    if not edges:
+        return beliefs
+    before, after = np.array(edges, dtype=np.intp).T
+    own = np.log(np.maximum(beliefs, 1e-12))
+    forth, back = np.zeros((len(edges), beliefs.shape[1])), np.zeros((len(edges), beliefs.shape[1]))
+    for _ in range(_ROUNDS):
+        total = own.copy()
+        np.add.at(total, after, forth)
+        np.add.at(total, before, back)
+        forth, back = _message(total[before] - back, fits), _message(total[after] - forth, fits.T)
+    total = own
+    np.add.at(total, after, forth)
+    np.add.at(total, before, back)
+    told = np.exp(total - total.max(axis=1, keepdims=True))
+    return np.asarray(told / told.sum(axis=1, keepdims=True))
+
+
+def _message(told: Floats, fits: Floats) -> Floats:
+    """Return the logarithm of what a row's belief says of the other end of its edge."""
+    sent = np.exp(told - told.max(axis=1, keepdims=True)) @ fits
+    return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))

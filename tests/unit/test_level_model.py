@@ -1,0 +1,129 @@
+"""The levels of a catalog, estimated together: what each row alone says, and what courses say of each other."""
+
+import pytest
+
+from services.catalog.matching import CourseText, LevelRow, LevelTable
+from services.catalog.matching.level_model import shipped
+from shared.domain import Course, LocalizedText, Prerequisite, ScaleLevel, Skill
+
+DATA = Skill("data", "a", LocalizedText(en="Data analytics"))
+LAW = Skill("law", "a", LocalizedText(en="Digital law"))
+
+
+def scale(*levels: float) -> list[ScaleLevel]:
+    return [ScaleLevel(level, LocalizedText(en=f"Grade {level:g} of all")) for level in levels]
+
+
+def course(name: str, title: str = "Analytics", **more: object) -> CourseText:
+    return CourseText(name, LocalizedText(en=title), **more)  # type: ignore[arg-type]
+
+
+def table(*levels: float, skills: tuple[Skill, ...] = (DATA, LAW)) -> LevelTable:
+    return LevelTable(skills, scale(*(levels or range(5))), shipped())
+
+
+def row(*settled: float) -> list[LevelRow]:
+    return [LevelRow("data", 1.0, (settled[0], settled[1]) if settled else None)]
+
+
+def spans(*courses: tuple[CourseText, list[LevelRow]], on: LevelTable | None = None) -> list[tuple[float, float]]:
+    levels = on or table()
+    for text, rows in courses:
+        levels.add(text, rows)
+    return levels.spans()
+
+
+def test_a_longer_course_leads_further() -> None:
+    short, long = spans((course("a", hours=3.0), row()), (course("b", hours=40.0), row()))
+    assert short == (0, 1)
+    assert long[1] > short[1]
+
+
+def test_hours_count_beside_those_of_the_same_skill() -> None:
+    short = [(course(f"s{n}", hours=3.0), row()) for n in range(8)]
+    long = [(course(f"l{n}", hours=30.0), row()) for n in range(8)]
+    one = course("one", hours=9.0)
+    among_short, among_long = spans(*short, (one, row()))[-1], spans(*long, (one, row()))[-1]
+    assert among_short[1] > among_long[1]
+
+
+@pytest.mark.parametrize("first", [(0.0, 1.0), (0.0, 2.0), (1.0, 3.0)])
+def test_a_course_begins_where_the_one_before_it_ends(first: tuple[float, float]) -> None:
+    known = (course("first"), row(*first))
+    assert spans(known, (course("next", hours=12.0, after=("first",)), row()))[1][0] == first[1]
+
+
+def test_a_course_ends_where_the_one_after_it_begins() -> None:
+    first = (course("first", hours=12.0), row())
+    assert spans(first, (course("next", after=("first",)), row(2.0, 3.0)))[0][1] == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Statistics 1", "Statistics 2"),
+        ("Statistics I", "Statistics II"),
+        ("Statistics, part 1", "Statistics, part 2"),
+        ("สถิติ ตอนที่ ๑", "สถิติ ตอนที่ ๒"),
+    ],
+)
+def test_numbered_titles_follow_each_other(first: str, second: str) -> None:
+    found = spans((course("a", first), row(0.0, 2.0)), (course("b", second, hours=12.0), row()))
+    assert found[1][0] == 2
+
+
+def test_courses_of_other_skills_and_circles_change_nothing_and_end() -> None:
+    alone = spans((course("b", hours=12.0, after=("a",)), row()))
+    law = (course("a"), [LevelRow("law", 1.0, (3.0, 4.0))])
+    assert spans(law, (course("b", hours=12.0, after=("a",)), row()))[1] == alone[0]
+    circle = spans((course("a", hours=9.0, after=("b", "a")), row()), (course("b", hours=9.0, after=("a",)), row()))
+    assert all(0 <= low < high <= 4 for low, high in circle)
+
+
+def test_the_order_of_the_courses_does_not_matter() -> None:
+    known = [(course(f"c{n}", hours=4.0 * n, after=(f"c{n - 1}",)), row()) for n in range(1, 7)]
+    forth, back = spans(*known), spans(*reversed(known))
+    assert forth == list(reversed(back))
+
+
+def test_what_people_decided_stays() -> None:
+    assert spans((course("a", hours=40.0), row(0.0, 1.0)))[0] == (0, 1)
+
+
+def test_the_level_that_the_entry_asks_for_is_the_least() -> None:
+    assert spans((course("a", hours=3.0, requires={"data": 2.0}), row()))[0][0] >= 2
+
+
+def test_a_descriptor_raises_its_level() -> None:
+    steps = [ScaleLevel(4, LocalizedText(en="Builds predictive models"))]
+    described = Skill("data", "a", LocalizedText(en="Data analytics"), descriptors=steps)
+    text = course("a", "Builds predictive models", hours=10.0)
+    assert spans((text, row()), on=table(skills=(described,)))[0][1] == 4
+    assert spans((text, row()))[0][1] < 4
+
+
+@pytest.mark.parametrize(
+    "steps", [(0, 1), (0, 1, 2), (1, 2, 3), (0, 25, 50, 75, 100), tuple(range(8)), tuple(range(101))]
+)
+@pytest.mark.parametrize("hours", [None, 0.1, 12.0, 5000.0])
+@pytest.mark.parametrize("stated", [None, "advanced"])
+def test_levels_stay_on_any_scale(steps: tuple[float, ...], hours: float | None, stated: str | None) -> None:
+    texts = [
+        course("a", hours=hours, level=stated, requires={"data": 99.0}),
+        course("b", hours=hours, after=("a", "not-there")),
+    ]
+    for low, high in spans(*((text, row()) for text in texts), on=table(*steps)):
+        assert steps[0] <= low < high <= steps[-1]
+        assert {low, high} <= set(steps)
+
+
+def test_the_courses_that_an_entry_names_are_known_at_any_depth() -> None:
+    one = Course(
+        "c",
+        LocalizedText(en="c"),
+        LocalizedText(en="p"),
+        3.0,
+        languages=["en"],
+        requires=[Prerequisite(any=[Prerequisite(course="a"), Prerequisite(all=[Prerequisite(course="b")])])],
+    )
+    assert CourseText.of(one, "f", {}).after == ("a", "b")

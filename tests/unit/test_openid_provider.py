@@ -1,0 +1,61 @@
+"""What is fetched of an OpenID provider that is slow or away, and how often."""
+
+import asyncio
+
+import pytest
+from aiohttp import ClientSession, web
+
+from services.portal.openid import OpenIdClient, OpenIdProvider
+from shared.errors import Unavailable
+from tests.support.openid_provider import Provider, openid_provider
+
+PEOPLE = 5
+
+
+class SlowProvider(Provider):
+    """Its configuration is answered when the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def configuration(self, request: web.Request) -> web.Response:
+        self.entered.set()
+        await self.gate.wait()
+        if self.away:
+            raise web.HTTPBadGateway
+        return await super().configuration(request)
+
+
+async def signing_in(provider: SlowProvider, client: OpenIdProvider) -> list["asyncio.Task[str]"]:
+    """Return several people's sign-ins, all of which wait for the configuration."""
+    people = [asyncio.create_task(client.authorization_address("s", "n", "v")) for _ in range(PEOPLE)]
+    await provider.entered.wait()
+    return people
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_those_who_sign_in_at_the_same_time_wait_for_one_answer(away: bool) -> None:
+    async with openid_provider(provider := SlowProvider()), ClientSession() as session:
+        client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
+        people = await signing_in(provider, client)
+        provider.away = away
+        provider.gate.set()
+        found = await asyncio.gather(*people, return_exceptions=True)
+        assert all(isinstance(one, Unavailable if away else str) for one in found)
+        assert provider.asked["/.well-known/openid-configuration"] == 1
+        provider.away = False
+        assert (await client.authorization_address("s", "n", "v")).startswith(f"{provider.url}/authorize?")
+        assert provider.asked["/.well-known/openid-configuration"] == 1 + away
+
+
+async def test_one_who_leaves_while_it_is_fetched_takes_it_from_nobody() -> None:
+    async with openid_provider(provider := SlowProvider()), ClientSession() as session:
+        client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
+        people = await signing_in(provider, client)
+        people[0].cancel()
+        provider.gate.set()
+        found = await asyncio.gather(*people, return_exceptions=True)
+        assert isinstance(found[0], asyncio.CancelledError)
+        assert all(isinstance(one, str) for one in found[1:])
+        assert provider.asked["/.well-known/openid-configuration"] == 1
