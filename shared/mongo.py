@@ -179,9 +179,7 @@ class KeyStore:
         of_all = IndexModel([("created_at", 1)], name="created_at")
         of_person = IndexModel([("subject", 1)], name="subject", sparse=True)
         over = IndexModel([("remove_at", 1)], name="remove_at", expireAfterSeconds=0)
-        viewer = {"role": "viewer"}
-        of_viewers = IndexModel([("tenant", 1), ("expires_at", 1)], name="viewers", partialFilterExpression=viewer)
-        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all, of_person, over, of_viewers]})
+        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all, of_person, over]})
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a stored key unless it was revoked. Raises Unavailable."""
@@ -262,22 +260,21 @@ class KeyStore:
 
     async def viewers_of(self, tenant: str, officer: str) -> Sequence[StoredKey]:
         """Return the keys of an officer's viewers that still work, the newest first. Raises Unavailable."""
-        wanted = {**_viewers(tenant), "officer": str(officer)}
         with unavailable():
-            found = await self._keys.find(wanted).sort([("created_at", -1), ("_id", 1)]).to_list(None)
-        return [_key(document) for document in found]
+            found = await self._keys.find({**_viewers(tenant), "officer": str(officer)}).to_list(None)
+        return [_key(document) for document in sorted(found, key=lambda one: one["created_at"], reverse=True)]
 
-    async def viewed(self, tenant: str) -> dict[str, datetime]:
-        """Return the officers of a tenant who have viewers, and until when the last one's key works.
+    async def viewed_until(self, tenant: str, officers: Iterable[str]) -> dict[str, datetime]:
+        """Return those of these officers who have viewers, and until when the last one's key works.
 
         Raises Unavailable.
         """
-        pipeline: Sequence[Document] = [
-            {"$match": _viewers(tenant)},
-            {"$group": {"_id": "$officer", "until": {"$max": "$expires_at"}}},
-        ]
+        wanted = {**_viewers(tenant), "officer": {"$in": list(officers)}}
+        until: dict[str, datetime] = {}
         with unavailable():
-            return {row["_id"]: row["until"] async for row in self._keys.aggregate(pipeline)}
+            async for one in self._keys.find(wanted, {"officer": 1, "expires_at": 1}):
+                until[one["officer"]] = max(one["expires_at"], until.get(one["officer"], one["expires_at"]))
+        return until
 
     async def remove_viewer(self, tenant: str, officer: str, key_id: str) -> bool:
         """Remove the key of one of an officer's viewers; return whether it was there. Raises Unavailable."""

@@ -1,8 +1,12 @@
 """`make run`: everything on fixed ports, with its data kept in `.local/state`, until Ctrl-C."""
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 from rich.console import Console
@@ -10,7 +14,7 @@ from rich.console import Console
 from deploy.local.display import Terminal
 from deploy.local.keys import TENANT, Issuer, links
 from deploy.local.pages import build as build_pages
-from deploy.local.processes import LOCAL, CannotStart
+from deploy.local.processes import LOCAL, CannotStart, shown
 from deploy.local.replicas import SERVICES, fixed_ports, wanted_replicas
 from deploy.local.seed import await_paths, load_officers
 from deploy.local.servers import without_secrets
@@ -22,8 +26,28 @@ STATE = LOCAL / "state"
 _NOTE = STATE / "running.json"
 
 
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Keep every other `make run` out of a data directory during the block. Raises CannotStart where one is in it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"`make run` runs here already, with its data in {shown(directory)}: stop it, or run a second one from "
+                "another copy of the project, with another PORT"
+            ) from None
+        yield
+
+
 async def run(console: Console) -> None:
     """Start everything, load the starter data, print the addresses, and stay until cancelled. Raises CannotStart."""
+    with alone_in(STATE):
+        await _run(console)
+
+
+async def _run(console: Console) -> None:
     display = Terminal(console)
     ports, replicas = fixed_ports(), wanted_replicas()
     namespace = os.environ.get("NAMESPACE", "")

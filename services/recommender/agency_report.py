@@ -8,7 +8,15 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from services.recommender.disclosure import BOUNDS, POOL, Cohort, SkillSums, rounded_down
+from services.recommender.disclosure import (
+    BOUNDS,
+    POOL,
+    Cohort,
+    PublishedFigures,
+    PublishedGroup,
+    SkillSums,
+    rounded_down,
+)
 from services.recommender.inputs import MICRO
 from services.recommender.path_summary import PathSummary
 from shared.domain import Framework, LocalizedText
@@ -81,12 +89,34 @@ class GroupGaps(Struct, frozen=True):
     skills: list[GroupSkill]
 
 
+class PastGroup(Struct, frozen=True):
+    """A job group as it was published: shares of the requirement held before and after the paths, and its gap."""
+
+    job_group: str
+    officers: int
+    before: float
+    after: float
+    gap: float
+
+
+class PastFigures(Struct, frozen=True):
+    """What was published since a day, of all job groups together and of each."""
+
+    day: date
+    officers: int
+    before: float
+    after: float
+    gap: float
+    groups: list[PastGroup]
+
+
 class AgencyGaps(Struct, frozen=True):
     """An agency's officers under one framework, as they are published. Nothing is published of fewer than `min_group`.
 
     `officers`: of all published cohorts. `frameworks`: framework -> officers, and `without_path`: cause -> officers
     without a course to take (`none_needed`, `waiting_for_framework`, `refused`, or what keeps their open gaps open);
     both rounded down. Every count that is rounded down is a multiple of `min_group`; null says: some, but fewer.
+    `history`: what was published until now, oldest first, the newest of each day.
     """
 
     agency: str
@@ -98,6 +128,7 @@ class AgencyGaps(Struct, frozen=True):
     courses: list[CourseDemand]
     groups: list[GroupGaps]
     without_path: dict[str, int | None]
+    history: list[PastFigures]
 
 
 class UnclosableGap(Struct, frozen=True):
@@ -135,6 +166,7 @@ def agency_report(  # noqa: PLR0913 - one report, by name
     frameworks: Mapping[str, int],
     min_group: int,
     cards: Mapping[str, CourseCard],
+    history: Sequence[PublishedFigures] = (),
     first: Collection[str] = (),
 ) -> AgencyGaps:
     """Return the report of an agency. `cards`: the visible courses; `first`: job groups to list first."""
@@ -148,7 +180,20 @@ def agency_report(  # noqa: PLR0913 - one report, by name
         _courses(cohorts, cards, min_group),
         _groups(cohorts, framework, first),
         _rounded(_summed(cohort.figures.without for cohort in cohorts), min_group),
+        [_past(one) for one in history],
     )
+
+
+def _past(one: PublishedFigures) -> PastFigures:
+    groups = [PastGroup(group.job_group, group.officers, *_means_of([group])) for group in one.groups]
+    return PastFigures(one.day, sum(group.officers for group in groups), *_means_of(one.groups), groups)
+
+
+def _means_of(groups: Sequence[PublishedGroup]) -> tuple[float, float, float]:
+    """Return what is told of groups together: shares before and after, and weighted levels missing, per officer."""
+    number = sum(one.officers for one in groups)
+    before, after = (round(sum(getattr(one, name) for one in groups) / number, 2) for name in ("before", "after"))
+    return before, after, round(sum(one.gap for one in groups) / number / MICRO, 1)
 
 
 def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> list[SkillGaps]:

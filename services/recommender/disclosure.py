@@ -91,13 +91,17 @@ class Figures(Struct):
             self.without[cause] = self.without.get(cause, 0) + 1
 
 
-class Version(Struct):
-    """Who a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision)."""
+class Version(Struct, kw_only=True):
+    """Who a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision).
+
+    `until`: the number of the last release that held it, where it is published no longer.
+    """
 
     members: bytes
+    until: int = 0
 
 
-class Cohort(Version):
+class Cohort(Version, kw_only=True):
     """A cohort as it is published: `name` is one of a job group and a requirement, or POOL; `as_of`: when released."""
 
     name: str
@@ -106,11 +110,35 @@ class Cohort(Version):
     figures: Figures
 
 
+class PublishedGroup(Struct, frozen=True):
+    """Sums over the officers of a job group as they were published: see `Figures`."""
+
+    job_group: str
+    officers: int
+    before: float
+    after: float
+    gap: int
+
+
+class PublishedFigures(Struct, frozen=True):
+    """What a release published of job groups, and the day since when it did."""
+
+    number: int
+    day: date
+    groups: list[PublishedGroup]
+
+
 class Release(Struct):
-    """What is published of an agency under one framework, and the members of what was published before."""
+    """What is published of an agency under one framework, and the members of what was published before.
+
+    `number` counts the releases from 1. `history`: the figures of releases whose versions are all remembered, the
+    newest of each day, oldest first; the last one is that of this release, where it publishes anything.
+    """
 
     cohorts: list[Cohort] = []
     past: list[Version] = []
+    number: int = 0
+    history: list[PublishedFigures] = []
 
 
 class Officer(Struct, frozen=True):
@@ -147,6 +175,8 @@ def released(before: Release, present: Sequence[Cohort], smallest: int) -> Relea
     """Return the next release: each cohort's present version where it may be published, else the released one.
 
     A released cohort that is not there any more is published no longer. Returns `before` itself where nothing changes.
+    Figures of a past release are kept while every version that they were computed from is remembered, and so compared
+    with new ones; whoever sees them learns what a reader of every release knows, and nothing else.
     """
     known = [*before.cohorts, *before.past]
     old = {cohort.name: cohort for cohort in before.cohorts}
@@ -160,8 +190,33 @@ def released(before: Release, present: Sequence[Cohort], smallest: int) -> Relea
     if [cohort.members for cohort in cohorts] == [cohort.members for cohort in before.cohorts]:
         return before
     kept = {cohort.members for cohort in cohorts}
-    gone = [Version(cohort.members) for cohort in before.cohorts if cohort.members not in kept]
-    return Release(cohorts, [*before.past, *gone][-KEPT_VERSIONS:])
+    gone = [
+        Version(members=cohort.members, until=before.number) for cohort in before.cohorts if cohort.members not in kept
+    ]
+    past = [*before.past, *gone]
+    forgotten = max((version.until for version in past[:-KEPT_VERSIONS]), default=0)
+    history = [one for one in before.history if one.number > forgotten]
+    number = before.number + 1
+    if cohorts:
+        published = PublishedFigures(number, max(cohort.as_of for cohort in cohorts), _published(cohorts))
+        history = [*(one for one in history if one.day != published.day), published]
+    return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:])
+
+
+def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
+    groups: dict[str, list[Figures]] = defaultdict(list)
+    for cohort in cohorts:
+        groups[cohort.job_group].append(cohort.figures)
+    return [
+        PublishedGroup(
+            name,
+            sum(one.officers for one in found),
+            sum(one.before for one in found),
+            sum(one.after for one in found),
+            sum(one.gap for one in found),
+        )
+        for name, found in sorted(groups.items())
+    ]
 
 
 def distance(one: bytes, other: bytes) -> int:
@@ -183,7 +238,7 @@ def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) 
     for one in sorted(members, key=lambda one: one.token):
         figures.add(one.measures, sorted(skills))
     rows = np.array(sorted((one.token, one.revision) for one in members), _MEMBER)
-    return Cohort(rows.tobytes(), name, job_group, as_of, figures)
+    return Cohort(members=rows.tobytes(), name=name, job_group=job_group, as_of=as_of, figures=figures)
 
 
 def _members(packed: bytes) -> NDArray[np.void]:

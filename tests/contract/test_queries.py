@@ -446,6 +446,12 @@ async def keys(watched: Watched) -> AsyncIterator[Call]:
     yield "KeyStore.working", store.working(["k", "absent"])
     yield "KeyStore.list", store.list(TENANT)
     yield "KeyStore.list of all", store.list()
+    viewer = StoredKey("v", "digest", TENANT, "viewer", "a", LATER)
+    yield "KeyStore.create of a viewer", store.create(viewer)
+    yield "KeyStore.viewers_of", store.viewers_of(TENANT, "a")
+    yield "KeyStore.viewed_until", store.viewed_until(TENANT, ["a", "b"])
+    yield "KeyStore.remove_viewer", store.remove_viewer(TENANT, "a", "v")
+    yield "KeyStore.remove_viewers", store.remove_viewers(TENANT, "a")
     yield "KeyStore.revoke_of", store.revoke_of(TENANT, "a", LATER)
     yield "KeyStore.revoke_subject", store.revoke_subject("https://provider.example 1")
     yield "KeyStore.revoke", store.revoke("k")
@@ -467,6 +473,11 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.bases", store.bases([key])
     yield "PlanStore.affected_by any change", store.affected_by(None, range(3), 900)
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
+    yield "PlanStore.agencies", store.agencies(TENANT)
+    yield "PlanStore.agency_of", store.agency_of(TENANT, "a")
+    yield "PlanStore.figures", store.figures(TENANT, "office", "a", 50)
+    yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
+    yield "SupervisionStore.of", store.supervision.of(TENANT)
     yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_checked", store.mark_checked([key], 1)
@@ -566,6 +577,12 @@ def _of_sessions(n: int) -> Document:
     return {"_id": f"{TENANT}/o{n}/s", "officer_key": f"{TENANT}/o{n}", "bank_key": of_bank, "started_at": when}
 
 
+def _of_keys(n: int) -> Document:
+    """Return what differs from one key to the next; one of ten is a viewer's."""
+    viewer: Document = {"role": "viewer", "expires_at": LATER} if n % 10 == 0 else {}
+    return {"_id": f"k{n}", "officer": f"o{n}", **viewer, **_made(n)}
+
+
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
@@ -584,9 +601,10 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
     ("catalog", "framework_draft_pieces"): lambda n: {"_id": n, "of": f"d{n // 10}", "number": n % 10, "data": b""},
     ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
-    ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
+    ("access", "keys"): _of_keys,
     ("recommender", "plans"): _of_plans,
     ("recommender", "history"): lambda n: {"_id": f"{TENANT}/o{n // 50}@{n % 50}", "key": f"{TENANT}/o{n // 50}"},
+    ("recommender", "supervision"): lambda n: {"_id": f"t{n}"},
     ("recommender", "rules"): lambda n: {"_id": f"t{n % 50}@{n // 50}", "tenant": f"t{n % 50}", "version": n // 50 + 1},
     ("recommender", "agency_releases"): lambda n: {"_id": f"{TENANT}/agency{n}/{FRAMEWORK}", "agency": f"agency{n}"},
     ("owner", COLLECTION): lambda n: {"_id": f"t/{n}", "outbox": []},

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from deploy.local.keys import TENANT
 from tests.support.agencies import agency_of
-from tests.support.page import reading
+from tests.support.page import Reader, reading
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -32,6 +32,35 @@ async def made(platform: Platform, agencies: dict[str, str], kind: str) -> str:
         groups = {"technology": 5, "service": 6} if kind == "many" else {"service": 2}
         agencies[kind], _ = await agency_of(platform, **groups)
     return agencies[kind]
+
+
+async def is_printed(reader: Reader) -> None:
+    """Find the figures on paper, and nothing to fill in."""
+    await reader.page.emulate_media(media="print")
+    assert not await reader.page.locator(".agency form").is_visible()
+    assert await reader.page.locator(".agency-skills table").is_visible()
+    await reader.page.emulate_media(media="screen")
+
+
+async def shows_another_day(reader: Reader) -> None:
+    """Load the page again, with figures of an earlier day among those that the service tells."""
+    assert await reader.page.locator(".over-time").count() == 0  # there is one day only
+
+    async def earlier(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["history"].insert(0, told["history"][0] | {"day": "2026-01-05", "before": 0.11})
+        await route.fulfill(response=answer, json=told)
+
+    await reader.page.route("**/gaps*", earlier)
+    await reader.page.reload()
+    await reader.page.wait_for_selector(".over-time .gap")
+    assert await reader.page.locator(".over-time .gap").count() == 2
+    assert await reader.page.locator(".over-time tbody tr").count() == 2
+    assert "11%" in await reader.text('.over-time [data-row="2026-01-05"]')
+    await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+    assert await reader.violations() == []
+    assert await reader.overflow() == 0
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:
@@ -89,11 +118,10 @@ async def test_an_agency_is_read_asked_and_taken_along(
         file = await downloading.value
         rows = rows_of(Path(await file.path()))
         assert [row["id"] for row in rows if row["part"] == "job_group"] == groups
-        assert {row["recommendation"] for row in rows if row["part"] == "not_in_time"} <= {"hire", "more_time"}
+        assert {row["recommendation"] for row in rows if row["part"] == "not_in_time"} == advised
         assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
-        await page.emulate_media(media="print")
-        assert not await page.locator(".agency form").is_visible()
-        assert await page.locator(".agency-skills table").is_visible()
+        await is_printed(reader)
+        await shows_another_day(reader)
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])

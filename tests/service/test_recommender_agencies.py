@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 from services.recommender.api import FEEDBACK_HANDLER
 from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
-from tests.support.builders import course, framework, text
+from tests.support.builders import FRAMEWORK, course, framework, text
 from tests.support.recommender import assessed, path_of, planned, recommender, registered, somebody
 from tests.support.services import Started
 
@@ -69,6 +69,8 @@ async def test_the_gaps_of_an_agency(service: Started) -> None:
     )
     assert (reading["skill"], reading["officers"], reading["after"], reading["open"]) == ("reading", 13, 0, {})
     assert [size["officers"] for size in reading["sizes"]] == [5, 0, 0, 5, 0]
+    [now] = found["history"]
+    assert (now["officers"], [group["job_group"] for group in now["groups"]]) == (13, ["it-ops", "service"])
     groups = {
         group["job_group"]: [(one["skill"], one["officers"]) for one in group["skills"]] for group in found["groups"]
     }
@@ -171,3 +173,24 @@ async def test_an_officer_whose_figures_cannot_be_read_does_not_blank_the_view(s
     await plans.update_one({"_id": officers[0].key}, changed)
     status, found = await gaps(service, f"versions-{field}")
     assert (status, found["officers"]) == (200, 5)
+
+
+async def test_figures_of_an_earlier_day_stay_beside_those_of_today(service: Started) -> None:
+    officers = [somebody(agency="west", levels={"reading": 1, "dancing": 0}) for _ in range(6)]
+    await planned(service, *officers)
+    [first] = (await gaps(service, "west"))[1]["history"]
+    stored = service.database("recommender")["agency_releases"]
+    about = {"_id": f"agency/west/{FRAMEWORK}"}
+    release = msgspec.json.decode((await stored.find_one(about) or {})["release"])
+    release["history"][0]["day"] = "2026-01-05"  # as if it had been published then
+    await stored.update_one(about, {"$set": {"release": msgspec.json.encode(release)}})
+    learned = somebody(levels={"reading": 3, "dancing": 2}).levels
+    better = [msgspec.structs.replace(one, sequence=one.sequence + 1, levels=learned) for one in officers]
+    await planned(service, *better)
+    before, now = (await gaps(service, "west"))[1]["history"]
+    assert before == first | {"day": "2026-01-05"}
+    assert (now["day"], now["officers"]) == (first["day"], 6)
+    assert now["before"] > before["before"]
+    assert now["gap"] < before["gap"]
+    again = (await gaps(service, "west"))[1]["history"]
+    assert again == [before, now]

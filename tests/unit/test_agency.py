@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.recommender import disclosure
 from services.recommender.agency_report import AgencyGaps, agency_report, first_groups, unclosable_gaps
 from services.recommender.disclosure import (
     POOL,
@@ -216,6 +217,28 @@ def test_a_job_group_that_grows_out_of_the_pool_gives_nobody_away() -> None:
     assert released(first, cohorts_of(grown, K, DAY), K).cohorts == []
 
 
+def test_figures_of_past_days_stay_beside_those_of_today() -> None:
+    officers = named([officer("service", before=0.2) for _ in range(6)] + [officer("it-ops", before=0.4)] * 6)
+    release = released(Release(), cohorts_of(officers, K, DAY), K)
+    same_day = [Officer(one.token, 2, officer(one.measures.job_group, before=0.6)) for one in officers[:6]]
+    release = released(release, cohorts_of([*same_day, *officers[6:]], K, DAY), K)
+    later = date(2027, 1, 4)
+    grown = [Officer(one.token, 3, officer(one.measures.job_group, before=1.0)) for one in officers[:6]]
+    release = released(release, cohorts_of([*grown, *officers[6:]], K, later), K)
+    found = agency_report(
+        release.cohorts,
+        agency="north",
+        framework=SKILL_FRAMEWORK,
+        frameworks={},
+        min_group=K,
+        cards=CARDS,
+        history=release.history,
+    ).history
+    assert [(one.day, one.officers, one.before) for one in found] == [(DAY, 12, 0.5), (later, 12, 0.7)]
+    assert [(one.job_group, one.before) for one in found[1].groups] == [("it-ops", 0.4), ("service", 1.0)]
+    assert (found[1].after, found[1].gap) == (1, 1)
+
+
 class Agency:
     """Officers who come, go, move and change, a few each day."""
 
@@ -270,6 +293,28 @@ def test_no_difference_of_two_published_sums_is_about_fewer_than_the_smallest_gr
     told = [version.members for version in [*release.cohorts, *release.past]]
     for first, second in itertools.combinations(dict.fromkeys(told), 2):
         assert distance(first, second) == about(versions[first], versions[second])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(10, 40))
+def test_past_figures_are_told_only_while_all_that_they_came_from_is_compared_with(seed: int, size: int) -> None:
+    agency, release = Agency(seed, size), Release()
+    published: dict[int, list[bytes]] = {}
+    told = 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(disclosure, "KEPT_VERSIONS", 4)
+        for number in range(40):
+            today = date.fromordinal(DAY.toordinal() + number)
+            release = released(release, cohorts_of(agency.officers.values(), K, today), K)
+            published.setdefault(release.number, [one.members for one in release.cohorts])
+            known = {version.members for version in [*release.cohorts, *release.past]}
+            assert len(release.past) <= 4
+            for one in release.history:
+                assert set(published[one.number]) <= known
+                assert all(group.officers >= K for group in one.groups)
+            told = max(told, len(release.history))
+            agency.day()
+    assert told >= 1 or not any(published.values())
 
 
 def members_of(cohort: Cohort, officers: Iterable[Officer]) -> frozenset[tuple[int, int]]:

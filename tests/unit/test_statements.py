@@ -101,7 +101,7 @@ def test_a_step_that_serves_nothing_is_refused() -> None:
     ("wishes", "kinds"),
     [
         ({"mandatory": ["gone"]}, {"gone": "unknown"}),
-        ({"pinned": ["gone"]}, {"gone": "withdrawn"}),
+        ({"pinned": ["gone"]}, {"gone": "withdrawn"}),  # only what is offered can be pinned
         ({"completed": ["gone", "x"]}, {"gone": "unknown"}),
         ({"previous": ["gone"]}, {"gone": "withdrawn"}),
         ({"mandatory": ["gone"], "previous": ["gone"]}, {"gone": "withdrawn"}),

@@ -78,7 +78,7 @@ class AgencyView(AgencyGaps, frozen=True):
 async def list_agencies(request: web.Request) -> web.StreamResponse:
     """Return the agencies of the caller's tenant of which an officer has a path."""
     asked = read_query(request, ListAgencies)
-    found = await request.app[STORE].agencies(principal(request).tenant, asked.after or "", asked.limit + 1)
+    found = [one for one in await request.app[STORE].agencies(principal(request).tenant) if one > (asked.after or "")]
     page = found[: asked.limit]
     return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
 
@@ -108,6 +108,7 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         framework=framework,
         frameworks=await store.releases.officers(tenant, agency, list(frameworks)),
         min_group=request.app[MIN_GROUP],
+        history=release.history,
         cards={name: card_of(course) for name in courses if (course := view.course(name))},
         first=first_groups(framework, (asked.first or request.app[FIRST_GROUPS]).split(",")),
     )

@@ -7,11 +7,15 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.recommender.api.context import STORE, VIEWERS
+from services.recommender.store.plans import OfficerFigures
 from services.recommender.store.supervision import Visible
 from shared.auth import check_agency
 from shared.domain import Identifier
 from shared.errors import NotFound
 from shared.routes import json_response, principal, read_body, read_query
+
+_BATCH, _BATCHES = 500, 5
+"""How many officers are looked at together for those who share, and how often for one answer."""
 
 
 class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,9 +48,10 @@ class OfficerPath(Struct, frozen=True):
 
 
 class OfficerPaths(Struct, frozen=True):
-    """The officers of an agency whose paths the caller may read. `next` is the `after` of the next page.
+    """The officers of an agency whose paths the caller may read; `paths`: the policy by which a supervisor sees them.
 
-    `paths`: the policy by which a supervisor sees them.
+    `next` is the `after` of the next page, null on the last. A page may hold fewer than `limit` where few officers
+    share, and there may be more after it.
     """
 
     agency: str
@@ -94,21 +99,33 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
         raise NotFound("no officers of such an agency")
     if not await store.frameworks_of(asker.tenant, agency):
         raise NotFound("no officers of such an agency")
-    shared = await request.app[VIEWERS].viewed(asker.tenant)
     policy = await store.supervision.of(asker.tenant)
-    only = shared if asker.role == "supervisor" and policy == "shared" else None
-    found, following = await store.figures(asker.tenant, agency, only, asked.after or "", asked.limit)
-    rows = [
-        OfficerPath(
-            one.officer,
-            one.measures.job_group,
-            one.measures.status,
-            one.planned_at,
-            round(one.measures.before, 2),
-            round(one.measures.after, 2),
-            one.measures.hours,
-            shared.get(one.officer),
+    everybody = asker.role != "supervisor" or policy == "all"
+    rows: list[OfficerPath] = []
+    following = asked.after
+    for _ in range(_BATCHES):
+        found, following = await store.figures(
+            asker.tenant, agency, following or "", asked.limit if everybody else _BATCH
         )
-        for one in found
-    ]
+        shared = await request.app[VIEWERS].viewed_until(asker.tenant, [one.officer for one in found])
+        rows += [_row(one, shared.get(one.officer)) for one in found if everybody or one.officer in shared]
+        if following is None or len(rows) >= asked.limit:
+            break
+    if len(rows) > asked.limit:
+        rows = rows[: asked.limit]
+        following = rows[-1].officer
     return json_response(OfficerPaths(agency, policy, rows, following))
+
+
+def _row(one: OfficerFigures, shared_until: datetime | None) -> OfficerPath:
+    measures = one.measures
+    return OfficerPath(
+        one.officer,
+        measures.job_group,
+        measures.status,
+        one.planned_at,
+        round(measures.before, 2),
+        round(measures.after, 2),
+        measures.hours,
+        shared_until,
+    )

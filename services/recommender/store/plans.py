@@ -197,16 +197,16 @@ class PlanStore:
                 else:
                     self.unreadable += 1
 
-    async def agencies(self, tenant: str, after: str, most: int) -> list[str]:
-        """Return the agencies that officers with a plan are of, after a name, in order. Raises Unavailable."""
+    async def agencies(self, tenant: str) -> list[str]:
+        """Return the agencies that officers with a plan are of, in order. Raises Unavailable."""
+        # Sorted as the index `agency_officer` is, so that the server reads one key of each agency.
         pipeline: list[dict[str, Any]] = [
-            {"$match": {"tenant": tenant, "agency": {"$gt": after}}},
-            {"$group": {"_id": "$agency"}},
-            {"$sort": {"_id": 1}},
-            {"$limit": most},
+            {"$match": {"tenant": tenant, "agency": {"$gt": ""}}},
+            {"$sort": {"tenant": 1, "agency": 1}},
+            {"$group": {"_id": "$agency", "agency": {"$first": "$agency"}}},
         ]
         with unavailable():
-            return [row["_id"] async for row in self._plans.aggregate(pipeline)]
+            return sorted([row["_id"] async for row in self._plans.aggregate(pipeline)])
 
     async def agency_of(self, tenant: str, officer: str) -> str | None:
         """Return the agency of an officer who has a plan, else None. Raises Unavailable."""
@@ -214,16 +214,12 @@ class PlanStore:
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, {"agency": 1})
         return found.get("agency") if found else None
 
-    async def figures(
-        self, tenant: str, agency: str, officers: Collection[str] | None, after: str, most: int
-    ) -> tuple[list[OfficerFigures], str | None]:
+    async def figures(self, tenant: str, agency: str, after: str, most: int) -> tuple[list[OfficerFigures], str | None]:
         """Return an agency's officers after an id, in order, each with what the path comes to. Raises Unavailable.
 
-        `officers`: these alone. Plans that cannot be read are passed over. Also returns the last id where there may be
-        more after it, else None.
+        Plans that cannot be read are passed over. Also returns the last id where there may be more after it, else None.
         """
-        bounds: dict[str, Any] = {"$gt": after} if officers is None else {"$gt": after, "$in": list(officers)}
-        query = {"tenant": tenant, "agency": agency, "officer": bounds}
+        query = {"tenant": tenant, "agency": agency, "officer": {"$gt": after}}
         fields = {"officer": 1, "planned_at": 1, "measures": 1}
         with unavailable():
             found = await self._plans.find(query, fields).sort("officer", 1).limit(most).to_list(None)

@@ -33,6 +33,7 @@ export type Profile = A['Profile'];
 export type PutOfficer = A['PutOfficer'];
 export type SkillProfile = A['SkillProfile'];
 export type PathRevision = R['PathRevision'];
+export type Share = A['Share'];
 export type SessionStep = A['SessionStep'];
 export type SessionItem = A['SessionItem'];
 export type SessionResult = A['SessionResult'];
@@ -40,7 +41,7 @@ export type SessionResult = A['SessionResult'];
 export type Course = Pick<CourseCard, 'id' | 'title' | 'hours'>;
 
 const LONGEST_MS = 30_000; // nobody waits longer than this for an answer
-const WORDS = 'th,en'; // both, whatever the browser prefers: the page changes its language without asking again
+export const WORDS = 'th,en'; // both, whatever the browser prefers: the page changes its language without asking again
 
 /** A response other than success. `status` 0: no response. `field` and `detail` are the service's own words. */
 export class ApiError extends Error {
@@ -56,11 +57,9 @@ export class ApiError extends Error {
   }
 }
 
-const options = {
-  credentials: 'same-origin',
-  cache: 'no-store',
-  fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) }),
-} as const;
+/** Send a request, and wait for its answer for so long. */
+export const patient = (request: Request): Promise<Response> => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) });
+const options = { credentials: 'same-origin', cache: 'no-store', fetch: patient } as const;
 /** The portal itself. */
 export const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
 /** The services behind the portal. */
@@ -90,6 +89,12 @@ export async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
 }
 
 const of = (officer_id: string) => ({ path: { officer_id } });
+
+/** Return a new Idempotency-Key. (`randomUUID` needs HTTPS, this does not.) */
+export function newKey(): string {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return `page-${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
 
 /** Return who is signed in. Throws ApiError 401 where nobody is. */
 export const readSession = () => answer(own.GET('/session'));
@@ -204,3 +209,17 @@ export const readProfileAt = (officer: string, at: string) =>
 /** Return the paths that an officer was given, the newest first, in short. */
 export const readPaths = (officer: string, limit: number) =>
   answer(api.GET('/v1/officers/{officer_id}/paths', { params: { ...of(officer), query: { limit } } }));
+
+/** Make a share link that works for some days; its key is told this once. */
+export const createShare = (officer: string, days: number) =>
+  answer(api.POST('/v1/officers/{officer_id}/shares', { params: of(officer), body: { days } }));
+
+/** Return an officer's open share links. */
+export const readShares = (officer: string) => answer(api.GET('/v1/officers/{officer_id}/shares', { params: of(officer) }));
+
+/** End a share link. */
+export const endShare = (officer_id: string, share_id: string) =>
+  answer(api.DELETE('/v1/officers/{officer_id}/shares/{share_id}', { params: { path: { officer_id, share_id } } }));
+
+/** Return whose paths supervisors may read. */
+export const readSupervision = () => answer(api.GET('/v1/supervision'));

@@ -8,9 +8,10 @@ import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
 import { isOwnMachine } from './key_link';
-import { connection, focusOn, offerSignIn, openid, session, show, shown, signOut, start, title as pageTitle } from './shell';
+import { connection, focusOn, offerSignIn, openid, session, sharing, show, shown, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
-import { VIEWS } from './views';
+import type { ShareLink } from './share_link';
+import { type Load, sharedPage, VIEWS } from './views';
 
 const NAMES = { th: 'ไทย', en: 'English' } as const;
 const LONGEST_GOAL = 500; // characters
@@ -122,23 +123,36 @@ export function Failed(): JSX.Element {
   );
 }
 
-/** The page of a role, once it is fetched. */
-function RolePage({ role }: { role: Session['role'] }): JSX.Element {
-  const page = useSignal<ComponentType | undefined>(undefined);
+/** Return a page once it is fetched. */
+function useFetched<P>(load: Load<P>): ComponentType<P> | undefined {
+  const page = useSignal<ComponentType<P> | undefined>(undefined);
   useEffect(() => {
-    VIEWS[role]().then(
+    load().then(
       (found) => {
         page.value = found.default;
       },
       () => show('failed', { complaint: 'unreachable' }),
     );
-  }, [role, page]);
-  const Page = page.value;
+  }, [load, page]);
+  return page.value;
+}
+
+/** The page of a role, once it is fetched. */
+function RolePage({ role }: { role: Session['role'] }): JSX.Element {
+  const Page = useFetched(VIEWS[role]);
   return Page ? <Page /> : <Message title="loading" />;
+}
+
+/** What a share link opens, whoever is signed in. */
+function LinkPage({ link }: { link: ShareLink | null }): JSX.Element {
+  const Page = useFetched(sharedPage);
+  if (Page) return <Page link={link} />;
+  return shown.value.screen === 'failed' ? <Message title="failed" why="unreachable" /> : <Message title="loading" />;
 }
 
 function View(): JSX.Element {
   const { screen } = shown.value;
+  if (sharing.value !== undefined) return <LinkPage link={sharing.value} />;
   if (session.value) return screen === 'failed' ? <Failed /> : <RolePage role={session.value.role} />;
   if (screen === 'signIn') return <SignIn />;
   return screen === 'failed' ? <Failed /> : <Message title="loading" />;

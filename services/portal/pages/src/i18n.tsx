@@ -6,6 +6,9 @@ import { type AllHTMLAttributes, type ComponentChild, type ComponentChildren, cr
 import type agencies from '../locales/agency.th.json';
 import type editors from '../locales/editor.th.json';
 import type histories from '../locales/history.th.json';
+import type shares from '../locales/share.th.json';
+import type links from '../locales/shared.th.json';
+import type supervisors from '../locales/supervisor.th.json';
 import type systems from '../locales/system.th.json';
 import thai from '../locales/th.json';
 
@@ -14,6 +17,9 @@ export type Key =
   | keyof typeof agencies
   | keyof typeof editors
   | keyof typeof histories
+  | keyof typeof links
+  | keyof typeof shares
+  | keyof typeof supervisors
   | keyof typeof systems;
 export type Language = 'th' | 'en';
 /** A text of a service: one of the two languages may be missing. */

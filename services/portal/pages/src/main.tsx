@@ -5,18 +5,20 @@ import { render } from 'preact';
 import { App, enterByLink } from './app';
 import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
-import { start } from './shell';
+import { open, sharing } from './shell';
+import { shareLinkOf } from './share_link';
 
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
   void restoreLanguage().then(() => {
     render(<App />, host);
-    const opened = key === undefined ? start() : enterByLink(key);
+    const opened = key === undefined ? open() : enterByLink(key);
     return opened.then(() => fetchWords().catch(() => undefined));
   });
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);
+    else if (sharing.value !== undefined || shareLinkOf(window.location.hash) !== undefined) void open();
   });
 }

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { ApiError, readSession, readSignInOptions, type Session, signOut as forgetKey } from './api';
 import type { Key } from './i18n';
 import type { Connection } from './live';
+import { type ShareLink, shareLinkOf } from './share_link';
 
 export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path' | 'page';
 
@@ -20,6 +21,9 @@ export const shown = signal<Shown>({ screen: 'loading' });
 export const openid = signal(false);
 /** The state of the live stream; undefined on pages without one. */
 export const connection = signal<Connection | undefined>(undefined);
+
+/** What a share link opens that the address holds; null for a damaged one, undefined without one. */
+export const sharing = signal<ShareLink | null | undefined>(undefined);
 
 /** What the window is called. */
 export const title = signal<Key>('title');
@@ -46,6 +50,13 @@ export function offerSignIn(): void {
     },
     () => undefined, // a key still signs in
   );
+}
+
+/** Show what the address opens: the path of a share link, or the page of who is signed in. */
+export async function open(): Promise<void> {
+  const before = sharing.value;
+  sharing.value = shareLinkOf(window.location.hash);
+  if (sharing.value === undefined && (before !== undefined || !session.value)) await start();
 }
 
 /** Find out who is signed in, and show their page. */

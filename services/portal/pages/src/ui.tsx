@@ -123,11 +123,13 @@ interface EntryFormProps {
   button: Key;
   complaint: Key | undefined;
   input: InputHTMLAttributes;
+  /** The level of its heading: 2 where it stands on a page with others. */
+  level?: 1 | 2;
   onEntry: (value: string) => unknown;
 }
 
 /** A screen with one field and one button. */
-export function EntryForm({ name, title, why, label, hint, button, complaint, input, onEntry }: EntryFormProps): JSX.Element {
+export function EntryForm({ name, title, why, label, hint, button, complaint, input, level = 1, onEntry }: EntryFormProps): JSX.Element {
   const [busy, setBusy] = useState(false);
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -137,7 +139,7 @@ export function EntryForm({ name, title, why, label, hint, button, complaint, in
     setBusy(false);
   };
   return (
-    <Message title={title} why={why}>
+    <Message title={title} why={why} level={level} id={level === 1 ? 'page-title' : `${name}-title`}>
       <form noValidate onSubmit={submit}>
         <label for={name}>{t(label)}</label>
         <p class="quiet" id={`${name}-hint`}>
@@ -163,11 +165,20 @@ export function EntryForm({ name, title, why, label, hint, button, complaint, in
   );
 }
 
+interface MessageProps {
+  title: Key;
+  why?: Key;
+  level?: 1 | 2;
+  id?: string;
+  children?: ComponentChildren;
+}
+
 /** A screen that says one thing, and what to do. */
-export function Message({ title, why, children }: { title: Key; why?: Key; children?: ComponentChildren }): JSX.Element {
+export function Message({ title, why, level = 1, id = 'page-title', children }: MessageProps): JSX.Element {
+  const Heading = `h${level}` as const;
   return (
-    <section class="message" aria-labelledby="page-title">
-      <h1 id="page-title">{t(title)}</h1>
+    <section class="message" aria-labelledby={id}>
+      <Heading id={id}>{t(title)}</Heading>
       {why && <p>{t(why)}</p>}
       {children}
     </section>

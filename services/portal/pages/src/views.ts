@@ -3,8 +3,9 @@
 import type { ComponentType } from 'preact';
 import type { Session } from './api';
 import { addWords } from './i18n';
+import type { ShareLink } from './share_link';
 
-export type Load = () => Promise<{ default: ComponentType }>;
+export type Load<P = object> = () => Promise<{ default: ComponentType<P> }>;
 
 const officer: Load = () => import('./officer/page');
 /** The report of an agency, which roles have among other pages. */
@@ -17,6 +18,11 @@ const platform: Load = async () => {
   await agency(); // for its words
   return import('./agency/platform');
 };
+const supervisor: Load = async () => {
+  const [page, words] = await Promise.all([import('./supervisor/page'), import('../locales/supervisor.th.json')]);
+  await addWords(words.default, () => import('../locales/supervisor.en.json'));
+  return page;
+};
 const editor: Load = async () => {
   const [page, words] = await Promise.all([import('./editor/page'), import('../locales/editor.th.json')]);
   await addWords(words.default, () => import('../locales/editor.en.json'));
@@ -27,7 +33,14 @@ const editor: Load = async () => {
 export const VIEWS: Record<Session['role'], Load> = {
   officer,
   platform,
-  supervisor: officer,
+  supervisor,
   admin: editor,
   editor,
+};
+
+/** What a share link opens. */
+export const sharedPage: Load<{ link: ShareLink | null }> = async () => {
+  const [page, words] = await Promise.all([import('./shared/page'), import('../locales/shared.th.json')]);
+  await addWords(words.default, () => import('../locales/shared.en.json'));
+  return page;
 };

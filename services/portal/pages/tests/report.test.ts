@@ -21,6 +21,12 @@ const VIEW: AgencyView = {
   ],
   groups: [group('it', 1), group('service', 2)],
   without_path: { none_needed: null },
+  history: [
+    {
+      ...{ day: '2026-11-23', officers: 13, before: 0.5, after: 0.9, gap: 1.5 },
+      groups: [{ job_group: 'it', officers: 7, before: 0.4, after: 0.8, gap: 2 }],
+    },
+  ],
   in_time: {
     ...{ deadline: '2027-01-01', weekly_hours: 1, budget_hours: 5, sampled: 10 },
     skills: [
@@ -65,11 +71,11 @@ describe('an agency\'s report', () => {
     const width = head.split(',').length;
     for (const row of rows) expect(row.replaceAll(/"[^"]*"/g, '').split(',')).toHaveLength(width);
     expect(rows.map((row) => row.split(',')[0])).toEqual([
-      ...['agency', 'job_group', 'job_group', 'job_group_skill', 'job_group_skill', 'skill', 'skill_open', 'skill_open'],
+      ...['agency', 'job_group', 'job_group', 'job_group_skill', 'job_group_skill', 'past', 'past_job_group', 'skill', 'skill_open', 'skill_open'],
       ...['course', 'without_course', 'not_in_time'],
     ]);
     expect(rows[3]).toMatch(/^job_group_skill,it,reading,/);
-    expect(rows[6]).toContain('<5');
+    expect(rows[8]).toContain('<5');
     expect(csvOf({ ...VIEW, officers: null })).toContain('<5');
   });
 });

@@ -13,7 +13,7 @@ import { focusOn, show } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
 import { csvOf } from './report';
 import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
-import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, Skills } from './sections';
+import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, OverTime, Skills } from './sections';
 
 const AGENCY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -179,6 +179,7 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
           <Groups view={found} />
           <Skills view={found} />
           <GroupSkills view={found} />
+          <OverTime view={found} />
           <Courses view={found} />
           {failed}
           <InTime view={found} busy={busy.value} answered={answered.value} onAsk={(deadline, weekly_hours) => read({ deadline, weekly_hours })} />

@@ -48,6 +48,16 @@ export function csvOf(view: AgencyView): string {
         ...{ level: one.level, required: one.required, gap: one.gap, level_after: one.after },
       })),
     ),
+    ...view.history.flatMap((one) => [
+      {
+        ...{ part: 'past', id: view.agency, officers: one.officers, gap: one.gap, as_of: one.day },
+        ...{ share: one.before, share_after: one.after },
+      },
+      ...one.groups.map((group) => ({
+        ...{ part: 'past_job_group', id: group.job_group, officers: group.officers, gap: group.gap, as_of: one.day },
+        ...{ share: group.before, share_after: group.after },
+      })),
+    ]),
     ...view.skills.flatMap((one) => [
       {
         ...{ part: 'skill', id: one.skill, ...titles(one.title), officers: one.officers },

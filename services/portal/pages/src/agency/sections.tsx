@@ -3,11 +3,11 @@
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { day, decimal, percent } from '../formats';
-import { type Key, localize, Localized, t } from '../i18n';
+import { type Key, language, localize, Localized, t, type Text } from '../i18n';
 import { Button, DateField, field, Section, today, Wrong } from '../ui';
 import { Bars, FigureTable, Legend } from './charts';
 import { furthestBehind, topOf } from './report';
-import type { AgencyView, GroupSkill, SkillGaps } from './requests';
+import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
 
 /** Return a count of some officers, which is rounded down; null says: some, but fewer than the smallest group. */
 const counted = (count: number | null, view: AgencyView): string =>
@@ -120,6 +120,48 @@ export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
           />
         </details>
       ))}
+    </Section>
+  );
+}
+
+/** The share of the requirement that is held, as it was published day by day; nothing until there are two days. */
+export function OverTime({ view }: { view: AgencyView }): JSX.Element | null {
+  const { history } = view;
+  if (history.length < 2) return null;
+  const named = (iso: string): Text => ({ [language()]: day(iso) });
+  const told = (one: PastFigures, group: string) => one.groups.find((other) => other.job_group === group);
+  return (
+    <Section name="over-time" title="agency.overTime" why="agency.overTimeWhy">
+      <Legend entries={[['now', 'agency.nowShare'], ['after', 'agency.afterShare']]} />
+      <Bars
+        top={1}
+        rows={history.map((one) => ({
+          id: one.day,
+          title: named(one.day),
+          now: one.before,
+          after: one.after,
+          words: t('agency.groupWords', { n: one.officers, now: percent(one.before), after: percent(one.after) }),
+        }))}
+      />
+      <FigureTable
+        name="over-time"
+        label={t('agency.overTime')}
+        heads={[
+          ...(['agency.asOf', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach'] as const).map((key) => t(key)),
+          ...view.groups.map((group) => localize(group.title).words),
+        ]}
+        rows={history.map((one) => ({
+          id: one.day,
+          title: named(one.day),
+          cells: [
+            ...[decimal(one.officers), percent(one.before), percent(one.after), decimal(one.gap)],
+            ...view.groups.map((group) => {
+              const then = told(one, group.job_group);
+              return then ? percent(then.before) : '–';
+            }),
+          ],
+        }))}
+      />
     </Section>
   );
 }

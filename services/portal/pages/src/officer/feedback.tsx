@@ -89,9 +89,9 @@ interface StepProps {
  * Says of a step that was fixed in the path before optimization why it was. A required course brings its prerequisites
  * with it; a step that unlocks another required one may be either.
  */
-export function SeedMark({ step, path, visit }: StepProps & { path: LearningPath }): JSX.Element | null {
+export function SeedMark({ step, path, visit }: { step: Step; path: LearningPath; visit: Visit | undefined }): JSX.Element | null {
   const { course, origin, unlocks = [] } = step;
-  const { value: feedback } = visit.feedback;
+  const feedback = visit?.feedback.value;
   const stated = !feedback || statements(feedback).has(course.id);
   if (!origin || (stated && origin !== 'mandatory')) return null;
   const opens = origin === 'mandatory' && path.steps.some((one) => one.origin === origin && unlocks.includes(one.course.id));

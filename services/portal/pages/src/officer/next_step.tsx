@@ -1,7 +1,7 @@
 /** Today's next step: the one course to go on with, why, and the way to it. */
 
 import type { JSX } from 'preact';
-import type { LearningPath, Step } from '../api';
+import type { CourseCard, LearningPath, Step } from '../api';
 import { tenths } from '../formats';
 import { Localized, t } from '../i18n';
 import { goTo } from '../shell';
@@ -19,14 +19,13 @@ export const webAddress = (url: string | null | undefined): string | undefined =
   url && /^https?:\/\//.test(url) ? url : undefined;
 
 /** The next step, above everything else of the path. */
-export function NextStep({ path, visit }: { path: LearningPath; visit: Visit }): JSX.Element | null {
-  const held = statements(visit.feedback.value);
+export function NextStep({ path, visit }: { path: LearningPath; visit: Visit | undefined }): JSX.Element | null {
+  const held = statements(visit?.feedback.value);
   const isStarted = (id: string) => held.get(id)?.action === 'started';
   const step = nextStep(path, isStarted);
   if (!step) return null;
   const { course } = step;
   const begun = isStarted(course.id);
-  const url = webAddress(course.url);
   return (
     <section class="next" aria-labelledby="next-title">
       <p class="next-kicker">{t(begun ? 'nextBegun' : 'nextNow')}</p>
@@ -37,6 +36,15 @@ export function NextStep({ path, visit }: { path: LearningPath; visit: Visit }):
         <strong>{t('hours', { n: tenths(course.hours) })}</strong> · <Localized text={course.provider} />
       </p>
       <Localized as="p" text={step.reason} class="next-why" />
+      {visit && <Actions course={course} begun={begun} visit={visit} />}
+    </section>
+  );
+}
+
+/** What to do about the next step. */
+function Actions({ course, begun, visit }: { course: CourseCard; begun: boolean; visit: Visit }): JSX.Element {
+  const url = webAddress(course.url);
+  return (
       <p class="actions">
         {url ? (
           <a class="button main" href={url} rel="noopener noreferrer" data-keep="next-go">
@@ -61,6 +69,5 @@ export function NextStep({ path, visit }: { path: LearningPath; visit: Visit }):
           </Button>
         )}
       </p>
-    </section>
   );
 }

@@ -6,7 +6,7 @@ import { type Key, t } from '../i18n';
 import { goTo } from '../shell';
 import { Assessment } from './assessment';
 import { Statements } from './feedback';
-import { HistorySection } from './history_section';
+import { HistorySection, ShareSection } from './later';
 import { NextStep } from './next_step';
 import { Notes, OpenGaps, ToAssess } from './notices';
 import { Whose } from './page';
@@ -34,7 +34,7 @@ function Link({ to, words }: { to: string; words: Key }): JSX.Element {
 }
 
 /** The links to the sections. What-if and why-not need the framework, skills need a requirement. */
-function PageNav({ asking, measured }: { asking: boolean; measured: boolean }): JSX.Element {
+function PageNav({ asking, measured, own }: { asking: boolean; measured: boolean; own: boolean }): JSX.Element {
   return (
     <nav class="page-nav" aria-label={t('pageNav')}>
       <ul>
@@ -43,6 +43,7 @@ function PageNav({ asking, measured }: { asking: boolean; measured: boolean }): 
         <Link to="time-title" words="navTime" />
         {measured && <Link to="gaps-title" words="navGaps" />}
         <Link to="statements-title" words="navStatements" />
+        {own && <Link to="share-title" words="shareTitle" />}
         <Link to="history-title" words="historyTitle" />
       </ul>
     </nav>
@@ -57,11 +58,13 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
     <>
       <Summary recommended={recommended} framework={framework} whose={<Whose />} next={<NextStep path={path} visit={visit} />}>
         <Missing path={path} />
-        <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} />
+        <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
         {visit.role === 'officer' && <Assessment visit={visit} />}
       </Summary>
       <div class="columns">
-        {path.steps.length > 0 && <Steps recommended={recommended} visit={visit} />}
+        {path.steps.length > 0 && (
+          <Steps recommended={recommended} framework={framework} weekly={visit.profile.value?.weekly_hours ?? undefined} visit={visit} />
+        )}
         <div class="beside">
           <StudyTime path={path} visit={visit} />
           <ToAssess path={path} />
@@ -74,6 +77,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         {framework && <WhatIf visit={visit} path={path} framework={framework} />}
         {framework && <WhyNot visit={visit} path={path} framework={framework} />}
         <Statements visit={visit} />
+        {visit.role === 'officer' && <ShareSection visit={visit} />}
         <HistorySection visit={visit} />
       </div>
       <Toast visit={visit} />

@@ -195,9 +195,10 @@ function Explanation({ scale, framework, path }: { scale: ScaleStep[]; framework
   );
 }
 
-/** Return the gaps by area, in the framework's order. */
-function byArea(gaps: Gap[], framework: Framework | undefined): { id: string; title: Text; gaps: Gap[] }[] {
-  const known = framework?.areas ?? [];
+/** Return the gaps by area, in the framework's order; all in one without a name where the framework is not known. */
+function byArea(gaps: Gap[], framework: Framework | undefined): { id: string; title?: Text; gaps: Gap[] }[] {
+  if (!framework) return [{ id: '', gaps }];
+  const known = framework.areas;
   const unknown = [...new Set(gaps.map((gap) => gap.area))].filter((id) => !known.some((area) => area.id === id));
   return [...known, ...unknown.map((id) => ({ id, title: { en: id } }))]
     .map(({ id, title }) => ({ id, title, gaps: gaps.filter((gap) => gap.area === id) }))
@@ -213,7 +214,7 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
       <Legend />
       {byArea(path.gaps, framework).map(({ id, title, gaps }) => (
         <div key={id} class="area">
-          <Localized as="h3" text={title} />
+          {title && <Localized as="h3" text={title} />}
           <Axis scale={scale} />
           <ul class="gap-list">
             {gaps.map((gap) => (

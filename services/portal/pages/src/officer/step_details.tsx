@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChild, ComponentChildren, JSX, TargetedToggleEvent } from 'preact';
-import type { CourseCard, LearningPath, Prerequisite, Similar, Step } from '../api';
+import type { CourseCard, Framework, LearningPath, Prerequisite, Similar, Step } from '../api';
 import * as api from '../api';
 import { asApiError, Refusal } from '../errors';
 import { decimal, percent, tenths } from '../formats';
@@ -16,10 +16,10 @@ class Names {
   private readonly courses: Map<string, Text>;
   private readonly skills: Map<string, Text>;
 
-  constructor(path: LearningPath, visit: Visit) {
+  constructor(path: LearningPath, framework: Framework | undefined) {
     const seen = [...path.steps.flatMap((step) => step.alternatives ?? []), ...path.steps];
     this.courses = new Map(seen.map(({ course }) => [course.id, course.title]));
-    const skills = [...(visit.framework.value?.skills ?? []), ...path.gaps.map((gap) => ({ id: gap.skill, title: gap.title }))];
+    const skills = [...(framework?.skills ?? []), ...path.gaps.map((gap) => ({ id: gap.skill, title: gap.title }))];
     this.skills = new Map(skills.map((skill) => [skill.id, skill.title]));
   }
 
@@ -79,18 +79,19 @@ interface AlternativeProps {
   course: CourseCard;
   step: Step;
   path: LearningPath;
-  visit: Visit;
+  /** Undefined: somebody reads it who is not to ask anything. */
+  visit: Visit | undefined;
 }
 
 function Alternative({ course, step, path, visit }: AlternativeProps): JSX.Element {
   const ask = () => {
-    void visit.askWhyNot(course);
+    void visit?.askWhyNot(course);
     goTo('why-not-title');
   };
   return (
     <>
       <Localized text={course.title} /> <span class="quiet">({t('hours', { n: tenths(course.hours) })})</span>{' '}
-      {!path.steps.some((one) => one.course.id === course.id) && (
+      {visit && !path.steps.some((one) => one.course.id === course.id) && (
         <Button name={`why-${step.course.id}-${course.id}`} class="small" busy={visit.isBusy('why-not')} onClick={ask}>
           {t('whyNotThis')}
           <About title={course.title} />
@@ -100,7 +101,7 @@ function Alternative({ course, step, path, visit }: AlternativeProps): JSX.Eleme
   );
 }
 
-function SimilarTo({ step, path, visit }: Omit<AlternativeProps, 'course'>): JSX.Element {
+function SimilarTo({ step, path, visit }: { step: Step; path: LearningPath; visit: Visit }): JSX.Element {
   const found = useSignal<Similar[] | api.ApiError | 'asking' | undefined>(undefined);
   const ask = async () => {
     found.value = 'asking';
@@ -138,15 +139,17 @@ function SimilarTo({ step, path, visit }: Omit<AlternativeProps, 'course'>): JSX
   );
 }
 
+type DetailsProps = Omit<AlternativeProps, 'course'> & { framework: Framework | undefined };
+
 /** The details of a step; the alternatives of a path that came while the page is open are read when somebody looks. */
-export function StepDetails({ step, path, visit }: Omit<AlternativeProps, 'course'>): JSX.Element {
-  const names = new Names(path, visit);
+export function StepDetails({ step, path, framework, visit }: DetailsProps): JSX.Element {
+  const names = new Names(path, framework);
   const { course, requires, closes } = step;
   const unlocks = step.unlocks ?? [];
   const unread = path.steps.every((one) => !one.alternatives);
-  const alternatives = step.alternatives?.map((one) => one.course) ?? visit.alternatives.value.get(course.id) ?? [];
+  const alternatives = step.alternatives?.map((one) => one.course) ?? visit?.alternatives.value.get(course.id) ?? [];
   const look = (event: TargetedToggleEvent<HTMLDetailsElement>) => {
-    if (event.currentTarget.open && unread) void visit.askAlternatives();
+    if (event.currentTarget.open && unread) void visit?.askAlternatives();
   };
   return (
     <details data-keep={`more-${course.id}`} onToggle={look}>
@@ -186,7 +189,7 @@ export function StepDetails({ step, path, visit }: Omit<AlternativeProps, 'cours
           <List items={alternatives.map((one) => <Alternative key={one.id} course={one} step={step} path={path} visit={visit} />)} />
         </Part>
       )}
-      <SimilarTo key={path.versions.profile} step={step} path={path} visit={visit} />
+      {visit && <SimilarTo key={path.versions.profile} step={step} path={path} visit={visit} />}
       {closes.length > 0 && (
         <p class="quiet">
           {t('match')} {percent(Math.min(1, Math.max(0, step.similarity)))}

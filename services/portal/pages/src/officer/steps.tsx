@@ -1,7 +1,7 @@
 /** The path as an ordered list, by week where the officer's hours are known. */
 
 import type { JSX } from 'preact';
-import type { CourseCard, LearningPath, Recommended, Step } from '../api';
+import type { CourseCard, Framework, LearningPath, Recommended, Step } from '../api';
 import { decimal, languageName, percent, shortDay, tenths } from '../formats';
 import { Localized, localize, rich, t } from '../i18n';
 import { About, Button } from '../ui';
@@ -44,10 +44,12 @@ interface CardProps {
   week: Week | undefined;
   mark: Mark;
   path: LearningPath;
-  visit: Visit;
+  framework: Framework | undefined;
+  /** Undefined: somebody reads it who is not to change anything. */
+  visit: Visit | undefined;
 }
 
-function Card({ step, share, weeks, week, mark, path, visit }: CardProps): JSX.Element {
+function Card({ step, share, weeks, week, mark, path, framework, visit }: CardProps): JSX.Element {
   const { course } = step;
   const url = webAddress(course.url);
   return (
@@ -78,8 +80,8 @@ function Card({ step, share, weeks, week, mark, path, visit }: CardProps): JSX.E
             </a>
           </p>
         )}
-        <StepDetails step={step} path={path} visit={visit} />
-        <StepFeedback step={step} visit={visit} />
+        <StepDetails step={step} path={path} framework={framework} visit={visit} />
+        {visit && <StepFeedback step={step} visit={visit} />}
         <p class="so-far">
           <progress max={1} value={path.hours > 0 ? step.cumulative_hours / path.hours : 0} aria-hidden="true" />
           <span>{t('soFar', { hours: decimal(step.cumulative_hours), all: decimal(path.hours) })}</span>
@@ -101,7 +103,7 @@ function WeekTitle({ week }: { week: Week }): JSX.Element {
 }
 
 /** The plan to take along: as a calendar file, where the hours a week are known, and on paper. */
-function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly: number | undefined }): JSX.Element {
+function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly?: number | undefined }): JSX.Element {
   const { path, revision, planned_at } = recommended;
   const save = (hours: number) => {
     const write = ({ course, reason }: Step) => ({
@@ -132,21 +134,28 @@ function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly: 
 
 const weeksTaken = (span: Span | undefined): number => (span ? span.last - span.first + 1 : 1);
 
+interface StepsProps {
+  recommended: Recommended;
+  framework: Framework | undefined;
+  /** The hours a week, where they are known. */
+  weekly: number | undefined;
+  visit: Visit | undefined;
+}
+
 /** The section of the path; what the last change brought or moved is marked. */
-export function Steps({ recommended, visit }: { recommended: Recommended; visit: Visit }): JSX.Element {
+export function Steps({ recommended, framework, weekly, visit }: StepsProps): JSX.Element {
   const { path } = recommended;
   const shares = sharesAfter(path);
-  const weekly = visit.profile.value?.weekly_hours ?? undefined;
   const weeks = weekly ? weeksOf(path.steps, weekly, new Date()) : [];
   const studied = weekly ? spans(path.steps, weekly) : [];
-  const difference = visit.waiting.value ? undefined : visit.change.value?.difference;
+  const difference = visit?.waiting.value ? undefined : visit?.change.value?.difference;
   const isIn = (courses: CourseCard[] | undefined, id: string) => courses?.some((course) => course.id === id);
   const markOf = (id: string): Mark =>
     isIn(difference?.added, id) ? 'new' : isIn(difference?.moved, id) ? 'moved' : undefined;
   return (
     <section class="path" aria-labelledby="path-title">
       <h2 id="path-title">{t('path')}</h2>
-      <TakeAlong recommended={recommended} weekly={weekly} />
+      <TakeAlong recommended={recommended} weekly={visit && weekly} />
       <p class="quiet">{weekly ? t('pathWeeks', { hours: tenths(weekly) }) : t('pathWhy')}</p>
       <p class="station start">{rich('start', { share: <strong>{percent(path.coverage.before)}</strong> })}</p>
       <ol class="steps">
@@ -159,6 +168,7 @@ export function Steps({ recommended, visit }: { recommended: Recommended; visit:
             week={weeks.find((one) => one.steps[0] === step)}
             mark={markOf(step.course.id)}
             path={path}
+            framework={framework}
             visit={visit}
           />
         ))}

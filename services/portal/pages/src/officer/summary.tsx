@@ -107,10 +107,11 @@ function Notice({ path }: { path: LearningPath }): JSX.Element | null {
 interface SummaryProps {
   recommended: Recommended;
   framework: Framework | undefined;
-  whose: JSX.Element;
+  title?: string;
+  whose: JSX.Element | null;
   /** What to do next: it stands above all else. */
   next: JSX.Element;
-  children: ComponentChildren;
+  children?: ComponentChildren;
 }
 
 /** What the path comes to: courses, hours, and how many of the required skills are met. */
@@ -133,12 +134,12 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
 }
 
 /** The head of the page; children stand at its end. */
-export function Summary({ recommended, framework, whose, next, children }: SummaryProps): JSX.Element {
+export function Summary({ recommended, framework, title, whose, next, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
     <section class="summary" aria-labelledby="page-title">
       {whose}
-      <h1 id="page-title">{t('title')}</h1>
+      <h1 id="page-title">{title ?? t('title')}</h1>
       <Notice path={path} />
       {next}
       <Sentence path={path} />

@@ -25,12 +25,6 @@ export interface Asked {
   error?: api.ApiError;
 }
 
-/** Return a new Idempotency-Key. (`randomUUID` needs HTTPS, this does not.) */
-function newKey(): string {
-  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
-  return `page-${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
-}
-
 /** The visit whose page is shown; a late answer to an earlier one changes nothing that is shown. */
 export const current = signal<Visit | undefined>(undefined);
 
@@ -262,7 +256,7 @@ export class Visit {
       'feedback',
       async () => {
         const intent = `${course.id} ${action} ${at ?? ''} ${before.sequence}`;
-        const key = this.keys.get(intent) ?? newKey();
+        const key = this.keys.get(intent) ?? api.newKey();
         this.keys.set(intent, key);
         this.lastFeedback.value = { course, action, before, saving: true };
         this.awaited.add('feedback');

@@ -1,0 +1,67 @@
+/** The sections of an officer's page that are fetched, with their words, when somebody asks for them. */
+
+import { useSignal } from '@preact/signals';
+import type { ComponentType, JSX } from 'preact';
+import { addWords, type Key, t } from '../i18n';
+import { goTo } from '../shell';
+import { Button, Section, Wrong } from '../ui';
+import type { Visit } from './visit';
+
+type Part = ComponentType<{ visit: Visit }>;
+
+async function loadHistory(): Promise<Part> {
+  const [view, words] = await Promise.all([import('./history'), import('../../locales/history.th.json')]);
+  await addWords(words.default, () => import('../../locales/history.en.json'));
+  return view.default;
+}
+
+async function loadShare(): Promise<Part> {
+  const [view, words] = await Promise.all([import('./share'), import('../../locales/share.th.json')]);
+  await addWords(words.default, () => import('../../locales/share.en.json'));
+  return view.default;
+}
+
+interface LaterProps {
+  name: string;
+  title: Key;
+  why: Key;
+  button: Key;
+  load: () => Promise<Part>;
+  visit: Visit;
+}
+
+function Later({ name, title, why, button, load, visit }: LaterProps): JSX.Element {
+  const view = useSignal<{ part?: Part; busy?: boolean; failed?: boolean }>({});
+  const open = async () => {
+    view.value = { busy: true };
+    try {
+      view.value = { part: await load() };
+      goTo(`${name}-title`); // the button is gone
+    } catch {
+      view.value = { failed: true };
+    }
+  };
+  const { part: Opened, busy, failed } = view.value;
+  return (
+    <Section name={name} title={title} why={why} target>
+      {Opened ? (
+        <Opened visit={visit} />
+      ) : (
+        <Button name={`${name}-show`} busy={busy} onClick={open}>
+          {t(button)}
+        </Button>
+      )}
+      <Wrong id={`${name}-wrong`}>{failed && t('unreachable')}</Wrong>
+    </Section>
+  );
+}
+
+/** What was. */
+export const HistorySection = ({ visit }: { visit: Visit }): JSX.Element => (
+  <Later name="history" title="historyTitle" why="historyWhy" button="historyShow" load={loadHistory} visit={visit} />
+);
+
+/** Showing the plan to others by links that expire. */
+export const ShareSection = ({ visit }: { visit: Visit }): JSX.Element => (
+  <Later name="share" title="shareTitle" why="shareWhy" button="shareShow" load={loadShare} visit={visit} />
+);

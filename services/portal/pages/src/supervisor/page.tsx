@@ -1,0 +1,226 @@
+/** A supervisor's pages: the officers of the agency whose plans may be read, one plan, and the rating of one officer. */
+
+import '../styles/controls.css';
+import { useSignal } from '@preact/signals';
+import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { type ApiError, type Framework, type Profile, readFramework, readOfficer, readPath, type StoredPath } from '../api';
+import { asApiError, Trouble } from '../errors';
+import { day, percent, tenths } from '../formats';
+import { type Key, Localized, t } from '../i18n';
+import { Plan } from '../officer/plan';
+import { titleOf } from '../officer/summary';
+import { focusOn, session, show, title } from '../shell';
+import { Button, EntryForm, Message } from '../ui';
+import { Rating } from './rating';
+import { listOfficerPaths, type OfficerPath, type OfficerPaths } from './requests';
+
+const OFFICER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+interface Address {
+  view: 'list' | 'plan' | 'rate';
+  officer: string;
+}
+
+/** Return what the address asks for: `#plan=ID`, `#rate=ID`, or the list. */
+function named(): Address {
+  const params = new URLSearchParams(window.location.hash.slice(1));
+  for (const view of ['plan', 'rate'] as const) {
+    const officer = params.get(view) ?? '';
+    if (OFFICER.test(officer)) return { view, officer };
+  }
+  return { view: 'list', officer: '' };
+}
+
+const link = (view: 'plan' | 'rate', officer: string): string => `#${new URLSearchParams({ [view]: officer })}`;
+
+const Back = (): JSX.Element => (
+  <p>
+    <a href="#list" data-keep="to-list">
+      {t('supervisor.back')}
+    </a>
+  </p>
+);
+
+function Row({ one }: { one: OfficerPath }): JSX.Element {
+  return (
+    <li data-officer={one.officer}>
+      <span>
+        <strong lang="en">{one.officer}</strong>{' '}
+        <span class="quiet">
+          {t('supervisor.now', { now: percent(one.before), after: percent(one.after) })} · {t('hours', { n: tenths(one.hours) })}
+          {one.shared_until && ` · ${t('supervisor.sharedUntil', { day: day(one.shared_until) })}`}
+        </span>
+      </span>
+      <span class="actions">
+        <a href={link('plan', one.officer)} data-keep={`plan-${one.officer}`}>
+          {t('supervisor.plan')}
+          <span class="unseen" lang="en">: {one.officer}</span>
+        </a>
+        <a href={link('rate', one.officer)} data-keep={`rate-${one.officer}`}>
+          {t('supervisor.rate')}
+          <span class="unseen" lang="en">: {one.officer}</span>
+        </a>
+      </span>
+    </li>
+  );
+}
+
+/** Rating an officer whose plan is not to be seen: by the id. */
+function RateById(): JSX.Element {
+  const complaint = useSignal<Key | undefined>(undefined);
+  const choose = (officer: string) => {
+    if (OFFICER.test(officer)) window.location.hash = link('rate', officer);
+    else {
+      complaint.value = 'officerNeeded';
+      focusOn('officer');
+    }
+  };
+  return (
+    <EntryForm
+      name="officer"
+      level={2}
+      title="supervisor.byId"
+      why="supervisor.byIdWhy"
+      label="officerId"
+      hint="officerHint"
+      button="supervisor.rate"
+      complaint={complaint.value}
+      input={{ type: 'text', lang: 'en' }}
+      onEntry={choose}
+    />
+  );
+}
+
+function List({ agency }: { agency: string }): JSX.Element {
+  const found = useSignal<OfficerPaths | undefined>(undefined);
+  const none = useSignal(false);
+  const trouble = useSignal<ApiError | undefined>(undefined);
+  const busy = useSignal(false);
+  const load = async (more = false) => {
+    if (busy.value) return;
+    busy.value = true;
+    trouble.value = undefined;
+    try {
+      const page = await listOfficerPaths(agency, more ? (found.value?.next ?? undefined) : undefined);
+      const before = more ? (found.value?.officers ?? []) : [];
+      found.value = { ...page, officers: [...before, ...page.officers] };
+      none.value = found.value.officers.length === 0 && page.next === null;
+    } catch (error) {
+      const refusal = asApiError(error);
+      if (refusal.status === 404) none.value = true;
+      else trouble.value = refusal;
+    } finally {
+      busy.value = false;
+    }
+  };
+  useEffect(() => {
+    void load();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
+  }, []);
+  const { value } = found;
+  return (
+    <>
+      <h1 id="page-title">{t('supervisor.title')}</h1>
+      <p class="quiet lead">{t(value?.paths === 'all' ? 'supervisor.whyAll' : 'supervisor.whyShared', { agency })}</p>
+      {trouble.value && <Trouble error={trouble.value} again={() => load()} />}
+      {none.value && <p class="notice">{t('supervisor.none')}</p>}
+      {!value && !none.value && !trouble.value && <p class="quiet">{t('loading')}</p>}
+      {value && value.officers.length > 0 && (
+        <ul class="statements plain" aria-labelledby="page-title">
+          {value.officers.map((one) => (
+            <Row key={one.officer} one={one} />
+          ))}
+        </ul>
+      )}
+      {value?.next && (
+        <Button name="more-officers" busy={busy.value} onClick={() => load(true)}>
+          {t('supervisor.more')}
+        </Button>
+      )}
+      <RateById />
+    </>
+  );
+}
+
+/** What is read of one officer; the framework gives names, the profile the hours a week. */
+interface Read {
+  stored: StoredPath;
+  framework: Framework | undefined;
+  profile: Profile | undefined;
+}
+
+function OfficerPlan({ officer }: { officer: string }): JSX.Element {
+  const found = useSignal<Read | undefined>(undefined);
+  const trouble = useSignal<ApiError | undefined>(undefined);
+  const load = async () => {
+    trouble.value = undefined;
+    try {
+      const stored = await readPath(officer);
+      const [framework, profile] = await Promise.all([
+        readFramework(stored.path.framework).catch(() => undefined), // ids do instead
+        readOfficer(officer).catch(() => undefined), // without it the path is not told by week
+      ]);
+      found.value = { stored, framework, profile };
+    } catch (error) {
+      trouble.value = asApiError(error);
+    }
+  };
+  useEffect(() => {
+    found.value = undefined;
+    void load();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once for each officer
+  }, [officer]);
+  if (trouble.value) {
+    return (
+      <Message title="supervisor.planTitle">
+        <Trouble error={trouble.value} special={{ 404: 'supervisor.notShared' }} again={load} />
+        <Back />
+      </Message>
+    );
+  }
+  if (!found.value) return <Message title="loading" />;
+  const { stored, framework, profile } = found.value;
+  return (
+    <>
+      <Back />
+      <Plan
+        recommended={stored}
+        title={t('supervisor.planOf', { id: officer })}
+        framework={framework}
+        weekly={profile?.weekly_hours ?? undefined}
+      >
+        <p class="notice">{t('supervisor.readOnly')}</p>
+        <p>
+          <a href={link('rate', officer)} data-keep="plan-rate">
+            {t('supervisor.rate')}
+          </a>{' '}
+          {profile && <span class="quiet">(<Localized text={titleOf(framework?.job_groups, profile.job_group)} />)</span>}
+        </p>
+      </Plan>
+    </>
+  );
+}
+
+/** The page that the address asks for. */
+export default function SupervisorPage(): JSX.Element {
+  const address = useSignal(named());
+  useEffect(() => {
+    show('page');
+    title.value = 'supervisor.title';
+    const changed = () => {
+      address.value = named();
+      focusOn('main');
+      window.scrollTo(0, 0);
+    };
+    window.addEventListener('hashchange', changed);
+    return () => {
+      window.removeEventListener('hashchange', changed);
+      title.value = 'title';
+    };
+  }, [address]);
+  const { view, officer } = address.value;
+  if (view === 'plan') return <OfficerPlan officer={officer} />;
+  if (view === 'rate') return <Rating key={officer} officer={officer} back={<Back />} />;
+  return <List agency={session.value?.agency ?? ''} />;
+}

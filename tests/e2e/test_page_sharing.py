@@ -1,0 +1,157 @@
+"""Showing a plan by a link, and what supervisors read and say; in a real Chromium over the whole system."""
+
+import pytest
+from playwright.async_api import Browser
+
+from deploy.local.keys import TENANT
+from tests.support.builders import unique
+from tests.support.page import Reader, reading
+from tests.support.platform import Officer, Platform, required
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+
+
+async def planned(platform: Platform, agency: str) -> Officer:
+    officer = Officer(platform)
+    await officer.register(agency=agency)
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    return officer
+
+
+async def in_both_languages(reader: Reader, selector: str, thai: str, english: str) -> None:
+    """Find the words there in Thai and then in English, with nothing that axe or the window objects to."""
+    for language, words in (("th", thai), ("en", english)):
+        await reader.page.wait_for_selector(f"html[lang={language}]")
+        await reader.page.wait_for_selector(selector)
+        assert words in await reader.text(selector)
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        await reader.page.click("#language")
+    await reader.page.wait_for_selector("html[lang=th]")
+
+
+async def makes_a_link(own: Reader, officer: Officer) -> str:
+    """Make a link that works for 30 days, by keyboard where it can be, and return its address."""
+    await own.sign_in(await officer.api_key())
+    await own.shows("path")
+    assert not [one for one in own.asked if "/shares" in one]
+    await own.tab_to("share-show")
+    await own.page.keyboard.press("Enter")
+    await own.page.wait_for_selector(".share h3 + p")
+    assert await own.focused() == "share-title"
+    await own.page.select_option("#share-days", "30")
+    await own.page.click("[data-keep=share-make]")
+    await own.page.wait_for_selector("#share-address")
+    assert await own.page.locator("[data-share]").count() == 1
+    await in_both_languages(own, ".share", "ลิงก์นี้ใช้ได้ถึงวันที่", "This link works until")
+    return await own.page.input_value("#share-address")
+
+
+async def opens_the_link(shown: Reader, address: str, officer: Officer) -> None:
+    """Read the path, and ask for nothing else."""
+    await shown.page.goto(address)
+    await shown.page.wait_for_selector(".step")
+    await in_both_languages(shown, "h1", f"แผนการเรียนรู้ของ {officer.name}", f"Learning plan of {officer.name}")
+    asked = [one.removeprefix(shown.url) for one in shown.asked if "/static/" not in one]
+    assert asked == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen"]
+    key = address.partition("share=")[2].partition("&")[0]
+    assert not [one for one in shown.asked if key in one]
+    assert await shown.page.context.cookies() == []
+    assert await shown.page.locator(".feedback, .controls, form, #sign-out").count() == 0
+
+
+async def reads_and_rates(head: Reader, officer: Officer, steps: int) -> None:
+    """Find the officer, read the same path as the officer, and rate one skill."""
+    await head.page.wait_for_selector(f'[data-officer="{officer.name}"]')
+    await in_both_languages(head, "h1", "แผนของเจ้าหน้าที่ในหน่วยงาน", "Plans of your officers")
+    await head.page.click(f'[data-keep="plan-{officer.name}"]')
+    await head.page.wait_for_selector(".step")
+    assert await head.page.locator(".step").count() == steps
+    assert await head.page.locator(".feedback, .controls, form").count() == 0
+    await in_both_languages(head, ".summary .notice", "ท่านดูได้อย่างเดียว", "change nothing")
+    await head.page.click("[data-keep=plan-rate]")
+    await head.page.wait_for_selector(".rating fieldset")
+    await head.page.click("[data-keep=rating-send]")
+    await head.page.wait_for_selector("#rating-wrong:not(:empty)")
+    await in_both_languages(head, "#rating-wrong", "อย่างน้อยหนึ่งทักษะ", "at least one skill")
+    await head.page.check(".rating fieldset >> nth=0 >> input >> nth=2")
+    await head.page.click("[data-keep=rating-send]")
+    await in_both_languages(head, "h1", "ส่งผลประเมินแล้ว", "The rating is sent")
+
+
+async def is_over(shown: Reader) -> None:
+    """Open the link again until it opens nothing; a process may remember its key for two seconds."""
+    while True:
+        await shown.page.reload()
+        await shown.page.wait_for_selector("main[aria-busy=false] h1")
+        if await shown.page.locator(".step").count() == 0:
+            return
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_officer_shows_the_plan_by_a_link_and_a_supervisor_reads_and_rates(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    agency = unique("agency")
+    officer = await planned(platform, agency)
+    url = platform.stack.urls["portal"][0]
+    async with (
+        reading(browser, url, width=width, height=height) as own,
+        reading(browser, url, width=width, height=height) as shown,
+        reading(browser, url, width=width, height=height) as head,
+    ):
+        address = await makes_a_link(own, officer)
+        assert address.startswith(f"{url}/#share=")
+        await opens_the_link(shown, address, officer)
+        steps = await own.page.locator(".step").count()
+        assert await shown.page.locator(".step").count() == steps
+
+        await head.sign_in(await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
+        await reads_and_rates(head, officer, steps)
+        await own.news("เพราะมีผลประเมินใหม่")
+        kept = await platform.insist("assessment", "GET", f"/v1/officers/{officer.name}/assessments")
+        assert sorted(one["kind"] for one in kept["assessments"]) == ["supervisor", "test"]
+
+        await own.page.click("[data-keep^=share-end-]")
+        await own.page.wait_for_selector("[data-share]", state="detached")
+        assert await own.focused() == "share-open"
+        assert await own.violations() == []
+        await is_over(shown)
+        await in_both_languages(shown, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link works no more")
+        await head.page.click("[data-keep=to-list]")
+        await in_both_languages(head, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันแผน", "No officer shows you a plan yet")
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
+async def test_what_may_not_be_seen_is_said_calmly(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    agency = unique("agency")
+    officer = await planned(platform, agency)
+    url = platform.stack.urls["portal"][0]
+    async with reading(browser, url, width=width, height=height) as reader:
+        await reader.page.goto(f"{url}/#share=damaged&officer={officer.name}")
+        await in_both_languages(reader, "h1", "ลิงก์ไม่ครบถ้วน", "The link is incomplete")
+        never = f"0123456789abcdef.{'x' * 43}"
+        await reader.page.evaluate(f"location.hash = '#share={never}&officer={officer.name}'")
+        await in_both_languages(reader, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link works no more")
+        assert not [one for one in reader.asked if "/session" in one]
+        await reader.page.evaluate("location.hash = ''")  # from a link to signing in
+        await reader.page.fill("#key", await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
+        await reader.page.press("#key", "Enter")
+        await in_both_languages(reader, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันแผน", "No officer shows you a plan yet")
+        await reader.page.evaluate(f"location.hash = '#plan={officer.name}'")
+        await in_both_languages(reader, ".notice.refused", "ไม่มีแผนที่ท่านดูได้", "no plan that you may read")
+        await reader.page.evaluate("location.hash = '#rate=nobody-knows'")
+        await in_both_languages(reader, ".notice.refused", "ไม่พบเจ้าหน้าที่คนนี้", "no such officer in your agency")
+        await reader.page.click("[data-keep=to-list]")
+        await reader.page.fill("#officer", "no one")
+        await reader.page.press("#officer", "Enter")
+        await reader.page.wait_for_selector("#officer[aria-invalid]")
+        assert await reader.violations() == []
+        await reader.page.fill("#officer", officer.name)
+        await reader.page.press("#officer", "Enter")
+        await reader.page.wait_for_selector(".rating fieldset")
+        assert await reader.page.locator(".rating fieldset").count() == len(required(1))
