@@ -362,7 +362,7 @@ def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
 def expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]] = ()) -> LearningPath:
     """Return a full path with its derived fields, without sentences. `runners_up`: those of each step, if known.
 
-    Raises ValueError where a row names a place that there is none of, as no service announces it.
+    Raises ValueError if a row refers to a place outside its list; no service announces such a path.
     """
     try:
         return _expanded(path, runners_up)

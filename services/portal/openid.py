@@ -37,6 +37,9 @@ _KEYS_AGAIN_SECONDS = 30.0
 _LEEWAY_SECONDS = 60
 _ANSWER_BYTES = 1_000_000
 _TIMEOUT = ClientTimeout(total=10)
+_PLAIN: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
+"""The portal's client unpacks nothing; without this header a server may pack what it answers."""
+
 _KEYS_IN_HEADER = {"jku", "jwk", "x5u", "x5c"}
 
 Claims = Mapping[str, Any]
@@ -116,7 +119,7 @@ class OpenIdProvider:
             "redirect_uri": client.redirect_address,
             "code_verifier": verifier,
         }
-        headers = {hdrs.ACCEPT: "application/json"}
+        headers: dict[str, str] = {hdrs.ACCEPT: "application/json"}
         if client.secret and "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
             pair = f"{quote(client.client_id, safe='')}:{quote(client.secret, safe='')}"
             headers[hdrs.AUTHORIZATION] = f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -187,10 +190,12 @@ class OpenIdProvider:
         _, answer = await self._ask(hdrs.METH_GET, metadata.jwks_uri)
         return metadata, _keys_of(_read(answer, dict[str, Any], "list of keys"))
 
-    async def _ask(self, method: str, address: str, **request: Any) -> tuple[int, bytes]:
+    async def _ask(
+        self, method: str, address: str, headers: dict[str, str] = _PLAIN, **request: Any
+    ) -> tuple[int, bytes]:
         try:
             async with self._session.request(
-                method, address, timeout=_TIMEOUT, allow_redirects=False, **request
+                method, address, timeout=_TIMEOUT, allow_redirects=False, headers=_PLAIN | headers, **request
             ) as answer:
                 body = b""
                 async for piece in answer.content.iter_chunked(65_536):

@@ -3,8 +3,8 @@
 The answers are those of `assist2009_pid` in DATASETS_DIR: learners, problems, skills, right or wrong; nothing of them
 is kept. Of each learner of a fifth of them, the first half of the answers to a skill measures the level with the code
 that a session runs (`services.assessment.measurement`), and the other half is predicted: the probability of a right
-answer, averaged over what the posterior says of the level. Difficulties come from all answers of the other learners and
-from the first halves, never from what is predicted. Beside it, on the same answers:
+answer, averaged over the posterior of the level. Difficulties come from all answers of the other learners and
+from the first halves, never from what is predicted. Compared with, on the same answers:
 
     majority       everybody answers as most do: the share of right answers in all that may be looked at
     running mean   the learner's own share of right answers in the skill so far, with two answers of the average learner

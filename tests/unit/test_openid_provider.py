@@ -12,8 +12,25 @@ from tests.support.openid_provider import Provider, openid_provider
 PEOPLE = 5
 
 
+class PackingProvider(Provider):
+    """It packs what it answers unless it is asked not to, as HTTP allows."""
+
+    async def configuration(self, request: web.Request) -> web.Response:
+        found = await super().configuration(request)
+        if request.headers.get("Accept-Encoding") != "identity":
+            found.enable_compression(web.ContentCoding.gzip)
+        return found
+
+
+async def test_a_provider_that_packs_its_answers_is_asked_for_plain_ones() -> None:
+    plain = ClientSession(auto_decompress=False, skip_auto_headers=("Accept-Encoding",))  # as the portal's is
+    async with openid_provider(provider := PackingProvider()), plain as session:
+        client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
+        assert (await client.authorization_address("s", "n", "v")).startswith(f"{provider.url}/authorize?")
+
+
 class SlowProvider(Provider):
-    """Its configuration is answered when the gate opens."""
+    """A provider that answers for its configuration once the gate opens."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -150,7 +150,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
 def scaled_score(result: ActivityResult | None) -> float | None:
     """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one.
 
-    A range too wide for a number tells nothing either.
+    None too if the range is too wide for a number.
     """
     score = result.score if result else None
     if score is None:

@@ -1,0 +1,184 @@
+"""What WCAG 2.2 AA asks of a page and axe does not see: reflow, text spacing, target size, focus, motion, names, paper.
+
+Every check runs on the officer's page with the history open, on the assessment, and on each of the editors' pages.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.editors import FRAMEWORK, editing
+from tests.support.page import Reader, at_the_path
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.timeout(400)
+PLACES = ("officer", "assessment", "matches", "courses", "load", "health", "frameworks", "system")
+
+SPACED = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; }
+    * { word-spacing: .16em !important; }
+    p { margin-block-end: 2em !important; }`);
+  document.adoptedStyleSheets = [sheet];
+}"""
+
+CUT_OFF = """() => [...document.querySelectorAll('main *, header *')].filter((one) => {
+  const style = getComputedStyle(one);
+  if (one.closest('.unseen, select, svg, progress') || !one.innerText?.trim() || one.matches('.unseen')) return false;
+  const hides = (value) => value === 'hidden' || value === 'clip';
+  return (hides(style.overflowX) && one.scrollWidth > one.clientWidth + 1)
+    || (hides(style.overflowY) && one.scrollHeight > one.clientHeight + 1);
+}).map((one) => one.outerHTML.slice(0, 120))"""
+
+SMALL = """() => {
+  const targets = [...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches('.skip:not(:focus)'))
+    .map((one) => (one.matches('input') && one.closest('label')) || one)
+    .map((one) => ({ one, box: one.getBoundingClientRect() }));
+  const isInText = ({ one }) => getComputedStyle(one).display === 'inline'
+    && [...one.parentElement.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  const middle = ({ box }) => [box.x + box.width / 2, box.y + box.height / 2];
+  const apart = (at, other) => {  // how far a centre is from another target
+    const [x, y] = middle(at);
+    const { left, right, top, bottom } = other.box;
+    return Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
+  };
+  return targets.filter((at) => Math.min(at.box.width, at.box.height) < 23.5 && !isInText(at))
+    .filter((at) => targets.some((other) =>
+      other.one !== at.one && !other.one.contains(at.one) && apart(at, other) < 12))
+    .map(({ one, box }) => `${Math.round(box.width)}x${Math.round(box.height)} ${one.outerHTML.slice(0, 100)}`);
+}"""
+
+FOCUSED = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const shown = one.matches('.option input') ? one.closest('.option') : one;
+  const box = shown.getBoundingClientRect();
+  const style = getComputedStyle(shown);
+  const seen = [.5, .1, .9].some((part) => {
+    const x = box.x + box.width / 2;
+    const y = box.y + box.height * part;
+    const top = document.elementFromPoint(x, y);
+    return top && (shown.contains(top) || top.contains(shown));
+  });
+  return {
+    name: one.dataset.keep || one.id || one.outerHTML.slice(0, 100),
+    outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+    seen,
+  };
+}"""
+
+Tree = list[dict[str, Any]]
+NAMED = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "spinbutton", "img", "progressbar"}
+
+
+@asynccontextmanager
+async def at(
+    place: str, platform: Platform, browser: Browser, *, width: int = 390, height: int = 844, **more: Any
+) -> AsyncIterator[Reader]:
+    """Open one of the PLACES."""
+    if place in ("officer", "assessment"):
+        async with at_the_path(platform, browser, width=width, height=height, **more) as (_, reader):
+            if place == "assessment":
+                await reader.page.click("[data-keep=assess-begin]")
+                await reader.page.wait_for_selector("#question")
+            else:
+                await reader.page.click("[data-keep=history-show]")
+                await reader.page.wait_for_selector('section[aria-labelledby="past-paths-title"][aria-busy="false"]')
+            yield reader
+        return
+    async with editing(platform, browser, width=width, height=height, **more) as (tenant, reader):
+        if place == "matches":
+            await tenant.offer("one", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
+        address = f"/#view={place}" + (f"&framework={FRAMEWORK}" if place == "frameworks" else "")
+        await reader.sign_in(tenant.key, address)
+        await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]')
+        await reader.page.wait_for_selector("main h1")
+        await reader.page.wait_for_load_state("networkidle")
+        yield reader
+
+
+async def tree_of(reader: Reader) -> Tree:
+    """Return what a screen reader is told: role, name and level of every node that is not ignored, in order."""
+    session = await reader.page.context.new_cdp_session(reader.page)
+    await session.send("Accessibility.enable")
+    found = await session.send("Accessibility.getFullAXTree")
+    await session.detach()
+    return [
+        {
+            "role": node["role"]["value"],
+            "name": node.get("name", {}).get("value", ""),
+            **{one["name"]: one["value"].get("value") for one in node.get("properties", [])},
+        }
+        for node in found["nodes"]
+        if not node["ignored"] and "role" in node
+    ]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_nothing_is_cut_off_at_400_percent_on_a_wall_or_with_wide_text(
+    platform: Platform, browser: Browser, place: str
+) -> None:
+    async with at(place, platform, browser) as reader:
+        # 1280 x 1024 at 400 % is 320 x 256 CSS pixels (1.4.10); the last is a wall of 4K
+        for width, height in ((320, 256), (320, 640), (3840, 2160)):
+            await reader.page.set_viewport_size({"width": width, "height": height})
+            assert await reader.overflow() == 0, (width, height)
+        for width in (320, 1280):  # 1.4.12
+            await reader.page.set_viewport_size({"width": width, "height": 800})
+            await reader.page.evaluate(SPACED)
+            assert await reader.overflow() == 0, width
+            assert await reader.page.evaluate(CUT_OFF) == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_every_target_is_large_enough_and_the_focus_is_always_seen(
+    platform: Platform, browser: Browser, place: str
+) -> None:
+    async with at(place, platform, browser) as reader:
+        assert await reader.page.evaluate(SMALL) == []  # 2.5.8
+        await reader.page.focus("#skip")
+        hidden, walked = [], set[str]()
+        for _ in range(150):  # 2.4.7, 2.4.11
+            await reader.page.keyboard.press("Tab")
+            found = await reader.page.evaluate(FOCUSED)
+            if found is None:
+                break
+            walked.add(found["name"])
+            if not (found["outlined"] and found["seen"]):
+                hidden.append(found)
+        assert hidden == []
+        assert len(walked) > 3
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_screen_reader_is_told_landmarks_headings_in_order_and_the_name_of_everything(
+    platform: Platform, browser: Browser, place: str
+) -> None:
+    async with at(place, platform, browser) as reader:
+        tree = await tree_of(reader)
+        roles = [node["role"] for node in tree]
+        for landmark in ("banner", "main", "contentinfo"):
+            assert roles.count(landmark) == 1, landmark
+        assert [node for node in tree if node["role"] in NAMED and not node["name"].strip()] == []
+        levels = [node["level"] for node in tree if node["role"] == "heading"]
+        assert levels.count(1) == 1
+        assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
+
+
+@pytest.mark.parametrize("place", ["officer", "assessment", "matches", "system"])
+async def test_nothing_moves_for_who_wants_no_motion_and_the_dark_and_paper_are_readable(
+    platform: Platform, browser: Browser, place: str
+) -> None:
+    async with at(place, platform, browser, scheme="dark") as reader:  # with reduced motion, as all tests here
+        page = reader.page
+        assert await page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
+        assert await reader.violations() == []
+        await page.emulate_media(media="print", color_scheme="light")
+        assert await page.locator("main h1").is_visible()
+        assert not await page.locator("#language").is_visible()
+        assert await reader.overflow() == 0
