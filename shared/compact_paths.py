@@ -97,7 +97,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
     url: str | None = None
     requires: list[Prerequisite] = []
     unlocks: list[CompactUnlock] = []
-    seed: Literal["started", "mandatory", "pinned"] | None = None
+    origin: Literal["started", "mandatory", "pinned"] | None = None
 
 
 class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -292,7 +292,7 @@ def _step(step: Step, skills: dict[str, int], places: dict[str, int], providers:
         course.url,
         step.requires,
         [_unlock(places[other], step.unlock_conditions.get(other), skills) for other in step.unlocks],
-        step.seed,
+        step.origin,
     )
 
 
@@ -495,7 +495,7 @@ def _steps(
                 alternatives=list(runners_up[place]) if place < len(runners_up) else [],
                 unlocks=[name for name, _ in conditions],
                 unlock_conditions={name: condition for name, condition in conditions if condition},
-                seed=row.seed,
+                origin=row.origin,
             )
         )
     return steps, spent / MICRO

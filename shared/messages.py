@@ -98,8 +98,8 @@ def step_messages(path: LearningPath) -> Iterator[tuple[Step, list[Message]]]:
 
 
 def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: float) -> Iterator[Message]:
-    if step.seed:
-        yield Message(step.seed)
+    if step.origin:
+        yield Message(step.origin)
     for row in step.closes:
         gap = gaps[row.skill]
         values: dict[str, Value] = {

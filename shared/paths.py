@@ -91,8 +91,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
     either, is left out; `unlock_conditions` says why, where the step itself makes a condition of theirs true. None of
     the `alternatives` is in the path; they belong to the course that was picked, not at the prerequisites that were
-    picked with it. `seed`: what brought it in where that was not its worth; a prerequisite
-    has the seed of what it was taken for.
+    picked with it. `origin`: what brought it in where that was not its worth; a prerequisite
+    has the origin of what it was taken for.
     """
 
     position: int
@@ -106,7 +106,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     alternatives: list[Alternative] = []
     unlocks: list[str] = []
     unlock_conditions: dict[str, UnlockCondition] = {}
-    seed: Literal["started", "mandatory", "pinned"] | None = None
+    origin: Literal["started", "mandatory", "pinned"] | None = None
 
 
 class Gap(Struct, frozen=True):

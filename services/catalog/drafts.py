@@ -224,25 +224,6 @@ def check_change(before: Framework | None, after: Framework) -> None:
         raise Conflict("the framework is retired; set `retired` to false to change it", "retired")
 
 
-def check_scale(before: Framework | None, after: Framework) -> None:
-    """Raise Conflict for a scale that begins or ends elsewhere than that of the version which officers have now.
-
-    Levels of officers, courses and item banks are numbers on the scale: on another one the same number says another
-    thing, and nothing tells which. Steps between may come and go.
-    """
-    if before and (ends := _ends(before)) != _ends(after):
-        raise Conflict(
-            f"the levels of officers and courses are numbers on the scale from {ends[0]:g} to {ends[1]:g} and would "
-            "say another thing on this one: publish a framework of another scale under another id",
-            "scale",
-        )
-
-
-def _ends(framework: Framework) -> tuple[float, float]:
-    levels = [step.level for step in framework.scale]
-    return min(levels), max(levels)
-
-
 def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
     """Return the changes that publishing a draft would make to what the tenant's officers have now.
 

@@ -105,24 +105,24 @@ async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(platfo
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await page.wait_for_selector(".statements >> text=ยังไม่มี")
-        seeds = {step["course"]["id"]: step.get("seed") for step in (await officer.path())["path"]["steps"]}
-        first = [course for course, seed in seeds.items() if seed == "mandatory"]
+        origins = {step["course"]["id"]: step.get("origin") for step in (await officer.path())["path"]["steps"]}
+        first = [course for course, origin in origins.items() if origin == "mandatory"]
         assert first[-1] == "zero-trust"
         assert len(first) > 1
         either = {"th": "หรือต้องเรียนก่อนหลักสูตรที่กำหนด", "en": ", or needed for what it requires"}
         for language, words in (("th", "หน่วยงานกำหนดให้เรียน"), ("en", "Required by your agency")):
-            assert await page.inner_text('.step[data-course="zero-trust"] .seed') == words
+            assert await page.inner_text('.step[data-course="zero-trust"] .origin') == words
             for course in first[:-1]:
-                marked = await page.inner_text(f'.step[data-course="{course}"] .seed')
+                marked = await page.inner_text(f'.step[data-course="{course}"] .origin')
                 assert marked.startswith(words)
                 assert marked.endswith(either[language])
-            assert await page.locator(".seed").count() == len(first)
+            assert await page.locator(".origin").count() == len(first)
             assert await reader.violations() == []
             await page.click("#language")
         assert await page.locator('[data-keep="not_relevant-zero-trust"]').count() == 0
         await say(reader, "zero-trust", "pin")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        assert await page.inner_text('.step[data-course="zero-trust"] .seed') == "หน่วยงานกำหนดให้เรียน"
+        assert await page.inner_text('.step[data-course="zero-trust"] .origin') == "หน่วยงานกำหนดให้เรียน"
 
 
 async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_outlives_a_reload(

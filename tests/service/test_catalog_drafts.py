@@ -11,7 +11,7 @@ import pytest
 from services.catalog.store import CatalogStore
 from shared.auth import issue
 from shared.mongo import KeyStore
-from tests.support.builders import FRAMEWORK, framework, unique
+from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import catalog
 from tests.support.services import Started, Topic, issue_key
 from tests.support.waiting import until
@@ -134,23 +134,6 @@ async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared
     assert (change["before"], change["after"]) == (row["level"], row["level"] - 1)
     assert impact["skills_added"] == impact["job_groups_added"] == []
     assert (impact["version"], impact["outdated"], impact["scale_changed"]) == (0, False, False)
-
-
-@pytest.mark.parametrize("tenant", ["agency", "scaler"])  # its own version, and the first one beside the shared one
-async def test_a_version_on_another_scale_is_refused_and_steps_between_are_not(service: Started, tenant: str) -> None:
-    name = unique("scaled")
-    wanted = body(name, cooking=2)["framework"]
-    owner = "agency" if tenant == "agency" else "shared"
-    assert (await asked(service, "PUT", name, json=wanted, tenant=owner))[0] == 201
-    scale = wanted["scale"]
-    top = scale[-1]["level"]
-    higher = [*scale, {"level": top + 1, "title": {"en": "More"}}]
-    status, problem = await asked(service, "PUT", name, json=wanted | {"scale": higher}, tenant=tenant)
-    assert (status, problem["field"]) == (409, "scale")
-    status, _ = await asked(service, "PUT", name, json=wanted | {"scale": scale[:-1]}, tenant=tenant)
-    assert status in (409, 422)
-    between = [*scale[:-1], {"level": top - 0.5, "title": {"en": "Between"}}, scale[-1]]
-    assert (await asked(service, "PUT", name, json=wanted | {"scale": between}, tenant=tenant))[0] in (200, 201)
 
 
 async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:

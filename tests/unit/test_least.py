@@ -248,7 +248,7 @@ def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], aske
     for row in path.open:
         judge(row, left, now, hours_left)
     answer = why_not(plan, view, path, courses[asked % len(courses)].id) if courses else None
-    if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.seed for step in path.steps):
+    if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.origin for step in path.steps):
         start = Officer(plan.entry_levels(), set())
         try:
             shortest = exhaustive(usable, start, CourseCondition(answer.course))

@@ -90,7 +90,7 @@ def test_a_step_that_serves_nothing_is_refused() -> None:
     courses = [course("idle", ("x", 0, 1)), course("goal", ("a", 0, 2))]
     path = planned(courses, mandatory=["idle"])
     view = view_of(courses)
-    bare = msgspec.structs.replace(path, steps=[msgspec.structs.replace(step, seed=None) for step in path.steps])
+    bare = msgspec.structs.replace(path, steps=[msgspec.structs.replace(step, origin=None) for step in path.steps])
     assert any(
         "closes nothing and unlocks nothing" in fault
         for fault in validate(bare, inputs(SKILLS, {"a": 0, "b": 0}), view.course)

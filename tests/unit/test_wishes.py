@@ -75,7 +75,7 @@ def test_wishes_choose(wishes: dict[str, Any], there: set[str], gone: set[str]) 
 def test_mandatory_courses_come_with_what_opens_them_past_the_budget() -> None:
     path = planned(mandatory=["extra"], budget_hours=3)
     assert ids(path) == ["x-basic", "extra"]
-    assert [step.seed for step in path.steps] == ["mandatory", "mandatory"]
+    assert [step.origin for step in path.steps] == ["mandatory", "mandatory"]
     assert path.over_budget_hours == 1
     assert "1 hour over the budget" in said(path).en
 

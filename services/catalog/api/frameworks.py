@@ -7,7 +7,7 @@ from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.api.officers import OFFICERS
-from services.catalog.drafts import check_change, check_scale, concerned, unmapped
+from services.catalog.drafts import check_change, concerned, unmapped
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
@@ -60,15 +60,14 @@ async def store_framework(
             visible = await store.visible_framework(tenant, framework.id)
             asked.check(present_tag(before, tenant) or present_tag(visible, tenant))
         present = before.content if before and isinstance(before.content, Framework) else None
-        former = before or await store.find(framework_key(SHARED_TENANT, framework.id))  # what officers had until now
-        had = former.content if former and isinstance(former.content, Framework) else None
         check_change(present, framework)
-        check_scale(had, framework)
         if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
             return FrameworkPut(framework.id, before.sequence, changed=False), False
         after = await store.put_framework(before, tenant, framework, trace)
         if after is None:
             return None
+        former = before or await store.find(framework_key(SHARED_TENANT, framework.id))  # what officers had until now
+        had = former.content if former and isinstance(former.content, Framework) else None
         gone = unmapped(had, framework, "skill"), unmapped(had, framework, "job_group")
         officers = None
         if had is not None:

@@ -87,12 +87,12 @@ def _budget(path: LearningPath, inputs: Inputs) -> Iterator[str]:
         yield "made for another budget"
     over = 0.0 if inputs.budget_hours is None else path.hours - inputs.budget_hours
     firm = {"started", "mandatory"}
-    if over > HOURS_SLACK and any(step.seed not in firm for step in path.steps):
+    if over > HOURS_SLACK and any(step.origin not in firm for step in path.steps):
         yield f"{path.hours:g} hours are over the budget of {inputs.budget_hours:g}"
     if abs((path.over_budget_hours or 0.0) - max(over, 0.0)) > HOURS_SLACK:
         yield f"over the budget by {over:g} hours, not {path.over_budget_hours or 0:g}"
     most = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
-    if len(path.steps) > most and any(step.seed not in firm for step in path.steps):
+    if len(path.steps) > most and any(step.origin not in firm for step in path.steps):
         yield f"{len(path.steps)} steps are over the limit of {most}"
 
 
@@ -108,9 +108,9 @@ def _wishes(path: LearningPath, inputs: Inputs, find: Find) -> Iterator[str]:
         if name not in done and name not in taken and name not in noted:
             yield f"{name} was wanted, is not there, and nothing is said of it"
     for step in path.steps:
-        if step.seed == "started" and step.course.id not in inputs.started:
+        if step.origin == "started" and step.course.id not in inputs.started:
             yield f"{step.course.id} was not started"
-    if any(step.seed == "mandatory" for step in path.steps) and not set(inputs.mandatory) & set(taken):
+    if any(step.origin == "mandatory" for step in path.steps) and not set(inputs.mandatory) & set(taken):
         yield "something is called mandatory, and nothing is"
 
 
@@ -244,8 +244,8 @@ class _Walk:
             return
         if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
             yield "is not as the catalog has it"
-        yield from self._allowed(course, started=step.seed == "started")
-        if step.seed != "started":
+        yield from self._allowed(course, started=step.origin == "started")
+        if step.origin != "started":
             yield from self._entry(course)
         yield from self._closes(course, step.closes)
         self._hours += course.hours
@@ -378,12 +378,12 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     courses = [course for step in path.steps if (course := find(step.course.id))]
     if len(courses) < len(path.steps):
         return
-    leans = dependents(start, courses, {step.course.id for step in path.steps if step.seed == "started"})
+    leans = dependents(start, courses, {step.course.id for step in path.steps if step.origin == "started"})
     for place, step in enumerate(path.steps):
         unlocked = [courses[later].id for later in range(len(courses)) if place in leans[later]]
         if step.unlocks != unlocked:
             yield f"step {place + 1} ({step.course.id}): unlocks {unlocked}, not {step.unlocks}"
-        if not step.closes and not unlocked and step.seed is None:
+        if not step.closes and not unlocked and step.origin is None:
             yield f"step {place + 1} ({step.course.id}): closes nothing and unlocks nothing"
     taken = {step.course.id for step in path.steps}
     for step in path.steps:

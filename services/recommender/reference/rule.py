@@ -409,17 +409,17 @@ class Plan:
         inputs = self.inputs
         wanted: dict[Origin, list[str]]
         wanted = {"started": inputs.started, "mandatory": inputs.mandatory, "pinned": inputs.pinned}
-        for seed, names in wanted.items():
+        for origin, names in wanted.items():
             for name in dict.fromkeys(names):
                 if name not in self.end.done:
-                    self._add(name, seed)
+                    self._add(name, origin)
         rebuilt = {note.course for note in self.notes}
         for name in inputs.previous:
             if name not in self.courses and name not in rebuilt and name not in inputs.done:
                 self._note(name, "withdrawn")
         self.notes += unknown_completed(inputs, self.courses.get)
 
-    def _add(self, name: str, seed: Origin) -> None:
+    def _add(self, name: str, origin: Origin) -> None:
         """Add a course, with its prerequisites unless it was started; or note why not."""
         if name not in self.courses:
             return self._note(name, missing_course_cause(self.inputs, name))
@@ -427,20 +427,20 @@ class Plan:
             return self._note(name, "excluded")
         option, costs = self.problem.courses[name], self.problem.costs(self.end)
         closure = [option]
-        if seed != "started":
+        if origin != "started":
             if costs.of(option) == UNREACHABLE:
                 return self._note(name, "unreachable")
             closure = self.problem.closure(option, costs)
-            if seed == "mandatory" and len(closure) + len(self.picks) > MOST_STEPS:
+            if origin == "mandatory" and len(closure) + len(self.picks) > MOST_STEPS:
                 return self._note(name, "does_not_fit")
             hours = sum(one.hours for one in closure)
-            if seed == "pinned" and (hours > self.end.hours or len(closure) > self.end.steps):
+            if origin == "pinned" and (hours > self.end.hours or len(closure) > self.end.steps):
                 closure = self._pin(name)
             else:
                 closure, _ = drop_redundant(self.problem, self.end, closure, closure[:-1])
         for one in closure:
             self.end.study(one)
-            self.picks.append(Pick(one.spec, 0, one.cosine / MICRO, [], seed))
+            self.picks.append(Pick(one.spec, 0, one.cosine / MICRO, [], origin))
         return None
 
     def _pin(self, name: str) -> list[CourseOption]:

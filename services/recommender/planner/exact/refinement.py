@@ -54,7 +54,7 @@ class PathBuilder(NamedTuple, Generic[P]):
     """How a path is made anew.
 
     `rebuilt`: the draft of a path of these courses. `fits`: whether the search has a way to a course within the hours
-    that the seeds leave. `forced`: the courses of the path that the search finds with this course in it.
+    that the origins leave. `forced`: the courses of the path that the search finds with this course in it.
     """
 
     rebuilt: Callable[[list[str]], PathDraft[P]]
@@ -136,7 +136,7 @@ def _unseen(
 ) -> str | None:
     """Return the target worth most per cost that the search cannot fit and whose closure fits in all the hours."""
     start, available = (
-        end_state(draft.residual.inputs, value, entry_levels, [p for p in draft.picks if p.seed]),
+        end_state(draft.residual.inputs, value, entry_levels, [p for p in draft.picks if p.origin]),
         draft.residual.available,
     )
     found: list[tuple[int, str]] = []

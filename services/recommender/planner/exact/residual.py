@@ -49,7 +49,7 @@ class Pick(Struct, frozen=True):
     score: int
     similarity: float
     runners_up: list[RunnerUp]
-    seed: Origin | None = None
+    origin: Origin | None = None
 
 
 Exclusion = Literal["language", "rule", "feedback"]

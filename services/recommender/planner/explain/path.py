@@ -243,7 +243,7 @@ def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], pic
                 ],
                 unlocks=list(opens),
                 unlock_conditions={name: condition for name, condition in opens.items() if condition},
-                seed=pick.seed,
+                origin=pick.origin,
             )
         )
     return steps
@@ -273,7 +273,7 @@ def _unlock_condition(condition: Prerequisite, framework: Framework) -> UnlockCo
 
 def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
     """Return for each pick the places of the earlier ones that it cannot be entered without."""
-    begun = {pick.spec.id for pick in picks if pick.seed == "started"}
+    begun = {pick.spec.id for pick in picks if pick.origin == "started"}
     return dependencies(inputs.framework.id, [pick.spec for pick in picks], state, begun)
 
 
@@ -289,7 +289,7 @@ def without_idle(
         needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
         needed = {place for places in needs for place in places}
         spare = _spare([gap_effects(inputs, value, pick.spec) for pick in kept], value)
-        idle = [place for place, pick in enumerate(kept) if not pick.seed and place not in needed and place in spare]
+        idle = [place for place, pick in enumerate(kept) if not pick.origin and place not in needed and place in spare]
         if not idle:
             return kept
         del kept[idle[-1]]

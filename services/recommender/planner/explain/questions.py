@@ -27,7 +27,7 @@ from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
 
 FIRM = ("started", "mandatory", "pinned")
-"""Seeds that stand in a path before anything else."""
+"""Origins that stand in a path before anything else."""
 
 
 def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
@@ -71,7 +71,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
     state = end_state(found.inputs, found.value, found.entry_levels, [])
     bids: list[tuple[int, _Bid]] = []
     for place, step in enumerate([*path.steps, None]):
-        if step is None or step.seed not in FIRM:
+        if step is None or step.origin not in FIRM:
             if (bid := _bid(found, state, course.id)) is None:
                 return _answer(course, "unreachable")
             bids.append((place, bid))

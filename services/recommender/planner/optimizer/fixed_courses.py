@@ -74,7 +74,7 @@ class _FixedCourseBuilder:
         self.fixed_courses = FixedCourses([], [])
         self.missing: list[str] = []
 
-    def add(self, course_id: str, seed: Origin) -> None:
+    def add(self, course_id: str, origin: Origin) -> None:
         """Add a course with its prerequisites, or note why not."""
         course = self._view.course(course_id)
         if course_id in self._inputs.done:
@@ -87,20 +87,20 @@ class _FixedCourseBuilder:
             self._note(course_id, "excluded")
         elif self._state.done[row]:
             return
-        elif seed == "started":
+        elif origin == "started":
             study_and_update(self._problem, self._state, self._workspace, np.array([row]))
-            self._pick(row, seed)
+            self._pick(row, origin)
         elif self._state.costs.closure_cost[row] >= UNREACHABLE:
             self._note(course_id, "unreachable")
-        elif seed == "pinned" and not self._fits(row):
+        elif origin == "pinned" and not self._fits(row):
             self._pin(course_id)
-        elif seed == "mandatory" and self._crowded(row):
+        elif origin == "mandatory" and self._crowded(row):
             self._note(course_id, "does_not_fit")
         else:
             path = empty_path(self._problem)
             add_closure(self._problem, self._state, self._workspace, row, path)
             for taken in path.courses[: int(path.totals["size"][0])].tolist():
-                self._pick(taken, seed)
+                self._pick(taken, origin)
 
     def _fits(self, row: int) -> bool:
         build_closure(self._problem, self._state, self._workspace, row)
@@ -128,10 +128,10 @@ class _FixedCourseBuilder:
         build_closure(self._problem, self._state, self._workspace, row)
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
-    def _pick(self, row: int, seed: Origin) -> None:
+    def _pick(self, row: int, origin: Origin) -> None:
         course = course_of(self._space, self._problem, self._view, row)
         similarity = int(self._problem.courses[row]["cosine"]) / MICRO
-        self.fixed_courses.picks.append(Pick(course_spec(course), 0, similarity, [], seed))
+        self.fixed_courses.picks.append(Pick(course_spec(course), 0, similarity, [], origin))
 
     def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
         self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
@@ -158,8 +158,8 @@ def fix_courses(
         ("mandatory", inputs.mandatory),
         ("pinned", inputs.pinned),
     ]
-    for seed, course_ids in wanted:
+    for origin, course_ids in wanted:
         for course_id in dict.fromkeys(course_ids):
-            builder.add(course_id, seed)
+            builder.add(course_id, origin)
     builder.withdrawn()
     return builder.fixed_courses, builder.missing

@@ -90,21 +90,21 @@ interface StepProps {
  * with it; a step that unlocks another required one may be either.
  */
 export function SeedMark({ step, path, visit }: { step: Step; path: LearningPath; visit: Visit | undefined }): JSX.Element | null {
-  const { course, seed, unlocks = [] } = step;
+  const { course, origin, unlocks = [] } = step;
   const feedback = visit?.feedback.value;
   const stated = !feedback || statements(feedback).has(course.id);
-  if (!seed || (stated && seed !== 'mandatory')) return null;
-  const opens = seed === 'mandatory' && path.steps.some((one) => one.seed === seed && unlocks.includes(one.course.id));
+  if (!origin || (stated && origin !== 'mandatory')) return null;
+  const opens = origin === 'mandatory' && path.steps.some((one) => one.origin === origin && unlocks.includes(one.course.id));
   return (
-    <p class="seed">
-      <span class="mark">{t(`seeds.${opens ? 'opens' : seed}`)}</span>
+    <p class="origin">
+      <span class="mark">{t(`origins.${opens ? 'opens' : origin}`)}</span>
     </p>
   );
 }
 
 /** The feedback buttons of a step. */
 export function StepFeedback({ step, visit }: StepProps): JSX.Element {
-  const { course, seed } = step;
+  const { course, origin } = step;
   const asked = useSignal(false);
   const held = statements(visit.feedback.value).get(course.id)?.action;
   const last = visit.lastFeedback.value;
@@ -112,7 +112,7 @@ export function StepFeedback({ step, visit }: StepProps): JSX.Element {
   useEffect(() => {
     if (stored) asked.value = false;
   }, [stored, asked]);
-  const choices = CHOICES.filter((action) => action !== held && !(seed === 'mandatory' && action === 'not_relevant'));
+  const choices = CHOICES.filter((action) => action !== held && !(origin === 'mandatory' && action === 'not_relevant'));
   return (
     <div class="feedback" role="group" aria-label={t('feedbackLabel')}>
       {held && (
