@@ -25,7 +25,8 @@ IDS = [f"c{n:05}" for n in range(25)]
 def entangled(count: int, skills: int, seed: int) -> list[Course]:
     """Return generated courses with conditions in each other, another framework, and what is counted of them."""
     draw = random.Random(seed)  # noqa: S311 - test data
-    hours = draw.choice([None, [1, 2, 4], [3, 3.6, 3.75, 3.9, 4]])  # any; many ties; many ways at about the same price
+    # any; many ties; many ways at about the same price; as they are read from minutes and months
+    hours = draw.choice([None, [1, 2, 4], [3, 3.6, 3.75, 3.9, 4], [0.333333, 1.000001, 3.141593, 6.5]])
 
     def condition(depth: int) -> Prerequisite:
         kind = draw.randrange(4 if depth else 2)
@@ -33,7 +34,7 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
             return after(f"c{draw.randrange(count + 2):05}")
         if kind == 1:
             other = {"of": "other"} if draw.random() < 0.2 else {}
-            return at(f"s{draw.randrange(skills):02}", draw.choice([0.5, 1, 2, 3.2]), **other)
+            return at(f"s{draw.randrange(skills):02}", draw.choice([0.5, 1, 2, 3.2, 1.234567]), **other)
         parts = [condition(depth - 1) for _ in range(draw.randint(1, 3))]
         return Prerequisite(any=parts) if kind == 2 else Prerequisite(all=parts)
 
@@ -67,7 +68,7 @@ def unconfirmed(one: Course, draw: random.Random) -> Course:
             skill=row.skill,
             from_level=draw.choice([0, 0, row.from_level]),
             to_level=row.to_level,
-            confidence=draw.choice([0.000001, 0.3, 0.5, 0.72, 0.9, 0.999999]),
+            confidence=draw.choice([0.000001, 0.3, 0.5, 0.617283, 0.72, 0.9, 0.999999]),
             threshold=draw.choice([0.4, 0.8, 1.0]),
         )
         for row in rows
@@ -102,21 +103,23 @@ RULES = st.lists(
 )
 TAUGHT = course("before", ("s00", 0, 2.9), ("s03", 0, 1), ("s06", 0, 2)).teaches
 NOTHING_YET: dict[str, float] = {f"s{n:02}": 0.0 for n in range(8)}
+FUSED = st.integers(0, 5_500_000).map(lambda millionths: millionths / 1_000_000)
+"""A level that is fused from several results, of a scale to 5; sometimes above it."""
 LEVELS = st.just(NOTHING_YET) | st.dictionaries(
-    st.sampled_from([*NOTHING_YET]), st.sampled_from([0, 0.5, 1, 1.33, 2, 3])
+    st.sampled_from([*NOTHING_YET]), st.sampled_from([0, 0.5, 1, 1.33, 2, 3]) | FUSED
 )
 
 
 @st.composite
 def officers(draw: st.DrawFn) -> Inputs:
     """Something of everything that a plan depends on."""
-    sd, when = draw(st.sampled_from([0, 0, 0.4, 1])), draw(st.sampled_from([None, MOMENT]))
+    sd, when = draw(st.sampled_from([0, 0, 0.4, 1, 0.000001, 0.287341, 100])), draw(st.sampled_from([None, MOMENT]))
     mandatory, completed, excluded = (draw(often_none(some(most), [])) for most in (2, 3, 4))
     dated = {name: MOMENT + timedelta(place - 1) for place, name in enumerate(draw(often_none(some(2), [])))}
     return msgspec.structs.replace(
         inputs(
             SKILL_FRAMEWORK,
-            budget_hours=draw(st.sampled_from([None, 0, 7.5, 20, 60])),
+            budget_hours=draw(st.sampled_from([None, 0, 7.5, 20, 60, 0.333333, 19.999999])),
             languages=draw(often_none(st.just(["th"]), [])),
             max_steps=draw(often_none(st.integers(0, 4), None)),
             completed=completed,
@@ -130,7 +133,7 @@ def officers(draw: st.DrawFn) -> Inputs:
             previous=draw(often_none(some(6), [])),
             taught=dict.fromkeys(draw(often_none(some(2), [])), TAUGHT),
             finishing=draw(st.sampled_from([False, False, True])),
-            least_confidence=draw(st.sampled_from([None, None, 0.0, 0.5, 0.95, 1.0])),
+            least_confidence=draw(st.sampled_from([None, None, 0.0, 0.5, 0.617283, 0.95, 1.0])),
             smallest_gap=draw(st.sampled_from([0, 0.25, 0.25, 0.6])),
             elsewhere=draw(often_none(st.just({"other": {"s00": Estimate(1.5, 0.3)}}), {})),
         ),

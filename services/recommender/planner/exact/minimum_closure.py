@@ -229,13 +229,15 @@ def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequen
     )
     while waiting:
         condition = waiting.pop()
+        if condition in meeting or begun.meets(condition):
+            continue
         if isinstance(condition, AnyCondition):
             waiting += [one for branch in condition.branches for one in branch]
-        elif condition not in meeting and not begun.meets(condition):
-            meeting[condition] = list(available.meeting(condition))
-            fresh = {option.id: option for option in meeting[condition] if option.id not in options}
-            options.update(fresh)
-            waiting += [one for option in fresh.values() for one in option.conditions]
+        # for an AnyCondition: of every part, for a search also asks for courses of a part that is met already
+        meeting[condition] = list(available.meeting(condition))
+        fresh = {option.id: option for option in meeting[condition] if option.id not in options}
+        options.update(fresh)
+        waiting += [one for option in fresh.values() for one in option.conditions]
 
     def settled(join: Callable[[list[int]], int]) -> dict[str, int]:
         def behind(condition: Goal) -> int:
