@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from services.assessment.api import ROUTES as ASSESSMENT
 from services.catalog.api import ROUTES as CATALOG
 from services.portal.api import routes as portal_routes
 from services.recommender.api import ROUTES as RECOMMENDER
+from shared import VERSION
 from shared.app import build_app
 from shared.auth import Authenticator
 from shared.events import TYPES
@@ -297,3 +299,7 @@ def test_every_term_of_the_glossary_has_its_thai_its_meaning_and_its_field_and_s
         assert len(row) == 4, row
         assert all(row), row
         assert re.search(r"[\u0e00-\u0e7f]", row[1]), row
+
+
+def test_the_services_tell_the_release_that_the_project_has() -> None:
+    assert tomllib.loads(text_of("pyproject.toml"))["project"]["version"] == VERSION

@@ -53,7 +53,7 @@ class MatchStore:
         by_key = [("match_due", ASCENDING), ("_id", ASCENDING)]
         due = IndexModel(by_key, name="match_due", partialFilterExpression={"match_due": True})
         levels = IndexModel(
-            [("levels_due", ASCENDING), ("tenant", ASCENDING)],
+            [("levels_due", ASCENDING), ("withdrawn", ASCENDING), ("tenant", ASCENDING)],
             name="levels_due",
             partialFilterExpression={"levels_due": True},
         )

@@ -376,6 +376,9 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     one = await store.find(TENANT, "kept")
     assert one is not None
     yield "MatchStore.decide with a row", store.decide(one, taught, confirmed, "")
+    yield "MatchStore.without_levels", store.without_levels()
+    yield "MatchStore.with_skills", store.with_skills(TENANT, 200)
+    yield "MatchStore.leveled", store.leveled([one])
     for wanted in (ListMatches(), ListMatches(status="proposed", after="b"), ListMatches(status="corrected")):
         yield f"MatchStore.page with {wanted}", store.page(TENANT, wanted)
     yield "MatchStore.frameworks", store.frameworks(TENANT)
@@ -637,7 +640,7 @@ async def _fill(watched: Watched) -> None:
 
 _READS = ("find", "aggregate", "count", "distinct", "findAndModify")
 _QUERY = {
-    *("query", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor"),
+    *("query", "key", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor"),
     *("update", "remove", "fields"),
 }
 _WRITES = {"update": "updates", "delete": "deletes"}
