@@ -11,6 +11,7 @@ from typing import Literal
 import aiohttp
 from playwright.async_api import Browser
 
+from deploy.local.pages import build
 from deploy.local.stack import Stack
 from tests.support.page import NO_CHROMIUM, chromium, launched, reading
 from tests.support.platform import Officer, Platform, required
@@ -45,6 +46,7 @@ async def main() -> None:
     executable = chromium()
     if executable is None:
         raise SystemExit(NO_CHROMIUM)
+    build(print)
     async with Stack("screenshots") as stack, aiohttp.ClientSession() as session, launched(executable) as browser:
         officer = Officer(Platform(stack, session))
         await officer.register()

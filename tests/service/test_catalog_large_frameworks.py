@@ -33,7 +33,7 @@ from tests.support.all_services import Services
 from tests.support.builders import FRAMEWORK, framework, large_framework, unique
 from tests.support.catalog import catalog
 from tests.support.servers import recreate_topic
-from tests.support.services import Started, Topic, followed, settings_of, started
+from tests.support.services import Started, Topic, followed, issue_key, settings_of, started
 from tests.support.waiting import running, until
 
 pytestmark = pytest.mark.timeout(600)
@@ -123,9 +123,12 @@ async def test_a_large_draft_goes_through_people_to_a_version(service: Started) 
     name = unique("big")
     where, pieces = f"/v1/frameworks/{name}/draft", service.database("catalog")["framework_draft_pieces"]
 
+    people = {name: await issue_key(service.mongodb, service.settings, "editor") for name in ("S.", "P.", "K.")}
+
     async def asked(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         data = io.BytesIO(msgspec.json.encode(body)) if body else None
-        got = await service.ask(method, path, "admin", data=data)
+        headers = {"Authorization": f"Bearer {people[body['by']]}"} if body else {}
+        got = await service.ask(method, path, None if body else "admin", data=data, headers=headers)
         return got.status, json.loads(await got.read() or b"null")
 
     async def kept() -> int:
