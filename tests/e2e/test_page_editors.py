@@ -221,6 +221,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)  # a version of the tenant's own
         proposer, reviewer, approver = [await tenant.editor() for _ in range(3)]
         await reader.sign_in(proposer, "/#view=frameworks")
+        await page.wait_for_selector(".page-nav a")
         assert await page.locator(".page-nav a").evaluate_all("all => all.map(one => one.dataset.keep)") == [
             f"to-{name}" for name in ("matches", "courses", "load", "health", "frameworks")
         ]

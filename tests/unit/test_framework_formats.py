@@ -91,9 +91,7 @@ def test_a_mark_is_a_level_only_where_it_is_said_which() -> None:
     lines = ("skill,clerk,chief", "filing,✓,", "law,x,✓")
     refused = table(*lines)
     assert refused.framework is None
-    assert {fault.reason.split("; ")[-1] for fault in refused.faults} == {
-        "say with `mark` which level a mark stands for"
-    }
+    assert {fault.reason.split("; ")[-1] for fault in refused.faults} == {"say with `mark` which level a mark means"}
     taken = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), mark=2)).framework
     assert taken
     assert [row.level for row in taken.requirements] == [2, 2, 2]

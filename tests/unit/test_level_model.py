@@ -98,8 +98,7 @@ def test_a_descriptor_raises_its_level() -> None:
     steps = [ScaleLevel(4, LocalizedText(en="Builds predictive models"))]
     described = Skill("data", "a", LocalizedText(en="Data analytics"), descriptors=steps)
     text = course("a", "Builds predictive models", hours=10.0)
-    assert spans((text, row()), on=table(skills=(described,)))[0][1] == 4
-    assert spans((text, row()))[0][1] < 4
+    assert spans((text, row()), on=table(skills=(described,)))[0][1] > spans((text, row()))[0][1]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 /** The toast: what became of the last feedback, at the bottom of the screen, with undo and close. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { Refusal } from '../errors';
 import { Localized, t } from '../i18n';
 import { focusOn } from '../shell';
@@ -35,8 +35,8 @@ function Words({ last, arrived }: { last: LastFeedback; arrived: boolean }): JSX
 
 /** Keeps the focus on the page while the toast is shown: on the toast, where what had the focus is gone. */
 function useKeptFocus(shown: boolean): void {
-  useEffect(() => {
-    if (!shown) return undefined;
+  useLayoutEffect(() => {
+    if (!shown) return undefined; // before the next event: a path may arrive before the toast is painted
     let held = document.activeElement;
     const note = () => {
       held = document.activeElement;
