@@ -32,11 +32,11 @@ def say(text: str, end: str = "\n") -> None:
             print(text, end=end, flush=True)  # noqa: T201 - the answer of a command
         except UnicodeEncodeError:
             escaped = text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
-            print(escaped, end=end, flush=True)  # noqa: T201
+            print(escaped, end=end, flush=True)  # noqa: T201 - as above
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"the answer cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+            print(f"the answer cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201 - the last word of a command
             raise SystemExit(FAILED) from error
 
 

@@ -87,7 +87,7 @@ def main() -> None:
     worlds = [name for name in DRAWN if name != SYNTHETIC]
     found = [losses(name, cases) for name in track(worlds, "ablation", console=console)]
     text = f"Of {cases} cases of each world, by `python -m tests.evaluation.ablation`.\n\n{table(found)}"
-    print(text)  # noqa: T201
+    print(text)  # noqa: T201 - the output of a command
     if cases == CASES:
         section, page = f"{BEGIN}\n{text}\n{END}", PAGE.read_text(encoding="utf-8")
         PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: section, page, flags=re.DOTALL), encoding="utf-8")
