@@ -15,6 +15,7 @@
     READERS    those and viewers; a viewer's key opens the learning path of its own officer, and nothing else
     OFFICERS   role officer
     OVERSEERS  roles admin, platform and supervisor
+    ANALYSTS   roles admin, platform and analyst: figures of groups; an analyst's key may be for one agency
 
     python -m shared.keys create | revoke | list                 the operator's command
 
@@ -44,17 +45,21 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor"]
+GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor", "analyst"]
 """The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
 
 Role = GivenRole | Literal["viewer"]
 ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
 GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
+PEOPLE: tuple[Role, ...] = ("officer", "supervisor", "analyst", "viewer")
+"""The roles whose keys are held by one person each, and by no system."""
+
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
 
 _OF_OFFICERS = ("officer", "viewer")
+_OF_AGENCIES = ("supervisor", "analyst")
 _CACHED_SECONDS = 30.0
 _OFFICER_SECONDS = 2.0
 _USED_SECONDS = 300.0
@@ -68,8 +73,8 @@ _FEWER_FOR_ONE_KEY = 6
 class Principal:
     """Whoever asks: a key of a tenant in a role.
 
-    An officer's and a viewer's name the `officer`, a supervisor's the `agency`. `subject`: the person who signed in, by
-    the OpenID provider's name.
+    An officer's and a viewer's name the `officer`, a supervisor's the `agency`. An analyst's may name one; without, it
+    is for all agencies of the tenant. `subject`: the person who signed in, by the OpenID provider's name.
     """
 
     key_id: str
@@ -82,7 +87,11 @@ class Principal:
     @property
     def is_person(self) -> bool:
         """Whether one person holds the key, and no system."""
-        return self.role in ("officer", "supervisor", "viewer")
+        return self.role in PEOPLE
+
+    def sees_agency(self, agency: str) -> bool:
+        """Whether the key is for this agency: a supervisor's for its own, an analyst's for its own or for all."""
+        return self.agency == agency or (self.agency is None and self.role != "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
 READERS = Policy(frozenset({"admin", "platform", "officer", "supervisor", "viewer"}))
 OFFICERS = Policy(frozenset({"officer"}))
 OVERSEERS = Policy(frozenset({"admin", "platform", "supervisor"}))
+ANALYSTS = Policy(frozenset({"admin", "platform", "analyst"}))
 
 
 def authorize(principal: Principal, policy: Policy, officer: str | None = None) -> None:
@@ -127,7 +137,7 @@ def check_agency(principal: Principal, agency: str) -> None:
     For handlers of routes under `ASSESSORS` and `READERS`, which know the officer's agency once they have read the
     officer.
     """
-    if principal.role == "supervisor" and principal.agency != agency:
+    if not principal.sees_agency(agency):
         raise NotFound("no such officer")
 
 
@@ -188,8 +198,8 @@ def issue(  # noqa: PLR0913 - each is a part of the key
         raise ValueError("a key of role officer or viewer names its officer, and no other key does")
     if role == "viewer" and expires_at is None:
         raise ValueError("a key of role viewer expires")
-    if (role == "supervisor") != (agency is not None):
-        raise ValueError("a key of role supervisor names its agency, and no other key does")
+    if (role == "supervisor" and agency is None) or (role not in _OF_AGENCIES and agency is not None):
+        raise ValueError("a key of role supervisor names its agency, one of role analyst may, and no other key does")
     for name, what in (("tenant", tenant), ("officer", officer), ("agency", agency)):
         try:
             msgspec.convert(what, Identifier | None)

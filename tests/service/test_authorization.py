@@ -144,6 +144,21 @@ async def test_an_editor_sees_and_changes_nothing_of_officers_and_publishes_no_f
     assert not {("PUT", framework), ("PATCH", framework), ("POST", "/v1/frameworks:import")} & changed
 
 
+async def test_an_analyst_reads_figures_of_groups_and_nothing_of_one_officer_and_changes_nothing(
+    services: Services,
+) -> None:
+    opened = {
+        (name, route.method, route.path) for name, _, route in routes_of(services) if "analyst" in roles_of(route)
+    }
+    assert {(name, path) for name, _, path in opened if name != "catalog"} == {
+        ("recommender", "/v1/agencies"),
+        ("recommender", "/v1/agencies/{agency_id}/gaps"),
+        ("portal", "/session"),
+        ("portal", "/api/{path:.*}"),
+    }
+    assert {method for name, method, _ in opened if name != "portal"} == {"GET"}
+
+
 def roles_of(route: Route) -> frozenset[Role]:
     assert route.policy is not None
     return route.policy.roles

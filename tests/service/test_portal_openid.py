@@ -40,7 +40,7 @@ async def portal(stage: tuple[PortalSettings, Owner], provider: Provider) -> Asy
         openid_client_secret=CLIENT_SECRET,
         openid_tenant="agency",
         openid_role_claim="realm_access.roles",
-        openid_roles=(("lp-admin", "admin"), ("lp-head", "supervisor")),
+        openid_roles=(("lp-admin", "admin"), ("lp-head", "supervisor"), ("lp-hr", "analyst")),
     )
     async with running_portal(wanted, owner) as portal:
         yield portal
@@ -120,6 +120,11 @@ IDENTITIES: list[tuple[dict[str, Any], dict[str, str | None]]] = [
         {"realm_access": {"roles": ["lp-head"]}, "agency": "finance"},
         {"role": "supervisor", "officer": None, "agency": "finance"},
     ),
+    (
+        {"realm_access": {"roles": ["lp-hr"]}, "agency": "finance"},
+        {"role": "analyst", "officer": None, "agency": "finance"},
+    ),
+    ({"realm_access": {"roles": ["lp-hr"]}, "agency": "*"}, {"role": "analyst", "officer": None, "agency": None}),
     ({"realm_access": {"roles": ["other"]}}, {"role": "officer", "officer": "officer-1", "agency": None}),
     ({"realm_access": "lp-admin"}, {"role": "officer", "officer": "officer-1", "agency": None}),
     ({"realm_access.roles": "x lp-admin"}, {"role": "admin", "officer": None, "agency": None}),
@@ -148,6 +153,10 @@ WRONG_TOKENS: list[tuple[dict[str, Any], dict[str, str], str]] = [
     ({}, {"jku": "https://elsewhere.example/keys"}, "refused"),
     ({"preferred_username": None}, {}, "unknown"),
     ({"preferred_username": "a/b"}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-head"]}, "agency": "*"}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-hr"]}}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-hr"]}, "agency": ["*"]}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-hr"]}, "agency": ""}, {}, "unknown"),
     ({"preferred_username": {"$gt": ""}}, {}, "unknown"),
     ({"realm_access": {"roles": ["lp-head"]}}, {}, "unknown"),
 ]

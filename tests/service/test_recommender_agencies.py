@@ -40,6 +40,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 async def gaps(service: Started, agency: str = "north", **options: Any) -> tuple[int, dict[str, Any]]:
     query = {name: options.pop(name) for name in ("first", "deadline", "weekly_hours", "framework") if name in options}
+    options["agency"] = options.pop("agency_of_key", None)
     got = await service.ask("GET", f"/v1/agencies/{agency}/gaps", params=query, **options)
     return got.status, await got.json()
 
@@ -55,6 +56,22 @@ async def test_the_agencies_of_a_tenant_are_listed_page_by_page(service: Started
     answer = await service.ask("GET", "/v1/agencies", tenant="other")
     assert (await answer.json())["agencies"] == ["north"]
     assert (await service.ask("GET", "/v1/agencies", params={"limit": 0})).status == 422
+
+
+async def test_an_analyst_sees_the_groups_of_the_own_agency_or_of_every_one_of_the_tenant(service: Started) -> None:
+    async def listed(agency: str | None) -> list[str]:
+        answer = await service.ask("GET", "/v1/agencies", "analyst", agency=agency)
+        found: list[str] = (await answer.json())["agencies"]
+        return found
+
+    assert (await listed(None), await listed("north"), await listed("elsewhere")) == (["north", "small"], ["north"], [])
+    for agency in (None, "north"):
+        status, found = await gaps(service, role="analyst", agency_of_key=agency)
+        assert (status, found["officers"]) == (200, 13)
+    assert (await gaps(service, "small", role="analyst"))[1]["officers"] is None
+    status, other = await gaps(service, "small", role="analyst", agency_of_key="north")
+    _, none = await gaps(service, "no-such", role="analyst")
+    assert (status, other["detail"]) == (404, none["detail"])
 
 
 async def test_the_gaps_of_an_agency(service: Started) -> None:

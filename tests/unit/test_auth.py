@@ -223,6 +223,30 @@ def test_policies_deny_what_they_do_not_allow() -> None:
         authorize(officer, EVERYONE, "you")
 
 
+@pytest.mark.parametrize(
+    ("role", "agency", "seen"),
+    [
+        ("supervisor", "north", {"north"}),
+        ("supervisor", None, set()),  # no such key is issued
+        ("analyst", "north", {"north"}),
+        ("analyst", None, {"north", "south"}),
+        ("admin", None, {"north", "south"}),
+        ("platform", None, {"north", "south"}),
+    ],
+)
+def test_which_agencies_a_key_is_for(role: Role, agency: str | None, seen: set[str]) -> None:
+    principal = Principal("k", "agency", role, agency=agency)
+    assert {one for one in ("north", "south") if principal.sees_agency(one)} == seen
+
+
+def test_a_key_of_an_analyst_may_name_an_agency_and_that_of_a_supervisor_must() -> None:
+    for role, agency in (("analyst", "north"), ("analyst", None), ("supervisor", "north")):
+        assert issue(PEPPER, "a", role, agency=agency)[1].agency == agency  # type: ignore[arg-type]
+    for role, agency in (("supervisor", None), ("admin", "north"), ("analyst", "a b"), ("editor", "north")):
+        with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+            issue(PEPPER, "a", role, agency=agency)  # type: ignore[arg-type]
+
+
 async def test_development_keys_are_for_this_machine_only(keys: Keys) -> None:
     here = ["127.0.0.1", "mongodb://u:p@127.0.0.1:27017/?replicaSet=rs0", "localhost:9092,[::1]:9093"]
     credential = await development_key(keys, PEPPER, addresses=here, tenant="demo", role="admin")

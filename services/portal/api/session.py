@@ -53,7 +53,10 @@ class SignInOptions(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """Who is signed in; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
+    """Who is signed in.
+
+    `officer` in the role `officer` only; `agency` in the role `supervisor`, and `analyst` where it is for one.
+    """
 
     tenant: str
     role: GivenRole
