@@ -105,6 +105,39 @@ async def test_a_link_opens_the_path_until_the_officer_ends_it(
     assert secret not in caplog.text
 
 
+async def test_a_link_brings_the_names_and_the_weekly_hours_that_its_page_shows(services: Services) -> None:
+    officer = await planned(services)
+    _, made = await shared(services, officer)
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    path = f"/v1/officers/{officer}/path"
+
+    async def read(**query: str) -> tuple[str, dict[str, Any]]:
+        got = await services["recommender"].ask("GET", path, None, headers=headers, params=query)
+        assert got.status == 200, await got.text()
+        return got.headers["ETag"], await got.json()
+
+    plain, told = await read()
+    assert "context" not in told
+    tag, told = await read(context="true", lang="th,en")
+    assert tag != plain
+    assert told["context"]["weekly_hours"] is None
+    part = told["context"]["framework"]
+    assert [area["id"] for area in part["areas"]] == ["area"]
+    assert [level["title"]["en"] for level in part["scale"]] == [f"About level {level}" for level in range(6)]
+    body = {"job_group": "service", "agency": "north", "weekly_hours": 4.5}
+    assert (await services["assessment"].ask("PUT", f"/v1/officers/{officer}", json=body)).status == 200
+
+    async def is_told() -> bool:
+        return bool((await read(context="true"))[1]["context"]["weekly_hours"] == 4.5)
+
+    await until(is_told)
+    headers["If-None-Match"] = tag
+    assert (await read(context="true"))[0] != tag
+    for wrong in ("yes", "", "null"):
+        got = await services["recommender"].ask("GET", path, None, headers=headers, params={"context": wrong})
+        assert (got.status, (await got.json())["field"]) == (422, "context")
+
+
 @pytest.mark.parametrize("days", [0, 91, -1, 1.5, "7", None, True])
 async def test_how_long_a_link_works_is_bounded(services: Services, days: Any) -> None:
     status, problem = await shared(services, days=days)
@@ -132,6 +165,28 @@ async def test_a_link_that_has_expired_opens_nothing_and_is_not_listed(services:
     assert not await documents(services).count_documents(
         {"_id": made["share"], "expires_at": {"$gt": datetime.now(UTC)}}
     )
+
+
+async def test_through_the_portal_a_link_that_is_over_or_of_an_erased_officer_opens_nothing(services: Services) -> None:
+    expired, erased = await planned(services), await planned(services)
+    keys = {officer: (await shared(services, officer))[1]["key"] for officer in (expired, erased)}
+    past = {"$set": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}}
+
+    async def is_open(officer: str) -> bool:
+        headers = {"Authorization": f"Bearer {keys[officer]}"}
+        answer = await services["portal"].client.get(f"/api/v1/officers/{officer}/path", headers=headers)
+        assert answer.status in (200, 401)
+        return answer.status == 200
+
+    assert [await is_open(officer) for officer in keys] == [True, True]
+    await documents(services).update_one({"officer": expired, "role": "viewer"}, past)
+    assert (await services["assessment"].ask("DELETE", f"/v1/officers/{erased}")).status == 204
+    for officer in keys:
+        await until(lambda officer=officer: _not(is_open(officer)))
+
+
+async def _not(found: Awaitable[bool]) -> bool:
+    return not await found
 
 
 async def test_a_link_with_another_secret_or_of_another_officer_opens_nothing(services: Services) -> None:

@@ -32,6 +32,7 @@ from services.recommender.api.feedback import (
     give_feedback,
 )
 from services.recommender.api.paths import (
+    AskPath,
     ListPaths,
     Messages,
     PathRevisions,
@@ -101,7 +102,7 @@ ROUTES = [
         _PATH,
         get_path,
         READERS,
-        query=AskWords,
+        query=AskPath,
         headers=[*_HELD, ACCEPT_LANGUAGE],
         answers={200: StoredPath, 304: None},
         problems=[503],
