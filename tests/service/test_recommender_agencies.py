@@ -176,7 +176,7 @@ async def test_a_plan_from_before_figures_were_kept_is_counted_too(service: Star
 async def test_the_document_of_the_routes_is_valid(service: Started) -> None:
     document = await (await service.client.get("/openapi.json")).json()
     validate(document)
-    assert document["paths"]["/v1/agencies/{agency_id}/gaps"]["get"]["x-roles"] == ["admin", "platform"]
+    assert document["paths"]["/v1/agencies/{agency_id}/gaps"]["get"]["x-roles"] == ["admin", "analyst", "platform"]
 
 
 @pytest.mark.parametrize("field", ["measures", "announced"])
