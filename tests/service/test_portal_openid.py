@@ -283,10 +283,18 @@ async def works(portal: Portal, key: str) -> bool:
         return answer.status == 200
 
 
-async def test_a_session_ends_when_nothing_was_asked_for_a_while(portal: Portal) -> None:
+def key_of(browser: Browser) -> str:
+    """Return the key in a browser's cookie."""
+    return browser.session.cookie_jar.filter_cookies(URL(browser.portal.url))["learning-path"].value
+
+
+@pytest.mark.parametrize("over", ["idle", "absolute"])
+async def test_a_session_ends_when_nothing_was_asked_for_a_while_and_at_its_end_however_much_is(
+    portal: Portal, over: str
+) -> None:
     async with Browser(portal) as browser:
         assert await browser.sign_in() == "/"
-        key = browser.session.cookie_jar.filter_cookies(URL(portal.url))["learning-path"].value
+        key = key_of(browser)
         client = connect(portal.settings)
         stored = client[portal.settings.database("access")]["keys"]
         found = await stored.find_one({"_id": key.partition(".")[0]})
@@ -294,9 +302,28 @@ async def test_a_session_ends_when_nothing_was_asked_for_a_while(portal: Portal)
         assert found["idle_seconds"] == 3600
         assert timedelta(hours=11) < found["expires_at"] - datetime.now(UTC) <= timedelta(hours=12)
         ago = datetime.now(UTC) - timedelta(hours=1)
-        await stored.update_one({"_id": found["_id"]}, {"$set": {"created_at": ago, "used_at": ago}})
+        now = datetime.now(UTC)
+        change = {"created_at": ago, "used_at": ago} if over == "idle" else {"used_at": now, "expires_at": now}
+        await stored.update_one({"_id": found["_id"]}, {"$set": change})
         assert await browser.who() is None
+        async with browser.session.get(f"{portal.url}/v1/officers/officer-1/live") as answer:
+            assert answer.status == 401
         client.close()
+
+
+async def test_signing_out_everywhere_ends_the_live_streams_of_the_other_devices(
+    stage: tuple[PortalSettings, Owner], portal: Portal
+) -> None:
+    async with running_portal(portal.settings, stage[1], keys_every=0.05) as watchful:
+        watchful.owner.stored["officer-1"] = path("officer-1", 1)
+        async with Browser(watchful) as phone, Browser(watchful) as desk:
+            assert (await phone.sign_in(), await desk.sign_in()) == ("/", "/")
+            async with watchful.stream("officer-1", key_of(phone)) as stream:
+                await stream.next()
+                async with desk.session.delete(f"{watchful.url}/session?everywhere=true") as answer:
+                    assert answer.status == 204
+                assert await stream.ends()
+            assert await works(watchful, key_of(phone)) is False
 
 
 async def test_no_secret_of_a_sign_in_is_told_in_a_log(
