@@ -12,11 +12,15 @@ from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 FONT = "Noto Sans Thai"
+SIZES = [(390, 844), (1280, 900)]
 
 
-async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
         await page.goto(reader.url)
         await reader.shows("signIn")
@@ -84,12 +88,15 @@ async def test_who_has_every_skill_is_told_so_and_who_is_erased_too(platform: Pl
         assert await reader.violations() == []
 
 
-async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.5))
     await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
