@@ -255,7 +255,7 @@ def requirements(kind: str) -> Path:
 
 
 def read(path: Path) -> str:
-    """Return a file's text, empty where there is none."""
+    """Return a file's text, empty if there is none."""
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:

@@ -111,7 +111,7 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
 
 
 def _sums(libs: Path) -> str:
-    """Return name and SHA-256 of every jar, as `sha256sum *.jar` prints them; empty where there is none."""
+    """Return name and SHA-256 of every jar, as `sha256sum *.jar` prints them; empty if there is none."""
     with contextlib.suppress(OSError):
         return "".join(f"{_digest(jar)}  {jar.name}\n" for jar in sorted(libs.glob("*.jar")))
     return ""

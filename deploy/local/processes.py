@@ -69,7 +69,7 @@ class Child:
         return f"status {status}" if status >= 0 else f"signal {names.get(-status, -status)}"
 
     def start(self) -> None:
-        """Start the process, adding to its log. Raises CannotStart where the program cannot be run."""
+        """Start the process, adding to its log. Raises CannotStart if the program cannot be run."""
         if self.running:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ class Replica:
 
 
 def fixed_ports() -> dict[Service, int]:
-    """Return the ports of `make run`: 8100-8103, or four from PORT on. Raises CannotStart where one is taken."""
+    """Return the ports of `make run`: 8100-8103, or four from PORT on. Raises CannotStart if one is taken."""
     first = os.environ.get("PORT") or str(PORTS["portal"])
     if not first.isdecimal() or not 0 < int(first) < 2**16 - len(PORTS):
         raise CannotStart(f"PORT={first} is no port: make run PORT=9100")

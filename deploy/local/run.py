@@ -28,7 +28,7 @@ _NOTE = STATE / "running.json"
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Keep every other `make run` out of a data directory during the block. Raises CannotStart where one is in it."""
+    """Keep every other `make run` out of a data directory during the block. Raises CannotStart if one is in it."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:

@@ -43,7 +43,7 @@ class Server(Protocol):
 
     @property
     def child(self) -> Child | None:
-        """Its process, None where somebody else runs it."""
+        """Its process, None if somebody else runs it."""
 
     async def start(self) -> None:
         """Start it on its own port and data and return when it is ready. Raises CannotStart."""

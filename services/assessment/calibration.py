@@ -47,7 +47,7 @@ Scores = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ItemFit:
-    """What became of one item. `parameters`: fitted, None where it keeps what it has, and `reason` says why.
+    """What became of one item. `parameters`: fitted, None if it keeps what it has, and `reason` says why.
 
     `misfit`, `correlation`: None without enough answers. `curve`: (level, expected share, observed share) of groups of
     officers; a share is the score divided by the highest one.

@@ -7,7 +7,7 @@ matter, not even in the last digit.
 
     SkillEvidence   what is kept of a skill: two sums, and the latest pieces of each kind; its size is bounded
     added           with more pieces
-    estimate        the level, its standard deviation and when it was measured; None where nothing measures it
+    estimate        the level, its standard deviation and when it was measured; None if nothing measures it
     widened         the standard deviation at a later time
     contradictions  pairs of pieces that are further apart than their uncertainty allows
 """

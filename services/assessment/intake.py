@@ -233,7 +233,7 @@ class _Batch:
         statistics: profiles.Statistics,
         archived: Mapping[str, tuple[str, int]],
     ) -> Change | None:
-        """Return an officer's change by the submissions at these places; None where they change nothing.
+        """Return an officer's change by the submissions at these places; None if they change nothing.
 
         Fills in the outcomes.
         """

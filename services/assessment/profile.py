@@ -60,7 +60,7 @@ def registered(  # noqa: PLR0913 - by name, from one place
     sequence: int,
     owner: str | None = None,
 ) -> Profile | None:
-    """Return the officer's next profile, `sequence` + 1; None where the body changes nothing. Levels are kept.
+    """Return the officer's next profile, `sequence` + 1; None if the body changes nothing. Levels are kept.
 
     `owner`: whose framework it is; see Profile.
     """

@@ -141,7 +141,7 @@ class FrameworkImpact(Struct, frozen=True):
 def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
     """Return the draft after a proposal; None if nothing changes. Comments are kept, reviews of other content removed.
 
-    Raises Conflict where there are too many comments.
+    Raises Conflict if there are too many comments.
     """
     if before and before.framework == body.framework and before.base_version == base and body.comment is None:
         return None
@@ -162,7 +162,7 @@ def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, b
 def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
     """Return the draft after a review, which removes an earlier approval.
 
-    Raises Conflict where the same person proposed it, unless one person may act alone.
+    Raises Conflict if the same person proposed it, unless one person may act alone.
     """
     if not alone:
         _check_different(draft.proposed, by, _PROPOSER_REVIEWS)

@@ -66,9 +66,9 @@ class MatchStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, tenant: str, course: str) -> MatchedCourse | None:
-        """Return the tenant's own course with its matches, None where it offers none of this id.
+        """Return the tenant's own course with its matches, None if it offers none of this id.
 
-        Raises Unavailable, Conflict where it cannot be read.
+        Raises Unavailable, Conflict if it cannot be read.
         """
         with unavailable():
             document = await self._entries.find_one({"_id": key_of(tenant, course), "withdrawn": False}, {"outbox": 0})

@@ -79,7 +79,7 @@ class Match(Struct, frozen=True):
 
     @property
     def row(self) -> Teaches | None:
-        """The row of the course that a decision made, None where there is none."""
+        """The row of the course that a decision made, None if there is none."""
         if self.status == "confirmed":
             return Teaches(self.framework, self.skill, self.from_level, self.to_level)
         if self.status == "corrected" and self.corrected is not None:

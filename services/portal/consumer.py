@@ -30,7 +30,7 @@ class PathConsumer:
             self._connections.drop_all("follower")
 
     async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Push what came, in order. Raises Rejected where a revision is beyond what could have happened."""
+        """Push what came, in order. Raises Rejected if a revision is beyond what could have happened."""
         for item in batch:
             if handle := HANDLERS.get(item.event.type):
                 handle(self, item)
@@ -58,7 +58,7 @@ class PathConsumer:
 
 
 def _announced(item: ConsumedEvent) -> InWords:
-    """Return what shows an announced path in words. Raises Rejected where it cannot be read."""
+    """Return what shows an announced path in words. Raises Rejected if it cannot be read."""
     data = from_kafka(item.record.key, item.record.value, item.record.headers).data
     if not isinstance(data, PathAnnounced):
         raise Rejected(f"{item.event.type} announces no path")

@@ -306,7 +306,7 @@ async def _framework(request: web.Request, facts: BankFacts) -> Framework:
 
 
 def _file_lock(request: web.Request) -> asyncio.Semaphore:
-    """Return the lock of files. Raises Overloaded where another file is worked on."""
+    """Return the lock of files. Raises Overloaded if another file is worked on."""
     lock = request.app[BANK_FILES]
     if lock.locked():
         raise Overloaded("another file of items is being read; try again soon")
@@ -367,7 +367,7 @@ async def _same(store: ItemBankStore, before: StoredBank, wanted: NewDraft, item
 
 
 async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:
-    """Publish a draft; None where another change came first. Raises Conflict, InvalidInput."""
+    """Publish a draft; None if another change came first. Raises Conflict, InvalidInput."""
     store = request.app[BANKS]
     newest = await store.version(draft.tenant, draft.bank)
     if newest and newest.edition != draft.edition:

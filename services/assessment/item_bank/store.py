@@ -132,7 +132,7 @@ class ItemBankStore:
         return [of_bank[bank] for bank in sorted(of_bank)][:limit]
 
     async def publish(self, draft: StoredBank, framework_version: int) -> StoredBank | None:
-        """Publish a draft as the version after the one that it was made from; None where another change came first.
+        """Publish a draft as the version after the one that it was made from; None if another change came first.
 
         Doing it again completes what was interrupted. Raises Unavailable.
         """
@@ -179,7 +179,7 @@ class ItemBankStore:
         return _draft(document) if document else None
 
     async def save_draft(self, before: StoredBank | None, draft: NewDraft, items: Sequence[Item]) -> StoredBank | None:
-        """Store the draft that follows another; None where another change came first. Raises Unavailable.
+        """Store the draft that follows another; None if another change came first. Raises Unavailable.
 
         A publication of the draft before that was interrupted is completed first.
         """

@@ -53,7 +53,7 @@ def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
 
 
 def most_informative(informations: Floats, posterior: Floats, allowed: Mask) -> int | None:
-    """Return the index of the item that tells most; None where none is allowed. `informations`: (items, 81)."""
+    """Return the index of the item that tells most; None if none is allowed. `informations`: (items, 81)."""
     if not allowed.any():
         return None
     told = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank

@@ -76,7 +76,7 @@ class Sitting:
 
 
 def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
-    """Return a new session with its first item. Raises InvalidInput where the bank has no item of any skill."""
+    """Return a new session with its first item. Raises InvalidInput if the bank has no item of any skill."""
     first = Sitting.of(Session(plan, 1, [], None, {}), pool)
     if not any(one.skill in pool.skills for one in plan.skills):
         raise InvalidInput("the item bank has no item of any of the skills", "skills")

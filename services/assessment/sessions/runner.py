@@ -99,7 +99,7 @@ class SessionRunner:
     ) -> tuple[Sitting, bool]:
         """Return a new session and True, or the officer's open one and False where the same was asked for.
 
-        Raises NotFound, Conflict where an open session was asked for otherwise, InvalidInput naming the field,
+        Raises NotFound, Conflict if an open session was asked for otherwise, InvalidInput naming the field,
         Unavailable.
         """
 
@@ -329,7 +329,7 @@ class SessionRunner:
             self._sittings.pop(session.plan.key, None)
 
     async def _hand_in(self, session: Session, trace: str) -> int | None:
-        """Submit what a session measured; return the sequence of the profile, None where there is nothing."""
+        """Submit what a session measured; return the sequence of the profile, None if there is nothing."""
         plan, end = session.plan, session.end
         if _is_gone(await self._officers.find(plan.tenant, plan.officer), plan):
             raise NotFound("no such officer")

@@ -39,7 +39,7 @@ def tag_of(sequence: int, owner: str, reader: str) -> Tag:
 
 
 def present_tag(entry: Entry | None, reader: str) -> Tag | None:
-    """Return the tag of what a reader is shown, None where that is nothing."""
+    """Return the tag of what a reader is shown, None if that is nothing."""
     if entry is None or entry.content is None:
         return None
     return tag_of(entry.sequence, entry.tenant, reader)

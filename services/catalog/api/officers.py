@@ -28,7 +28,7 @@ class OfficerCounter:
         await self._client.close()
 
     async def count(self, request: web.Request, framework: str, job_groups: Iterable[str]) -> int | None:
-        """Return how many officers of these job groups are under a framework; None where that is not to be learnt."""
+        """Return how many officers of these job groups are under a framework; None if that is not to be learnt."""
         headers = {hdrs.AUTHORIZATION: request.headers.get(hdrs.AUTHORIZATION, "")}
         for address in self._addresses:
             try:

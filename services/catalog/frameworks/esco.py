@@ -173,7 +173,7 @@ class _Files:
         return area
 
     def _area(self, address: str) -> str:
-        """Return the nearest group above a skill, the first named of equally near ones; empty where there is none."""
+        """Return the nearest group above a skill, the first named of equally near ones; empty if there is none."""
         waiting, seen = [address], {address}
         while waiting:
             above = [one for name in waiting for one in self._broader.get(name, ()) if one not in seen]

@@ -98,7 +98,7 @@ def encoded(calibration: Calibration) -> bytes:
 def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
     """Return the curve of these courses, with what it measures on courses held out by turns.
 
-    `right` is courses x skills. Raises InvalidInput where nothing, or everything, is right: there is nothing to learn.
+    `right` is courses x skills. Raises InvalidInput if nothing, or everything, is right: there is nothing to learn.
     """
     chosen = _candidates(found)
     features, answers = _features(found), np.asarray(right, dtype=bool)

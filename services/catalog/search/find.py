@@ -182,7 +182,7 @@ class _Query:
 
 
 def _required_skills(index: SearchIndex, tenant: str, wanted: ListCourses) -> set[tuple[str, str]] | None:
-    """Return the skills that a job group requires, as (framework, skill); None where none is asked for."""
+    """Return the skills that a job group requires, as (framework, skill); None if none is asked for."""
     if wanted.job_group is None:
         return None
     frameworks = index.frameworks(tenant)

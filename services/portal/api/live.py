@@ -167,7 +167,7 @@ class Live:
     async def _stored(
         self, officer: str, credential: str | None, request_id: str, languages: Languages
     ) -> StoredPath | None:
-        """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
+        """Return the stored path, None if there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
         left, query = self._recommenders.in_order(), f"lang={','.join(languages)}"
         while True:

@@ -111,7 +111,7 @@ def _host_of(origin: str) -> str | None:
 def credential_of(request: web.Request) -> str | None:
     """Return the key of a request, of its header or else of its cookie; None without one.
 
-    Raises Forbidden where a cookie comes with a change that another origin asks for.
+    Raises Forbidden if a cookie comes with a change that another origin asks for.
     """
     if hdrs.AUTHORIZATION in request.headers:
         return bearer(request)

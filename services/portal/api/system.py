@@ -113,7 +113,7 @@ class System:
             return ReplicaState(number, "away", None, None, {}, {}, {})
 
     async def _read(self, url: str) -> bytes:
-        """Return the body of an answer, whatever its status; empty where there is none in time."""
+        """Return the body of an answer, whatever its status; empty if there is none in time."""
         try:
             async with (
                 asyncio.timeout(self._patience),
@@ -153,7 +153,7 @@ def _state(number: int, readiness: Readiness, exposed: bytes) -> ReplicaState:
 def metrics_of(text: str) -> Metrics:
     """Return what is shown of the metrics of a replica, added up over their labels.
 
-    Raises ValueError where the text holds no metrics.
+    Raises ValueError if the text holds no metrics.
     """
     version, started_at, figures = None, None, dict[str, float]()
     for family in text_string_to_metric_families(text):

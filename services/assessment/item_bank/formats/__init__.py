@@ -27,7 +27,7 @@ _FORMATS: dict[FormatName, _Format] = {"json": own, "csv": table, "qti": qti}
 
 
 def read(form: FormatName, raw: bytes, defaults: ItemDefaults) -> BankReading:
-    """Return the items of a file. Raises Malformed, TooLarge where it cannot be read as a whole."""
+    """Return the items of a file. Raises Malformed, TooLarge if it cannot be read as a whole."""
     return _FORMATS[form].read(raw, defaults)
 
 
