@@ -55,7 +55,7 @@ class SignInOptions(Struct, frozen=True):
 class Session(Struct, frozen=True):
     """The signed-in person.
 
-    `officer` in the role `officer` only; `agency` in the role `supervisor`, and in the role `analyst` if limited to one.
+    `officer` in the role `officer` only; `agency` in the role `supervisor`, and in the role `analyst` for one agency.
     """
 
     tenant: str
