@@ -34,7 +34,10 @@ class OfficerPut(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One measured level; `sd`, its standard deviation in levels, follows from the kind of assessment if missing."""
+    """One measured level; `sd`, its standard deviation in levels, follows from the kind of assessment if missing.
+
+    Each kind has a smallest `sd`: test 0.1, external 0.15, supervisor 0.25, self 0.4, completion 0.5.
+    """
 
     skill: Identifier
     level: Level
@@ -58,7 +61,7 @@ class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """One row of results in bulk: an assessment of an officer, with one `skill` and `level`, or with several `results`.
 
     `key` is your own name of the row, as an `Idempotency-Key` is of a single submission; without it the row's content
-    is its name. `framework` missing: the officer's own.
+    is its name. `framework` missing: the officer's own. `sd` as of a single result.
     """
 
     officer: Identifier
@@ -104,8 +107,11 @@ class AssessmentAccepted(Struct, frozen=True):
     profile_sequence: int
 
 
-class Evidence(Struct, frozen=True):
-    """One accepted assessment, and the sequence of the profile that it made."""
+class Evidence(Struct, frozen=True, omit_defaults=True):
+    """One accepted assessment, and the sequence of the profile that it made.
+
+    `origin`: of one that came in bulk, the import and the number of the row.
+    """
 
     assessment_id: str
     framework: str
@@ -114,6 +120,7 @@ class Evidence(Struct, frozen=True):
     taken_at: datetime
     received_at: datetime
     profile_sequence: int
+    origin: str | None = None
 
 
 class EvidencePiece(Struct, frozen=True):

@@ -9,7 +9,10 @@ from shared.domain.values import LEAST, Hours, Identifier, Language, Level, keep
 
 
 class SkillLevel(Struct, frozen=True, omit_defaults=True):
-    """The present estimate of one level: mean, standard deviation (levels), and when it was measured."""
+    """The present estimate of one level: mean, standard deviation (levels), and when it was measured.
+
+    An event with the standard deviation 0 is refused; a stored profile of an older version is read with it.
+    """
 
     framework: Identifier
     skill: Identifier
