@@ -29,7 +29,7 @@ class Operation:
     service: str
     method: str
     path: str
-    roles: frozenset[str]
+    roles: frozenset[Role]
     forwarded: bool
     streams: bool
 
@@ -80,7 +80,7 @@ async def asked(
     portal, headers = services["portal"], dict(headers or {})
     if role is not None:
         mine = officer if role in OF_OFFICERS else None
-        key = await issue_key(portal.mongodb, portal.settings, role, tenant=tenant, officer=mine)  # type: ignore[arg-type]
+        key = await issue_key(portal.mongodb, portal.settings, role, tenant=tenant, officer=mine)
         headers[hdrs.COOKIE] = f"{portal.client.app[COOKIE]}={key}"
     if operation.changes and not options:
         options = {"json": {}}
@@ -135,13 +135,13 @@ async def test_another_officer_and_another_tenant_look_like_none(services: Servi
         if "{" not in operation.path or not operation.roles or not operation.forwarded:
             continue
         for role in set(OF_OFFICERS) & operation.roles if "{officer_id}" in operation.path else ():
-            answer = await asked(services, operation, role, officer="else")  # type: ignore[arg-type]
+            answer = await asked(services, operation, role, officer="else")
             assert answer.status == 404, (role, operation)
             walked += 1
         if operation.changes or operation.streams:
             continue
         for role in operation.roles:
-            answer = await asked(services, operation, role, tenant="stranger")  # type: ignore[arg-type]
+            answer = await asked(services, operation, role, tenant="stranger")
             assert answer.status == 404, (role, operation)
             walked += 1
     assert walked > 60
