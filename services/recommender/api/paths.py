@@ -1,4 +1,4 @@
-"""The stored path of an officer, and those before it."""
+"""An officer's stored path and its past revisions."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -29,19 +29,19 @@ _RENDERED = 128
 
 
 class Messages(Struct, frozen=True):
-    """The templates of sentences: code -> language -> an ICU message, which `messages` of a reason fill with values."""
+    """The templates of sentences: code -> language -> ICU message; the `messages` of a reason fill them with values."""
 
     languages: list[Language]
     templates: dict[str, dict[Language, str]]
 
 
 async def get_messages(request: web.Request) -> web.StreamResponse:
-    """The templates that every sentence of a path is rendered from.
+    """Return the templates from which every sentence of a path is rendered.
 
-    An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: to show paths in
-    another language, translate the templates once and fills them with any library for ICU messages. Messages of one
-    reason are put one after the other, with a space between them. Numbers are shown with two decimals at most, or with
-    as many more, up to six, as tell the different numbers of a message apart and from 0.
+    Each template is an ICU message, in Thai and English. A `reason` holds `messages`: codes with values. To show paths
+    in another language, translate the templates and fill them with any ICU message library. Messages of one reason are
+    joined by spaces. Numbers are shown with two decimals at most, or with up to six if the values of a message would
+    otherwise look equal or like 0.
     """
     languages = languages_of(request)
     templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
@@ -49,16 +49,16 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
 
 
 class AskPath(AskWords, frozen=True):
-    """The languages, and whether the `context` is wanted as well."""
+    """The languages, and whether the answer includes the `context`."""
 
     context: bool = False
 
 
 class PathContext(Struct, frozen=True):
-    """What a path is shown with: the hours a week that the officer has, and the framework in part.
+    """What a page shows with a path: the officer's weekly hours and a part of the framework.
 
-    Of the framework the scale, the officer's job group and stage with their requirements, and the areas and skills that
-    the path names; null where the framework is not here. `weekly_hours` is null where the officer has not said.
+    The part holds the scale, the officer's job group and stage with their requirements, and the areas and skills that
+    the path names; null if the framework has not arrived. `weekly_hours` is null if the profile has none.
     """
 
     framework: Framework | None
@@ -66,9 +66,9 @@ class PathContext(Struct, frozen=True):
 
 
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalog, rules or feedback have moved on, and a new one is on its way.
+    """An officer's stored path. `stale`: catalog, rules or feedback have changed since, and a new path will follow.
 
-    `context` is there where it was asked for.
+    `context` is present if the request asked for it.
     """
 
     stale: bool
@@ -77,14 +77,14 @@ class StoredPath(PathRecommended, frozen=True):
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which `revision`."""
+    """How many revisions to list, and after which `revision`."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
 class PastStep(Struct, frozen=True):
-    """One course of a path that was given: its title and hours at that time."""
+    """One course of a past path, with its title and hours at that time."""
 
     course: str
     title: LocalizedText
@@ -92,7 +92,7 @@ class PastStep(Struct, frozen=True):
 
 
 class PathRevision(Struct, frozen=True):
-    """One path that an officer was given, in short: why and when it was made, and what it promised."""
+    """A summary of one path of an officer: why and when it was computed, and its figures."""
 
     revision: int
     cause: Cause
@@ -112,9 +112,9 @@ class PathRevisions(Struct, frozen=True):
 
 
 async def list_paths(request: web.Request) -> web.StreamResponse:
-    """Return the paths that an officer was given, the newest first: the present one, and up to 50 before it.
+    """Return an officer's paths, the newest first: the current one and up to 50 earlier ones.
 
-    404 while there is none yet.
+    404 while the officer has no path.
     """
     wanted = read_query(request, ListPaths)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -133,12 +133,12 @@ def _in_short(event: PathRecommended) -> PathRevision:
 
 
 async def get_path(request: web.Request) -> web.StreamResponse:
-    """The learning path of an officer, as it is stored and was last pushed.
+    """Return the learning path of an officer, as it is stored and was last pushed.
 
-    Never plans. 404 while there is none yet: follow the portal's live stream to receive it. A supervisor reads the
-    paths of the own agency that officers share, or all of them by the tenant's policy; the key of a share link opens
-    the path of its officer. With `context` come the names and weekly hours that a page of the path shows, for those who
-    may read neither the framework nor the profile.
+    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. A
+    supervisor can read the paths of the own agency that officers share, or all of them if the tenant's policy permits;
+    the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
+    shows with the path, for callers that can read neither the framework nor the profile.
     """
     asked = convert({"context": request.query.get("context", "false")}, AskPath, strict=False)
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
@@ -173,14 +173,14 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
 
 async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:
-    """Return what the path is shown with. Raises Unavailable."""
+    """Return the context of a path. Raises Unavailable."""
     held, framework = await store.held(tenant, officer), view.framework(path.framework)
     weekly_hours = held.plan.profile.weekly_hours if held else None
     return PathContext(framework and part_of(framework, path), weekly_hours)
 
 
 def part_of(framework: Framework, path: LearningPath) -> Framework:
-    """Return what a path shows of its framework: no other job group, and no skill or area that it does not name."""
+    """Return the part of a framework that a path names, without other job groups, stages, skills and areas."""
     required = framework.required(path.job_group, path.stage).values()
     named = {row.skill for row in required} | {closed.skill for step in path.steps for closed in step.closes}
     named |= {skill for step in path.steps for rule in step.requires for skill in _skills_in(rule, framework.id)}
