@@ -76,7 +76,7 @@ class AgencyView(AgencyGaps, frozen=True):
 
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
-    """Return the agencies of the caller's tenant that have officers with a path; to an analyst of one agency only it."""
+    """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
     asked, asker = read_query(request, ListAgencies), principal(request)
     known = await request.app[STORE].agencies(asker.tenant)
     found = [one for one in known if one > (asked.after or "") and asker.sees_agency(one)]
