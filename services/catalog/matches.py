@@ -53,7 +53,8 @@ class Match(Struct, frozen=True):
 
     `words` are the course's words that matched, `like` is a similar course that teaches the skill. `corrected` is what
     the course teaches instead. `labels` and `examples` are the similarities behind the confidence; matches as confident
-    as `threshold` were right four times in five.
+    as `threshold` were right four times in five. `mapped_from` is a skill of another framework that its provider names
+    and that a framework says is the same; where the levels come from there too, `source` is `mapped`.
     """
 
     framework: Identifier
@@ -62,7 +63,7 @@ class Match(Struct, frozen=True):
     to_level: Level = field(name="to")
     confidence: Share
     status: Status = "proposed"
-    source: Literal["matched"] = "matched"
+    source: Literal["matched", "mapped"] = "matched"
     words: list[str] = []
     like: Identifier | None = None
     corrected: SkillSpan | None = None
@@ -71,6 +72,7 @@ class Match(Struct, frozen=True):
     examples: Share = 0.0
     text: str = ""
     threshold: Share = 1.0
+    mapped_from: "MatchName | None" = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -113,9 +115,9 @@ class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=
     right: SkillSpan
 
 
-def text_of(course: CourseText) -> str:
-    """Return a short digest of what is compared of a course; the same text has the same one."""
-    pieces, _ = course.pieces()
+def text_of(course: Course) -> str:
+    """Return a short digest of a course's title, tags and description; the same text has the same one."""
+    pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
     return blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
 
 
@@ -129,7 +131,7 @@ def proposed(
     """Return the matches of a course after it was matched: what people decided stays, the other proposals are new.
 
     `found` is framework id -> proposals. What the course teaches anyway is not proposed, nor what was rejected for the
-    same text. `threshold`: of the calibration.
+    same text or the same mapping. `threshold`: of the calibration.
     """
     decided = {match.key: match for match in before if match.status != "proposed"}
     taught = {(row.framework, row.skill) for row in given}
@@ -137,7 +139,7 @@ def proposed(
     for framework, proposals in found.items():
         for one in proposals:
             known = decided.get((framework, one.skill))
-            again = known is not None and known.status == "rejected" and known.text != text
+            again = known is not None and known.status == "rejected" and _is_new(known, one, text)
             if (framework, one.skill) in taught or (known is not None and not again):
                 continue
             fresh.append(
@@ -154,10 +156,19 @@ def proposed(
                     text=text,
                     threshold=threshold,
                     decisions=known.decisions if known is not None else [],
+                    source="mapped" if one.levels_mapped else "matched",
+                    mapped_from=MatchName(*one.mapped_from) if one.mapped_from else None,
                 )
             )
     replaced = {match.key for match in fresh}
     return [*(match for key, match in decided.items() if key not in replaced), *fresh]
+
+
+def _is_new(rejected: Match, found: Proposal, text: str) -> bool:
+    """Return whether a proposal says more than the one that was rejected."""
+    if found.mapped_from is not None:
+        return rejected.mapped_from != MatchName(*found.mapped_from)
+    return rejected.text != text
 
 
 def decide(
@@ -201,8 +212,14 @@ def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Matc
 
 
 def kept(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course that was put without skills with the rows that people confirmed before, and nothing matched."""
-    return replace(course, teaches=course.teaches or rows_of(matches), matched=[])
+    """Return a course that was put, without what the catalog alone adds, with the rows that people confirmed before.
+
+    Of a framework in which it was put with rows, those are its rows; of another one, the confirmed rows stay.
+    """
+    given = [row for row in course.teaches if row.mapped_from is None]
+    named = {row.framework for row in given}
+    stay = [row for row in rows_of(matches) if row.framework not in named]
+    return replace(course, teaches=[*given, *stay], matched=[])
 
 
 LEAST_DOUBT = 0.000_001
@@ -212,10 +229,21 @@ LEAST_DOUBT = 0.000_001
 def announced(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course as it is announced and shown: with what is proposed for it, apart from what it teaches.
 
-    Nothing in a framework in which it teaches something by its provider's word, nor of a skill that it teaches.
+    Nothing in a framework in which it teaches something by its provider's word, nor of a skill that it teaches. What is
+    mapped with its levels is taught, and says so.
     """
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
+    open_ones = [
+        match
+        for match in matches
+        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+    ]
+    mapped = [
+        Teaches(one.framework, one.skill, one.from_level, one.to_level, f"{origin.framework}/{origin.skill}")
+        for one in sorted(open_ones, key=lambda one: one.key)
+        if one.source == "mapped" and (origin := one.mapped_from) is not None
+    ]
     rows = [
         MatchedRow(
             framework=match.framework,
@@ -225,10 +253,11 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
             threshold=match.threshold,
         )
-        for match in matches
-        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+        for match in open_ones
+        if match.source == "matched"
     ]
-    return replace(course, matched=sorted(rows, key=lambda row: (row.framework, row.skill)))
+    matched = sorted(rows, key=lambda row: (row.framework, row.skill))
+    return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
 # --- what clients send and get back ----------------------------------------------------------------------------------

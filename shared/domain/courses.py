@@ -21,13 +21,18 @@ from shared.domain.values import (
 )
 
 
-class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a course teaches, from a level to a level, a millionth at least. Whoever is below `from` cannot enter."""
+class Teaches(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a course teaches, from a level to a level, a millionth at least. Whoever is below `from` cannot enter.
+
+    `mapped_from`: the provider names this skill, `framework/skill`, and a framework says that both are the same. The
+    catalog alone adds such rows.
+    """
 
     framework: Identifier
     skill: Identifier
     from_level: Level = field(name="from")
     to_level: Level = field(name="to")
+    mapped_from: Annotated[str, Meta(max_length=200)] | None = None
 
     def __post_init__(self) -> None:
         if self.to_level <= self.from_level:
