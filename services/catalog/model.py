@@ -38,7 +38,8 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
 
     `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
     Levels of these skills do not count any more, and officers of these job groups get no path; both are informed.
-    `officers`: see FrameworkImpact; missing for a new framework and where it could not be learnt.
+    `officers`: see FrameworkImpact; missing for a new framework and where it could not be learnt. `scale_changed`: the
+    scale has other levels than that of the version before, and what becomes of levels that were measured on that one.
     """
 
     id: str
@@ -47,6 +48,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
     officers: int | None = None
+    scale_changed: LocalizedText | None = None
 
 
 class ProviderCount(Struct, frozen=True):
