@@ -234,9 +234,9 @@ class MatchStore:
             if keys:
                 wanted = {"_id": {"$in": keys}, "withdrawn": False}
                 await self._entries.update_many(wanted, {"$set": {"match_due": True}})
-            change: Document = {"$set": {"match_from": rows[-1]["_id"]}}
-            if not rows:
-                change = {"$unset": {"match_due": "", "match_from": ""}}
+            change: Document = {"$unset": {"match_due": "", "match_from": ""}}
+            if rows:
+                change = {"$set": {"match_from": rows[-1]["_id"]}}
             same = {name: framework.get(name) for name in ("_id", "sequence", "match_from")}
             await self._entries.update_one(same, change)
         return True

@@ -83,7 +83,9 @@ class MatchingLoop:
                 count += await self._turn(tenant)
             elif not spreading:
                 break
-        await self._count()
+        if self.waiting:
+            self._counted_at = float("-inf")
+            await self._count()
         for tenant in await self._store.without_levels():
             if time.monotonic() >= self._levels_after.get(tenant, 0.0):
                 begun = time.monotonic()

@@ -11,14 +11,16 @@ from services.catalog.api import MATCHES
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
+from services.catalog.store import CatalogStore
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
-from shared.domain import Framework
+from shared.domain import SHARED_TENANT, Framework
 from shared.events import CoursePublished
-from shared.settings import CatalogSettings
-from tests.support.builders import inputs, unique, view_of
+from shared.mongo import connect
+from shared.settings import CatalogSettings, StoreSettings
+from tests.support.builders import course, inputs, unique, view_of
 from tests.support.catalog import catalog
-from tests.support.services import Started, Topic
+from tests.support.services import Started, Topic, settings_of
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -133,34 +135,64 @@ async def test_a_shared_framework_queues_the_courses_of_every_tenant(agency: Age
     await agency.frame(crafts(shared, GLASS, retired=True), 200, tenant="shared")  # of no concern to other tests
 
 
-async def test_many_courses_are_let_wait_in_pieces_and_another_process_goes_on(agency: Agency) -> None:
-    await agency.frame(crafts("national", GLASS))
-    names = [f"course-{number:02}" for number in range(7)]
-    for name in names:
-        await agency.course(name, row("national", "glass"))
-    await agency.frame(crafts("agency", GLASS))
-    store: MatchStore = agency.service.client.app[MATCHES]
+@pytest.fixture
+async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
+    """Return the stores of a catalog that no service works on."""
+    client = connect(settings_of(StoreSettings, mongodb_uri, "127.0.0.1:1"))
+    database = client[unique("in-use")]
+    catalog_store = CatalogStore(database)
+    match_store = MatchStore(database, catalog_store)
+    await catalog_store.prepare()
+    await match_store.prepare()
+    try:
+        yield catalog_store, match_store
+    finally:
+        await client.drop_database(database)
+        client.close()
+
+
+async def test_many_courses_are_let_wait_in_pieces_and_another_process_goes_on(
+    stores: tuple[CatalogStore, MatchStore],
+) -> None:
+    catalog_store, store = stores
+    national, agency = (msgspec.convert(crafts(name, GLASS), Framework) for name in ("national", "agency"))
+    await catalog_store.put_framework(None, "a", national, "")
+    assert [await store.spread(3), await store.spread(3)] == [True, False]
+    for number in range(7):
+        taught = course(f"course-{number}", ("glass", 0, 1), of="national")
+        await catalog_store.put_course(None, "a", taught, "")
+    await catalog_store.put_course(None, "b", course("elsewhere"), "")
+    assert (await store.due("a", 100), await store.waiting()) == ([], 0)
+    await catalog_store.put_framework(None, "a", agency, "")
     waiting = []
-    while await store.spread(3):  # each call could be that of another process: it knows nothing but what is stored
-        waiting.append(len(await store.due(agency.tenant, 100)))
-    assert waiting[-4:] == [3, 6, 7, 7]
-    assert await store.waiting() >= len(names)
+    while await store.spread(3):  # it knows nothing but what is stored, so each call may be that of another process
+        waiting.append(len(await store.due("a", 100)))
+    assert (waiting, await store.waiting()) == ([3, 6, 7, 7], 7)
     loop = MatchingLoop(store, shipped())
-    assert await loop.once() >= len(names)
-    assert (loop.waiting, loop.matched_courses >= len(names)) == (0, True)
-    for name in names:
-        assert set(await agency.matches(name)) == {("agency", "glass")}
+    assert (await loop.once(), loop.matched_courses, loop.waiting) == (7, 7, 0)
+    assert await store.due("a", 100) == []
 
 
-async def test_tenants_take_turns(service: Started) -> None:
-    first, second = Agency(service), Agency(service)
-    for agency in (first, second):
-        await agency.frame(crafts("agency", GLASS))
-        await agency.course("by-hand")
-    store: MatchStore = service.client.app[MATCHES]
-    assert await store.next_due(first.tenant) == second.tenant
-    await first.matches("by-hand")
-    assert await store.next_due(first.tenant) is None
+async def test_a_new_version_begins_again_with_the_first_course(stores: tuple[CatalogStore, MatchStore]) -> None:
+    catalog_store, store = stores
+    framework = msgspec.convert(crafts("agency", GLASS), Framework)
+    before = await catalog_store.put_framework(None, "a", framework, "")
+    for number in range(4):
+        await catalog_store.put_course(None, "a", course(f"course-{number}", ("glass", 0, 1), of="agency"), "")
+    assert await store.spread(3)
+    await catalog_store.put_framework(before, "a", msgspec.structs.replace(framework, requirements=[]), "")
+    assert [await store.spread(3) for _ in range(4)] == [True, True, True, False]
+
+
+async def test_tenants_take_turns(stores: tuple[CatalogStore, MatchStore]) -> None:
+    catalog_store, store = stores
+    await catalog_store.put_framework(None, SHARED_TENANT, msgspec.convert(crafts("agency", GLASS), Framework), "")
+    for tenant in ("a", "b", "b0"):
+        await catalog_store.put_course(None, tenant, course("by-hand"), "")
+    assert [await store.next_due(after) for after in ("", "a", "b", "b0", "z")] == ["a", "b", "b0", "a", "a"]
+    assert [one.entry.tenant for one in await store.due("b", 100)] == ["b"]
+    assert await MatchingLoop(store, shipped()).once() == 3
+    assert await store.next_due("") is None
 
 
 async def test_nothing_is_proposed_in_a_retired_framework_and_what_was_proposed_stays(agency: Agency) -> None:

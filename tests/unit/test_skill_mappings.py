@@ -80,7 +80,7 @@ def test_levels_go_over_to_the_nearest_step_of_the_other_scale() -> None:
     assert levels(4, 1, 1, 2) == (0, 1)
     assert levels(8, 4, 7.5, 8) == (3, 4)
     assert levels(8, 4, 0, 0.5) == (0, 1)
-    assert levels(8, 4, 3, 900) == (2, 4)
+    assert levels(8, 4, 3, 900) == (1, 4)  # of two as near the lower one
 
 
 def test_a_scale_of_two_steps_and_an_unknown_one_tell_no_levels() -> None:
