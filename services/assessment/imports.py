@@ -1,7 +1,7 @@
-"""Imports of results and of officers: a verdict on every row, and a report on the whole.
+"""Imports of results and of officers: a result for every row, and a report on the whole.
 
-A row of results is known by its key, as a single submission is; without one by its content. So the same file again
-changes nothing, and an import that broke off is finished by sending the file again.
+A row of results is identified by its key, as a single submission is, or else by its content. So importing the same file
+again changes nothing, and an interrupted import is completed by sending the file again.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ TYPES: dict[str, Format] = {
 
 
 class FileReader(Generic[T]):
-    """Reads rows of a shape from NDJSON or CSV; a text may be in any of the known encodings."""
+    """Reads rows of a struct type from NDJSON or CSV, in any of the supported encodings."""
 
     def __init__(self, form: Format, shape: type[T], encoding: str | None = None) -> None:
-        """Raises InvalidInput for an encoding that is not known."""
+        """Raises InvalidInput for an unknown encoding."""
         self._recoder = Recoder(encoding)
         self._table = FieldTable(shape)
         self._reader: NdjsonReader[T] | CsvReader[T] = (
@@ -51,7 +51,7 @@ class FileReader(Generic[T]):
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Of CSV: the names of the columns that are read; none are left unread."""
+        """For CSV: the names of the columns that are read; no column is ignored."""
         return {name: [name] for name in self._table.header if name}, []
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
@@ -66,7 +66,7 @@ class FileReader(Generic[T]):
         yield from self._reader.end()
 
     def close(self) -> None:
-        """Release nothing: everything is in memory."""
+        """Do nothing: the reader holds no files."""
 
 
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
@@ -77,7 +77,7 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         self._intake = intake
 
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
-        """Return what became of rows, in order. Raises Unavailable."""
+        """Return the results of rows, in order. Raises Unavailable."""
         good = [(row.content, row) for row in rows if row.content is not None]
         submissions = [_submission(content) for content, _ in good]
         outcomes = await self.patiently(
@@ -100,14 +100,17 @@ def _told(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -
 
 
 def _in_row(problem: Problem, content: ImportedResult) -> Problem:
-    """Return a problem with the field as it is called in a row with one skill."""
+    """Return a problem with its field named as in a row with one skill."""
     if content.results is None and problem.field and problem.field.startswith("results[0]."):
         return type(problem)(problem.detail, problem.field.removeprefix("results[0]."))
     return problem
 
 
 class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
-    """Imports registrations. The first row of an officer stands; a later equal one is unchanged, another is refused."""
+    """Imports registrations.
+
+    The first row of an officer counts; a later equal one is unchanged, another is rejected.
+    """
 
     def __init__(self, registrar: Registrar, asked: ImportRequest[ImportReport]) -> None:
         super().__init__(asked, ImportReport)
@@ -116,7 +119,7 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
         """Digest of an id -> the row that stands, and the digest of its content."""
 
     async def verdicts(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
-        """Return what became of rows, in order. Raises Unavailable."""
+        """Return the results of rows, in order. Raises Unavailable."""
         told: dict[int, RowResult] = {}
         first: list[tuple[Row[ImportedOfficer], ImportedOfficer]] = []
         for row in rows:

@@ -1,4 +1,4 @@
-"""The one way in for evidence: checked, fused into the profile, and written with its event in one compare-and-set."""
+"""Accepts evidence of every kind: checks it, fuses it into the profile, and writes it with its event together."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ _PARTS_AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Evidence about an officer under an idempotency key; of the officer's own framework where none is named."""
+    """Evidence about an officer under an idempotency key; `framework` missing means the officer's own."""
 
     officer: str
     key: str
@@ -48,7 +48,7 @@ class Submission:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a submission: it is new, was there before, or has `problems`; `sequence` of the profile."""
+    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile."""
 
     assessment_id: str = ""
     is_new: bool = False
@@ -57,7 +57,7 @@ class Outcome:
 
 
 class Intake:
-    """Takes evidence of every kind. `caught_up` is set when the catalog was read to its end."""
+    """Accepts evidence of every kind. `caught_up` is set when the catalog was read to its end."""
 
     def __init__(self, store: OfficerStore, frameworks: FrameworkReplica, caught_up: asyncio.Event) -> None:
         self._store = store
@@ -65,9 +65,9 @@ class Intake:
         self._caught_up = caught_up
 
     async def framework(self, tenant: str, framework: str) -> Framework:
-        """Return a framework; wait briefly for one that the catalog may have announced just now.
+        """Return a framework; wait briefly for one that the catalog may just have announced.
 
-        Raises InvalidInput naming the field for one that does not exist, Unavailable if that is not known yet.
+        Raises InvalidInput naming the field if it does not exist, Unavailable if that is not known yet.
         """
         deadline = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS
         while (found := self._frameworks.find(tenant, framework)) is None:
@@ -81,7 +81,7 @@ class Intake:
     async def submit(
         self, tenant: str, officer: str, key: str, body: SubmitAssessment, trace: str
     ) -> AssessmentAccepted:
-        """Take evidence under the caller's idempotency key; the same key and body again change nothing.
+        """Accept evidence under the caller's idempotency key; repeating the same key and body changes nothing.
 
         Raises NotFound for an unknown officer, Conflict for another body under the same key, InvalidInput naming the
         field, TooLarge, Unavailable.
@@ -119,10 +119,11 @@ class Intake:
     async def submit_many(
         self, tenant: str, submissions: Sequence[Submission], trace: str, *, dry_run: bool = False, bulk: bool = True
     ) -> list[Outcome]:
-        """Take evidence of many officers: one write for each officer; of a `bulk` announced after single changes.
+        """Accept evidence of many officers with one write per officer.
 
-        What is wrong with one submission stands in its outcome and stops no other. Submissions of one officer are
-        taken in their order. With `dry_run` nothing is written. Raises Unavailable; then the same may be sent again.
+        Events of a `bulk` are sent after single changes. The faults of a submission are in its outcome and do not
+        affect others. Submissions of one officer are processed in order. With `dry_run` nothing is written. Raises
+        Unavailable; then the same may be sent again.
         """
         outcomes = [Outcome() for _ in submissions]
         places: dict[str, list[int]] = {}
@@ -150,7 +151,7 @@ class Intake:
         dry_run: bool,
         bulk: bool,
     ) -> None:
-        """Take the submissions of some officers, by key; the outcomes are filled in. Raises Unavailable."""
+        """Process the submissions of some officers, by key, and fill in the outcomes. Raises Unavailable."""
         frameworks: dict[str, Framework | Problem] = {}
         lost = 0
         while waiting:
@@ -203,7 +204,7 @@ class Intake:
 
 
 def _parts(places: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
-    """Yield officers with the places of their submissions in parts; all of an officer are in one."""
+    """Yield parts of {officer: positions of its submissions}; all submissions of an officer are in one part."""
     part: dict[str, list[int]] = {}
     count = 0
     for key, of_officer in places.items():
@@ -233,7 +234,7 @@ class _Batch:
         statistics: profiles.Statistics,
         archived: Mapping[str, tuple[str, int]],
     ) -> Change | None:
-        """Return an officer's change by the submissions at these places; None where they change nothing.
+        """Return an officer's change by the submissions at these positions; None if they change nothing.
 
         Fills in the outcomes.
         """
@@ -270,9 +271,9 @@ class _Batch:
     def _decide(
         self, i: int, before: Profile, sequence: int, accepted: dict[str, tuple[str, int]]
     ) -> tuple[Evidence, str] | None:
-        """Return the evidence that a submission is, with its digest; None if it was there before or is wrong.
+        """Return the evidence of a submission with its digest; None if it is a repetition or wrong.
 
-        Fills in the outcome, and notes what is new in `accepted`.
+        Fills in the outcome, and records new evidence in `accepted`.
         """
         one, outcome, now = self.submissions[i], self.outcomes[i], datetime.now(UTC)
         outcome.problems, outcome.is_new = [], False

@@ -1,4 +1,4 @@
-"""Registers officers: the one way in for registrations, single and in bulk."""
+"""Registers officers, single and in bulk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +18,7 @@ _ATTEMPTS = 20
 
 
 class Registrar:
-    """Registers officers under frameworks. `default_framework`: of those who are registered without one."""
+    """Registers officers under frameworks. `default_framework`: the framework of registrations without one."""
 
     def __init__(
         self, store: OfficerStore, intake: Intake, frameworks: FrameworkReplica, default_framework: str
@@ -40,7 +40,7 @@ class Registrar:
     ) -> tuple[OfficerPut, bool]:
         """Register an officer; return the answer, and whether the officer is new.
 
-        `allow_again` is asked before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
+        `allow_again` is called before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
         InvalidInput naming the field, TooLarge, Unavailable.
         """
         framework = await self._intake.framework(tenant, body.framework or self._default)
@@ -64,9 +64,9 @@ class Registrar:
     async def put_many(
         self, tenant: str, rows: Sequence[tuple[str, PutOfficer]], trace: str, *, dry_run: bool = False
     ) -> list[OfficerPut | Problem]:
-        """Register different officers as a bulk; return what became of each, in order. Raises Unavailable.
+        """Register different officers as a bulk; return the result of each, in order. Raises Unavailable.
 
-        An erased id is refused: an admin registers it again by itself.
+        An erased id is rejected: an admin registers it again individually.
         """
         done: dict[int, OfficerPut | Problem] = {}
         frameworks: dict[str, Framework | Problem] = {}
@@ -127,7 +127,7 @@ class Registrar:
     def _change(
         self, before: Officer | None, place: tuple[str, str], body: PutOfficer, framework: Framework, trace: str
     ) -> Change | None:
-        """Return what a registration changes of an officer, by tenant and id; None for nothing. Raises InvalidInput."""
+        """Return an officer's change by a registration; None if nothing changes. Raises InvalidInput."""
         known = before.profile if before else None
         profiles.check_admitted(framework, known)
         after = profiles.registered(

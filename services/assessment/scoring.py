@@ -1,4 +1,4 @@
-"""From an assessment to pieces of evidence: what is refused, and what is kept of each skill."""
+"""Checks an assessment and converts it to pieces of evidence."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,9 +19,9 @@ def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> 
 
 
 def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
-    """Yield what is wrong with an assessment, by field.
+    """Yield the faults of an assessment, by field.
 
-    A skill that the framework lacks or that is given twice, a level off its scale, and a time that cannot be.
+    A skill that the framework lacks or that is given twice, a level off its scale, and an impossible time.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
@@ -41,13 +41,13 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
 
 
 def now_called(framework: Framework, of: str, former: str) -> str:
-    """Return what has taken the place of a skill, or a job group, of an earlier version, as the end of a sentence."""
+    """Return the successor of a skill or a job group of an earlier version, as the end of a sentence."""
     present = [row.target for row in framework.successors.get((of, former), ())]
     return f"; it is {', '.join(map(repr, present))} now" if present else ""
 
 
 def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:
-    """Yield what an assessment says of each skill, with the key of the skill, `framework/skill`."""
+    """Yield (key of the skill, piece) for each skill of an assessment; the key is `framework/skill`."""
     usual = STANDARD_DEVIATION[evidence.kind]
     taken_at = sendable(sendable(evidence.taken_at).astimezone(UTC))
     for result in evidence.results:
@@ -57,5 +57,5 @@ def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:
 
 
 def announced_kind(kind: EvidenceKind) -> AssessmentKind:
-    """Return the kind that an event names: a completed course is announced as what another system says, `external`."""
+    """Return the kind that an event names: a completed course is announced as `external`."""
     return "external" if kind == "completion" else kind

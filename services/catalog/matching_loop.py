@@ -1,11 +1,11 @@
-"""Matches the courses that wait for it, in a thread, and stores the proposals.
+"""Matches waiting courses in a thread and stores the proposals.
 
-A course waits when it came without skills of a framework that is in use, which its tenant sees and which is not
-retired; when it changed; and when such a framework changed. What is waiting is marked in its document, so nothing is
-lost when a process ends; of two replicas that match the same course one is stored. Each framework in use is matched,
-unless the course teaches something in it by its provider's word. Tenants take turns, so none waits until all courses of
-another one are matched. When nothing waits any more, the levels of all that was proposed for a tenant's courses are
-estimated together, beside what is known of the other courses.
+A framework is in use if the tenant sees it and it is not retired. A course waits if it was stored without skills of a
+framework in use, after it changed, and after such a framework changed. Its document records that, so nothing is lost
+when a process ends; if two replicas match the same course, one result is stored. Each framework in use is matched,
+unless the provider states a skill in it. Tenants take turns, so that none waits for all courses of another one. When no
+course waits any more, the levels of all proposals for a tenant's courses are estimated together, with those of the
+other courses.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ _KEPT_SKILLS = 20_000
 
 
 class MatchingLoop:
-    """Matches what waits; `run` for ever, `once` until nothing waits."""
+    """Matches waiting courses: `run` until cancelled, `once` until none waits."""
 
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
@@ -119,7 +119,7 @@ class MatchingLoop:
             self._counted_at = time.monotonic()
 
     async def _level(self, tenant: str) -> None:
-        """Estimate the levels of what was proposed for a tenant's courses together. Raises Unavailable."""
+        """Estimate the levels of all proposals for a tenant's courses together. Raises Unavailable."""
         by = await self._of(tenant)
         levels = ProposalLevels(tenant, by.matchers, by.names)
         async for courses in self._store.with_skills(tenant, BATCH):
@@ -131,7 +131,7 @@ class MatchingLoop:
             await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
     async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
-        """Return a course with its matches; with those that it has where it cannot be matched."""
+        """Return a course with its new matches; with its stored ones if it cannot be matched."""
         try:
             (matched,) = await asyncio.to_thread(self.matched, [course], by)
         except Exception:
@@ -140,7 +140,7 @@ class MatchingLoop:
         return matched
 
     def matched(self, courses: Sequence[MatchedCourse], by: "_Matchers") -> list[tuple[MatchedCourse, list[Match]]]:
-        """Return courses with the matches that they have from now on."""
+        """Return courses with their new matches."""
         given = [given_rows(one.course, one.matches) for one in courses]
         found: list[dict[str, list[Proposal]]] = [{} for _ in courses]
         for framework, matcher in by.matchers.items():
@@ -157,7 +157,7 @@ class MatchingLoop:
         ]
 
     async def _of(self, tenant: str) -> "_Matchers":
-        """Return what a tenant's courses are matched by: kept for a while, if the frameworks stay as they are."""
+        """Return the matchers for a tenant's courses, cached for a while if the frameworks stay the same."""
         versions = await self._store.versions(tenant)
         kept = self._kept.pop(tenant, None)
         if kept is None or kept.versions != versions or time.monotonic() > kept.until:
@@ -186,7 +186,7 @@ class MatchingLoop:
 
 
 class ProposalLevels:
-    """The levels of what was proposed for a tenant's courses, estimated beside all that its courses teach."""
+    """The levels of the proposals for a tenant's courses, estimated together with all that its courses teach."""
 
     def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Names) -> None:
         self._tenant = tenant
@@ -197,7 +197,7 @@ class ProposalLevels:
         self._spans: dict[tuple[str, str, str], tuple[float, float]] = {}
 
     def add(self, courses: Iterable[MatchedCourse]) -> None:
-        """Take courses: those of the tenant come before shared ones, which they hide."""
+        """Add courses; those of the tenant come before shared ones, which they hide."""
         for one in courses:
             if one.course.id in self._seen:
                 continue
@@ -220,7 +220,7 @@ class ProposalLevels:
                     ]
 
     def estimate(self) -> None:
-        """Estimate the levels of everything taken."""
+        """Estimate the levels of all added courses."""
         for framework, table in self._tables.items():
             for row, span in zip(self._rows[framework], table.spans(), strict=True):
                 if row is not None:
@@ -237,9 +237,9 @@ class ProposalLevels:
 
 @dataclass(frozen=True)
 class _Matchers:
-    """A matcher for each framework in use of a tenant, by id, with what its skills are called and mapped to.
+    """A matcher for each framework in use of a tenant, by id, and the names and mappings of its skills.
 
-    `seconds`: how long it took to make; it is kept until `until`. `retired`: the frameworks that have no matcher.
+    `seconds`: how long they took to make; `until`: when the cache expires. `retired`: the frameworks without a matcher.
     """
 
     versions: dict[str, int]

@@ -81,7 +81,7 @@ _RESULT = {
 
 
 def _import(path: str, handler: Handler, body: type, example: dict[str, Any]) -> Route:
-    """Return the route of an import, by platforms."""
+    """Return the route of an import, which is open to platforms."""
     return Route(
         "POST",
         path,

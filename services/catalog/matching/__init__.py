@@ -32,12 +32,12 @@ MOST = 10
 
 
 class Proposal(Struct, frozen=True):
-    """That a course teaches a skill, from a level to a level, right with this probability.
+    """A skill that a course probably teaches, from a level to a level, with the probability that this is right.
 
-    `words` are the course's words that a label of the skill shares; `like` is the most alike course that teaches the
-    skill, where one of the nearest does. `labels` and `examples` are the similarities that the confidence comes from.
-    `mapped_from` is the framework and skill of the provider that is mapped to this skill; with `levels_mapped` the
-    levels are the provider's, on the scale of this framework.
+    `words`: the words of the course that a label of the skill shares; `like`: the most similar course that teaches the
+    skill, if one of the nearest does. `labels` and `examples`: the similarities from which the confidence is computed.
+    `mapped_from`: the framework and skill that the provider states and that is the same; `levels_mapped`: the levels
+    are the provider's, converted to the scale of this framework.
     """
 
     skill: str
@@ -71,7 +71,7 @@ class Matcher:
         self._index = SimilarityIndex(framework.skills, examples, similarity)
 
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
-        """Return the proposals for each course, the surest first: those that a person is to be shown.
+        """Return the proposals for each course, the most confident first, as far as a person should see them.
 
         The levels are estimated together, as if these courses were the whole catalog.
         """
