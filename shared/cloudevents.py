@@ -266,6 +266,8 @@ def _hold_together(event: Event) -> None:
             raise ValueError(f"the profile's sequence {data.profile.sequence} is not the event's, {event.sequence}")
         _whole("framework_version", str(data.profile.framework_version), MAX_SEQUENCE)
         moments += [held.measured_at for held in data.profile.levels]
+        if exact := [held.skill for held in data.profile.levels if held.sd <= 0]:
+            raise ValueError(f"the level of {exact[0]!r} has the standard deviation 0; nothing measures so surely")
     if isinstance(data, AssessmentCompleted):
         moments.append(data.taken_at)
     elif isinstance(data, FrameworkPublished):

@@ -88,6 +88,10 @@ IDEMPOTENCY_KEY = Header(
     "Your own name of this submission: sent again with the same body, it changes nothing.",
     required=True,
 )
+IMPORT_KEY = Header(
+    "Idempotency-Key",
+    "Your own name of this import: sent again with the same file, each row is told what the first request made of it.",
+)
 ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
 
@@ -231,6 +235,11 @@ def idempotency_key(request: web.Request) -> str:
     if not re.fullmatch(r"[!-~]{1,200}", key):
         raise Malformed("needs 1 to 200 printable ASCII characters without spaces", IDEMPOTENCY_KEY.name)
     return key
+
+
+def import_key(request: web.Request) -> str | None:
+    """Return the client's own name of an import, if it has one. Raises Malformed."""
+    return idempotency_key(request) if IMPORT_KEY.name in request.headers else None
 
 
 _LARGE_BYTES = 256 * 1024

@@ -34,6 +34,16 @@ STANDARD_DEVIATION: dict[EvidenceKind, float] = {
 }
 """How far a level of each kind is off, in levels, unless the assessment says so itself."""
 
+LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
+    "test": 0.1,
+    "external": 0.15,
+    "supervisor": 0.25,
+    "self": 0.4,
+    "completion": 0.5,
+}
+"""The smallest standard deviation that an assessment of each kind may state, in levels: about a third of the usual one
+of what is measured, half of it of what somebody says. One piece thus counts for no more than nine usual ones."""
+
 MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")
 """Kinds of which every piece counts. Of the others, which one person repeats, the latest piece counts."""
 

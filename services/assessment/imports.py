@@ -1,7 +1,9 @@
 """Imports of results and of officers: a result for every row, and a report on the whole.
 
 A row of results is identified by its key, as a single submission is, or else by its content. So importing the same file
-again changes nothing, and an interrupted import is completed by sending the file again.
+again changes nothing, and an interrupted import is completed by sending the file again. The origin of a row, its import
+and its number, is stored with what the row creates. So its result is the same if it is tried again, within one import
+or by a request that repeats the `Idempotency-Key` of the first one.
 """
 
 import hashlib
@@ -79,7 +81,7 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Unavailable."""
         good = [(row.content, row) for row in rows if row.content is not None]
-        submissions = [_submission(content) for content, _ in good]
+        submissions = [_submission(content, self.name_of(row)) for content, row in good]
         outcomes = await self.patiently(
             lambda: self._intake.submit_many(self._tenant, submissions, self._trace, dry_run=self.report.dry_run)
         )
@@ -87,9 +89,9 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         return [told.get(row.number) or refused_row(row, None) for row in rows]
 
 
-def _submission(row: ImportedResult) -> Submission:
+def _submission(row: ImportedResult, origin: str | None) -> Submission:
     key = row.key or f"row:{hashlib.sha256(msgspec.json.encode(row)).hexdigest()}"
-    return Submission(row.officer, key, row.kind, row.measured(), row.taken_at, row.framework)
+    return Submission(row.officer, key, row.kind, row.measured(), row.taken_at, row.framework, origin)
 
 
 def _told(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -> RowResult:
@@ -136,7 +138,7 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
                 problem = Conflict(f"row {stands} is the same officer and stands; this one differs", "officer")
                 row.problems = [refusal(problem)]
                 told[row.number] = refused_row(row, row.content.officer)
-        bodies = [(content.officer, _registration(content)) for _, content in first]
+        bodies = [(content.officer, _registration(content), self._origin(row, content)) for row, content in first]
         done = await self.patiently(
             lambda: self._registrar.put_many(self._tenant, bodies, self._trace, dry_run=self.report.dry_run)
         )
@@ -150,6 +152,11 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
                 row.problems = [refusal(one)]
                 told[row.number] = refused_row(row, content.officer)
         return [told[row.number] for row in rows]
+
+    def _origin(self, row: Row[ImportedOfficer], content: ImportedOfficer) -> str | None:
+        """Return the name of a row with its content: another content on the same line is another row."""
+        name = self.name_of(row)
+        return name and f"{name}/{_digest(content).hex()}"
 
 
 def _digest(content: object) -> bytes:

@@ -17,7 +17,7 @@ from services.assessment.model import (
     assessment_id_of,
     digest_of,
 )
-from services.assessment.store import SOURCE, Change, Officer, OfficerStore
+from services.assessment.store import SOURCE, AcceptedEvidence, Change, Officer, OfficerStore
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from shared.events import AssessmentCompleted, new_event
@@ -36,7 +36,10 @@ _PARTS_AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Evidence about an officer under an idempotency key; `framework` missing means the officer's own."""
+    """Evidence about an officer under an idempotency key; `framework` missing means the officer's own.
+
+    `origin`: the import and the row. Evidence that is already stored with the same origin was created by this row.
+    """
 
     officer: str
     key: str
@@ -44,6 +47,7 @@ class Submission:
     results: list[Result]
     taken_at: datetime
     framework: str | None = None
+    origin: str | None = None
 
 
 @dataclass(slots=True)
@@ -93,9 +97,9 @@ class Intake:
             if before is None or before.profile is None:
                 raise NotFound("no such officer")
             if accepted := await self._store.accepted(before, assessment_id):
-                if accepted[0] != digest:
+                if accepted.digest != digest:
                     raise Conflict("this key was used for another assessment", "Idempotency-Key")
-                return accepted[1]
+                return accepted.sequence
             now = datetime.now(UTC)
             framework = await self.framework(tenant, body.framework)
             owner = self._frameworks.owner(tenant, framework.id)
@@ -193,7 +197,7 @@ class Intake:
         submissions: Sequence[Submission],
         waiting: Mapping[str, list[int]],
         officers: Mapping[str, Officer],
-    ) -> dict[str, tuple[str, int]]:
+    ) -> dict[str, AcceptedEvidence]:
         ids = [
             assessment_id_of(tenant, submissions[i].officer, submissions[i].key)
             for key, officer in officers.items()
@@ -232,7 +236,7 @@ class _Batch:
         officer: Officer | None,
         places: Sequence[int],
         statistics: profiles.Statistics,
-        archived: Mapping[str, tuple[str, int]],
+        archived: Mapping[str, AcceptedEvidence],
     ) -> Change | None:
         """Return an officer's change by the submissions at these positions; None if they change nothing.
 
@@ -269,7 +273,7 @@ class _Batch:
         return change
 
     def _decide(
-        self, i: int, before: Profile, sequence: int, accepted: dict[str, tuple[str, int]]
+        self, i: int, before: Profile, sequence: int, accepted: dict[str, AcceptedEvidence]
     ) -> tuple[Evidence, str] | None:
         """Return the evidence of a submission with its digest; None if it is a repetition or wrong.
 
@@ -282,9 +286,11 @@ class _Batch:
         digest = digest_of(body)
         outcome.assessment_id = assessment_id_of(before.tenant, before.officer, one.key)
         if known := accepted.get(outcome.assessment_id):
-            outcome.sequence = known[1]
-            if known[0] != digest:
+            outcome.sequence = known.sequence
+            if known.digest != digest:
                 outcome.problems = [Conflict("this key was used for another assessment", "key")]
+            else:  # an earlier try of this row, of which no answer came
+                outcome.is_new = one.origin is not None and known.origin == one.origin
             return None
         if isinstance(framework, Problem):
             outcome.problems = [framework]
@@ -292,7 +298,7 @@ class _Batch:
         outcome.problems = [*scoring.faults(body, framework, now)]
         if outcome.problems:
             return None
-        accepted[outcome.assessment_id] = digest, sequence
+        accepted[outcome.assessment_id] = AcceptedEvidence(digest, sequence, one.origin)
         outcome.is_new, outcome.sequence = True, sequence
-        taken = Evidence(outcome.assessment_id, framework.id, one.kind, one.results, one.taken_at, now, sequence)
-        return taken, digest
+        about = framework.id, one.kind, one.results, one.taken_at, now, sequence, one.origin
+        return Evidence(outcome.assessment_id, *about), digest

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from services.assessment.fusion import STANDARD_DEVIATION, Piece
+from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIATION, Piece
 from services.assessment.model import Evidence, EvidenceKind, SubmitAssessment
-from shared.domain import Framework, key_of
+from shared.domain import LEAST, Framework, key_of, millionths
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind, sendable
 
@@ -21,13 +21,14 @@ def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> 
 def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
     """Yield the faults of an assessment, by field.
 
-    A skill that the framework lacks or that is given twice, a level off its scale, and an impossible time.
+    A skill that the framework lacks or that is given twice, a level off its scale, a standard deviation that is too
+    small for the kind, and an impossible time.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("lies before the year 1900", "taken_at")
-    known, top = framework.skills_by_id, framework.max_level
+    known, top, least = framework.skills_by_id, framework.max_level, least_sd(assessment.kind, framework)
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
@@ -37,7 +38,26 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:
             yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
+        if result.sd is not None and result.sd < least:
+            yield InvalidInput(too_sure(assessment.kind, least), f"results[{i}].sd")
         seen.add(result.skill)
+
+
+def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
+    """Return the smallest standard deviation that an assessment of a kind may state, in levels.
+
+    It is smaller in proportion where the steps of the framework's scale are below 1.
+    """
+    least = LEAST_STANDARD_DEVIATION[kind]
+    if framework is None:
+        return least
+    levels = [step.level for step in framework.scale]
+    return millionths(least * min(1.0, (max(levels) - min(levels)) / (len(levels) - 1)), LEAST)
+
+
+def too_sure(kind: EvidenceKind, least: float) -> str:
+    """Return why a standard deviation is refused."""
+    return f"evidence of the kind {kind!r} is not surer than {least:g} of a level; leave `sd` out for the usual one"
 
 
 def now_called(framework: Framework, of: str, former: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
@@ -38,9 +38,24 @@ STATISTICS_BYTES = 2_000_000
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
 
 
+class AcceptedEvidence(NamedTuple):
+    """What is known of an accepted assessment: digest of its body, sequence of the profile, and its `origin`."""
+
+    digest: str
+    sequence: int
+    origin: str | None
+
+
+class ImportedRow(NamedTuple):
+    """The bulk registration that an officer had last: its row, and the sequence of the profile that it made."""
+
+    origin: str
+    sequence: int
+
+
 @dataclass(frozen=True)
 class Officer:
-    """A stored officer; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence).
+    """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
 
     `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them.
     """
@@ -49,10 +64,11 @@ class Officer:
     officer: str
     sequence: int
     profile: Profile | None
-    accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    accepted: dict[str, AcceptedEvidence] = field(default_factory=dict)
     archived: bool = False
     erased_at: datetime | None = None
     statistics: Statistics | None = None
+    registration: ImportedRow | None = None
 
     @property
     def key(self) -> str:
@@ -62,13 +78,17 @@ class Officer:
 
 @dataclass(frozen=True)
 class Change:
-    """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence."""
+    """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence.
+
+    `origin`: the import and the row of a bulk registration.
+    """
 
     before: Officer | None
     profile: Profile
     envelope: Envelope
     evidence: Sequence[tuple[Evidence, str]] = ()
     statistics: Statistics | None = None
+    origin: str | None = None
 
     @property
     def overfull(self) -> bool:
@@ -87,7 +107,8 @@ class Change:
         return msgspec.msgpack.encode(self.statistics or {})
 
     def _fields(self) -> Document:
-        return {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+        made = {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+        return made if self.origin is None else {**made, "registration": [self.origin, self.profile.sequence]}
 
     def document(self, *, bulk: bool = False) -> Document:
         """Return the document of a new officer. `bulk`: the event is sent after single changes."""
@@ -151,25 +172,22 @@ class OfficerStore:
             found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"_id": 1})
             return {document["_id"] async for document in found}
 
-    async def archived(self, assessment_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return assessment id -> (digest, sequence), for those of these assessments that are archived.
-
-        Raises Unavailable.
-        """
+    async def archived(self, assessment_ids: Sequence[str]) -> dict[str, AcceptedEvidence]:
+        """Return those of these assessments that are archived, by assessment id. Raises Unavailable."""
         if not assessment_ids:
             return {}
-        wanted = {"digest": 1, "evidence.profile_sequence": 1}
+        wanted = {"digest": 1, "evidence.profile_sequence": 1, "evidence.origin": 1}
         with unavailable():
             found = self._archive.find({"_id": {"$in": list(assessment_ids)}}, wanted)
-            return {one["_id"]: (one["digest"], one["evidence"]["profile_sequence"]) async for one in found}
+            return {one["_id"]: _accepted(one) async for one in found}
 
-    async def accepted(self, officer: Officer, assessment_id: str) -> tuple[str, int] | None:
-        """Return (digest, sequence) of an accepted assessment, archived or not; None if unknown. Raises Unavailable."""
+    async def accepted(self, officer: Officer, assessment_id: str) -> AcceptedEvidence | None:
+        """Return an accepted assessment, archived or not; None if unknown. Raises Unavailable."""
         if assessment_id in officer.accepted or not officer.archived:
             return officer.accepted.get(assessment_id)
         with unavailable():
             document = await self._archive.find_one({"_id": assessment_id}, {"evidence.results": 0})
-        return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
+        return _accepted(document) if document else None
 
     async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
         """Return up to `limit` + 1 assessments, newest measurement first.
@@ -282,7 +300,7 @@ class OfficerStore:
             officer = found.get(change.profile.key)
             if officer and (
                 all(
-                    officer.accepted.get(one.assessment_id) == (digest, one.profile_sequence)
+                    officer.accepted.get(one.assessment_id) == (digest, one.profile_sequence, one.origin)
                     for one, digest in change.evidence
                 )
                 if change.evidence
@@ -299,7 +317,7 @@ class OfficerStore:
         change = outbox_push(envelope)
         change["$push"]["outbox"]["$slice"] = -1
         change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
-        change["$unset"] = {"profile": "", "evidence": "", "archived": "", "statistics": ""}
+        change["$unset"] = dict.fromkeys(("profile", "evidence", "archived", "statistics", "registration"), "")
         if not await self._compare_and_set(before, change):
             return False
         await self.clear_archive(before.key)
@@ -366,14 +384,17 @@ def _officer(document: Document) -> Officer:
         officer=document["officer"],
         sequence=document["sequence"],
         profile=_profile(stored) if stored else None,
-        accepted={
-            entry["id"]: (entry["digest"], entry["evidence"]["profile_sequence"])
-            for entry in document.get("evidence", [])
-        },
+        accepted={entry["id"]: _accepted(entry) for entry in document.get("evidence", [])},
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
         statistics=_decoded(document),
+        registration=ImportedRow(*document["registration"]) if "registration" in document else None,
     )
+
+
+def _accepted(entry: Document) -> AcceptedEvidence:
+    evidence = entry["evidence"]
+    return AcceptedEvidence(entry["digest"], evidence["profile_sequence"], evidence.get("origin"))
 
 
 def _decoded(document: Document) -> Statistics | None:

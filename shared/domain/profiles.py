@@ -9,7 +9,10 @@ from shared.domain.values import LEAST, Hours, Identifier, Language, Level, keep
 
 
 class SkillLevel(Struct, frozen=True, omit_defaults=True):
-    """The current estimate of one level: mean, standard deviation (both in levels), and the time of measurement."""
+    """The current estimate of one level: mean, standard deviation (both in levels), and the time of measurement.
+
+    An event with a standard deviation of 0 is rejected; stored profiles of older versions may contain it.
+    """
 
     framework: Identifier
     skill: Identifier

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -29,7 +30,10 @@ _SAVED_EVERY = timedelta(seconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest(Generic[R]):
-    """The options of an import. `form`: the format; `patience`: seconds to wait for an unavailable database."""
+    """The options of an import. `form`: the format; `patience`: seconds to wait for an unavailable database.
+
+    `key`: the client's own identifier of the import; a repeated request with it returns the results of the first one.
+    """
 
     reports: ReportStore[R]
     tenant: str
@@ -37,6 +41,7 @@ class ImportRequest(Generic[R]):
     form: str
     dry_run: bool = False
     patience: float = PATIENCE_SECONDS
+    key: str | None = None
 
 
 class ImportJob(Generic[C, R]):
@@ -48,6 +53,8 @@ class ImportJob(Generic[C, R]):
         now = datetime.now(UTC)
         self.report = shape(secrets.token_hex(16), "running", asked.form, now, now, dry_run=asked.dry_run)
         self.begun = False
+        named = self.report.import_id if asked.key is None else sha256(asked.key.encode()).hexdigest()
+        self._name = None if asked.dry_run else named[:20]
         self._saved_at = now
         self._keeping: list[asyncio.Task[None]] = []
 
@@ -61,6 +68,10 @@ class ImportJob(Generic[C, R]):
     def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
         """Record how the file was read."""
         self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_TOLD])
+
+    def name_of(self, row: Row[Any]) -> str | None:
+        """Return the name of a row: its import and its number; None in a dry run, which writes no row."""
+        return self._name and f"{self._name}/{row.number}"
 
     async def begin(self) -> None:
         """Store that the import has started. Raises Unavailable."""

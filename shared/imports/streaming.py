@@ -1,6 +1,8 @@
 """Reads the rows of a body while earlier rows are stored, and answers each row once its result is known."""
 
 import asyncio
+import zlib
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, Self, TypeVar
 
@@ -31,6 +33,7 @@ REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
 _ROWS_AT_ONCE = 500
 _BATCHES_AHEAD = 8
 _SLICE = 64 * 1024
+_PACKED_FROM = 1024 * 1024
 
 
 class Reader(Protocol[T]):
@@ -81,10 +84,10 @@ def named_format(request: web.Request, formats: Mapping[str, F]) -> F:
     return form
 
 
-def import_request(request: web.Request, form: str, *, dry_run: bool) -> ImportRequest[Any]:
-    """Return the options of an import that a request contains."""
+def import_request(request: web.Request, form: str, *, dry_run: bool, key: str | None = None) -> ImportRequest[Any]:
+    """Return the options of an import that a request contains. `key`: the client's own identifier of the import."""
     reports, tenant = request.app[REPORTS], principal(request).tenant
-    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run)
+    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run, key=key)
 
 
 def named_encoding(request: web.Request) -> str | None:
@@ -257,17 +260,21 @@ def _line(result: RowResult | ImportReport) -> bytes:
 
 
 class Answers:
-    """Sends answers while more of the request is read: a client may send everything before it reads.
+    """Sends answers while more of the request is read: a client may send everything before it reads, as many do.
 
-    At most `limit` bytes are buffered. If the buffer is full or the request has ended, a client that reads nothing for
-    `patience` seconds ends the import with TooSlow. Rows stored before that remain.
+    At most `limit` bytes are buffered; results that wait are compressed to about a twelfth, so that those of some
+    million rows fit. If the buffer is full or the request has ended, a client that reads nothing for `patience` seconds
+    ends the import with TooSlow. Rows stored before that remain.
     """
 
     def __init__(self, stream: web.StreamResponse, limit: int = 16 * 1024 * 1024, patience: float = 60.0) -> None:
         self._stream = stream
         self._limit = limit
         self._patience = patience
+        self._packed: deque[bytes] = deque()
+        self._packed_bytes = 0
         self._waiting = bytearray()
+        self._going = 0
         self._more, self._moved = asyncio.Event(), asyncio.Event()
         self._sender: asyncio.Task[None]
 
@@ -278,7 +285,7 @@ class Answers:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            while kind is None and self._waiting:
+            while kind is None and self._held:
                 await self._progress()
         finally:
             self._sender.cancel()
@@ -286,10 +293,19 @@ class Answers:
 
     async def put(self, answers: bytes) -> None:
         """Add answers to the buffer. Raises TooSlow, ConnectionError."""
-        while len(self._waiting) > self._limit:
+        while self._held > self._limit:
             await self._progress()
         self._waiting += answers
+        if len(self._waiting) >= _PACKED_FROM:
+            self._packed.append(zlib.compress(self._waiting, 1))
+            self._packed_bytes += len(self._packed[-1])
+            self._waiting.clear()
         self._more.set()
+
+    @property
+    def _held(self) -> int:
+        """How many bytes are held, those on their way included."""
+        return self._packed_bytes + len(self._waiting) + self._going
 
     async def _progress(self) -> None:
         self._moved.clear()
@@ -305,8 +321,20 @@ class Answers:
         while True:
             await self._more.wait()
             self._more.clear()
-            while self._waiting:
-                part = bytes(self._waiting[:_SLICE])
-                await self._stream.write(part)
-                del self._waiting[: len(part)]
-                self._moved.set()
+            while self._held:
+                answers = self._next()
+                for at in range(0, len(answers), _SLICE):
+                    self._going = len(answers) - at
+                    await self._stream.write(answers[at : at + _SLICE])
+                    self._moved.set()
+                self._going = 0
+
+    def _next(self) -> bytes:
+        """Take the answers that have waited longest."""
+        if self._packed:
+            packed = self._packed.popleft()
+            self._packed_bytes -= len(packed)
+            return zlib.decompress(packed)
+        answers = bytes(self._waiting)
+        self._waiting.clear()
+        return answers

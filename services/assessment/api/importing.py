@@ -8,7 +8,7 @@ from services.assessment.api.common import INTAKE, REGISTRAR
 from services.assessment.imports import TYPES, FileReader, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportRows
 from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
-from shared.routes import read_query
+from shared.routes import import_key, read_query
 
 T = TypeVar("T")
 
@@ -22,12 +22,13 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     Each row is answered with one line once it is stored or rejected, in order, with all its faults. The last line is
     the report, which can be read again for 90 days. A rejected row does not stop the import until 100,000 rows were
     empty or rejected. A row is identified by its `key`, or else by its content: a repeated row is unchanged, and other
-    content under the same key is rejected. Paths are updated after those of single submissions. With `dry_run` nothing
-    is written.
+    content under the same key is rejected. A request repeated under the same `Idempotency-Key` returns what the first
+    request did with each row. Paths are updated after those of single submissions. With `dry_run` nothing is written.
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedResult, asked.encoding or named_encoding(request))
-    job = ResultImport(request.app[INTAKE], import_request(request, form, dry_run=asked.dry_run))
+    told = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    job = ResultImport(request.app[INTAKE], told)
     return await answer_import(request, reader, job, REPORT)
 
 
@@ -40,5 +41,6 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedOfficer, asked.encoding or named_encoding(request))
-    job = OfficerImport(request.app[REGISTRAR], import_request(request, form, dry_run=asked.dry_run))
+    told = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    job = OfficerImport(request.app[REGISTRAR], told)
     return await answer_import(request, reader, job, REPORT)

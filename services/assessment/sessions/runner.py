@@ -20,6 +20,7 @@ import msgspec
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore, StoredBank
 from services.assessment.model import Result, SubmitAssessment
+from services.assessment.scoring import least_sd
 from services.assessment.sessions.adaptive import Sitting, answered, begun, is_over, stopped
 from services.assessment.sessions.item_pool import Exposure, ItemPool
 from services.assessment.sessions.model import (
@@ -336,7 +337,7 @@ class SessionRunner:
         framework = await self._intake.framework(plan.tenant, plan.framework)
         known = {skill.id for skill in framework.skills}
         results = [
-            Result(one.skill, min(one.level, framework.max_level), one.sd)
+            Result(one.skill, min(one.level, framework.max_level), max(one.sd or 0.0, least_sd("test", framework)))
             for one in (end.skills if end else [])
             if one.level is not None and one.skill in known
         ]

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from services.assessment.intake import Submission
 from services.assessment.model import EvidenceKind, Result
+from services.assessment.scoring import least_sd, too_sure
 from services.assessment.xapi.statements import VERBS, Iri, ReceivedStatement, Verb, scaled_score
 from shared.domain import Framework, Identifier, Level, millionths
 from shared.errors import InvalidInput
@@ -18,7 +19,7 @@ class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     `level`: the level of a full score or a pass; a score of 0.5 gives half of it. `failed_level`: the level of a fail
     without a score; without it such a fail gives no evidence. `kind`: for passed, failed and scored; a completed course
-    is always weak evidence. `framework` missing: the officer's own.
+    is always weak evidence. `framework` missing: the officer's own. `sd`: the standard deviation of such a level.
     """
 
     activity: Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -59,16 +60,18 @@ class XapiMapping(Struct, frozen=True):
 
 
 def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None]) -> None:
-    """Check that the named frameworks have the skills and levels. Raises InvalidInput naming the field.
+    """Check that the named frameworks have the skills and levels, and that each `sd` is large enough for its kind.
 
-    `frameworks`: those that the rules name, None for one that does not exist.
+    `frameworks`: those that the rules name, None for one that does not exist. Raises InvalidInput naming the field.
     """
     for i, rule in enumerate(body.rules):
         if "*" in rule.activity[:-1]:
             raise InvalidInput("`*` may stand at the end only", f"rules[{i}].activity")
+        framework = None if rule.framework is None else frameworks[rule.framework]
+        if rule.sd is not None and rule.sd < (least := least_sd(rule.kind, framework)):
+            raise InvalidInput(too_sure(rule.kind, least), f"rules[{i}].sd")
         if rule.framework is None:
             continue
-        framework = frameworks[rule.framework]
         if framework is None:
             raise InvalidInput(f"unknown framework {rule.framework!r}", f"rules[{i}].framework")
         if rule.skill not in {skill.id for skill in framework.skills}:
@@ -106,7 +109,8 @@ class ActivityRules:
             if level is not None:
                 kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
                 place = found.setdefault((kind, rule.framework), {})
-                place.setdefault(rule.skill, Result(rule.skill, level, rule.sd))
+                sd = rule.sd if rule.sd is None or kind == rule.kind else max(rule.sd, least_sd(kind))
+                place.setdefault(rule.skill, Result(rule.skill, level, sd))
         if not found:
             return "there is no score, and the rule says nothing of a fail without one"
         return [
