@@ -300,7 +300,7 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
     return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
 
 
-def _lacks(document: Mapping[str, Any], framework: str) -> bool:
+def _lacks(document: Document, framework: str) -> bool:
     """Return whether the provider of a course names no skill of a framework; False where it cannot be read."""
     given = readable(document, lambda one: given_rows(_course(one), _matches(one)))
     return given is not None and framework not in {row.framework for row in given}

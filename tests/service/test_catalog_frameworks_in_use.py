@@ -17,7 +17,7 @@ from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT, Framework
 from shared.events import CoursePublished
 from shared.mongo import connect
-from shared.settings import CatalogSettings, StoreSettings
+from shared.settings import CatalogSettings
 from tests.support.builders import course, inputs, unique, view_of
 from tests.support.catalog import catalog
 from tests.support.services import Started, Topic, settings_of
@@ -138,7 +138,7 @@ async def test_a_shared_framework_queues_the_courses_of_every_tenant(agency: Age
 @pytest.fixture
 async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
     """Return the stores of a catalog that no service works on."""
-    client = connect(settings_of(StoreSettings, mongodb_uri, "127.0.0.1:1"))
+    client = connect(settings_of(CatalogSettings, mongodb_uri, "127.0.0.1:1"))
     database = client[unique("in-use")]
     catalog_store = CatalogStore(database)
     match_store = MatchStore(database, catalog_store)
