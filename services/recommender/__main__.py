@@ -111,8 +111,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
         await consumer.run()
 
     async def has_catalog() -> str | None:
-        if not follower.caught_up.is_set():
-            return "the catalog has not been read to its end"
+        if pending := follower.pending:
+            return pending
         if not catalog.has_framework:
             return "there is no framework yet"
         return overdue(follower, settings.held_seconds)
