@@ -136,6 +136,25 @@ async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared
     assert (impact["version"], impact["outdated"], impact["scale_changed"]) == (0, False, False)
 
 
+async def test_another_scale_is_told_beforehand_and_by_the_answer_of_publishing(service: Started) -> None:
+    first = body("rescaled", cooking=2)["framework"]
+    status, put = await asked(service, "PUT", "rescaled", json=first)
+    assert (status, "scale_changed" in put) == (201, False)
+    wider = first | {"scale": [*first["scale"], {"level": 7, "title": {"en": "Level 7"}}]}
+    status, told = await asked(service, "PUT", "rescaled/draft", json={"framework": wider, "by": "ann"})
+    assert status == 201, told
+    _, impact = await asked(service, "GET", "rescaled:impact")
+    assert impact["scale_changed"] is True
+    assert "0-5 (6 levels) to 0-7 (7 levels)" in impact["scale_note"]["en"]
+    _, put = await asked(service, "PUT", "rescaled", json=wider)
+    assert put["scale_changed"] == impact["scale_note"]
+    assert "ระดับที่วัดไว้สูงกว่า 7 นับเป็น 7" in put["scale_changed"]["th"]
+    _, put = await asked(service, "PATCH", "rescaled", json={"scale": first["scale"]})
+    assert "measured above 5 counts as 5" in put["scale_changed"]["en"]
+    _, put = await asked(service, "PATCH", "rescaled", json={"description": {"en": "The same scale"}})
+    assert "scale_changed" not in put
+
+
 async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:
     status, problem = await asked(service, "PUT", "one/draft", json=body("other", cooking=2))
     assert (status, problem["field"]) == (422, "id")

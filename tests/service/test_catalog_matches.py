@@ -114,7 +114,7 @@ async def test_matching_again_with_the_same_result_announces_nothing(service: St
     body = bare(unique("course"))
     await put(service, body)
     assert (await matched(service, body["id"]))["revision"] == 2
-    await service.client.app[MATCHES].mark("agency")
+    await service.client.app[MATCHES].mark()
     assert (await matched(service, body["id"]))["revision"] == 2
 
 
@@ -368,7 +368,7 @@ async def test_a_course_that_cannot_be_matched_keeps_no_other_from_it(service: S
     for body in (good, bad):
         await put(service, body, tenant=tenant)
     store: MatchStore = service.client.app[MATCHES]
-    await store.mark(tenant)
+    await store.mark()
     await Failing(store, bad["id"]).once()
     for body in (good, bad):
         found = await store.find(tenant, body["id"])

@@ -19,7 +19,7 @@ from services.catalog.matches import (
     text_of,
     with_decisions,
 )
-from services.catalog.matching import CourseText, Proposal
+from services.catalog.matching import Proposal
 from shared.domain import LocalizedText, Teaches
 from shared.errors import NotFound
 from tests.support.builders import FRAMEWORK, course
@@ -112,10 +112,18 @@ def test_a_course_put_without_skills_keeps_the_confirmed_ones_and_one_with_skill
     confirmed = [match("reading", "confirmed"), match("writing", "rejected")]
     assert [row.skill for row in kept(course("c"), confirmed).teaches] == ["reading"]
     assert [row.skill for row in kept(course("c", ("sums", 0, 1)), confirmed).teaches] == ["sums"]
+    elsewhere = course("c", ("sums", 0, 1), of="another")
+    assert [row.skill for row in kept(elsewhere, confirmed).teaches] == ["sums", "reading"]
 
 
-def test_the_text_of_a_course_is_its_words_however_they_are_written() -> None:
-    def text(title: str) -> str:
-        return text_of(CourseText("c", LocalizedText(th=title)))
+def test_what_the_catalog_alone_adds_is_not_kept_from_what_is_put() -> None:
+    shown = replace(course("c"), teaches=[Teaches(FRAMEWORK, "reading", 0, 1, "another/read")])
+    assert kept(shown, []).teaches == []
+
+
+def test_the_text_of_a_course_is_its_words_however_they_are_written_and_not_what_it_teaches() -> None:
+    def text(title: str, *rows: tuple[str, float, float]) -> str:
+        return text_of(replace(course("c", *rows), title=LocalizedText(th=title)))
 
     assert text("น้ำ  ใจ") == text("น\u0e4d\u0e49\u0e32 ใจ") != text("น้ำ")
+    assert text("น้ำใจ", ("reading", 0, 1)) == text("น้ำใจ")
