@@ -25,16 +25,23 @@ CASES = 14
 _ALL = rule.EXPONENTS
 
 
-def _unrefined(first: Any, *_: Any) -> Any:
+def _unchanged(_problem: Any, _start: Any, _targets: Any, best: Any, **_: Any) -> Any:
+    return best
+
+
+def _unextended(first: Any, *_: Any) -> Any:
     return first
 
 
+_LOCAL: dict[str, Any] = {"after_discrepancies": _unchanged, "refine": _unextended}
+_GREEDY = _LOCAL | {"MAX_STARTS": 0, "MAX_PASSES": 0}
 PARTS: dict[str, dict[str, Any]] = {
-    "greedy, value per hour": {"EXPONENTS": _ALL[:1], "MAX_STARTS": 0, "MAX_PASSES": 0, "refine": _unrefined},
-    "greedy, five exponents": {"MAX_STARTS": 0, "MAX_PASSES": 0, "refine": _unrefined},
-    "with starts": {"MAX_PASSES": 0, "refine": _unrefined},
-    "with exchanges": {"refine": _unrefined},
-    "with minimum closures": {"EXPONENTS": _ALL},
+    "greedy, value per hour": _GREEDY | {"EXPONENTS": _ALL[:1]},
+    "greedy, five exponents": _GREEDY,
+    "with starts": _LOCAL | {"MAX_PASSES": 0},
+    "with exchanges": _LOCAL,
+    "with discrepancies": {"refine": _unextended},
+    "with extensions": {"EXPONENTS": _ALL},
 }
 """What is taken out of the readable rule, from the greedy alone to all of it."""
 

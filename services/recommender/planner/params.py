@@ -44,11 +44,13 @@ class PlannerParams:
     """Passes of the local search over the courses of a path."""
     max_starts: int = 24
     """Courses whose closure is tried as the start of a path."""
+    max_paired: int = 8
+    """The first of them, of which two are also tried together."""
     max_exchanged: int = 16
     """Courses of a path up to which each of them is left out in turn for the closure of a start."""
     budget_shares: int = 8
     """Each greedy pass may spend one part in so many of the visits; all starts half of what is left then, the exchanges
-    the rest."""
+    the rest; the discrepancy search half of what those leave."""
     max_visits: int = 3_000_000
     """Courses visited in the search of one plan (0.1 to 0.2 s); the search then ends with the best path so far."""
     trace_visits: int = 1_000_000
@@ -70,9 +72,7 @@ class PlannerParams:
     max_pruned: int = 40
     """Courses of a closure up to which leaving out each of them is tried."""
     max_changes: int = 12
-    """Changes tried on one path."""
-    max_forced: int = 2
-    """Changes that run the search again."""
+    """Extensions tried on one path."""
 
 
 PARAMS = PlannerParams()

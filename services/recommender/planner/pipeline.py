@@ -1,14 +1,7 @@
 """From inputs and a view of the catalog to a learning path; and answers to questions about it."""
 
-from msgspec.structs import replace
-
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.exact.refinement import (
-    PathBuilder,
-    PathDraft,
-    new_draft,
-    refine,
-)
+from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, end_state, levels_reached
 from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
@@ -16,7 +9,6 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.solve import (
     PlanSolution,
     course_at,
-    fits_hours,
     offer_at,
     solve,
     solve_as_kept,
@@ -30,14 +22,10 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput if the framework lacks what the inputs name."""
     inputs.check()
     first = solve(inputs, view)
-    again = PathBuilder(
-        lambda names: _draft(solve_as_kept(first._replace(kept=False), view, names), view),
-        lambda name: fits_hours(first, name),
-        lambda name: _draft(solve(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
-    )
     draft = _draft(first, view)
     if not first.limited:
-        draft = refine(draft, first.value, first.entry_levels, again)
+        origin = first._replace(kept=False)
+        draft = refine(draft, first.value, lambda names: _draft(solve_as_kept(origin, view, names), view))
     found = draft.plan
     rebuilt = PlanResult(
         picks=draft.picks,

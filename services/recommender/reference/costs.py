@@ -74,6 +74,12 @@ class ProblemData:
 
     courses: Mapping[str, CourseOption]
     achievers: Mapping[Condition, Sequence[Achiever]]
+    by_hours: bool = False
+    """Whether a course costs its plain hours."""
+
+    def price(self, achievers: Iterable[Achiever]) -> int:
+        """Return what these cost by themselves."""
+        return sum(one.hours if self.by_hours and isinstance(one, CourseOption) else one.cost for one in achievers)
 
     def meets(self, state: PathState, condition: Condition) -> bool:
         """Return whether a condition holds."""
@@ -100,7 +106,7 @@ class ProblemData:
                 for condition, achievers in self.achievers.items()
             }
             lower = {
-                one: min(one.cost + sum(conditions[condition] for condition in one.conditions), UNREACHABLE)
+                one: min(self.price([one]) + sum(conditions[condition] for condition in one.conditions), UNREACHABLE)
                 for one in priced
             }
             if lower == costs.achievers:

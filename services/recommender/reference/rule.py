@@ -23,7 +23,6 @@ from services.recommender.planner.exact.conditions import Condition, CourseOptio
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import (
     CHANGE_THRESHOLD,
-    PathBuilder,
     PathDraft,
     new_draft,
     refine,
@@ -59,6 +58,9 @@ MAX_PASSES = 2
 MAX_STARTS = 24
 """Courses whose closure is tried as the start of a path."""
 
+MAX_PAIRED = 8
+"""The first of them, of which two are also tried together."""
+
 MAX_EXCHANGED = 16
 """Courses of a path up to which each of them is left out in turn for the closure of a start."""
 
@@ -83,13 +85,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
         again.kept = False
         return draft(again, value, entry_levels)
 
-    def forced(name: str) -> list[str]:
-        """Return the path that the search finds with this course in it."""
-        return draft(
-            preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, value, entry_levels), value, entry_levels
-        ).names
-
-    best = refine(draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced))
+    best = refine(draft(first, value, entry_levels), value, rebuilt)
     plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
     whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
     return path_of(inputs, value, entry_levels, whole, catalog_revision)
@@ -170,7 +166,7 @@ def scored_closures(
         closure = problem.closure(target, costs)
         if sum(option.hours for option in closure) > state.hours or len(closure) > state.steps:
             continue
-        cost = sum(option.cost for option in closure)
+        cost = problem.price(closure)
         if score := score_of(gain_of(state, closure), cost, exponent):
             found.append(((-score, -target.cosine, cost, target.id), ScoredClosure(target, closure, score)))
     return [bid for _, bid in sorted(found, key=lambda item: item[0])]
@@ -240,6 +236,10 @@ class CoursePath(NamedTuple):
         """Return the better of two paths: the one that closes more, or at equal value costs less."""
         return other if (other.value, other.saved) > (self.value, self.saved) else self
 
+    def closing_more(self, other: "CoursePath") -> "CoursePath":
+        """Return another path if it closes more, else this one."""
+        return other if other.value > self.value else self
+
 
 def pruned_path(problem: ProblemData, start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
     """Return the path of these courses without redundant ones."""
@@ -248,14 +248,31 @@ def pruned_path(problem: ProblemData, start_state: PathState, courses: Sequence[
 
 
 def best_path(problem: ProblemData, start_state: PathState, targets: Collection[CourseOption]) -> CoursePath:
-    """Return the best path of greedy passes with several exponents and starts, improved by exchanges."""
+    """Return T1: the best path of the greedy with several exponents, starts, exchanges and discrepancies."""
     best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
         best = best.better(pruned_path(problem, start_state, greedy(problem, start_state.copy(), targets, exponent)))
     everything = start_state.copy()
     for target in targets:
         everything.study(target)
-    complete = best.value == everything.value
+    best = after_exchanges(problem, start_state, targets, best, everything.value)
+    timed = ProblemData(problem.courses, problem.achievers, by_hours=True)
+    found = after_discrepancies(timed, start_state, targets, best) if best.value < everything.value else best
+    return best if found is best else after_exchanges(problem, start_state, targets, found, everything.value)
+
+
+def after_exchanges(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    best: CoursePath,
+    attainable: int,
+) -> CoursePath:
+    """Return the best of a path and those of the starts, improved by exchanges while it improves.
+
+    `attainable`: no path closes more.
+    """
+    complete = best.value == attainable
     starts = starts_of(problem, start_state, targets, complete=complete)
     for course in starts:
         best = best.better(started_with(problem, start_state, targets, course, None))
@@ -276,6 +293,49 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
         if best is before:
             break
     return best
+
+
+def after_discrepancies(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
+) -> CoursePath:
+    """Return a path, or one that closes more: by discrepancies, from nothing and after each start; by pairs of starts.
+
+    `problem`: each course costs its hours.
+    """
+    starts, costs = starts_of(problem, start_state, targets, complete=False), problem.costs(start_state)
+    best = with_discrepancies(problem, start_state, targets, [], best)
+    for place, start in enumerate(starts):
+        closure = problem.closure(start, costs)
+        path, state = drop_redundant(problem, start_state, closure, closure[:-1])
+        state_costs = problem.costs(state)
+        for other in starts[place + 1 : MAX_PAIRED]:
+            if state_costs.of(other) == UNREACHABLE:
+                continue
+            closure = problem.closure(other, state_costs)
+            if sum(one.hours for one in closure) <= state.hours and len(closure) <= state.steps:
+                more, end = drop_redundant(problem, state, closure, closure[:-1])
+                rest = greedy(problem, end, targets)
+                best = best.closing_more(pruned_path(problem, start_state, [*path, *more, *rest]))
+        best = with_discrepancies(problem, start_state, targets, path, best)
+    return best
+
+
+def with_discrepancies(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    path: Sequence[CourseOption],
+    best: CoursePath,
+) -> CoursePath:
+    """Return a path, or one that closes more: the greedy after some courses, without the target of one choice of it."""
+    taken, state = list(path), walk(problem, start_state, path)[1]
+    while found := scored_closures(problem, state, problem.costs(state), targets):
+        target, closure = found[0].target, found[0].closure
+        rest = greedy(problem, state.copy(), [one for one in targets if one is not target])
+        best = best.closing_more(pruned_path(problem, start_state, taken + rest))
+        closure, state = drop_redundant(problem, state, closure, closure[:-1])
+        taken += closure
+    return best.closing_more(pruned_path(problem, start_state, taken))
 
 
 def exchanged(  # noqa: PLR0913 - what a start is tried on
@@ -318,7 +378,7 @@ def starts_of(
             fits = sum(one.hours for one in closure) <= start_state.hours and len(closure) <= start_state.steps
             if fits and not (complete and spared == 0):
                 gain = gain_of(start_state, closure)
-                scores[course] = score_of(gain + spared, sum(one.cost for one in closure))
+                scores[course] = score_of(gain + spared, problem.price(closure))
     best = sorted(scores, key=lambda course: (-scores[course], course.id))
     return [course for course in best if scores[course]][:MAX_STARTS]
 
@@ -333,7 +393,7 @@ def spared_by_conditions(
     shares = defaultdict[Condition, int](int)
     for target in targets:
         closure = problem.closure(target, costs)
-        gain, cost = gain_of(start_state, closure), sum(one.cost for one in closure)
+        gain, cost = gain_of(start_state, closure), problem.price(closure)
         for condition in problem.conditions_in(target, costs):
             shares[condition] += gain * (min(costs.conditions[condition], cost) // max(cost // 1000, 1)) // 1000
     return shares
@@ -502,14 +562,6 @@ class Plan:
                 inside.study(option)
             left = [option for option in left if option not in closure]
         return picks, state
-
-    def fits(self, name: str) -> bool:
-        """Return whether the closure of a course fits into the hours that the fixed courses leave."""
-        option, costs = self.problem.courses.get(name), self.problem.costs(self.start_state)
-        if option is None or costs.of(option) == UNREACHABLE:
-            return False
-        closure = self.problem.closure(option, costs)
-        return len(closure) <= MOST_STEPS and sum(one.hours for one in closure) <= self.start_state.hours
 
     def _available(self, known: Mapping[str, CourseOption]) -> AvailableCourses:
         """Return the courses that the officer may use and can reach."""

@@ -1,32 +1,21 @@
-"""Improve a path by minimum closures: the search adds up the costs of conditions, a closure costs its union.
+"""Extend a path: more of an open skill, by the minimum closure where it fits into the hours and steps that are left.
 
-Two kinds of change are tried on the path that the search found, with `minimum_closure`:
-
-    extend     the shortest way that raises an open skill, where its hours and steps are left
-    force      a target that the search found no fitting way to, taken first; the search fills the rest of the hours
-
-A change stands where the path closes more, or as much at less cost. The number of changes tried is limited.
+So a path never leaves room for what it says would fit. An extension stands where the path closes more, or as much at
+less cost. The number of extensions tried is limited.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import (
-    CourseCondition,
-    CourseOption,
-    PathState,
-    score_of,
-)
-from services.recommender.planner.exact.minimum_closure import TaughtLevel, minimum_closure, satisfies
-from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, end_state, levels_reached
+from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
+from services.recommender.planner.exact.minimum_closure import TaughtLevel, minimum_closure
+from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, levels_reached
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
 
 MAX_CHANGES = PARAMS.max_changes
-MAX_FORCED = PARAMS.max_forced
 CHANGE_THRESHOLD = PARAMS.change_threshold
 P = TypeVar("P")
 
@@ -50,50 +39,27 @@ class PathDraft(NamedTuple, Generic[P]):
         return sum(option.cost if (option := self.residual.available.option(name)) else 0 for name in self.names)
 
 
-class PathBuilder(NamedTuple, Generic[P]):
-    """Functions that compute a new path.
-
-    `rebuilt`: the draft of a path of these courses. `fits`: whether the search has a closure of a course within the
-    hours that the fixed courses leave. `forced`: the courses of the path that the search finds with this course in it.
-    """
-
-    rebuilt: Callable[[list[str]], PathDraft[P]]
-    fits: Callable[[str], bool]
-    forced: Callable[[str], list[str]]
-
-
 def new_draft(plan: P, picks: list[Pick], residual: ResidualProblem) -> PathDraft[P]:
     """Return a draft; each gap blocker is computed once."""
     return PathDraft(plan, picks, residual, cache(residual.blocker))
 
 
-def refine(
-    first: PathDraft[P], value: ValueFunction, entry_levels: Mapping[SkillKey, float], again: PathBuilder[P]
-) -> PathDraft[P]:
-    """Return the best path that the changes lead to. `entry_levels`: before the path."""
-    best, left = first, MAX_CHANGES
-    if first.residual.finishing:
-        return first
-    seen, searches = {tuple(first.names)}, MAX_FORCED
-    while left > 0:
-        for names in _longer(best, value):
+def refine(first: PathDraft[P], value: ValueFunction, rebuilt: Callable[[list[str]], PathDraft[P]]) -> PathDraft[P]:
+    """Return the path with the extensions that make it better. `rebuilt`: returns the draft of a path of courses."""
+    best, left, seen = first, MAX_CHANGES, {tuple(first.names)}
+    improved = not first.residual.finishing
+    while improved:
+        improved = False
+        for names in _extended(best, value):
             if tuple(names) in seen:
                 continue
-            seen.add(tuple(names))
-            left -= 1
-            if _better(other := again.rebuilt(names), best):
-                best = other
-                break
             if left <= 0:
                 return best
-        else:
-            if (target := _unseen(best, value, entry_levels, again, seen)) is None or searches <= 0:
-                return best
-            seen.add((target,))
-            searches -= 1
+            seen.add(tuple(names))
             left -= 1
-            if _better(other := again.rebuilt(again.forced(target)), best):
-                best = other
+            if _better(other := rebuilt(names), best):
+                best, improved = other, True
+                break
     return best
 
 
@@ -107,64 +73,22 @@ def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
     return mine > theirs or (mine == theirs and one.cost < other.cost)
 
 
-def _longer(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
+def _extended(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
     """Yield the path extended by the shortest closure that raises an open skill and fits, best value per cost first."""
     end, available = draft.residual.end, draft.residual.available
+    inputs, reached = draft.residual.inputs, levels_reached(draft.residual.inputs, value, draft.picks)
     options: list[list[CourseOption]] = []
-    for skill, _ in _open(draft, value, ("little",)):
-        reached = micro(levels_reached(draft.residual.inputs, value, draft.picks)[skill])
-        key = (draft.residual.inputs.framework.id, skill)
-        whole = available.highest(key, reached, micro(value.targets[skill].required))
-        for level in {reached + 1, whole or 0}:
-            found = (
-                minimum_closure(end, [TaughtLevel(key, level)], available, max(end.steps, 0))
-                if level > reached
-                else None
-            )
+    for skill in value.gaps:
+        if not value.targets[skill].lacks(reached[skill]) or draft.blocker(skill, reached[skill]).cause != "little":
+            continue
+        key, level = (inputs.framework.id, skill), micro(reached[skill])
+        highest = available.highest(key, level, micro(value.targets[skill].required))
+        for goal in {level + 1, highest or level + 1}:
+            found = minimum_closure(end, [TaughtLevel(key, goal)], available, max(end.steps, 0))
             if found and found.courses and found.hours <= end.hours:
                 options.append(found.courses)
     ranked = sorted((-_score(end, option), [one.id for one in option]) for option in options)
     yield from ([*draft.names, *names] for score, names in ranked if score < 0)
-
-
-def _unseen(
-    draft: PathDraft[P],
-    value: ValueFunction,
-    entry_levels: Mapping[SkillKey, float],
-    again: PathBuilder[P],
-    seen: set[tuple[str, ...]],
-) -> str | None:
-    """Return the best target per cost that the search cannot fit although its closure fits in all the hours."""
-    start, available = (
-        end_state(draft.residual.inputs, value, entry_levels, [p for p in draft.picks if p.origin]),
-        draft.residual.available,
-    )
-    found: list[tuple[int, str]] = []
-    for skill, blocker in _open(draft, value, ("budget",)):
-        if blocker.short and blocker.short.proved and micro(blocker.short.needed) > start.hours:
-            continue  # before the path fewer conditions hold, so it takes no less there
-        rise = TaughtLevel((draft.residual.inputs.framework.id, skill), 0)
-        taught = [option for name in blocker.courses if (option := available.option(name)) and satisfies(option, rise)]
-        for target in (option.id for option in taught[-1:]):
-            if (target,) in seen or again.fits(target):
-                continue
-            goal = CourseCondition(target)
-            if available.bounds(start, [goal]).lower_bound(goal) > start.hours:
-                continue
-            closure = minimum_closure(start, [goal], available, max(start.steps, 0))
-            if closure and closure.courses and closure.hours <= start.hours:
-                found.append((-_score(start, closure.courses), target))
-    return min(found)[1] if found else None
-
-
-def _open(draft: PathDraft[P], value: ValueFunction, causes: tuple[str, ...]) -> Iterator[tuple[str, GapBlocker]]:
-    """Yield the open skills that one of these causes keeps from gaining value."""
-    reached = levels_reached(draft.residual.inputs, value, draft.picks)
-    for skill in value.gaps:
-        if value.targets[skill].lacks(reached[skill]):
-            blocker = draft.blocker(skill, reached[skill])
-            if blocker.cause in causes:
-                yield skill, blocker
 
 
 def _score(start: PathState, options: list[CourseOption]) -> int:

@@ -1,16 +1,21 @@
-"""T0 and T1 over one officer's problem: greedy by gain per cost; then multi-start and local search.
+"""T0 and T1 over one officer's problem: greedy by gain per cost; then local search and discrepancy search.
 
-T0 is a greedy: again and again the closure worth most per cost that still fits. T1 is the best of
+T0 is a greedy: it repeatedly adds the closure of the highest gain per cost that still fits. T1 is the best of
 
-    exponents   the greedy with the cost to several powers
-    starts      the greedy after the closure of one course (partial enumeration), for those courses that close most, or
-                spare other closures most, for their cost: a course that serves several conditions counts once
-    exchanges   local search: without each course of the path in turn; and with each start that closes more than the
-                path put first, what still fits of the path kept, or of a short path all but one course in turn, and
-                the greedy for the rest
+    exponents      the greedy with the cost to several powers
+    starts         the greedy after the closure of one course (partial enumeration), for the courses whose closures gain
+                   most, or spare other closures most, for their cost: a course that serves several conditions counts
+                   once
+    exchanges      local search: without each course of the path in turn; and with each start that closes more than the
+                   path put first, then what still fits of the path, or of a short path all but one course in turn, and
+                   the greedy for the rest
+    discrepancies  limited discrepancy search, if an attainable gap is still open: the greedy by hours, which are then
+                   scarce, without the target of each of its choices in turn, from the start state and after the closure
+                   of each start; and the greedy after two of the first starts. Starts and exchanges again for what it
+                   finds
 
-all without what loses nothing. A path is better when it closes more, and of equals when it costs less. Where the visits
-of the plan are spent, the best path so far stands.
+all without redundant courses. A path is better when it closes more, or as much at less cost. A bound ends every attempt
+that cannot lead to a better path. Where the visits of the plan are spent, the best path so far stands.
 """
 
 from typing import NamedTuple
@@ -31,7 +36,7 @@ from services.recommender.planner.optimizer.closure import (
     score_closure,
     topological_order,
 )
-from services.recommender.planner.optimizer.closure_cost import Flags, score_of
+from services.recommender.planner.optimizer.closure_cost import ADDING, Flags, costs_from, score_of
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import (
     PlanState,
@@ -51,6 +56,7 @@ EXPONENTS = np.array(PARAMS.exponents)
 MAX_PASSES = PARAMS.max_passes
 MAX_STARTS = PARAMS.max_starts
 MAX_EXCHANGED = PARAMS.max_exchanged
+MAX_PAIRED = PARAMS.max_paired
 BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
 ROUNDING = 1.000_001
@@ -352,23 +358,47 @@ class Found(NamedTuple):
 
 
 def search(problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
-    """Return the best path after the fixed courses."""
+    """Return the best path after the fixed courses; without exponents, an empty one."""
     targets = targets_of(problem, start_state, workspace)
     best, trial, scratch = empty_path(problem), empty_path(problem), empty_path(problem)
     found = Found(targets, best, trial, scratch, copy_of(start_state))
-    run_search(problem, start_state, workspace, exponents, found)
+    if len(exponents) == 0:
+        return found
+    complete = search_greedily(problem, start_state, workspace, exponents, found)
+    search_locally(problem, start_state, workspace, found)
+    value = int(best.totals["value"][0])
+    if not complete:
+        timed, start = by_hours(problem, start_state, workspace)
+        widened = found._replace(targets=targets_of(timed, start, workspace), state=copy_of(start))
+        search_discrepancies(timed, start, copy_of(start), workspace, widened, empty_path(problem))
+    if best.totals["value"][0] > value:
+        best.totals["cost"] = problem.courses["cost"][best.courses[: best.totals["size"][0]]].sum()
+        search_locally(problem, start_state, workspace, found)
     return found
 
 
+def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
+    """Return the same problem and start where each course costs its hours."""
+    courses, graph = problem.courses.copy(), problem.graph
+    courses["cost"] = courses["hours"]
+    state = copy_of(start_state)
+    cost = np.where(state.done | (state.costs.cost == 0), 0, courses["hours"][:-1])
+    completed = graph.courses["own_condition"][:-1][state.done]
+    state = state._replace(costs=state.costs._replace(cost=cost))
+    visited = costs_from(graph, state.levels, completed[completed >= 0], ADDING, state.costs)
+    workspace.counters["visits_left"] -= visited
+    return problem._replace(courses=courses), state
+
+
 @jit(entry=True, allocates=True)
-def run_search(
+def search_greedily(
     problem: ProblemData,
     start_state: PlanState,
     workspace: Workspace,
     exponents: NDArray[np.float64],
     found: Found,
-) -> None:
-    """Fill `found.best`, after the fixed courses: greedy per exponent, starts, then local search while it improves.
+) -> bool:
+    """Fill `found.best` by the greedy of each exponent; return whether it closes all that can be closed.
 
     Each exponent has an equal share of the visits, so that one that spends its share leaves the others theirs.
     """
@@ -385,6 +415,90 @@ def run_search(
         improve(problem, start_state, workspace, found)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
+    return bool(best.totals[0]["value"] == attainable_value(problem, start_state, found.targets))
+
+
+@jit(entry=True, allocates=True)
+def search_discrepancies(
+    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
+) -> None:
+    """Search for a path that closes more than `found.best`, within half of the visits that are left.
+
+    `base` and `path`: a state and a path for the work, the state at the start.
+    """
+    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
+    spared = counters[0]["visits_left"] // 2
+    counters[0]["visits_left"] -= spared
+    complete = best.totals[0]["value"] >= attainable_value(problem, start_state, found.targets)
+    starts = starts_of(problem, start_state, workspace, found.targets, complete)
+    try_discrepancies(problem, start_state, base, workspace, found, path)
+    for place in range(len(starts)):
+        if counters[0]["visits_left"] <= 0:
+            break
+        copy_position(start_state, base)
+        copy_costs(start_state, base)
+        path.totals[0]["size"] = 0
+        add_closure(problem, base, workspace, starts[place], path)
+        if value_bound(problem, base, found.targets) <= best.totals[0]["value"]:
+            continue
+        for other in starts[place + 1 : MAX_PAIRED]:
+            if base.costs.closure_cost[other] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
+                continue
+            build_closure(problem, base, workspace, other)
+            if not fits(base, workspace):
+                continue
+            copy_position(base, state)
+            copy_costs(base, state)
+            copy_path(path, trial)
+            add_closure(problem, state, workspace, other, trial)
+            fill_and_compare(problem, start_state, workspace, found, NONE)
+        try_discrepancies(problem, start_state, base, workspace, found, path)
+    if counters[0]["visits_left"] <= 0:
+        counters[0]["limited"] = 1
+    counters[0]["visits_left"] += spared
+
+
+@jit(allocates=True)
+def try_discrepancies(
+    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
+) -> None:
+    """Try the greedy after a path, and without the target of each of its choices in turn from there on.
+
+    Moves `base`, the state at the end of the path, and extends the path.
+    """
+    targets = found.targets.copy()
+    reset_bounds(base, targets, 1.0, NONE)
+    while (
+        workspace.counters[0]["visits_left"] > 0
+        and value_bound(problem, base, found.targets) > found.best.totals[0]["value"]
+    ):
+        target = best_target(problem, base, workspace, targets, 1.0)
+        copy_position(base, found.state)
+        copy_costs(base, found.state)
+        copy_path(path, found.trial)
+        fill_and_compare(problem, start_state, workspace, found, target)
+        if target < 0:
+            break
+        add_closure(problem, base, workspace, target, path)
+        invalidate_bounds(base, targets, NONE)
+
+
+@jit(allocates=True)
+def fill_and_compare(
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, excluded: int
+) -> None:
+    """Extend the trial, at whose end the state is, by the greedy; it becomes the best path if it closes more."""
+    floor = found.best.totals[0]["value"] + 1
+    greedy(problem, found.state, workspace, found.targets, 1.0, excluded, found.trial, floor)
+    if found.state.held.sum() >= floor:
+        improve(problem, start_state, workspace, found)
+
+
+@jit(entry=True, allocates=True)
+def search_locally(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> None:
+    """Improve `found.best` by starts, within half of the visits that are left, then by exchanges."""
+    counters, best, state = workspace.counters, found.best, found.state
+    remaining = counters[0]["visits_left"]
     complete = best.totals[0]["value"] == attainable_value(problem, start_state, found.targets)
     starts = starts_of(problem, start_state, workspace, found.targets, complete)
     for course in starts:
@@ -396,11 +510,11 @@ def run_search(
             replay(problem, start_state, state, workspace, best, NONE, found.scratch)
             adds = complete or has_marginal_gain(problem, state, course)
             if not state.done[course] and adds and counters[0]["visits_left"] > 0:
-                kept = best.totals[0]["size"]
-                better = start_with(problem, start_state, workspace, found, course, kept, NONE)
-                out = kept - 1 if kept <= MAX_EXCHANGED and not complete else NONE
+                size = best.totals[0]["size"]
+                better = start_with(problem, start_state, workspace, found, course, size, NONE)
+                out = size - 1 if size <= MAX_EXCHANGED and not complete else NONE
                 while out >= 0 and not better and counters[0]["visits_left"] > 0:
-                    better = start_with(problem, start_state, workspace, found, course, kept, out)
+                    better = start_with(problem, start_state, workspace, found, course, size, out)
                     out -= 1
                 improved = improved or better
         if not improved:
@@ -495,9 +609,9 @@ def starts_of(
 
 @jit(allocates=True)
 def start_with(
-    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, kept: int, out: int
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, size: int, out: int
 ) -> bool:
-    """Try the closure of a course, then what fits of the first `kept` courses of the best path, then the greedy.
+    """Try the closure of a course, then what fits of the first `size` courses of the best path, then the greedy.
 
     The course at position `out` is not kept. Returns whether the path improved.
     """
@@ -506,9 +620,9 @@ def start_with(
     copy_costs(start_state, state)
     trial.totals[0]["size"] = 0
     add_closure(problem, state, workspace, course, trial)
-    if kept > 0:
-        workspace.counters[0]["visits_left"] -= kept
-        for place in range(kept):
+    if size > 0:
+        workspace.counters[0]["visits_left"] -= size
+        for place in range(size):
             other = found.best.courses[place]
             if place == out:
                 continue

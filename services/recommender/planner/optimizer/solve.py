@@ -28,7 +28,6 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.available_courses import stock_of
 from services.recommender.planner.optimizer.candidates import select
-from services.recommender.planner.optimizer.closure import build_closure
 from services.recommender.planner.optimizer.fixed_courses import (
     FixedCourses,
     PlanContext,
@@ -48,7 +47,7 @@ from services.recommender.planner.optimizer.state import (
 )
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
-from services.recommender.planner.units import UNLIMITED, UNREACHABLE
+from services.recommender.planner.units import UNLIMITED
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from shared.domain import Course
 
@@ -132,16 +131,6 @@ def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> Plan
     )
     fixed_courses = FixedCourses(again.fixed_courses.picks, found.fixed_courses.notes)
     return again._replace(inputs=found.inputs, fixed_courses=fixed_courses, kept=found.kept, finishing=found.finishing)
-
-
-def fits_hours(found: PlanSolution, name: str) -> bool:
-    """Return whether the assembled closure of a course fits into the hours that the fixed courses leave."""
-    row, workspace, start_state = row_of(found.space, found.problem, name), found.workspace, found.start_state
-    if row < 0 or start_state.costs.closure_cost[row] >= UNREACHABLE:
-        return False
-    build_closure(found.problem, start_state, workspace, row)
-    counters = workspace.counters[0]
-    return bool(counters["courses"] <= MOST_STEPS and counters["hours"] <= start_state.left[0]["hours"])
 
 
 def _gained(found: PlanSolution) -> int:
