@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -301,6 +302,26 @@ async def test_a_follower_sees_everything_and_says_when_it_has_caught_up(
     assert not follower.caught_up.is_set()
 
 
+async def test_a_follower_says_what_it_waits_for_until_it_has_caught_up(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(300))
+    held, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Sequence[ConsumedEvent]) -> None:
+        held.set()
+        await gate.wait()
+
+    follower = Follower(bootstrap, topic, wait)
+    assert follower.pending == f"{topic} has not been read to its end: connecting to Kafka"
+    async with running(follower):
+        await asyncio.wait_for(held.wait(), 90)
+        assert re.fullmatch(rf"{topic} has not been read to its end: [1-9]\d* records are left", str(follower.pending))
+        gate.set()
+        await asyncio.wait_for(follower.caught_up.wait(), 90)
+        assert follower.pending is None
+
+
 async def test_a_follower_from_the_end_sees_only_what_is_new(
     bootstrap: str, topic: str, publisher: Publisher, request: pytest.FixtureRequest
 ) -> None:
@@ -591,8 +612,8 @@ async def test_what_is_not_as_planned_is_told_in_words(bootstrap: str, topic: st
     assert await TopicWarning(bootstrap, {topic: TopicPlan(4, "delete")})() is None
 
 
-async def test_another_cleanup_policy_is_told(kafka_bootstrap: str, namespace: str) -> None:
+async def test_another_cleanup_policy_is_told(bootstrap: str, namespace: str) -> None:
     name = f"{namespace}kept"
-    await create_topics(kafka_bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
-    warning = await TopicWarning(kafka_bootstrap, {name: TopicPlan(1, "compact")})()
+    await create_topics(bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
+    warning = await TopicWarning(bootstrap, {name: TopicPlan(1, "compact")})()
     assert warning == f"{name} has the cleanup policy 'delete', 'compact' is planned"

@@ -6,7 +6,7 @@ import logging
 import pytest
 from aiohttp.test_utils import TestServer
 
-from shared.app import LIFECYCLE, background, build_app
+from shared.app import LIFECYCLE, Readiness, background, build_app, tell_readiness
 from shared.auth import Authenticator
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, serving
 
@@ -59,6 +59,26 @@ async def test_readiness_names_what_is_wrong(shelf: Shelf) -> None:
         client.app[LIFECYCLE].draining = True
         got = await client.get("/readyz")
         assert (got.status, (await got.json())["status"]) == (503, "draining")
+
+
+async def test_the_log_says_what_a_service_waits_for_when_that_changes_and_every_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fine, catalog = {"mongodb": "ok"}, {"mongodb": "ok", "catalog": "4 records are left"}
+    found = iter([catalog, {**catalog, "catalog": "3 records are left"}, *[catalog] * 29, fine, fine, catalog])
+
+    async def readiness() -> Readiness:
+        return Readiness("as found", next(found))
+
+    async def pause(_: float) -> None:
+        pass
+
+    caplog.set_level(logging.INFO, "shared.app")
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await tell_readiness(readiness, pause)
+    told = [(record.message, getattr(record, "fields", {}).get("checks")) for record in caplog.records]
+    waits = ("not ready", {"catalog": "4 records are left"})
+    assert told == [waits, waits, ("ready", None), waits]  # 31 looks, two seconds apart: said again after a minute
 
 
 async def test_a_background_task_that_dies_ends_the_process(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""The stored path of an officer, and those before it."""
+"""An officer's stored path and its past revisions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -27,19 +27,19 @@ _RENDERED = 128
 
 
 class Messages(Struct, frozen=True):
-    """The templates of sentences: code -> language -> an ICU message, which `messages` of a reason fill with values."""
+    """The templates of sentences: code -> language -> ICU message; the `messages` of a reason fill them with values."""
 
     languages: list[Language]
     templates: dict[str, dict[Language, str]]
 
 
 async def get_messages(request: web.Request) -> web.StreamResponse:
-    """The templates that every sentence of a path is rendered from.
+    """Return the templates from which every sentence of a path is rendered.
 
-    An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: to show paths in
-    another language, translate the templates once and fills them with any library for ICU messages. Messages of one
-    reason are put one after the other, with a space between them. Numbers are shown with two decimals at most, or with
-    as many more, up to six, as tell the different numbers of a message apart and from 0.
+    Each template is an ICU message, in Thai and English. A `reason` holds `messages`: codes with values. To show paths
+    in another language, translate the templates and fill them with any ICU message library. Messages of one reason are
+    joined by spaces. Numbers are shown with two decimals at most, or with up to six if the values of a message would
+    otherwise look equal or like 0.
     """
     languages = languages_of(request)
     templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
@@ -47,21 +47,21 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
 
 
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalog, rules or feedback have moved on, and a new one is on its way."""
+    """An officer's stored path. `stale`: catalog, rules or feedback have changed since, and a new path will follow."""
 
     stale: bool
     request_id: str
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which `revision`."""
+    """How many revisions to list, and after which `revision`."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
 class PastStep(Struct, frozen=True):
-    """One course of a path that was given: its title and hours at that time."""
+    """One course of a past path, with its title and hours at that time."""
 
     course: str
     title: LocalizedText
@@ -69,7 +69,7 @@ class PastStep(Struct, frozen=True):
 
 
 class PathRevision(Struct, frozen=True):
-    """One path that an officer was given, in short: why and when it was made, and what it promised."""
+    """A summary of one path of an officer: why and when it was computed, and its figures."""
 
     revision: int
     cause: Cause
@@ -89,9 +89,9 @@ class PathRevisions(Struct, frozen=True):
 
 
 async def list_paths(request: web.Request) -> web.StreamResponse:
-    """Return the paths that an officer was given, the newest first: the present one, and up to 50 before it.
+    """Return an officer's paths, the newest first: the current one and up to 50 earlier ones.
 
-    404 while there is none yet.
+    404 while the officer has no path.
     """
     wanted = read_query(request, ListPaths)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -110,11 +110,11 @@ def _in_short(event: PathRecommended) -> PathRevision:
 
 
 async def get_path(request: web.Request) -> web.StreamResponse:
-    """The learning path of an officer, as it is stored and was last pushed.
+    """Return the learning path of an officer, as it is stored and was last pushed.
 
-    Never plans. 404 while there is none yet: follow the portal's live stream to receive it. A supervisor reads the
-    paths of the own agency that officers share, or all of them by the tenant's policy; the key of a share link opens
-    the path of its officer.
+    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. A
+    supervisor can read the paths of the own agency that officers share, or all of them if the tenant's policy permits;
+    the key of a share link opens the path of its officer.
     """
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
