@@ -1,11 +1,12 @@
 /** Numbers and dates as the page's language writes them. */
 
 import { locale } from './i18n';
+import { formatters } from './intl';
 
 const number = (value: number, options: Intl.NumberFormatOptions): string =>
-  new Intl.NumberFormat(locale(), options).format(value);
+  formatters.getNumberFormat(locale(), options as Parameters<typeof formatters.getNumberFormat>[1]).format(value);
 const date = (value: Date, options: Intl.DateTimeFormatOptions): string =>
-  new Intl.DateTimeFormat(locale(), options).format(value);
+  formatters.getDateTimeFormat(locale(), options).format(value);
 
 /** Return a number with one decimal at most, for messages that choose a plural by it. */
 export const tenths = (value: number): number => Math.round(value * 10) / 10;
