@@ -46,7 +46,7 @@ export async function enterByLink(key: string): Promise<void> {
   }
   session.value = undefined;
   show('loading');
-  offerSignIn();
+  void offerSignIn();
   await enter(key);
 }
 

@@ -7,15 +7,20 @@ import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
 import { open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
+import { fetchLastPage } from './views';
 
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
-  void restoreLanguage().then(() => {
-    render(<App />, host);
-    const opened = key === undefined ? open() : enterByLink(key);
-    return opened.then(() => fetchWords().catch(() => undefined));
-  });
+  if (shareLinkOf(window.location.hash) === undefined) fetchLastPage();
+  // Who is signed in is asked while words are fetched and the head is drawn.
+  const opened = key === undefined ? open() : undefined;
+  void restoreLanguage()
+    .then(() => {
+      render(<App />, host);
+      return key === undefined ? opened : enterByLink(key);
+    })
+    .then(() => fetchWords().catch(() => undefined));
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);
