@@ -1,4 +1,4 @@
-"""Development keys: the local stack issues them to itself, for a day, and only where everything is on this machine."""
+"""Development keys: the local stack issues them to itself, for a day, and only if every server is on this machine."""
 
 import os
 import secrets
@@ -23,9 +23,9 @@ TENANT = "example"
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys of one stack: an admin and an editor of `shared`; of `example` a platform, a supervisor and officers.
+    """API keys of one stack: an admin and an editor of `shared`; a platform, a supervisor and officers of `example`.
 
-    The supervisor is one of the agency of the first sample officer.
+    The supervisor belongs to the agency of the first sample officer.
     """
 
     admin: str
@@ -36,9 +36,10 @@ class Keys:
 
 
 def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
-    """Return for each role the address of the portal's page that signs in with its key; `officer` is one of the keys'.
+    """Return, for each role, the address of the portal that signs in with its key.
 
-    The key is in the fragment, which browsers do not send to a server; the page removes it from the address at once.
+    `officer`: one of the keys' officers. The key is in the fragment, which browsers do not send to a server; the page
+    removes it from the address at once.
     """
     by_role: dict[Role, str] = {
         "officer": keys.officers[officer],
@@ -62,7 +63,7 @@ class Issuer:
         return (await self._issue([(tenant, role, officer, agency)]))[0]
 
     async def sample_keys(self) -> Keys:
-        """Return keys for the starter data's loader, and for people of every role. Raises CannotStart."""
+        """Return keys for loading the starter data, and for people of every role. Raises CannotStart."""
         samples = sample_officers()
         officers = [officer["officer"] for officer in samples]
         wanted: list[_Wanted] = [
@@ -98,7 +99,7 @@ class Issuer:
 
 
 def pepper_file(directory: Path) -> Path:
-    """Return the file of this stack's pepper, made the first time."""
+    """Return the file with this stack's pepper, created the first time."""
     path = directory / "pepper"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)

@@ -140,7 +140,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
 
 
 def _watch_sessions(app: web.Application, runner: SessionRunner) -> None:
-    """Expose how many sessions began and ended here, and how many items were answered."""
+    """Expose the counts of started and ended sessions and of answered items."""
     registry = app[REGISTRY]
     metrics.count(registry, "sessions_started", "Adaptive sessions that this replica began.", lambda: runner.started)
     metrics.count(registry, "session_answers", "Items answered in time.", lambda: runner.answers)

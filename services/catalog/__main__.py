@@ -1,10 +1,10 @@
 """Starts the catalog: `python -m services.catalog`.
 
 import, export, check   courses of a file; see services/catalog/commands.py
-republish          stage every course and framework once more; a running service sends them
-match              match every course that came without skills once more
+republish          stage every course and framework again; a running service sends them
+match              match every course that was stored without skills again
 calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
-import-framework   take a framework from files in one of the formats of docs/frameworks.md
+import-framework   import a framework from files in one of the formats of docs/frameworks.md
 export-framework   write a framework to a file
 """
 
@@ -153,7 +153,7 @@ async def match(settings: CatalogSettings) -> int:
 
 
 async def republish(settings: CatalogSettings) -> int:
-    """Stage the present state of every course and framework once more; the service's relay sends them."""
+    """Stage the current state of every course and framework again; the service's relay sends them."""
     with connected(settings, "catalog") as client:
         return await CatalogStore(client[settings.database("catalog")]).republish()
 

@@ -1,11 +1,11 @@
 """Matches in MongoDB: in the document of their course, so that a decision is one write.
 
-to_match       the course came without skills of a framework that its tenant sees: it is matched again when one changes
+to_match       the course has no skills of a framework that its tenant sees: it is matched again when one changes
 match_due      the course, or the courses of a framework, wait to be matched
-matches        what was proposed and decided
+matches        proposals and decisions
 matched        there are matches
 levels_due     matches changed since the levels of the tenant's courses were estimated together
-match_version  one more with every change of them: every write is a compare-and-set on it and on the sequence
+match_version  grows with every change of the matches: every write is a compare-and-set on it and on the sequence
 """
 
 from collections import defaultdict
@@ -66,9 +66,9 @@ class MatchStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, tenant: str, course: str) -> MatchedCourse | None:
-        """Return the tenant's own course with its matches, None where it offers none of this id.
+        """Return the tenant's own course with its matches, None if it offers no course with this id.
 
-        Raises Unavailable, Conflict where it cannot be read.
+        Raises Unavailable; Conflict if the document cannot be decoded.
         """
         with unavailable():
             document = await self._entries.find_one({"_id": key_of(tenant, course), "withdrawn": False}, {"outbox": 0})
@@ -77,9 +77,10 @@ class MatchStore:
         return found if document else None
 
     async def page(self, tenant: str, wanted: ListMatches) -> list[tuple[str, MatchedCourse]]:
-        """Return the first courses after `after` that have a match as asked for, with all of theirs.
+        """Return the first courses after `after` that have a match of the requested kind, with all their matches.
 
-        One more than the limit, where there are more. One that cannot be read is passed over. Raises Unavailable.
+        Returns one more than the limit if there are more. Documents that cannot be decoded are skipped. Raises
+        Unavailable.
         """
         named = {
             name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
@@ -98,7 +99,7 @@ class MatchStore:
         return found
 
     async def due(self, limit: int) -> list[MatchedCourse]:
-        """Return courses that wait to be matched, those of a tenant together. Raises Unavailable."""
+        """Return courses that wait to be matched, grouped by tenant. Raises Unavailable."""
         query = {"match_due": True, "kind": "course"}
         with unavailable():
             documents = await self._entries.find(query, {"outbox": 0}).sort("_id", 1).limit(limit).to_list(None)
@@ -131,7 +132,7 @@ class MatchStore:
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:
-        """Return courses that teach something in a framework, of the tenant and shared ones. Raises Unavailable."""
+        """Return courses that teach a skill of a framework, the tenant's own and shared ones. Raises Unavailable."""
         found: list[Course] = []
         with unavailable():
             for owner in dict.fromkeys((tenant, SHARED_TENANT)):
@@ -157,9 +158,9 @@ class MatchStore:
             return found
 
     async def with_skills(self, tenant: str, at_once: int) -> AsyncIterator[list[MatchedCourse]]:
-        """Yield the courses that a tenant sees with skills or matches, its own first. Raises Unavailable.
+        """Yield the courses with skills or matches that a tenant sees, its own first. Raises Unavailable.
 
-        Of a shared course the matches are no concern of other tenants. One that cannot be read is passed over.
+        Matches of shared courses are visible to their owner only. Documents that cannot be decoded are skipped.
         """
         some = {"$or": [{"matched": True}, {"content.teaches.0": {"$exists": True}}]}
         with unavailable():
@@ -177,8 +178,8 @@ class MatchStore:
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
         """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
 
-        Without descriptions and tags, which are the most of them. Its own courses come before shared ones. One that
-        cannot be read is passed over. Raises Unavailable.
+        Without descriptions and tags, which are most of their size. Its own courses come before shared ones. Documents
+        that cannot be decoded are skipped. Raises Unavailable.
         """
         courses: dict[str, Course] = {}
         matches: dict[str, list[Match]] = {}
@@ -198,9 +199,9 @@ class MatchStore:
     # --- changing ----------------------------------------------------------------------------------------------------
 
     async def spread(self) -> int:
-        """Let the courses of changed frameworks wait to be matched; return how many frameworks. Raises Unavailable.
+        """Mark the courses of changed frameworks as due to be matched; return the number of frameworks.
 
-        A shared framework concerns every tenant's courses.
+        Raises Unavailable. A shared framework affects every tenant's courses.
         """
         count = 0
         with unavailable():
@@ -215,7 +216,7 @@ class MatchStore:
         return count
 
     async def mark(self, tenant: str | None) -> int:
-        """Let the courses without known skills wait to be matched, of a tenant or of all. Raises Unavailable."""
+        """Mark the courses without known skills as due to be matched, of one tenant or of all. Raises Unavailable."""
         query: Document = {"to_match": True} | ({"tenant": tenant} if tenant is not None else {})
         with unavailable():
             result = await self._entries.update_many(query, {"$set": {"match_due": True}})
@@ -224,14 +225,14 @@ class MatchStore:
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
         """Store the proposed matches of courses and clear their due mark; return the number of courses.
 
-        Where they change what is announced of a course, its next revision and its event are part of the same write. A
-        course that changed meanwhile stays due. `leveled`: only the levels of what was proposed before are new, and
-        were estimated together. Raises Unavailable.
+        If they change the announced course, its next revision and its event are part of the same write. A course that
+        changed meanwhile stays due. `leveled`: only the levels of existing proposals are new, estimated together.
+        Raises Unavailable.
         """
         return await self._catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
 
     async def leveled(self, courses: Iterable[MatchedCourse]) -> None:
-        """Note that levels need not change, unless the matches have changed meanwhile. Raises Unavailable."""
+        """Record that the levels are up to date, unless the matches have changed meanwhile. Raises Unavailable."""
         by_version = defaultdict[int | None, list[str]](list)
         for one in courses:
             by_version[one.version].append(one.entry.key)
@@ -241,9 +242,9 @@ class MatchStore:
                 await self._entries.update_many(query, {"$unset": {"levels_due": ""}})
 
     async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
-        """Store decisions, and the course's next revision with its event where they change what is announced of it.
+        """Store decisions; if they change the announced course, also its next revision and event.
 
-        Return the revision of the course; None: another change came first. Raises Unavailable, TooLarge.
+        Returns the revision of the course, None after a write conflict. Raises Unavailable, TooLarge.
         """
         fields = _fields(before, matches)
         if announced(course, matches) != announced(before.course, before.matches):
@@ -258,7 +259,7 @@ class MatchStore:
 
 
 def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) -> UpdateOne:
-    """Return the write of what was proposed for a course."""
+    """Return the write that stores a course's proposals."""
     change: Document = {"$set": {}}
     after = announced(before.course, matches)
     if after != announced(before.course, before.matches):

@@ -1,10 +1,10 @@
-"""Matches the courses that wait for it, in a thread, and stores the proposals.
+"""Matches waiting courses in a thread and stores the proposals.
 
-A course waits when it came without skills of a framework that its tenant sees, when it changed, and when a framework
-that its tenant sees changed. What is waiting is marked in its document, so nothing is lost when a process ends; of two
-replicas that match the same course one is stored. Each of the frameworks that the tenant sees is matched, unless the
-course teaches something in it by its provider's word. When nothing waits any more, the levels of all that was proposed
-for a tenant's courses are estimated together, beside what is known of the other courses.
+A course waits if it was stored without skills of a framework that its tenant sees, after it changed, and after such a
+framework changed. Its document records that, so nothing is lost when a process ends; if two replicas match the same
+course, one result is stored. Each framework that the tenant sees is matched, unless the provider states a skill in it.
+When no course waits any more, the levels of all proposals for a tenant's courses are estimated together, with those of
+the other courses.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _KEPT_SKILLS = 20_000
 
 
 class MatchingLoop:
-    """Matches what waits; `run` for ever, `once` until nothing waits."""
+    """Matches waiting courses: `run` until cancelled, `once` until none waits."""
 
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
@@ -84,7 +84,7 @@ class MatchingLoop:
         return count
 
     async def _level(self, tenant: str) -> None:
-        """Estimate the levels of what was proposed for a tenant's courses together. Raises Unavailable."""
+        """Estimate the levels of all proposals for a tenant's courses together. Raises Unavailable."""
         by = await self._of(tenant)
         levels = ProposalLevels(tenant, by.matchers, by.names)
         async for courses in self._store.with_skills(tenant, BATCH):
@@ -96,7 +96,7 @@ class MatchingLoop:
             await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
     async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
-        """Return a course with its matches; with those that it has where it cannot be matched."""
+        """Return a course with its new matches; with its stored ones if it cannot be matched."""
         try:
             (matched,) = await asyncio.to_thread(self.matched, [course], by.matchers, by.names)
         except Exception:
@@ -107,7 +107,7 @@ class MatchingLoop:
     def matched(
         self, courses: Sequence[MatchedCourse], matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]
     ) -> list[tuple[MatchedCourse, list[Match]]]:
-        """Return courses with the matches that they have from now on."""
+        """Return courses with their new matches."""
         found: list[dict[str, list[Proposal]]] = [{} for _ in courses]
         for framework, matcher in matchers.items():
             texts = [CourseText.of(one.course, framework, names) for one in courses]
@@ -124,7 +124,7 @@ class MatchingLoop:
         return matched
 
     async def _of(self, tenant: str) -> "_Matchers":
-        """Return what a tenant's courses are matched by: kept for a while, if the frameworks stay as they are."""
+        """Return the matchers for a tenant's courses, cached for a while if the frameworks stay the same."""
         versions = await self._store.versions(tenant)
         kept = self._kept.pop(tenant, None)
         if kept is None or kept.versions != versions or time.monotonic() > kept.until:
@@ -149,7 +149,7 @@ class MatchingLoop:
 
 
 class ProposalLevels:
-    """The levels of what was proposed for a tenant's courses, estimated beside all that its courses teach."""
+    """The levels of the proposals for a tenant's courses, estimated together with all that its courses teach."""
 
     def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]) -> None:
         self._tenant = tenant
@@ -160,7 +160,7 @@ class ProposalLevels:
         self._spans: dict[tuple[str, str, str], tuple[float, float]] = {}
 
     def add(self, courses: Iterable[MatchedCourse]) -> None:
-        """Take courses: those of the tenant come before shared ones, which they hide."""
+        """Add courses; those of the tenant come before shared ones, which they hide."""
         for one in courses:
             if one.course.id in self._seen:
                 continue
@@ -182,7 +182,7 @@ class ProposalLevels:
                     ]
 
     def estimate(self) -> None:
-        """Estimate the levels of everything taken."""
+        """Estimate the levels of all added courses."""
         for framework, table in self._tables.items():
             for row, span in zip(self._rows[framework], table.spans(), strict=True):
                 if row is not None:
@@ -199,7 +199,7 @@ class ProposalLevels:
 
 @dataclass(frozen=True)
 class _Matchers:
-    """A matcher for each framework that a tenant sees, by id, what skills are called, and until when it is kept."""
+    """A matcher for each framework that a tenant sees, by id, the names of skills, and when the cache expires."""
 
     versions: dict[str, int]
     until: float

@@ -85,7 +85,7 @@ class Planner:
     async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
-        Raises Rejected where the checker refused a path: the others of the batch are saved by then. A batch of one
+        Raises Rejected if the checker refused a path: the others of the batch are saved by then. A batch of one
         that is refused leaves, where there is no plan yet, one without steps and with the cause. Raises Rejected too,
         with nothing planned, where a profile's sequence is beyond what could have happened.
         """
@@ -155,7 +155,7 @@ class Planner:
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
         """Wait until the catalog is at least as new as the stored plans', and shortly for a missing framework.
 
-        Raises Unavailable where this replica stays behind.
+        Raises Unavailable if this replica stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()

@@ -122,7 +122,7 @@ def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
 
 
 def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
-    """Return where two JSON documents first differ, and how; None where they do not."""
+    """Return where two JSON documents first differ, and how; None if they do not."""
     if isinstance(stored, dict) and isinstance(found, dict):
         for name in [*stored, *(name for name in found if name not in stored)]:
             absent = object()
@@ -147,7 +147,7 @@ async def recompute(
 ) -> tuple[str, bool]:
     """Return what came of computing a stored path again, in a sentence, and whether every byte is the same.
 
-    `readable`: also by the reference. Raises NotFound where that path, its rules or its catalog are not kept,
+    `readable`: also by the reference. Raises NotFound if that path, its rules or its catalog are not kept,
     Unavailable.
     """
     with connected(settings, "recompute") as mongodb:

@@ -34,7 +34,7 @@ _DAY = date(2026, 1, 1)
 def warm_up() -> None:
     """Plan and answer once for every kind of officer and catalog. Takes long only once.
 
-    Raises RuntimeError where a kernel was compiled for two signatures: arrays then have two memory layouts.
+    Raises RuntimeError if a kernel was compiled for two signatures: arrays then have two memory layouts.
     """
     few = Snapshot().put_courses(SHARED_TENANT, _courses(), 1)
     many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_THRESHOLD + 1)], 2)

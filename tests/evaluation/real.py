@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def folder() -> Path | None:
-    """Return the folder with the sets; None where DATASETS_DIR is not set."""
+    """Return the folder with the sets; None if DATASETS_DIR is not set."""
     named = os.environ.get(SETTING)
     return Path(named) if named else None
 

@@ -313,6 +313,8 @@ async def test_ten_thousand_at_once_are_taken_and_more_are_refused(service: Star
         ({"framework": "nowhere"}, "rules[0].framework"),
         ({"activity": "https://a*b"}, "rules[0].activity"),
         ({"verbs": ["attempted"]}, "rules[0].verbs[0]"),
+        ({"sd": 0.1, "framework": FRAMEWORK}, "rules[0].sd"),
+        ({"sd": 0.000001}, "rules[0].sd"),
     ],
 )
 async def test_a_wrong_mapping_is_refused_by_field(service: Started, rule: Any, field: str) -> None:

@@ -151,13 +151,44 @@ class Blocked(web.StreamResponse):
 
 
 async def test_a_client_that_never_reads_is_given_up() -> None:
-    async with Answers(Blocked(), limit=100, patience=0.05) as answers:
-        await answers.put(b"first")
-        await asyncio.sleep(0)
-        await answers.put(b"x" * 101)  # is still taken
-        with pytest.raises(TooSlow):
-            await answers.put(b"more")
-        answers._waiting.clear()
+    taken = []
+
+    async def put(*parts: bytes) -> None:
+        async with Answers(Blocked(), limit=100, patience=0.05) as answers:
+            for part in parts:
+                await answers.put(part)
+                taken.append(part)
+                await asyncio.sleep(0)
+
+    with pytest.raises(TooSlow):
+        await put(b"first", b"x" * 101, b"more")
+    assert len(taken) == 2
+
+
+class ReadLate(web.StreamResponse):
+    """An answer that is read when everything was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_sent = asyncio.Event()
+        self.read = bytearray()
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        await self.all_sent.wait()
+        self.read += data
+
+
+async def test_many_answers_wait_for_a_client_that_reads_when_everything_is_sent() -> None:
+    """Clients that send a whole file before they read are common; half a million rows have 40 MB of verdicts."""
+    stream, line = ReadLate(), b'{"line":%d,"status":"created","id":"officer-%06d","revision":2}\n'
+    parts = [b"".join(line % (n, n) for n in range(at, at + 5000)) for at in range(0, 500_000, 5000)]
+    assert sum(map(len, parts)) > 30_000_000
+    async with Answers(stream, limit=8 * 1024 * 1024, patience=0.05) as answers:
+        for part in parts:
+            await answers.put(part)
+            await asyncio.sleep(0)
+        stream.all_sent.set()
+    assert stream.read == b"".join(parts)
 
 
 async def test_a_client_that_never_reads_the_end_is_given_up() -> None:

@@ -133,6 +133,17 @@ def test_golden_records_with_changed_bytes_give_an_event_or_are_rejected(
     decoded(key, value[:at] + data.draw(st.binary(max_size=8)) + value[at + cut :], headers)
 
 
+@pytest.mark.parametrize("sd", [0, -0.0, 1e-9, -0.3, 100.1, "NaN", None])
+def test_a_level_without_uncertainty_is_refused(sd: Any) -> None:
+    for name in ("assessment.completed.v1", "officer.changed.v1"):
+        key, value, headers = wire(name)
+        whole = json.loads(value)
+        whole["profile"]["levels"] = [{**RECORDS["assessment.completed.v1"]["value"]["profile"]["levels"][0], "sd": sd}]
+        assert decoded(key, json.dumps(whole).encode(), headers) is None
+        whole["profile"]["levels"][0]["sd"] = 0.000001
+        assert decoded(key, json.dumps(whole).encode(), headers) is not None
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the path to everything in a JSON value."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

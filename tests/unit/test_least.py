@@ -76,7 +76,7 @@ def reachable(courses: Sequence[Course], officer: Officer) -> list[Course]:
 def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Goal) -> int | None:
     """Return the micro-hours of the shortest set that can be studied and has what is wanted; None: there is none.
 
-    Raises OverflowError where too many sets would have to be looked at.
+    Raises OverflowError if too many sets would have to be looked at.
     """
     offers = [course_spec(one) for one in reachable(courses, officer)]
     heap: list[tuple[int, tuple[int, ...]]] = [(0, ())]

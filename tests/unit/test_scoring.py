@@ -6,8 +6,10 @@ from typing import get_args
 import msgspec
 import pytest
 
+from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIATION
 from services.assessment.model import Evidence, EvidenceKind, Result, SubmitAssessment, assessment_id_of, digest_of
-from services.assessment.scoring import CLOCK_SKEW, announced_kind, check, pieces
+from services.assessment.scoring import CLOCK_SKEW, announced_kind, check, least_sd, pieces
+from shared.domain import ScaleLevel
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind
 from tests.support.builders import FRAMEWORK, MOMENT, framework
@@ -46,6 +48,32 @@ def test_what_the_framework_does_not_hold_is_refused_by_field(results: list[Resu
     with pytest.raises(InvalidInput) as caught:
         check(assessment(*results), SKILL_FRAMEWORK, MOMENT)
     assert caught.value.field == field
+
+
+LEAST = [("test", 0.1), ("external", 0.15), ("supervisor", 0.25), ("self", 0.4), ("completion", 0.5)]
+
+
+@pytest.mark.parametrize(("kind", "least"), LEAST)
+def test_no_kind_is_surer_than_it_can_be(kind: EvidenceKind, least: float) -> None:
+    check(assessment(Result("reading", 2, least), kind=kind), SKILL_FRAMEWORK, MOMENT)
+    for sd in (least - 0.000001, 0.000001):
+        with pytest.raises(InvalidInput, match=f"{least:g} of a level") as caught:
+            check(assessment(Result("writing", 2), Result("reading", 2, sd), kind=kind), SKILL_FRAMEWORK, MOMENT)
+        assert caught.value.field == "results[1].sd"
+
+
+def test_no_piece_counts_for_more_than_nine_usual_ones() -> None:
+    assert set(LEAST_STANDARD_DEVIATION) == set(STANDARD_DEVIATION)
+    for kind, least in LEAST_STANDARD_DEVIATION.items():
+        assert 1 < (STANDARD_DEVIATION[kind] / least) ** 2 <= 9 + 1e-9
+
+
+def test_the_bound_is_smaller_on_a_scale_of_small_steps_and_no_larger_on_one_of_large_steps() -> None:
+    for levels, least in (([0, 0.25, 0.5, 1], 0.1 / 3), ([0, 10, 20], 0.1)):
+        scale = [ScaleLevel(float(level), SKILL_FRAMEWORK.scale[0].title) for level in levels]
+        small = msgspec.structs.replace(SKILL_FRAMEWORK, scale=scale)
+        assert least_sd("test", small) == pytest.approx(least, abs=1e-6)
+        check(assessment(Result("reading", 1, least_sd("test", small))), small, MOMENT)
 
 
 def test_a_clock_may_be_a_little_ahead_but_not_more() -> None:

@@ -1,4 +1,4 @@
-"""Frameworks."""
+"""The routes of frameworks."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
 async def patch_framework(request: web.Request) -> web.StreamResponse:
     """Change fields of the tenant's own framework by a JSON merge patch.
 
-    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
+    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole.
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
     put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)
@@ -50,7 +50,7 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
 async def store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
-    """Return what became of a framework, and whether it is new."""
+    """Store a framework; return the result, and whether it is new."""
     await asyncio.to_thread(framework.check)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
@@ -81,7 +81,7 @@ async def store_framework(
 async def get_framework(request: web.Request) -> web.StreamResponse:
     """Return a framework: the tenant's own, else the shared one.
 
-    With `catalog_revision` as it was at that revision.
+    `catalog_revision`: return the framework at that revision.
     """
     store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
     revision = read_query(request, ShowFramework).catalog_revision

@@ -30,10 +30,10 @@ MOST = 10
 
 
 class Proposal(Struct, frozen=True):
-    """That a course teaches a skill, from a level to a level, right with this probability.
+    """A skill that a course probably teaches, from a level to a level, with the probability that this is right.
 
-    `words` are the course's words that a label of the skill shares; `like` is the most alike course that teaches the
-    skill, where one of the nearest does. `labels` and `examples` are the similarities that the confidence comes from.
+    `words`: the words of the course that a label of the skill shares; `like`: the most similar course that teaches the
+    skill, if one of the nearest does. `labels` and `examples`: the similarities from which the confidence is computed.
     """
 
     skill: str
@@ -64,7 +64,7 @@ class Matcher:
         self._index = SimilarityIndex(framework.skills, examples, similarity)
 
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
-        """Return the proposals for each course, the surest first: those that a person is to be shown.
+        """Return the proposals for each course, the most confident first, as far as a person should see them.
 
         The levels are estimated together, as if these courses were the whole catalog.
         """

@@ -1,4 +1,4 @@
-"""What of a course and of a skill is compared, as it is compared: folded, in pieces of a bounded length."""
+"""The texts of a course and of a skill that are compared: folded, in pieces of bounded length."""
 
 import re
 import unicodedata
@@ -23,10 +23,10 @@ _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
 class CourseText(Struct, frozen=True):
-    """The texts of a course: its title, description, tags, and what concerns its levels.
+    """The texts of a course: its title, description, tags, and the facts about its levels.
 
-    `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched; `after`
-    the courses that its entry names, alternatives among them.
+    `requires`: required levels by skill id of the matched framework; `after`: the courses that its entry conditions
+    name, alternatives included.
     """
 
     id: str
@@ -40,9 +40,9 @@ class CourseText(Struct, frozen=True):
 
     @classmethod
     def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], str]) -> "CourseText":
-        """Return what is known of a course; the skills of other frameworks that it teaches count as tags by `names`.
+        """Return the texts of a course; the names of skills that it teaches in other frameworks count as tags.
 
-        `names` is (framework, skill) -> what the skill is called.
+        `names`: (framework, skill) -> the name of the skill.
         """
         foreign = [(row.framework, row.skill) for row in course.teaches if row.framework != framework]
         levels: dict[str, float] = {}
@@ -61,7 +61,7 @@ class CourseText(Struct, frozen=True):
         )
 
     def pieces(self) -> tuple[list[str], int]:
-        """Return the folded texts that are compared, each on its own, and how many of them are the title's.
+        """Return the folded texts to compare, and how many of them belong to the title.
 
         The title in each language comes first, then every tag, then the description's beginning.
         """
@@ -90,10 +90,10 @@ def normalised(text: str) -> str:
 
 
 def labels_of(skill: Skill) -> list[str]:
-    """Return what a skill is called and described by, in every language; its id where none of it shows anything.
+    """Return the names and descriptions of a skill in every language; its id if none has a visible character.
 
-    "Internet of things (IoT)" is three labels: the whole, without its brackets, and the abbreviation in them. What a
-    synonym lists with commas are labels too.
+    "Internet of things (IoT)" is three labels: the whole, without its brackets, and the abbreviation in them. The items
+    of a comma-separated synonym are labels too.
     """
     names = [text for both in (skill.title, *skill.synonyms) for text in languages(both)]
     short = [part for name in names for part in (_BRACKETS.sub(" ", name), *_ABBREVIATION.findall(name))]
@@ -109,7 +109,7 @@ def languages(text: LocalizedText | None) -> list[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield the first pieces of a text: sentences together up to the limit, a longer one cut at a space."""
+    """Yield the first pieces of a text: whole sentences up to the limit, a longer one cut at a space."""
     held, count = "", 0
     for sentence in chain(_BREAK.split(text[: PIECE * PIECES * 2]), [None]):
         if sentence is not None and len(held) + len(sentence) < PIECE:

@@ -31,7 +31,7 @@ _CONSTANTS = ("params.py", "units.py")
 
 
 def _folder() -> Path | None:
-    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None where it cannot be written."""
+    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None if it cannot be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
     compiled = (code for source, code in sources.items() if b"planner.jit" in code or source.name in _CONSTANTS)

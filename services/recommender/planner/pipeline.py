@@ -27,7 +27,7 @@ __all__ = ["path_diff", "recommend", "refused", "similar_courses", "waiting_for_
 
 
 def recommend(inputs: Inputs, view: View) -> LearningPath:
-    """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
+    """Return the officer's learning path. Raises InvalidInput if the framework does not know what is asked for."""
     inputs.check()
     first = solve(inputs, view)
     again = PathBuilder(

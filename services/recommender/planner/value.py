@@ -130,7 +130,7 @@ class ValueFunction:
         return self.alone(skill, (SURE, self.certain(skill, level)))
 
     def matched(self, skill: str, row: MatchedSpan) -> Stair | None:
-        """Return the stair of an unconfirmed row; None where it does not count or adds nothing to the officer."""
+        """Return the stair of an unconfirmed row; None if it does not count or adds nothing to the officer."""
         if not self.may_use(skill, row):
             return None
         step = self.stair(skill, row)

@@ -462,7 +462,7 @@ class Plan:
         return [name for name in self.inputs.previous if name not in self.start_state.done]
 
     def _previous(self) -> CoursePath | None:
-        """Return the route of the path before; None where it can no longer be studied."""
+        """Return the route of the path before; None if it can no longer be studied."""
         names = self._left()
         options = [self.problem.courses[name] for name in names if name in self.problem.courses]
         entered, then = walk(self.problem, self.start_state, options)

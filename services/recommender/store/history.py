@@ -61,7 +61,7 @@ class History:
                 await self._history.delete_many({"_id": {"$in": outlived}})
 
     async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
-        """Return a revision of an officer's path, the present one without a revision; None where it is not kept."""
+        """Return a revision of an officer's path, the present one without a revision; None if it is not kept."""
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
             if revision is not None and (found is None or found["revision"] != revision):

@@ -374,7 +374,7 @@ def minimum_closure(
     steps: int = UNBOUNDED,
     most_sets: int = MAX_EXPANSIONS,
 ) -> MinimumClosure | None:
-    """Return the shortest set of at most `steps` courses that meets all targets from here; None where there is none.
+    """Return the shortest set of at most `steps` courses that meets all targets from here; None if there is none.
 
     What the limit on the search (`most_sets` visited) leaves open shows in `lower_bound`.
     """
@@ -399,7 +399,7 @@ def minimum_closure(
 
 
 def greedy_closure(start: PathState, targets: Sequence[Goal], available: AvailableCourses) -> list[CourseOption] | None:
-    """Return the courses that take least for each need alone, in order of study; None where a path may not hold them.
+    """Return the courses that take least for each need alone, in order of study; None if a path may not hold them.
 
     All targets are reachable.
     """

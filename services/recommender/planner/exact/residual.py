@@ -267,7 +267,7 @@ def levels_reached(inputs: Inputs, value: ValueFunction, picks: Sequence[Pick]) 
 
 
 def exclusion_reason(inputs: Inputs, course: Course) -> Exclusion | None:
-    """Return why a course that can be seen is not to be used; None where it is."""
+    """Return why a course that can be seen is not to be used; None if it is."""
     if course.id in inputs.excluded:
         return "feedback"
     if course.id in inputs.mandatory or course.id in inputs.started:

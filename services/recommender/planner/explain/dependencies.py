@@ -34,7 +34,7 @@ def dependencies(
     earlier = _Earlier()
 
     def lacks(condition: Prerequisite) -> frozenset[int] | None:
-        """Return what a condition cannot do without; None where it does not hold at all."""
+        """Return what a condition cannot do without; None if it does not hold at all."""
         if state.meets(condition):
             return frozenset()
         if condition.all is not UNSET:

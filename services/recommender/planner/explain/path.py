@@ -254,7 +254,7 @@ def _unlocks(
 ) -> list[dict[str, UnlockCondition | None]]:
     """Return for each pick the later courses that cannot be entered without it, in their order.
 
-    With each the condition that the pick makes true itself; None where it is needed by way of others.
+    With each the condition that the pick makes true itself; None if it is needed by way of others.
     """
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
     for pick, needs in zip(picks, dependent, strict=True):

@@ -33,7 +33,7 @@ FIRM = ("started", "mandatory", "pinned")
 def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
     """Return why a course is not in a path: its bundle, replayed at the step where it is worth most.
 
-    `inputs` and `view` are those of the path. Raises NotFound where there is no such course.
+    `inputs` and `view` are those of the path. Raises NotFound if there is no such course.
     """
     course = view.course(course_id)
     if course is None:
@@ -111,7 +111,7 @@ class _Bid(NamedTuple):
 
 
 def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
-    """Return the bid of a course; None where it is out of reach."""
+    """Return the bid of a course; None if it is out of reach."""
     option = minimum_closure(state, [CourseCondition(course_id)], found.available)
     if option is None:
         return None
@@ -140,7 +140,7 @@ def _answer(course: Course, cause: Cause, short: MissingHours | None = None, con
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
     """Return the courses that teach most alike, by the cosine of the levels that they gain; equals by id.
 
-    None of those `without`, and none that has no skill in common. Raises NotFound where there is no such course.
+    None of those `without`, and none that has no skill in common. Raises NotFound if there is no such course.
     """
     if (course := view.course(course_id)) is None:
         raise NotFound("no such course")

@@ -70,7 +70,7 @@ class BaseSegment:
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
-        """The champions and their numbers among all courses; None where the catalog is small."""
+        """The champions and their numbers among all courses; None if the catalog is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
         numbers = champions_of(self.segment, *VOCABULARY.conditions.read())
@@ -105,7 +105,7 @@ class BaseSegment:
 
 
 class TenantCatalog:
-    """The courses that a tenant sees: a base, and beside it `overlay` {id: entry, None where it is not to be seen}."""
+    """The courses that a tenant sees: a base, and beside it `overlay` {id: entry, None if it is not to be seen}."""
 
     def __init__(self, base: BaseSegment, overlay: Mapping[str, EncodedCourse | None]) -> None:
         self.base = base
@@ -215,7 +215,7 @@ class View:
 
 @dataclass(frozen=True)
 class TenantCourses:
-    """The courses of one tenant: a base, and what changed since, None where withdrawn."""
+    """The courses of one tenant: a base, and what changed since, None if withdrawn."""
 
     base: BaseSegment
     changed: Mapping[str, EncodedCourse | None]
