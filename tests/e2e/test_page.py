@@ -136,7 +136,7 @@ async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, brow
         outline = "getComputedStyle(document.activeElement).outlineStyle"
         assert await page.evaluate(outline) == "solid"
         await page.keyboard.press("Enter")
-        assert await page.locator(".step details[open] .closes").count() == 1
+        await page.wait_for_selector(".step details[open] .closes")
         await officer.assess(required(0.6))
         await reader.news("%")
         assert await page.evaluate("document.activeElement.localName") in ("summary", "body")

@@ -61,6 +61,8 @@ class Reader:
     async def shows(self, view: str) -> None:
         """Wait until the page is in this state."""
         await self.page.wait_for_selector(f'main[data-view="{view}"][aria-busy="false"]')
+        if view == "path":
+            await self.page.wait_for_selector("#history-title")  # the last of what is drawn after the head was painted
 
     async def news(self, words: str) -> str:
         """Wait until the live region says something with these words; return all of it."""

@@ -22,12 +22,17 @@ const parsedMessages: Plugin = {
 export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   plugins: [parsedMessages],
+  resolve: { alias: [{ find: /^@formatjs\/icu-messageformat-parser$/, replacement: '@formatjs/icu-messageformat-parser/no-parser.js' }] },
   build: {
     assetsDir: 'static',
     assetsInlineLimit: 0, // the policy allows no data: addresses
     target: 'es2022',
     manifest: 'manifest.json',
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      // What stands in src/ itself and the packages come at once, in one file; what stands in a folder comes with its page.
+      output: { codeSplitting: { groups: [{ name: 'common', test: /\/src\/(?!main)[^/]+\.tsx?$|node_modules.*\.m?js$|preload-helper/ }] } },
+    },
   },
   server: { proxy: Object.fromEntries(['/api', '/docs', '/session', '/v1'].map((path) => [path, portal])) },
 });

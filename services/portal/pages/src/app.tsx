@@ -222,9 +222,11 @@ export function App(): JSX.Element {
       <main id="main" tabIndex={-1} aria-busy={screen === 'loading'} data-view={screen}>
         <View />
       </main>
-      <footer class="colophon">
-        <p>{t('privacy')}</p>
-      </footer>
+      {screen !== 'loading' && (
+        <footer class="colophon">
+          <p>{t('privacy')}</p>
+        </footer>
+      )}
     </>
   );
 }

@@ -33,7 +33,7 @@ export const clock = (moment: Date): string => date(moment, { hour: '2-digit', m
 /** Return the name of a language by its ISO code; the code itself where it is none. */
 export function languageName(code: string): string {
   try {
-    return new Intl.DisplayNames([locale()], { type: 'language' }).of(code) ?? code;
+    return formatters.getLanguageNames(locale()).of(code) ?? code;
   } catch {
     return code;
   }

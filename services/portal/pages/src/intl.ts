@@ -14,8 +14,11 @@ function once<Options, Format>(make: (locales?: Locales, options?: Options) => F
   };
 }
 
-export const formatters: Formatters = {
+type MoreFormatters = Formatters & { getLanguageNames: (locale: string) => Intl.DisplayNames };
+
+export const formatters: MoreFormatters = {
   getNumberFormat: once((locales, options) => new Intl.NumberFormat(locales, options as Intl.NumberFormatOptions)),
   getDateTimeFormat: once((locales, options) => new Intl.DateTimeFormat(locales, options)),
   getPluralRules: once((locales, options) => new Intl.PluralRules(locales, options)),
+  getLanguageNames: once((locales) => new Intl.DisplayNames(locales, { type: 'language' })),
 };

@@ -1,6 +1,9 @@
 /** Starts the pages. */
 
 import '@fontsource-variable/noto-sans-thai/index.css';
+import './styles/page.css';
+import './styles/controls.css';
+import './styles/skills.css';
 import { render } from 'preact';
 import { App, enterByLink } from './app';
 import { fetchWords, restoreLanguage } from './i18n';
@@ -8,6 +11,8 @@ import { takeKey } from './key_link';
 import { open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { fetchLastPage } from './views';
+
+const SOON_MS = 2000; // after this, what a reader may want next is fetched
 
 const host = document.getElementById('page');
 if (host) {
@@ -20,7 +25,7 @@ if (host) {
       render(<App />, host);
       return key === undefined ? opened : enterByLink(key);
     })
-    .then(() => fetchWords().catch(() => undefined));
+    .then(() => window.setTimeout(() => void fetchWords().catch(() => undefined), SOON_MS));
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);

@@ -1,7 +1,5 @@
 /** An agency's page: skills against requirements, who is behind, what training closes, and what it cannot. */
 
-import '../styles/controls.css';
-import '../styles/skills.css';
 import './agency.css';
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';

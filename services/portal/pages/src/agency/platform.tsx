@@ -1,6 +1,5 @@
 /** The pages of a platform: the paths of officers, and the report of an agency. */
 
-import '../styles/controls.css';
 import type { JSX } from 'preact';
 import { linkTo, params } from '../address';
 import { type RolePage, RolePages } from '../role_pages';

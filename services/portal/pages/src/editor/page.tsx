@@ -1,6 +1,5 @@
 /** The pages of those who keep the catalog. Each is fetched when it is opened. */
 
-import '../styles/controls.css';
 import './editor.css';
 import type { JSX } from 'preact';
 import { withWords } from '../i18n';

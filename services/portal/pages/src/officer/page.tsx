@@ -1,7 +1,5 @@
 /** The page of one officer's path: an officer sees their own, others choose whose. */
 
-import '../styles/controls.css';
-import '../styles/skills.css';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { goToAddress, params } from '../address';

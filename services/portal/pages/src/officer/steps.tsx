@@ -45,7 +45,7 @@ interface CardProps {
   week: Week | undefined;
   mark: Mark;
   path: LearningPath;
-  framework: Framework | undefined;
+  framework: () => Framework | undefined;
   /** Undefined: somebody reads it who is not to change anything. */
   visit: Visit | undefined;
 }
@@ -133,7 +133,7 @@ const weeksTaken = (span: Span | undefined): number => (span ? span.last - span.
 
 interface StepsProps {
   recommended: Recommended;
-  framework: Framework | undefined;
+  framework: () => Framework | undefined;
   /** The hours a week, where they are known. */
   weekly: number | undefined;
   visit: Visit | undefined;

@@ -1,6 +1,5 @@
 /** A supervisor's pages: the officers of the agency whose plans may be read, one plan, and the rating of one officer. */
 
-import '../styles/controls.css';
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';

@@ -128,6 +128,7 @@ export default function SystemPage(): JSX.Element {
     }, EVERY_MS);
     return () => window.clearInterval(asking);
   }, [again]);
+  const first = !found.value && !found.error; // what stands below comes afterwards, so that nothing is pushed down
   const services = found.value?.state.services;
   const verdict: Verdict | undefined = services && worst(services.map(verdictOf));
   return (
@@ -146,13 +147,17 @@ export default function SystemPage(): JSX.Element {
         </p>
       )}
       {services?.map((state) => <Service key={state.service} state={state} />)}
-      <p>
-        <a href="/docs" data-keep="docs">
-          {t('apiDocuments')}
-        </a>
-      </p>
-      <Imports name="courses" read={readCourseImports} />
-      <Imports name="officers" read={readOfficerImports} />
+      {!first && (
+        <>
+          <p>
+            <a href="/docs" data-keep="docs">
+              {t('apiDocuments')}
+            </a>
+          </p>
+          <Imports name="courses" read={readCourseImports} />
+          <Imports name="officers" read={readOfficerImports} />
+        </>
+      )}
     </div>
   );
 }
