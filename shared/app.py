@@ -58,6 +58,7 @@ TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every rout
 
 _CHECK_SECONDS = 2.0
 _PATIENCE_SECONDS = 10.0
+_UNREADY_SECONDS, _READY_SECONDS, _REMIND_SECONDS = 2.0, 10.0, 60.0
 _KEEPALIVE_SECONDS = 75.0
 _LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and dropped, so that its answer is seen
 _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -269,7 +270,11 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         )
         await runner.setup()
         await _listen(runner, settings)
-        await _until_told(app[LIFECYCLE], settings.drain_seconds)
+        telling = asyncio.create_task(tell_readiness(app[READINESS]))
+        try:
+            await _until_told(app[LIFECYCLE], settings.drain_seconds)
+        finally:
+            telling.cancel()
     except Problem as error:
         log.error("cannot start: %s", error.detail)  # noqa: TRY400 - the reason is the whole story
         return 1
@@ -278,6 +283,26 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
             await runner.cleanup()
     log.info("stopped")
     return 1 if app[LIFECYCLE].failure else 0
+
+
+async def tell_readiness(
+    readiness: Callable[[], Awaitable[Readiness]], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Log what the service waits for whenever that changes, and every minute as long as it is not ready."""
+    told: set[str] | None = None
+    silent = 0.0
+    while True:
+        found = await readiness()
+        waits = {name: result for name, result in found.checks.items() if result != "ok"}
+        if told is None or waits.keys() != told or (waits and silent >= _REMIND_SECONDS):
+            if waits:
+                log.warning("not ready", extra={"fields": {"checks": waits}})
+            else:
+                log.info("ready")
+            told, silent = {*waits}, 0.0
+        seconds = _UNREADY_SECONDS if waits else _READY_SECONDS
+        await pause(seconds)
+        silent += seconds
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:

@@ -182,16 +182,24 @@ class Stack:
             raise CannotStart(f"the topics were not created on {self.broker.name}: {error}") from error
 
     async def revive(self, server: Server) -> None:
-        """Start a server that has ended. Raises CannotStart.
+        """Start a server that has ended. Raises CannotStart; the server does not run then, and may be revived again.
 
-        The embedded broker has lost all data by then: topics are created and the state is announced again, and the
-        services are stopped, because they would continue at offsets of another log.
+        The embedded broker has lost all data by then: topics are created and the state is announced again, from
+        MongoDB, which is started first if it has ended too; and the services are stopped, because they would continue
+        at offsets of another log.
         """
+        if not isinstance(server, EmbeddedBroker):
+            return await server.start()
+        await self.mongodb.start()
         await server.start()
-        if isinstance(server, EmbeddedBroker):
+        try:
             await self.create_topics()
             await self.republish()
-            await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+        except CannotStart:
+            server.kill()
+            raise
+        await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+        return None
 
     async def republish(self) -> None:
         """Make each owner announce its current state again, for a broker that lost its data. Raises CannotStart."""

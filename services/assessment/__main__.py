@@ -93,9 +93,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     runner = SessionRunner(sessions, banks, store, intake, idle=idle)
 
     async def has_frameworks() -> str | None:
-        if not follower.caught_up.is_set():
-            return "the catalog has not been read to its end"
-        return overdue(follower, settings.held_seconds)
+        return follower.pending or overdue(follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield

@@ -62,7 +62,7 @@ async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Cal
     with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         store = MatchStore(database, CatalogStore(database))
-        decided = [match async for match in store.decided(tenant)]
+        decided = [match async for match in store.decided(tenant) if match.mapped_from is None]
     if not decided:
         raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
     right = [one.row is not None and one.row.skill == one.skill for one in decided]

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.domain import Framework, Requirement, ShortText
+from shared.domain import Framework, LocalizedText, Requirement, ShortText
 from shared.errors import Conflict
 
 COMMENTS_LIMIT = 500
@@ -114,7 +114,7 @@ class RequirementChange(Struct, frozen=True, omit_defaults=True):
 class FrameworkImpact(Struct, frozen=True):
     """What publishing the draft would change. `exact_matches`: {removed skill: new skills that match it}.
 
-    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut.
+    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut. `scale_note` is what `scale_changed` says there.
 
     `job_groups`: those with changed required levels. `officers`: how many are in these and in the removed ones, of the
     caller's tenant, or of all tenants for an admin of `shared`. Null if the assessment service did not answer.
@@ -136,6 +136,7 @@ class FrameworkImpact(Struct, frozen=True):
     officers: int | None = None
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
+    scale_note: LocalizedText | None = None
 
 
 def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
@@ -238,14 +239,14 @@ def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> Fr
     changes = _changes(_required(present) if present else {}, _required(after))
     matches = [(one.target, one.origin) for one in after.relations if one.kind == "exact_match"]
     matches += [(one.origin, one.target) for one in after.mappings if (one.of, one.kind) == ("skill", "exact")]
-    before_scale = [step.level for step in present.scale] if present else []
     return FrameworkImpact(
         framework=after.id,
         base_version=draft.base_version,
         version=version,
         draft_revision=draft.revision,
         outdated=draft.base_version != version,
-        scale_changed=before_scale != [step.level for step in after.scale],
+        scale_changed=present is None or _steps(present) != _steps(after),
+        scale_note=scale_change(present, after),
         skills_added=skills[0],
         skills_removed=skills[1],
         exact_matches={old: [new for target, new in matches if target == old] for old in skills[1]},
@@ -256,6 +257,28 @@ def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> Fr
         unmapped_skills=unmapped(present, after, "skill"),
         unmapped_job_groups=unmapped(present, after, "job_group"),
     )
+
+
+def scale_change(before: Framework | None, after: Framework) -> LocalizedText | None:
+    """Return what becomes of measured levels where a version has another scale; None where it has the same."""
+    if before is None or _steps(before) == _steps(after):
+        return None
+    old, new = (f"{min(levels):g}-{max(levels):g}" for levels in (_steps(before), _steps(after)))
+    top = f"{after.max_level:g}"
+    return LocalizedText(
+        th=(
+            f"มาตรวัดเปลี่ยนจาก {old} ({len(_steps(before))} ระดับ) เป็น {new} ({len(_steps(after))} ระดับ) "
+            f"ระบบไม่แปลงระดับเดิมให้: ระดับที่วัดไว้สูงกว่า {top} นับเป็น {top} ระดับอื่นคงตัวเลขเดิม"
+        ),
+        en=(
+            f"The scale changes from {old} ({len(_steps(before))} levels) to {new} ({len(_steps(after))} levels). "
+            f"Levels are not converted: one that was measured above {top} counts as {top}, others keep their number."
+        ),
+    )
+
+
+def _steps(framework: Framework) -> list[float]:
+    return sorted(step.level for step in framework.scale)
 
 
 def concerned(before: Framework | None, after: Framework) -> set[str]:

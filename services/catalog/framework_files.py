@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from services.catalog import frameworks
+from services.catalog.drafts import scale_change
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
@@ -95,6 +96,9 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
 
         async def decide() -> tuple[bool, int] | None:
             before = await store.find(framework_key(tenant, framework.id))
+            had = before.content if before and isinstance(before.content, Framework) else None
+            if told := scale_change(had, framework):
+                say(f"{told.th}\n{told.en}")
             if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
                 return False, before.sequence
             after = await store.put_framework(before, tenant, framework, "")

@@ -1,7 +1,7 @@
 """Matches in MongoDB: in the document of their course, so that a decision is one write.
 
-to_match       the course has no skills of a framework that its tenant sees: it is matched again when one changes
 match_due      the course, or the courses of a framework, wait to be matched
+match_from     of a framework: the last course that was marked as due because of it; later ones are not marked yet
 matches        proposals and decisions
 matched        there are matches
 levels_due     matches changed since the levels of the tenant's courses were estimated together
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.catalog.matches import ListMatches, Match, announced
+from services.catalog.matches import ListMatches, Match, announced, given_rows
 from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cannot_be_read
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
@@ -57,11 +57,9 @@ class MatchStore:
             name="levels_due",
             partialFilterExpression={"levels_due": True},
         )
-        by_tenant = [("tenant", ASCENDING), ("to_match", ASCENDING), ("id", ASCENDING)]
-        to_match = IndexModel(by_tenant, name="to_match", partialFilterExpression={"to_match": True})
         by_status = IndexModel([("tenant", 1), ("matches.status", 1), ("id", 1)], name="by_match_status")
         by_match = IndexModel([("tenant", 1), ("matched", 1), ("id", 1)], name="matched")
-        await ensure_indexes(self._database, {COLLECTION: [due, levels, to_match, by_status, by_match]})
+        await ensure_indexes(self._database, {COLLECTION: [due, levels, by_status, by_match]})
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -98,9 +96,23 @@ class MatchStore:
                     break
         return found
 
-    async def due(self, limit: int) -> list[MatchedCourse]:
-        """Return courses that wait to be matched, grouped by tenant. Raises Unavailable."""
-        query = {"match_due": True, "kind": "course"}
+    async def waiting(self) -> int:
+        """Return how many courses wait to be matched, of all tenants. Raises Unavailable."""
+        with unavailable():
+            return int(await self._entries.count_documents({"match_due": True}, hint="match_due"))
+
+    async def next_due(self, after: str) -> str | None:
+        """Return the tenant after this one, or else the first one, whose courses wait. Raises Unavailable."""
+        with unavailable():
+            for begin in (_end_of(after), "") if after else ("",):
+                query = {"match_due": True, "_id": {"$gte": begin}, "kind": "course"}
+                if found := await self._entries.find_one(query, {"tenant": 1}, sort=[("_id", 1)]):
+                    return str(found["tenant"])
+        return None
+
+    async def due(self, tenant: str, limit: int) -> list[MatchedCourse]:
+        """Return courses of a tenant that wait to be matched. Raises Unavailable."""
+        query = {"match_due": True, "_id": {"$gte": f"{tenant}/", "$lt": _end_of(tenant)}, "kind": "course"}
         with unavailable():
             documents = await self._entries.find(query, {"outbox": 0}).sort("_id", 1).limit(limit).to_list(None)
             found = [one for document in documents if (one := readable(document, _matched))]
@@ -198,28 +210,43 @@ class MatchStore:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    async def spread(self) -> int:
-        """Mark the courses of changed frameworks as due to be matched; return the number of frameworks.
+    async def spread(self, limit: int) -> bool:
+        """Mark the next courses of a changed framework as due to be matched; return whether there was such a framework.
 
-        Raises Unavailable. A shared framework affects every tenant's courses.
+        Courses whose provider states no skill of it: those of its tenant, or of every tenant if it is shared. The
+        framework's document records the last one, so that another process continues from there. Raises Unavailable.
         """
-        count = 0
         with unavailable():
-            async for document in self._entries.find(
-                {"match_due": True, "kind": "framework"}, {"tenant": 1, "sequence": 1}
-            ):
-                owner = document["tenant"]
-                await self.mark(None if owner == SHARED_TENANT else owner)
-                done = {"_id": document["_id"], "sequence": document["sequence"]}
-                await self._entries.update_one(done, {"$unset": {"match_due": ""}})
-                count += 1
-        return count
+            framework = await self._entries.find_one(
+                {"kind": "framework", "match_due": True},
+                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1},
+                hint="by_id",  # the other index leads through every course that waits
+            )
+            if framework is None:
+                return False
+            owner, after = framework["tenant"], framework.get("match_from") or ""
+            place: Document = {"$gt": after}
+            if owner != SHARED_TENANT:
+                place = {"$gt": max(after, f"{owner}/"), "$lt": _end_of(owner)}
+            query = {"_id": place, "kind": "course", "withdrawn": False}
+            found = self._entries.find(query, _WITHOUT_PROSE, hint="_id_").sort("_id", 1).limit(limit)
+            rows = await found.to_list(None)
+            keys = [row["_id"] for row in rows if _lacks(row, framework["id"])]
+            if keys:
+                wanted = {"_id": {"$in": keys}, "withdrawn": False}
+                await self._entries.update_many(wanted, {"$set": {"match_due": True}})
+            change: Document = {"$unset": {"match_due": "", "match_from": ""}}
+            if rows:
+                change = {"$set": {"match_from": rows[-1]["_id"]}}
+            same = {name: framework.get(name) for name in ("_id", "sequence", "match_from")}
+            await self._entries.update_one(same, change)
+        return True
 
-    async def mark(self, tenant: str | None) -> int:
-        """Mark the courses without known skills as due to be matched, of one tenant or of all. Raises Unavailable."""
-        query: Document = {"to_match": True} | ({"tenant": tenant} if tenant is not None else {})
+    async def mark(self) -> int:
+        """Mark the courses of every framework in use as due; return the number of frameworks. Raises Unavailable."""
         with unavailable():
-            result = await self._entries.update_many(query, {"$set": {"match_due": True}})
+            change = {"$set": {"match_due": True, "match_from": ""}}
+            result = await self._entries.update_many({"kind": "framework", "retired": {"$ne": True}}, change)
         return int(result.modified_count)
 
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
@@ -271,6 +298,17 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
     if leveled:
         del change["$set"]["levels_due"]
     return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
+
+
+def _lacks(document: Document, framework: str) -> bool:
+    """Return whether the provider of a course names no skill of a framework; False where it cannot be read."""
+    given = readable(document, lambda one: given_rows(_course(one), _matches(one)))
+    return given is not None and framework not in {row.framework for row in given}
+
+
+def _end_of(tenant: str) -> str:
+    """Return the key that is after every key of a tenant, which are `tenant/...`."""
+    return f"{tenant}0"
 
 
 def _unchanged(before: MatchedCourse) -> Document:

@@ -53,7 +53,8 @@ class Match(Struct, frozen=True):
 
     `words`: the words of the course that matched; `like`: a similar course that teaches the skill. `corrected`: what
     the course teaches instead. `labels` and `examples`: the similarities from which the confidence is computed; at a
-    confidence of `threshold` or more, four of five matches were right.
+    confidence of `threshold` or more, four of five matches were right. `mapped_from`: the same skill in another
+    framework, as the provider states it; if the levels are converted from there, `source` is `mapped`.
     """
 
     framework: Identifier
@@ -62,7 +63,7 @@ class Match(Struct, frozen=True):
     to_level: Level = field(name="to")
     confidence: Share
     status: Status = "proposed"
-    source: Literal["matched"] = "matched"
+    source: Literal["matched", "mapped"] = "matched"
     words: list[str] = []
     like: Identifier | None = None
     corrected: SkillSpan | None = None
@@ -71,6 +72,7 @@ class Match(Struct, frozen=True):
     examples: Share = 0.0
     text: str = ""
     threshold: Share = 1.0
+    mapped_from: "MatchName | None" = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -113,9 +115,9 @@ class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=
     right: SkillSpan
 
 
-def text_of(course: CourseText) -> str:
-    """Return a short digest of the texts that are compared; equal texts have equal digests."""
-    pieces, _ = course.pieces()
+def text_of(course: Course) -> str:
+    """Return a short digest of a course's title, tags and description; equal texts have equal digests."""
+    pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
     return blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
 
 
@@ -129,7 +131,7 @@ def proposed(
     """Return the matches of a course after it was matched again: decided ones stay, other proposals are replaced.
 
     `found`: framework id -> proposals. Skills that the course teaches are not proposed, nor those rejected for the same
-    text. `threshold`: that of the calibration.
+    text or the same mapping. `threshold`: that of the calibration.
     """
     decided = {match.key: match for match in before if match.status != "proposed"}
     taught = {(row.framework, row.skill) for row in given}
@@ -137,7 +139,7 @@ def proposed(
     for framework, proposals in found.items():
         for one in proposals:
             known = decided.get((framework, one.skill))
-            again = known is not None and known.status == "rejected" and known.text != text
+            again = known is not None and known.status == "rejected" and _is_new(known, one, text)
             if (framework, one.skill) in taught or (known is not None and not again):
                 continue
             fresh.append(
@@ -154,10 +156,19 @@ def proposed(
                     text=text,
                     threshold=threshold,
                     decisions=known.decisions if known is not None else [],
+                    source="mapped" if one.levels_mapped else "matched",
+                    mapped_from=MatchName(*one.mapped_from) if one.mapped_from else None,
                 )
             )
     replaced = {match.key for match in fresh}
     return [*(match for key, match in decided.items() if key not in replaced), *fresh]
+
+
+def _is_new(rejected: Match, found: Proposal, text: str) -> bool:
+    """Return whether a proposal says more than the one that was rejected."""
+    if found.mapped_from is not None:
+        return rejected.mapped_from != MatchName(*found.mapped_from)
+    return rejected.text != text
 
 
 def decide(
@@ -201,8 +212,14 @@ def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Matc
 
 
 def kept(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course that was put without skills, with the rows that people confirmed before and without `matched`."""
-    return replace(course, teaches=course.teaches or rows_of(matches), matched=[])
+    """Return a course that was put, with the rows that people confirmed before, and without what only the catalog adds.
+
+    The confirmed rows stay in frameworks in which it was put without rows.
+    """
+    given = [row for row in course.teaches if row.mapped_from is None]
+    named = {row.framework for row in given}
+    stay = [row for row in rows_of(matches) if row.framework not in named]
+    return replace(course, teaches=[*given, *stay], matched=[])
 
 
 LEAST_DOUBT = 0.000_001
@@ -212,10 +229,21 @@ LEAST_DOUBT = 0.000_001
 def announced(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
 
-    Without proposals of frameworks in which the provider states a skill, and of skills that the course teaches.
+    Without proposals of frameworks in which the provider states a skill, and of skills that the course teaches. Rows
+    that are mapped with their levels are among those it teaches, with `mapped_from`.
     """
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
+    open_ones = [
+        match
+        for match in matches
+        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+    ]
+    mapped = [
+        Teaches(one.framework, one.skill, one.from_level, one.to_level, f"{origin.framework}/{origin.skill}")
+        for one in sorted(open_ones, key=lambda one: one.key)
+        if one.source == "mapped" and (origin := one.mapped_from) is not None
+    ]
     rows = [
         MatchedRow(
             framework=match.framework,
@@ -225,10 +253,11 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
             threshold=match.threshold,
         )
-        for match in matches
-        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+        for match in open_ones
+        if match.source == "matched"
     ]
-    return replace(course, matched=sorted(rows, key=lambda row: (row.framework, row.skill)))
+    matched = sorted(rows, key=lambda row: (row.framework, row.skill))
+    return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
 # --- what clients send and get back ----------------------------------------------------------------------------------

@@ -38,7 +38,8 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
 
     `unmapped_skills`, `unmapped_job_groups`: those that the previous version had, or mapped, and this one neither has
     nor maps. Levels of these skills no longer count, and officers of these job groups get no path; both are informed.
-    `officers`: see FrameworkImpact; missing for a new framework and if it is not known.
+    `officers`: see FrameworkImpact; missing for a new framework and if it is not known. `scale_changed`: present if the
+    scale has other levels than that of the previous version; says what happens to levels measured on that one.
     """
 
     id: str
@@ -47,6 +48,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
     officers: int | None = None
+    scale_changed: LocalizedText | None = None
 
 
 class ProviderCount(Struct, frozen=True):

@@ -48,12 +48,12 @@ class SearchReplica:
     async def is_ready(self) -> str | None:
         """Return None once the topic was read to its end, else what is missing."""
         self._complete = self._complete or self.follower.caught_up.is_set()
-        return None if self._complete else "the search index is being built"
+        return None if self._complete else f"the search index is being built: {self.follower.pending}"
 
     async def find(self, caller: Caller, tenant: str, wanted: ListCourses) -> Found:
         """Return a page of courses. Raises InvalidInput, TooManyRequests, Overloaded; Unavailable while it is built."""
-        if missing := await self.is_ready():
-            raise Unavailable(f"{missing}; try again soon")
+        if await self.is_ready():
+            raise Unavailable("the search index is being built; try again soon")
         return await self._work.run(caller, find, self.index, tenant, wanted)
 
     async def highlights(self, caller: Caller, query: str, courses: Sequence[Course]) -> Highlights:

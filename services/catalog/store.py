@@ -190,21 +190,27 @@ class CatalogStore:
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
 
-    async def seen_frameworks(self, tenant: str, frameworks: Iterable[str]) -> set[str]:
-        """Return which of these frameworks a tenant sees. Raises Unavailable."""
-        owners = dict.fromkeys((SHARED_TENANT, tenant))
-        keys = {framework_key(owner, name): name for owner in owners for name in frameworks}
-        if not keys:
-            return set()
+    async def frameworks_in_use(self, tenant: str) -> set[str]:
+        """Return the frameworks that a tenant sees and that are not retired; its own hide shared ones.
+
+        Raises Unavailable.
+        """
+        retired: dict[str, bool] = {}
         with unavailable():
-            return {keys[one["_id"]] async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"_id": 1})}
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                query = {"kind": "framework", "tenant": owner}
+                rows = self._entries.find(query, {"id": 1, "retired": 1, "content.retired": 1})
+                async for row in rows:
+                    retired[row["id"]] = bool(row.get("retired") or row.get("content", {}).get("retired"))
+        return {name for name, gone in retired.items() if not gone}
 
     async def _match_fields(self, entry: Entry) -> Document:
         """Return the fields that mark a course, or the courses of a framework, as due to be matched."""
         if isinstance(entry.content, Course):
-            named = {row.framework for row in entry.content.teaches}
-            return match_fields(entry.content, entry.matches, await self.seen_frameworks(entry.tenant, named))
-        return {"match_due": True} if entry.content is not None else {"to_match": False, "match_due": False}
+            return match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
+        if entry.content is None:
+            return {"match_due": False}
+        return {"match_due": not entry.content.retired, "match_from": "", "retired": entry.content.retired}
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return framework id -> the scale that courses are checked against. Raises Unavailable."""
@@ -297,8 +303,7 @@ class CatalogStore:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
-        named = {row.framework for course in marked.values() for row in course.teaches}
-        seen = await self.seen_frameworks(tenant, named)
+        in_use = await self.frameworks_in_use(tenant)
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
@@ -322,7 +327,7 @@ class CatalogStore:
                 "withdrawn": False,
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
-                **match_fields(course, matches, seen),
+                **match_fields(course, matches, in_use),
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -436,14 +441,12 @@ class CatalogStore:
         return count
 
 
-def match_fields(course: Course, matches: Sequence[Match], seen: AbstractSet[str]) -> Document:
-    """Return the fields that mark a course as due to be matched.
+def match_fields(course: Course, matches: Sequence[Match], in_use: AbstractSet[str]) -> Document:
+    """Return the field that marks a course as due to be matched.
 
-    It is due if its provider states no skill, or only skills of frameworks that its tenant does not see; `seen`: those
-    that it sees.
+    It is due if its provider states no skill in one of the frameworks in use.
     """
-    to_match = not any(row.framework in seen for row in given_rows(course, matches))
-    return {"to_match": to_match, "match_due": to_match}
+    return {"match_due": bool(in_use - {row.framework for row in given_rows(course, matches)})}
 
 
 def matching(wanted: ListCourses) -> Document:

@@ -97,9 +97,7 @@ async def build(
         mongodb.close()
 
     async def follows() -> str | None:
-        if not follower.caught_up.is_set():
-            return "the ends of the paths' topic are not known yet"
-        return overdue(follower, settings.held_seconds)
+        return follower.pending or overdue(follower, settings.held_seconds)
 
     async def end_streams(_: web.Application) -> None:
         connections.drop_all("shutdown")

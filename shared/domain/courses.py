@@ -21,16 +21,18 @@ from shared.domain.values import (
 )
 
 
-class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
+class Teaches(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A skill that a course teaches, from a level to a level at least a millionth higher.
 
-    `from` is a condition of entry.
+    `from` is a condition of entry. `mapped_from`: the provider states this skill, `framework/skill`, and a framework
+    states that both are the same; only the catalog adds such rows.
     """
 
     framework: Identifier
     skill: Identifier
     from_level: Level = field(name="from")
     to_level: Level = field(name="to")
+    mapped_from: Annotated[str, Meta(max_length=200)] | None = None
 
     def __post_init__(self) -> None:
         if self.to_level <= self.from_level:

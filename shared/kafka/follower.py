@@ -32,6 +32,8 @@ from shared.kafka.topics import TopicIdentity, TopicReplaced
 
 log = logging.getLogger(__name__)
 
+_CONNECTING = "connecting to Kafka"
+
 
 async def _nothing() -> None:
     pass
@@ -69,6 +71,7 @@ class Follower:
         self.skipped = 0
         self.caught_up = asyncio.Event()
         self.lag = 0
+        self._step = _CONNECTING
         self._delivery = Delivery(f"follower of {topic}", self._decode, on_events, self._skip)
         self._shapes = shapes
         self._from = start
@@ -81,6 +84,11 @@ class Follower:
     def held_seconds(self) -> float:
         """Seconds since the current records last made progress (one handled or skipped)."""
         return self._delivery.held_seconds
+
+    @property
+    def pending(self) -> str | None:
+        """The readiness message with what this reader waits for until it has caught up; None from then on."""
+        return None if self.caught_up.is_set() else f"{self.topic} has not been read to its end: {self._step}"
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError if no retry can help, Unavailable if no broker answers."""
@@ -113,8 +121,10 @@ class Follower:
             fetch_max_wait_ms=PATIENT_WAIT_MS if self._patient else FETCH_WAIT_MS,
             fetch_min_bytes=PATIENT_BYTES if self._patient else 1,
         )
+        self._step = _CONNECTING
         try:
             await start(consumer)
+            self._step = "asking for its partitions and their ends"
             await self._follow(consumer, await self._assign(consumer))
         finally:
             self.caught_up.clear()
@@ -125,8 +135,12 @@ class Follower:
         while True:
             if await self._identity.changed():
                 raise TopicReplaced(self.topic)
-            if not self.caught_up.is_set() and await _has_reached(consumer, ends):
-                self.caught_up.set()
+            if not self.caught_up.is_set():
+                self._step = "asking for the beginnings of its partitions"
+                if left := await _left(consumer, ends):
+                    self._step = f"{left} records are left"
+                else:
+                    self.caught_up.set()
             records = await poll(consumer, BATCH)
             if records:
                 await self._delivery.deliver(records)
@@ -167,9 +181,7 @@ class Follower:
         log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, reason)
 
 
-async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
-    """Compare with the end offsets of the fetches too: a broker's answer to `end_offsets` was once too low."""
-    for place, end in ends.items():
-        if await consumer.position(place) < max(end, consumer.highwater(place) or 0):
-            return False
-    return True
+async def _left(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> int:
+    """Return how many records are left. The end offsets of fetches count too: `end_offsets` was once too low."""
+    left = [max(end, consumer.highwater(place) or 0) - await consumer.position(place) for place, end in ends.items()]
+    return sum(max(0, one) for one in left)

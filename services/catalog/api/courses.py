@@ -1,9 +1,9 @@
 """Courses: single ones and lists."""
 
 from aiohttp import web
-from msgspec.structs import replace
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
+from services.catalog.matches import kept
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.search.find import CURSOR_MARK
 from services.catalog.search_replica import SearchReplica
@@ -138,16 +138,15 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
     named = set(courses_named(course.requires))
     known = await store.offered(SHARED_TENANT, named) | await store.offered(tenant, named) if named else set()
     warnings = check_course(course, framework_scales, known)
-    course = replace(course, matched=[])
 
     async def decide() -> tuple[CoursePut, bool] | None:
         before = await store.find(key_of(tenant, course.id))
         if asked.given:
             asked.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
-        kept = before.keeping(course) if before else course
-        if before and before.content == kept:
+        offered = kept(course, before.matches if before else ())
+        if before and before.content == offered:
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
-        after = await store.put_course(before, tenant, kept, trace)
+        after = await store.put_course(before, tenant, offered, trace)
         if after is None:
             return None
         new = before is None or (before.content is None and not before.unreadable)

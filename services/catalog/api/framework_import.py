@@ -82,6 +82,7 @@ class FrameworkImport(Struct, frozen=True):
     assumed: list[str]
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
+    scale_changed: LocalizedText | None = None
 
 
 class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
@@ -188,6 +189,7 @@ def _report(
         assumed=reading.assumed,
         unmapped_skills=put.unmapped_skills if put else [],
         unmapped_job_groups=put.unmapped_job_groups if put else [],
+        scale_changed=put.scale_changed if put else None,
     )
 
 

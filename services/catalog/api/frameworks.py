@@ -7,7 +7,7 @@ from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.api.officers import OFFICERS
-from services.catalog.drafts import check_change, concerned, unmapped
+from services.catalog.drafts import check_change, concerned, scale_change, unmapped
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
@@ -73,7 +73,8 @@ async def store_framework(
         if had is not None:
             groups = await asyncio.to_thread(concerned, had, framework)
             officers = await request.app[OFFICERS].count(request, framework.id, groups)
-        return FrameworkPut(framework.id, after.sequence, True, *gone, officers), before is None  # noqa: FBT003 - a field of a record
+        told = scale_change(had, framework)
+        return FrameworkPut(framework.id, after.sequence, True, *gone, officers, told), before is None  # noqa: FBT003 - a field of a record
 
     return await retry_on_conflict(decide, "this framework")
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from msgspec import UNSET, Struct
@@ -18,6 +18,8 @@ TAGS = 50
 """The most tags that are compared."""
 _BRACKETS = re.compile(r"\([^()]*\)")
 _ABBREVIATION = re.compile(r"\(\s*(\w*[A-Z]\w*[A-Z]\w*)\s*\)")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_KEY = re.compile(r"[0-9a-fA-F-]{8,}")
 _LIST = re.compile(r"[,;]")
 _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
@@ -39,12 +41,17 @@ class CourseText(Struct, frozen=True):
     after: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], str]) -> "CourseText":
+    def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], Sequence[str]]) -> "CourseText":
         """Return the texts of a course; the names of skills that it teaches in other frameworks count as tags.
 
-        `names`: (framework, skill) -> the name of the skill.
+        `names`: (framework, skill) -> the names of the skill; without an entry the words of its id count.
         """
-        foreign = [(row.framework, row.skill) for row in course.teaches if row.framework != framework]
+        foreign = [
+            name
+            for row in course.teaches
+            if row.framework != framework
+            for name in names.get((row.framework, row.skill)) or words_of_id(row.skill)
+        ]
         levels: dict[str, float] = {}
         for one in course.requires:
             if one.framework == framework and one.skill is not UNSET and one.level is not UNSET:
@@ -53,7 +60,7 @@ class CourseText(Struct, frozen=True):
             id=course.id,
             title=course.title,
             description=course.description,
-            tags=(*course.tags, *(names[skill] for skill in foreign if skill in names)),
+            tags=(*foreign, *course.tags),
             hours=None if "hours" in course.assumed else course.hours,
             level=course.educational_level,
             requires=levels,
@@ -101,6 +108,13 @@ def labels_of(skill: Skill) -> list[str]:
     described = [text for step in skill.descriptors for text in languages(step.title)]
     every = [*names, *(part for part in (*short, *listed) if len(part.strip()) > 1), *described]
     return list(dict.fromkeys(filter(None, map(normalised, every)))) or [skill.id]
+
+
+def words_of_id(skill: str) -> list[str]:
+    """Return the words of a skill's id, such as `data analysis`, as one text; nothing for numbers and keys."""
+    if _KEY.fullmatch(skill) or not _WORD.search(skill):
+        return []
+    return [re.sub(r"[-_.]+", " ", skill).strip()]
 
 
 def languages(text: LocalizedText | None) -> list[str]:

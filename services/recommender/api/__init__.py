@@ -33,6 +33,7 @@ from services.recommender.api.feedback import (
 )
 from services.recommender.api.open_skills import OpenSkills, list_open_skills
 from services.recommender.api.paths import (
+    AskPath,
     ListPaths,
     Messages,
     PathRevisions,
@@ -51,7 +52,7 @@ from services.recommender.api.supervision import (
     list_officer_paths,
     put_supervision,
 )
-from shared.auth import ADMINS, ASSESSORS, EDITORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
+from shared.auth import ADMINS, ANALYSTS, ASSESSORS, EDITORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
 from shared.routes import (
     ACCEPT_LANGUAGE,
     IDEMPOTENCY_KEY,
@@ -102,7 +103,7 @@ ROUTES = [
         _PATH,
         get_path,
         READERS,
-        query=AskWords,
+        query=AskPath,
         headers=[*_HELD, ACCEPT_LANGUAGE],
         answers={200: StoredPath, 304: None},
         problems=[503],
@@ -201,12 +202,12 @@ ROUTES = [
         answers={200: OfficerPaths},
     ),
     Route("GET", "/v1/open-skills", list_open_skills, EDITORS, answers={200: OpenSkills}, problems=[503]),
-    Route("GET", "/v1/agencies", list_agencies, PLATFORMS, query=ListAgencies, answers={200: Agencies}),
+    Route("GET", "/v1/agencies", list_agencies, ANALYSTS, query=ListAgencies, answers={200: Agencies}),
     Route(
         "GET",
         "/v1/agencies/{agency_id}/gaps",
         get_gaps,
-        PLATFORMS,
+        ANALYSTS,
         query=AskGaps,
         answers={200: AgencyView},
         problems=[429, 503],

@@ -36,6 +36,7 @@ export const VIEWS: Record<Session['role'], Load> = {
   officer,
   platform,
   supervisor,
+  analyst: agency,
   admin: editor,
   editor,
 };

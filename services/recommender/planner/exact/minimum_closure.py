@@ -40,7 +40,7 @@ UNBOUNDED = 1 << 60
 
 
 class TaughtLevel(NamedTuple):
-    """A goal: a course of the set leads to this level, whatever level counts at entry already."""
+    """A goal: some course of the set leads to this level, whatever level already counts for entry."""
 
     skill: SkillKey
     level: int
@@ -74,13 +74,13 @@ class ClosureCosts(NamedTuple):
 
 
 class AvailableCourses:
-    """The courses that an officer may use and can reach, looked up when they are asked for.
+    """The courses that an officer may use and can reach, looked up on demand.
 
     `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `option`: the course
     of an id as the officer may use it, or None. `above` (skill, micro-level): all courses that teach a skill of the
     framework beyond a level, those that may be used first, then shortest first, then by id. `closure_costs`: costs from
     a state; None: computed here. `matched`: the ids of the courses with an unconfirmed row of a skill of the framework,
-    shortest first, then by id. `incomplete`: whether a course was skipped because it is not known whether it can be
+    shortest first, then by id. `incomplete`: whether a course was skipped because it is unknown whether it can be
     reached.
     """
 
@@ -121,12 +121,12 @@ class AvailableCourses:
         return self._lists[skill]
 
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
-        """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
+        """Return the highest level above `above`, up to `wanted`, that some course leads to; None if there is none."""
         levels = sorted({min(level, wanted) for level, _ in self._taught(skill) if level > above}, reverse=True)
         return next((level for level in levels if next(self.meeting(LevelCondition(skill, level)), None)), None)
 
     def meeting(self, condition: Goal) -> Iterator[CourseOption]:
-        """Yield the courses that meet a need or a part of it, shortest first; each is looked up once."""
+        """Yield the courses that satisfy a condition or a part of it, shortest first; each is looked up once."""
         if (known := self._meeting.get(condition)) is None:
             known = self._meeting[condition] = [], self._look_up(condition)
         found, rest = known
@@ -181,9 +181,9 @@ class _ClosureBounds:
         return known
 
     def option(self, targets: Sequence[Goal]) -> list[CourseOption]:
-        """Return the cheapest courses for each target, for each need of those, and so on, in order of study.
+        """Return the cheapest courses for each target, for each of their conditions, and so on, in order of study.
 
-        No more than one above what a path may hold.
+        At most one course more than a path may hold.
         """
         found: dict[str, CourseOption] = {}
         waiting = list(targets)
@@ -199,7 +199,7 @@ class _ClosureBounds:
         return sorted(found.values(), key=lambda option: (self._closure_costs.additive_cost(option), option.id))
 
     def _achiever(self, condition: Goal) -> tuple[int, CourseOption | None]:
-        """Return what a need takes by the course that takes least, and that course where there is one."""
+        """Return the cost of a condition by its cheapest achiever, and that course if there is one."""
         if self._root.meets(condition):
             return 0, None
         if isinstance(condition, AnyCondition):
@@ -219,7 +219,7 @@ class _ClosureBounds:
 def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
     """Return the closure costs of the courses that may lead to these targets, as a fixed point from UNREACHABLE.
 
-    The rule to be read; `available` finds the same for a whole catalog.
+    The reference definition; `optimizer.available_courses` computes the same for a whole catalog.
     """
     begun, options, meeting, waiting = (
         _PartialClosure(start),
@@ -263,10 +263,10 @@ def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequen
 
 
 class _PartialClosure:
-    """A set of courses begun: `order` can be studied, `stuck` cannot yet; the last of `stuck` came last.
+    """A partial set of courses: `order` can be studied, `stuck` cannot yet; the last of `stuck` was added last.
 
-    `met`: whether what is wanted is met by those that can be studied; `after`: course -> hours of it and of what it was
-    taken for, and so on.
+    `met`: whether the targets are satisfied by `order`; `after`: course -> hours of it, of the course that it was added
+    for, and so on.
     """
 
     __slots__ = ("after", "done", "hours", "ids", "lacked", "levels", "met", "order", "start", "stuck")
@@ -291,7 +291,7 @@ class _PartialClosure:
         return other
 
     def add(self, option: CourseOption, after: int = 0) -> None:
-        """Add a course for one that takes so long with what waits for it; study what can now be entered."""
+        """Add a course that others wait for (`after`: their hours); study what can now be entered."""
         self.ids |= {option.id}
         self.after[option.id] = option.hours + after
         self.hours += option.hours
@@ -326,9 +326,9 @@ class _PartialClosure:
         return any(all(map(self.meets, branch)) for branch in condition.branches)
 
     def lacks(self) -> list[tuple[Goal, bool]]:
-        """Return the unmet needs that no course of the set could meet; if there are none, all that are unmet.
+        """Return the unmet conditions that no course of the set could satisfy; if there are none, all unmet ones.
 
-        Each with whether it must be met from outside: courses of the set that wait for each other leave a choice.
+        Each with whether it must be satisfied from outside: courses of the set that wait for each other leave a choice.
         """
         if self.lacked is None:
             self.lacked = self._find_lacked()
@@ -347,7 +347,11 @@ class _PartialClosure:
         ]
 
     def waits(self, condition: Goal) -> int:
-        """Return the least that waits for a need: the hours of a course that has it, and of what that was taken for."""
+        """Return the smallest waiting time of a condition, in micro-hours.
+
+        The waiting time is the hours of a course that has the condition, of the course that this one was added for, and
+        so on.
+        """
         asking = [
             self.after[one.id] if one else 0
             for one, conditions in self.stuck
@@ -356,7 +360,7 @@ class _PartialClosure:
         return min(asking, default=0)
 
     def _could(self, condition: Goal, asking: CourseOption | None) -> bool:
-        """Return whether a need would be met if all that is stuck, but who asks, were studied."""
+        """Return whether a condition would hold if all of `stuck`, except the asking course, were studied."""
         if self.meets(condition):
             return True
         others = [one for one, _ in self.stuck if one and one is not asking]
@@ -374,9 +378,9 @@ def minimum_closure(
     steps: int = UNBOUNDED,
     most_sets: int = MAX_EXPANSIONS,
 ) -> MinimumClosure | None:
-    """Return the shortest set of at most `steps` courses that meets all targets from here; None if there is none.
+    """Return the shortest set of at most `steps` courses that satisfies all targets from here; None if there is none.
 
-    What the limit on the search (`most_sets` visited) leaves open shows in `lower_bound`.
+    If the limit on the search (`most_sets` visited) is reached, `lower_bound` is below the hours of the set.
     """
     root = _PartialClosure(start)
     if all(map(root.meets, targets)):
@@ -399,9 +403,9 @@ def minimum_closure(
 
 
 def greedy_closure(start: PathState, targets: Sequence[Goal], available: AvailableCourses) -> list[CourseOption] | None:
-    """Return the courses that take least for each need alone, in order of study; None if a path may not hold them.
+    """Return the cheapest course for each condition alone, in order of study; None if a path may not hold them.
 
-    All targets are reachable.
+    All targets must be reachable.
     """
     if alone := _shortest_alone(_PartialClosure(start), targets, available):
         return [alone]
@@ -428,7 +432,7 @@ def _shortest_alone(
 
 
 class _Search:
-    """The sets begun, by the least that they can become."""
+    """The partial closures, ordered by a lower bound of their hours."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a search knows
         self,
@@ -463,14 +467,14 @@ class _Search:
     def _push(
         self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]] | None = None
     ) -> None:
-        """Queue a set that may become shorter than the shortest closure known."""
+        """Queue a partial closure that may become shorter than the shortest closure known."""
         if lower_bound < self._below:
             heappush(
                 self._heap, (lower_bound, -2 * self._visited + (rest is not None), one, rest)
             )  # of equals the newest
 
     def _next(self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]]) -> None:
-        """Take on the next of the sets that one more course makes, and what comes after it where it may be."""
+        """Take the next extension by one course, and queue the iterator again if more may follow."""
         for longer, with_all in rest:
             self._visited += 1
             self._push(one, max(lower_bound, longer.hours), rest)
@@ -483,9 +487,9 @@ class _Search:
             return
 
     def _longer(self, one: _PartialClosure) -> Iterator[tuple[_PartialClosure, int]]:
-        """Yield the sets that one more course makes of it, shortest first, each with what it takes at least.
+        """Yield the extensions by one course, shortest first, each with a lower bound of its hours.
 
-        Every larger set that can be studied has one of these courses, which stands before what waits for it.
+        Every larger set that can be studied contains one of these courses, which comes before what waits for it.
         """
         after, found = self._outside(one)
         for option in found:
@@ -498,9 +502,9 @@ class _Search:
                 yield longer, with_all
 
     def _outside(self, one: _PartialClosure) -> tuple[int, Iterator[CourseOption]]:
-        """Return the courses of which any larger set that can be studied has one, shortest first.
+        """Return courses of which any larger set that can be studied contains one, shortest first.
 
-        Before them the hours of what waits for the one that is taken, at least.
+        Before them, a lower bound of the hours of what waits for the added one.
         """
         lacked = one.lacks()
         if lacked and lacked[0][1]:
@@ -513,7 +517,7 @@ class _Search:
         return (option for option in self._available.meeting(condition) if option.id not in one.ids)
 
     def _missing(self, one: _PartialClosure) -> int:
-        """Return hours that any larger set that can be studied takes more, at least."""
+        """Return a lower bound of the further hours of any larger set that can be studied."""
         lacked = one.lacks()
         if not lacked or not lacked[0][1]:
             return 0
@@ -525,7 +529,7 @@ class _Search:
         return max(longest, self._shares_of(conditions, one))
 
     def _shares_of(self, conditions: Sequence[Goal], one: _PartialClosure) -> int:
-        """Return the least shares of these conditions; known where no course of the set meets any of them in part."""
+        """Return the least shares of these conditions, cached if no course of the set satisfies any of them in part."""
         apart = not any(isinstance(condition, AnyCondition) for condition in conditions) and not any(
             satisfies(asking, condition) for asking, _ in one.stuck if asking for condition in conditions
         )
@@ -548,7 +552,7 @@ class _Search:
         return best
 
     def _cut_short(self, one: _PartialClosure, lower_bound: int) -> MinimumClosure | None:
-        """Return the shortest closure known, or the one that the cheapest courses make of the best partial one."""
+        """Return the shortest closure known, or one from the cheapest completions of the best partial closure."""
         whole = one.copy()
         for option in self._bounds.option([condition for condition, _ in one.lacks()]):
             if option.id not in whole.ids:
@@ -563,7 +567,7 @@ class _Search:
 
 
 def drop_redundant(start: PathState, courses: Sequence[CourseOption], targets: Sequence[Goal]) -> list[CourseOption]:
-    """Return courses that meet all targets without, from the end, those that are not needed for it."""
+    """Return courses that still satisfy all targets, dropping unnecessary ones from the end."""
     found = list(courses)
     for option in reversed(courses):
         rest = [other for other in found if other is not option]
@@ -573,7 +577,7 @@ def drop_redundant(start: PathState, courses: Sequence[CourseOption], targets: S
 
 
 def _meets_all(start: PathState, courses: Sequence[CourseOption], targets: Sequence[Goal]) -> bool:
-    """Return whether these courses can be studied in this order and meet all targets."""
+    """Return whether these courses can be studied in this order and satisfy all targets."""
     state = _PartialClosure(start)
     for option in courses:
         state.add(option)
@@ -583,7 +587,7 @@ def _meets_all(start: PathState, courses: Sequence[CourseOption], targets: Seque
 
 
 def merged_by_hours(parts: Iterable[Iterator[CourseOption]]) -> Iterator[CourseOption]:
-    """Yield the courses of several lists, each once."""
+    """Merge lists of courses by hours, each course once."""
     last = ""
     for option in merge(*parts, key=lambda one: (one.hours, one.id)):
         if option.id != last:  # one of several lists comes several times in a row
@@ -592,7 +596,7 @@ def merged_by_hours(parts: Iterable[Iterator[CourseOption]]) -> Iterator[CourseO
 
 
 def satisfies(option: CourseOption, condition: Goal) -> bool:
-    """Return whether a course meets a need or a part of it."""
+    """Return whether a course satisfies a condition or a part of it."""
     if isinstance(condition, LevelCondition | TaughtLevel):
         return option.level_effects.get(condition.skill, 0) >= condition.level
     if isinstance(condition, CourseCondition):

@@ -11,13 +11,13 @@ import { Trouble } from '../errors';
 import { saveFile } from '../files';
 import { type Key, t } from '../i18n';
 import { isId } from '../ids';
-import { focusOn, show } from '../shell';
+import { focusOn, session, show, title } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
 import { csvOf } from './report';
 import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
 import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, OverTime, Skills } from './sections';
 
-/** The address `#view=agency&agency=NAME&framework=ID`. */
+/** The address `#view=agency&agency=NAME&framework=ID`; without a name an analyst of one agency means that one. */
 const addressOf = (agency?: string, framework?: string) => ({ view: 'agency', agency, framework });
 
 /** Open every table, so that they are on paper too. */
@@ -96,11 +96,11 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
     return () => window.removeEventListener('beforeprint', openTables);
   }, []);
   const failed = report.error && <Trouble error={report.error} special={{ 404: 'agency.unknown' }} again={report.again} />;
-  if (!found) return failed ? <Message title="agency.title">{failed}<Another /></Message> : <Message title="loading" />;
+  if (!found) return failed ? <Message title="agency.title">{failed}<Another than={agency} /></Message> : <Message title="loading" />;
   return (
     <article class="agency" aria-labelledby="page-title">
       <h1 id="page-title">{t('agency.heading', { id: agency })}</h1>
-      <Another />
+      <Another than={agency} />
       <FrameworkChoice view={found} framework={known.value} />
       {found.officers === null ? (
         <p class="notice">{t('agency.withheldAll', { n: found.min_group })}</p>
@@ -136,17 +136,27 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
   );
 }
 
-const Another = (): JSX.Element => (
-  <p>
-    <a href={linkTo(addressOf())} data-keep="another-agency">
-      {t('agency.another')}
-    </a>
-  </p>
-);
+/** The way to another agency; none for an analyst of this one alone. */
+const Another = ({ than }: { than: string }): JSX.Element | null =>
+  than === session.value?.agency ? null : (
+    <p>
+      <a href={linkTo(addressOf())} data-keep="another-agency">
+        {t('agency.another')}
+      </a>
+    </p>
+  );
 
 /** The report of the agency that the address names, or the question which one is meant. */
 export default function AgencyPage(): JSX.Element {
-  useEffect(() => show('page'), []);
-  const [agency, framework] = ['agency', 'framework'].map((name) => params.value.get(name)) as [string | null, string | null];
+  useEffect(() => {
+    show('page');
+    if (session.value?.role !== 'analyst') return undefined; // others have it among other pages
+    title.value = 'agency.title';
+    return () => {
+      title.value = 'title';
+    };
+  }, []);
+  const agency = params.value.get('agency') ?? session.value?.agency ?? null;
+  const framework = params.value.get('framework');
   return isId(agency) ? <Report key={`${agency} ${framework}`} agency={agency} framework={framework} /> : <Choose />;
 }

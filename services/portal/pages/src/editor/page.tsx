@@ -16,6 +16,11 @@ const PAGES: Record<View, Load> = {
   frameworks: () => import('./frameworks'),
   officers: () => import('../officer/page'),
   agency,
+  supervision: withWords(
+    () => import('../supervision/page'),
+    () => import('../../locales/supervision.th.json'),
+    () => import('../../locales/supervision.en.json'),
+  ),
   system: withWords(
     () => import('../system/page'),
     () => import('../../locales/system.th.json'),
