@@ -240,5 +240,5 @@ async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few
     assert (await told("few"))["skills"] == []
     refused: tuple[Role, ...] = ("officer", "platform", "supervisor")
     for role in refused:
-        of = {"officer": somebody_else.officer} if role == "officer" else {}
-        assert (await service.ask("GET", "/v1/open-skills", role=role, tenant="few", **of)).status == 403
+        officer = somebody_else.officer if role == "officer" else None
+        assert (await service.ask("GET", "/v1/open-skills", role=role, tenant="few", officer=officer)).status == 403
