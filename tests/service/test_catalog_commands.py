@@ -87,6 +87,17 @@ async def test_what_is_exported_is_unchanged_when_it_is_imported(service: Starte
     assert (code, count(said, "unchanged"), count(said, "changed")) == (0, 5, 0), said
 
 
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "id,title\n", "id,title\n,\n\n"])
+@pytest.mark.parametrize("ending", ["csv", "ndjson"])
+async def test_a_file_without_a_course_is_no_success(service: Started, tmp_path: Path, ending: str, text: str) -> None:
+    file = tmp_path / f"empty.{ending}"
+    file.write_text(text, encoding="utf-8")
+    for arguments in (["check", str(file)], ["import", str(file), *(["--map", "guess"] if ending == "csv" else [])]):
+        code, said = await told(service, unique("tenant"), *arguments)
+        assert code != 0, said
+        assert "There is no course in this file" in said or count(said, "refused") > 0 or code == 2, said
+
+
 async def test_what_cannot_be_done_says_why_in_a_line(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_text("title\na\n")
