@@ -17,6 +17,7 @@ API keys are `id.secret`; every route declares a policy; access is denied by def
     READERS    those of ASSESSORS and viewer; a viewer's key reads only the learning path of its own officer
     OFFICERS   role officer
     OVERSEERS  roles admin, platform and supervisor
+    ANALYSTS   roles admin, platform and analyst: figures of groups; an analyst's key may be for one agency
 
     python -m shared.keys create | revoke | list                 the operator's command
 
@@ -45,17 +46,21 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor"]
+GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor", "analyst"]
 """The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
 
 Role = GivenRole | Literal["viewer"]
 ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
 GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
+PEOPLE: tuple[Role, ...] = ("officer", "supervisor", "analyst", "viewer")
+"""The roles whose keys are held by one person each, and by no system."""
+
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
 
 _OF_OFFICERS = ("officer", "viewer")
+_OF_AGENCIES = ("supervisor", "analyst")
 _CACHED_SECONDS = 30.0
 _OFFICER_SECONDS = 2.0
 _USED_SECONDS = 300.0
@@ -69,8 +74,8 @@ _FEWER_FOR_ONE_KEY = 6
 class Principal:
     """The caller of a request: a key of a tenant in a role.
 
-    `officer` is set for officers and viewers, `agency` for supervisors. `subject`: the signed-in person, as the OpenID
-    provider identifies them.
+    `officer` is set for officers and viewers, `agency` for supervisors and for analysts of one agency. `subject`: the
+    signed-in person, as the OpenID provider identifies them.
     """
 
     key_id: str
@@ -83,7 +88,11 @@ class Principal:
     @property
     def is_person(self) -> bool:
         """Whether the key belongs to one person rather than to a system."""
-        return self.role in ("officer", "supervisor", "viewer")
+        return self.role in PEOPLE
+
+    def sees_agency(self, agency: str) -> bool:
+        """Whether the key reads this agency: a supervisor's reads its own, an analyst's its own or all."""
+        return self.agency == agency or (self.agency is None and self.role != "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,7 @@ ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
 READERS = Policy(frozenset({"admin", "platform", "officer", "supervisor", "viewer"}))
 OFFICERS = Policy(frozenset({"officer"}))
 OVERSEERS = Policy(frozenset({"admin", "platform", "supervisor"}))
+ANALYSTS = Policy(frozenset({"admin", "platform", "analyst"}))
 
 
 def authorize(principal: Principal, policy: Policy, officer: str | None = None) -> None:
@@ -129,7 +139,7 @@ def check_agency(principal: Principal, agency: str) -> None:
     Raises NotFound, as for an officer that does not exist. For handlers of routes under `ASSESSORS` and `READERS`,
     which learn the agency only from the stored officer.
     """
-    if principal.role == "supervisor" and principal.agency != agency:
+    if not principal.sees_agency(agency):
         raise NotFound("no such officer")
 
 
@@ -190,8 +200,8 @@ def issue(  # noqa: PLR0913 - each is a part of the key
         raise ValueError("a key of role officer or viewer names its officer, and no other key does")
     if role == "viewer" and expires_at is None:
         raise ValueError("a key of role viewer expires")
-    if (role == "supervisor") != (agency is not None):
-        raise ValueError("a key of role supervisor names its agency, and no other key does")
+    if (role == "supervisor" and agency is None) or (role not in _OF_AGENCIES and agency is not None):
+        raise ValueError("a key of role supervisor names its agency, one of role analyst may, and no other key does")
     for name, what in (("tenant", tenant), ("officer", officer), ("agency", agency)):
         try:
             msgspec.convert(what, Identifier | None)

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--tenant", required=True)
     create.add_argument("--role", required=True, choices=GIVEN_ROLES)
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
-    create.add_argument("--agency", help="the agency whose officers a key of role supervisor is for")
+    create.add_argument("--agency", help="the agency that a key of role supervisor is for, or of role analyst")
     create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")
     create.add_argument("--label", default="", help="whose it is or what for, as `list` shows it")
     commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")

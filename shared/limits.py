@@ -46,7 +46,7 @@ class Limits:
 
     def share_of(self, role: str) -> int:
         """Return how many requests of one key may be active: a person an eighth of all, a system three quarters."""
-        if role in ("officer", "supervisor", "viewer"):
+        if role in ("officer", "supervisor", "analyst", "viewer"):
             return max(1, self.requests_in_hand // _OFFICERS_SHARE)
         return max(1, self.requests_in_hand * 3 // 4)
 

@@ -41,8 +41,8 @@ class Caller:
 
     @classmethod
     def of(cls, key: str, role: str) -> "Caller":
-        """Return the caller for a key, with the share of its role."""
-        return cls(key, OFFICERS_SHARE if role == "officer" else SYSTEMS_SHARE)
+        """Return the caller for a key, with the share of its role; an analyst has that of an officer."""
+        return cls(key, OFFICERS_SHARE if role in ("officer", "analyst") else SYSTEMS_SHARE)
 
 
 class WorkQueue:

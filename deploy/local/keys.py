@@ -23,15 +23,16 @@ TENANT = "example"
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys of one stack: an admin and an editor of `shared`; a platform, a supervisor and officers of `example`.
+    """API keys of one stack: an admin and an editor of `shared`; officers and one key of every other role of `example`.
 
-    The supervisor belongs to the agency of the first sample officer.
+    The supervisor belongs to the agency of the first sample officer, the analyst to no agency: it reads all of them.
     """
 
     admin: str
     editor: str
     platform: str
     supervisor: str
+    analyst: str
     officers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,6 +45,7 @@ def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
     by_role: dict[Role, str] = {
         "officer": keys.officers[officer],
         "supervisor": keys.supervisor,
+        "analyst": keys.analyst,
         "admin": keys.admin,
         "editor": keys.editor,
         "platform": keys.platform,
@@ -71,10 +73,11 @@ class Issuer:
             (SHARED_TENANT, "editor", None, None),
             (TENANT, "platform", None, None),
             (TENANT, "supervisor", None, samples[0]["profile"]["agency"]),
+            (TENANT, "analyst", None, None),
         ]
         wanted += [(TENANT, "officer", officer, None) for officer in officers]
-        admin, editor, platform, supervisor, *rest = await self._issue(wanted)
-        return Keys(admin, editor, platform, supervisor, dict(zip(officers, rest, strict=True)))
+        admin, editor, platform, supervisor, analyst, *rest = await self._issue(wanted)
+        return Keys(admin, editor, platform, supervisor, analyst, dict(zip(officers, rest, strict=True)))
 
     async def _issue(self, wanted: Iterable[_Wanted]) -> list[str]:
         client = connect(self._settings, "keys")

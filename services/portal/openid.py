@@ -270,6 +270,10 @@ class ClaimNames:
     agency_claim: str
 
 
+ALL_AGENCIES = "*"
+"""What the agency claim of an analyst of every agency holds; it is no identifier. A missing claim opens nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The person who signs in. `subject`: the provider's identifier of the person, the same at every sign-in."""
@@ -287,8 +291,14 @@ def identity_of(claims: Claims, names: ClaimNames) -> Identity:
     role: Role = next((role for value, role in names.roles if value in held), "officer")
     tenant = names.tenant or _identifier(claims, names.tenant_claim)
     officer = _identifier(claims, names.officer_claim) if role == "officer" else None
-    agency = _identifier(claims, names.agency_claim) if role == "supervisor" else None
+    agency = _identifier(claims, names.agency_claim) if _is_of_agency(role, claims, names) else None
     return Identity(f"{claims['iss']} {claims['sub']}", tenant, role, officer, agency)
+
+
+def _is_of_agency(role: Role, claims: Claims, names: ClaimNames) -> bool:
+    """Return whether somebody of this role is for one agency; an analyst whose claim is `*` is for all."""
+    everywhere = role == "analyst" and _claim(claims, names.agency_claim) == ALL_AGENCIES
+    return role in ("supervisor", "analyst") and not everywhere
 
 
 def _claim(claims: Claims, name: str) -> object:

@@ -53,7 +53,10 @@ class SignInOptions(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """The signed-in person; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
+    """The signed-in person.
+
+    `officer` in the role `officer` only; `agency` in the role `supervisor`, and in the role `analyst` for one agency.
+    """
 
     tenant: str
     role: GivenRole

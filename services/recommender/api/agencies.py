@@ -76,9 +76,10 @@ class AgencyView(AgencyGaps, frozen=True):
 
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
-    """Return the agencies of the caller's tenant that have officers with a path."""
-    asked = read_query(request, ListAgencies)
-    found = [one for one in await request.app[STORE].agencies(principal(request).tenant) if one > (asked.after or "")]
+    """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
+    asked, asker = read_query(request, ListAgencies), principal(request)
+    known = await request.app[STORE].agencies(asker.tenant)
+    found = [one for one in known if one > (asked.after or "") and asker.sees_agency(one)]
     page = found[: asked.limit]
     return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
 
@@ -89,14 +90,15 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     Sums are published for whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least
     that many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
     `deadline` and `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that
-    stay open, and whether courses or hours are missing; it stays the same until the figures are updated.
+    stay open, and whether courses or hours are missing; it stays the same until the figures are updated. An analyst of
+    one agency gets 404 for every other agency.
     """
     asked = read_query(request, AskGaps)
     if (asked.deadline is None) != (asked.weekly_hours is None):
         raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if asked.deadline else "deadline")
-    tenant, agency = principal(request).tenant, request.match_info["agency_id"]
-    view, store = view_of(request), request.app[STORE]
-    frameworks = await store.frameworks_of(tenant, agency)
+    asker, agency = principal(request), request.match_info["agency_id"]
+    tenant, view, store = asker.tenant, view_of(request), request.app[STORE]
+    frameworks = await store.frameworks_of(tenant, agency) if asker.sees_agency(agency) else {}
     if not frameworks:
         raise NotFound("no officers of such an agency")
     framework = framework_of(view, asked.framework or _most(view, frameworks))

@@ -1,25 +1,27 @@
 """An officer's stored path and its past revisions."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import CATALOG, RENDERED, STORE
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
-from shared.domain import LocalizedText, key_of
+from services.recommender.store import PlanStore, RunnersUp, StoredBytes, event_of, runners_up_of
+from shared.decoding import convert
+from shared.domain import Framework, LocalizedText, Prerequisite, key_of
 from shared.errors import NotFound
 from shared.events import Cause, PathRecommended
 from shared.messages import told
-from shared.paths import Alternative, Coverage, Status
+from shared.paths import Alternative, Coverage, LearningPath, Status
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal, read_query
+from shared.routes import REQUEST_ID, AskWords, json_response, languages_of, not_modified, principal, read_query
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
@@ -46,11 +48,32 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
     return json_response(Messages(list(languages), templates), languages=languages)
 
 
+class AskPath(AskWords, frozen=True):
+    """The languages, and whether the answer includes the `context`."""
+
+    context: bool = False
+
+
+class PathContext(Struct, frozen=True):
+    """What a page shows with a path: the officer's weekly hours and a part of the framework.
+
+    The part holds the scale, the officer's job group and stage with their requirements, and the areas and skills that
+    the path names; null if the framework has not arrived. `weekly_hours` is null if the profile has none.
+    """
+
+    framework: Framework | None
+    weekly_hours: float | None
+
+
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalog, rules or feedback have changed since, and a new path will follow."""
+    """An officer's stored path. `stale`: catalog, rules or feedback have changed since, and a new path will follow.
+
+    `context` is present if the request asked for it.
+    """
 
     stale: bool
     request_id: str
+    context: PathContext | None = None
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,8 +137,10 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
     This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. A
     supervisor can read the paths of the own agency that officers share, or all of them if the tenant's policy permits;
-    the key of a share link opens the path of its officer.
+    the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
+    shows with the path, for callers that can read neither the framework nor the profile.
     """
+    asked = convert({"context": request.query.get("context", "false")}, AskPath, strict=False)
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
@@ -129,6 +154,11 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
+    view = catalog.snapshot.view(tenant)
+    context = None
+    if asked.context:
+        context = await _context(store, tenant, officer, event_of(stored.fields).path, view)
+        parts.append(f"{context.framework.version if context.framework else 'none'}-{context.weekly_hours}")
     tag = Tag("-".join(parts), weak=True)
     if held := not_modified(request, tag):
         return held
@@ -136,9 +166,45 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     if (body := rendered.get(name)) is None:  # what several ask for at once is rendered once
         if len(rendered) >= _RENDERED:
             del rendered[next(iter(rendered))]
-        body = rendered[name] = _in_words(stored, languages, catalog.snapshot.view(tenant))
+        body = rendered[name] = _in_words(stored, languages, view)
+    shown = b',"context":' + msgspec.json.encode(context) if context else b""
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return json_response(msgspec.Raw(body[:-1] + last.encode()), tag=tag, languages=languages)
+    return json_response(msgspec.Raw(body[:-1] + shown + last.encode()), tag=tag, languages=languages)
+
+
+async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:
+    """Return the context of a path. Raises Unavailable."""
+    held, framework = await store.held(tenant, officer), view.framework(path.framework)
+    weekly_hours = held.plan.profile.weekly_hours if held else None
+    return PathContext(framework and part_of(framework, path), weekly_hours)
+
+
+def part_of(framework: Framework, path: LearningPath) -> Framework:
+    """Return the part of a framework that a path names, without other job groups, stages, skills and areas."""
+    required = framework.required(path.job_group, path.stage).values()
+    named = {row.skill for row in required} | {closed.skill for step in path.steps for closed in step.closes}
+    named |= {skill for step in path.steps for rule in step.requires for skill in _skills_in(rule, framework.id)}
+    skills = framework.in_order(named)
+    areas = {skill.area for skill in skills}
+    return replace(
+        framework,
+        skills=[replace(skill, synonyms=[], descriptors=[], description=None, provenance={}) for skill in skills],
+        areas=[area for area in framework.areas if area.id in areas],
+        job_groups=[group for group in framework.job_groups if group.id == path.job_group],
+        stages=[stage for stage in framework.stages if stage.id == path.stage],
+        requirements=list(required),
+        relations=[],
+        mappings=[],
+    )
+
+
+def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
+    """Yield the skills of a framework that a condition of entry names."""
+    if rule.skill is not UNSET and rule.framework == framework:
+        yield rule.skill
+    for branches in (rule.any, rule.all):
+        for branch in branches or ():
+            yield from _skills_in(branch, framework)
 
 
 def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:

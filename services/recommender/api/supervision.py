@@ -98,7 +98,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     """
     asked, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
     store = request.app[STORE]
-    if asker.role == "supervisor" and asker.agency != agency:
+    if not asker.sees_agency(agency):
         raise NotFound("no officers of such an agency")
     if not await store.frameworks_of(asker.tenant, agency):
         raise NotFound("no officers of such an agency")
