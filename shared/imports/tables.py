@@ -20,6 +20,19 @@ _LINES = 1000
 _DELIMITERS = ",;\t|"
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _SEVERAL = re.compile(r"[\s,;|]+")
+_COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
+"""What a spreadsheet may compute: also with full-width signs, and with spaces or a line end before the sign."""
+
+
+def guarded(cell: str) -> str:
+    """Return a cell that no spreadsheet computes: one that it might compute begins with one more apostrophe."""
+    return f"'{cell}" if _COMPUTED.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """Return a cell without the apostrophe of `guarded`."""
+    found = _COMPUTED.match(cell)
+    return cell[1:] if found and found["mark"] else cell
 
 
 class Table(Protocol[T]):
