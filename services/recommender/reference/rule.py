@@ -307,6 +307,8 @@ def after_discrepancies(
     for place, start in enumerate(starts):
         closure = problem.closure(start, costs)
         path, state = drop_redundant(problem, start_state, closure, closure[:-1])
+        if value_bound(state, targets) <= best.value:
+            continue
         state_costs = problem.costs(state)
         for other in starts[place + 1 : MAX_PAIRED]:
             if state_costs.of(other) == UNREACHABLE:
@@ -314,10 +316,21 @@ def after_discrepancies(
             closure = problem.closure(other, state_costs)
             if sum(one.hours for one in closure) <= state.hours and len(closure) <= state.steps:
                 more, end = drop_redundant(problem, state, closure, closure[:-1])
-                rest = greedy(problem, end, targets)
+                rest = greedy(problem, end, targets) if value_bound(end, targets) > best.value else []
                 best = best.closing_more(pruned_path(problem, start_state, [*path, *more, *rest]))
         best = with_discrepancies(problem, start_state, targets, path, best)
     return best
+
+
+def value_bound(state: PathState, targets: Iterable[CourseOption]) -> int:
+    """Return a value that no path from here exceeds: a fractional knapsack of what each course adds by itself."""
+    bound, left = state.value, state.hours
+    added = [(gain_of(state, [one]), one.hours) for one in targets if one.hours <= state.hours]
+    for gain, hours in sorted(added, key=lambda item: -item[0] / item[1]):
+        if hours > left:
+            return bound + gain * left // hours + 1
+        bound, left = bound + gain, left - hours
+    return bound
 
 
 def with_discrepancies(
@@ -329,7 +342,9 @@ def with_discrepancies(
 ) -> CoursePath:
     """Return a path, or one that closes more: the greedy after some courses, without the target of one choice of it."""
     taken, state = list(path), walk(problem, start_state, path)[1]
-    while found := scored_closures(problem, state, problem.costs(state), targets):
+    while value_bound(state, targets) > best.value and (
+        found := scored_closures(problem, state, problem.costs(state), targets)
+    ):
         target, closure = found[0].target, found[0].closure
         rest = greedy(problem, state.copy(), [one for one in targets if one is not target])
         best = best.closing_more(pruned_path(problem, start_state, taken + rest))
