@@ -23,7 +23,7 @@ demo: setup-local ## start everything, assess a sample officer, show the learnin
 run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs replicas, PORT=9100 moves the ports
 	@$(VENV)/python -m deploy.local run
 
-key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id, ROLE=supervisor AGENCY=id)
+key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id, ROLE=supervisor AGENCY=id, ROLE=analyst)
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
 test: setup compiled pages ## unit, service, contract and end-to-end tests, on real servers

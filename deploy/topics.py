@@ -1,4 +1,4 @@
-"""Creates the topics of deploy/topics.yaml that are not there yet: `python -m deploy.topics`.
+"""Creates missing topics of deploy/topics.yaml: `python -m deploy.topics`.
 
 The environment holds TopicsSettings: the address and protocol of Kafka, NAMESPACE and TOPIC_REPLICATION.
 """
@@ -23,7 +23,7 @@ _TRIES = 30
 
 
 def read_topics(namespace: str = "", replication: int = 1) -> list[TopicSpec]:
-    """Return every topic of the list, each name with the prefix; three or more replicas need two in sync to write."""
+    """Return every topic of the list, with the prefix; with three or more replicas, two must be in sync to write."""
     safe = {"min.insync.replicas": "2"} if replication >= _SAFE_REPLICATION else {}
     return [
         TopicSpec(
@@ -37,7 +37,7 @@ def read_topics(namespace: str = "", replication: int = 1) -> list[TopicSpec]:
 
 
 async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int = 1) -> list[str]:
-    """Create what is missing and return its names; a broker that is still starting is waited for, 30 s at most.
+    """Create missing topics and return their names. Waits at most 30 s for a broker that is still starting.
 
     Raises Unavailable.
     """
@@ -52,13 +52,13 @@ async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int 
 
 
 async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Return sentences about topics of the broker that are not as planned. Raises Unavailable."""
+    """Return a sentence for each topic of the broker that is not as planned. Raises Unavailable."""
     planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
     return deviations(planned, await describe_topics(brokers, planned, configs=True))
 
 
 def main() -> int:
-    """Run the command; the status is 0 when every topic is as planned, 2 where the settings cannot be used."""
+    """Run the command; the status is 0 if every topic is as planned, 2 if the settings are invalid."""
     argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__).parse_args()
     settings = load(TopicsSettings)
     try:

@@ -15,7 +15,10 @@ VERSION = "0.2.0"
 
 
 def _without_interrupts(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Tell an uncaught error, but Ctrl-C in one word: it may come while a program still loads its modules."""
+    """Print an uncaught error.
+
+    Report Ctrl-C in one word, because it may come while a program still loads its modules.
+    """
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     elif sys.stderr is not None:

@@ -1,4 +1,6 @@
-"""Who asks, and what they may do. API keys `id.secret`; every route declares a policy; what is not allowed is denied.
+"""Authentication and authorization.
+
+API keys are `id.secret`; every route declares a policy; access is denied by default.
 
     authenticator = Authenticator(KeyStore(client, settings), settings.api_key_pepper)
     principal = await authenticator.authenticate("id.secret")   # raises Unauthorized, Unavailable
@@ -11,18 +13,18 @@
     SIGNED_IN  every role but viewer
     HOLDERS    every role
     EVERYONE   roles admin, platform and officer; an officer's key opens only paths of its own officer
-    ASSESSORS  those and supervisors; a supervisor's key is for the officers of its own agency (`check_agency`)
-    READERS    those and viewers; a viewer's key opens the learning path of its own officer, and nothing else
+    ASSESSORS  those of EVERYONE and supervisor; a supervisor's key is for officers of its own agency (`check_agency`)
+    READERS    those of ASSESSORS and viewer; a viewer's key reads only the learning path of its own officer
     OFFICERS   role officer
     OVERSEERS  roles admin, platform and supervisor
+    ANALYSTS   roles admin, platform and analyst: figures of groups; an analyst's key may be for one agency
 
     python -m shared.keys create | revoke | list                 the operator's command
 
-A key's secret is 32 random bytes, kept only as HMAC-SHA256 under the pepper and compared in constant time. Known keys
-are remembered for 30 s, those of officers and viewers for 2 s, unknown ones for 5 s, so a revoked key works for half a
-minute more.
-An erasure revokes the officer's keys, and `FORGOTTEN_SECONDS` after that no process remembers one: only then may the
-id be registered again.
+A key's secret is 32 random bytes. Only its HMAC-SHA256 under the pepper is stored, and it is compared in constant time.
+Valid keys are cached for 30 s (those of officers and viewers for 2 s) and unknown ones for 5 s, so a revoked key may
+work for 30 s more. An erasure revokes the officer's keys. `FORGOTTEN_SECONDS` later no process has one in its cache,
+and only then may the id be registered again.
 """
 
 import hashlib
@@ -44,17 +46,21 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor"]
+GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor", "analyst"]
 """The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
 
 Role = GivenRole | Literal["viewer"]
 ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
 GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
+PEOPLE: tuple[Role, ...] = ("officer", "supervisor", "analyst", "viewer")
+"""The roles whose keys are held by one person each, and by no system."""
+
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
 
 _OF_OFFICERS = ("officer", "viewer")
+_OF_AGENCIES = ("supervisor", "analyst")
 _CACHED_SECONDS = 30.0
 _OFFICER_SECONDS = 2.0
 _USED_SECONDS = 300.0
@@ -66,10 +72,10 @@ _FEWER_FOR_ONE_KEY = 6
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever asks: a key of a tenant in a role.
+    """The caller of a request: a key of a tenant in a role.
 
-    An officer's and a viewer's name the `officer`, a supervisor's the `agency`. `subject`: the person who signed in, by
-    the OpenID provider's name.
+    `officer` is set for officers and viewers, `agency` for supervisors and for analysts of one agency. `subject`: the
+    signed-in person, as the OpenID provider identifies them.
     """
 
     key_id: str
@@ -81,13 +87,17 @@ class Principal:
 
     @property
     def is_person(self) -> bool:
-        """Whether one person holds the key, and no system."""
-        return self.role in ("officer", "supervisor", "viewer")
+        """Whether the key belongs to one person rather than to a system."""
+        return self.role in PEOPLE
+
+    def sees_agency(self, agency: str) -> bool:
+        """Whether the key reads this agency: a supervisor's reads its own, an analyst's its own or all."""
+        return self.agency == agency or (self.agency is None and self.role != "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The roles that may use a route. No roles: public, without a key."""
+    """The roles that may use a route. Without roles the route is public and needs no key."""
 
     roles: frozenset[Role]
 
@@ -108,12 +118,14 @@ ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
 READERS = Policy(frozenset({"admin", "platform", "officer", "supervisor", "viewer"}))
 OFFICERS = Policy(frozenset({"officer"}))
 OVERSEERS = Policy(frozenset({"admin", "platform", "supervisor"}))
+ANALYSTS = Policy(frozenset({"admin", "platform", "analyst"}))
 
 
 def authorize(principal: Principal, policy: Policy, officer: str | None = None) -> None:
-    """Return where the principal may act by this policy on this officer (None: the route is about none).
+    """Check that the policy allows the principal to act on this officer (None: the route concerns no officer).
 
-    Raises Forbidden for a wrong role, NotFound for somebody else's officer: another's looks the same as none.
+    Raises Forbidden for a wrong role, and NotFound for another officer, so that existing and missing officers look
+    alike.
     """
     if principal.role not in policy.roles:
         raise Forbidden(f"a key of role {principal.role} may not do this")
@@ -122,12 +134,12 @@ def authorize(principal: Principal, policy: Policy, officer: str | None = None) 
 
 
 def check_agency(principal: Principal, agency: str) -> None:
-    """Return unless a supervisor asks for an officer of another agency. Raises NotFound: it looks the same as none.
+    """Check that a supervisor asks for an officer of the own agency.
 
-    For handlers of routes under `ASSESSORS` and `READERS`, which know the officer's agency once they have read the
-    officer.
+    Raises NotFound, as for an officer that does not exist. For handlers of routes under `ASSESSORS` and `READERS`,
+    which learn the agency only from the stored officer.
     """
-    if principal.role == "supervisor" and principal.agency != agency:
+    if not principal.sees_agency(agency):
         raise NotFound("no such officer")
 
 
@@ -136,7 +148,7 @@ def check_agency(principal: Principal, agency: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """An API key as it is stored: the secret only as its digest."""
+    """An API key as it is stored, with the digest of its secret."""
 
     key_id: str
     digest: str
@@ -154,7 +166,7 @@ class StoredKey:
 
 
 class Keys(Protocol):
-    """Where keys are stored: shared.mongo.KeyStore, or a dictionary in a unit test."""
+    """A store of keys: shared.mongo.KeyStore, or a dictionary in a unit test."""
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a stored key unless it was revoked. Raises Unavailable."""
@@ -163,7 +175,7 @@ class Keys(Protocol):
         """Store a new key. Raises Unavailable."""
 
     async def note_use(self, key_id: str) -> None:
-        """Note that a key is used now. Raises Unavailable."""
+        """Record that a key is used now. Raises Unavailable."""
 
 
 def digest_of(secret: str, pepper: bytes) -> str:
@@ -188,8 +200,8 @@ def issue(  # noqa: PLR0913 - each is a part of the key
         raise ValueError("a key of role officer or viewer names its officer, and no other key does")
     if role == "viewer" and expires_at is None:
         raise ValueError("a key of role viewer expires")
-    if (role == "supervisor") != (agency is not None):
-        raise ValueError("a key of role supervisor names its agency, and no other key does")
+    if (role == "supervisor" and agency is None) or (role not in _OF_AGENCIES and agency is not None):
+        raise ValueError("a key of role supervisor names its agency, one of role analyst may, and no other key does")
     for name, what in (("tenant", tenant), ("officer", officer), ("agency", agency)):
         try:
             msgspec.convert(what, Identifier | None)
@@ -203,7 +215,7 @@ def issue(  # noqa: PLR0913 - each is a part of the key
 
 
 class Authenticator:
-    """Tells principals by their credentials; remembers the answers for a while."""
+    """Finds the principal of a credential and caches the result."""
 
     def __init__(
         self,
@@ -222,9 +234,9 @@ class Authenticator:
         self._guesses = guesses or WrongKeyLimiter()
 
     async def authenticate(self, credential: str | None, address: str = "") -> Principal:
-        """Return whose credential it is; `address`: who asks.
+        """Return the principal of a credential; `address`: the client's address.
 
-        Raises Unauthorized, TooManyRequests where the address has tried too many wrong ones, and Unavailable where the
+        Raises Unauthorized; TooManyRequests if the address has tried too many wrong credentials; Unavailable if the
         keys cannot be read.
         """
         if not credential:
@@ -243,7 +255,7 @@ class Authenticator:
         return principal
 
     def forget(self, key_ids: Collection[str]) -> None:
-        """Forget the answers about these keys, so that the next request looks them up."""
+        """Remove these keys from the cache, so that the next request looks them up."""
         gone = [mark for mark, (_, principal) in self._known.items() if principal and principal.key_id in key_ids]
         for mark in gone:
             del self._known[mark]
@@ -280,9 +292,9 @@ class Authenticator:
 
 
 class WrongKeyLimiter:
-    """How many wrong credentials one address may try, for any key id and for one.
+    """Limits how many wrong credentials one address may try, in total and per key id.
 
-    Counted by address, so that nobody can keep the owner of a key out by guessing at it.
+    Attempts are counted by address, so that nobody can lock out the owner of a key by guessing.
     """
 
     def __init__(self, per_minute: int = 60) -> None:
@@ -296,7 +308,7 @@ class WrongKeyLimiter:
         check(self._any, counted_as(address), now, "wrong keys from this address")
 
     def count(self, address: str, credential: str, now: float) -> None:
-        """Count one that was wrong."""
+        """Count one wrong credential."""
         self._one.charge(_place(address, credential), now)
         self._any.charge(counted_as(address), now)
 
@@ -309,7 +321,7 @@ def _place(address: str, credential: str) -> str:
 
 
 class NotLoopback(Exception):
-    """A development key was asked for where others could reach it."""
+    """Raised if a development key is requested for a system that other machines can reach."""
 
 
 async def development_key(  # noqa: PLR0913 - called once, by name
@@ -324,7 +336,7 @@ async def development_key(  # noqa: PLR0913 - called once, by name
 ) -> str:
     """Return a new key that works for a day. `addresses`: every host, host:port or URI that the system uses.
 
-    Raises NotLoopback where one of them is not on this machine.
+    Raises NotLoopback if one of them is not on this machine.
     """
     for address in addresses:
         for host in _hosts(address):

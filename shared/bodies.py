@@ -1,10 +1,10 @@
-"""The body of a request as it comes: in bounded pieces, unpacked in bounded pieces, and within a time.
+"""Reads the body of a request in bounded pieces, decompressed in bounded pieces, within a time limit.
 
-    async for piece in pieces(request): ...       # unpacked; shared.routes.read_raw joins them up to a limit
-    async for piece in received(request): ...     # as it comes on the wire: to be passed on
+    async for piece in pieces(request): ...       # decompressed; shared.routes.read_raw joins them up to a limit
+    async for piece in received(request): ...     # as sent on the wire, to be forwarded
 
-A whole body has to come within the time of the settings; on a streaming route every piece has, so that a stream may
-stay open as long as it lasts. Nothing is unpacked ahead of its reader. What is broken is Malformed at once.
+A whole body must arrive within the configured time. On a streaming route the limit applies to each piece, so that a
+stream may stay open. Data are decompressed only when they are read. A broken body raises Malformed at once.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _ZLIB_METHOD = 8
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a request's body may be read: within `seconds` as a whole, or every piece of it (`stream`)."""
+    """How a request's body may be read: `seconds` limits the whole body, or each piece if `stream` is set."""
 
     slot: Slot
     seconds: float
@@ -37,7 +37,7 @@ READING: web.RequestKey[Reading] = web.RequestKey("reading", Reading)
 
 
 def coding_of(request: web.Request) -> str | None:
-    """Return the content coding of the body, None where it is sent as it is. Raises Unsupported for an unknown one."""
+    """Return the content coding of the body, None if it has none. Raises Unsupported for an unknown one."""
     named = [part.strip().lower() for part in request.headers.get(hdrs.CONTENT_ENCODING, "").split(",")]
     codings = [name for name in named if name not in _IDENTITY]
     if not codings:
@@ -48,9 +48,9 @@ def coding_of(request: web.Request) -> str | None:
 
 
 async def received(request: web.Request, *, whole: bool = False) -> AsyncIterator[bytes]:
-    """Yield the body as it comes on the wire; `whole`: within the time as a whole, on a streaming route too.
+    """Yield the body as sent on the wire. `whole`: limit the time of the whole body on a streaming route too.
 
-    Raises TooSlow; Malformed where it breaks off or is wrongly framed.
+    Raises TooSlow; Malformed if the body breaks off or is wrongly framed.
     """
     loop = asyncio.get_running_loop()
     reading = request[READING]
@@ -74,9 +74,9 @@ async def received(request: web.Request, *, whole: bool = False) -> AsyncIterato
 
 
 async def pieces(request: web.Request, limit: int | None = None) -> AsyncIterator[bytes]:
-    """Yield the body unpacked, at most 64 KiB at a time where it is packed. Raises what `received` raises.
+    """Yield the decompressed body; a compressed body comes in pieces of at most 64 KiB. Raises what `received` raises.
 
-    TooLarge where more than `limit` bytes came packed, whatever they unpack to.
+    Raises TooLarge if more than `limit` compressed bytes came, whatever they decompress to.
     """
     coding = coding_of(request)
     if coding is None:
@@ -96,14 +96,14 @@ async def pieces(request: web.Request, limit: int | None = None) -> AsyncIterato
 
 
 class _Unpacker:
-    """Unpacks gzip (several members too) and deflate (with its header or without)."""
+    """Decompresses gzip (including several members) and deflate (with or without its header)."""
 
     def __init__(self, coding: str) -> None:
         self._window = _WINDOW[coding]
         self._inflate: zlib._Decompress | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what the bytes unpack to, in pieces. Raises Malformed."""
+        """Yield the decompressed bytes in pieces. Raises Malformed."""
         more = True
         while data or more:
             if self._inflate is None or self._inflate.eof:
@@ -120,7 +120,7 @@ class _Unpacker:
             data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def finish(self) -> None:
-        """Return where the packed body came to its end. Raises Malformed."""
+        """Check that the compressed body is complete. Raises Malformed."""
         if self._inflate is not None and not self._inflate.eof:
             raise _broken()
 
@@ -135,7 +135,7 @@ def _broken() -> Malformed:
 
 
 async def _go_on(request: web.Request) -> None:
-    """Tell a client that waits for it to send the body: not before somebody wants to read it."""
+    """Ask a client that waits with `Expect: 100-continue` for the body, once somebody reads it."""
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # no part of the answer has been sent yet

@@ -1,4 +1,4 @@
-"""Line charts as SVG text: axes, grid, one line per series, named at its end. The same figures give the same bytes."""
+"""Line charts as SVG text: axes, grid, one labelled line per series. The same figures give the same bytes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _APART = 16
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: its title, the marks with their labels, and whether it counts in powers of ten."""
+    """One axis of a chart: its title, its marks with labels, and whether it is logarithmic (base 10)."""
 
     title: str
     marks: Sequence[tuple[float, str]]
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Return the position of a value between the first mark and the last, 0 to 1."""
+        """Return the position of a value between the first and the last mark, 0 to 1."""
         low, high = self._scaled(self.marks[0][0]), self._scaled(self.marks[-1][0])
         return min(max((self._scaled(value) - low) / (high - low), 0.0), 1.0)
 
@@ -32,7 +32,7 @@ class Axis:
 
 
 def chart(title: str, across: Axis, up: Axis, series: Mapping[str, Points]) -> str:
-    """Return the chart. Series without points are left out."""
+    """Return a line chart as SVG. `across`, `up`: the axes; series without points are left out."""
     drawn = {name: points for name, points in series.items() if points}
     font = 'font-family="system-ui, sans-serif" font-size="13"'
     parts = [
@@ -86,7 +86,7 @@ def _line(number: int, name: str, points: Points, label_y: float) -> list[str]:
 
 
 def _spread(wanted: dict[str, float]) -> dict[str, float]:
-    """Return label heights near what is wanted, none over another."""
+    """Return label heights close to the wanted ones without overlap."""
     places: dict[str, float] = {}
     lowest = float(_HEIGHT - _BOTTOM)
     for name, y in sorted(wanted.items(), key=lambda item: -item[1]):

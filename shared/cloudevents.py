@@ -1,7 +1,7 @@
-"""Events as records of Kafka, in the form of CloudEvents 1.0: binary mode out, binary and structured mode in.
+"""Encodes and decodes events as Kafka records in the form of CloudEvents 1.0: writes binary mode, reads both modes.
 
-Decoding is total: any key, headers and value give an Event or Rejected. What it returns is bounded (size, depth,
-numbers, dates), and its key, subject and data name the same thing.
+Decoding is total: any key, headers and value give an Event or raise Rejected. A returned event is bounded (size, depth,
+numbers, dates), and its key, subject and data refer to the same subject.
 """
 
 import base64
@@ -81,7 +81,7 @@ _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class _Structured(Struct):
-    """A structured CloudEvent; an attribute that is null is absent."""
+    """A structured CloudEvent; an attribute that is null counts as absent."""
 
     specversion: str | None = None
     id: str | None = None
@@ -104,11 +104,10 @@ def from_kafka(
     shapes: Mapping[str, type[Struct]] = TYPES,
     with_data: bool = True,
 ) -> Event:
-    """Return the event of a Kafka record, in either CloudEvents mode, with its data in one of the `shapes` by type.
+    """Return the event of a Kafka record in either CloudEvents mode. `shapes`: the struct of the data, by event type.
 
-    Without `with_data` the value is not looked at and `data` is None. Raises Rejected, and nothing else, with the
-    reason, where the record is no event, its type is unknown, its data is invalid, or key, subject and data do not name
-    the same thing.
+    Without `with_data` the value is not read and `data` is None. Raises only Rejected, with the reason: the record is
+    not an event, its type is unknown, its data are invalid, or key, subject and data do not refer to the same subject.
     """
     try:
         attributes, data = _parts(value, headers)
@@ -120,7 +119,7 @@ def from_kafka(
 
 
 def data_of(value: bytes | None, headers: Headers) -> bytes | None:
-    """Return the JSON of an event's data as it was sent, in either mode; None without one. Raises Rejected."""
+    """Return the JSON of an event's data as sent, in either mode; None if it has no data. Raises Rejected."""
     try:
         return _parts(value, headers)[1]
     except Exception as error:  # noqa: BLE001 - as above
@@ -172,7 +171,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
 
 
 def _bound(value: bytes) -> None:
-    """Raise Rejected for data that are too large or nested too deep to decode and store."""
+    """Raise Rejected for data that are too large or nested too deeply to decode and store."""
     if len(value) > MAX_VALUE_BYTES:
         raise ValueError(f"the value holds {len(value)} bytes, over {MAX_VALUE_BYTES}")
     # Brackets in texts count at first, as most values have few of either.
@@ -195,7 +194,7 @@ def _utf8(name: str, raw: bytes) -> str:
 def _event(
     key: bytes | None, attributes: Mapping[str, str], value: bytes | None, shapes: Mapping[str, type[Struct]] | None
 ) -> Event:
-    """Return the event of these parts; `shapes` None accepts any data."""
+    """Return the event with these parts; `shapes` None accepts any data."""
     subject = _subject(key)
     if value is None and "type" not in attributes:  # a plain tombstone, as any Kafka tool writes it
         return Event("", TOMBSTONE, "", subject, datetime.now(UTC), 0, None)
@@ -257,7 +256,7 @@ def _known_data(name: str, value: bytes, shape: type[Struct]) -> Any:
 
 
 def _hold_together(event: Event) -> None:
-    """Refuse data about another subject, another change than the attributes say, or numbers and dates out of range."""
+    """Reject data that contradict the attributes (subject, sequence) or hold numbers or dates out of range."""
     data = event.data
     if data is not None and (owner := _owner(data)) != event.subject:
         raise ValueError(f"the data is about {owner!r}, the key about {event.subject!r}")
@@ -267,6 +266,8 @@ def _hold_together(event: Event) -> None:
             raise ValueError(f"the profile's sequence {data.profile.sequence} is not the event's, {event.sequence}")
         _whole("framework_version", str(data.profile.framework_version), MAX_SEQUENCE)
         moments += [held.measured_at for held in data.profile.levels]
+        if exact := [held.skill for held in data.profile.levels if held.sd <= 0]:
+            raise ValueError(f"the level of {exact[0]!r} has the standard deviation 0; nothing measures so surely")
     if isinstance(data, AssessmentCompleted):
         moments.append(data.taken_at)
     elif isinstance(data, FrameworkPublished):
@@ -279,7 +280,7 @@ def _hold_together(event: Event) -> None:
 
 
 def _owner(data: Data) -> str:
-    """Return the key that data of this kind has."""
+    """Return the record key of data of this kind."""
     if isinstance(data, FrameworkPart):
         return data.key
     if isinstance(data, FrameworkPublished | FrameworkAnnounced):

@@ -1,11 +1,11 @@
-"""A path as it is stored and announced: codes, numbers, ids and titles, each once; sentences and sums are left out.
+"""The compact form of a path, in which it is stored and announced: codes, numbers, ids and titles, without repetition.
 
-    compact(path)              -> what is stored and announced, and encoded(that) as JSON
-    expanded(stored)           -> the path again, with what follows from it; without alternatives and sentences
+    compact(path)              -> the compact path; encoded(that) is its JSON
+    expanded(stored)           -> the path with its derived fields; without alternatives and sentences
     alternatives(path)         -> ids and scores of the runners-up, which are stored with it and not announced
 
-Rows are JSON arrays: the fields of their struct in its order, without the last ones that hold their defaults. A skill
-is given by its place among the `gaps`, a provider by its place among the `providers`.
+Rows are JSON arrays: the fields of their struct in order, without trailing fields that hold their defaults. A skill is
+given by its position among the `gaps`, a provider by its position among the `providers`.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ Title = tuple[str | None, str | None]
 
 
 class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A required skill; see Gap. `area` "": as in the row before."""
+    """A required skill; see Gap. `area` "" repeats that of the previous row."""
 
     skill: str
     title: Title
@@ -58,9 +58,10 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels.
+    """A gap that a step narrows: the skill's position, the level after the step, its share of the value (micro-levels).
 
-    `confidence`: nobody has confirmed that the course teaches the skill; it is matched by its description, this surely.
+    `confidence`: the probability that the course teaches the skill, if only its description was matched and nobody has
+    confirmed it.
     """
 
     skill: Whole
@@ -70,10 +71,10 @@ class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A later step, by its place, that cannot be entered without this one.
+    """A later step, by its position, that cannot be entered without this one.
 
-    `because` "course": this step must come first. "skill": the level of a skill, by its place among the gaps or else by
-    its id and title. None: by way of other steps.
+    `because`: "course" if this step is its prerequisite; "skill" if it needs the level of a skill, given by its
+    position among the gaps or else by id and title; None if other steps lie between.
     """
 
     step: Whole
@@ -84,7 +85,7 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """One course of the path. `provider`: its place."""
+    """One course of the path. `provider`: position among the providers."""
 
     course: str
     title: Title
@@ -101,7 +102,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A requirement, by its skill's place, that the path does not reach, and why not; see OpenGap."""
+    """A requirement, by its skill's position, that the path does not reach, and the cause; see OpenGap."""
 
     skill: Whole
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
@@ -116,7 +117,7 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A skill, by its place, to be assessed; see AssessFirst."""
+    """A skill to be assessed, by its position; see AssessFirst."""
 
     skill: Whole
     kind: Literal["first", "confirm", "matched"] = "first"
@@ -137,7 +138,7 @@ class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What the framework no longer has of an officer; see Succession."""
+    """Something that the officer was assessed or registered in and the framework no longer has; see Succession."""
 
     kind: Literal["skill", "job_group", "stage"]
     id: str
@@ -156,7 +157,7 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
-    """A LearningPath without derivable fields; its framework is that of `versions`."""
+    """A LearningPath without its derivable fields; `versions` names its framework."""
 
     job_group: str
     versions: Versions
@@ -193,7 +194,7 @@ def alternatives(path: LearningPath) -> list[list[tuple[str, Number]]]:
 
 
 def compact(path: LearningPath) -> CompactPath:
-    """Return what of a path is stored and announced."""
+    """Return the compact form of a path, as it is stored and announced."""
     skills = {gap.skill: place for place, gap in enumerate(path.gaps)}
     places = {step.course.id: place for place, step in enumerate(path.steps)}
     providers: dict[Title, int] = {}
@@ -253,7 +254,7 @@ def _title(text: LocalizedText) -> Title:
 
 
 def _short(value: float) -> Number:
-    """Return a whole number as one, for 2 is shorter than 2.0."""
+    """Return a whole number as an int, because 2 is shorter than 2.0 in JSON."""
     return int(value) if value == int(value) else value
 
 
@@ -324,7 +325,7 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
 
 
 def encoded(path: CompactPath) -> dict[str, Any]:
-    """Return a path as its JSON has it: rows without the last fields that hold their defaults."""
+    """Return the builtins that a compact path has in JSON: rows without trailing fields that hold their defaults."""
     found: dict[str, Any] = {}
     for name, default in _defaults(CompactPath):
         value = getattr(path, name)
@@ -348,7 +349,7 @@ def _row(row: Any) -> Any:
 
 @cache
 def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
-    """Return the fields of a shape with what they hold where they are left out."""
+    """Return the fields of a struct with their defaults."""
     found = []
     for one in fields(shape):
         made = one.default_factory
@@ -362,7 +363,7 @@ def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
 def expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]] = ()) -> LearningPath:
     """Return a full path with its derived fields, without sentences. `runners_up`: those of each step, if known.
 
-    Raises ValueError if a row refers to a place outside its list; no service announces such a path.
+    Raises ValueError if a row refers to a position outside its list; no service announces such a path.
     """
     try:
         return _expanded(path, runners_up)
@@ -455,7 +456,7 @@ def _gaps(rows: Sequence[CompactGap]) -> list[Gap]:
 def _steps(
     path: CompactPath, gaps: Sequence[Gap], runners_up: Sequence[Sequence[Alternative]]
 ) -> tuple[list[Step], float]:
-    """Return the steps and the hours of all."""
+    """Return the steps and their total hours."""
     held = {place: gap.level for place, gap in enumerate(gaps)}
     providers = [_text(title) for title in path.providers]
     steps: list[Step] = []

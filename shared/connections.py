@@ -2,12 +2,12 @@
 
     app = Application(limits, middleware)             # its connections are `Connection`s under any runner
 
-- A request that cannot be parsed goes through the application like any other, marked `UNREADABLE`, so that it is
-  answered, measured and logged there. aiohttp's own answer and log line hold what was sent, a key too.
-- A body that breaks off or is wrongly framed wakes its reader. aiohttp lets its reader wait for ever.
-- An answer that nobody takes for a minute ends its connection; aiohttp keeps it for as long as the client likes.
-- A request line and headers that come too slowly, and more connections of one address than the limit, are refused.
-- A client that only ends its own side while it waits is answered. aiohttp takes it for gone and cancels its request.
+- A request that cannot be parsed passes through the application like any other, marked `UNREADABLE`, so that it is
+  answered, measured and logged there. aiohttp's own answer and log line would contain what was sent, including a key.
+- A body that breaks off or is wrongly framed wakes its reader. With plain aiohttp the reader waits without end.
+- A connection is closed if the client does not read its answer for a minute. aiohttp keeps it open without limit.
+- A request line and headers that arrive too slowly are rejected, and so are connections of one address over the limit.
+- A client that closes only its own side while it waits is answered. aiohttp would cancel its request.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class _Middleware(Protocol):
 
 
 class ConnectionLimiter:
-    """Counts the connections of each address; trusted proxies, which forward for many, are not counted."""
+    """Counts the connections of each address. Trusted proxies, which forward for many clients, are not counted."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -67,13 +67,13 @@ class ConnectionLimiter:
         self._open[address] += 1
 
     def leave(self, address: str) -> None:
-        """Count one less."""
+        """Count one connection less."""
         self._open[address] -= 1
         if self._open[address] <= 0:
             del self._open[address]
 
     def crowded(self, address: str, times: int = 1) -> bool:
-        """Return whether an address has more connections than it may, or than so many times that."""
+        """Return whether an address has more connections than `times` the limit."""
         most = self._limits.connections_per_address * times
         return self._open[address] > most and not is_trusted(address, self._limits.trusted_proxies)
 
@@ -96,16 +96,19 @@ class Connection(web.RequestHandler):
 
     @property
     def crowded(self) -> bool:
-        """Whether its address has more connections than it may: then it is answered so, and closed."""
+        """Whether the address has more connections than the limit.
+
+        Then the answer says so and the connection is closed.
+        """
         return self._limiter.crowded(self.address)
 
     @property
     def waited(self) -> float:
-        """The seconds since its newest request was parsed: how far the process is behind."""
+        """Seconds since the newest request was parsed: how far the process is behind."""
         return self._loop.time() - self._came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; an address with twice as many as it may have is cut off without a word."""
+        """Start; close the connection at once if the address has twice as many as the limit."""
         super().connection_made(transport)
         peer = self.peername
         self.address = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""
@@ -118,13 +121,13 @@ class Connection(web.RequestHandler):
             self.transport.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End."""
+        """Release the place of the address."""
         self._head_came()
         self._limiter.leave(self.address)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; if that fails, inform the reader of the body that no more will come."""
+        """Parse received bytes; if that fails, inform the reader of the body that no more will come."""
         super().data_received(data)
         if self._messages:
             self._head_came()
@@ -138,17 +141,17 @@ class Connection(web.RequestHandler):
             self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp says None: close; True keeps it open
-        """Keep the connection while an answer is due; else, and where a stream of events is open, let it be closed."""
+        """Keep the connection open while an answer is due; otherwise, and for a stream of events, let it close."""
         if self._head_deadline is not None:
             return self._head_ended(HTTPStatus.BAD_REQUEST) or None
         return self.broken or self._break_off() or self._await_answers() or None
 
     def _await_answers(self) -> bool:
-        """Answer what has been asked although no more will come; return whether there is anything.
+        """Answer the requests received so far although no more will come; return whether there are any.
 
-        A client that has closed its connection and one that only ends its side look the same until something is sent
-        to it: the system of the first one refuses it. So an interim response is sent, which every client of HTTP/1.1
-        takes, and then it is looked whether it was refused.
+        A client that has closed its connection and one that only closed its own side look the same until something is
+        sent: the operating system of the former resets the connection. So an interim response is sent, which every
+        HTTP/1.1 client accepts, and then the connection is checked for a reset.
         """
         request = self._current_request
         if request is None and not self._messages:
@@ -163,7 +166,7 @@ class Connection(web.RequestHandler):
         return True
 
     def _look(self) -> None:
-        """Give up a client that has ended its side and refuses what it is sent."""
+        """Abandon a client that has closed its side and resets what it is sent."""
         if self.transport is None or self.transport.is_closing():
             return
         if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -172,7 +175,7 @@ class Connection(web.RequestHandler):
             self._loop.call_later(_LOOK_SECONDS, self._look)
 
     def _break_off(self) -> bool:
-        """Tell the reader of a body that is not complete; return whether there was one."""
+        """Wake the reader of an incomplete body; return whether there was one."""
         if self._body.is_eof():
             return False
         self._body.set_exception(web.RequestPayloadError("the body breaks off or is wrongly framed"))
@@ -198,7 +201,7 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send a response; close the connection of a client that does not read it within a minute."""
+        """Send a response; close the connection if the client does not read it within a minute."""
         try:
             async with asyncio.timeout(self._limiter.answer_seconds):
                 sent = await super().finish_response(request, resp, start_time)
@@ -210,7 +213,7 @@ class Connection(web.RequestHandler):
         return sent
 
     def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
-        """Let the application answer a request that could not be parsed."""
+        """Return a handler with which the application answers a request that could not be parsed."""
         answer = self._request_handler
 
         async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -228,9 +231,9 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
     ) -> web.StreamResponse:
-        """Answer what no middleware has caught. Nothing of the request is answered or logged.
+        """Answer an error that no middleware has caught. Nothing of the request is answered or logged.
 
-        Raises ConnectionError where the client has gone.
+        Raises ConnectionError if the client has disconnected.
         """
         if isinstance(exc, ConnectionError):
             raise exc
@@ -245,7 +248,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **options: Any) -> None:
-        """Log where it happened, without the message of the exception: they may hold what the client sent."""
+        """Log where an exception happened, without its message, which may contain what the client sent."""
         error = options.get("exc_info")
         if isinstance(error, web.RequestPayloadError | ConnectionError):  # what is left of a body that was refused
             return

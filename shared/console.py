@@ -1,4 +1,4 @@
-"""What the commands of operators share: arguments, printed answers, exit codes, and what a service answered."""
+"""What the operators' commands share: arguments, output, exit codes, and errors of a service."""
 
 import argparse
 import asyncio
@@ -22,10 +22,10 @@ F = TypeVar("F", bound=str)
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print the answer of a command; what the encoding of the terminal does not have is escaped.
+    """Print a line of output; characters that the terminal's encoding lacks are escaped.
 
-    A reader that has closed the pipe has read enough, and the command goes on without it. Raises SystemExit where the
-    answer cannot be written for another reason, such as a full disk.
+    If the reader has closed the pipe, the command continues without output. Raises SystemExit if the output cannot be
+    written for another reason, such as a full disk.
     """
     try:
         try:
@@ -41,18 +41,18 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def where(field: str | None) -> str:
-    """Return the prefix of a problem: the name of the wrong field."""
+    """Return the prefix of an error message: the name of the wrong field."""
     return f"{field}: " if field else ""
 
 
 def say_counts(counts: Mapping[str, int]) -> None:
-    """Print numbers, one a line, with their names."""
+    """Print numbers with their names, one per line."""
     for name, count in counts.items():
         say(f"{name:<10} {count:>9,}")
 
 
 def carry_out(name: str, work: Callable[[], Coroutine[Any, Any, int]], interrupted: str) -> int:
-    """Do the work of a command and return its exit code. If it cannot be done, print the reason.
+    """Run the work of a command and return its exit code; print the reason if it fails.
 
     `interrupted`: what to print after Ctrl-C.
     """
@@ -72,7 +72,7 @@ def carry_out(name: str, work: Callable[[], Coroutine[Any, Any, int]], interrupt
 
 
 def sentence_of(error: OSError) -> str:
-    """Return what is wrong with which file."""
+    """Return a sentence with the error and the file that it concerns."""
     return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
 
 
@@ -80,20 +80,20 @@ def sentence_of(error: OSError) -> str:
 
 
 def add_file(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> None:
-    """Add the arguments for a file and its format. `endings`: the formats by the ending of a file's name."""
+    """Add the arguments for a file and its format. `endings`: file name ending -> format."""
     parser.add_argument("file", type=Path)
     formats = sorted(set(endings.values()))
     parser.add_argument("--format", choices=formats, help="default: by the ending of the file's name")
 
 
 def add_url(parser: argparse.ArgumentParser, variable: str, default: str) -> None:
-    """Add the argument for the address of a service; without it the environment's `variable` counts."""
+    """Add the argument for the address of a service; its default is the environment variable `variable`."""
     given = os.environ.get(variable) or default
     parser.add_argument("--url", type=_address, default=given, help="the address of the service")
 
 
 def _address(text: str) -> str:
-    """Return an address of a service, without a slash at its end. Raises ArgumentTypeError."""
+    """Return the address of a service without a trailing slash. Raises ArgumentTypeError."""
     try:
         url = URL(text.strip())
         sound = url.scheme in ("http", "https") and bool(url.host) and bool(url.port)
@@ -105,14 +105,14 @@ def _address(text: str) -> str:
 
 
 def format_of(file: Path, given: F | None, endings: Mapping[str, F]) -> F:
-    """Return the format of a file: the given one, or that of its ending. Raises InvalidInput where neither says it."""
+    """Return the given format of a file, else the one of its ending. Raises InvalidInput if neither determines it."""
     if form := given or endings.get(file.suffix.lower()):
         return form
     raise InvalidInput(f"say in which format {file.name} is: --format {', '.join(dict.fromkeys(endings.values()))}")
 
 
 def authorization(variable: str) -> dict[str, str]:
-    """Return the header with the API key of the environment. Raises InvalidInput if the variable holds none."""
+    """Return the header with the API key from the environment. Raises InvalidInput if the variable is empty."""
     key = os.environ.get(variable, "").strip()
     if not key:
         raise InvalidInput(f"put an API key into the environment, as {variable}")
@@ -126,14 +126,14 @@ def authorization(variable: str) -> dict[str, str]:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Give a path to write to; the new file replaces `file` once it is complete."""
+    """Yield a path to write to; the new file replaces `file` once it is complete."""
     part = file.with_name(f"{file.name}.part")
     yield part
     part.replace(file)
 
 
 def refused(status: int, text: str) -> Problem:
-    """Return the answer of a service as a problem."""
+    """Return the error answer of a service as a Problem."""
     try:
         body = json.loads(text)
         return InvalidInput(f"{status}: {body['detail']}", body.get("field"))

@@ -1,9 +1,9 @@
 """Decodes the data of clients into structs: every error names its field, and dates and texts are checked.
 
-No text may hold a control character other than tabs and line ends: whatever shows it, or is compared with it, would
-do so in another way than the next.
+No text may contain a control character other than tabs and line ends, because programs display and compare these
+characters differently.
 
-decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
+decode(raw, Course)              JSON; Malformed if it is not JSON, InvalidInput naming the field
 convert(given, ListCourses)      data that are decoded already, such as a query
 faults(given, Course)            every fault of decoded data, each naming its field
 decode_patch(raw)                JSON of any shape, a merge patch
@@ -48,7 +48,10 @@ _TOKEN = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
 
 
 def decode(raw: bytes, shape: type[T]) -> T:
-    """Return JSON in a shape. Raises Malformed where it is no JSON, InvalidInput naming the field that does not fit."""
+    """Return JSON decoded into a struct type.
+
+    Raises Malformed if it is not JSON, InvalidInput naming the wrong field.
+    """
     with _malformed():
         try:
             found = msgspec.json.decode(raw, type=shape)
@@ -61,7 +64,7 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
 
 def decode_patch(raw: bytes) -> object:
-    """Return JSON of any shape, to be applied with `patched`. Raises Malformed where it is no JSON."""
+    """Return decoded JSON of any shape, to be applied with `patched`. Raises Malformed if it is not JSON."""
     with _malformed():
         try:
             return _LOOSE.decode(raw)
@@ -81,7 +84,10 @@ def _malformed() -> Iterator[None]:
 
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
-    """Return builtins in a shape; not `strict` reads numbers and dates from texts. Raises InvalidInput."""
+    """Return builtins converted into a struct type; not `strict` reads numbers and dates from texts.
+
+    Raises InvalidInput.
+    """
     if not strict:
         _check_times(given, shape, "")
     try:
@@ -96,10 +102,10 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
 
 
 def faults(given: object, shape: Any, *, strict: bool = True) -> list[InvalidInput]:
-    """Return everything that is wrong with builtins in a shape, by field; nothing where they fit.
+    """Return all faults of builtins for a struct type, by field; empty if there are none.
 
-    `strict`: as in `convert`. Checks of a whole object are made only if its fields are valid. Raises Malformed if they
-    are nested too deep.
+    `strict`: as in `convert`. Checks of a whole object are made only if its fields are valid. Raises Malformed if the
+    data are nested too deeply.
     """
     try:
         convert(given, shape, strict=strict)
@@ -123,7 +129,7 @@ def _faults(given: object, shape: Any, place: str, *, strict: bool) -> Iterator[
 
 
 def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -> Iterator[InvalidInput]:
-    """Yield what is wrong with the fields of an object, or the items of a list."""
+    """Yield the faults in the fields of an object, or in the items of a list."""
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             inner = dict(_fields(one))
@@ -143,9 +149,9 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
 
 
 def patched(present: T, patch: object, most: int) -> T:
-    """Return something with a JSON merge patch (RFC 7396) applied: what it leaves out stays, null takes a field away.
+    """Return a value with a JSON merge patch (RFC 7396) applied: absent fields stay, null removes a field.
 
-    Raises InvalidInput naming the field, TooLarge where the whole would be over `most` bytes.
+    Raises InvalidInput naming the field, TooLarge if the result is over `most` bytes.
     """
     try:
         whole = _merged(msgspec.to_builtins(present), patch)
@@ -170,9 +176,9 @@ def _merged(present: object, patch: object) -> object:
 
 
 def check(found: object, shape: Any) -> None:
-    """Refuse a date with a year out of range and a text without visible characters.
+    """Reject dates with a year out of range and texts without visible characters.
 
-    Raises InvalidInput naming the field, Malformed if the value is nested too deep.
+    Raises InvalidInput naming the field, Malformed if the value is nested too deeply.
     """
     if not _is_looked_at(shape):
         return
@@ -194,9 +200,9 @@ _MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-
 
 
 def _check_controls(given: object) -> None:
-    """Refuse a text, or a key, with a control character other than tabs and line ends, at any depth.
+    """Reject texts and keys with control characters other than tabs and line ends, at any depth.
 
-    Raises InvalidInput naming the field, Malformed if the value is nested too deep.
+    Raises InvalidInput naming the field, Malformed if the value is nested too deeply.
     """
     try:
         _refuse_controls(given, "")
@@ -246,7 +252,7 @@ def _is_looked_at(shape: Any) -> bool:
 
 @lru_cache(maxsize=256)
 def _looked_fields(shape: type[msgspec.Struct]) -> list[tuple[str, str]]:
-    """Return the fields of a shape that may hold a date or a text in two languages, with their encoded names."""
+    """Return the fields of a shape that may hold a date or a LocalizedText, with their encoded names."""
     hints = get_type_hints(shape, include_extras=True)
     names = zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
     return [(name, encoded) for name, encoded in names if _is_looked_at(hints[name])]
@@ -281,9 +287,9 @@ def _look_at_year(year: int, place: str) -> None:
 
 
 def _check_times(given: object, shape: Any, place: str) -> None:
-    """Refuse a text that begins with no date where a time is wanted: a bare number would count seconds since 1970.
+    """Reject a text that does not begin with a date if a time is expected.
 
-    Raises InvalidInput naming the field.
+    A bare number would count as seconds since 1970. Raises InvalidInput naming the field.
     """
     for one in _members(shape):
         if one is datetime and isinstance(given, str) and not _DATE.match(given):
@@ -297,7 +303,7 @@ def _check_times(given: object, shape: Any, place: str) -> None:
 
 
 def _at(place: str) -> str | None:
-    """Return the name of a field; None for the whole value. A key may be empty."""
+    """Return the dotted name of a field, None for the whole value. A key may be empty."""
     return place.removeprefix(".") if place else None
 
 
@@ -305,9 +311,9 @@ def _at(place: str) -> str | None:
 
 
 def stored(given: Any, shape: type[T]) -> T:
-    """Return stored or announced builtins, of any version, in a shape. Raises msgspec.ValidationError.
+    """Return stored or announced builtins, of any version, as a struct. Raises msgspec.ValidationError.
 
-    Shapes refuse unknown fields, so that clients learn of mistakes; here such fields are left out.
+    Structs reject unknown fields, so that clients notice mistakes; here such fields are ignored.
     """
     try:
         return msgspec.convert(given, shape)
@@ -316,7 +322,7 @@ def stored(given: Any, shape: type[T]) -> T:
 
 
 def _known(given: Any, shape: Any) -> Any:
-    """Return builtins without the fields that a shape does not know, at any depth."""
+    """Return builtins without the fields that a shape does not have, at any depth."""
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             return {name: _known(given[name], inner) for name, inner in _fields(one) if name in given}
@@ -374,7 +380,7 @@ def _loosely(raw: bytes) -> object:
 
 
 def _members(shape: Any) -> Iterator[Any]:
-    """Yield the types that a shape may be, without their annotations."""
+    """Yield the members of a union, without their annotations."""
     if get_origin(shape) is Annotated:
         yield from _members(get_args(shape)[0])
     elif get_origin(shape) in (Union, UnionType):
@@ -385,7 +391,7 @@ def _members(shape: Any) -> Iterator[Any]:
 
 
 def _inside(shape: Any, given: Any, step: str) -> tuple[Any, Any]:
-    """Return the shape and the value one step further in: a field, a key or a place in a list."""
+    """Return the shape and the value one step further in: a field, a key or a position in a list."""
     if isinstance(given, list):
         given = given[int(step)] if step.isdigit() and int(step) < len(given) else None
     else:

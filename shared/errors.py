@@ -1,21 +1,21 @@
-"""Errors named by what went wrong; one middleware turns them into problem+json (RFC 9457).
+"""Errors by what went wrong; one middleware turns them into problem+json (RFC 9457).
 
 Problem
 ├── InvalidInput          422  the request is understood and wrong; names the field
 ├── Malformed             400  the body is not JSON, a header is missing or unreadable
 ├── Unauthorized          401  no credential, or one that is unknown or expired
 ├── Forbidden             403  a credential whose role may not do this
-├── NotFound              404  not there, or not yours: the two look the same from outside
+├── NotFound              404  it does not exist or belongs to somebody else: the caller cannot tell which
 ├── Conflict              409  an idempotency key used again with another body
 ├── PreconditionFailed    412  a stale `If-Match`
-├── TooSlow               408  the body did not come within its time
+├── TooSlow               408  the body did not arrive within its time
 ├── TooLarge              413  the body is over the route's limit
 ├── Unsupported           415  a content coding or media type that the route does not read
-├── TooManyRequests       429  one caller asks more than its share; Retry-After says when to try again
-├── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
-└── Overloaded            503  the service has as much in hand as it can take; Retry-After says when to try again
+├── TooManyRequests       429  one caller exceeds its share; Retry-After says when to try again
+├── Unavailable           503  MongoDB, Kafka or another service does not answer; trying again may help
+└── Overloaded            503  the service has too many active requests; Retry-After says when to try again
 
-Rejected                       an event that no retry will make good: to the dead-letter topic
+Rejected                       an event that no retry can process: sent to the dead-letter topic
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from msgspec import Struct
 
 
 class Problem(Exception):
-    """An answer other than success. `field` names the part of the request that is to blame.
+    """An error answer. `field` names the part of the request that is wrong.
 
-    `texts`: the same in Thai and English, {language: sentence}, where a person is to read it.
-    `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: unknown.
+    `texts`: the message in Thai and English, {language: sentence}, if a person is to read it. `retry_after`: whole
+    seconds after which the same request may succeed, sent as `Retry-After`; None: unknown.
     """
 
     status: ClassVar[int] = 500
@@ -100,7 +100,7 @@ class Unsupported(Problem):
 
 
 class _Later(Problem):
-    """Refused now, not for ever: the answer always says when to try again."""
+    """A temporary rejection: the answer always says when to try again."""
 
     def __init__(self, detail: str, field: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(detail, field, retry_after=retry_after)
@@ -117,7 +117,7 @@ class Unavailable(_Later):
 
 
 class Overloaded(Unavailable):
-    """The service has as much in hand as it can take."""
+    """The service has as many active requests as it can handle."""
 
 
 TITLES: dict[int, str] = {
@@ -131,11 +131,11 @@ TITLES: dict[int, str] = {
 
 
 class Warned(Struct, frozen=True):
-    """Something in a request that is accepted and may not be meant so: what it names is not in the catalog (yet)."""
+    """A warning about an accepted request: it refers to something that the catalog does not have (yet)."""
 
     field: str
     detail: str
 
 
 class Rejected(Exception):
-    """An event that no retry will make good. The consumer sends it to the dead-letter topic with this reason."""
+    """An event that no retry can process. The consumer sends it to the dead-letter topic with this reason."""

@@ -1,16 +1,17 @@
 """The events between the services: their types and data, the topics, and the bounds of their numbers.
 
-An event is a past fact that carries the whole present state of its subject, so a reader needs nothing else and a newer
-one supersedes an older one. `sequence` orders the events of one subject. A record without a value is a tombstone.
-Within a version changes are additive: readers ignore fields that they do not know.
+An event is a past fact with the complete current state of its subject, so a reader needs nothing else and a newer event
+supersedes an older one. `sequence` orders the events of one subject. A record without a value is a tombstone. Within a
+version, changes are additive: readers ignore unknown fields.
 
-`shared/cloudevents.py` writes and reads them as records of Kafka.
+`shared/cloudevents.py` encodes and decodes them as Kafka records.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from random import Random
 from typing import Annotated, Literal, NamedTuple
-from uuid import uuid4
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -92,7 +93,7 @@ class OfficerChanged(Struct, frozen=True):
 
 
 class OfficerErased(Struct, frozen=True):
-    """Everything about this officer is to be forgotten but the counters."""
+    """An officer was erased: consumers delete all data about the officer except counters."""
 
     tenant: Identifier
     officer: Identifier
@@ -128,7 +129,7 @@ MAX_PARTS = 1000
 class FrameworkPart(Struct, frozen=True):
     """Some rows of a framework that is too large for one record; `content`: an object with fields of Framework.
 
-    A version is read from its parts once FrameworkAnnounced has named them. A part never changes.
+    A version is assembled from its parts once FrameworkAnnounced has named them. A part never changes.
     """
 
     tenant: Identifier
@@ -145,7 +146,7 @@ class FrameworkPart(Struct, frozen=True):
 
 
 class FrameworkAnnounced(Struct, frozen=True):
-    """A framework is new or changed, and too large for one record. `parts`: the SHA-256 of each part's content."""
+    """A framework that is new or changed and too large for one record. `parts`: the SHA-256 of each part's content."""
 
     tenant: Identifier
     framework: Identifier
@@ -170,9 +171,9 @@ class PathHead(Struct, frozen=True):
 
 
 class PathRecommended(PathHead, frozen=True):
-    """An officer's path, as it is shown. `revision` counts the officer's paths; `cause` is why the path changed.
+    """An officer's path as it is shown. `revision` counts the officer's paths; `cause` is why the path changed.
 
-    Older versions announced paths in this form, with sentences; such records are still read.
+    Older versions announced paths in this form, with sentences; such records can still be read.
     """
 
     cause: Cause
@@ -189,7 +190,7 @@ class PathAnnounced(PathHead, frozen=True):
 
     @classmethod
     def of(cls, event: PathRecommended) -> "PathAnnounced":
-        """Return the event as it is stored and announced."""
+        """Return the event in the form in which it is stored and announced."""
         return cls(event.tenant, event.officer, event.revision, event.cause, event.planned_at, compact(event.path))
 
     def recommended(self) -> PathRecommended:
@@ -199,7 +200,7 @@ class PathAnnounced(PathHead, frozen=True):
 
 
 class PathStored(PathHead, frozen=True):
-    """An officer's path is new and too large for an event: read it from the recommender."""
+    """An officer has a new path that is too large for an event: read it from the recommender."""
 
     cause: Cause
     planned_at: datetime
@@ -247,8 +248,8 @@ PATH_HEADS: dict[str, type[Struct]] = {
 class Event(Struct, frozen=True):
     """One event: its CloudEvents attributes and its data; `data` is None in a tombstone.
 
-    `sequence` is 0 in a plain tombstone, which has none. `catalog_revision` is stamped by the relay on records of
-    `catalog.state` and is 0 elsewhere.
+    `sequence` is 0 in a tombstone without one. `catalog_revision` is set by the relay on records of `catalog.state`,
+    and is 0 elsewhere.
     """
 
     id: str
@@ -262,8 +263,8 @@ class Event(Struct, frozen=True):
     catalog_revision: int = 0
 
 
-class Envelope(Struct, frozen=True):
-    """An event with its data already encoded: what the outbox holds and the relay sends."""
+class Envelope(Struct, frozen=True, gc=False):
+    """An event with its data already encoded, as the outbox stores it and the relay sends it."""
 
     id: str
     type: str
@@ -276,6 +277,10 @@ class Envelope(Struct, frozen=True):
     catalog_revision: int = 0
 
 
+_IDS = Random()  # noqa: S311 - ids are unique names and guard nothing; asking the system for each costs 20 µs
+"""Of this process alone, so that nobody seeds it."""
+
+
 def encode(data: Data) -> bytes:
     """Return the JSON of an event's data."""
     if isinstance(data, PathAnnounced):
@@ -286,7 +291,7 @@ def encode(data: Data) -> bytes:
 def new_event(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
     """Return the envelope of a new event; `data` None makes a tombstone."""
     return Envelope(
-        id=str(uuid4()),
+        id=str(UUID(int=_IDS.getrandbits(128), version=4)),
         type=TOMBSTONE if data is None else NAMES[type(data)],
         source=source,
         subject=subject,
@@ -298,7 +303,10 @@ def new_event(source: str, subject: str, sequence: int, data: Data | None, trace
 
 
 def sendable(moment: datetime) -> datetime:
-    """Return a moment as events may hold it; one that was stored before they were bounded is moved by the least."""
+    """Return a time within the bounds of events.
+
+    One that was stored before the bounds existed is moved to the nearest.
+    """
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     if moment.year in YEARS:
@@ -310,18 +318,18 @@ def sendable(moment: datetime) -> datetime:
 
 
 def check_jump(subject: str, number: int, known: int, what: str = "sequence") -> None:
-    """Refuse a number that is further above the last known one (0: none) than a subject can have changed.
+    """Check that a number is not further above the last known one (0: none) than a subject can have changed.
 
-    Otherwise one wrong record would make every later change look older. Raises Rejected.
+    Otherwise one wrong record would make every later change look outdated. Raises Rejected.
     """
     if number > known + MAX_JUMP:
         raise Rejected(f"{what} {number} of {subject} is more than {MAX_JUMP} above {known}, the last one known")
 
 
 def check_stamps(events: Iterable[Event], known: int) -> None:
-    """Refuse stamps of `catalog.state` that jump further than could have been used since the last one taken.
+    """Check that stamps of `catalog.state` are not further ahead of the last one than could have been used since.
 
-    `known` 0: nothing was taken yet, and the first stamp may be any. Raises Rejected.
+    `known` 0: no stamp was read yet, and the first may have any value. Raises Rejected.
     """
     for event in events:
         stamp = event.catalog_revision

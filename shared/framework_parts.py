@@ -1,10 +1,10 @@
-"""Frameworks that are too large for one record: divided into parts, and put together by those who follow the catalog.
+"""Frameworks that are too large for one record: divided into parts, and assembled by followers of the catalog.
 
     parts, header = divided(tenant, framework)          # the parts, and the announcement that names them
     events = await assembly.whole(events, position)     # FrameworkPublished where one is complete
 
-The parts of a version are announced before FrameworkAnnounced names them. A follower keeps them until every part has
-come with the hash that was announced; until then the version before stays. No I/O.
+The parts of a version are announced before the FrameworkAnnounced that names them. A follower keeps them until every
+part has arrived with the announced hash; until then the previous version stays. No I/O.
 """
 
 import asyncio
@@ -36,19 +36,19 @@ _Content = msgspec.defstruct(
 
 
 class AnnouncedParts(NamedTuple):
-    """A version of a framework as it is announced in parts: the parts, then the announcement."""
+    """A version of a framework as announced in parts: the parts, then the announcement."""
 
     parts: list[FrameworkPart]
     header: FrameworkAnnounced
 
 
 def digest_of(framework: Framework) -> str:
-    """Return the digest of a framework's content, whatever its version."""
+    """Return the digest of a framework's content, independent of its version."""
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(framework, version=0))).hexdigest()[:16]
 
 
 def divided(tenant: str, framework: Framework) -> AnnouncedParts:
-    """Return a framework in parts; the same content and version give the same parts. Raises TooLarge."""
+    """Return a framework in parts; equal content and version give equal parts. Raises TooLarge."""
     digest = digest_of(framework)
     contents = list(_contents(framework))
     if len(contents) > MAX_PARTS:
@@ -62,7 +62,7 @@ def divided(tenant: str, framework: Framework) -> AnnouncedParts:
 
 
 def hash_of_content(content: bytes) -> str:
-    """Return the hash by which an announcement names a part."""
+    """Return the hash of a part, as an announcement contains it."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -86,7 +86,7 @@ def _contents(framework: Framework) -> Iterable[bytes]:
 
 
 def assembled(contents: Iterable[bytes]) -> Framework:
-    """Return the framework of the contents of all its parts, in their order. Raises Rejected."""
+    """Return the framework from the contents of all its parts, in order. Raises Rejected."""
     found: dict[str, Any] = {}
     try:
         for content in contents:
@@ -112,7 +112,7 @@ def _decoded(content: bytes) -> Any:
 
 
 def _share_names(framework: Framework) -> None:
-    """Let rows of requirements name the same text by the same object: there may be 100,000 of them."""
+    """Make equal names in rows of requirements the same object: there may be 100,000 rows."""
     groups = {one.id: one.id for one in framework.job_groups}
     skills = {one.id: one.id for one in framework.skills}
     for row in framework.requirements:
@@ -132,13 +132,13 @@ class _Pending:
     parts: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
 
     def prune(self, held: int) -> None:
-        """Forget what is held or superseded."""
+        """Remove parts that are applied or superseded."""
         self.parts = {key: part for key, part in self.parts.items() if part[0] > held}
         if self.header and self.header.version <= held:
             self.header, self.complete_at = None, 0
 
     def right(self) -> list[bytes]:
-        """Return the contents that the header names, as far as they have come."""
+        """Return the received contents that match the header."""
         if self.header is None:
             return []
         found = zip(map(self.parts.get, keys_of(self.header)), self.header.parts, strict=True)
@@ -146,15 +146,15 @@ class _Pending:
 
 
 def keys_of(header: FrameworkAnnounced) -> list[str]:
-    """Return the keys of the parts that an announcement names."""
+    """Return the record keys of the parts that an announcement names."""
     named = header.tenant, header.framework, header.version, header.digest
     return [part_key(*named, number) for number in range(len(header.parts))]
 
 
 class FrameworkAssembly:
-    """Puts frameworks in parts together for one follower of the catalog. Only the event loop uses it.
+    """Assembles frameworks from their parts for one follower of the catalog. Only the event loop uses it.
 
-    `held` returns the version that the follower holds of (tenant, framework), 0 for none.
+    `held` returns the version that the follower has of (tenant, framework), 0 for none.
     """
 
     def __init__(self, held: Callable[[str, str], int]) -> None:
@@ -162,11 +162,11 @@ class FrameworkAssembly:
         self._pending: dict[tuple[str, str], _Pending] = {}
 
     async def whole(self, events: Sequence[Event], position: int) -> list[Event]:
-        """Return the events with FrameworkPublished in place of the record that makes a framework complete.
+        """Return the events, with FrameworkPublished in place of the record that completes a framework.
 
-        Other records about parts keep their stamps and lose their data. `position`: the largest stamp taken before;
-        records up to it change nothing. The same events may be given again until they have been taken. Raises Rejected
-        where the parts are no framework. Contents are decoded in a thread.
+        Other records about parts keep their stamps and lose their data. `position`: the largest stamp read before;
+        records up to it change nothing. The same events may be passed again until they are processed. Raises Rejected
+        if the parts do not form a framework. Contents are decoded in a thread.
         """
         for (tenant, framework), pending in list(self._pending.items()):
             pending.prune(self._held(tenant, framework))
@@ -206,7 +206,7 @@ class FrameworkAssembly:
         return framework
 
     def unfinished(self) -> dict[str, int]:
-        """Return {`tenant/framework@version`: missing or wrong parts} of what is announced and not held yet."""
+        """Return {`tenant/framework@version`: number of missing or wrong parts} of incomplete announced frameworks."""
         return {
             f"{tenant}/{framework}@{header.version}": len(header.parts) - len(pending.right())
             for (tenant, framework), pending in self._pending.items()
@@ -214,11 +214,11 @@ class FrameworkAssembly:
         }
 
     def missing_parts(self) -> int:
-        """Return how many parts are missing or wrong of what is announced and not held yet."""
+        """Return how many parts of announced frameworks are missing or wrong."""
         return sum(self.unfinished().values())
 
     async def warning(self) -> str | None:
-        """Return what is announced and not held yet, as a readiness warning; None where that is nothing."""
+        """Return a readiness warning that names incomplete frameworks; None if there are none."""
         found = self.unfinished()
         if not found:
             return None
@@ -231,7 +231,7 @@ def _version(header: FrameworkAnnounced | None) -> int:
 
 
 def _concerned(event: Event) -> tuple[str, str] | None:
-    """Return tenant and framework of a record about parts; None for every other record."""
+    """Return (tenant, framework) of a record about parts; None for any other record."""
     if isinstance(event.data, FrameworkPart | FrameworkAnnounced):
         return event.data.tenant, event.data.framework
     if event.type == TOMBSTONE and "@" in event.subject:

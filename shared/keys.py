@@ -1,10 +1,10 @@
 """The operator's command for API keys.
 
 python -m shared.keys create --tenant TENANT --role ROLE [--officer ID | --agency ID] [--days N] [--label TEXT]
-    prints the key, once (`issue` is another name of it)
+    prints the key, once (`issue` is an alias)
 python -m shared.keys revoke KEY_ID
 python -m shared.keys list [--tenant TENANT]
-    id, tenant, role, officer or agency, made, works until, last used (within five minutes), label
+    id, tenant, role, officer or agency, created, expires, last used (to five minutes), label
 """
 
 import argparse
@@ -49,7 +49,7 @@ async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
 
 
 def _table(keys: Iterable[StoredKey]) -> str:
-    """Return the keys as lines of columns under a heading."""
+    """Return the keys as a table with a heading."""
     rows = [_HEADS, *(_row(key) for key in keys)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     return "\n".join("  ".join(f"{text:{width}}" for text, width in zip(r, widths, strict=True)).rstrip() for r in rows)
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--tenant", required=True)
     create.add_argument("--role", required=True, choices=GIVEN_ROLES)
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
-    create.add_argument("--agency", help="the agency whose officers a key of role supervisor is for")
+    create.add_argument("--agency", help="the agency that a key of role supervisor is for, or of role analyst")
     create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")
     create.add_argument("--label", default="", help="whose it is or what for, as `list` shows it")
     commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")

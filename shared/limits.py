@@ -1,15 +1,15 @@
-"""How much a service takes on: pure rules of admission, of rates, and of the client behind a proxy. No I/O, no clock.
+"""Admission control, rate limits, and the client's address behind a proxy. Pure: no I/O, no clock.
 
     admission = Admission(limits)
-    slot = admission.enter()                     # raises Overloaded at once where as much is in hand as can be taken
+    slot = admission.enter()                     # raises Overloaded at once if too many requests are active
     slot.claim("key-id", limits.share_of("officer"))          # raises Overloaded over one key's share
-    slot.hold(len(piece))                        # bytes of a body; raises Overloaded over what all bodies may hold
-    slot.leave()                                 # always, and once is enough
+    slot.hold(len(piece))                        # bytes of a body; raises Overloaded over the limit of all bodies
+    slot.leave()                                 # always; repeated calls change nothing
 
     rates = Buckets(rate=20, burst=100)
     spend(rates, "key-id", now, "requests of this key")       # raises TooManyRequests, saying when to try again
 
-Everything is bounded: the least recently used buckets are dropped.
+All memory is bounded: the least recently used buckets are dropped.
 """
 
 import ipaddress
@@ -32,7 +32,7 @@ _LONGEST_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process takes on; the defaults are those of the settings, which say what each is for."""
+    """The limits of one process. The defaults are those of the settings, which explain each."""
 
     requests_in_hand: int = 64
     bytes_in_hand: int = 64 * 2**20
@@ -45,8 +45,8 @@ class Limits:
     trusted_proxies: Sequence[Network] = ()
 
     def share_of(self, role: str) -> int:
-        """Return how many requests of one key may be in hand: a person an eighth, a system three quarters."""
-        if role in ("officer", "supervisor", "viewer"):
+        """Return how many requests of one key may be active: a person an eighth of all, a system three quarters."""
+        if role in ("officer", "supervisor", "analyst", "viewer"):
             return max(1, self.requests_in_hand // _OFFICERS_SHARE)
         return max(1, self.requests_in_hand * 3 // 4)
 
@@ -55,7 +55,7 @@ class Limits:
 
 
 class Admission:
-    """The requests that a service has in hand, and apart from them streams and what waits in a queue of its own."""
+    """Counts active requests, and separately streams and requests that wait in a queue with its own limits."""
 
     def __init__(self, limits: Limits) -> None:
         self.in_hand = 0
@@ -65,10 +65,10 @@ class Admission:
         self._by_key: Counter[tuple[str, bool]] = Counter()
 
     def enter(self, waited: float = 0.0) -> "Slot":
-        """Take one more request in hand, which has `waited` so many seconds already.
+        """Admit one more request, which has already `waited` so many seconds.
 
-        Raises Overloaded at once where there are as many as can be borne, and where it has waited too long: then the
-        process is behind, and those that come after it wait for less.
+        Raises Overloaded at once if too many requests are active, or if this one has waited too long: then the process
+        is behind, and rejecting it shortens the wait of later ones.
         """
         if self.in_hand >= self._limits.requests_in_hand or waited > _LONGEST_WAIT_SECONDS:
             raise Overloaded("the service has as much in hand as it can bear", retry_after=_RETRY_SECONDS)
@@ -94,7 +94,7 @@ class Admission:
 
 
 class Slot:
-    """One request's place among those in hand."""
+    """The place of one admitted request."""
 
     __slots__ = ("_admission", "_apart", "_bytes", "_key", "_left", "kept")
 
@@ -108,9 +108,10 @@ class Slot:
         """Whether something other than the request gives the place back."""
 
     def claim(self, key: str, share: int, *, apart: bool = False) -> None:
-        """Count the request for this key; `apart` from the active requests if it is a stream or has limits of its own.
+        """Count the request for this key.
 
-        Raises Overloaded over the share; a key may have four times as many apart.
+        `apart`: separately from active requests, for a stream or a queue with its own limits. Raises Overloaded over
+        the share; a key may have four times as many apart.
         """
         self._admission._claimed(key, share * _TIMES_APART if apart else share, apart=apart)  # noqa: SLF001 - parts of one concept
         self._key = key
@@ -120,12 +121,12 @@ class Slot:
             self._admission.apart += 1
 
     def hold(self, size: int) -> None:
-        """Count bytes of the body that are kept in memory. Raises Overloaded over what all bodies may hold."""
+        """Count bytes of the body that are kept in memory. Raises Overloaded over the limit of all bodies together."""
         self._admission._held(size)  # noqa: SLF001 - parts of one concept
         self._bytes += size
 
     def leave(self) -> None:
-        """Give the place back."""
+        """Release the place."""
         if self._left:
             return
         self._left = True
@@ -142,7 +143,7 @@ class Slot:
 
 
 class Buckets:
-    """Token buckets by name: `rate` per second, up to `burst`. The least recently used is dropped, so full again."""
+    """Token buckets by name: `rate` per second, up to `burst`. The least recently used is dropped, which refills it."""
 
     def __init__(self, rate: float, burst: float | None = None, capacity: int = _REMEMBERED) -> None:
         self._rate = rate
@@ -151,11 +152,11 @@ class Buckets:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, name: str, now: float) -> float:
-        """Return 0 where there is a token, or the seconds until there is. `now` in seconds, never going back."""
+        """Return the seconds until a token is available, 0 if there is one. `now`: seconds, monotonic."""
         return max(0.0, (1 - self._tokens(name, now)) / self._rate)
 
     def charge(self, name: str, now: float) -> None:
-        """Take a token, also one that is not there yet."""
+        """Take a token; the balance may become negative."""
         tokens = self._tokens(name, now)
         self._left[name] = max(-self._burst, tokens - 1), now
         self._left.move_to_end(name)
@@ -174,7 +175,7 @@ def check(buckets: Buckets, name: str, now: float, what: str) -> None:
 
 
 def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
-    """Take a token. Raises TooManyRequests as `check` does."""
+    """Take a token. Raises TooManyRequests, with `what` and Retry-After, if none is left."""
     check(buckets, name, now, what)
     buckets.charge(name, now)
 
@@ -183,12 +184,12 @@ def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Return the networks of a text, separated by commas. Raises ValueError."""
+    """Return the networks in a comma-separated text. Raises ValueError."""
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def plain_address(address: str) -> str:
-    """Return an address in canonical form: IPv4-mapped IPv6 as IPv4; anything that is no address unchanged."""
+    """Return an address in canonical form, IPv4-mapped IPv6 as IPv4; other texts are returned unchanged."""
     if ":" not in address:
         return address
     try:
@@ -199,7 +200,7 @@ def plain_address(address: str) -> str:
 
 
 def counted_as(address: str) -> str:
-    """Return what an address is counted as: of IPv6 its network of 64 bits, which one subscriber has all of."""
+    """Return the name under which an address is counted: for IPv6 its /64 network, which belongs to one subscriber."""
     return str(ipaddress.IPv6Network((address, 64), strict=False)) if _is_ipv6(address) else address
 
 
@@ -220,9 +221,9 @@ def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
 
 
 def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
-    """Return who asks: the peer, or behind trusted proxies the last address that none of them has.
+    """Return the client's address: the peer, or behind trusted proxies the last forwarded address that is not trusted.
 
-    `forwarded`: what `X-Forwarded-For` holds. What an untrusted peer writes there counts for nothing.
+    `forwarded`: the values of `X-Forwarded-For`, which are ignored if the peer is not trusted.
     """
     peer = plain_address(peer)
     if not forwarded or not is_trusted(peer, trusted):

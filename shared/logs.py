@@ -1,4 +1,4 @@
-"""Logs: one JSON line per record on standard error, whatever the record holds; no API key and no password in it."""
+"""Logs: one JSON line per record on standard error, for any record; API keys and passwords are removed."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ class JsonLines(logging.Handler):
         self._stream = stream
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line at once, so that none is lost with the process."""
+        """Write the line at once, so that none is lost if the process dies."""
         try:
             self._stream.write(self.line(record))
             self._stream.flush()
@@ -34,7 +34,7 @@ class JsonLines(logging.Handler):
             pass
 
     def line(self, record: logging.LogRecord) -> bytes:
-        """Return the record as one JSON object and a line end."""
+        """Return the record as one JSON object with a line end."""
         line = {
             "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -54,7 +54,7 @@ class JsonLines(logging.Handler):
 
 
 def frames_of(error: BaseException) -> str:
-    """Return where an exception came from: its kinds and lines of code, not its message, which may hold anything."""
+    """Return the types and code lines of an exception and its causes, without messages, which may contain any data."""
     told: list[str] = []
     one: BaseException | None = error
     while one is not None and len(told) < _LONGEST_CHAIN:
@@ -87,7 +87,7 @@ def _second(seconds: int) -> str:
 
 
 def configure(level: str) -> None:
-    """Log at this level and above, to standard error, and quieten loggers that write too much."""
+    """Log at this level and above to standard error, and raise the level of loggers that write too much."""
     logging.basicConfig(level=level, handlers=[JsonLines(sys.stderr.buffer)], force=True)
     # Not written, so not asked for with every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -124,12 +124,12 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
 
 
 def percent(confidence: float) -> int:
-    """Return a confidence in whole per cent, rounded down: never surer than it is."""
+    """Return a confidence in whole per cent, rounded down, so that it is never overstated."""
     return round(MICRO * confidence) // (MICRO // 100)
 
 
 def _importance(weight: float, mean: float) -> str:
-    """Return the code of a weight, relative to the other requirements of the officer."""
+    """Return the code for the importance of a weight, relative to the officer's other requirements."""
     return "high" if weight >= NOTABLY * mean else "low" if weight * NOTABLY <= mean else "usual"
 
 
@@ -164,7 +164,7 @@ def path_messages(path: LearningPath) -> Iterator[Message]:
 
 
 def _successions(path: LearningPath) -> Iterator[Message]:
-    """Yield what became of what the framework no longer has: what counts instead, or what is to be done."""
+    """Yield a message for each skill or group that the framework no longer has: its successor, or what to do."""
     for one in path.successions:
         if one.kind != "skill":
             former: dict[str, Value] = {"former": one.title or one.id}
@@ -219,7 +219,7 @@ def _remarks(path: LearningPath) -> Iterator[Message]:
 
 
 def shares(path: LearningPath) -> tuple[int, int]:
-    """Return the closed share of the gap in whole percent: if all courses are completed, and as they usually are."""
+    """Return the closed share of the gap in whole per cent: if all courses are completed, and as they usually are."""
     coverage = path.coverage
     parts = (coverage.gained, coverage.gained if coverage.expected is None else coverage.expected)
     every, usually = (100 * part // coverage.gap if coverage.gap else 100 for part in parts)
@@ -264,7 +264,7 @@ def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
 
 
 def assess_messages(one: AssessFirst, gap: Gap) -> Iterator[Message]:
-    """Yield why a skill is to be assessed."""
+    """Yield the reasons to assess a skill."""
     values: dict[str, Value] = {"skill": one.title, "level": gap.level, "sd": gap.sd}
     if one.kind == "matched":
         to, confidence = one.level or 0.0, percent(one.confidence or 0.0)
@@ -278,7 +278,7 @@ def assess_messages(one: AssessFirst, gap: Gap) -> Iterator[Message]:
 
 
 def note_messages(note: Note) -> Iterator[Message]:
-    """Yield why a requested course is not in the path."""
+    """Yield the reasons why a requested course is not in the path."""
     if note.kind == "does_not_fit":
         yield _does_not_fit(note.missing_hours, at_most=note.at_most)
     else:
@@ -286,7 +286,7 @@ def note_messages(note: Note) -> Iterator[Message]:
 
 
 def why_not_messages(answer: WhyNot) -> Iterator[Message]:
-    """Yield why a course is not in a path."""
+    """Yield the reasons why a course is not in a path."""
     if answer.cause == "does_not_fit":
         yield _does_not_fit(answer.hours, at_most=answer.at_most)
     elif answer.cause in ("lower_value", "worse_overall"):

@@ -1,6 +1,6 @@
-"""The measurements that every service exposes of its relay and its readers, under one name each.
+"""The metrics that every service exposes about its relay and its readers, under the same names.
 
-`docs/operating.md` says what each means and what to do about it; a test keeps the two equal.
+`docs/operating.md` explains each of them; a test keeps the two equal.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ NAMESPACE = "learning_path"
 
 
 class _Count(Collector):
-    """A counter that asks for its value when it is scraped."""
+    """A counter that reads its value when it is scraped."""
 
     def __init__(self, name: str, sentence: str, value: Callable[[], float], labels: dict[str, str]) -> None:
         self._name, self._sentence, self._value, self._labels = name, sentence, value, labels
@@ -30,12 +30,12 @@ class _Count(Collector):
 
 
 def count(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float], **labels: str) -> None:
-    """Expose a number that only grows, as `learning_path_NAME_total`."""
+    """Expose a counter as `learning_path_NAME_total`."""
     registry.register(_Count(f"{NAMESPACE}_{name}", sentence, value, labels))
 
 
 def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float]) -> None:
-    """Expose a number that goes up and down, as `learning_path_NAME`."""
+    """Expose a gauge as `learning_path_NAME`."""
     Gauge(name, sentence, namespace=NAMESPACE, registry=registry).set_function(value)
 
 
@@ -125,7 +125,7 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
 
 
 def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
-    """Expose the pieces of work in hand, and how many were refused and dropped."""
+    """Expose the active pieces of work, and how many were rejected and dropped."""
     gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: work.in_hand)
     count(
         registry,
@@ -142,5 +142,5 @@ def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
 
 
 def watch_assembly(registry: CollectorRegistry, missing: Callable[[], int]) -> None:
-    """Expose how many parts of announced frameworks have not come."""
+    """Expose the number of missing parts of announced frameworks."""
     gauge(registry, "framework_parts_missing", "Parts of announced frameworks that are missing or wrong.", missing)

@@ -1,8 +1,8 @@
 """The one middleware: request id, limits, key, policy, problem+json, access log, durations.
 
-A request passes, in this order: can it be read at all; is there room for one more (503 at once); whose key is it (401);
-may the key ask so often (429) and have so much in hand (503); may it do this (403, 404); can its body be read (400).
-Nothing of a body is read before. Probes pass by all of that. `shared.app` puts it in place.
+A request passes these checks in order: it can be read (400); there is capacity (503 at once); its key is valid (401);
+the key is within its rate (429) and its share of active requests (503); the policy allows it (403, 404); its body can
+be read (400). The body is not read before that. Probes skip all checks. `shared.app` installs this middleware.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 access = logging.getLogger("access")
 
 Credential = Callable[[web.Request], str | None]
-"""Takes the credential out of a request; None where there is none."""
+"""Takes the credential out of a request; None if there is none."""
 
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 """Who asks, behind trusted proxies too."""
@@ -45,7 +45,7 @@ _SERVER_ERROR = 500
 
 
 def bearer(request: web.Request) -> str | None:
-    """Return the credential of `Authorization: Bearer`; of `Basic` the password, on a route that takes it."""
+    """Return the credential of `Authorization: Bearer`, or the password of `Basic` on a route that accepts it."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "basic" and request[ROUTE].basic:
         try:
@@ -56,7 +56,7 @@ def bearer(request: web.Request) -> str | None:
 
 
 class Lifecycle:
-    """Whether this process continues; signals and background tasks that died end it."""
+    """Whether this process continues; signals and failed background tasks end it."""
 
     def __init__(self) -> None:
         self.draining = False
@@ -114,7 +114,7 @@ class Middleware:
         self._routes[resolved] = route
 
     async def finish(self, _: web.Application) -> None:
-        """Wait for changes whose clients went away."""
+        """Wait for changes whose clients have disconnected."""
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=_FINISH_SECONDS)
 
@@ -136,7 +136,7 @@ class Middleware:
         return response
 
     async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Give an answer the headers that every one has, streams too."""
+        """Set the headers that every answer has, streams included."""
         response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none where no middleware was reached
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")  # whose key it was, nobody else may be shown
@@ -180,7 +180,7 @@ class Middleware:
             )
 
     def _read(self, request: web.Request, route: Route | None) -> None:
-        """Return where a request can be read. Raises Malformed, TooSlow, Unsupported."""
+        """Check that a request can be read. Raises Malformed, TooSlow, Unsupported."""
         if status := request.get(UNREADABLE):
             raise _UNREADABLE.get(status, Malformed("the request line or a header cannot be read"))
         if not (1, 0) <= request.version <= (1, 1):
@@ -193,7 +193,7 @@ class Middleware:
             raise Malformed("no body is read here, and so none that is packed", "Content-Encoding")
 
     def _pass(self, request: web.Request, route: Route | None) -> None:
-        """Return where an address may ask. Raises TooManyRequests."""
+        """Check the rate of an address. Raises TooManyRequests."""
         connection = request.protocol
         if isinstance(connection, Connection) and connection.crowded:
             connection.close()
@@ -234,7 +234,7 @@ class Middleware:
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
-        """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""
+        """Return the problem for aiohttp's own errors; answer OPTIONS."""
         response = self._failed(
             request, error.status, TITLES.get(error.status, error.reason), _DETAILS.get(error.status, error.reason)
         )
@@ -314,12 +314,12 @@ class Middleware:
 
 
 def _new_id() -> str:
-    """Return a name for a request; it guards nothing."""
+    """Return a random request id; it need not be secret."""
     return f"{random.getrandbits(96):024x}"
 
 
 def _is_text(value: str) -> bool:
-    """Return whether a header was sent as UTF-8; what was not is kept by aiohttp as halves of characters."""
+    """Return whether a header was sent as UTF-8; aiohttp keeps other bytes as surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

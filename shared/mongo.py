@@ -1,12 +1,12 @@
 """MongoDB: the client, indexes, the translation of its errors, and the store of API keys.
 
-client = connect(settings)                      # await nothing; it connects with its first use
+client = connect(settings)                      # does no I/O; it connects at its first use
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
-with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
+with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable if MongoDB does not answer
 with connected(settings, "keys") as client: ...  # a client for one command
-await bulk_write(database["courses"], changes)  # the only way to write many: it knows what a majority has not confirmed
-readable(document, decode)                      # one of many documents, or None: what cannot be read stops no other
+await bulk_write(database["courses"], changes)  # the only way to write many: it detects writes without a majority
+readable(document, decode)                      # one of many documents, or None if it cannot be decoded
 await reachable(client)                         # a readiness check: None, or what is wrong
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
@@ -40,7 +40,13 @@ Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 # A server that is stopping, starting, electing or overloaded answers with one of these.
 _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 _DUPLICATE_KEY = 11000
-_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
+_PASSING_LABELS = (
+    "RetryableWriteError",
+    "TransientTransactionError",
+    "UnknownTransactionCommitResult",
+    "RetryableError",
+    "SystemOverloadedError",
+)
 
 
 BUILD_SECONDS = 600
@@ -51,9 +57,9 @@ _REFUSED_CODES = {13, 18}
 
 
 def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
-    """Return a client that writes to a majority with the journal, reads what a majority holds, and gives up in 5 s.
+    """Return a client that writes to a majority with the journal, reads majority-committed data, and times out in 5 s.
 
-    Raises Unavailable where the URI cannot be used.
+    Raises Unavailable if the URI cannot be used.
     """
     try:
         with warnings.catch_warnings():
@@ -79,7 +85,7 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
 
 @contextmanager
 def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
-    """Give a client for the duration of a command, and close it. Raises Unavailable where the URI cannot be used."""
+    """Yield a client for the duration of a command and close it. Raises Unavailable if the URI cannot be used."""
     client = connect(settings, name)
     try:
         yield client
@@ -101,7 +107,7 @@ def unavailable() -> Iterator[None]:
 
 
 def passing(error: PyMongoError) -> bool:
-    """Return whether trying again may help."""
+    """Return whether an error is transient: trying again may help."""
     if isinstance(error, ConnectionFailure | WriteConcernError) or error.timeout:
         return True
     if any(error.has_error_label(label) for label in _PASSING_LABELS):
@@ -109,12 +115,17 @@ def passing(error: PyMongoError) -> bool:
     return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
 
 
-async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered: bool = False) -> int:
-    """Carry out writes together; return how many found their document or made it. A duplicate key is one that did not.
+def had_conflict(error: BaseException | None) -> bool:
+    """Return whether the server ended a transaction, of which nothing is written, since others wrote the same."""
+    return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
 
-    Raises Unavailable where a majority has not confirmed them: a primary that is about to lose its place may have
-    taken them alone, and whether they stay is not known. The server reports that in an answer that is otherwise a
-    success, and the driver raises it as a BulkWriteError without any write error.
+
+async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered: bool = False) -> int:
+    """Run writes together; return how many matched or inserted a document (a duplicate key does not count).
+
+    Raises Unavailable if a majority has not confirmed them: a primary about to be replaced may have applied them alone,
+    and they may be rolled back. The server reports that in an answer that otherwise is a success, and the driver raises
+    a BulkWriteError without any write error.
     """
     with unavailable():
         try:
@@ -130,9 +141,9 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
 
 
 def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
-    """Return a stored document decoded, or None where that fails: for those who read many, and pass that one over.
+    """Return a decoded document, or None if decoding fails: for callers that read many documents and skip that one.
 
-    A newer version may have written it, or an older one that allowed more. It is logged by its `_id`.
+    A newer version may have written it, or an older one that allowed more. The failure is logged with its `_id`.
     """
     try:
         return decode(document)
@@ -143,10 +154,10 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
 
 
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
-    """Create the indexes of each collection that are not there yet. Raises Unavailable.
+    """Create missing indexes of each collection. Raises Unavailable.
 
-    The server aborts an index build at the time-out of its command, and every later start would abort again, so the
-    time-out of builds is ten minutes. Whether a server answers is checked before, within the usual time-out.
+    The server aborts an index build when its command times out, and every later start would abort again, so builds have
+    a time-out of ten minutes. Whether a server answers is checked first, within the usual time-out.
     """
     with unavailable():
         await database.command("ping")
@@ -156,7 +167,7 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
 
 
 async def reachable(client: Client) -> str | None:
-    """Return None where MongoDB has a primary that answers, else what is wrong."""
+    """Return None if MongoDB has a primary that answers, else what is wrong."""
     try:
         await client.admin.command("ping")
     except PyMongoError as error:
@@ -166,7 +177,7 @@ async def reachable(client: Client) -> str | None:
 
 
 class KeyStore:
-    """The API keys, in the one database that all services share: `access`."""
+    """The API keys, in the database `access` that all services share."""
 
     def __init__(self, client: Client, settings: StoreSettings) -> None:
         self._database = client[settings.database("access")]
@@ -190,7 +201,7 @@ class KeyStore:
     async def create(self, key: StoredKey) -> None:
         """Store a new key. Raises Unavailable.
 
-        One of a person who signed in, or of a viewer, is removed a day after its end.
+        The key of a signed-in person or of a viewer is deleted a day after it expires.
         """
         session: Document = {}
         if key.expires_at is not None and (key.subject is not None or key.role == "viewer"):
@@ -216,7 +227,7 @@ class KeyStore:
             )
 
     async def note_use(self, key_id: str) -> None:
-        """Note that a key is used now. Raises Unavailable."""
+        """Record that a key is used now. Raises Unavailable."""
         with unavailable():
             await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
 
@@ -228,9 +239,9 @@ class KeyStore:
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
     async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke an officer's keys made by then, and forget labels and subjects; return how many. Raises Unavailable.
+        """Revoke an officer's keys created until then, and delete labels and subjects; return how many.
 
-        Idempotent.
+        Raises Unavailable. Idempotent.
         """
         theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
         with unavailable():
@@ -241,7 +252,7 @@ class KeyStore:
         return int(result.modified_count)
 
     async def revoke(self, key_id: str) -> bool:
-        """Revoke a key; return whether there was one that worked. Replicas notice within 30 s. Raises Unavailable."""
+        """Revoke a key; return whether a valid key was revoked. Replicas notice within 30 s. Raises Unavailable."""
         with unavailable():
             result = await self._keys.update_one(
                 {"_id": str(key_id), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
@@ -249,7 +260,7 @@ class KeyStore:
         return bool(result.modified_count)
 
     async def revoke_subject(self, subject: str) -> int:
-        """Revoke the keys of a person who signed in, on every device; return how many. Raises Unavailable."""
+        """Revoke the keys of a signed-in person on every device; return how many. Raises Unavailable."""
         with unavailable():
             result = await self._keys.update_many(
                 {"subject": str(subject), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
@@ -259,13 +270,13 @@ class KeyStore:
     # --- keys of viewers: links by which an officer shows a path ----------------------------------------------------
 
     async def viewers_of(self, tenant: str, officer: str) -> Sequence[StoredKey]:
-        """Return the keys of an officer's viewers that still work, the newest first. Raises Unavailable."""
+        """Return the valid keys of an officer's viewers, newest first. Raises Unavailable."""
         with unavailable():
             found = await self._keys.find({**_viewers(tenant), "officer": str(officer)}).to_list(None)
         return [_key(document) for document in sorted(found, key=lambda one: one["created_at"], reverse=True)]
 
     async def viewed_until(self, tenant: str, officers: Iterable[str]) -> dict[str, datetime]:
-        """Return those of these officers who have viewers, and until when the last one's key works.
+        """Return officer -> expiry of the last viewer key, for those of these officers who have viewers.
 
         Raises Unavailable.
         """
@@ -277,7 +288,7 @@ class KeyStore:
         return until
 
     async def remove_viewer(self, tenant: str, officer: str, key_id: str) -> bool:
-        """Remove the key of one of an officer's viewers; return whether it was there. Raises Unavailable."""
+        """Remove the key of one of an officer's viewers; return whether it existed. Raises Unavailable."""
         theirs = {"_id": str(key_id), "tenant": str(tenant), "officer": str(officer), "role": "viewer"}
         with unavailable():
             result = await self._keys.delete_one(theirs)
@@ -297,7 +308,7 @@ class KeyStore:
 
 
 def _viewers(tenant: str) -> Document:
-    """Return the query for a tenant's keys of viewers that still work."""
+    """Return the query for a tenant's valid viewer keys."""
     return {"tenant": str(tenant), "role": "viewer", "revoked_at": None, "expires_at": {"$gt": datetime.now(UTC)}}
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of a service, made from its routes, and the page that shows it without the internet.
+"""The OpenAPI 3.1 document of a service, generated from its routes, and a page that shows it without internet access.
 
 document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
 document_route(document)                         -> the route /openapi.json, served by shared.app
@@ -87,9 +87,9 @@ _PARAMETERS = {
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What went wrong, after RFC 9457. `field` names the part of the request that is to blame.
+    """An error answer (RFC 9457). `field` names the wrong part of the request.
 
-    `texts`: the same in Thai and English, {language: sentence}, where a person is to read it.
+    `texts`: the message in Thai and English, {language: sentence}, if a person is to read it.
     """
 
     type: str
@@ -130,7 +130,7 @@ def document(title: str, description: str, routes: Sequence[Route], version: str
 
 
 class _Schemas:
-    """The schemas of every shape that the routes name."""
+    """The schemas of all structs that the routes use."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         shapes: list[Any] = [ProblemDetails]
@@ -169,9 +169,9 @@ def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
 
 
 def _without_defaults(schema: dict[str, Any], *, always: bool) -> None:
-    """Describe defaults in the text, and require what is `always` sent.
+    """Describe defaults in the text, and require the fields that are `always` sent.
 
-    Generators of clients take a property with a `default` for one that is always there, in requests too.
+    Client generators treat a property with a `default` as always present, in requests too.
     """
     properties = schema.get("properties", {})
     for name, one in properties.items():
@@ -258,9 +258,9 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
 
 
 def problems_of(route: Route) -> set[int]:
-    """Return the statuses of failure that a client of this route may meet.
+    """Return the error statuses that this route can answer.
 
-    400 everywhere: a request line or a header that cannot be read is refused before any route.
+    Includes 400 for every route: an unreadable request line or header is rejected before routing.
     """
     found = {400, *route.problems}
     if route.policy and not route.policy.public:
@@ -308,9 +308,9 @@ _EMBEDDED = re.compile(rb"""url\((["']?)data:.*?\1\)""")
 
 @functools.cache
 def asset(name: str) -> tuple[bytes, str] | None:
-    """Return a file of the page and its content type, None for another name.
+    """Return a file of the page and its content type, None for an unknown name.
 
-    Raises FileNotFoundError where Swagger UI is not installed.
+    Raises FileNotFoundError if Swagger UI is not installed.
     """
     if name == "start.js":
         return _START.encode(), "text/javascript"
@@ -331,7 +331,7 @@ def _installed(name: str) -> bytes:
 
 
 def page(title: str, address: str, assets: str, nav: str = "") -> str:
-    """Return the page that shows the document at an address, with its files in the folder `assets`; `nav` is HTML."""
+    """Return the page that shows the document at `address`; its files are in the folder `assets`; `nav` is HTML."""
     return _PAGE.format(title=html.escape(title), address=html.escape(address), assets=html.escape(assets), nav=nav)
 
 
@@ -341,7 +341,7 @@ def document_route(described: dict[str, Any]) -> Route:
 
 
 def page_routes(title: str) -> list[Route]:
-    """Return the routes of the page, whose addresses are relative: a proxy may serve it under another path."""
+    """Return the routes of the page; their addresses are relative, so that a proxy can serve it under another path."""
     names = ("start.js", "site.css", "swagger-ui-bundle.js", "swagger-ui.css")
     return [
         _static("/docs", lambda: (page(title, "openapi.json", "docs").encode(), "text/html")),

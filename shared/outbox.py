@@ -1,10 +1,10 @@
-"""The outbox: an event is staged inside the document that it announces, in the same write; a relay sends it.
+"""The transactional outbox: an event is staged in the document that it announces, in the same write; a relay sends it.
 
 Documents are sent in the order of `staged_at`. An import stages its events as a bulk: with a `staged_at` that is
 `BULK_DELAY` ahead, so that they are sent after all others.
 
-An event whose data the document holds anyway, in a field of its own, is staged without data: its entry names the field.
-Such an entry is always the only one, because the field holds the newest state.
+If the document holds an event's data in a field of its own, the event is staged without data and its entry names the
+field. Such an entry is always the only one, because the field holds the newest state.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Staged(asyncio.Event):
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
-        """Hold events of bulks back during a write of one, however long it takes; wake the relay after it."""
+        """Hold back events of bulks during a bulk write, however long it takes; wake the relay after it."""
         self.bulk_writes += 1
         try:
             yield
@@ -56,7 +56,7 @@ class Staged(asyncio.Event):
             self.set_bulk()
 
     def set_bulk(self) -> None:
-        """Wake the relay after a write of a bulk."""
+        """Wake the relay after a bulk write."""
         self.bulk_at = asyncio.get_running_loop().time()
         self.set()
 
@@ -98,18 +98,18 @@ def _staged_at(*, bulk: bool = False) -> datetime:
 
 
 def _held_entry(envelope: Envelope, field: str) -> Document:
-    """Return the entry of an event without its data. Older versions without `held_in` cannot read it, and wait."""
+    """Return the entry of an event without its data. Versions that do not know `held_in` cannot read it and wait."""
     entry = msgspec.structs.asdict(envelope)
     del entry["data"]
     return {**entry, "held_in": field}
 
 
 def staged_events(document: Document) -> list[Envelope]:
-    """Return the events that wait in a document, in the order of their sequences.
+    """Return the staged events of a document, in the order of their sequences.
 
     Unknown fields, which a newer version may have staged, are ignored. An event with its data in a field of the
     document is left out if another was staged after it, because the field may have changed. Raises
-    msgspec.ValidationError or KeyError if one cannot be read.
+    msgspec.ValidationError or KeyError if an event cannot be decoded.
     """
     box = document["outbox"]
     entries = [_with_data(one, document) for one in box if "held_in" not in one or one is box[-1]]

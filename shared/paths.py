@@ -1,7 +1,7 @@
-"""A learning path as it is answered, stored and pushed: ordered steps, each with its reasons; what stays open and why.
+"""A learning path as it is answered, stored and pushed: ordered steps with reasons, and open gaps with causes.
 
-Coverage is about the requirement: the share of the weighted required levels that the officer is expected to hold.
-Worth is counted in integer micro-levels (a millionth of weight x level), so that contributions add up exactly.
+Coverage is the share of the weighted required levels that the officer is expected to hold. Value is counted in integer
+micro-levels (a millionth of weight x level), so that contributions add up exactly.
 """
 
 from datetime import date
@@ -18,16 +18,16 @@ Value = str | bool | int | float | LocalizedText
 
 
 class Message(Struct, frozen=True):
-    """A sentence by its code and the values that fill its template; see `shared/templates.json`."""
+    """A sentence as its code and the values that fill its template; see `shared/templates.json`."""
 
     code: str
     values: dict[str, Value] = {}
 
 
 class Reason(Struct, frozen=True, omit_defaults=True):
-    """Sentences: as messages, to be filled into templates of any language, and in the languages that were asked for.
+    """Sentences as messages, which fill the templates of any language, and rendered in the requested languages.
 
-    Whoever shows a path fills it in; see `shared/messages.py`. Paths of events of the first version have no messages.
+    `shared/messages.py` renders them when a path is shown. Paths of events of the first version have no messages.
     """
 
     th: str | None = None
@@ -40,11 +40,11 @@ UNSAID = Reason()
 
 
 class Closes(Struct, frozen=True, omit_defaults=True):
-    """One gap that a step narrows: the level before and after it, what is required, and its share of the path's worth.
+    """One gap that a step narrows: the level before and after it, the required level, and its share of the value.
 
-    `contribution` is in micro-levels; over all steps they add up to `coverage.gained`. `confidence`: the course is only
-    matched to the skill by its description, and nobody has confirmed it; what it is worth counts times this, and the
-    level counts neither as reached nor for any entry.
+    `contribution` is in micro-levels; the contributions of all steps add up to `coverage.gained`. `confidence`: the
+    course was matched to the skill by its description and nobody has confirmed it; its value is multiplied by this, and
+    the level counts neither as reached nor as an entry condition.
     """
 
     skill: str
@@ -58,7 +58,7 @@ class Closes(Struct, frozen=True, omit_defaults=True):
 
 
 class CourseCard(Struct, frozen=True, omit_defaults=True):
-    """What a reader sees of a course in a path."""
+    """The facts about a course that a path shows."""
 
     id: str
     title: LocalizedText
@@ -69,14 +69,14 @@ class CourseCard(Struct, frozen=True, omit_defaults=True):
 
 
 class Alternative(Struct, frozen=True):
-    """A runner-up at a step, with what it is worth: micro-levels per weighted hour, its prerequisites' included."""
+    """A runner-up at a step, with its score: micro-levels per weighted hour, its prerequisites included."""
 
     course: CourseCard
     score: float
 
 
 class UnlockCondition(Struct, frozen=True, omit_defaults=True):
-    """The condition of a course's entry that a step makes true itself: a level of a skill, or having done the step."""
+    """An entry condition of another course that a step satisfies itself: a level of a skill, or its completion."""
 
     skill: str | None = None
     title: LocalizedText | None = None
@@ -84,15 +84,15 @@ class UnlockCondition(Struct, frozen=True, omit_defaults=True):
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """One course of the path. `score`: micro-levels per weighted hour of the bundle that brought it in.
+    """One course of the path. `score`: micro-levels per weighted hour of the prerequisite closure that added it.
 
-    `similarity`: cosine.
+    `similarity`: cosine, 0 to 1.
 
-    `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
-    either, is left out; `unlock_conditions` says why, where the step itself makes a condition of theirs true. None of
-    the `alternatives` is in the path; they belong to the course that was picked, not at the prerequisites that were
-    picked with it. `origin`: what brought it in where that was not its worth; a prerequisite
-    has the origin of what it was taken for.
+    `unlocks`: later courses of the path that cannot be entered if this one, and the courses that then fail too, are
+    left out; `unlock_conditions` gives the reason if the step itself satisfies one of their conditions. No course of
+    the path is among the `alternatives`; they belong to the course that was picked, not to the prerequisites added with
+    it. `origin`: why the course was added if not for its value; a prerequisite has the origin of the course that it was
+    added for.
     """
 
     position: int
@@ -110,7 +110,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
 
 class Gap(Struct, frozen=True):
-    """One requirement with the officer's current level and sd, and the level after the path."""
+    """One requirement with the officer's current level and standard deviation, and the level after the path."""
 
     skill: str
     title: LocalizedText
@@ -131,15 +131,15 @@ class CourseName(Struct, frozen=True):
 
 
 class OpenGap(Struct, frozen=True, omit_defaults=True):
-    """A requirement that the path does not reach, and why not.
+    """A requirement that the path does not reach, and the cause.
 
-    `courses`: the shortest way found, from the end of the path, to a course that raises the skill. Where the hours do
-    not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
-    was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
-    less than an assessment measures. `kept`: a course would close it, and the path that is being studied stays as it
-    was promised. `unconfirmed`: `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`:
-    the course that would raise it next, if it could be used; `barred`: why it is not used. With a `confidence` it is
-    only matched to the skill, up to `level`.
+    `courses`: the shortest sequence found, from the end of the path, to a course that raises the skill. If the budget
+    does not suffice, `hours` is its length and `missing_hours` the excess; `at_most`: a shorter sequence was not ruled
+    out. `little`: it fits, and adds almost nothing. `too_small`: the gap is smaller than an assessment can measure.
+    `kept`: a course would close it, and the path that the officer is studying stays as promised. `unconfirmed`:
+    `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`: the course that would raise
+    it next if it were allowed; `barred`: why it is not. With a `confidence` it is only matched to the skill, up to
+    `level`.
     """
 
     skill: str
@@ -159,10 +159,10 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
-    """Shares of the requirement held (0 to 1) before and after; `gap` and what of it is `gained`, in micro-levels.
+    """Shares of the requirement held (0 to 1) before and after; `gap` and the part `gained` of it, in micro-levels.
 
-    `after` and `gained` are those of every course completed; `expected` is what is gained as courses are usually
-    completed, never more. Paths made before it was reckoned have none.
+    `after` and `gained` assume that every course is completed; `expected` is the gain at the usual completion rates,
+    never more than `gained`. Paths stored before it was computed have none.
     """
 
     before: float
@@ -173,7 +173,10 @@ class Coverage(Struct, frozen=True, omit_defaults=True):
 
 
 class Versions(Struct, frozen=True, omit_defaults=True):
-    """What a path was computed from. `framework` is `id@version`; `feedback` and `rules` count from 1, 0: none."""
+    """The inputs that a path was computed from.
+
+    `framework` is `id@version`; `feedback` and `rules` count from 1, 0: none.
+    """
 
     profile: Whole
     framework: str
@@ -184,10 +187,11 @@ class Versions(Struct, frozen=True, omit_defaults=True):
 
 
 class AssessFirst(Struct, frozen=True, omit_defaults=True):
-    """A required skill to be assessed. `first`: its gap is mostly doubt, and an assessment may do as much as a course.
+    """A required skill to be assessed.
 
-    `confirm`: its level is that of completed courses, and was not assessed since; `measured`: the level before them.
-    `matched`: a completed course leads to `level` by its description, with this `confidence`, and was not confirmed.
+    `first`: its gap is mostly uncertainty; assessing it may close as much as a course. `confirm`: its level comes from
+    completed courses and was not assessed since; `measured`: the level before them. `matched`: a completed course leads
+    to `level` by its description, with this `confidence`, unconfirmed.
     """
 
     skill: str
@@ -200,10 +204,10 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
-    """A course that was wanted (mandatory, pinned, started) or was in the previous path, and is not in this one.
+    """A requested course (mandatory, pinned, started), or one of the previous path, that is not in this path.
 
-    `unknown`: no course of this id is in the catalog; also used for a `completed` one. `does_not_fit`: by so
-    many hours, with `at_most` no more than these; without hours, because the path may hold no more courses.
+    `unknown`: the catalog has no course with this id; also used for a `completed` one. `does_not_fit`: it exceeds the
+    budget by `hours` (with `at_most`, by no more than that); without hours, the path may hold no more courses.
     """
 
     course: str
@@ -233,12 +237,12 @@ WhyNotCause = Literal[
 
 
 class WhyNot(Struct, frozen=True, omit_defaults=True):
-    """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
+    """Why a course is not in a path. At its best `step` its closure would have gained so many micro-levels in `hours`.
 
-    `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
-    `does_not_fit`, `hours` are those that are missing. `at_most`: fewer hours were not ruled out. `no_path`: there is
-    no path that a course could be missing from. `confidence`: what it teaches of the gaps is only matched to it, this
-    surely at most; `unsure`: less surely than may enter a path.
+    `score` and `taken_score`: micro-levels per weighted hour of its closure, and of the closure taken there. With
+    `does_not_fit`, `hours` is the excess over the budget; `at_most`: a smaller excess was not ruled out. `no_path`: the
+    officer has no path. `confidence`: an upper bound on the confidence that it teaches one of the gaps, if it is only
+    matched to them; `unsure`: that is below what a path accepts.
     """
 
     course: str
@@ -254,14 +258,14 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
 
 
 class Similar(Struct, frozen=True):
-    """A course that teaches alike; `similarity`: cosine, 0 to 1."""
+    """A course with similar learning outcomes; `similarity`: cosine, 0 to 1."""
 
     course: CourseCard
     similarity: float
 
 
 class Changes(Struct, frozen=True):
-    """What a second path changes against a first. `hours` and `coverage`: by how much more, or less."""
+    """The changes from a first path to a second. `hours` and `coverage`: the difference, second minus first."""
 
     added: list[CourseCard]
     removed: list[CourseCard]
@@ -271,7 +275,7 @@ class Changes(Struct, frozen=True):
 
 
 class Successor(Struct, frozen=True):
-    """A skill or a job group of the present version of a framework; `match`: how far it is the former one."""
+    """A skill or job group of the current framework version; `match`: how closely it corresponds to the former one."""
 
     id: str
     title: LocalizedText
@@ -279,10 +283,10 @@ class Successor(Struct, frozen=True):
 
 
 class Succession(Struct, frozen=True, omit_defaults=True):
-    """What the officer was assessed in, or registered under, and the framework no longer has; and what counts instead.
+    """A skill, job group or stage that the framework no longer has, with its successors.
 
-    Without `successors` the level does not count; without a job group or a stage no path can be planned. `title`: what
-    the former one was called.
+    Without `successors` the level does not count; without a job group or stage no path can be planned. `title`: the
+    name of the former one.
     """
 
     kind: Literal["skill", "job_group", "stage"]
@@ -297,11 +301,10 @@ Status = Literal["ready", "provisional", "waiting_for_framework", "refused"]
 class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation. `reason` explains a path without steps, or the whole path.
 
-    `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
-    it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the
-    previous path stayed, because no other was worth notably more. `limited`: the search ended at its limit.
-    `finishing`: the previous path stays as it was promised. `refusal`: why no path may be given, for
-    operators of the system.
+    `over_budget_hours`: by how much started and mandatory courses exceed the budget. `short_hours`: how many more hours
+    would close everything that courses can close; `short_at_most`: a smaller number was not ruled out. `kept`: the
+    previous path stayed, because no other was notably better. `limited`: the search reached its work limit.
+    `finishing`: the previous path stays as promised. `refusal`: why no path may be given, for operators of the system.
     """
 
     status: Status

@@ -1,10 +1,10 @@
-"""Entity tags and the preconditions of a request, by RFC 9110, 8.8.3 and 13.
+"""Entity tags and the preconditions of a request (RFC 9110, 8.8.3 and 13).
 
     asked = Preconditions.of(if_match, if_none_match)      # all lines of both headers; Malformed names the header
     asked.check(tag)                                        # a change: PreconditionFailed, or nothing
-    asked.unchanged(tag)                                    # a read: True where 304 is the answer
+    asked.unchanged(tag)                                    # a read: True if the answer is 304
 
-`tag` is the tag of what a GET would answer this caller now, None where that would be 404.
+`tag` is the tag that a GET would answer this caller now, None if that would be 404.
 """
 
 import re
@@ -16,7 +16,7 @@ from shared.errors import Malformed, PreconditionFailed
 
 
 class Tag(Struct, frozen=True):
-    """An entity tag. A weak one says that two representations mean the same, not that their bytes are equal."""
+    """An entity tag. Weak: equal tags mean equivalent representations, not equal bytes."""
 
     opaque: str
     weak: bool = False
@@ -31,23 +31,23 @@ _SEPARATOR = re.compile(r"[ \t]*,[ \t,]*")
 
 
 class Preconditions(Struct, frozen=True):
-    """`If-Match` and `If-None-Match` of one request: None without the header, () for `*`, else the tags."""
+    """`If-Match` and `If-None-Match` of one request: None if the header is absent, () for `*`, else the tags."""
 
     match: tuple[Tag, ...] | None
     none_match: tuple[Tag, ...] | None
 
     @classmethod
     def of(cls, if_match: Sequence[str], if_none_match: Sequence[str]) -> "Preconditions":
-        """Return the preconditions in the lines of both headers. Raises Malformed naming the header."""
+        """Return the preconditions from the lines of both headers. Raises Malformed naming the header."""
         return cls(_tags("If-Match", if_match), _tags("If-None-Match", if_none_match))
 
     @property
     def given(self) -> bool:
-        """Whether there are any."""
+        """Whether the request has any precondition."""
         return self.match is not None or self.none_match is not None
 
     def check(self, present: Tag | None) -> None:
-        """Refuse a change that its preconditions do not allow. Raises PreconditionFailed naming the header."""
+        """Check that the preconditions allow a change. Raises PreconditionFailed naming the header."""
         self._check_match(present)
         if self.none_match is not None and _is_one_of(self.none_match, present):
             raise PreconditionFailed(f"it is there already, as {present}", "If-None-Match")
@@ -67,7 +67,7 @@ class Preconditions(Struct, frozen=True):
 
 
 def _is_one_of(tags: tuple[Tag, ...], present: Tag | None) -> bool:
-    """Compare weakly: W/ makes no difference. No tags mean `*`: whatever is stored."""
+    """Compare weakly: W/ makes no difference. Without tags (`*`) any stored representation matches."""
     return present is not None and (not tags or any(tag.opaque == present.opaque for tag in tags))
 
 

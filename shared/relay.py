@@ -1,19 +1,19 @@
-"""The relay: sends the events that wait in the documents of one collection to one topic.
+"""The relay: sends the events staged in the documents of one collection to one topic.
 
 One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
-monotonic deadline right before each send. Whoever stages something in the relay's own process wakes it at once; what
-other processes stage is noticed by a change stream, and a timer catches what both miss. What is sent is read from
-the documents in any case, so however the relay is woken, it sends the events of one document in sequence order. It
-waits for the acknowledgements and pulls what was acknowledged. A send without an answer has an unknown outcome and is
-sent again. A state topic's reader drops duplicates by `sequence`.
+monotonic deadline right before each send. A write in the relay's own process wakes it at once; a change stream reports
+the writes of other processes, and a timer catches what both miss. The events are always read from the documents, so
+however the relay is woken, it sends the events of one document in sequence order. It waits for the acknowledgements and
+removes acknowledged events. A send without an answer has an unknown outcome and is repeated. Readers of a state topic
+drop duplicates by `sequence`.
 
-During an import, its events are sent slowly, because the import and the relay share a process and a database.
+During an import its events are sent slowly, because the import and the relay share a process and a database.
 
-The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
-a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
-landed before it, makes it stage the present state again: every reader drops such a record, and in the compacted topic
-it would stay the last one of its key. If the topic was deleted and created again, or is shorter than what was read
-back (a broker restored from an older copy), everything is staged again.
+The lease holder also reads its own topic back, from an offset stored in the lease document. A record may have been
+written after a newer one of the same document (a paused relay that resumed, a delayed send), or with a stamp below an
+earlier record's. Readers drop such a record, and in the compacted topic it would remain the last one of its key, so the
+relay stages the current state again. If the topic was deleted and created again, or is shorter than what was read back
+(a broker restored from an older copy), everything is staged again.
 """
 
 import asyncio
@@ -32,7 +32,17 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope
-from shared.kafka import Brokers, ConsumedEvent, Follower, Publisher, RecordMetadata, describe_topics, is_permanent
+from shared.kafka import (
+    BULK,
+    Brokers,
+    ConsumedEvent,
+    Follower,
+    Headers,
+    Publisher,
+    RecordMetadata,
+    describe_topics,
+    is_permanent,
+)
 from shared.mongo import Database, Document, bulk_write
 from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Staged, staged_events
 
@@ -49,17 +59,17 @@ _ASK_SECONDS = 0.05
 
 
 class Relay:
-    """Sends the staged events of one collection to one topic; see the module's first lines.
+    """Sends the staged events of one collection to one topic; see the module's docstring.
 
-    `republish` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
-    records of the topic as they are read back. With `stamp`, records carry a `catalog_revision` that counts up for
-    ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
-    smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
-    counted in `unsendable`, and holds up the later events of its document only. the store sets `staged` when it stages
-    something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
-    documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
-    single one comes; None: as fast as they go. `backlog`: how many records that reader has before it, if it is known;
-    at most what the rate allows in one pause is kept waiting there, and fewer if the reader does not get through it.
+    `republish` is called with a document id, or None for all, to stage the current state again. `landed` receives the
+    records of the topic as they are read back. With `stamp`, records carry an increasing `catalog_revision`: it is
+    reserved in the lease document before the send, and used for one attempt only. `reduced` returns a smaller event to
+    send in place of one that is too large, or None; an event that cannot be sent stays in its document, is counted in
+    `unsendable`, and delays only later events of that document. The store sets `staged` when it stages something in
+    this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many documents of bulks
+    are sent per second, so that a reader that needs longer per document is not behind when a single event comes; None:
+    unlimited. `backlog`: returns the number of records that the reader has not processed, if known; at most what the
+    rate allows in one pause may wait there, and fewer if the reader is slower.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -117,7 +127,7 @@ class Relay:
 
     @property
     def holds_lease(self) -> bool:
-        """Whether this relay holds the lease now, by its own clock."""
+        """Whether this relay holds the lease now, by its local clock."""
         return asyncio.get_running_loop().time() < self._deadline
 
     async def run(self) -> None:
@@ -167,7 +177,7 @@ class Relay:
     async def _watch(self) -> None:
         """Wake the sender when an event is staged; removing sent events does not change `staged_at`.
 
-        What a bulk stages is left out: the process that writes it wakes its own relay, and a timer the others.
+        Events of bulks are ignored: the process that writes them wakes its own relay, and a timer the others.
         """
         staged_at = {"$ifNull": ["$fullDocument.staged_at", "$updateDescription.updatedFields.staged_at"]}
         soon = {"$add": [{"$toDate": "$clusterTime"}, int(BULK_DELAY.total_seconds() * 1000) // 2]}
@@ -213,7 +223,7 @@ class Relay:
         )
 
     def _singles_only(self) -> Document:
-        """Return the condition that leaves out a bulk's events while it lasts, except every two seconds."""
+        """Return the condition that excludes events of a running bulk, except every two seconds."""
         now = asyncio.get_running_loop().time()
         if self._bulk_rate or (self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
             return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
@@ -237,16 +247,17 @@ class Relay:
                 most = min(most, self._window(behind) - behind)
         if most < 1:
             return
-        sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)
+        bulk_only = {"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}
+        sent = await self._send_batch(bulk_only, most, headers=BULK)
         self._bulk_share -= sent
         self._more_of_bulk = sent == most
 
     def _window(self, behind: int) -> int:
-        """Return how many records may wait for the reader, by how many wait now.
+        """Return how many records may wait for the reader, given the number that waits now.
 
-        It is changed once a pause, when what was sent in the last one should be done. Where half of it or more is left,
-        the machine is busy, and a single event would wait for it: the number is halved, down to a fifth of what the
-        rate allows, so that a slow commit does not hold the bulk up. Otherwise it grows by half.
+        It is adjusted once per pause, when the reader should have processed the last batch. If half of it or more is
+        left, the machine is busy and a single event would have to wait: the number is halved, down to a fifth of what
+        the rate allows, so that a slow commit does not stop the bulk. Otherwise it grows by half.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._window_at + _BULK_PAUSE_SECONDS:
@@ -258,10 +269,10 @@ class Relay:
 
     @property
     def _pause_share(self) -> int:
-        """What the rate allows in one pause, one at least."""
+        """What the rate allows in one pause, at least one."""
         return max(1, int((self._bulk_rate or 0) * _BULK_PAUSE_SECONDS))
 
-    async def _send_batch(self, which: Document, most: int = _BATCH) -> int:
+    async def _send_batch(self, which: Document, most: int = _BATCH, *, headers: Headers = ()) -> int:
         wanted = PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which
         pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(PENDING_INDEX)
         found = await pending.limit(most).to_list(most)
@@ -276,7 +287,7 @@ class Relay:
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return 0
-        results = await self._publisher.send(self._topic, envelopes)
+        results = await self._publisher.send(self._topic, envelopes, headers=headers)
         stamps = [envelope.catalog_revision for envelope in envelopes]
         await self._acknowledge(zip(entries, stamps, results, strict=True))
         for (key, envelope), result in zip(entries, results, strict=True):
@@ -287,7 +298,7 @@ class Relay:
         return len(found)
 
     def _staged_in(self, key: str, document: Document) -> list[Envelope]:
-        """Return the events of a document in order; none, and the document is left unchanged, if one cannot be read."""
+        """Return the events of a document in order; none, leaving the document unchanged, if one cannot be decoded."""
         try:
             return staged_events(document)
         except (msgspec.ValidationError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""Optimistic concurrency: read, decide, write if nothing changed; after a lost race, read and decide again."""
+"""Optimistic concurrency: read, decide, write if unchanged; after a conflict, read and decide again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,9 +13,9 @@ _STEP_SECONDS = 0.005
 
 
 async def retry_on_conflict(decide: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Return the result of `decide`, which returns None after a lost race and is then called again.
+    """Return the result of `decide`, which returns None after a write conflict and is then called again.
 
-    Raises Unavailable after 20 lost races; `what` names the changed thing, e.g. "this officer".
+    Raises Unavailable after 20 conflicts; `what` names the changed thing, e.g. "this officer".
     """
     for attempt in range(_ATTEMPTS):
         if (result := await decide()) is not None:

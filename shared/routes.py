@@ -1,4 +1,6 @@
-"""Routes and what a handler reads of a request. One table of `Route`s is both the service and its OpenAPI document.
+"""Routes, and what a handler reads of a request.
+
+One table of `Route`s defines both the service and its OpenAPI document.
 
     ROUTES = [
         Route("PUT", "/v1/things/{thing_id}", put_thing, PLATFORMS, body=Thing, answers={200: Put, 201: Put},
@@ -12,17 +14,17 @@
         thing = await read_body(request, Thing)          # 400, 413, 422 naming the field
         query = read_query(request, ListThings)          # 422 naming the field
         patched(thing, await read_patch(request), limit)  # a merge patch; 400, 413, 415, 422 naming the field
-        principal(request).tenant                        # who asks
-        preconditions(request).check(Tag("7"))           # 412 where If-Match or If-None-Match say so; 400
+        principal(request).tenant                        # the caller
+        preconditions(request).check(Tag("7"))           # 412 if If-Match or If-None-Match fail; 400
         trace_of(request), request[REQUEST_ID]           # for events and answers
-        async for piece in pieces(request): ...          # a streaming route's body (shared.bodies), unpacked
-        not_modified(request, Tag("7"))                  # 304 where the reader holds it, else None
+        async for piece in pieces(request): ...          # a streaming route's body (shared.bodies), decompressed
+        not_modified(request, Tag("7"))                  # 304 if the client holds this tag, else None
         return json_response(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
         return await open_stream(request, "application/x-ndjson")   # streaming routes only
 
-Raise shared.errors for everything else; shared.app turns them into problem+json. A path's `{officer_id}` is compared
-with the officer of an officer's key before the handler runs. Work of a route that changes something and does not
-stream is finished even where the client goes away.
+Raise shared.errors for everything else; the middleware turns them into problem+json. A path's `{officer_id}` is
+compared with the officer of an officer's key before the handler runs. A route that changes something and does not
+stream finishes its work even if the client disconnects.
 """
 
 import asyncio
@@ -51,7 +53,8 @@ T = TypeVar("T")
 class AskWords(msgspec.Struct, frozen=True):
     """The languages in which sentences are rendered.
 
-    `lang`: `th`, `en`, or both with a comma between them; without it `Accept-Language` decides, and without that both.
+    `lang`: `th`, `en`, or both separated by a comma; by default `Accept-Language` decides, and without that both are
+    given.
     """
 
     lang: str = ""
@@ -85,6 +88,10 @@ IDEMPOTENCY_KEY = Header(
     "Your own name of this submission: sent again with the same body, it changes nothing.",
     required=True,
 )
+IMPORT_KEY = Header(
+    "Idempotency-Key",
+    "Your own name of this import: sent again with the same file, each row is told what the first request made of it.",
+)
 ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
 
@@ -93,12 +100,11 @@ IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 4
 class Route:
     """One route of a service.
 
-    `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
-    adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
-    `reads`: changes nothing, whatever its method, so it is given up where the client goes away.
-    `basic`: HTTP Basic is taken too, with the API key as the password, for clients that can send nothing else.
-    `apart`: it waits in a queue with limits of its own, so it is not counted among the requests in hand.
-    `example` is a body as a client may send it, for the OpenAPI document.
+    `answers`: success status -> shape of the body (None: no body; a struct; a list or union of structs). `problems`
+    adds error statuses to those derived from the rest. `accepts` and `produces` name media types other than JSON.
+    `reads`: the route changes nothing, whatever its method, so it is cancelled if the client disconnects. `basic`: HTTP
+    Basic is accepted too, with the API key as the password, for clients that support nothing else. `apart`: the request
+    waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI document.
     """
 
     method: str
@@ -122,7 +128,7 @@ class Route:
 
     @property
     def quiet(self) -> bool:
-        """Whether requests stay out of the access log: probes."""
+        """Whether requests are left out of the access log: probes."""
         return self.path in ("/livez", "/readyz", "/metrics")
 
 
@@ -133,14 +139,15 @@ ROUTE: web.RequestKey[Route] = web.RequestKey("route", Route)
 
 
 def principal(request: web.Request) -> Principal:
-    """Return who asks; there is one on every route that is not public."""
+    """Return the caller; every route that is not public has one."""
     return request[PRINCIPAL]
 
 
 async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
-    """Return the body, unpacked. Raises TooLarge over the route's limit (or the one given), in bytes.
+    """Return the decompressed body. `limit`: its size in bytes, by default the route's. Raises TooLarge.
 
-    Malformed where it breaks off, TooSlow, Unsupported; Overloaded where all bodies together hold too much.
+    Also raises Malformed if it breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too much
+    memory.
     """
     most = limit or request[ROUTE].limit
     if (request.content_length or 0) > most:
@@ -158,13 +165,13 @@ async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
 
 
 def still_there(request: web.Request) -> None:
-    """Return if the client is still connected. Raises ConnectionResetError otherwise, so that its work is dropped."""
+    """Check that the client is still connected. Raises ConnectionResetError otherwise, so that its work is dropped."""
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client has gone")
 
 
 async def read_body(request: web.Request, shape: type[T]) -> T:
-    """Return the JSON body in the route's shape. Raises Malformed, TooLarge, InvalidInput naming the field."""
+    """Return the JSON body as the route's struct. Raises Malformed, TooLarge, InvalidInput naming the field."""
     if request[ROUTE].body is not shape:
         raise TypeError(f"{request[ROUTE].path} declares another body than its handler reads")
     raw = await read_raw(request)
@@ -172,14 +179,14 @@ async def read_body(request: web.Request, shape: type[T]) -> T:
 
 
 async def read_patch(request: web.Request) -> object:
-    """Return a JSON merge patch. Raises Malformed, TooLarge, Unsupported for a patch of another kind."""
+    """Return a JSON merge patch. Raises Malformed, TooLarge, Unsupported for another kind of patch."""
     if request.content_type not in (MERGE_PATCH, "application/json"):
         raise Unsupported(f"the body is to be {MERGE_PATCH}", "Content-Type")
     return decode_patch(await read_raw(request))
 
 
 def read_query(request: web.Request, shape: type[T]) -> T:
-    """Return the query in a shape. Raises InvalidInput naming the parameter."""
+    """Return the query as a struct. Raises InvalidInput naming the parameter."""
     given: dict[str, str] = {}
     for name, value in request.query.items():
         if name in given:
@@ -193,9 +200,9 @@ def read_query(request: web.Request, shape: type[T]) -> T:
 
 
 def languages_of(request: web.Request) -> tuple[Language, ...]:
-    """Return the languages that sentences are wanted in: `?lang=`, else by `Accept-Language`, else all.
+    """Return the languages of the sentences: those of `?lang=`, else of `Accept-Language`, else all.
 
-    Raises Malformed for a `lang` that names no language that there is.
+    Raises Malformed if `lang` names no supported language.
     """
     if given := request.query.getall("lang", []):
         names = {name.strip().lower() for name in ",".join(given).split(",")}
@@ -207,7 +214,7 @@ def languages_of(request: web.Request) -> tuple[Language, ...]:
 
 
 def _accepted(header: str) -> set[str]:
-    """Return the languages, of those that there are, that an `Accept-Language` takes (RFC 9110, 12.5.4)."""
+    """Return the supported languages that an `Accept-Language` accepts (RFC 9110, 12.5.4)."""
     weights: dict[str, float] = {}
     for part in header.lower().split(","):
         tag, _, parameter = part.strip().partition(";")
@@ -223,11 +230,16 @@ def preconditions(request: web.Request) -> Preconditions:
 
 
 def idempotency_key(request: web.Request) -> str:
-    """Return the client's own name of a submission. Raises Malformed."""
+    """Return the client's idempotency key. Raises Malformed."""
     key = request.headers.get(IDEMPOTENCY_KEY.name, "").strip()
     if not re.fullmatch(r"[!-~]{1,200}", key):
         raise Malformed("needs 1 to 200 printable ASCII characters without spaces", IDEMPOTENCY_KEY.name)
     return key
+
+
+def import_key(request: web.Request) -> str | None:
+    """Return the client's own name of an import, if it has one. Raises Malformed."""
+    return idempotency_key(request) if IMPORT_KEY.name in request.headers else None
 
 
 _LARGE_BYTES = 256 * 1024
@@ -264,7 +276,7 @@ def no_content() -> web.Response:
 
 
 def not_modified(request: web.Request, tag: Tag) -> web.Response | None:
-    """Return 304 where the reader holds this tag, else None. Raises Malformed, PreconditionFailed."""
+    """Return 304 if the client holds this tag, else None. Raises Malformed, PreconditionFailed."""
     if preconditions(request).unchanged(tag):
         return web.Response(status=304, headers={"ETag": str(tag)})
     return None
@@ -273,7 +285,7 @@ def not_modified(request: web.Request, tag: Tag) -> web.Response | None:
 async def open_stream(
     request: web.Request, content_type: str, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
-    """Return a prepared streaming answer. What goes wrong from here on can only end the connection."""
+    """Return a prepared streaming response. Later errors can only close the connection."""
     stream = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store", **(headers or {})})
     stream.headers["X-Request-Id"] = request[REQUEST_ID]
     request[STREAM] = stream

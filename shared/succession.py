@@ -1,7 +1,7 @@
 """What becomes of an officer's levels and job group when the framework has another version. Pure.
 
-Levels stay as they were measured; they are read through the mappings of the present version wherever they are used. So
-the same profile and framework always give the same, whenever the officer was registered or assessed.
+Levels stay as they were measured; they are mapped to the current version whenever they are used. So the same profile
+and framework always give the same levels, whenever the officer was registered or assessed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,17 +24,17 @@ _LARGEST_SD = 100.0
 
 
 class CarriedLevels(NamedTuple):
-    """The levels of the framework's present skills, by skill, and what became of the others."""
+    """The levels of the framework's current skills, by skill, and the successions of the others."""
 
     levels: dict[str, SkillLevel]
     successions: list[Succession]
 
 
 def carried(levels: Iterable[SkillLevel], framework: Framework) -> CarriedLevels:
-    """Return what is known in the skills of a framework, of levels that were measured under any of its versions.
+    """Return the levels in the current skills of a framework, from levels measured under any of its versions.
 
-    Of several levels of one skill the surest kind of mapping counts, what was measured in the skill itself among the
-    exact ones; then the one measured last; then the skill itself before a former one.
+    If several levels map to one skill, the closest kind of mapping wins, with a measurement of the skill itself counted
+    as exact; then the later measurement; then the skill itself before a former one.
     """
     found: dict[str, tuple[tuple[float, float, bool, str], SkillLevel]] = {}
     successions = []
@@ -53,7 +53,7 @@ def carried(levels: Iterable[SkillLevel], framework: Framework) -> CarriedLevels
 
 
 def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succession]]:
-    """Return the job group that an officer is in now, and what became of the former one."""
+    """Return the officer's current job group, and the successions from the former one."""
     groups = {group.id: group.title for group in framework.job_groups}
     if job_group in groups:
         return job_group, []
@@ -64,7 +64,7 @@ def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succes
 
 
 def stage_of(stage: str | None, framework: Framework) -> list[Succession]:
-    """Return what became of the stage that an officer is in: nothing to report, or that it is gone."""
+    """Return the succession of an officer's stage: empty, or a record that the stage no longer exists."""
     known = stage is None or any(one.id == stage for one in framework.stages)
     return [] if known or stage is None else [Succession("stage", stage)]
 

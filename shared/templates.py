@@ -1,8 +1,8 @@
-"""The one table of templates that every sentence of a path is rendered from, and how a template is filled.
+"""The table of templates from which every sentence of a path is rendered, and the renderer.
 
-A template is a message of ICU: arguments, `plural` (`one`, `other`, `#` for the number) and `select`.
-It quotes nothing, so it holds no apostrophe. Whoever renders in another language translates the table, which
-`GET /v1/messages` publishes, and fills it with any library for such messages.
+A template is an ICU message: arguments, `plural` (`one`, `other`, `#` for the number) and `select`. Quoting is not
+supported, so it contains no apostrophe. To render in another language, translate the table, which `GET /v1/messages`
+publishes, and use any ICU message library.
 """
 
 import re
@@ -37,7 +37,7 @@ Fill = Callable[[Values], str]
 
 
 def render(code: str, values: Values, language: Language) -> str:
-    """Return a sentence. Raises KeyError for an unknown code and for a value that is missing."""
+    """Return a sentence. Raises KeyError for an unknown code or a missing value."""
     return _filled(code, language)(values)
 
 
@@ -51,9 +51,10 @@ def _filled(code: str, language: Language) -> Fill:
 
 
 def compiled(template: str, language: Language, start: int = 0, counted: str | None = None) -> tuple[Fill, int]:
-    """Return what fills a template, or a part of one from `start` to its closing bracket, and where that ended.
+    """Return a function that fills a template, and the end of the template.
 
-    `counted`: the value of `#`. Raises ValueError for what is no template.
+    A nested template is parsed from `start` to its closing bracket. `counted`: the value of `#`. Raises ValueError for
+    an invalid template.
     """
     parts: list[str | Fill] = []
     place = start
@@ -107,12 +108,12 @@ def _choice(name: str, kind: str, options: Mapping[str, Fill]) -> Fill:
 
 
 def number(value: float, places: int = FEWEST_DECIMALS) -> str:
-    """Return a number as people write it: at most so many decimals, none that say nothing."""
+    """Return a number as text with at most `places` decimals and no trailing zeros."""
     return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
 def decimals(values: Values) -> int:
-    """Return how many decimals tell the different numbers of a message apart, and each from 0: two to six."""
+    """Return the number of decimals, two to six, that distinguishes different values of a message, and each from 0."""
     numbers = {value for value in values.values() if not isinstance(value, bool | str | LocalizedText)} | {0}
     for places in range(FEWEST_DECIMALS, MOST_DECIMALS):
         if len({round(value, places) for value in numbers}) == len(numbers):

@@ -1,4 +1,4 @@
-"""Two questions about a text: does it show anything, and is it the same name as another one. Pure."""
+"""Whether a text shows anything, and whether two texts are the same name. Pure."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ _SPACES = re.compile(r"\s+")
 def shows_something(text: str) -> bool:
     """Return whether a text has a visible character.
 
-    Spaces, controls, zero-width and bidirectional marks, fillers and combining marks without a letter show nothing.
+    Spaces, controls, zero-width and bidirectional marks, fillers and combining marks without a letter are not visible.
     """
     if text[:1].isalnum() and text[0] not in _BLANK:  # as nearly every text begins; the rest is looked at in full
         return True
@@ -25,10 +25,10 @@ def shows_something(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Return what two spellings of one name have in common, to compare them by.
+    """Return the canonical spelling of a name, for comparison.
 
-    NFC; Thai sara am written as nikhahit and sara aa, before or after the tone mark, and sara ae written as two sara e;
-    without characters of no width; spaces at the ends and runs of spaces; upper and lower case.
+    NFC; Thai sara am for nikhahit with sara aa, before or after the tone mark, and sara ae for two sara e; without
+    zero-width characters; spaces trimmed and collapsed; case folded.
     """
     text = "".join(char for char in unicodedata.normalize("NFC", text) if not _has_no_width(char))
     text = _NIKHAHIT_AND_AA.sub("\\1\u0e33", text).replace("\u0e40\u0e40", "\u0e41")
@@ -38,7 +38,7 @@ def fold(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
-    """Return `fold(text)`, remembered: for names, which are short and come again."""
+    """Return `fold(text)`, cached: for names, which are short and repeat."""
     return fold(text)
 
 

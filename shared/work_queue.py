@@ -1,9 +1,9 @@
-"""Work that requests ask for: in a thread of its own, in fair turns, with a limit for each caller and for all. No I/O.
+"""A queue for computations of requests: one thread pool, fair turns, a limit per caller and for all. No I/O.
 
-What-ifs, questions about a path and feedback of the recommender and searches of the catalog are computed here, so that
-no number of them delays an event. Of several callers each has one piece done in turn; a caller that asks for more than
-its share is refused at once, and so is everybody beyond the whole. A piece whose caller has gone before its turn is
-dropped. Belongs to the event loop.
+The recommender computes what-ifs, questions about a path and feedback here, and the catalog its searches, so that they
+never delay an event. Callers take turns, one piece of work each; a caller over its share is rejected at once, and so is
+everybody over the total limit. A piece whose caller has disconnected before its turn is dropped. Used only from the
+event loop.
 """
 
 import asyncio
@@ -34,19 +34,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a key or an officer by its `id`, and how many pieces of its work may be in hand."""
+    """A caller: a key or an officer by its `id`, and how many pieces of its work may be queued or running."""
 
     id: str
     share: int = OFFICERS_SHARE
 
     @classmethod
     def of(cls, key: str, role: str) -> "Caller":
-        """Return the caller with a key, with the share of its role."""
-        return cls(key, OFFICERS_SHARE if role == "officer" else SYSTEMS_SHARE)
+        """Return the caller for a key, with the share of its role; an analyst has that of an officer."""
+        return cls(key, OFFICERS_SHARE if role in ("officer", "analyst") else SYSTEMS_SHARE)
 
 
 class WorkQueue:
-    """A queue of work. `threads` 0: as THREADS says. `refused` and `dropped` count pieces."""
+    """A queue of work. `threads` 0 means THREADS. `refused` and `dropped` count pieces."""
 
     def __init__(self, threads: int = 0) -> None:
         self.refused = 0
@@ -58,7 +58,7 @@ class WorkQueue:
 
     @property
     def in_hand(self) -> int:
-        """How many pieces wait or run."""
+        """The number of pieces that wait or run."""
         return self._held.total()
 
     async def run(self, caller: Caller, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
@@ -103,7 +103,7 @@ class WorkQueue:
             raise
 
     def _pass_on(self) -> None:
-        """Give a free thread to the caller whose turn it is, who then goes to the end of the queue."""
+        """Give a free thread to the next caller, who then goes to the end of the queue."""
         while self._turns:
             caller = next(iter(self._turns))
             waiting = self._turns.pop(caller)

@@ -85,7 +85,7 @@ def embedded_bootstrap(embedded_server: Server) -> str:
 
 @pytest.fixture(scope="session")
 def pages_missing() -> str | None:
-    """Build the portal's pages; return why they could not be built, None where they are there."""
+    """Build the portal's pages; return why they could not be built, None if they are there."""
     try:
         build_pages(print)
     except CannotStart as error:

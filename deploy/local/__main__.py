@@ -57,7 +57,7 @@ _INTERRUPTED = 130
 
 
 def _finish(work: Coroutine[None, None, None]) -> int:
-    """Do the work; if it fails, print the reason in plain words, never a traceback."""
+    """Do the work; if it fails, print the reason as one sentence, never a traceback."""
     try:
         asyncio.run(_interruptible(work))
     except CannotStart as error:
@@ -76,7 +76,7 @@ def _finish(work: Coroutine[None, None, None]) -> int:
 
 
 def _crash() -> str:
-    """Return where the traceback is; the traceback itself where it cannot be written."""
+    """Return the path of the file with the traceback, or the traceback itself if it cannot be written."""
     try:
         LOCAL.mkdir(exist_ok=True)
         _CRASH.write_text(traceback.format_exc())
@@ -86,7 +86,7 @@ def _crash() -> str:
 
 
 async def _interruptible(work: Coroutine[None, None, None]) -> None:
-    """Let the first Ctrl-C (or SIGTERM, or a closed terminal) end the work in good order, the second one at once."""
+    """Let the first Ctrl-C (or SIGTERM, or a closed terminal) end the work cleanly, the second one at once."""
     task = asyncio.ensure_future(work)
     interrupts = 0
 

@@ -1,6 +1,6 @@
-"""The broker on this machine: Apache Kafka where Java and its jars can be had, else the embedded one of a wheel.
+"""The broker on this machine: Apache Kafka if Java and its jars are available, else the embedded broker of a wheel.
 
-Taken in this order: KAFKA_BOOTSTRAP_SERVERS, Apache Kafka, the embedded broker; BROKER=apache|embedded forces one.
+Chosen in this order: KAFKA_BOOTSTRAP_SERVERS, Apache Kafka, the embedded broker; BROKER=apache|embedded forces one.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _SETTINGS = {
 
 
 class ApacheKafka:
-    """An Apache Kafka of our own on 127.0.0.1: broker and controller in one process, its data in `directory`."""
+    """A local Apache Kafka on 127.0.0.1: broker and controller in one process, with its data in `directory`."""
 
     def __init__(self, java: Path, jars: Path, directory: Path, reason: str) -> None:
         self.name = f"Apache Kafka {version_of(jars)}"
@@ -62,7 +62,7 @@ class ApacheKafka:
         return f"127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        """Start it, formatting its storage the first time, and return when it answers. Raises CannotStart."""
+        """Start the broker, formatting its storage the first time; return when it answers. Raises CannotStart."""
         self._configure()
         if not (self._directory / "data" / "meta.properties").exists():
             await asyncio.to_thread(self._format)
@@ -70,11 +70,11 @@ class ApacheKafka:
         await until(lambda: answers(self.address), self.child, 180, self.name)
 
     async def stop(self) -> None:
-        """Stop it in good order."""
+        """Stop the broker cleanly."""
         await self.child.stop(30)
 
     def kill(self) -> None:
-        """Kill it at once."""
+        """Kill the broker at once (SIGKILL)."""
         self.child.kill()
 
     def _configure(self) -> None:
@@ -88,7 +88,7 @@ class ApacheKafka:
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in (_SETTINGS | own).items()))
 
     def _format_arguments(self) -> list[str]:
-        """Return more arguments for the first preparation of the storage."""
+        """Return additional arguments for formatting the storage."""
         return []
 
     def _format(self) -> None:
@@ -101,7 +101,7 @@ class ApacheKafka:
 
 
 class EmbeddedBroker:
-    """The embedded broker, in memory only: it forgets everything when it stops."""
+    """The embedded broker. It keeps data in memory only and loses them when it stops."""
 
     def __init__(self, binary: Path, directory: Path, reason: str) -> None:
         self.name = "embedded broker"
@@ -112,23 +112,23 @@ class EmbeddedBroker:
         self.child = Child(self.name, argv, directory / "broker.log")
 
     async def start(self) -> None:
-        """Start it, empty, and return when it answers. Raises CannotStart."""
+        """Start an empty broker; return when it answers. Raises CannotStart."""
         self.child.start()
         await until(lambda: answers(self.address), self.child, 90, self.name)
 
     async def stop(self) -> None:
-        """End it at once: it keeps nothing, and takes 5 s to end by itself."""
+        """Kill the broker: it stores nothing, and would take 5 s to end by itself."""
         self.child.kill()
 
     def kill(self) -> None:
-        """Kill it at once."""
+        """Kill the broker at once (SIGKILL)."""
         self.child.kill()
 
 
 def find_broker(directory: Path, report: Callable[[str], None] = print, forced: str | None = None) -> Server:
     """Return the broker to use, not yet started; `forced` (else BROKER) may name one. Raises CannotStart.
 
-    Fetches Apache Kafka the first time, which takes a while and is reported by `report`.
+    Downloads Apache Kafka the first time, which takes a while and is reported through `report`.
     """
     wanted = forced or os.environ.get("BROKER", "")
     if wanted not in ("", "apache", "embedded"):
@@ -157,12 +157,12 @@ def _embedded(directory: Path, reason: str) -> EmbeddedBroker:
 
 
 async def _any_answers(addresses: str) -> bool:
-    """Return whether one of `host:port,host:port...` answers."""
+    """Return whether any broker in `host:port,host:port...` answers."""
     return any(await asyncio.gather(*(answers(address.strip()) for address in addresses.split(","))))
 
 
 async def answers(address: str) -> bool:
-    """Return whether a broker at `host:port` answers a Kafka metadata request and knows a live broker."""
+    """Return whether a broker at `host:port` answers a Kafka metadata request and lists a live broker."""
     host, _, port = address.rpartition(":")
     body = struct.pack(">hhih5si", 3, 1, 1, 5, b"start", 0)  # Metadata v1, client "start", no topics
     with contextlib.suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):

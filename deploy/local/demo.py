@@ -1,4 +1,4 @@
-"""`make demo`: an officer's assessment becomes a learning path on the live stream, with the time that it took."""
+"""`make demo`: submits an officer's assessment and shows the path on the live stream, with the time that it took."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ _PUSH_SECONDS = 60
 
 
 async def demo(console: Console) -> None:
-    """Start everything, assess the first sample officer, print the path that is pushed, stop. Raises CannotStart."""
+    """Start everything, assess the first sample officer, print the pushed path, stop. Raises CannotStart."""
     display = Terminal(console)
     apart = f"demo-{os.getpid()}-"  # on servers that others use too, every demo is a new one
     async with Stack("demo", namespace=apart, display=display) as stack, aiohttp.ClientSession() as session:
@@ -39,7 +39,7 @@ async def demo(console: Console) -> None:
 async def _assessed(
     stack: Stack, session: aiohttp.ClientSession, officer: dict[str, Any], display: Terminal
 ) -> tuple[dict[str, Any], float]:
-    """Register and assess the officer; return the path of that assessment and the ms from submission to push."""
+    """Register and assess the officer; return the resulting path and the time from submission to push in ms."""
     name, key = officer["officer"], stack.keys.platform
     url = stack.urls["assessment"][0]
     await register(session, url, key, officer)
@@ -103,7 +103,7 @@ def _print_outcome(console: Console, path: dict[str, Any]) -> None:
 
 
 def _both(text: dict[str, str]) -> list[str]:
-    """Return the Thai and the English words that there are."""
+    """Return those of the Thai and English texts that exist."""
     return [text[language] for language in ("th", "en") if text.get(language)]
 
 

@@ -1,4 +1,4 @@
-"""What the local stack prints: steps and progress; nothing in tests."""
+"""What the local stack prints: steps and progress, or nothing in tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,17 +12,17 @@ class Display(Protocol):
     """Shows steps and progress."""
 
     def say(self, text: str) -> None:
-        """Tell one step."""
+        """Report one step."""
 
     def progress(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
-        """Show how far something is; the callable that it yields counts one more."""
+        """Show the progress of a task; each call of the yielded function counts one more of `total`."""
 
 
 class Quiet:
     """Prints nothing."""
 
     def say(self, text: str) -> None:
-        """Tell nothing."""
+        """Print nothing."""
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - the signature of its base
@@ -31,7 +31,7 @@ class Quiet:
 
 
 class Terminal:
-    """Tells people, in lines and progress bars."""
+    """Prints lines and progress bars on a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
@@ -42,7 +42,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a bar that stays, filled, when everything is done."""
+        """Show a progress bar that stays, filled, when the task is done."""
         columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(what, total=total)

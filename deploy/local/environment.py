@@ -1,7 +1,7 @@
 """Makes `.venv` and installs exactly the locked requirements: `python3 deploy/local/environment.py local|dev`.
 
-Standard library only, and plain enough for an old Python to run: it has to say what is wrong with it. The second time
-is instant, until the requirements change. The log is written where it can be; nothing depends on it.
+Uses the standard library only, in a syntax that an old Python can run, so that it can report an unsuitable version. A
+second run does nothing unless the requirements have changed. The log is optional: without write access it is left out.
 """
 
 import errno
@@ -88,12 +88,12 @@ def main(kind: str) -> int:
 
 
 def today() -> "list[str]":
-    """Return the hash of each file of requirements; an environment made from others is built again."""
+    """Return the hash of each requirements file; an environment made from other files is rebuilt."""
     return [hashlib.sha256(read(requirements(kind)).encode()).hexdigest() for kind in KINDS]
 
 
 def stamps(kind: str) -> "list[str]":
-    """Return what to note once `kind` is installed: its own hash, and that of `local` too where it holds all of it."""
+    """Return what to record once `kind` is installed: its own hash, and that of `local` too if it includes it."""
     texts = {name: read(requirements(name)) for name in KINDS}
     pins = {name: set(re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE)) for name, text in texts.items()}
     held = [kind] + [name for name in KINDS if name != kind and pins[name] <= pins[kind]]
@@ -101,7 +101,7 @@ def stamps(kind: str) -> "list[str]":
 
 
 def find_python() -> "str | None":
-    """Return a Python that serves: this one, else one on PATH."""
+    """Return the path of a suitable Python: this one, else one on PATH; None if there is none."""
     for candidate in [sys.executable, "python3.13", "python3.12", "python3.11"]:
         path = shutil.which(candidate)
         if path and serves(path):
@@ -110,7 +110,7 @@ def find_python() -> "str | None":
 
 
 def serves(path: "str | Path") -> bool:
-    """Whether a Python is of a version that the requirements are locked for."""
+    """Return whether a Python has a version that the requirements are locked for."""
     try:
         said = subprocess.check_output(
             [str(path), "-c", "import sys; print(*sys.version_info[:2])"], stderr=subprocess.DEVNULL
@@ -121,7 +121,7 @@ def serves(path: "str | Path") -> bool:
 
 
 def install(kind: str) -> bool:
-    """Install the locked requirements and nothing else, and look whether they are there; return whether they are."""
+    """Install the locked requirements and nothing else, and verify them; return whether all are installed."""
     pip = [str(venv_python()), "-I", "-m", "pip", "--disable-pip-version-check"]
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input", "--no-warn-script-location"]
     total = len(re.findall(r"^[\w.-]+==", read(requirements(kind)), re.MULTILINE))
@@ -137,7 +137,7 @@ def install(kind: str) -> bool:
 
 
 def differing(kind: str) -> "list[str]":
-    """Return which locked packages the environment does not hold in the locked version."""
+    """Return the locked packages that are missing or have another version in the environment."""
     said = subprocess.check_output([str(venv_python()), "-I", "-c", INSTALLED]).decode()
     held = {plain(name): version for name, _, version in (pin.partition("==") for pin in said.split())}
     pins = re.findall(r"^([\w.-]+)==([^\s;]+)( ;)?", read(requirements(kind)), re.MULTILINE)
@@ -149,12 +149,12 @@ def differing(kind: str) -> "list[str]":
 
 
 def plain(name: str) -> str:
-    """Return a package's name as registries compare it."""
+    """Return a package's name in the normalized form of package registries."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def progress(line: str, total: int) -> None:
-    """Tell how far pip is: in place on a terminal, every tenth package elsewhere."""
+    """Show the progress of pip: on a terminal in one line, elsewhere every tenth package."""
     count = sum(text.startswith(("Collecting ", "Processing ")) for text in output)
     words = line.split()
     if words[:1] in (["Collecting"], ["Processing"]):
@@ -188,7 +188,7 @@ def command(argv: "list[str]", total: int = 0) -> int:
 
 
 def note(text: str, mode: str = "a") -> None:
-    """Keep the output, and log it if the log can be written."""
+    """Remember the output, and write it to the log if possible."""
     output.append(text)
     try:
         LOG.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ def note(text: str, mode: str = "a") -> None:
 
 
 def no_venv(python: str) -> int:
-    """Say why there is no virtual environment."""
+    """Report why there is no virtual environment."""
     known = known_cause()
     shutil.rmtree(str(VENV), ignore_errors=True)
     if known:
@@ -209,7 +209,7 @@ def no_venv(python: str) -> int:
 
 
 def known_cause() -> "str | None":
-    """Return the sentence that explains why the last command failed, None if the output is unknown."""
+    """Return a sentence that explains why the last command failed, None if its output is not recognised."""
     text = "".join(output)
     found = [sentence for pattern, sentence in CAUSES.items() if re.search(pattern, text)]
     if not found and shutil.disk_usage(str(ROOT)).free < HARDLY_ANY:  # `venv` hides the output of its pip
@@ -218,14 +218,14 @@ def known_cause() -> "str | None":
 
 
 def failed(known: "str | None" = None) -> int:
-    """Say why the requirements were not installed."""
+    """Report why the requirements were not installed."""
     sentence = known or known_cause() or "pip failed:\n" + "\n".join("".join(output).splitlines()[-12:])
     logged = output[-1:] and read(LOG).endswith(output[-1])
     return say(sentence + ("\nThe whole story: .local/setup.log" if logged else ""), 1)
 
 
 def sentence_of(error: OSError) -> str:
-    """Return the message for an error of the file system."""
+    """Return a message for a file system error."""
     path = str(error.filename or "")
     path = os.path.relpath(path, str(ROOT)) if path.startswith(str(ROOT) + os.sep) else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -238,7 +238,7 @@ def sentence_of(error: OSError) -> str:
 
 
 def runs(python: Path) -> bool:
-    """Whether the environment's Python is there, is of a version that serves, and has pip."""
+    """Return whether the environment has a Python of a suitable version, with pip."""
     if not python.exists() or not serves(python):
         return False
     return subprocess.call([str(python), "-c", "import pip"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
@@ -255,7 +255,7 @@ def requirements(kind: str) -> Path:
 
 
 def read(path: Path) -> str:
-    """Return a file's text, empty where there is none."""
+    """Return a file's text, empty if it does not exist."""
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:
@@ -263,7 +263,7 @@ def read(path: Path) -> str:
 
 
 def say(text: str, status: int = 0) -> int:
-    """Tell the user, and return the status."""
+    """Print a text and return the status."""
     sys.stderr.write(text + "\n")
     return status
 

@@ -1,6 +1,6 @@
-"""Apache Kafka's jars: KAFKA_HOME's, else fetched once through Maven into `.local/kafka/`.
+"""Apache Kafka's jars: those of KAFKA_HOME, else downloaded once through Maven into `.local/kafka/`.
 
-Each jar is held against its locked sum (`kafka/jars.sha256`, as `sha256sum` writes it) at each use.
+Each jar is compared with its locked checksum (`kafka/jars.sha256`, in the format of `sha256sum`) at each use.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _GET_MAVEN = "install Maven (`apt install maven`, `brew install maven`), or set 
 
 
 def find_java() -> Path:
-    """Return a `java` of version 17 or newer: JAVA_HOME's, else the one on PATH. Raises CannotStart."""
+    """Return a `java` of version 17 or newer: that of JAVA_HOME, else the one on PATH. Raises CannotStart."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=str(Path(home) / "bin")) if home else None
     if (java := found or shutil.which("java")) is None:
@@ -39,7 +39,7 @@ def find_java() -> Path:
 
 
 def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock: Path = LOCK) -> Path:
-    """Return the directory of Apache Kafka's jars, fetching them the first time. Raises CannotStart."""
+    """Return the directory of Apache Kafka's jars, downloading them the first time. Raises CannotStart."""
     if home := os.environ.get("KAFKA_HOME"):
         if not any((Path(home) / "libs").glob("kafka_2.*.jar")):
             raise CannotStart(f"KAFKA_HOME={home} holds no libs/kafka_2.*.jar: set it to an unpacked Apache Kafka")
@@ -52,7 +52,7 @@ def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock
 
 
 def lock_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock: Path = LOCK) -> None:
-    """Lock the jars that Maven brings for the POM of now. Raises CannotStart."""
+    """Write the checksums of the jars that Maven downloads for the current POM. Raises CannotStart."""
     place = _place(cache)
     with _alone(place / "lock"):
         _copy(place, [], report)
@@ -111,7 +111,7 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
 
 
 def _sums(libs: Path) -> str:
-    """Return name and SHA-256 of every jar, as `sha256sum *.jar` prints them; empty where there is none."""
+    """Return name and SHA-256 of every jar, in the format of `sha256sum *.jar`; empty if there is none."""
     with contextlib.suppress(OSError):
         return "".join(f"{_digest(jar)}  {jar.name}\n" for jar in sorted(libs.glob("*.jar")))
     return ""
@@ -124,7 +124,7 @@ def _digest(path: Path) -> str:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Hold a lock file, so that two stacks that start at once fetch once."""
+    """Hold a lock file, so that stacks that start at the same time download once."""
     import fcntl  # noqa: PLC0415 - not on Windows, where the rest of this file still imports
 
     with lock.open("w") as file:

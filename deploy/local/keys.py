@@ -1,4 +1,4 @@
-"""Development keys: the local stack issues them to itself, for a day, and only where everything is on this machine."""
+"""Development keys: the local stack issues them to itself, for a day, and only if every server is on this machine."""
 
 import os
 import secrets
@@ -23,26 +23,29 @@ TENANT = "example"
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys of one stack: an admin and an editor of `shared`; of `example` a platform, a supervisor and officers.
+    """API keys of one stack: an admin and an editor of `shared`; officers and one key of every other role of `example`.
 
-    The supervisor is one of the agency of the first sample officer.
+    The supervisor belongs to the agency of the first sample officer, the analyst to no agency: it reads all of them.
     """
 
     admin: str
     editor: str
     platform: str
     supervisor: str
+    analyst: str
     officers: Mapping[str, str] = field(default_factory=dict)
 
 
 def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
-    """Return for each role the address of the portal's page that signs in with its key; `officer` is one of the keys'.
+    """Return, for each role, the address of the portal that signs in with its key.
 
-    The key is in the fragment, which browsers do not send to a server; the page removes it from the address at once.
+    `officer`: one of the keys' officers. The key is in the fragment, which browsers do not send to a server; the page
+    removes it from the address at once.
     """
     by_role: dict[Role, str] = {
         "officer": keys.officers[officer],
         "supervisor": keys.supervisor,
+        "analyst": keys.analyst,
         "admin": keys.admin,
         "editor": keys.editor,
         "platform": keys.platform,
@@ -62,7 +65,7 @@ class Issuer:
         return (await self._issue([(tenant, role, officer, agency)]))[0]
 
     async def sample_keys(self) -> Keys:
-        """Return keys for the starter data's loader, and for people of every role. Raises CannotStart."""
+        """Return keys for loading the starter data, and for people of every role. Raises CannotStart."""
         samples = sample_officers()
         officers = [officer["officer"] for officer in samples]
         wanted: list[_Wanted] = [
@@ -70,10 +73,11 @@ class Issuer:
             (SHARED_TENANT, "editor", None, None),
             (TENANT, "platform", None, None),
             (TENANT, "supervisor", None, samples[0]["profile"]["agency"]),
+            (TENANT, "analyst", None, None),
         ]
         wanted += [(TENANT, "officer", officer, None) for officer in officers]
-        admin, editor, platform, supervisor, *rest = await self._issue(wanted)
-        return Keys(admin, editor, platform, supervisor, dict(zip(officers, rest, strict=True)))
+        admin, editor, platform, supervisor, analyst, *rest = await self._issue(wanted)
+        return Keys(admin, editor, platform, supervisor, analyst, dict(zip(officers, rest, strict=True)))
 
     async def _issue(self, wanted: Iterable[_Wanted]) -> list[str]:
         client = connect(self._settings, "keys")
@@ -98,7 +102,7 @@ class Issuer:
 
 
 def pepper_file(directory: Path) -> Path:
-    """Return the file of this stack's pepper, made the first time."""
+    """Return the file with this stack's pepper, created the first time."""
     path = directory / "pepper"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)

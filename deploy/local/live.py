@@ -12,7 +12,7 @@ from deploy.local.seed import bearer
 
 @dataclass(frozen=True)
 class Message:
-    """One event of a stream: its name, its id (empty where it has none) and its data."""
+    """One event of a stream: its name, its id (empty if it has none) and its data."""
 
     event: str
     id: str

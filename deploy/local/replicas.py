@@ -1,4 +1,4 @@
-"""One running copy of a service: its port, its process, and whether it is alive and ready."""
+"""One running replica of a service: its port, its process, and whether it is alive and ready."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ _START_SECONDS = 180
 
 
 class Replica:
-    """One copy of a service, on a port of its own that it keeps when it is started again."""
+    """One replica of a service, on a port that it keeps when it is restarted."""
 
     def __init__(self, service: Service, number: int, directory: Path, port: int | None = None) -> None:
         self.service = service
@@ -32,17 +32,17 @@ class Replica:
 
     @property
     def url(self) -> str:
-        """The address, without a slash at the end."""
+        """The base URL, without a trailing slash."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, environment: Mapping[str, str], module: str | None = None) -> None:
-        """Start the process with these settings; a test may name another module than the service's own."""
+        """Start the process with these settings; a test may pass another module than the service's."""
         settings = {**environment, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.port)}
         self.child = self._child(module or f"services.{self.service}", settings)
         self.child.start()
 
     async def until(self, session: aiohttp.ClientSession, probe: Literal["livez", "readyz"]) -> None:
-        """Wait until a probe answers 200. Raises CannotStart with the tail of the log."""
+        """Wait until a probe answers 200. Raises CannotStart with the end of the log."""
         timeout = aiohttp.ClientTimeout(total=5)
 
         async def ready() -> bool:
@@ -60,7 +60,7 @@ class Replica:
 
 
 def fixed_ports() -> dict[Service, int]:
-    """Return the ports of `make run`: 8100-8103, or four from PORT on. Raises CannotStart where one is taken."""
+    """Return the ports of `make run`: 8100-8103, or four from PORT on. Raises CannotStart if one is in use."""
     first = os.environ.get("PORT") or str(PORTS["portal"])
     if not first.isdecimal() or not 0 < int(first) < 2**16 - len(PORTS):
         raise CannotStart(f"PORT={first} is no port: make run PORT=9100")
@@ -75,7 +75,7 @@ def fixed_ports() -> dict[Service, int]:
 
 
 def wanted_replicas() -> dict[Service, int]:
-    """Return how many copies of each service the environment asks for (RECOMMENDER=2), 1 by default."""
+    """Return how many replicas of each service the environment requests (RECOMMENDER=2), 1 by default."""
     wanted: dict[Service, int] = {}
     for name in SERVICES:
         text = os.environ.get(name.upper()) or "1"

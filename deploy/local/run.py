@@ -1,4 +1,4 @@
-"""`make run`: everything on fixed ports, with its data kept in `.local/state`, until Ctrl-C."""
+"""`make run`: runs everything on fixed ports, with its data in `.local/state`, until Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ _NOTE = STATE / "running.json"
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Keep every other `make run` out of a data directory during the block. Raises CannotStart where one is in it."""
+    """Lock a data directory against other `make run` processes. Raises CannotStart if another one uses it."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
@@ -42,7 +42,7 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 
 async def run(console: Console) -> None:
-    """Start everything, load the starter data, print the addresses, and stay until cancelled. Raises CannotStart."""
+    """Start everything, load the starter data, print the addresses, and run until cancelled. Raises CannotStart."""
     with alone_in(STATE):
         await _run(console)
 
@@ -71,7 +71,7 @@ async def _run(console: Console) -> None:
 
 
 async def make_key(console: Console, tenant: str, role: Role, officer: str | None, agency: str | None = None) -> None:
-    """Print one more key for the system that `make run` runs. Raises CannotStart."""
+    """Print a new key for the system that `make run` runs. Raises CannotStart."""
     try:
         servers = json.loads(_NOTE.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

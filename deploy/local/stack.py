@@ -33,10 +33,10 @@ _STATEFUL: tuple[Service, ...] = ("catalog", "assessment", "recommender")
 
 
 class Stack:
-    """MongoDB, a broker and the services as separate processes, from entering to leaving.
+    """MongoDB, a broker and the services as separate processes, for the duration of the context.
 
-    Given servers are used and not stopped; give a `namespace` then. With `directory` the data stay
-    there and are found again; without it they are under `.local/run/` and are gone after a clean end.
+    Servers that are passed in are used and not stopped; pass a `namespace` with them. With `directory` the data are
+    kept there; without it they are under `.local/run/` and are deleted after a clean end.
     """
 
     mongodb: Server
@@ -72,7 +72,7 @@ class Stack:
         self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
 
     async def __aenter__(self) -> Self:
-        """Start everything. Raises CannotStart, with nothing left running."""
+        """Start everything. If that fails, stop what was started and raise CannotStart."""
         try:
             await asyncio.gather(self._start_servers(), self._compile_planner())
             await self._start_services()
@@ -88,12 +88,12 @@ class Stack:
 
     @property
     def urls(self) -> dict[Service, list[str]]:
-        """The address of every copy of every service."""
+        """The base URL of every replica of every service."""
         return {service: [replica.url for replica in copies] for service, copies in self.running.items()}
 
     @property
     def broker_name(self) -> str:
-        """What the broker is called."""
+        """The name of the broker for people."""
         return self.broker.name
 
     @property
@@ -122,22 +122,22 @@ class Stack:
     # --- one copy of a service ---------------------------------------------------------------------------------------
 
     async def start(self, service: Service, number: int = 0, environment: Mapping[str, str] | None = None) -> None:
-        """Start a copy again, on its own port, with settings of its own on top; return when it is ready."""
+        """Start a replica again, on its own port, with additional settings; return when it is ready."""
         replica = self.running[service][number]
         replica.start({**self.environment(), **(environment or {})})
         async with aiohttp.ClientSession() as session:
             await replica.until(session, "readyz")
 
     async def stop(self, service: Service, number: int = 0) -> None:
-        """Stop a copy in good order."""
+        """Stop a replica cleanly."""
         await self.running[service][number].child.stop()
 
     def kill(self, service: Service, number: int = 0) -> None:
-        """Kill a copy at once (SIGKILL)."""
+        """Kill a replica at once (SIGKILL)."""
         self.running[service][number].child.kill()
 
     async def join(self, service: Service) -> int:
-        """Start one more copy on a free port; return its number when it is ready."""
+        """Start one more replica on a free port; return its number when it is ready."""
         self.running[service].append(Replica(service, len(self.running[service]), self.directory))
         number = len(self.running[service]) - 1
         await self.start(service, number)
@@ -145,9 +145,9 @@ class Stack:
 
     @contextlib.asynccontextmanager
     async def restored(self) -> AsyncIterator[None]:
-        """Leave the stack as it is now, however the block ends: frozen processes continue, killed ones start again.
+        """Restore the present state of the stack after the block: resume frozen processes, start killed ones again.
 
-        A copy of a service that was started in the block is restarted, with the settings of all.
+        A replica that was started in the block is restarted with the settings of all.
         """
         before = {copy.name: copy.child for copies in self.running.values() for copy in copies}
         try:
@@ -175,30 +175,38 @@ class Stack:
     # --- all of it ---------------------------------------------------------------------------------------------------
 
     async def create_topics(self) -> None:
-        """Create the topics that are not there. Raises CannotStart."""
+        """Create missing topics. Raises CannotStart."""
         try:
             await ensure_topics(self.broker.address, self.namespace)
         except Unavailable as error:
             raise CannotStart(f"the topics were not created on {self.broker.name}: {error}") from error
 
     async def revive(self, server: Server) -> None:
-        """Start a server that has ended. Raises CannotStart.
+        """Start a server that has ended. Raises CannotStart; the server does not run then, and may be revived again.
 
-        The embedded broker has forgotten everything then: the topics are made and the state is announced again, and
-        the services are stopped, because they would continue at offsets of another log.
+        The embedded broker has lost all data by then: topics are created and the state is announced again, from
+        MongoDB, which is started first if it has ended too; and the services are stopped, because they would continue
+        at offsets of another log.
         """
+        if not isinstance(server, EmbeddedBroker):
+            return await server.start()
+        await self.mongodb.start()
         await server.start()
-        if isinstance(server, EmbeddedBroker):
+        try:
             await self.create_topics()
             await self.republish()
-            await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+        except CannotStart:
+            server.kill()
+            raise
+        await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+        return None
 
     async def republish(self) -> None:
-        """Have each owner announce its present state again, for a broker that forgot. Raises CannotStart."""
+        """Make each owner announce its current state again, for a broker that lost its data. Raises CannotStart."""
         await asyncio.gather(*(self._republish(service) for service in _STATEFUL))
 
     async def close(self) -> None:
-        """Stop the services, then the servers that are ours."""
+        """Stop the services, then the servers that this stack started."""
         copies = [replica.child.stop() for replicas in self.running.values() for replica in replicas]
         await asyncio.gather(*copies)
         await asyncio.gather(*(server.stop() for server in self.owned))
@@ -219,7 +227,7 @@ class Stack:
         await self.create_topics()
 
     async def _compile_planner(self) -> None:
-        """Compile the planner once per version, so that no replica has to when it starts."""
+        """Compile the planner once per version, so that no replica has to compile at its start."""
         argv = [sys.executable, "-m", "services.recommender", "warm"]
         command = Child("compiling the planner", argv, self.directory / "warm.log")
         command.start()
@@ -264,7 +272,7 @@ class Stack:
 
 
 def _fresh_directory(name: str) -> Path:
-    """Return a directory for this run, after removing those of runs that are over."""
+    """Return a directory for this run, after removing those of finished runs."""
     runs = LOCAL / "run"
     for old in runs.glob("*-*"):
         pid = old.name.rpartition("-")[2]

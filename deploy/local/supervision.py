@@ -1,4 +1,4 @@
-"""Keeps what `make run` started: says when a server or a service has ended, with its log, and starts it again."""
+"""Supervises what `make run` started: reports when a server or a service has ended, with its log, and restarts it."""
 
 import asyncio
 import time
@@ -19,16 +19,16 @@ _LOOK_SECONDS = 0.2
 
 
 class Owner(Protocol):
-    """Who holds the process: a server, or a copy of a service, which makes a new one at each start."""
+    """The owner of a process: a server, or a replica of a service, which makes a new process at each start."""
 
     @property
     def child(self) -> Child | None:
-        """The process of now."""
+        """The current process."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A server or a copy of a service, and how it is started again."""
+    """A server or a replica of a service, and how it is restarted."""
 
     name: str
     owner: Owner
@@ -58,7 +58,7 @@ async def keep(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     steady: float = STEADY_SECONDS,
 ) -> None:
-    """Start a part again whenever it has ended, until cancelled; `say` is called at each end and each start."""
+    """Restart a part whenever it has ended, until cancelled; `say` is called at each end and each start."""
     delay = 0.0
     while True:
         begun = time.monotonic()

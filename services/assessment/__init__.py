@@ -8,5 +8,5 @@ serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · GET …/profile, �
 
 model → item_bank · measurement → fusion → scoring → profile · calibration · framework_replica → store → intake
       → sessions · registration · xapi → imports → api/ · consumer → __main__
-`python -m services.assessment` serves; `python -m services.assessment republish` announces every officer once more.
+`python -m services.assessment` serves; `python -m services.assessment republish` announces every officer again.
 """

@@ -93,9 +93,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     runner = SessionRunner(sessions, banks, store, intake, idle=idle)
 
     async def has_frameworks() -> str | None:
-        if not follower.caught_up.is_set():
-            return "the catalog has not been read to its end"
-        return overdue(follower, settings.held_seconds)
+        return follower.pending or overdue(follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -140,7 +138,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
 
 
 def _watch_sessions(app: web.Application, runner: SessionRunner) -> None:
-    """Expose how many sessions began and ended here, and how many items were answered."""
+    """Expose the counts of started and ended sessions and of answered items."""
     registry = app[REGISTRY]
     metrics.count(registry, "sessions_started", "Adaptive sessions that this replica began.", lambda: runner.started)
     metrics.count(registry, "session_answers", "Items answered in time.", lambda: runner.answers)

@@ -1,10 +1,10 @@
-"""`python -m services.assessment calibrate --bank ID`: fits item parameters to stored answers, and publishes a version.
+"""`python -m services.assessment calibrate --bank ID`: fits item parameters to stored answers and publishes a version.
 
-The answers are those of all sessions of the bank's newest version, and of earlier versions as far as an item's text,
-options and key were the same. Only items with enough answers are changed; the others keep what they have. It prints a
-table and, with `--report FOLDER`, writes it as Markdown with a picture for each skill. `--dry-run` publishes nothing.
-It works on the database of the settings, needs the extra `calibration` (girth), and may take minutes: the service goes
-on beside it.
+The answers are those of all sessions of the bank's newest version, and of earlier versions for items whose text,
+options and key have not changed. Only items with enough answers are changed. It prints a table and, with `--report
+FOLDER`, writes it as Markdown with a chart for each skill. `--dry-run` publishes nothing. The command reads the
+database of the settings, needs the extra `calibration` (girth), and may take minutes; the service can run at the same
+time.
 """
 
 import argparse
@@ -89,7 +89,7 @@ async def calibrate(database: Database, asked: argparse.Namespace) -> int:
 async def answers_of(
     banks: ItemBankStore, sessions: SessionStore, tenant: str, bank: ItemBank
 ) -> list[Mapping[str, int]]:
-    """Return the scores of every session, {item id: score}, of items that stand in the bank as they were asked."""
+    """Return the scores of every session, {item id: score}, for items that are unchanged in the bank."""
     present = {item.id: _asked(item) for item in bank.items}
     found: list[Mapping[str, int]] = []
     for number in range(1, bank.version + 1):
@@ -105,12 +105,12 @@ async def answers_of(
 
 
 def _asked(item: Item) -> Item:
-    """Return an item without what an officer does not see."""
+    """Return an item without the fields that officers do not see."""
     return msgspec.structs.replace(item, level=0.0, parameters=None, label=None, source=None)
 
 
 def _scale_of(bank: ItemBank) -> list[float]:
-    """Return the levels that the bank's items are written for: a grid over them holds all of its thresholds."""
+    """Return the levels that the bank's items are written for; a grid over them includes all thresholds."""
     return sorted({0.0, 1.0, *(item.level for item in bank.items)})
 
 
@@ -127,7 +127,7 @@ async def _publish(banks: ItemBankStore, newest: StoredBank, items: Sequence[Ite
 
 
 def table(found: Sequence[SkillFit]) -> list[str]:
-    """Return the table as lines, misfitting items marked and a summary at its end."""
+    """Return the table as lines, with misfitting items marked and a summary at the end."""
     head = ("item", "answers", "discrimination", "difficulty or thresholds", "misfit", "correlation", "")
     rows = [head, *(_row(one) for of in found for one in of.items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -160,7 +160,7 @@ def _row(one: ItemFit) -> tuple[str, ...]:
 
 
 def write_report(folder: Path, bank: ItemBank, found: Sequence[SkillFit], lines: Sequence[str]) -> None:
-    """Write `calibration.md`, and a picture for each skill with enough answers. Raises OSError."""
+    """Write `calibration.md`, and a chart for each skill with enough answers. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [f"# Calibration of {bank.id}, version {bank.version}", "", "```text", *lines, "```"]
     for of in found:
@@ -172,7 +172,7 @@ def write_report(folder: Path, bank: ItemBank, found: Sequence[SkillFit], lines:
 
 
 def picture(skill: str, items: Sequence[ItemFit]) -> str:
-    """Return what groups of officers were expected to score on each item, and what they scored."""
+    """Return an SVG chart of expected and observed scores on each item, by groups of officers."""
     levels = [level for one in items for level, _, _ in one.curve]
     low, high = min(levels), max(levels)
     across = Axis(

@@ -1,13 +1,13 @@
-"""Item parameters from stored answers: what can be fitted, the fit, the level scale, and how well the model describes.
+"""Fits item parameters to stored answers, links them to the level scale, and measures item fit.
 
 The parameters of a skill's items are fitted together by marginal maximum likelihood of the graded response model; a
-choice item is one of two grades (`girth`, an optional extra, imported only when something is fitted). The fit knows no
-levels: its unit is the standard deviation of the officers who answered. Mean-sigma linking (Kolen & Brennan, Test
-equating, scaling, and linking, 2014) brings it back: mean and spread of the thresholds of the fitted items stay where
-they are. So a calibration moves items against each other and never the scale.
+choice item has two grades (`girth`, an optional extra, imported only for a fit). The unit of the fit is the standard
+deviation of the officers who answered, not a level. Mean-sigma linking (Kolen & Brennan, Test equating, scaling, and
+linking, 2014) transforms it back, keeping mean and spread of the thresholds of the fitted items. So a calibration moves
+items relative to each other and never the scale.
 
-Fit is judged by what is expected of every answer from the officer's other answers: `misfit` is the mean squared
-standardised residual, 1 where the model is right, and the correlation tells whether an item goes with the others.
+Fit is judged by comparing every answer with its expectation from the officer's other answers: `misfit` is the mean
+squared standardised residual, 1 if the model is right; the correlation shows whether an item agrees with the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ Scores = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ItemFit:
-    """What became of one item. `parameters`: fitted, None where it keeps what it has, and `reason` says why.
+    """The result for one item. `parameters`: the fitted ones, or None with a `reason` if the item is unchanged.
 
     `misfit`, `correlation`: None without enough answers. `curve`: (level, expected share, observed share) of groups of
     officers; a share is the score divided by the highest one.
@@ -63,7 +63,7 @@ class ItemFit:
 
     @property
     def fits(self) -> bool:
-        """Whether the item follows the model and tells levels apart; True where that is not known."""
+        """Whether the item follows the model and discriminates between levels; True if that is unknown."""
         told = parameters_of(self.item) if self.parameters is None else self.parameters
         sound = self.misfit is None or MISFIT[0] <= self.misfit <= MISFIT[1]
         return sound and (self.parameters is None or told.discrimination >= LEAST_DISCRIMINATION)
@@ -71,7 +71,7 @@ class ItemFit:
 
 @dataclass(frozen=True)
 class SkillFit:
-    """The items of one skill after the fit, and how many officers' answers it rests on."""
+    """The items of one skill after the fit, and the number of officers whose answers were used."""
 
     skill: str
     sessions: int
@@ -117,7 +117,7 @@ def _of_skill(
 
 
 def _scores(items: Sequence[Item], sessions: Sequence[Mapping[str, int]]) -> Scores:
-    """Return scores as (items, sessions), -1 where there is no answer; sessions without any are left out."""
+    """Return scores as (items, sessions), -1 for no answer; sessions without answers are left out."""
     rows = [[one.get(item.id, _MISSING) for item in items] for one in sessions]
     table = np.array(rows, dtype=np.int64).reshape(-1, len(items)).T
     return table[:, (table != _MISSING).any(axis=0)]
@@ -128,7 +128,7 @@ def _grades(item: Item) -> int:
 
 
 def _not_fitted(item: Item, row: Scores, least: int) -> str:
-    """Return why an item cannot be fitted; nothing where it can."""
+    """Return why an item cannot be fitted; empty if it can."""
     answers = int((row != _MISSING).sum())
     if answers < least:
         return f"{answers} answers, {least} are needed"
@@ -176,7 +176,7 @@ def _fitted(items: Sequence[Item], scores: Scores) -> list[ItemParameters | str]
 
 
 def _link(fitted: Sequence[Floats], present: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return levels per unit of the fit, and the level of its zero."""
+    """Return the levels per unit of the fit, and the level of its zero."""
     if not fitted:
         return 1.0, 0.0
     after, before = np.concatenate(list(fitted)), np.concatenate([np.asarray(row) for row in present])
@@ -192,7 +192,7 @@ def _judged(  # noqa: PLR0913, PLR0917 - the parts of one skill
     parameters: Mapping[int, ItemParameters],
     reasons: Sequence[str],
 ) -> list[ItemFit]:
-    """Return every item with its fit, from what the officers' answers to the other items say of their levels."""
+    """Return every item with its fit, given levels estimated from the officers' answers to the other items."""
     slopes = np.array([one.discrimination for one in used])
     options = option_probabilities(slopes, padded([one.boundaries for one in used]), grid.points)
     likelihoods = [
@@ -230,6 +230,6 @@ def _with_fit(one: ItemFit, scores: Scores, posterior: Floats, options: Floats, 
 
 
 def root_mean_square(found: Sequence[SkillFit]) -> float | None:
-    """Return how far observed shares are from expected ones over all groups of officers; None without any."""
+    """Return the root mean square difference of observed and expected shares over all groups; None without groups."""
     gaps = [(told - share) ** 2 for of in found for one in of.items for _, share, told in one.curve]
     return sqrt(sum(gaps) / len(gaps)) if gaps else None

@@ -1,8 +1,8 @@
-"""What an operator does with a file of items, from the command line: `import`, `export` and `check`.
+"""The operator's commands for a file of items: `import`, `export` and `check`.
 
-`import` and `export` connect to a running assessment service: its address is `--url` or ASSESSMENT_URL, the key of an
-admin of the tenant that owns the bank stands in ASSESSMENT_KEY. `check` needs no service. The exit code is 0 where
-every item was taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
+`import` and `export` connect to a running assessment service at `--url` or ASSESSMENT_URL; ASSESSMENT_KEY holds the key
+of an admin of the tenant that owns the bank. `check` needs no service. The exit code is 0 if every item was accepted, 1
+if some were rejected, 2 if the command failed, 130 if it was interrupted.
 """
 
 import argparse

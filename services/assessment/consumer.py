@@ -8,13 +8,13 @@ from shared.kafka import ConsumedEvent
 
 
 class CatalogConsumer:
-    """Takes the records of `catalog.state`. `assembly`: the frameworks of which not every part has come."""
+    """Handles the records of `catalog.state`. `assembly`: the frameworks whose parts have not all arrived."""
 
     def __init__(self, index: FrameworkReplica) -> None:
         self._index = index
         self.assembly = FrameworkAssembly(index.version)
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Keep the frameworks among them, those in parts too. Raises Rejected."""
+        """Store the frameworks of a batch, including those in parts. Raises Rejected."""
         events = [item.event for item in batch]
         self._index.put(await self.assembly.whole(events, self._index.position))

@@ -14,9 +14,9 @@ class FrameworkReplica:
         self._held: dict[str, Framework] = {}
 
     def put(self, events: Iterable[Event]) -> None:
-        """Take catalog events in the order of the topic; those below the position were seen or superseded.
+        """Apply catalog events in the order of the topic; events up to `position` are skipped.
 
-        Raises Rejected, with nothing taken, where a stamp or a version is beyond what could have happened.
+        Raises Rejected and applies nothing if a stamp or a version is further ahead than possible.
         """
         events = list(events)
         check_stamps(events, self.position)
@@ -35,7 +35,7 @@ class FrameworkReplica:
                     self._held[key] = framework
 
     def version(self, tenant: str, framework: str) -> int:
-        """Return the version that is held of a tenant's own framework; 0 without one."""
+        """Return the stored version of a tenant's own framework; 0 if there is none."""
         held = self._held.get(key_of(tenant, framework))
         return held.version if held else 0
 
@@ -44,5 +44,5 @@ class FrameworkReplica:
         return self._held.get(key_of(self.owner(tenant, framework), framework))
 
     def owner(self, tenant: str, framework: str) -> str:
-        """Return whose framework of this id a tenant sees: its own where it has one, else the shared one."""
+        """Return the owner of the framework that a tenant uses: the tenant if it has one of this id, else `shared`."""
         return tenant if key_of(tenant, framework) in self._held else SHARED_TENANT

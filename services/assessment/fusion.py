@@ -1,15 +1,15 @@
-"""Fuses all evidence of a skill into one level with its standard deviation. Pure; decision 0036 says why it is so.
+"""Fuses all evidence of a skill into one level with its standard deviation. Pure; decision 0036 gives the reasons.
 
 Evidence is weighted by its precision, 1/sd², which halves every `HALF_LIFE_YEARS`. All precisions age at the same rate,
-so age changes how sure a level is and never the level itself, and the sums of precisions and of weighted levels at one
-reference date stand for all evidence that went into them. They are whole numbers, so the order of arrival does not
-matter, not even in the last digit.
+so age changes the uncertainty of a level and never the level itself, and two sums at one reference date (of precisions
+and of weighted levels) represent all evidence. They are integers, so the result does not depend on the order of
+arrival, not even in the last digit.
 
-    SkillEvidence   what is kept of a skill: two sums, and the latest pieces of each kind; its size is bounded
-    added           with more pieces
-    estimate        the level, its standard deviation and when it was measured; None where nothing measures it
+    SkillEvidence   the stored evidence of a skill: two sums, and the latest pieces of each kind; its size is bounded
+    added           the evidence with more pieces
+    estimate        the level, its standard deviation and when it was measured; None without a measurement
     widened         the standard deviation at a later time
-    contradictions  pairs of pieces that are further apart than their uncertainty allows
+    contradictions  pairs of pieces that differ by more than their uncertainty allows
 """
 
 from collections.abc import Iterable
@@ -34,6 +34,16 @@ STANDARD_DEVIATION: dict[EvidenceKind, float] = {
 }
 """How far a level of each kind is off, in levels, unless the assessment says so itself."""
 
+LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
+    "test": 0.1,
+    "external": 0.15,
+    "supervisor": 0.25,
+    "self": 0.4,
+    "completion": 0.5,
+}
+"""The smallest standard deviation that an assessment of each kind may state, in levels: about a third of the usual one
+of what is measured, half of it of what somebody says. One piece thus counts for no more than nine usual ones."""
+
 MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")
 """Kinds of which every piece counts. Of the others, which one person repeats, the latest piece counts."""
 
@@ -54,8 +64,8 @@ _UNIT = 2.0**80
 _PER_LEVEL = 1_000_000
 
 
-class Piece(Struct, frozen=True, array_like=True):
-    """One assessment of one skill, as it is kept."""
+class Piece(Struct, frozen=True, array_like=True, gc=False):
+    """One assessment of one skill, as stored."""
 
     kind: EvidenceKind
     level: float
@@ -65,15 +75,15 @@ class Piece(Struct, frozen=True, array_like=True):
 
     @property
     def rank(self) -> tuple[datetime, str]:
-        """What pieces are ordered by: the time, and at the same time the id, whatever came first."""
+        """The sort key of pieces: the time, then the id."""
         return self.taken_at, self.assessment_id
 
 
 class SkillEvidence(Struct, frozen=True, array_like=True):
-    """What is kept of all evidence of one skill.
+    """The stored evidence of one skill.
 
     `precision` and `moment`: the sums over all measurements of the weight and of weight times level, in whole units at
-    the reference date, as hexadecimal numbers. `latest`: the latest piece of each kind, of measurements the two latest.
+    the reference date, as hexadecimal numbers. `latest`: the latest piece of each kind; of measurements the two latest.
     """
 
     count: int = 0
@@ -83,7 +93,7 @@ class SkillEvidence(Struct, frozen=True, array_like=True):
 
 
 class Estimate(Struct, frozen=True):
-    """A level, its standard deviation at the time `measured_at`, and the pieces that count; the others do not."""
+    """A level, its standard deviation at the time `measured_at`, and the pieces that count."""
 
     level: float
     sd: float
@@ -92,7 +102,7 @@ class Estimate(Struct, frozen=True):
 
 
 class Contradiction(Struct, frozen=True):
-    """Two pieces of evidence, the older one first, that are `apart` levels; less than `allowed` would agree."""
+    """Two pieces of evidence, the older one first, that differ by `apart` levels, more than `allowed`."""
 
     first: Piece
     second: Piece
@@ -101,7 +111,7 @@ class Contradiction(Struct, frozen=True):
 
 
 def added(held: SkillEvidence, *pieces: Piece) -> SkillEvidence:
-    """Return the evidence of a skill with more pieces, in whatever order they come."""
+    """Return the evidence of a skill with more pieces; their order does not matter."""
     precision, moment = int(held.precision, 16), int(held.moment, 16)
     for piece in pieces:
         if piece.kind in MEASUREMENTS:
@@ -115,10 +125,10 @@ def added(held: SkillEvidence, *pieces: Piece) -> SkillEvidence:
 
 
 def estimate(held: SkillEvidence) -> Estimate | None:
-    """Return the level that all evidence gives together; None if there is none but completed courses.
+    """Return the level from all evidence; None if there is none, or only completed courses.
 
-    A measurement that contradicts all earlier ones together stands in their place: the officer has changed. A course
-    that was completed can only raise a level that something else has measured.
+    A measurement that contradicts all earlier ones together replaces them: the officer has changed. A completed course
+    can only raise a level that something else has measured.
     """
     precision, moment = int(held.precision, 16), int(held.moment, 16)
     measured = [one for one in held.latest if one.kind in MEASUREMENTS]
@@ -147,15 +157,16 @@ def estimate(held: SkillEvidence) -> Estimate | None:
 
 
 def widened(sd: float, since: datetime, at: datetime) -> float:
-    """Return a standard deviation of `since` at a later time; at an earlier one it is the same."""
+    """Return a standard deviation of time `since` as it is at time `at`; unchanged for an earlier time."""
     years = max((at - since) / _YEAR, 0.0)
     return min(max(millionths(sd * 2.0 ** (min(years, 200.0) / 2 / HALF_LIFE_YEARS)), LEAST), LARGEST_SD)
 
 
 def contradictions(held: SkillEvidence) -> list[Contradiction]:
-    """Return the pairs that contradict each other, among the latest pieces of each kind.
+    """Return the contradicting pairs among the latest pieces of each kind.
 
-    The older one is widened to the time of the later one. A rating that its own successor replaced is not among them.
+    The older piece is widened to the time of the later one. A rating that a newer rating of the same kind replaced is
+    left out.
     """
     found = []
     for first, second in combinations(sorted(held.latest, key=lambda one: one.rank), 2):
@@ -169,7 +180,7 @@ def contradictions(held: SkillEvidence) -> list[Contradiction]:
 
 
 def fold(pieces: Iterable[Piece]) -> SkillEvidence:
-    """Return what is kept of these pieces of one skill, in whatever order they come."""
+    """Return the evidence of these pieces of one skill; their order does not matter."""
     return added(SkillEvidence(), *pieces)
 
 
@@ -194,6 +205,6 @@ def _whole(level: float) -> int:
 
 
 def _rounded(moment: int, precision: int) -> int:
-    """Return a quotient to the nearest whole number, of two equally near the even one."""
+    """Return a quotient rounded to the nearest integer, half to even."""
     whole, rest = divmod(moment, precision)
     return whole + (2 * rest > precision or (2 * rest == precision and whole % 2 == 1))

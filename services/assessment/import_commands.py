@@ -1,8 +1,8 @@
-"""Sends results or officers in bulk from the command line: `import-results FILE` and `import-officers FILE`.
+"""The operator's commands for bulk imports: `import-results FILE` and `import-officers FILE`.
 
-NDJSON or CSV, by the ending of the file's name. The service is `--url` or ASSESSMENT_URL, the key of a platform is in
-ASSESSMENT_KEY. The exit code is 0 where every row was taken, 1 where some were refused, 2 where it could not be done,
-130 where it was interrupted; then the same command does the rest.
+The file name's ending selects NDJSON or CSV. The service is at `--url` or ASSESSMENT_URL; ASSESSMENT_KEY holds the key
+of a platform. The exit code is 0 if every row was accepted, 1 if some were rejected, 2 if the command failed, 130 if it
+was interrupted; then running the same command again does the rest.
 """
 
 import argparse

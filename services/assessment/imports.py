@@ -1,7 +1,9 @@
-"""Imports of results and of officers: a verdict on every row, and a report on the whole.
+"""Imports of results and of officers: a result for every row, and a report on the whole.
 
-A row of results is known by its key, as a single submission is; without one by its content. So the same file again
-changes nothing, and an import that broke off is finished by sending the file again.
+A row of results is identified by its key, as a single submission is, or else by its content. So importing the same file
+again changes nothing, and an interrupted import is completed by sending the file again. The origin of a row, its import
+and its number, is stored with what the row creates. So its result is the same if it is tried again, within one import
+or by a request that repeats the `Idempotency-Key` of the first one.
 """
 
 import hashlib
@@ -34,10 +36,10 @@ TYPES: dict[str, Format] = {
 
 
 class FileReader(Generic[T]):
-    """Reads rows of a shape from NDJSON or CSV; a text may be in any of the known encodings."""
+    """Reads rows of a struct type from NDJSON or CSV, in any of the supported encodings."""
 
     def __init__(self, form: Format, shape: type[T], encoding: str | None = None) -> None:
-        """Raises InvalidInput for an encoding that is not known."""
+        """Raises InvalidInput for an unknown encoding."""
         self._recoder = Recoder(encoding)
         self._table = FieldTable(shape)
         self._reader: NdjsonReader[T] | CsvReader[T] = (
@@ -51,7 +53,7 @@ class FileReader(Generic[T]):
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Of CSV: the names of the columns that are read; none are left unread."""
+        """For CSV: the names of the columns that are read; no column is ignored."""
         return {name: [name] for name in self._table.header if name}, []
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
@@ -66,7 +68,7 @@ class FileReader(Generic[T]):
         yield from self._reader.end()
 
     def close(self) -> None:
-        """Release nothing: everything is in memory."""
+        """Do nothing: the reader holds no files."""
 
 
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
@@ -77,9 +79,9 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         self._intake = intake
 
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
-        """Return what became of rows, in order. Raises Unavailable."""
+        """Return the results of rows, in order. Raises Unavailable."""
         good = [(row.content, row) for row in rows if row.content is not None]
-        submissions = [_submission(content) for content, _ in good]
+        submissions = [_submission(content, self.name_of(row)) for content, row in good]
         outcomes = await self.patiently(
             lambda: self._intake.submit_many(self._tenant, submissions, self._trace, dry_run=self.report.dry_run)
         )
@@ -87,9 +89,9 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         return [told.get(row.number) or refused_row(row, None) for row in rows]
 
 
-def _submission(row: ImportedResult) -> Submission:
+def _submission(row: ImportedResult, origin: str | None) -> Submission:
     key = row.key or f"row:{hashlib.sha256(msgspec.json.encode(row)).hexdigest()}"
-    return Submission(row.officer, key, row.kind, row.measured(), row.taken_at, row.framework)
+    return Submission(row.officer, key, row.kind, row.measured(), row.taken_at, row.framework, origin)
 
 
 def _told(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -> RowResult:
@@ -100,14 +102,17 @@ def _told(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -
 
 
 def _in_row(problem: Problem, content: ImportedResult) -> Problem:
-    """Return a problem with the field as it is called in a row with one skill."""
+    """Return a problem with its field named as in a row with one skill."""
     if content.results is None and problem.field and problem.field.startswith("results[0]."):
         return type(problem)(problem.detail, problem.field.removeprefix("results[0]."))
     return problem
 
 
 class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
-    """Imports registrations. The first row of an officer stands; a later equal one is unchanged, another is refused."""
+    """Imports registrations.
+
+    The first row of an officer counts; a later equal one is unchanged, another is rejected.
+    """
 
     def __init__(self, registrar: Registrar, asked: ImportRequest[ImportReport]) -> None:
         super().__init__(asked, ImportReport)
@@ -116,7 +121,7 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
         """Digest of an id -> the row that stands, and the digest of its content."""
 
     async def verdicts(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
-        """Return what became of rows, in order. Raises Unavailable."""
+        """Return the results of rows, in order. Raises Unavailable."""
         told: dict[int, RowResult] = {}
         first: list[tuple[Row[ImportedOfficer], ImportedOfficer]] = []
         for row in rows:
@@ -133,7 +138,7 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
                 problem = Conflict(f"row {stands} is the same officer and stands; this one differs", "officer")
                 row.problems = [refusal(problem)]
                 told[row.number] = refused_row(row, row.content.officer)
-        bodies = [(content.officer, _registration(content)) for _, content in first]
+        bodies = [(content.officer, _registration(content), self._origin(row, content)) for row, content in first]
         done = await self.patiently(
             lambda: self._registrar.put_many(self._tenant, bodies, self._trace, dry_run=self.report.dry_run)
         )
@@ -147,6 +152,11 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
                 row.problems = [refusal(one)]
                 told[row.number] = refused_row(row, content.officer)
         return [told[row.number] for row in rows]
+
+    def _origin(self, row: Row[ImportedOfficer], content: ImportedOfficer) -> str | None:
+        """Return the name of a row with its content: another content on the same line is another row."""
+        name = self.name_of(row)
+        return name and f"{name}/{_digest(content).hex()}"
 
 
 def _digest(content: object) -> bytes:

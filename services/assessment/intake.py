@@ -1,4 +1,4 @@
-"""The one way in for evidence: checked, fused into the profile, and written with its event in one compare-and-set."""
+"""Accepts evidence of every kind: checks it, fuses it into the profile, and writes it with its event together."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from services.assessment.model import (
     assessment_id_of,
     digest_of,
 )
-from services.assessment.store import SOURCE, Change, Officer, OfficerStore
+from services.assessment.store import SOURCE, AcceptedEvidence, Change, Officer, OfficerStore
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from shared.events import AssessmentCompleted, new_event
@@ -33,10 +33,16 @@ _PER_PART = 250
 _PARTS_AT_ONCE = 2
 """A bulk is decided in parts of so many submissions; while one part is written, the next one is decided."""
 
+_PER_TURN = 20
+"""After so many officers of a bulk, single requests get a turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Evidence about an officer under an idempotency key; of the officer's own framework where none is named."""
+    """Evidence about an officer under an idempotency key; `framework` missing means the officer's own.
+
+    `origin`: the import and the row. Evidence that is already stored with the same origin was created by this row.
+    """
 
     officer: str
     key: str
@@ -44,11 +50,12 @@ class Submission:
     results: list[Result]
     taken_at: datetime
     framework: str | None = None
+    origin: str | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a submission: it is new, was there before, or has `problems`; `sequence` of the profile."""
+    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile."""
 
     assessment_id: str = ""
     is_new: bool = False
@@ -57,7 +64,7 @@ class Outcome:
 
 
 class Intake:
-    """Takes evidence of every kind. `caught_up` is set when the catalog was read to its end."""
+    """Accepts evidence of every kind. `caught_up` is set when the catalog was read to its end."""
 
     def __init__(self, store: OfficerStore, frameworks: FrameworkReplica, caught_up: asyncio.Event) -> None:
         self._store = store
@@ -65,9 +72,9 @@ class Intake:
         self._caught_up = caught_up
 
     async def framework(self, tenant: str, framework: str) -> Framework:
-        """Return a framework; wait briefly for one that the catalog may have announced just now.
+        """Return a framework; wait briefly for one that the catalog may just have announced.
 
-        Raises InvalidInput naming the field for one that does not exist, Unavailable if that is not known yet.
+        Raises InvalidInput naming the field if it does not exist, Unavailable if that is not known yet.
         """
         deadline = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS
         while (found := self._frameworks.find(tenant, framework)) is None:
@@ -81,7 +88,7 @@ class Intake:
     async def submit(
         self, tenant: str, officer: str, key: str, body: SubmitAssessment, trace: str
     ) -> AssessmentAccepted:
-        """Take evidence under the caller's idempotency key; the same key and body again change nothing.
+        """Accept evidence under the caller's idempotency key; repeating the same key and body changes nothing.
 
         Raises NotFound for an unknown officer, Conflict for another body under the same key, InvalidInput naming the
         field, TooLarge, Unavailable.
@@ -93,9 +100,9 @@ class Intake:
             if before is None or before.profile is None:
                 raise NotFound("no such officer")
             if accepted := await self._store.accepted(before, assessment_id):
-                if accepted[0] != digest:
+                if accepted.digest != digest:
                     raise Conflict("this key was used for another assessment", "Idempotency-Key")
-                return accepted[1]
+                return accepted.sequence
             now = datetime.now(UTC)
             framework = await self.framework(tenant, body.framework)
             owner = self._frameworks.owner(tenant, framework.id)
@@ -119,10 +126,11 @@ class Intake:
     async def submit_many(
         self, tenant: str, submissions: Sequence[Submission], trace: str, *, dry_run: bool = False, bulk: bool = True
     ) -> list[Outcome]:
-        """Take evidence of many officers: one write for each officer; of a `bulk` announced after single changes.
+        """Accept evidence of many officers with one write per officer.
 
-        What is wrong with one submission stands in its outcome and stops no other. Submissions of one officer are
-        taken in their order. With `dry_run` nothing is written. Raises Unavailable; then the same may be sent again.
+        Events of a `bulk` are sent after single changes. The faults of a submission are in its outcome and do not
+        affect others. Submissions of one officer are processed in order. With `dry_run` nothing is written. Raises
+        Unavailable; then the same may be sent again.
         """
         outcomes = [Outcome() for _ in submissions]
         places: dict[str, list[int]] = {}
@@ -150,20 +158,22 @@ class Intake:
         dry_run: bool,
         bulk: bool,
     ) -> None:
-        """Take the submissions of some officers, by key; the outcomes are filled in. Raises Unavailable."""
+        """Process the submissions of some officers, by key, and fill in the outcomes. Raises Unavailable."""
         frameworks: dict[str, Framework | Problem] = {}
         lost = 0
         while waiting:
             await asyncio.sleep(_STEP_SECONDS * lost)
             officers = await self._store.find_many(list(waiting))
-            names = {one.framework for one in submissions if one.framework}
+            names = {name for places in waiting.values() for i in places if (name := submissions[i].framework)}
             names |= {officer.profile.framework for officer in officers.values() if officer.profile}
             frameworks |= {name: await self._framework_or_problem(tenant, name) for name in names - set(frameworks)}
             batch = _Batch(submissions, outcomes, frameworks, self._frameworks, trace)
             archived = await self._archived(tenant, submissions, waiting, officers)
             changes: dict[str, Change] = {}
             most = len(submissions) if dry_run else _PER_WRITE
-            for key, places in waiting.items():
+            for number, (key, places) in enumerate(waiting.items(), 1):
+                if number % _PER_TURN == 0:
+                    await asyncio.sleep(0)
                 known = officers.get(key)
                 statistics = await self._store.statistics(known) if known else {}
                 if change := batch.change(known, places[:most], statistics, archived):
@@ -176,7 +186,7 @@ class Intake:
             again = set(changes) - done
             left = {key: places if key in again else places[most:] for key, places in waiting.items()}
             waiting = {key: places for key, places in left.items() if places}
-            lost = 0 if done else lost + 1
+            lost = lost + 1 if changes and not done else 0
             if lost == _ATTEMPTS:
                 raise Unavailable("too many changes at once to these officers; try again soon")
 
@@ -192,7 +202,7 @@ class Intake:
         submissions: Sequence[Submission],
         waiting: Mapping[str, list[int]],
         officers: Mapping[str, Officer],
-    ) -> dict[str, tuple[str, int]]:
+    ) -> dict[str, AcceptedEvidence]:
         ids = [
             assessment_id_of(tenant, submissions[i].officer, submissions[i].key)
             for key, officer in officers.items()
@@ -203,7 +213,7 @@ class Intake:
 
 
 def _parts(places: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
-    """Yield officers with the places of their submissions in parts; all of an officer are in one."""
+    """Yield parts of {officer: positions of its submissions}; all submissions of an officer are in one part."""
     part: dict[str, list[int]] = {}
     count = 0
     for key, of_officer in places.items():
@@ -231,9 +241,9 @@ class _Batch:
         officer: Officer | None,
         places: Sequence[int],
         statistics: profiles.Statistics,
-        archived: Mapping[str, tuple[str, int]],
+        archived: Mapping[str, AcceptedEvidence],
     ) -> Change | None:
-        """Return an officer's change by the submissions at these places; None where they change nothing.
+        """Return an officer's change by the submissions at these positions; None if they change nothing.
 
         Fills in the outcomes.
         """
@@ -268,11 +278,11 @@ class _Batch:
         return change
 
     def _decide(
-        self, i: int, before: Profile, sequence: int, accepted: dict[str, tuple[str, int]]
+        self, i: int, before: Profile, sequence: int, accepted: dict[str, AcceptedEvidence]
     ) -> tuple[Evidence, str] | None:
-        """Return the evidence that a submission is, with its digest; None if it was there before or is wrong.
+        """Return the evidence of a submission with its digest; None if it is a repetition or wrong.
 
-        Fills in the outcome, and notes what is new in `accepted`.
+        Fills in the outcome, and records new evidence in `accepted`.
         """
         one, outcome, now = self.submissions[i], self.outcomes[i], datetime.now(UTC)
         outcome.problems, outcome.is_new = [], False
@@ -281,9 +291,11 @@ class _Batch:
         digest = digest_of(body)
         outcome.assessment_id = assessment_id_of(before.tenant, before.officer, one.key)
         if known := accepted.get(outcome.assessment_id):
-            outcome.sequence = known[1]
-            if known[0] != digest:
+            outcome.sequence = known.sequence
+            if known.digest != digest:
                 outcome.problems = [Conflict("this key was used for another assessment", "key")]
+            else:  # an earlier try of this row, of which no answer came
+                outcome.is_new = one.origin is not None and known.origin == one.origin
             return None
         if isinstance(framework, Problem):
             outcome.problems = [framework]
@@ -291,7 +303,7 @@ class _Batch:
         outcome.problems = [*scoring.faults(body, framework, now)]
         if outcome.problems:
             return None
-        accepted[outcome.assessment_id] = digest, sequence
+        accepted[outcome.assessment_id] = AcceptedEvidence(digest, sequence, one.origin)
         outcome.is_new, outcome.sequence = True, sequence
-        taken = Evidence(outcome.assessment_id, framework.id, one.kind, one.results, one.taken_at, now, sequence)
-        return taken, digest
+        about = framework.id, one.kind, one.results, one.taken_at, now, sequence, one.origin
+        return Evidence(outcome.assessment_id, *about), digest

@@ -1,4 +1,4 @@
-"""What clients send, what they get back, and how evidence is kept."""
+"""Requests, answers, and stored evidence of the assessment service."""
 
 import hashlib
 from datetime import date, datetime
@@ -14,7 +14,10 @@ EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where an officer works and how much time there is. `framework` missing means the service's default."""
+    """An officer's registration: job group, agency, weekly hours and so on.
+
+    `framework` missing: the service's default.
+    """
 
     job_group: Identifier
     agency: Identifier
@@ -26,15 +29,18 @@ class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class OfficerPut(Struct, frozen=True):
-    """`changed` is false where everything was so already; then there is no new sequence."""
+    """The result of a registration. `changed` is false if nothing changed; then there is no new sequence."""
 
     officer: str
     profile_sequence: int
     changed: bool
 
 
-class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One measured level; `sd`, its standard deviation in levels, follows from the kind of assessment if missing."""
+class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """One measured level. `sd`: its standard deviation in levels; by default it depends on the kind of assessment.
+
+    The smallest `sd` of each kind: test 0.1, external 0.15, supervisor 0.25, self 0.4, completion 0.5.
+    """
 
     skill: Identifier
     level: Level
@@ -46,7 +52,7 @@ class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
 
 class SubmitAssessment(Struct, frozen=True, forbid_unknown_fields=True):
-    """Evidence about an officer's levels, measured at `taken_at`, which carries its time zone."""
+    """Evidence about an officer's levels, measured at `taken_at`, a time with its zone."""
 
     framework: Identifier
     kind: EvidenceKind
@@ -55,10 +61,10 @@ class SubmitAssessment(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One row of results in bulk: an assessment of an officer, with one `skill` and `level`, or with several `results`.
+    """One row of bulk results: an assessment of an officer, with one `skill` and `level`, or with several `results`.
 
-    `key` is your own name of the row, as an `Idempotency-Key` is of a single submission; without it the row's content
-    is its name. `framework` missing: the officer's own.
+    `key`: your own identifier of the row, like the `Idempotency-Key` of a single submission; by default the row's
+    content identifies it. `framework` missing: the officer's own. `sd`: as in a single result.
     """
 
     officer: Identifier
@@ -84,13 +90,13 @@ class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """One row of officers in bulk: a registration as of `PUT /v1/officers/{officer_id}`, with the id."""
+    """One row of bulk officers: a registration as in `PUT /v1/officers/{officer_id}`, with the id."""
 
     officer: Identifier
 
 
 class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file of rows is read. `dry_run`: say what would happen, and write nothing."""
+    """How a file of rows is imported. `dry_run`: report what would happen, and write nothing."""
 
     encoding: Annotated[str, Meta(max_length=20)] | None = None
     dry_run: bool = False
@@ -104,8 +110,11 @@ class AssessmentAccepted(Struct, frozen=True):
     profile_sequence: int
 
 
-class Evidence(Struct, frozen=True):
-    """One accepted assessment, and the sequence of the profile that it made."""
+class Evidence(Struct, frozen=True, omit_defaults=True):
+    """One accepted assessment, and the sequence of the profile that resulted.
+
+    `origin`: the import and the row of bulk evidence.
+    """
 
     assessment_id: str
     framework: str
@@ -114,10 +123,11 @@ class Evidence(Struct, frozen=True):
     taken_at: datetime
     received_at: datetime
     profile_sequence: int
+    origin: str | None = None
 
 
 class EvidencePiece(Struct, frozen=True):
-    """What one assessment says of one skill. `counts`: whether the level is computed from it."""
+    """The level of one skill in one assessment. `counts`: whether the estimate uses it."""
 
     kind: EvidenceKind
     level: float
@@ -128,7 +138,7 @@ class EvidencePiece(Struct, frozen=True):
 
 
 class SkillEstimate(Struct, frozen=True):
-    """A level with its standard deviation at the time that was asked for; null where only courses were completed.
+    """A level with its standard deviation at the requested time; null if there are only completed courses.
 
     `pieces`: how many assessments of this skill there are. `latest`: the latest of each kind.
     """
@@ -143,7 +153,7 @@ class SkillEstimate(Struct, frozen=True):
 
 
 class SkillContradiction(Struct, frozen=True):
-    """Two pieces of evidence that are `apart` levels; not more than `allowed` would agree."""
+    """Two pieces of evidence that differ by `apart` levels, more than `allowed`."""
 
     framework: str
     skill: str
@@ -154,7 +164,7 @@ class SkillContradiction(Struct, frozen=True):
 
 
 class SkillProfile(Struct, frozen=True):
-    """What was known of an officer's levels at a time, from the evidence that was taken by then."""
+    """An officer's levels at a time, from the evidence taken by then."""
 
     officer: str
     at: datetime
@@ -166,13 +176,13 @@ class SkillProfile(Struct, frozen=True):
 
 
 class ShowProfile(Struct, frozen=True, forbid_unknown_fields=True):
-    """The time of which the profile is asked, with its time zone; without it: now."""
+    """The time of the requested profile, with its zone; by default now."""
 
     at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class FormLevel(Struct, frozen=True, omit_defaults=True):
-    """One answer to choose: a level, what it is called, and what somebody at it can do, where the framework says it."""
+    """One answer option: a level, its name, and its descriptor if the framework has one."""
 
     level: float
     title: LocalizedText
@@ -190,9 +200,9 @@ class FormSkill(Struct, frozen=True, omit_defaults=True):
 
 
 class SelfAssessmentForm(Struct, frozen=True, omit_defaults=True):
-    """What an officer is asked: every skill that the job group requires. A supervisor may rate by the same form.
+    """The questions for an officer: every skill that the job group requires. A supervisor may rate with the same form.
 
-    The answers are sent as the `results` of an assessment of kind `self`.
+    Send the answers as the `results` of an assessment of kind `self`.
     """
 
     officer: str
@@ -211,24 +221,24 @@ class EvidenceList(Struct, frozen=True):
 
 
 class ListEvidence(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which `assessment_id`."""
+    """How many assessments to list, and after which `assessment_id`."""
 
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
 def assessment_id_of(tenant: str, officer: str, idempotency_key: str) -> str:
-    """Return the id of an assessment: the same for the same tenant, officer and key, and for nothing else."""
+    """Return the id of an assessment, which is unique for the tenant, officer and key."""
     return hashlib.sha256(msgspec.json.encode([tenant, officer, idempotency_key])).hexdigest()[:32]
 
 
 def digest_of(body: SubmitAssessment) -> str:
-    """Return what tells one body from another under the same key; the order of JSON members does not matter."""
+    """Return a digest of a body that does not depend on the order of JSON members, to compare bodies under one key."""
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()
 
 
 class FrameworkOfficers(Struct, frozen=True):
-    """How many officers are under a framework, and in which of its job groups."""
+    """The number of officers under a framework, in total and by job group."""
 
     framework: str
     officers: int

@@ -23,7 +23,7 @@ from shared.errors import InvalidInput
 
 
 def check(body: PutOfficer, framework: Framework) -> None:
-    """Refuse a job group or a stage that the framework lacks. Raises InvalidInput naming the field."""
+    """Check that the framework has the job group and the stage. Raises InvalidInput naming the field."""
     if body.job_group not in {group.id for group in framework.job_groups}:
         told = f"framework {framework.id} has no job group {body.job_group!r}"
         raise InvalidInput(f"{told}{now_called(framework, 'job_group', body.job_group)}", "job_group")
@@ -32,13 +32,13 @@ def check(body: PutOfficer, framework: Framework) -> None:
 
 
 def check_admitted(framework: Framework, known: Profile | None) -> None:
-    """Refuse a retired framework to an officer who is not under it already. Raises InvalidInput naming the field."""
+    """Check that an officer is not newly registered under a retired framework. Raises InvalidInput naming the field."""
     if framework.retired and (known is None or known.framework != framework.id):
         raise InvalidInput(f"framework {framework.id} is retired: nobody new is registered under it", "framework")
 
 
 def registration(known: Profile) -> PutOfficer:
-    """Return what an officer was registered with."""
+    """Return the registration in a profile."""
     return PutOfficer(
         job_group=known.job_group,
         agency=known.agency,
@@ -60,9 +60,9 @@ def registered(  # noqa: PLR0913 - by name, from one place
     sequence: int,
     owner: str | None = None,
 ) -> Profile | None:
-    """Return the officer's next profile, `sequence` + 1; None where the body changes nothing. Levels are kept.
+    """Return the officer's next profile, `sequence` + 1; None if the body changes nothing. Levels are kept.
 
-    `owner`: whose framework it is; see Profile.
+    `owner`: the tenant that owns the framework; see Profile.
     """
     after = Profile(
         tenant=tenant,
@@ -91,7 +91,7 @@ Statistics = dict[str, SkillEvidence]
 
 
 def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:
-    """Return the statistics of the skills of which there is more evidence; the order of evidence does not matter."""
+    """Return the statistics of the skills with new evidence; the order of evidence does not matter."""
     found: dict[str, list[Piece]] = {}
     for one in evidence:
         for key, piece in pieces(one):
@@ -102,9 +102,9 @@ def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Stati
 def assessed(
     before: Profile, changed: Statistics, framework: Framework | None = None, owner: str | None = None
 ) -> Profile:
-    """Return the profile with the levels that all evidence of these skills gives, and the next sequence.
+    """Return the profile with levels from all evidence of these skills, and the next sequence.
 
-    `framework`, of this `owner`: the officer's own, where that is what was assessed.
+    `framework`, of this `owner`: the officer's own, if the evidence is about it.
     """
     after = msgspec.structs.replace(before, sequence=before.sequence + 1, levels=fused(before.levels, changed))
     if framework is None:
@@ -113,9 +113,9 @@ def assessed(
 
 
 def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]:
-    """Return one level per framework and skill, as announced: with the sd of the time when it was last measured.
+    """Return one level per framework and skill, as announced: with the sd at the time of the last measurement.
 
-    What is not among the changed skills stays as it is.
+    Levels of other skills stay unchanged.
     """
     held = {key_of(level.framework, level.skill): level for level in levels}
     for key, evidence in changed.items():
@@ -126,7 +126,7 @@ def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]
 
 
 def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> SkillProfile:
-    """Return every level as it is known at a time, with the evidence behind it and what contradicts it."""
+    """Return every level at a given time, with its evidence and contradictions."""
     skills, apart = [], []
     for key, evidence in sorted(statistics.items()):
         framework, _, skill = key.partition("/")
@@ -152,7 +152,7 @@ def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> Ski
 def self_assessment(profile: Profile, framework: Framework) -> SelfAssessmentForm:
     """Return the form of an officer: the required skills in the framework's order, each with every level of the scale.
 
-    A level that the skill describes itself stands with that descriptor, the others with the title of the scale only.
+    A level has the skill's own descriptor if there is one, and otherwise only the title of the scale.
     """
     required = framework.required(profile.job_group, profile.stage)
     scale = sorted(framework.scale, key=lambda step: step.level)

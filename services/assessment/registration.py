@@ -1,7 +1,8 @@
-"""Registers officers: the one way in for registrations, single and in bulk."""
+"""Registers officers, single and in bulk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from services.assessment import profile as profiles
 from services.assessment.framework_replica import FrameworkReplica
@@ -18,7 +19,7 @@ _ATTEMPTS = 20
 
 
 class Registrar:
-    """Registers officers under frameworks. `default_framework`: of those who are registered without one."""
+    """Registers officers under frameworks. `default_framework`: the framework of registrations without one."""
 
     def __init__(
         self, store: OfficerStore, intake: Intake, frameworks: FrameworkReplica, default_framework: str
@@ -40,7 +41,7 @@ class Registrar:
     ) -> tuple[OfficerPut, bool]:
         """Register an officer; return the answer, and whether the officer is new.
 
-        `allow_again` is asked before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
+        `allow_again` is called before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
         InvalidInput naming the field, TooLarge, Unavailable.
         """
         framework = await self._intake.framework(tenant, body.framework or self._default)
@@ -62,11 +63,12 @@ class Registrar:
         return await retry_on_conflict(decide, "this officer")
 
     async def put_many(
-        self, tenant: str, rows: Sequence[tuple[str, PutOfficer]], trace: str, *, dry_run: bool = False
+        self, tenant: str, rows: Sequence[tuple[str, PutOfficer, str | None]], trace: str, *, dry_run: bool = False
     ) -> list[OfficerPut | Problem]:
-        """Register different officers as a bulk; return what became of each, in order. Raises Unavailable.
+        """Register different officers as a bulk; return the result of each, in order. Raises Unavailable.
 
-        An erased id is refused: an admin registers it again by itself.
+        A row is the officer, the registration and the row's origin. A row that was applied by an earlier attempt is not
+        applied again, and its result is the same. An erased id is rejected: an admin registers it again individually.
         """
         done: dict[int, OfficerPut | Problem] = {}
         frameworks: dict[str, Framework | Problem] = {}
@@ -78,18 +80,17 @@ class Registrar:
             officers = await self._store.find_many([key_of(tenant, rows[i][0]) for i in left])
             changes: dict[int, Change] = {}
             for i in left:
-                officer, body = rows[i]
-                before = officers.get(key_of(tenant, officer))
+                officer, body, _ = rows[i]
                 try:
                     framework = await self._framework(tenant, body, frameworks)
-                    change = self._bulk_change(before, (tenant, officer), body, framework, trace)
+                    made = self._bulk_change(officers.get(key_of(tenant, officer)), tenant, rows[i], framework, trace)
                 except (Conflict, InvalidInput, TooLarge) as problem:
                     done[i] = problem
                     continue
-                if change is None:
-                    done[i] = OfficerPut(officer, before.sequence if before else 0, changed=False)
+                if isinstance(made, OfficerPut):
+                    done[i] = made
                 else:
-                    changes[i] = change
+                    changes[i] = made
             keys = {change.profile.key for change in changes.values()}
             if changes and not dry_run:
                 keys = await self._store.save_many(list(changes.values()))
@@ -101,16 +102,28 @@ class Registrar:
         return [done[i] for i in range(len(rows))]
 
     def _bulk_change(
-        self, before: Officer | None, place: tuple[str, str], body: PutOfficer, framework: Framework, trace: str
-    ) -> Change | None:
-        """Return a change that can be saved. Raises Conflict, InvalidInput, TooLarge."""
+        self,
+        before: Officer | None,
+        tenant: str,
+        row: tuple[str, PutOfficer, str | None],
+        framework: Framework,
+        trace: str,
+    ) -> OfficerPut | Change:
+        """Return a change that can be saved, or what is told of a row that changes nothing, or did so before.
+
+        Raises Conflict, InvalidInput, TooLarge.
+        """
+        officer, body, origin = row
+        if before and before.registration and before.registration.origin == origin:
+            return OfficerPut(officer, before.registration.sequence, changed=True)
         if before is not None and before.profile is None:
             raise Conflict("this id was erased; an admin registers it again by PUT", "officer")
         profiles.check(body, framework)
-        change = self._change(before, place, body, framework, trace)
-        if change is not None:
-            change.check()
-        return change
+        change = self._change(before, (tenant, officer), body, framework, trace)
+        if change is None:
+            return OfficerPut(officer, before.sequence if before else 0, changed=False)
+        change.check()
+        return replace(change, origin=origin)
 
     async def _framework(self, tenant: str, body: PutOfficer, known: dict[str, Framework | Problem]) -> Framework:
         name = body.framework or self._default
@@ -127,7 +140,7 @@ class Registrar:
     def _change(
         self, before: Officer | None, place: tuple[str, str], body: PutOfficer, framework: Framework, trace: str
     ) -> Change | None:
-        """Return what a registration changes of an officer, by tenant and id; None for nothing. Raises InvalidInput."""
+        """Return an officer's change by a registration; None if nothing changes. Raises InvalidInput."""
         known = before.profile if before else None
         profiles.check_admitted(framework, known)
         after = profiles.registered(

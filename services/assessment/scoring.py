@@ -1,11 +1,11 @@
-"""From an assessment to pieces of evidence: what is refused, and what is kept of each skill."""
+"""Checks an assessment and converts it to pieces of evidence."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from services.assessment.fusion import STANDARD_DEVIATION, Piece
+from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIATION, Piece
 from services.assessment.model import Evidence, EvidenceKind, SubmitAssessment
-from shared.domain import Framework, key_of
+from shared.domain import LEAST, Framework, key_of, millionths
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind, sendable
 
@@ -19,15 +19,16 @@ def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> 
 
 
 def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
-    """Yield what is wrong with an assessment, by field.
+    """Yield the faults of an assessment, by field.
 
-    A skill that the framework lacks or that is given twice, a level off its scale, and a time that cannot be.
+    A skill that the framework lacks or that is given twice, a level off its scale, a standard deviation that is too
+    small for the kind, and an impossible time.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("lies before the year 1900", "taken_at")
-    known, top = framework.skills_by_id, framework.max_level
+    known, top, least = framework.skills_by_id, framework.max_level, least_sd(assessment.kind, framework)
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
@@ -37,17 +38,35 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:
             yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
+        if result.sd is not None and result.sd < least:
+            yield InvalidInput(too_sure(assessment.kind, least), f"results[{i}].sd")
         seen.add(result.skill)
 
 
+def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
+    """Return the smallest standard deviation that an assessment of a kind may state, in levels.
+
+    It is smaller in proportion where the steps of the framework's scale are below 1.
+    """
+    least = LEAST_STANDARD_DEVIATION[kind]
+    if framework is None or framework.level_step >= 1:
+        return least
+    return millionths(least * framework.level_step, LEAST)
+
+
+def too_sure(kind: EvidenceKind, least: float) -> str:
+    """Return why a standard deviation is refused."""
+    return f"evidence of the kind {kind!r} is not surer than {least:g} of a level; leave `sd` out for the usual one"
+
+
 def now_called(framework: Framework, of: str, former: str) -> str:
-    """Return what has taken the place of a skill, or a job group, of an earlier version, as the end of a sentence."""
+    """Return the successor of a skill or a job group of an earlier version, as the end of a sentence."""
     present = [row.target for row in framework.successors.get((of, former), ())]
     return f"; it is {', '.join(map(repr, present))} now" if present else ""
 
 
 def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:
-    """Yield what an assessment says of each skill, with the key of the skill, `framework/skill`."""
+    """Yield (key of the skill, piece) for each skill of an assessment; the key is `framework/skill`."""
     usual = STANDARD_DEVIATION[evidence.kind]
     taken_at = sendable(sendable(evidence.taken_at).astimezone(UTC))
     for result in evidence.results:
@@ -57,5 +76,5 @@ def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:
 
 
 def announced_kind(kind: EvidenceKind) -> AssessmentKind:
-    """Return the kind that an event names: a completed course is announced as what another system says, `external`."""
+    """Return the kind that an event names: a completed course is announced as `external`."""
     return "external" if kind == "completion" else kind

@@ -1,7 +1,7 @@
 """Officers in MongoDB: one document each, holding profile, newest evidence and outbox; older evidence in an archive.
 
-Every change is one compare-and-set on `sequence`; False means that another change came first: read again, decide again.
-An erased officer leaves a document with the sequence and the time of the erasure only.
+Every change is one compare-and-set on `sequence`; False means a write conflict: read again, decide again. An erased
+officer's document keeps only the sequence and the time of the erasure.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
@@ -19,9 +19,9 @@ from pymongo.errors import DuplicateKeyError
 from services.assessment.model import Evidence, ListEvidence
 from services.assessment.profile import Statistics, with_evidence
 from shared.domain import SHARED_TENANT, Profile, key_of
-from shared.errors import TooLarge
+from shared.errors import TooLarge, Unavailable
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
-from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, had_conflict, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 SOURCE = "/assessment"
@@ -35,24 +35,43 @@ PROFILE_BYTES = 2_000_000
 STATISTICS_BYTES = 2_000_000
 """How large what is kept of an officer's evidence may be: some 8,000 skills."""
 
+_TOGETHER = 20
+"""From so many officers on, updates are one transaction; for fewer it costs more than it saves."""
+
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
+
+
+class AcceptedEvidence(NamedTuple):
+    """What is known of an accepted assessment: digest of its body, sequence of the profile, and its `origin`."""
+
+    digest: str
+    sequence: int
+    origin: str | None
+
+
+class ImportedRow(NamedTuple):
+    """The bulk registration that an officer had last: its row, and the sequence of the profile that it made."""
+
+    origin: str
+    sequence: int
 
 
 @dataclass(frozen=True)
 class Officer:
-    """An officer as stored; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence).
+    """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
 
-    `statistics` is None where an older version wrote the evidence: `OfficerStore.statistics` makes them of it.
+    `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them.
     """
 
     tenant: str
     officer: str
     sequence: int
     profile: Profile | None
-    accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    accepted: dict[str, AcceptedEvidence] = field(default_factory=dict)
     archived: bool = False
     erased_at: datetime | None = None
     statistics: Statistics | None = None
+    registration: ImportedRow | None = None
 
     @property
     def key(self) -> str:
@@ -62,21 +81,25 @@ class Officer:
 
 @dataclass(frozen=True)
 class Change:
-    """An officer's next profile, with the event of it, evidence with digests, and what is kept of all evidence."""
+    """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence.
+
+    `origin`: the import and the row of a bulk registration.
+    """
 
     before: Officer | None
     profile: Profile
     envelope: Envelope
     evidence: Sequence[tuple[Evidence, str]] = ()
     statistics: Statistics | None = None
+    origin: str | None = None
 
     @property
     def overfull(self) -> bool:
-        """Whether evidence has to move to the archive afterwards."""
+        """Whether evidence must be moved to the archive afterwards."""
         return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
 
     def check(self) -> None:
-        """Raise TooLarge where the profile, or what is kept of evidence, would be over its limit."""
+        """Raise TooLarge if the profile or the stored evidence would exceed its limit."""
         if (size := len(self.envelope.data or b"")) > PROFILE_BYTES:
             raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
         if len(self._encoded) > STATISTICS_BYTES:
@@ -87,7 +110,8 @@ class Change:
         return msgspec.msgpack.encode(self.statistics or {})
 
     def _fields(self) -> Document:
-        return {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+        made = {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+        return made if self.origin is None else {**made, "registration": [self.origin, self.profile.sequence]}
 
     def document(self, *, bulk: bool = False) -> Document:
         """Return the document of a new officer. `bulk`: the event is sent after single changes."""
@@ -95,7 +119,7 @@ class Change:
         return {**owner, **self._fields(), "evidence": [], **outbox_insert(self.envelope, bulk=bulk)}
 
     def operators(self, *, bulk: bool = False) -> Document:
-        """Return the operators of the update, for a compare-and-set on the sequence before."""
+        """Return the operators of the update, for a compare-and-set on the previous sequence."""
         change = outbox_push(self.envelope, bulk=bulk)
         change["$set"] |= self._fields()
         if self.evidence:
@@ -121,9 +145,9 @@ class OfficerStore:
         await ensure_indexes(self._database, {COLLECTION: [*OUTBOX_INDEXES, by_framework], "archive": archive})
 
     async def job_groups_under(self, tenant: str, framework: str) -> dict[str, int]:
-        """Return {job group: officers under a framework} of a tenant; as `shared`, of all who are under the shared one.
+        """Return {job group: officers under a framework} of a tenant.
 
-        Raises Unavailable.
+        For `shared`, of all tenants under the shared framework. Raises Unavailable.
         """
         whose = {"profile.framework_owner": SHARED_TENANT} if tenant == SHARED_TENANT else {"tenant": str(tenant)}
         pipeline: list[Document] = [
@@ -140,10 +164,10 @@ class OfficerStore:
         return _officer(document) if document else None
 
     async def find_many(self, keys: Sequence[str]) -> dict[str, Officer]:
-        """Return the officers of these keys that there are, erased ones too. Raises Unavailable."""
+        """Return key -> officer for those of these keys that exist, erased ones included. Raises Unavailable."""
         with unavailable():
-            found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK)
-            return {document["_id"]: _officer(document) async for document in found}
+            found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK, batch_size=len(keys) + 1)
+            return {document["_id"]: _officer(document) for document in await found.to_list(None)}
 
     async def known(self, keys: Iterable[str]) -> set[str]:
         """Return those of these keys that are registered officers. Raises Unavailable."""
@@ -151,22 +175,22 @@ class OfficerStore:
             found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"_id": 1})
             return {document["_id"] async for document in found}
 
-    async def archived(self, assessment_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return digest and sequence of those of these assessments that are archived. Raises Unavailable."""
+    async def archived(self, assessment_ids: Sequence[str]) -> dict[str, AcceptedEvidence]:
+        """Return those of these assessments that are archived, by assessment id. Raises Unavailable."""
         if not assessment_ids:
             return {}
-        wanted = {"digest": 1, "evidence.profile_sequence": 1}
+        wanted = {"digest": 1, "evidence.profile_sequence": 1, "evidence.origin": 1}
         with unavailable():
             found = self._archive.find({"_id": {"$in": list(assessment_ids)}}, wanted)
-            return {one["_id"]: (one["digest"], one["evidence"]["profile_sequence"]) async for one in found}
+            return {one["_id"]: _accepted(one) async for one in found}
 
-    async def accepted(self, officer: Officer, assessment_id: str) -> tuple[str, int] | None:
-        """Return digest and sequence of an assessment accepted before, be it archived. Raises Unavailable."""
+    async def accepted(self, officer: Officer, assessment_id: str) -> AcceptedEvidence | None:
+        """Return an accepted assessment, archived or not; None if unknown. Raises Unavailable."""
         if assessment_id in officer.accepted or not officer.archived:
             return officer.accepted.get(assessment_id)
         with unavailable():
             document = await self._archive.find_one({"_id": assessment_id}, {"evidence.results": 0})
-        return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
+        return _accepted(document) if document else None
 
     async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
         """Return up to `limit` + 1 assessments, newest measurement first.
@@ -191,20 +215,20 @@ class OfficerStore:
         return [msgspec.convert(entry["evidence"], Evidence) for entry in rest[: wanted.limit + 1]]
 
     async def statistics(self, officer: Officer) -> Statistics:
-        """Return what is kept of an officer's evidence; made of all of it where it is not kept. Raises Unavailable."""
+        """Return the statistics of an officer's evidence, computed from all of it if not stored. Raises Unavailable."""
         if officer.statistics is not None:
             return officer.statistics
         return await self.recomputed(officer)
 
     async def recomputed(self, officer: Officer, at: datetime | None = None) -> Statistics:
-        """Return the statistics of all evidence that was taken by a time, archived too. Raises Unavailable."""
+        """Return the statistics of all evidence taken by a time, archived evidence included. Raises Unavailable."""
         found: Statistics = {}
         async for evidence in self._all_evidence(officer, at):
             found |= with_evidence(found, [evidence])
         return found
 
     async def _all_evidence(self, officer: Officer, at: datetime | None) -> AsyncIterator[Evidence]:
-        """Yield evidence in no order. The document first: what moves to the archive meanwhile is met there again."""
+        """Yield all evidence, unordered; the document first, so that evidence archived meanwhile is not missed."""
         query: Document = {"officer_key": officer.key}
         if at is not None:
             query["taken_at"] = {"$lte": at}
@@ -230,9 +254,9 @@ class OfficerStore:
         evidence: Sequence[tuple[Evidence, str]] = (),
         statistics: Statistics | None = None,
     ) -> bool:
-        """Write the next profile, the evidence for it with its digests, what is kept of all evidence, and the event.
+        """Write the next profile, its new evidence with digests, the statistics of all evidence, and the event.
 
-        False where another change came first. Raises Unavailable, TooLarge.
+        False after a write conflict. Raises Unavailable, TooLarge.
         """
         change = Change(before, profile, envelope, evidence, statistics)
         change.check()
@@ -252,34 +276,71 @@ class OfficerStore:
     async def save_many(self, changes: Sequence["Change"], *, bulk: bool = True) -> set[str]:
         """Write changes of different officers together; return the keys of those that were written.
 
-        The others lost a race. Each is one write as in `save`; events of a `bulk` are sent after single changes.
-        A change that raises TooLarge by its `check` must not be among them. Raises Unavailable.
+        The others had a write conflict. Each is one write as in `save`; events of a `bulk` are sent after single
+        changes. Changes whose `check` raises TooLarge must be left out. Raises Unavailable.
         """
+        updates = [change for change in changes if change.before is not None]
+        with self._staged.bulk() if bulk else nullcontext():
+            done = await self._save_together(updates, bulk=bulk) if len(updates) >= _TOGETHER else None
+            rest = changes if done is None else [change for change in changes if change.before is None]
+            if rest:
+                done = (done or set()) | await self._save_each(rest, bulk=bulk)
+        self._staged.set()
+        done = done or set()
+        for change in changes:
+            if change.overfull and change.profile.key in done:
+                await self._move_to_archive(change.profile.key)
+        return done
+
+    async def _save_together(self, changes: Sequence["Change"], *, bulk: bool) -> set[str] | None:
+        """Update officers in one transaction; return the keys of those that had not changed, which are written.
+
+        A filter by `_id` and sequence takes the server twice as long as one by `_id` alone. In a transaction the
+        sequences are compared first, and the server refuses to write what has changed since. Returns None if it did
+        so; then nothing is written. Raises Unavailable.
+        """
+        before = {change.profile.key: change.before.sequence for change in changes if change.before}
+        try:
+            with unavailable():
+                async with await self._database.client.start_session() as session, session.start_transaction():
+                    found = self._officers.find(
+                        {"_id": {"$in": list(before)}}, {"sequence": 1}, session=session, batch_size=len(before) + 1
+                    )
+                    same = {one["_id"] for one in await found.to_list(None) if one["sequence"] == before[one["_id"]]}
+                    writes = [
+                        UpdateOne({"_id": change.profile.key}, change.operators(bulk=bulk))
+                        for change in changes
+                        if change.profile.key in same
+                    ]
+                    if writes:
+                        await self._officers.bulk_write(writes, session=session)
+                    return same
+        except Unavailable as problem:
+            if had_conflict(problem.__cause__):
+                return None
+            raise
+
+    async def _save_each(self, changes: Sequence["Change"], *, bulk: bool) -> set[str]:
+        """Insert officers, and update each by a compare-and-set; return the keys of those that are written."""
         writes = [
             InsertOne(change.document(bulk=bulk))
             if change.before is None
             else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=bulk))
             for change in changes
         ]
-        with self._staged.bulk() if bulk else nullcontext():
-            done = {change.profile.key for change in changes}
-            if await bulk_write(self._officers, writes) < len(changes):
-                done = await self._written(changes)
-        self._staged.set()
-        for change in changes:
-            if change.overfull and change.profile.key in done:
-                await self._move_to_archive(change.profile.key)
-        return done
+        if await bulk_write(self._officers, writes) < len(changes):
+            return await self._written(changes)
+        return {change.profile.key for change in changes}
 
     async def _written(self, changes: Sequence["Change"]) -> set[str]:
-        """Return the keys of those changes that are what is stored now, or were."""
+        """Return the keys of the changes that are stored now, or were since."""
         found = await self.find_many([change.profile.key for change in changes])
         done = set()
         for change in changes:
             officer = found.get(change.profile.key)
             if officer and (
                 all(
-                    officer.accepted.get(one.assessment_id) == (digest, one.profile_sequence)
+                    officer.accepted.get(one.assessment_id) == (digest, one.profile_sequence, one.origin)
                     for one, digest in change.evidence
                 )
                 if change.evidence
@@ -289,21 +350,21 @@ class OfficerStore:
         return done
 
     async def erase(self, before: Officer, envelope: Envelope) -> bool:
-        """Forget everything about an officer but the sequence; False where another change came first.
+        """Erase an officer except for the sequence; False after a write conflict.
 
-        Announcements that wait are dropped with it: they carry the profile. Raises Unavailable.
+        Events that were not sent are deleted too, because they contain the profile. Raises Unavailable.
         """
         change = outbox_push(envelope)
         change["$push"]["outbox"]["$slice"] = -1
         change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
-        change["$unset"] = {"profile": "", "evidence": "", "archived": "", "statistics": ""}
+        change["$unset"] = dict.fromkeys(("profile", "evidence", "archived", "statistics", "registration"), "")
         if not await self._compare_and_set(before, change):
             return False
         await self.clear_archive(before.key)
         return True
 
     async def clear_archive(self, key: str) -> None:
-        """Remove an erased officer's archived evidence. Raises Unavailable."""
+        """Delete an erased officer's archived evidence. Raises Unavailable."""
         with unavailable():
             await self._archive.delete_many({"officer_key": key})
 
@@ -315,7 +376,7 @@ class OfficerStore:
         return bool(result.matched_count)
 
     async def _move_to_archive(self, key: str) -> None:
-        """Copy the oldest evidence to the archive, then take it out of the document; either step may be repeated."""
+        """Copy the oldest evidence to the archive, then remove it from the document; either step may be repeated."""
         with unavailable():
             document = await self._officers.find_one({"_id": key}, {"evidence": 1}) or {}
             oldest = document.get("evidence", [])[:-KEPT_EVIDENCE]
@@ -363,14 +424,17 @@ def _officer(document: Document) -> Officer:
         officer=document["officer"],
         sequence=document["sequence"],
         profile=_profile(stored) if stored else None,
-        accepted={
-            entry["id"]: (entry["digest"], entry["evidence"]["profile_sequence"])
-            for entry in document.get("evidence", [])
-        },
+        accepted={entry["id"]: _accepted(entry) for entry in document.get("evidence", [])},
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
         statistics=_decoded(document),
+        registration=ImportedRow(*document["registration"]) if "registration" in document else None,
     )
+
+
+def _accepted(entry: Document) -> AcceptedEvidence:
+    evidence = entry["evidence"]
+    return AcceptedEvidence(entry["digest"], evidence["profile_sequence"], evidence.get("origin"))
 
 
 def _decoded(document: Document) -> Statistics | None:
@@ -410,7 +474,7 @@ _NEWEST_FIRST = [("taken_at", DESCENDING), ("evidence.received_at", DESCENDING),
 
 
 def _rank(assessment_id: str, entry: Document) -> tuple[datetime, str, str]:
-    """Return what assessments are ordered by: as `_NEWEST_FIRST` does."""
+    """Return the sort key of assessments, consistent with `_NEWEST_FIRST`."""
     return entry["taken_at"], entry["evidence"]["received_at"], assessment_id
 
 

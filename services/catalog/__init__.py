@@ -6,11 +6,11 @@ serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses, a li
         GET /v1/courses:export
         GET /v1/imports/{import_id} · GET /v1/imports/{import_id}/rows
         PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
-        GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same of many on /v1/matches
+        GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same for many on /v1/matches
         GET /v1/catalog/health
 
 model → matching, matches → store → importers, match_store → imports, matching_loop → api → __main__; the history is
 written from what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every
-entry once more, `match` matches every course without skills once more, `calibrate` fits the confidence of matches, and
-`import`, `export` and `check` take a file of courses.
+entry again, `match` matches every course without rows in a framework in use again, `calibrate` fits the confidence of
+matches, and `import`, `export` and `check` process a file of courses.
 """

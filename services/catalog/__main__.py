@@ -1,10 +1,10 @@
 """Starts the catalog: `python -m services.catalog`.
 
 import, export, check   courses of a file; see services/catalog/commands.py
-republish          stage every course and framework once more; a running service sends them
-match              match every course that came without skills once more
+republish          stage every course and framework again; a running service sends them
+match              match every course without rows in a framework in use again
 calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
-import-framework   take a framework from files in one of the formats of docs/frameworks.md
+import-framework   import a framework from files in one of the formats of docs/frameworks.md
 export-framework   write a framework to a file
 """
 
@@ -89,6 +89,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         return await search.is_ready() or overdue(search.follower, settings.held_seconds)
 
     officers = OfficerCounter(settings.assessment_url)
+    matching = MatchingLoop(matches, calibration)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -115,7 +116,7 @@ async def build(settings: CatalogSettings) -> web.Application:
             clients,
             background("relay", relay.run),
             background("search", search.follower.run),
-            background("matching", MatchingLoop(matches, calibration).run),
+            background("matching", matching.run),
         ],
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
@@ -125,11 +126,13 @@ async def build(settings: CatalogSettings) -> web.Application:
     app[SEARCH], app[OFFICERS] = search, officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
-    _measure(app[REGISTRY], search, work)
+    _measure(app[REGISTRY], search, work, matching)
     return app
 
 
-def _measure(registry: CollectorRegistry, search: SearchReplica, work: WorkQueue) -> None:
+def _measure(registry: CollectorRegistry, search: SearchReplica, work: WorkQueue, matching: MatchingLoop) -> None:
+    metrics.gauge(registry, "matching_waiting", "Courses that wait to be matched.", lambda: matching.waiting)
+    metrics.gauge(registry, "matching_courses", "Courses matched since the start.", lambda: matching.matched_courses)
     metrics.gauge(registry, "catalog_revision", "The catalog that is searched.", lambda: search.index.revision)
     metrics.gauge(registry, "search_courses", "Courses in the search index.", lambda: search.index.courses)
     metrics.watch_assembly(registry, search.assembly.missing_parts)
@@ -148,12 +151,12 @@ async def match(settings: CatalogSettings) -> int:
         database = client[settings.database("catalog")]
         matches = MatchStore(database, CatalogStore(database))
         await matches.prepare()
-        await matches.mark(None)
+        await matches.mark()
         return await MatchingLoop(matches, calibration_of(settings)).once()
 
 
 async def republish(settings: CatalogSettings) -> int:
-    """Stage the present state of every course and framework once more; the service's relay sends them."""
+    """Stage the current state of every course and framework again; the service's relay sends them."""
     with connected(settings, "catalog") as client:
         return await CatalogStore(client[settings.database("catalog")]).republish()
 

@@ -1,11 +1,11 @@
 """`python -m services.catalog calibrate`: fits the confidence of matches on courses whose right skills are known.
 
---labelled FILE --framework FILE [--examples FILE]    from files; MongoDB is not asked
-    the courses, one JSON object a line: {"id", "title": {"th", "en"}, "description", "tags", "skills": [ids]};
-    a course without skills is known to teach none. Examples: courses as they are imported
+--labelled FILE --framework FILE [--examples FILE]    from files, without MongoDB
+    the courses, one JSON object per line: {"id", "title": {"th", "en"}, "description", "tags", "skills": [ids]};
+    a course with an empty list is known to teach none of the skills. Examples: courses as they are imported
 --tenant TENANT                                        from what people of a tenant have confirmed and rejected
 --output FILE    where the calibration is written; the service reads the one that MATCHING_CALIBRATION names
---data TEXT      what the data is, in a few words; stored in the calibration
+--data TEXT      a short description of the data; stored in the calibration
 """
 
 import argparse
@@ -58,11 +58,11 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
 
 
 async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Calibration:
-    """Return the calibration of what people of a tenant have decided. Raises InvalidInput, Unavailable."""
+    """Return the calibration from the decisions of a tenant's people. Raises InvalidInput, Unavailable."""
     with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         store = MatchStore(database, CatalogStore(database))
-        decided = [match async for match in store.decided(tenant)]
+        decided = [match async for match in store.decided(tenant) if match.mapped_from is None]
     if not decided:
         raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
     right = [one.row is not None and one.row.skill == one.skill for one in decided]
@@ -79,7 +79,7 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def main(arguments: Sequence[str]) -> str:
-    """Carry out the command; return what it says. Raises SystemExit with its reason."""
+    """Run the command; return its output. Raises SystemExit with the reason of a failure."""
     parser = argparse.ArgumentParser(prog="python -m services.catalog calibrate", description=__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--labelled", type=Path)

@@ -1,8 +1,8 @@
-"""What an operator does with a file of courses, from the command line: `import`, `export` and `check`.
+"""The operator's commands for a file of courses: `import`, `export` and `check`.
 
-`import` and `export` connect to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
-tenant that owns the courses is in CATALOG_KEY. `check` needs no service. The exit code is 0 where every row was
-taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
+`import` and `export` connect to a running catalog at `--url` or CATALOG_URL; CATALOG_KEY holds the key of an admin of
+the tenant that owns the courses. `check` needs no service. The exit code is 0 if every row was accepted, 1 if some were
+rejected, 2 if the command failed, 130 if it was interrupted.
 """
 
 import argparse
@@ -128,7 +128,10 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
 
 
 def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: bool) -> str | None:
-    """Return the columns to take: none are needed, the guess where a person agrees. Raises InvalidInput otherwise."""
+    """Return the column mapping to use: none if not needed, or the guess if a person agrees.
+
+    Raises InvalidInput otherwise.
+    """
     if form not in ("csv", "xlsx"):
         return None
     header = _header(file, form, options)
@@ -165,7 +168,7 @@ def _header(file: Path, form: Format, options: Options) -> list[str]:
 
 
 def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
-    """Print the report of the whole, and return the exit code."""
+    """Print the report and return the exit code."""
     numbers = {status: counts[status] for status in _ALWAYS_SHOWN}
     if report:
         _say_whole(report)

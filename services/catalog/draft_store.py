@@ -1,7 +1,7 @@
-"""Drafts of frameworks in MongoDB, one document each, and who approved the versions that were made of them.
+"""Drafts of frameworks in MongoDB, one document each, and the approvals of versions that were made from them.
 
-A framework that is too large for the document of its draft is stored in pieces. They are written before the
-draft that names them, under a name of their own, and removed after the draft that no longer does.
+A framework that is too large for the document of its draft is stored in pieces. They are written under a name of their
+own before the draft that refers to them, and deleted after the draft no longer refers to them.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class DraftStore:
         return stored({**found["content"], "framework": whole}, FrameworkDraft)
 
     async def save(self, tenant: str, before: FrameworkDraft | None, after: FrameworkDraft) -> bool:
-        """Store a draft; return whether no other change came first. Raises Unavailable."""
+        """Store a draft; return False after a write conflict. Raises Unavailable."""
         key = framework_key(tenant, after.framework.id)
         raw = await asyncio.to_thread(msgspec.json.encode, after.framework)
         fields: Document = {"revision": after.revision, "content": _without_framework(after)}
@@ -64,7 +64,7 @@ class DraftStore:
     async def _save(
         self, key: str, before: FrameworkDraft | None, fields: Document, change: Document
     ) -> tuple[bool, str | None]:
-        """Write the document; return whether no other change came first, and the pieces that it named before."""
+        """Write the document; return whether there was no write conflict, and the pieces that it referred to before."""
         with unavailable():
             if before is None:
                 try:
@@ -84,7 +84,7 @@ class DraftStore:
         return name
 
     async def remove(self, tenant: str, draft: FrameworkDraft) -> bool:
-        """Take a draft away; return whether no other change came first. Raises Unavailable."""
+        """Delete a draft; return False after a write conflict. Raises Unavailable."""
         wanted = {"_id": framework_key(tenant, draft.framework.id), "revision": draft.revision}
         with unavailable():
             found = await self._drafts.find_one_and_delete(wanted, {"pieces": 1})
@@ -93,14 +93,17 @@ class DraftStore:
         return found is not None
 
     async def keep_approval(self, tenant: str, draft: FrameworkDraft, version: int) -> None:
-        """Keep who proposed, reviewed and approved a version. Doing it again changes nothing. Raises Unavailable."""
+        """Store who proposed, reviewed and approved a version. Repeating the call changes nothing.
+
+        Raises Unavailable.
+        """
         key = f"{framework_key(tenant, draft.framework.id)}@{version}"
         content = _without_framework(draft)
         with unavailable():
             await self._approvals.update_one({"_id": key}, {"$setOnInsert": {"content": content}}, upsert=True)
 
     async def approvals(self, tenant: str, framework: str, versions: list[int]) -> dict[int, dict[str, Any]]:
-        """Return by version what is kept of its draft. Raises Unavailable."""
+        """Return version -> the signatures of its draft. Raises Unavailable."""
         keys = {f"{framework_key(tenant, framework)}@{version}": version for version in versions}
         with unavailable():
             found = await self._approvals.find({"_id": {"$in": list(keys)}}).to_list(None)

@@ -1,8 +1,8 @@
 """Drafts of frameworks: proposal, review, approval, and the changes that publishing would make. Pure.
 
 draft → reviewed → approved → published; a change of content makes it a draft again. Three different people propose,
-review and approve, except where a tenant may do with one (`alone`). A published version never changes. A retired
-framework gets no new version until `retired` is false again.
+review and approve, unless the tenant permits one person to do all (`alone`). A published version never changes. A
+retired framework gets no new version until `retired` is false again.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.domain import Framework, Requirement, ShortText
+from shared.domain import Framework, LocalizedText, Requirement, ShortText
 from shared.errors import Conflict
 
 COMMENTS_LIMIT = 500
@@ -36,9 +36,9 @@ _REVIEWER_APPROVES = {
 
 
 class Signature(Struct, frozen=True):
-    """The person who acted on a draft, as the agency writes the name, with the API key and the time.
+    """The person who acted on a draft, with the name as the agency writes it, the API key and the time.
 
-    `subject`: who signed in with OpenID Connect, by the provider's name; null for a key that was given out.
+    `subject`: the person's subject at the OpenID Connect provider; null for an issued key.
     """
 
     by: str
@@ -48,7 +48,7 @@ class Signature(Struct, frozen=True):
 
     @property
     def person(self) -> str:
-        """Who this is, to tell people apart: every sign-in of a person has another key, and the same subject."""
+        """An identifier of the person: the subject, because every sign-in of a person has another key, else the key."""
         return self.subject or self.key
 
 
@@ -86,7 +86,7 @@ class ProposeDraft(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignDraft(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who reviews or approves a draft."""
+    """The reviewer or approver of a draft."""
 
     by: ShortText
     comment: Remark | None = None
@@ -114,10 +114,10 @@ class RequirementChange(Struct, frozen=True, omit_defaults=True):
 class FrameworkImpact(Struct, frozen=True):
     """What publishing the draft would change. `exact_matches`: {removed skill: new skills that match it}.
 
-    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut.
+    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut. `scale_note` is what `scale_changed` says there.
 
     `job_groups`: those with changed required levels. `officers`: how many are in these and in the removed ones, of the
-    caller's tenant; of all tenants to an admin of `shared`. Null where the assessment service did not answer.
+    caller's tenant, or of all tenants for an admin of `shared`. Null if the assessment service did not answer.
     """
 
     framework: str
@@ -136,12 +136,13 @@ class FrameworkImpact(Struct, frozen=True):
     officers: int | None = None
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
+    scale_note: LocalizedText | None = None
 
 
 def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
     """Return the draft after a proposal; None if nothing changes. Comments are kept, reviews of other content removed.
 
-    Raises Conflict where there are too many comments.
+    Raises Conflict if there are too many comments.
     """
     if before and before.framework == body.framework and before.base_version == base and body.comment is None:
         return None
@@ -162,7 +163,7 @@ def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, b
 def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
     """Return the draft after a review, which removes an earlier approval.
 
-    Raises Conflict where the same person proposed it, unless one person may act alone.
+    Raises Conflict if the same person proposed it, unless one person may act alone.
     """
     if not alone:
         _check_different(draft.proposed, by, _PROPOSER_REVIEWS)
@@ -173,7 +174,7 @@ def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone
 def approved(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
     """Return the draft after an approval.
 
-    Raises Conflict if it was not reviewed, or where the same person proposed or reviewed it, unless one person may act
+    Raises Conflict if it was not reviewed, or if the same person proposed or reviewed it, unless one person may act
     alone.
     """
     if draft.reviewed is None:
@@ -199,7 +200,7 @@ def _commented(draft: FrameworkDraft, by: Signature, comment: str | None) -> Fra
 
 
 def check_publishable(draft: FrameworkDraft, version: int, *, alone: bool = False) -> None:
-    """Raise Conflict unless the draft is approved, by different people or `alone`, and of the current version."""
+    """Raise Conflict unless the draft is approved, by different people or `alone`, and based on the current version."""
     if draft.state != "approved" or draft.reviewed is None or draft.approved is None:
         raise Conflict(f"the draft is {draft.state}: it is published once it is approved", "state")
     if not alone:  # it may have been signed while one person was enough
@@ -225,9 +226,10 @@ def check_change(before: Framework | None, after: Framework) -> None:
 
 
 def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
-    """Return the changes that publishing a draft would make to what the tenant's officers have now.
+    """Return the changes that publishing a draft would make for the tenant's officers.
 
-    `present` is that: the tenant's own version, else the shared one. `version`: of its own one, 0 without one.
+    `present`: their current framework, the tenant's own version or else the shared one. `version`: of the tenant's own,
+    0 without one.
     """
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
@@ -237,14 +239,14 @@ def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> Fr
     changes = _changes(_required(present) if present else {}, _required(after))
     matches = [(one.target, one.origin) for one in after.relations if one.kind == "exact_match"]
     matches += [(one.origin, one.target) for one in after.mappings if (one.of, one.kind) == ("skill", "exact")]
-    before_scale = [step.level for step in present.scale] if present else []
     return FrameworkImpact(
         framework=after.id,
         base_version=draft.base_version,
         version=version,
         draft_revision=draft.revision,
         outdated=draft.base_version != version,
-        scale_changed=before_scale != [step.level for step in after.scale],
+        scale_changed=present is None or _steps(present) != _steps(after),
+        scale_note=scale_change(present, after),
         skills_added=skills[0],
         skills_removed=skills[1],
         exact_matches={old: [new for target, new in matches if target == old] for old in skills[1]},
@@ -257,8 +259,30 @@ def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> Fr
     )
 
 
+def scale_change(before: Framework | None, after: Framework) -> LocalizedText | None:
+    """Return what becomes of measured levels where a version has another scale; None where it has the same."""
+    if before is None or _steps(before) == _steps(after):
+        return None
+    old, new = (f"{min(levels):g}-{max(levels):g}" for levels in (_steps(before), _steps(after)))
+    top = f"{after.max_level:g}"
+    return LocalizedText(
+        th=(
+            f"มาตรวัดเปลี่ยนจาก {old} ({len(_steps(before))} ระดับ) เป็น {new} ({len(_steps(after))} ระดับ) "
+            f"ระบบไม่แปลงระดับเดิมให้: ระดับที่วัดไว้สูงกว่า {top} นับเป็น {top} ระดับอื่นคงตัวเลขเดิม"
+        ),
+        en=(
+            f"The scale changes from {old} ({len(_steps(before))} levels) to {new} ({len(_steps(after))} levels). "
+            f"Levels are not converted: one that was measured above {top} counts as {top}, others keep their number."
+        ),
+    )
+
+
+def _steps(framework: Framework) -> list[float]:
+    return sorted(step.level for step in framework.scale)
+
+
 def concerned(before: Framework | None, after: Framework) -> set[str]:
-    """Return the job groups of which another level is required, or that are gone."""
+    """Return the job groups whose required levels change, or that are removed."""
     if before is None:
         return set()
     gone = {one.id for one in before.job_groups} - {one.id for one in after.job_groups}
@@ -279,7 +303,7 @@ def unmapped(before: Framework | None, after: Framework, of: Literal["skill", "j
 
 
 def _difference(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
-    """Return what is added and what is removed, each in its own order."""
+    """Return the added and the removed items, each in the order of its version."""
     held, wanted = set(before), set(after)
     return [one for one in after if one not in held], [one for one in before if one not in wanted]
 

@@ -1,4 +1,4 @@
-"""Courses as our own NDJSON, CSV, Excel and schema.org JSON-LD. What is written can be read again."""
+"""Writes courses as NDJSON, CSV, Excel and schema.org JSON-LD, in a form that an import can read."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ _NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class Form(Struct, frozen=True):
-    """A format that is written course by course: its text before the first, between two, and after the last."""
+    """A format that is written course by course: the text before the first, between two, and after the last."""
 
     row: Callable[[Course], bytes]
     before: bytes = b""
@@ -58,7 +58,7 @@ def _csv(course: Course) -> bytes:
 
 
 def _guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet computes."""
+    """Return a cell that no spreadsheet evaluates."""
     return f"'{cell}" if _COMPUTED.match(cell) else cell
 
 

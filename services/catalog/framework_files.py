@@ -1,9 +1,9 @@
-"""Frameworks from files and into files, on the command line.
+"""The commands that import and export framework files.
 
 import-framework FILE... --format case-1.1 [--id ID] [--map 'job_group=Role,skill=Skill Name'] [--dry-run]
 export-framework ID --format csv [--output FILE]
 
-They work on the database of the settings; a running service announces what was imported.
+They use the database of the settings; a running service announces what was imported.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from services.catalog import frameworks
+from services.catalog.drafts import scale_change
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
@@ -30,7 +31,7 @@ SHOWN = 50
 
 
 async def import_framework(arguments: Sequence[str]) -> int:
-    """Run `import-framework`; return 0, or 1 if the framework was refused. Raises Problem, OSError."""
+    """Run `import-framework`; return 0, or 1 if the framework was rejected. Raises Problem, OSError."""
     asked = _import_parser().parse_args(arguments)
     title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(
@@ -57,7 +58,7 @@ async def import_framework(arguments: Sequence[str]) -> int:
 
 
 async def export_framework(arguments: Sequence[str]) -> int:
-    """Carry out `export-framework`; return 0. Raises Problem, OSError."""
+    """Run `export-framework`; return 0. Raises Problem, OSError."""
     asked = _export_parser().parse_args(arguments)
     settings = load(CatalogSettings)
     with connected(settings, "catalog") as client:
@@ -74,7 +75,7 @@ async def export_framework(arguments: Sequence[str]) -> int:
 
 
 async def run(arguments: Sequence[str]) -> int:
-    """Carry out one of COMMANDS; return its exit code. A failure is printed in one line."""
+    """Run one of COMMANDS; return its exit code. A failure is printed in one line."""
     try:
         return await COMMANDS[arguments[0]](arguments[1:])
     except Problem as problem:
@@ -95,6 +96,9 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
 
         async def decide() -> tuple[bool, int] | None:
             before = await store.find(framework_key(tenant, framework.id))
+            had = before.content if before and isinstance(before.content, Framework) else None
+            if told := scale_change(had, framework):
+                say(f"{told.th}\n{told.en}")
             if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
                 return False, before.sequence
             after = await store.put_framework(before, tenant, framework, "")

@@ -1,8 +1,8 @@
 """Faults of a catalog as a whole, which no single course shows. Pure.
 
-Whether a course can be entered at all is found by letting a learner who knows nothing take every course that is open,
-until no other opens. What stays closed is in a cycle of prerequisites, names a course that is not there, or asks
-for a level to which no course leads.
+Whether a course can be entered is found by simulating a learner without skills who takes every open course until no
+other opens. A course that stays closed is in a cycle of prerequisites, names a missing course, or requires a level to
+which no course leads.
 """
 
 import unicodedata
@@ -24,17 +24,17 @@ Skill = tuple[str, str]
 
 
 class DanglingPrerequisite(Struct, frozen=True):
-    """A course, and the courses that it requires and that are not there."""
+    """A course, and those of its prerequisites that do not exist."""
 
     course: str
     missing: list[str]
 
 
 class UnreachableLevel(Struct, frozen=True):
-    """A required level that no officer can come to by courses.
+    """A required level that no officer can reach through courses.
 
-    `taught` is the highest level that a course teaches, `reached` the highest to which courses lead from nothing. Cause
-    `no_course`: none teaches so far; `no_way`: one does, and it cannot be entered.
+    `taught` is the highest level that a course teaches, `reached` the highest that courses lead to from no skills.
+    Cause `no_course`: no course teaches that level; `no_way`: one does, and it cannot be entered.
     """
 
     framework: str
@@ -59,8 +59,8 @@ class WeakMatch(Struct, frozen=True):
 class CatalogHealth(Struct, frozen=True):
     """The state of a catalog as a tenant sees it.
 
-    `cycles` are courses that require each other in this order, the last one the first; `twins` are courses of one title
-    and provider, or of one address. `hosts` are those of the courses' addresses, none of which was asked.
+    `cycles`: courses that require each other in this order, and the last one the first; `twins`: courses with the same
+    title and provider, or the same address. `hosts`: the hosts of the courses' addresses, which were not contacted.
     """
 
     courses: int
@@ -84,7 +84,7 @@ def health(
     threshold: float,
     waiting: int,
 ) -> CatalogHealth:
-    """Return the state of the courses and frameworks that a tenant sees, with the matches of its own by course id."""
+    """Return the state of the courses and frameworks that a tenant sees, with its own matches by course id."""
     known = {course.id: course for course in courses}
     walk = _Walk(courses)
     dangling = [
@@ -130,7 +130,7 @@ def health(
 
 
 class _Walk:
-    """What a learner who knows nothing comes to: the courses that open, and the levels they lead to."""
+    """What a learner without skills can reach: the courses that open, and the levels they lead to."""
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self.open: set[str] = set()
@@ -170,7 +170,7 @@ class _Walk:
 
 
 def _skills_named(course: Course) -> Iterator[Skill]:
-    """Yield the skills whose levels bear on whether a course can be entered."""
+    """Yield the skills whose levels decide whether a course can be entered."""
     for row in course.teaches:
         yield row.framework, row.skill
     row_of = list(course.requires)
@@ -182,7 +182,7 @@ def _skills_named(course: Course) -> Iterator[Skill]:
 
 
 def _cycles(closed: Mapping[str, Course]) -> Iterator[list[str]]:
-    """Yield a shortest cycle of each group of courses that require each other, by its smallest id."""
+    """Yield a shortest cycle of each group of courses that require each other, through its smallest id."""
     after = {
         name: sorted({one for one in courses_named(course.requires) if one in closed})
         for name, course in closed.items()
@@ -229,7 +229,7 @@ def _components(after: Mapping[str, Sequence[str]]) -> Iterator[set[str]]:
 
 
 def _cycle(first: str, group: set[str], after: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a shortest way from a course back to itself, within its group."""
+    """Return a shortest path from a course back to itself, within its group."""
     came: dict[str, str] = {}
     row = deque([first])
     while row:
@@ -263,7 +263,7 @@ def _unreachable(
 
 
 def _twins(courses: Sequence[Course]) -> list[list[str]]:
-    """Return groups of courses that are probably one."""
+    """Return groups of courses that are probably the same."""
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for course in courses:
         provider = folded(course.provider.th or course.provider.en or "")

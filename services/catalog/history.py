@@ -3,8 +3,8 @@
 A revision is the stamp of a record. As in every reader, a record is used only if its stamp is above the largest
 accepted one, so that "catalog N" never changes its meaning; a repeated sequence changes nothing.
 
-A framework in parts has its revision when the announcement and all parts have come, as for every reader. Which of them
-have come is kept in `framework_publications` until then; the contents stay with the parts themselves.
+A framework in parts gets its revision when the announcement and all parts have arrived, as in every reader. Until then
+`framework_publications` records which of them have arrived; the contents stay in the parts' own documents.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ _AS_OF = [("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)]
 
 @dataclass(frozen=True)
 class FrameworkRevision:
-    """A published version of a framework, and the revision of the catalog that published it."""
+    """A published version of a framework, and the catalog revision that published it."""
 
     version: int
     catalog_revision: int
@@ -112,9 +112,9 @@ class HistoryStore:
     async def _completed(
         self, data: FrameworkPart | FrameworkAnnounced, stamp: int, sequences: dict[str, int]
     ) -> Document | None:
-        """Note that a part or an announcement has come; return the row of the version that it completes.
+        """Record that a part or an announcement has arrived; return the row of the version that it completes.
 
-        Idempotent: what has come is forgotten only when a later version is complete. Raises Unavailable.
+        Idempotent: the records are deleted only when a later version is complete. Raises Unavailable.
         """
         key = framework_key(data.tenant, data.framework)
         if data.version <= sequences.get(key, 0):
@@ -160,7 +160,7 @@ class HistoryStore:
     # --- as it was ---------------------------------------------------------------------------------------------------
 
     async def page(self, tenant: str, wanted: ListCourses, revision: int) -> list[tuple[str, Course]]:
-        """Return the first courses of one tenant, by id, as they were at a revision. Raises Unavailable."""
+        """Return the first courses of one tenant, by id, at a revision. Raises Unavailable."""
         found: list[Document] = []
         after = wanted.after
         with unavailable():
@@ -202,7 +202,7 @@ class HistoryStore:
     async def framework_versions(
         self, tenant: str, framework: str, below: int | None, limit: int
     ) -> list[FrameworkRevision]:
-        """Return the latest versions of a framework of the tenant itself, the newest first. Raises Unavailable.
+        """Return the latest versions of the tenant's own framework, the newest first. Raises Unavailable.
 
         `below`: only those published before this revision of the catalog.
         """
@@ -213,7 +213,7 @@ class HistoryStore:
 
 
 def _key_of(item: ConsumedEvent) -> str:
-    """Return the key of what a record is about: of a part, the framework's."""
+    """Return the key of a record's subject; for a part, that of its framework."""
     return item.event.subject.partition("@")[0]
 
 

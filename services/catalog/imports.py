@@ -1,7 +1,7 @@
-"""One import: a verdict on every row, and a report on the whole file at the end.
+"""One import: a result for every row, and a report on the whole file at the end.
 
-The first row of a course is taken; a later equal row is unchanged, and a different one is refused, so two imports of
-one file give the same result. Each course is one write with its event, so an import may stop after any row.
+The first row of a course counts; a later equal row is unchanged, and a different one is rejected, so importing one file
+twice gives the same result. Each course is one write with its event, so an import may stop after any row.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._unknown_rows = False
 
     async def verdicts(self, rows: Sequence[Row[Course]]) -> list[RowResult]:
-        """Return the verdicts on rows, in order. Raises TooLarge above the maximum number of courses, Unavailable."""
+        """Return the results of rows, in order. Raises TooLarge above the maximum number of courses, Unavailable."""
         framework_scales = await self.patiently(
             lambda: self._store.framework_scales(
                 self._tenant, {name for row in rows if row.content for name in frameworks_named(row.content)}
@@ -101,7 +101,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         return not found
 
     def _held_by_id(self, row: Row[Course]) -> bool:
-        """Return whether a refused row names its course; the course then counts as contained in the file."""
+        """Return whether a rejected row names its course; the course then counts as contained in the file."""
         if row.content is not None:
             self._seen.setdefault(_hash(row.content.id), row.number << 32)
         return row.content is not None
@@ -182,7 +182,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     async def _missing(self, *, withdraw: bool) -> None:
         """List the courses of the file's providers that are not in the file; withdraw them if the request says so.
 
-        Nothing is withdrawn if a refused row does not name its course: it may be one of the missing.
+        Nothing is withdrawn if a rejected row does not name its course: it may be one of the missing.
         """
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []

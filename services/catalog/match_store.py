@@ -1,11 +1,11 @@
 """Matches in MongoDB: in the document of their course, so that a decision is one write.
 
-to_match       the course came without skills of a framework that its tenant sees: it is matched again when one changes
 match_due      the course, or the courses of a framework, wait to be matched
-matches        what was proposed and decided
+match_from     of a framework: the last course that was marked as due because of it; later ones are not marked yet
+matches        proposals and decisions
 matched        there are matches
 levels_due     matches changed since the levels of the tenant's courses were estimated together
-match_version  one more with every change of them: every write is a compare-and-set on it and on the sequence
+match_version  grows with every change of the matches: every write is a compare-and-set on it and on the sequence
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.catalog.matches import ListMatches, Match, announced
+from services.catalog.matches import ListMatches, Match, announced, given_rows
 from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cannot_be_read
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
@@ -57,18 +57,16 @@ class MatchStore:
             name="levels_due",
             partialFilterExpression={"levels_due": True},
         )
-        by_tenant = [("tenant", ASCENDING), ("to_match", ASCENDING), ("id", ASCENDING)]
-        to_match = IndexModel(by_tenant, name="to_match", partialFilterExpression={"to_match": True})
         by_status = IndexModel([("tenant", 1), ("matches.status", 1), ("id", 1)], name="by_match_status")
         by_match = IndexModel([("tenant", 1), ("matched", 1), ("id", 1)], name="matched")
-        await ensure_indexes(self._database, {COLLECTION: [due, levels, to_match, by_status, by_match]})
+        await ensure_indexes(self._database, {COLLECTION: [due, levels, by_status, by_match]})
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, tenant: str, course: str) -> MatchedCourse | None:
-        """Return the tenant's own course with its matches, None where it offers none of this id.
+        """Return the tenant's own course with its matches, None if it offers no course with this id.
 
-        Raises Unavailable, Conflict where it cannot be read.
+        Raises Unavailable; Conflict if the document cannot be decoded.
         """
         with unavailable():
             document = await self._entries.find_one({"_id": key_of(tenant, course), "withdrawn": False}, {"outbox": 0})
@@ -77,9 +75,10 @@ class MatchStore:
         return found if document else None
 
     async def page(self, tenant: str, wanted: ListMatches) -> list[tuple[str, MatchedCourse]]:
-        """Return the first courses after `after` that have a match as asked for, with all of theirs.
+        """Return the first courses after `after` that have a match of the requested kind, with all their matches.
 
-        One more than the limit, where there are more. One that cannot be read is passed over. Raises Unavailable.
+        Returns one more than the limit if there are more. Documents that cannot be decoded are skipped. Raises
+        Unavailable.
         """
         named = {
             name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
@@ -97,9 +96,23 @@ class MatchStore:
                     break
         return found
 
-    async def due(self, limit: int) -> list[MatchedCourse]:
-        """Return courses that wait to be matched, those of a tenant together. Raises Unavailable."""
-        query = {"match_due": True, "kind": "course"}
+    async def waiting(self) -> int:
+        """Return how many courses wait to be matched, of all tenants. Raises Unavailable."""
+        with unavailable():
+            return int(await self._entries.count_documents({"match_due": True}, hint="match_due"))
+
+    async def next_due(self, after: str) -> str | None:
+        """Return the tenant after this one, or else the first one, whose courses wait. Raises Unavailable."""
+        with unavailable():
+            for begin in (_end_of(after), "") if after else ("",):
+                query = {"match_due": True, "_id": {"$gte": begin}, "kind": "course"}
+                if found := await self._entries.find_one(query, {"tenant": 1}, sort=[("_id", 1)]):
+                    return str(found["tenant"])
+        return None
+
+    async def due(self, tenant: str, limit: int) -> list[MatchedCourse]:
+        """Return courses of a tenant that wait to be matched. Raises Unavailable."""
+        query = {"match_due": True, "_id": {"$gte": f"{tenant}/", "$lt": _end_of(tenant)}, "kind": "course"}
         with unavailable():
             documents = await self._entries.find(query, {"outbox": 0}).sort("_id", 1).limit(limit).to_list(None)
             found = [one for document in documents if (one := readable(document, _matched))]
@@ -131,7 +144,7 @@ class MatchStore:
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:
-        """Return courses that teach something in a framework, of the tenant and shared ones. Raises Unavailable."""
+        """Return courses that teach a skill of a framework, the tenant's own and shared ones. Raises Unavailable."""
         found: list[Course] = []
         with unavailable():
             for owner in dict.fromkeys((tenant, SHARED_TENANT)):
@@ -157,9 +170,9 @@ class MatchStore:
             return found
 
     async def with_skills(self, tenant: str, at_once: int) -> AsyncIterator[list[MatchedCourse]]:
-        """Yield the courses that a tenant sees with skills or matches, its own first. Raises Unavailable.
+        """Yield the courses with skills or matches that a tenant sees, its own first. Raises Unavailable.
 
-        Of a shared course the matches are no concern of other tenants. One that cannot be read is passed over.
+        Matches of shared courses are visible to their owner only. Documents that cannot be decoded are skipped.
         """
         some = {"$or": [{"matched": True}, {"content.teaches.0": {"$exists": True}}]}
         with unavailable():
@@ -177,8 +190,8 @@ class MatchStore:
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
         """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
 
-        Without descriptions and tags, which are the most of them. Its own courses come before shared ones. One that
-        cannot be read is passed over. Raises Unavailable.
+        Without descriptions and tags, which are most of their size. Its own courses come before shared ones. Documents
+        that cannot be decoded are skipped. Raises Unavailable.
         """
         courses: dict[str, Course] = {}
         matches: dict[str, list[Match]] = {}
@@ -197,41 +210,56 @@ class MatchStore:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    async def spread(self) -> int:
-        """Let the courses of changed frameworks wait to be matched; return how many frameworks. Raises Unavailable.
+    async def spread(self, limit: int) -> bool:
+        """Mark the next courses of a changed framework as due to be matched; return whether there was such a framework.
 
-        A shared framework concerns every tenant's courses.
+        Courses whose provider states no skill of it: those of its tenant, or of every tenant if it is shared. The
+        framework's document records the last one, so that another process continues from there. Raises Unavailable.
         """
-        count = 0
         with unavailable():
-            async for document in self._entries.find(
-                {"match_due": True, "kind": "framework"}, {"tenant": 1, "sequence": 1}
-            ):
-                owner = document["tenant"]
-                await self.mark(None if owner == SHARED_TENANT else owner)
-                done = {"_id": document["_id"], "sequence": document["sequence"]}
-                await self._entries.update_one(done, {"$unset": {"match_due": ""}})
-                count += 1
-        return count
+            framework = await self._entries.find_one(
+                {"kind": "framework", "match_due": True},
+                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1},
+                hint="by_id",  # the other index leads through every course that waits
+            )
+            if framework is None:
+                return False
+            owner, after = framework["tenant"], framework.get("match_from") or ""
+            place: Document = {"$gt": after}
+            if owner != SHARED_TENANT:
+                place = {"$gt": max(after, f"{owner}/"), "$lt": _end_of(owner)}
+            query = {"_id": place, "kind": "course", "withdrawn": False}
+            found = self._entries.find(query, _WITHOUT_PROSE, hint="_id_").sort("_id", 1).limit(limit)
+            rows = await found.to_list(None)
+            keys = [row["_id"] for row in rows if _lacks(row, framework["id"])]
+            if keys:
+                wanted = {"_id": {"$in": keys}, "withdrawn": False}
+                await self._entries.update_many(wanted, {"$set": {"match_due": True}})
+            change: Document = {"$unset": {"match_due": "", "match_from": ""}}
+            if rows:
+                change = {"$set": {"match_from": rows[-1]["_id"]}}
+            same = {name: framework.get(name) for name in ("_id", "sequence", "match_from")}
+            await self._entries.update_one(same, change)
+        return True
 
-    async def mark(self, tenant: str | None) -> int:
-        """Let the courses without known skills wait to be matched, of a tenant or of all. Raises Unavailable."""
-        query: Document = {"to_match": True} | ({"tenant": tenant} if tenant is not None else {})
+    async def mark(self) -> int:
+        """Mark the courses of every framework in use as due; return the number of frameworks. Raises Unavailable."""
         with unavailable():
-            result = await self._entries.update_many(query, {"$set": {"match_due": True}})
+            change = {"$set": {"match_due": True, "match_from": ""}}
+            result = await self._entries.update_many({"kind": "framework", "retired": {"$ne": True}}, change)
         return int(result.modified_count)
 
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
         """Store the proposed matches of courses and clear their due mark; return the number of courses.
 
-        Where they change what is announced of a course, its next revision and its event are part of the same write. A
-        course that changed meanwhile stays due. `leveled`: only the levels of what was proposed before are new, and
-        were estimated together. Raises Unavailable.
+        If they change the announced course, its next revision and its event are part of the same write. A course that
+        changed meanwhile stays due. `leveled`: only the levels of existing proposals are new, estimated together.
+        Raises Unavailable.
         """
         return await self._catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
 
     async def leveled(self, courses: Iterable[MatchedCourse]) -> None:
-        """Note that levels need not change, unless the matches have changed meanwhile. Raises Unavailable."""
+        """Record that the levels are up to date, unless the matches have changed meanwhile. Raises Unavailable."""
         by_version = defaultdict[int | None, list[str]](list)
         for one in courses:
             by_version[one.version].append(one.entry.key)
@@ -241,9 +269,9 @@ class MatchStore:
                 await self._entries.update_many(query, {"$unset": {"levels_due": ""}})
 
     async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
-        """Store decisions, and the course's next revision with its event where they change what is announced of it.
+        """Store decisions; if they change the announced course, also its next revision and event.
 
-        Return the revision of the course; None: another change came first. Raises Unavailable, TooLarge.
+        Returns the revision of the course, None after a write conflict. Raises Unavailable, TooLarge.
         """
         fields = _fields(before, matches)
         if announced(course, matches) != announced(before.course, before.matches):
@@ -258,7 +286,7 @@ class MatchStore:
 
 
 def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) -> UpdateOne:
-    """Return the write of what was proposed for a course."""
+    """Return the write that stores a course's proposals."""
     change: Document = {"$set": {}}
     after = announced(before.course, matches)
     if after != announced(before.course, before.matches):
@@ -270,6 +298,17 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
     if leveled:
         del change["$set"]["levels_due"]
     return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
+
+
+def _lacks(document: Document, framework: str) -> bool:
+    """Return whether the provider of a course names no skill of a framework; False where it cannot be read."""
+    given = readable(document, lambda one: given_rows(_course(one), _matches(one)))
+    return given is not None and framework not in {row.framework for row in given}
+
+
+def _end_of(tenant: str) -> str:
+    """Return the key that is after every key of a tenant, which are `tenant/...`."""
+    return f"{tenant}0"
 
 
 def _unchanged(before: MatchedCourse) -> Document:

@@ -41,7 +41,7 @@ class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchDecision(Struct, frozen=True):
-    """What a person made of a match, when, and by which key."""
+    """A person's decision on a match, when, and by which key."""
 
     status: Status
     by: str
@@ -49,11 +49,12 @@ class MatchDecision(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """That a course probably teaches a skill, from a level to a level.
+    """A skill that a course probably teaches, from a level to a level.
 
-    `words` are the course's words that matched, `like` is a similar course that teaches the skill. `corrected` is what
-    the course teaches instead. `labels` and `examples` are the similarities behind the confidence; matches as confident
-    as `threshold` were right four times in five.
+    `words`: the words of the course that matched; `like`: a similar course that teaches the skill. `corrected`: what
+    the course teaches instead. `labels` and `examples`: the similarities from which the confidence is computed; at a
+    confidence of `threshold` or more, four of five matches were right. `mapped_from`: the same skill in another
+    framework, as the provider states it; if the levels are converted from there, `source` is `mapped`.
     """
 
     framework: Identifier
@@ -62,7 +63,7 @@ class Match(Struct, frozen=True):
     to_level: Level = field(name="to")
     confidence: Share
     status: Status = "proposed"
-    source: Literal["matched"] = "matched"
+    source: Literal["matched", "mapped"] = "matched"
     words: list[str] = []
     like: Identifier | None = None
     corrected: SkillSpan | None = None
@@ -71,6 +72,7 @@ class Match(Struct, frozen=True):
     examples: Share = 0.0
     text: str = ""
     threshold: Share = 1.0
+    mapped_from: "MatchName | None" = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -79,7 +81,7 @@ class Match(Struct, frozen=True):
 
     @property
     def row(self) -> Teaches | None:
-        """The row of the course that a decision made, None where there is none."""
+        """The row of the course that the decision made, None if there is none."""
         if self.status == "confirmed":
             return Teaches(self.framework, self.skill, self.from_level, self.to_level)
         if self.status == "corrected" and self.corrected is not None:
@@ -113,9 +115,9 @@ class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=
     right: SkillSpan
 
 
-def text_of(course: CourseText) -> str:
-    """Return a short digest of what is compared of a course; the same text has the same one."""
-    pieces, _ = course.pieces()
+def text_of(course: Course) -> str:
+    """Return a short digest of a course's title, tags and description; equal texts have equal digests."""
+    pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
     return blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
 
 
@@ -126,10 +128,10 @@ def proposed(
     given: Sequence[Teaches],
     threshold: float = 1.0,
 ) -> list[Match]:
-    """Return the matches of a course after it was matched: what people decided stays, the other proposals are new.
+    """Return the matches of a course after it was matched again: decided ones stay, other proposals are replaced.
 
-    `found` is framework id -> proposals. What the course teaches anyway is not proposed, nor what was rejected for the
-    same text. `threshold`: of the calibration.
+    `found`: framework id -> proposals. Skills that the course teaches are not proposed, nor those rejected for the same
+    text or the same mapping. `threshold`: that of the calibration.
     """
     decided = {match.key: match for match in before if match.status != "proposed"}
     taught = {(row.framework, row.skill) for row in given}
@@ -137,7 +139,7 @@ def proposed(
     for framework, proposals in found.items():
         for one in proposals:
             known = decided.get((framework, one.skill))
-            again = known is not None and known.status == "rejected" and known.text != text
+            again = known is not None and known.status == "rejected" and _is_new(known, one, text)
             if (framework, one.skill) in taught or (known is not None and not again):
                 continue
             fresh.append(
@@ -154,10 +156,19 @@ def proposed(
                     text=text,
                     threshold=threshold,
                     decisions=known.decisions if known is not None else [],
+                    source="mapped" if one.levels_mapped else "matched",
+                    mapped_from=MatchName(*one.mapped_from) if one.mapped_from else None,
                 )
             )
     replaced = {match.key for match in fresh}
     return [*(match for key, match in decided.items() if key not in replaced), *fresh]
+
+
+def _is_new(rejected: Match, found: Proposal, text: str) -> bool:
+    """Return whether a proposal says more than the one that was rejected."""
+    if found.mapped_from is not None:
+        return rejected.mapped_from != MatchName(*found.mapped_from)
+    return rejected.text != text
 
 
 def decide(
@@ -175,21 +186,21 @@ def decide(
 
 
 def rows_of(matches: Sequence[Match]) -> list[Teaches]:
-    """Return the rows that people's decisions made; of one skill that of the last decision."""
+    """Return the rows made by people's decisions; for each skill the last decision counts."""
     decided = sorted(matches, key=lambda match: match.decisions[-1].at if match.decisions else _NEVER)
     return list({(row.framework, row.skill): row for match in decided if (row := match.row)}.values())
 
 
 def given_rows(course: Course, matches: Sequence[Match]) -> list[Teaches]:
-    """Return what a course teaches by its provider's word: its rows without those that decisions made."""
+    """Return the rows that the provider stated, without those made by decisions."""
     made = rows_of(matches)
     return [row for row in course.teaches if row not in made]
 
 
 def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Match]) -> Course:
-    """Return a course with what decisions changed: rows that they made no more left out, new ones added.
+    """Return a course after decisions changed: outdated rows of decisions removed, new ones added.
 
-    A new row takes the place of another one of the same skill. What its provider has put since stays.
+    A new row replaces another one of the same skill. Rows that the provider has put since stay.
     """
     made, makes = rows_of(before), rows_of(after)
     fresh = [row for row in makes if row not in made]
@@ -201,8 +212,14 @@ def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Matc
 
 
 def kept(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course that was put without skills with the rows that people confirmed before, and nothing matched."""
-    return replace(course, teaches=course.teaches or rows_of(matches), matched=[])
+    """Return a course that was put, with the rows that people confirmed before, and without what only the catalog adds.
+
+    The confirmed rows stay in frameworks in which it was put without rows.
+    """
+    given = [row for row in course.teaches if row.mapped_from is None]
+    named = {row.framework for row in given}
+    stay = [row for row in rows_of(matches) if row.framework not in named]
+    return replace(course, teaches=[*given, *stay], matched=[])
 
 
 LEAST_DOUBT = 0.000_001
@@ -210,12 +227,23 @@ LEAST_DOUBT = 0.000_001
 
 
 def announced(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course as it is announced and shown: with what is proposed for it, apart from what it teaches.
+    """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
 
-    Nothing in a framework in which it teaches something by its provider's word, nor of a skill that it teaches.
+    Without proposals of frameworks in which the provider states a skill, and of skills that the course teaches. Rows
+    that are mapped with their levels are among those it teaches, with `mapped_from`.
     """
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
+    open_ones = [
+        match
+        for match in matches
+        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+    ]
+    mapped = [
+        Teaches(one.framework, one.skill, one.from_level, one.to_level, f"{origin.framework}/{origin.skill}")
+        for one in sorted(open_ones, key=lambda one: one.key)
+        if one.source == "mapped" and (origin := one.mapped_from) is not None
+    ]
     rows = [
         MatchedRow(
             framework=match.framework,
@@ -225,17 +253,18 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
             threshold=match.threshold,
         )
-        for match in matches
-        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+        for match in open_ones
+        if match.source == "matched"
     ]
-    return replace(course, matched=sorted(rows, key=lambda row: (row.framework, row.skill)))
+    matched = sorted(rows, key=lambda row: (row.framework, row.skill))
+    return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
 # --- what clients send and get back ----------------------------------------------------------------------------------
 
 
 class DecideMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Matches of one course that are right, or wrong."""
+    """Matches of one course to confirm or to reject."""
 
     matches: Annotated[list[MatchName], Meta(min_length=1, max_length=AT_ONCE)]
 
@@ -247,7 +276,7 @@ class CorrectMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DecideCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Matches of several courses that are right, or wrong."""
+    """Matches of several courses to confirm or to reject."""
 
     matches: Annotated[list[CourseMatchName], Meta(min_length=1, max_length=AT_ONCE)]
 
@@ -259,7 +288,7 @@ class CorrectCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CourseMatches(Struct, frozen=True):
-    """The matches of a course. `threshold` is the confidence from which matches were right four times in five."""
+    """The matches of a course. At a confidence of `threshold` or more, four of five matches were right."""
 
     course: str
     revision: int
@@ -269,7 +298,7 @@ class CourseMatches(Struct, frozen=True):
 
 
 class MatchedTitle(Struct, frozen=True):
-    """A course by its title, with those of its matches that were asked for."""
+    """The title of a course, with those of its matches that were requested."""
 
     course: str
     title: LocalizedText
@@ -285,7 +314,7 @@ class MatchPage(Struct, frozen=True):
 
 
 class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which matches: by status, framework, skill, and least and most confidence; `limit` counts courses."""
+    """Which matches: by status, framework, skill, and lowest and highest confidence; `limit` counts courses."""
 
     status: Status | None = None
     framework: Identifier | None = None
@@ -296,7 +325,7 @@ class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
     def wants(self, match: Match) -> bool:
-        """Return whether a match is asked for."""
+        """Return whether a match fits the request."""
         return (
             self.status in (None, match.status)
             and self.framework in (None, match.framework)
@@ -314,12 +343,12 @@ class MatchProblem(Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of(cls, problem: Problem) -> "MatchProblem":
-        """Return a problem as a row of the answer shows it."""
+        """Return a problem in the form of a result."""
         return cls(problem.status, problem.detail, problem.field)
 
 
 class MatchResult(Struct, frozen=True, omit_defaults=True):
-    """What became of one decision of many, in their order."""
+    """The result of one of several decisions, in their order."""
 
     course: str
     framework: str
@@ -330,7 +359,7 @@ class MatchResult(Struct, frozen=True, omit_defaults=True):
 
 
 class MatchResults(Struct, frozen=True):
-    """What became of each decision."""
+    """The results of several decisions."""
 
     results: list[MatchResult]
 

@@ -1,16 +1,16 @@
-"""Matches the courses that wait for it, in a thread, and stores the proposals.
+"""Matches waiting courses in a thread and stores the proposals.
 
-A course waits when it came without skills of a framework that its tenant sees, when it changed, and when a framework
-that its tenant sees changed. What is waiting is marked in its document, so nothing is lost when a process ends; of two
-replicas that match the same course one is stored. Each of the frameworks that the tenant sees is matched, unless the
-course teaches something in it by its provider's word. When nothing waits any more, the levels of all that was proposed
-for a tenant's courses are estimated together, beside what is known of the other courses.
+A framework is in use if the tenant sees it and it is not retired. A course waits if it was stored without skills of a
+framework in use, after it changed, and after such a framework changed. Its document records that, so nothing is lost
+when a process ends; if two replicas match the same course, one result is stored. Each framework in use is matched,
+unless the provider states a skill in it. Tenants take turns, so that none waits for all courses of another one. When no
+course waits any more, the levels of all proposals for a tenant's courses are estimated together, with those of the
+other courses.
 """
 
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,13 +20,21 @@ from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matches import Match, given_rows, proposed, text_of
 from services.catalog.matching import CourseText, Example, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
+from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
 from shared.domain import Course, Framework
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
+Names = dict[tuple[str, str], list[str]]
+"""What skills are called, in every language, by framework and skill."""
+
 BATCH = 200
+MARKED = 1000
+"""How many courses a changed framework lets wait at a time."""
+_TURN_SECONDS = 10.0
+_COUNT_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
@@ -41,12 +49,17 @@ _KEPT_SKILLS = 20_000
 
 
 class MatchingLoop:
-    """Matches what waits; `run` for ever, `once` until nothing waits."""
+    """Matches waiting courses: `run` until cancelled, `once` until none waits."""
 
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
         self._calibration = calibration
         self._kept: dict[str, _Matchers] = {}
+        self._last = ""
+        self._counted_at = float("-inf")
+        self.waiting = 0
+        """How many courses and frameworks waited when they were last counted, at most ten seconds ago."""
+        self.matched_courses = 0
         self._levels_after: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -61,20 +74,18 @@ class MatchingLoop:
     async def once(self) -> int:
         """Match every course that waits; return how many. Raises Unavailable."""
         count = 0
-        await self._store.spread()
-        while batch := await self._store.due(BATCH):
-            count += len(batch)
-            by_tenant = defaultdict[str, list[MatchedCourse]](list)
-            for one in batch:
-                by_tenant[one.entry.tenant].append(one)
-            for tenant, courses in by_tenant.items():
-                by = await self._of(tenant)
-                try:
-                    matched = await asyncio.to_thread(self.matched, courses, by.matchers, by.names)
-                except Exception:
-                    log.exception("a batch of courses cannot be matched together")
-                    matched = [await self._alone(one, by) for one in courses]
-                await self._store.propose(matched)
+        await self._count()
+        while True:
+            spreading = await self._store.spread(MARKED)
+            tenant = await self._store.next_due(self._last)
+            if tenant is not None:
+                self._last = tenant
+                count += await self._turn(tenant)
+            elif not spreading:
+                break
+        if self.waiting:
+            self._counted_at = float("-inf")
+            await self._count()
         for tenant in await self._store.without_levels():
             if time.monotonic() >= self._levels_after.get(tenant, 0.0):
                 begun = time.monotonic()
@@ -83,8 +94,32 @@ class MatchingLoop:
                 self._levels_after[tenant] = begun + (_LEVELS_TIMES * taken if taken > _LEVELS_SOON else 0.0)
         return count
 
+    async def _turn(self, tenant: str) -> int:
+        """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
+        count, begun = 0, time.monotonic()
+        while batch := await self._store.due(tenant, BATCH):
+            by = await self._of(tenant)
+            try:
+                matched = await asyncio.to_thread(self.matched, batch, by)
+            except Exception:
+                log.exception("a batch of courses cannot be matched together")
+                matched = [await self._alone(one, by) for one in batch]
+            await self._store.propose(matched)
+            count += len(batch)
+            self.matched_courses += len(batch)
+            await self._count()
+            if time.monotonic() - begun > max(_TURN_SECONDS, _KEEP_TIMES * by.seconds):
+                break
+        return count
+
+    async def _count(self) -> None:
+        """Count what waits, if that was long ago or nothing waited. Raises Unavailable."""
+        if not self.waiting or time.monotonic() - self._counted_at > _COUNT_SECONDS:
+            self.waiting = await self._store.waiting()
+            self._counted_at = time.monotonic()
+
     async def _level(self, tenant: str) -> None:
-        """Estimate the levels of what was proposed for a tenant's courses together. Raises Unavailable."""
+        """Estimate the levels of all proposals for a tenant's courses together. Raises Unavailable."""
         by = await self._of(tenant)
         levels = ProposalLevels(tenant, by.matchers, by.names)
         async for courses in self._store.with_skills(tenant, BATCH):
@@ -96,35 +131,33 @@ class MatchingLoop:
             await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
     async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
-        """Return a course with its matches; with those that it has where it cannot be matched."""
+        """Return a course with its new matches; with its stored ones if it cannot be matched."""
         try:
-            (matched,) = await asyncio.to_thread(self.matched, [course], by.matchers, by.names)
+            (matched,) = await asyncio.to_thread(self.matched, [course], by)
         except Exception:
             log.exception("course %s cannot be matched", course.entry.key)
             return course, course.matches
         return matched
 
-    def matched(
-        self, courses: Sequence[MatchedCourse], matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]
-    ) -> list[tuple[MatchedCourse, list[Match]]]:
-        """Return courses with the matches that they have from now on."""
+    def matched(self, courses: Sequence[MatchedCourse], by: "_Matchers") -> list[tuple[MatchedCourse, list[Match]]]:
+        """Return courses with their new matches."""
+        given = [given_rows(one.course, one.matches) for one in courses]
         found: list[dict[str, list[Proposal]]] = [{} for _ in courses]
-        for framework, matcher in matchers.items():
-            texts = [CourseText.of(one.course, framework, names) for one in courses]
-            for place, proposals in enumerate(matcher.match(texts)):
-                if proposals:
-                    found[place][framework] = proposals
-        matched = []
-        for one, by_framework in zip(courses, found, strict=True):
-            given = given_rows(one.course, one.matches)
-            taught = {row.framework for row in given}
-            open_ones = {framework: rows for framework, rows in by_framework.items() if framework not in taught}
-            text = text_of(CourseText.of(one.course, "", names))
-            matched.append((one, proposed(one.matches, open_ones, text, given, self._calibration.enters)))
-        return matched
+        for framework, matcher in by.matchers.items():
+            lacking = [place for place, rows in enumerate(given) if all(row.framework != framework for row in rows)]
+            texts = [CourseText.of(courses[place].course, framework, by.names) for place in lacking]
+            for place, text, proposals in zip(lacking, texts, matcher.match(texts), strict=True):
+                mapped = [one for row in given[place] for one in by.mappings.of(row, framework)]
+                if rows := matcher.with_mapped(text, proposals, mapped):
+                    found[place][framework] = rows
+        enters = self._calibration.enters
+        return [
+            (one, [*proposed(one.matches, rows, text_of(one.course), taught, enters), *_of_retired(one.matches, by)])
+            for one, rows, taught in zip(courses, found, given, strict=True)
+        ]
 
     async def _of(self, tenant: str) -> "_Matchers":
-        """Return what a tenant's courses are matched by: kept for a while, if the frameworks stay as they are."""
+        """Return the matchers for a tenant's courses, cached for a while if the frameworks stay the same."""
         versions = await self._store.versions(tenant)
         kept = self._kept.pop(tenant, None)
         if kept is None or kept.versions != versions or time.monotonic() > kept.until:
@@ -132,6 +165,8 @@ class MatchingLoop:
             frameworks = await self._store.frameworks(tenant)
             matchers: dict[str, Matcher] = {}
             for framework in frameworks.values():
+                if framework.retired:
+                    continue
                 known = await self._store.examples(tenant, framework.id)
                 try:
                     matchers[framework.id] = await asyncio.to_thread(_matcher, framework, known, self._calibration)
@@ -139,7 +174,9 @@ class MatchingLoop:
                     log.exception("no course can be matched to framework %s of %s", framework.id, tenant)
             made = time.monotonic()
             until = made + max(_KEEP_SECONDS, _KEEP_TIMES * (made - begun))
-            kept = _Matchers(versions, until, matchers, _names(frameworks.values()))
+            retired = frozenset(one.id for one in frameworks.values() if one.retired)
+            names, mappings = _names(frameworks.values()), SkillMappings(frameworks)
+            kept = _Matchers(versions, until, made - begun, matchers, names, mappings, retired)
         self._kept[tenant] = kept
         while len(self._kept) > 1 and (
             len(self._kept) > _KEPT or sum(len(one.names) for one in self._kept.values()) > _KEPT_SKILLS
@@ -149,9 +186,9 @@ class MatchingLoop:
 
 
 class ProposalLevels:
-    """The levels of what was proposed for a tenant's courses, estimated beside all that its courses teach."""
+    """The levels of the proposals for a tenant's courses, estimated together with all that its courses teach."""
 
-    def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]) -> None:
+    def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Names) -> None:
         self._tenant = tenant
         self._names = names
         self._tables = {framework: matcher.level_table() for framework, matcher in matchers.items()}
@@ -160,7 +197,7 @@ class ProposalLevels:
         self._spans: dict[tuple[str, str, str], tuple[float, float]] = {}
 
     def add(self, courses: Iterable[MatchedCourse]) -> None:
-        """Take courses: those of the tenant come before shared ones, which they hide."""
+        """Add courses; those of the tenant come before shared ones, which they hide."""
         for one in courses:
             if one.course.id in self._seen:
                 continue
@@ -174,7 +211,8 @@ class ProposalLevels:
                 }
                 for match in one.matches if own else ():
                     if match.status == "proposed" and match.framework == framework and table.has(match.skill):
-                        rows.setdefault(match.skill, LevelRow(match.skill, match.confidence))
+                        known = (match.from_level, match.to_level) if match.source == "mapped" else None
+                        rows.setdefault(match.skill, LevelRow(match.skill, match.confidence, known))
                 if rows:
                     table.add(CourseText.of(one.course, framework, self._names), list(rows.values()))
                     self._rows[framework] += [
@@ -182,7 +220,7 @@ class ProposalLevels:
                     ]
 
     def estimate(self) -> None:
-        """Estimate the levels of everything taken."""
+        """Estimate the levels of all added courses."""
         for framework, table in self._tables.items():
             for row, span in zip(self._rows[framework], table.spans(), strict=True):
                 if row is not None:
@@ -199,16 +237,27 @@ class ProposalLevels:
 
 @dataclass(frozen=True)
 class _Matchers:
-    """A matcher for each framework that a tenant sees, by id, what skills are called, and until when it is kept."""
+    """A matcher for each framework in use of a tenant, by id, and the names and mappings of its skills.
+
+    `seconds`: how long they took to make; `until`: when the cache expires. `retired`: the frameworks without a matcher.
+    """
 
     versions: dict[str, int]
     until: float
+    seconds: float
     matchers: dict[str, Matcher]
-    names: dict[tuple[str, str], str]
+    names: Names
+    mappings: SkillMappings
+    retired: frozenset[str]
 
 
-def _names(frameworks: Iterable[Framework]) -> dict[tuple[str, str], str]:
-    return {(one.id, skill.id): languages(skill.title)[0] for one in frameworks for skill in one.skills}
+def _names(frameworks: Iterable[Framework]) -> Names:
+    return {(one.id, skill.id): languages(skill.title) for one in frameworks for skill in one.skills}
+
+
+def _of_retired(matches: Sequence[Match], by: _Matchers) -> list[Match]:
+    """Return what was proposed in frameworks that are retired: it stays, because officers under them go on."""
+    return [match for match in matches if match.status == "proposed" and match.framework in by.retired]
 
 
 def _matcher(framework: Framework, known: Sequence[Course], calibration: Calibration) -> Matcher:

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, and the checks of a course: faults refuse it, warnings do not. Pure."""
+"""Requests and answers, and the checks of a course: faults reject it, warnings do not. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DEPTH_LIMIT = 10
 
 
 class CoursePut(Struct, frozen=True):
-    """`changed` is false if nothing changed; then there is no new revision."""
+    """The result of storing a course. `changed` is false if nothing changed; then there is no new revision."""
 
     id: str
     revision: int
@@ -34,11 +34,12 @@ class CoursePut(Struct, frozen=True):
 
 
 class FrameworkPut(Struct, frozen=True, omit_defaults=True):
-    """`changed` is false if nothing changed; then there is no new version.
+    """The result of storing a framework. `changed` is false if nothing changed; then there is no new version.
 
-    `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
-    Levels of these skills do not count any more, and officers of these job groups get no path; both are informed.
-    `officers`: see FrameworkImpact; missing for a new framework and where it could not be learnt.
+    `unmapped_skills`, `unmapped_job_groups`: those that the previous version had, or mapped, and this one neither has
+    nor maps. Levels of these skills no longer count, and officers of these job groups get no path; both are informed.
+    `officers`: see FrameworkImpact; missing for a new framework and if it is not known. `scale_changed`: present if the
+    scale has other levels than that of the previous version; says what happens to levels measured on that one.
     """
 
     id: str
@@ -47,24 +48,25 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
     officers: int | None = None
+    scale_changed: LocalizedText | None = None
 
 
 class ProviderCount(Struct, frozen=True):
-    """How many of the courses that were found a provider offers."""
+    """How many of the found courses a provider offers."""
 
     provider: LocalizedText
     count: int
 
 
 class LanguageCount(Struct, frozen=True):
-    """How many of the courses that were found are held in a language."""
+    """How many of the found courses are held in a language."""
 
     language: str
     count: int
 
 
 class SkillCount(Struct, frozen=True):
-    """How many of the courses that were found teach a skill."""
+    """How many of the found courses teach a skill."""
 
     framework: str
     skill: str
@@ -72,7 +74,7 @@ class SkillCount(Struct, frozen=True):
 
 
 class HoursCount(Struct, frozen=True):
-    """How many of the courses that were found take more than `over` hours and at most `most`; null is without end."""
+    """How many of the found courses take more than `over` hours and at most `most`; null means no upper bound."""
 
     over: float
     most: float | None
@@ -80,7 +82,7 @@ class HoursCount(Struct, frozen=True):
 
 
 class CourseFacets(Struct, frozen=True):
-    """What the courses that were found have in common, the most frequent first, 50 of each kind at most."""
+    """Counts of properties of the found courses, the most frequent first, at most 50 of each kind."""
 
     provider: list[ProviderCount]
     language: list[LanguageCount]
@@ -91,8 +93,8 @@ class CourseFacets(Struct, frozen=True):
 class CoursePage(Struct, frozen=True, omit_defaults=True):
     """Courses by id, or by how well they match. `next` is the `after` of the following page, null on the last one.
 
-    Of a search `total` counts the courses that match, and `highlights` says by course id and field (`title.th`) where
-    the words of `q` are: begin and end of each place, in characters.
+    For a search, `total` counts the matching courses, and `highlights` gives, by course id and field (`title.th`),
+    begin and end of the words of `q`, in characters.
     """
 
     courses: list[Course]
@@ -106,11 +108,11 @@ EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog.
+    """Which courses: those teaching a skill of a framework, in a language, at a revision of the catalog.
 
-    Any of the others makes it a search: `q` are words, an empty one means every course. `level` is one that a
+    Any other parameter makes it a search: `q` are words, an empty one matches every course. `level` is a level that the
     course leads to, on the scale of its framework, or its intended audience. `job_group`: courses that teach a skill
-    which it requires.
+    that it requires.
     """
 
     q: Annotated[str, Meta(max_length=200)] | None = None
@@ -127,7 +129,7 @@ class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def searches(self) -> bool:
-        """Whether the search index is asked, and not the list by id."""
+        """Whether the search index is used rather than the list by id."""
         return any(one is not None for one in (self.q, self.level, self.provider, self.max_hours, self.job_group))
 
 
@@ -164,7 +166,7 @@ class FrameworkList(Struct, frozen=True):
 
 
 class UnknownCourse(Struct, frozen=True):
-    """A course that rows require and nobody offers: how many rows, and the first of them by their ids."""
+    """A course that rows require and no one offers: how many rows, and the first of them by their ids."""
 
     course: str
     rows: int
@@ -188,11 +190,11 @@ class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
 
 
 class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """How an import reads a list of courses, and what it does with them.
+    """How an import reads and stores a list of courses.
 
-    `map`: of a table, `fact=column` items separated by commas, or `guess`. `default`: `fact=value` items for what the
-    file does not state. `header` false: the first row is a course. `full`: list the courses of the providers in the
-    file that it no longer holds, and with `withdraw` withdraw them.
+    `map`: for a table, `fact=column` items separated by commas, or `guess`. `default`: `fact=value` items for facts
+    that the file does not state. `header` false: the first row is a course. `full`: list the courses of the file's
+    providers that the file does not contain, and with `withdraw` withdraw them.
     """
 
     map: Annotated[str, Meta(max_length=10_000)] | None = None
@@ -213,11 +215,10 @@ class FrameworkScale:
 
 
 def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], courses: Iterable[str]) -> list[Warned]:
-    """Return warnings about references to frameworks, skills and courses that are not there.
+    """Return warnings about references to frameworks, skills and courses that do not exist.
 
-    A catalog may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
-    the field, for a level above its framework's scale, a course that requires itself, and conditions inside conditions
-    without end.
+    A catalog may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming the
+    field, for a level above its framework's scale, a course that requires itself, and conditions nested too deeply.
     """
     for problem in course_faults(course, frameworks):
         raise problem
@@ -250,7 +251,7 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
 
 
 def matched_warnings(course: Course) -> list[Warned]:
-    """Return a warning where a client sent `matched`, as it may send back what it was shown."""
+    """Return a warning if a client sent `matched`, for instance by sending back an answer."""
     return [Warned("matched", "is set by the catalog; what was sent is not used")] if course.matched else []
 
 

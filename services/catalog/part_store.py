@@ -1,8 +1,8 @@
-"""The parts of frameworks that are too large for one document and one event; entries name them.
+"""The parts of frameworks that are too large for one document and one event; entries refer to them.
 
-A part is a document of the entries' collection, so that the same relay announces it. Its key holds the version and the
-digest of the content: publishing the same content again finds its parts there. Once a version is announced, the
-parts of other contents up to it are withdrawn from the topic; they stay stored, because the history reads them.
+A part is a document in the entries' collection, so that the same relay announces it. Its key contains the version and
+the digest of the content, so publishing the same content again reuses its parts. Once a version is announced, parts of
+other contents up to it are withdrawn from the topic; they stay stored, because the history reads them.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ def publication_of(header: FrameworkAnnounced) -> Document:
 
 
 class PartStore:
-    """Stores and reads the parts. The frameworks that were read last are held."""
+    """Stores and reads the parts, with a cache of the frameworks that were read last."""
 
     def __init__(self, database: Database, entries: str) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class PartStore:
         await ensure_indexes(self._database, {self._entries.name: [announced]})
 
     async def stage(self, publication: AnnouncedParts) -> None:
-        """Store parts with their events; those that are there stay as they are. Raises Unavailable."""
+        """Store parts with their events; existing parts stay unchanged. Raises Unavailable."""
         for start in range(0, len(publication.parts), _AT_ONCE):
             writes = []
             for part in publication.parts[start : start + _AT_ONCE]:
@@ -103,9 +103,9 @@ class PartStore:
         return found
 
     async def retire(self, tenant: str, framework: str, version: int, digest: str = "") -> int:
-        """Withdraw from the topic parts up to a version that are not of this content: nothing will be made of them.
+        """Withdraw from the topic the parts up to a version that belong to another content.
 
-        Return how many. Raises Unavailable.
+        Returns their number. Raises Unavailable.
         """
         ids = {"$gt": f"{framework}@", "$lt": f"{framework}A"}  # `A` follows `@`, which no identifier holds
         query = {"kind": _KIND, "tenant": tenant, "withdrawn": False, "id": ids}
@@ -124,7 +124,7 @@ class PartStore:
         return await bulk_write(self._entries, writes) if writes else 0
 
     async def republish(self, keys: Sequence[str]) -> int:
-        """Stage parts once more, withdrawn ones as what they are; return how many. Raises Unavailable."""
+        """Stage parts again, withdrawn ones as withdrawn; return their number. Raises Unavailable."""
         count = 0
         for key in keys:
             with unavailable():

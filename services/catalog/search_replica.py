@@ -1,7 +1,7 @@
 """The search index of this replica: it follows the catalog's own topic, and is searched in a thread.
 
-Every replica reads `catalog.state` from its beginning, as the recommenders do, so what it finds is what was announced.
-Folding runs in a thread and makes another index; the event loop takes it in one step.
+Every replica reads `catalog.state` from its beginning, as the recommenders do, so it finds what was announced. Events
+are applied in a thread, which makes a new index; the event loop replaces the old one in one step.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ Highlights = dict[str, dict[str, list[tuple[int, int]]]]
 
 
 class SearchReplica:
-    """The present index, and the follower that keeps it. Belongs to the event loop; searches are `work`.
+    """The current index, and the follower that updates it. Used only from the event loop; searches run in `work`.
 
-    `assembly`: the frameworks of which not every part has come.
+    `assembly`: the frameworks whose parts have not all arrived.
     """
 
     def __init__(self, brokers: Brokers, topic: str, work: WorkQueue) -> None:
@@ -36,7 +36,7 @@ class SearchReplica:
         self._complete = False
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Take events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
+        """Apply events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
         events = [item.event for item in batch]
         check_stamps(events, self.index.revision)
         events = await self.assembly.whole(events, self.index.revision)
@@ -46,23 +46,23 @@ class SearchReplica:
         self.index = await asyncio.to_thread(tidy, self.index)
 
     async def is_ready(self) -> str | None:
-        """Return None once the topic was read to its end, before that what is missing."""
+        """Return None once the topic was read to its end, else what is missing."""
         self._complete = self._complete or self.follower.caught_up.is_set()
-        return None if self._complete else "the search index is being built"
+        return None if self._complete else f"the search index is being built: {self.follower.pending}"
 
     async def find(self, caller: Caller, tenant: str, wanted: ListCourses) -> Found:
         """Return a page of courses. Raises InvalidInput, TooManyRequests, Overloaded; Unavailable while it is built."""
-        if missing := await self.is_ready():
-            raise Unavailable(f"{missing}; try again soon")
+        if await self.is_ready():
+            raise Unavailable("the search index is being built; try again soon")
         return await self._work.run(caller, find, self.index, tenant, wanted)
 
     async def highlights(self, caller: Caller, query: str, courses: Sequence[Course]) -> Highlights:
-        """Return the places of a query's words in courses. Raises TooManyRequests, Overloaded."""
+        """Return the positions of a query's words in courses. Raises TooManyRequests, Overloaded."""
         return await self._work.run(caller, highlights, query, courses)
 
 
 def highlights(query: str, courses: Sequence[Course]) -> Highlights:
-    """Return by course id and field the places of a query's words: begin and end of each place, in characters."""
+    """Return course id -> field -> begin and end of each of the query's words, in characters."""
     of = Highlighter(query).spans
     found: Highlights = {}
     for course in courses:

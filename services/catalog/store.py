@@ -1,9 +1,9 @@
 """Courses and frameworks in MongoDB: one document each in one collection, so that one relay gives them one order.
 
-A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier holds a colon, so a course and a
-framework of the same id stay apart, here and in the compacted topic. A large framework is stored in parts beside its
-entry, see `part_store`. `sequence` is a course's revision and a framework's version. Every change is one
-compare-and-set on it; None means that another change came first.
+A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier contains a colon, so a course and a
+framework of the same id have different keys, here and in the compacted topic. A large framework is stored in parts, see
+`part_store`. `sequence` is a course's revision and a framework's version. Every change is one compare-and-set on it;
+None means a write conflict.
 """
 
 import asyncio
@@ -50,10 +50,10 @@ EVENT_LIMIT = 900_000
 
 @dataclass(frozen=True)
 class Entry:
-    """A course or a framework as stored; `content` is None for a withdrawn course.
+    """A stored course or framework; `content` is None for a withdrawn course.
 
-    `unreadable`: there is something, and it cannot be read, as another version or a manual change may have left it.
-    Whoever puts the entry replaces it; its `sequence` is 0 where none is stored.
+    `unreadable`: the document cannot be decoded, for instance after a manual change. Putting the entry replaces it; its
+    `sequence` is 0 if none is stored.
     """
 
     key: str
@@ -65,22 +65,22 @@ class Entry:
     unreadable: bool = False
 
     def keeping(self, course: Course) -> Course:
-        """Return a course that is put here: one without skills keeps those that people have confirmed."""
+        """Return a course to be put over this one: without skills it keeps those that people have confirmed."""
         return kept(course, self.matches)
 
     @property
     def shown(self) -> Course | Framework | None:
-        """The content as it is shown and announced: a course with what is matched."""
+        """The content as it is shown and announced: a course with its `matched` skills."""
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
 
 
 def cannot_be_read() -> Conflict:
-    """Return the problem of an entry that is unreadable."""
+    """Return the problem of an unreadable entry."""
     return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")
 
 
 class Stored(NamedTuple):
-    """What became of a course that was put."""
+    """The result of putting a course."""
 
     status: Literal["created", "changed", "unchanged"]
     revision: int
@@ -178,7 +178,7 @@ class CatalogStore:
             return courses
 
     async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
-        """Return by key those of these courses that are offered and can be read. Raises Unavailable."""
+        """Return key -> course for those of these courses that are offered and can be decoded. Raises Unavailable."""
         with unavailable():
             found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1, "matches": 1})
             return {one["_id"]: course async for one in found if (course := readable(one, _shown))}
@@ -190,24 +190,30 @@ class CatalogStore:
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
 
-    async def seen_frameworks(self, tenant: str, frameworks: Iterable[str]) -> set[str]:
-        """Return which of these frameworks a tenant sees. Raises Unavailable."""
-        owners = dict.fromkeys((SHARED_TENANT, tenant))
-        keys = {framework_key(owner, name): name for owner in owners for name in frameworks}
-        if not keys:
-            return set()
+    async def frameworks_in_use(self, tenant: str) -> set[str]:
+        """Return the frameworks that a tenant sees and that are not retired; its own hide shared ones.
+
+        Raises Unavailable.
+        """
+        retired: dict[str, bool] = {}
         with unavailable():
-            return {keys[one["_id"]] async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"_id": 1})}
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                query = {"kind": "framework", "tenant": owner}
+                rows = self._entries.find(query, {"id": 1, "retired": 1, "content.retired": 1})
+                async for row in rows:
+                    retired[row["id"]] = bool(row.get("retired") or row.get("content", {}).get("retired"))
+        return {name for name, gone in retired.items() if not gone}
 
     async def _match_fields(self, entry: Entry) -> Document:
-        """Return the fields that let a course, or the courses of a framework, wait to be matched."""
+        """Return the fields that mark a course, or the courses of a framework, as due to be matched."""
         if isinstance(entry.content, Course):
-            named = {row.framework for row in entry.content.teaches}
-            return match_fields(entry.content, entry.matches, await self.seen_frameworks(entry.tenant, named))
-        return {"match_due": True} if entry.content is not None else {"to_match": False, "match_due": False}
+            return match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
+        if entry.content is None:
+            return {"match_due": False}
+        return {"match_due": not entry.content.retired, "match_from": "", "retired": entry.content.retired}
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
-        """Return what courses are checked against, by framework id. Raises Unavailable."""
+        """Return framework id -> the scale that courses are checked against. Raises Unavailable."""
         found: dict[str, FrameworkScale] = {}
         for framework in frameworks:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
@@ -216,7 +222,7 @@ class CatalogStore:
         return found
 
     async def _framework_scale(self, key: str) -> FrameworkScale | None:
-        """Ask for the version only: an import checks thousands of courses against the same large framework."""
+        """Read only the version first: an import checks thousands of courses against the same large framework."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"sequence": 1})
             if document is None:
@@ -232,7 +238,8 @@ class CatalogStore:
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
         """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable.
 
-        The first after `after`: one more than `limit`, where there are more. One that cannot be read is passed over.
+        Returns the first ones after `after`, one more than `limit` if there are more. Documents that cannot be decoded
+        are skipped.
         """
         most = wanted.limit + 1
         found: dict[str, FrameworkSummary] = {}
@@ -262,9 +269,9 @@ class CatalogStore:
     ) -> Entry | None:
         """Write a course's next revision and its event. Raises Unavailable.
 
-        `fields` are written with the content; without them a course waits to be matched as `match_fields`
-        says. `only_if` is what must hold of the stored document besides its sequence. `matches`: those that `fields`
-        set.
+        `fields` are written with the content; without them the course is marked as due to be matched as `match_fields`
+        decides. `only_if`: a condition on the stored document in addition to its sequence. `matches`: those that
+        `fields` set.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:
@@ -275,29 +282,28 @@ class CatalogStore:
         )
 
     async def write_staged(self, writes: list[Write]) -> int:
-        """Make updates that stage events as a bulk; return how many were made. Raises Unavailable."""
+        """Run updates that stage events as a bulk; return how many were applied. Raises Unavailable."""
         count = await bulk_write(self._entries, writes) if writes else 0
         if count:
             self._staged.set_bulk()
         return count
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
-        """Write that a course is no longer offered, and its event. Raises Unavailable."""
+        """Store that a course is no longer offered, with its event. Raises Unavailable."""
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
         return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
 
     async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
-        """Write many courses, each with its next revision and its event; return what became of them, by mark.
+        """Write many courses, each with its next revision and its event; return mark -> result.
 
         A mark names one row of one import, and is stored with its course: if the answer was lost, a repeated call finds
-        it stored. Courses missing from the answer met another change at the same time; call again with them. No two may
-        have one id. Raises Unavailable; then any of them may be stored.
+        it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
+        Unavailable; then any of them may be stored.
         """
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
-        named = {row.framework for course in marked.values() for row in course.teaches}
-        seen = await self.seen_frameworks(tenant, named)
+        in_use = await self.frameworks_in_use(tenant)
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
@@ -321,7 +327,7 @@ class CatalogStore:
                 "withdrawn": False,
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
-                **match_fields(course, matches, seen),
+                **match_fields(course, matches, in_use),
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -407,10 +413,10 @@ class CatalogStore:
         return bool(result.matched_count)
 
     async def republish(self, keys: Sequence[str] | None = None) -> int:
-        """Stage the present state of entries (all, without keys) once more; return how many.
+        """Stage the current state of entries (all, without keys) again; return their number.
 
-        Of a framework in parts, the parts come before their announcement. One that cannot be read is passed over.
-        Raises Unavailable.
+        The parts of a framework come before its announcement. Documents that cannot be decoded are skipped. Raises
+        Unavailable.
         """
         count = await self.parts.republish([key for key in keys or () if is_part(key)])
         wanted: Document = {"kind": {"$in": ["course", "framework"]}}
@@ -435,18 +441,16 @@ class CatalogStore:
         return count
 
 
-def match_fields(course: Course, matches: Sequence[Match], seen: AbstractSet[str]) -> Document:
-    """Return the fields that let a course wait to be matched.
+def match_fields(course: Course, matches: Sequence[Match], in_use: AbstractSet[str]) -> Document:
+    """Return the field that marks a course as due to be matched.
 
-    It waits if its provider names no skill for it, or only skills of frameworks that its tenant does not see; `seen`
-    are those that it does.
+    It is due if its provider states no skill in one of the frameworks in use.
     """
-    to_match = not any(row.framework in seen for row in given_rows(course, matches))
-    return {"to_match": to_match, "match_due": to_match}
+    return {"match_due": bool(in_use - {row.framework for row in given_rows(course, matches)})}
 
 
 def matching(wanted: ListCourses) -> Document:
-    """Return the filter on a stored course of a list's parameters; all of them are texts by their type."""
+    """Return the MongoDB filter for a list's parameters, all of which are texts."""
     query: Document = {}
     taught = {name: value for name in ("framework", "skill") if (value := getattr(wanted, name)) is not None}
     if taught:

@@ -1,12 +1,12 @@
-"""The portal: the officers' page and the live stream of their paths.
+"""The portal: the web pages and the live stream of officers' paths.
 
 owns     open connections, one slot each: the latest path wins
-reads    `recommender.paths`, every partition from its end, without a group: each replica sees every new path
+reads    `recommender.paths`, every partition from its end, without a group: each replica reads every new path
 emits    nothing
 serves   the page, `/session`, `/v1/officers/{officer_id}/live` (SSE), `/v1/system`, `/docs` (the services'
          API documents), and `/api/*`, forwarded to the owning service
-asks     the recommender for the stored path when a stream opens; every replica how it is, where an admin asks
+calls    the recommender for the stored path when a stream opens; every replica for its state, for an admin
 
-connections · replicas · consumer · api/ (live, session, forwarding, page, system, documents)
-· pages/ (what browsers show) · __main__
+connections · replicas · consumer · api/ (live, session, forwarding, page, system, documents) · pages/ (the browser's
+part) · __main__
 """

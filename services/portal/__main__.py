@@ -38,7 +38,7 @@ _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
 
 def provider_of(settings: PortalSettings, client: ClientSession) -> OpenIdProvider | None:
-    """Return the provider that people sign in with, None if they sign in with keys only."""
+    """Return the OpenID provider, None if people sign in with keys only."""
     if not settings.openid_issuer:
         return None
     return OpenIdProvider(
@@ -54,7 +54,7 @@ def provider_of(settings: PortalSettings, client: ClientSession) -> OpenIdProvid
 
 
 def claim_names_of(settings: PortalSettings) -> ClaimNames:
-    """Return which claims say who a person is."""
+    """Return which claims identify a person."""
     return ClaimNames(
         settings.openid_tenant,
         settings.openid_tenant_claim,
@@ -71,9 +71,9 @@ async def build(
     keys_every: float = KEYS_SECONDS,
     pages: Path = BUILT,
 ) -> web.Application:
-    """Return the portal, wired, with the built pages of a folder.
+    """Return the portal with its tasks. `pages`: the folder of the built pages.
 
-    A stream lasts for `lifetime` seconds, its key is looked at every `keys_every`.
+    `lifetime`: seconds that a stream may stay open; `keys_every`: seconds between checks of its key.
     """
     mongodb = connect(settings, "portal")
     client = ClientSession(
@@ -97,9 +97,7 @@ async def build(
         mongodb.close()
 
     async def follows() -> str | None:
-        if not follower.caught_up.is_set():
-            return "the ends of the paths' topic are not known yet"
-        return overdue(follower, settings.held_seconds)
+        return follower.pending or overdue(follower, settings.held_seconds)
 
     async def end_streams(_: web.Application) -> None:
         connections.drop_all("shutdown")

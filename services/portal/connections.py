@@ -31,7 +31,7 @@ class StreamMessage(Struct, frozen=True):
     revision: int = 0
 
     def in_words(self, languages: Languages) -> str:
-        """Return what to send."""
+        """Return the JSON to send, with sentences in these languages."""
         return self.data if isinstance(self.data, str) else self.data(languages)
 
 
@@ -48,11 +48,11 @@ class Connection:
 
     @property
     def told(self) -> bool:
-        """Whether a path or an erasure, not only a status, was offered or was known to the client."""
+        """Whether the client has, or was offered, a path or an erasure and not only a status."""
         return self.newest > 0
 
     def offer(self, push: StreamMessage) -> bool:
-        """Keep a message unless a newer one was offered; return whether it replaced an unsent one."""
+        """Store a message unless a newer one was offered; return whether it replaced an unsent one."""
         if push.event == "status":
             if self.told:
                 return False
@@ -97,7 +97,7 @@ class Connections(Collector):
 
     @property
     def streams(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return sum(map(len, self._by_key.values()))
 
     @contextmanager

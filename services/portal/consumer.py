@@ -1,4 +1,4 @@
-"""What the portal does when an officer has a new path: tell the streams that are open."""
+"""Pushes an officer's new path to the open streams."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -17,20 +17,20 @@ ERASED = "{}"
 
 
 class PathConsumer:
-    """Follows `recommender.paths` from its end; without it no stream may stay open, for it would miss what comes."""
+    """Follows `recommender.paths` from its end; without it streams are closed, because they would miss new paths."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     async def follow(self, follower: Follower) -> None:
-        """Read until cancelled. When reading ends, for whatever reason, every stream is dropped and will reconnect."""
+        """Read until cancelled. When reading ends for any reason, every stream is closed and its client reconnects."""
         try:
             await follower.run()
         finally:
             self._connections.drop_all("follower")
 
     async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Push what came, in order. Raises Rejected where a revision is beyond what could have happened."""
+        """Push a batch in order. Raises Rejected if a revision is further ahead than possible."""
         for item in batch:
             if handle := HANDLERS.get(item.event.type):
                 handle(self, item)
@@ -44,7 +44,10 @@ class PathConsumer:
             self._push(item, StreamMessage("path", in_words, item.event.data.revision))
 
     def on_path_stored(self, item: ConsumedEvent) -> None:
-        """An officer's path is new and too large for an event: streams reconnect, and are sent the stored path then."""
+        """Close the officer's streams, because the new path is too large for an event.
+
+        Clients that reconnect get the stored path.
+        """
         self._connections.drop(item.event.subject, "large")
 
     def on_erased(self, item: ConsumedEvent) -> None:
@@ -58,7 +61,7 @@ class PathConsumer:
 
 
 def _announced(item: ConsumedEvent) -> InWords:
-    """Return what shows an announced path in words. Raises Rejected where it cannot be read."""
+    """Return the function that renders an announced path. Raises Rejected if it cannot be decoded."""
     data = from_kafka(item.record.key, item.record.value, item.record.headers).data
     if not isinstance(data, PathAnnounced):
         raise Rejected(f"{item.event.type} announces no path")

@@ -58,7 +58,7 @@ class OpenIdClient:
 
 
 class ProviderMetadata(Struct, frozen=True):
-    """What is read of `/.well-known/openid-configuration`."""
+    """The fields of `/.well-known/openid-configuration` that are used."""
 
     issuer: str
     authorization_endpoint: str
@@ -68,17 +68,17 @@ class ProviderMetadata(Struct, frozen=True):
 
 
 class TokenAnswer(Struct, frozen=True):
-    """What is read of the answer of the token endpoint."""
+    """The fields of the token endpoint's answer that are used."""
 
     id_token: Annotated[str, Meta(max_length=100_000)]
 
 
 class OpenIdProvider:
-    """One provider: its metadata and its keys are fetched on first use, and kept for ten minutes.
+    """One provider: its metadata and its keys are fetched on first use, and cached for ten minutes.
 
-    While the provider is away, keys that are known serve for a day. A token with an unknown key makes the keys be
-    fetched again, at most every 30 seconds, so that a provider may change its keys at any time. Whoever asks while they
-    are being fetched waits for the same answer, so that a slow provider does not make people wait for each other.
+    While the provider does not answer, cached keys are used for a day. A token with an unknown key makes the keys be
+    fetched again, at most every 30 seconds, so that a provider may change its keys at any time. Concurrent callers
+    share one fetch, so that a slow provider does not serialise sign-ins.
     """
 
     def __init__(self, session: ClientSession, client: OpenIdClient, clock: Callable[[], float] = monotonic) -> None:
@@ -90,7 +90,7 @@ class OpenIdProvider:
         self._fetched_at = float("-inf")
 
     async def authorization_address(self, state: str, nonce: str, verifier: str) -> str:
-        """Return where the browser is sent to sign in. Raises Unavailable."""
+        """Return the URL at which the browser signs in. Raises Unavailable."""
         metadata, _ = await self._known()
         challenge = _base64url(hashlib.sha256(verifier.encode()).digest())
         asked = {
@@ -107,9 +107,9 @@ class OpenIdProvider:
         return metadata.authorization_endpoint + joint + urlencode(asked, quote_via=quote)
 
     async def claims_of(self, code: str, nonce: str, verifier: str) -> Claims:
-        """Exchange a code for an ID token, and return its claims once they are verified.
+        """Exchange a code for an ID token, verify it, and return its claims.
 
-        Raises Unauthorized for a code or a token that is not right, Unavailable while the provider does not answer.
+        Raises Unauthorized for an invalid code or token, Unavailable while the provider does not answer.
         """
         metadata, _ = await self._known()
         client = self._client
@@ -210,7 +210,7 @@ class OpenIdProvider:
 
 
 class _UnknownKey(Exception):
-    """The provider is not known to have the key that a token names."""
+    """Raised if the provider does not have the key that a token names."""
 
 
 def _with_id(keys: KeySet) -> Callable[[jwk.GuestProtocol], Any]:
@@ -227,7 +227,7 @@ def _with_id(keys: KeySet) -> Callable[[jwk.GuestProtocol], Any]:
 
 
 def _keys_of(listed: Mapping[str, Any]) -> KeySet:
-    """Return the keys for signatures; keys of other kinds are left out. Raises Unavailable if there is none."""
+    """Return the signature keys; keys for other uses are left out. Raises Unavailable if there is none."""
     keys = []
     for one in listed.get("keys", []):
         try:
@@ -256,10 +256,10 @@ def _base64url(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """Which claims say who a person is. A name may be a path: `realm_access.roles`.
+    """The names of the claims that identify a person. A name may be a path: `realm_access.roles`.
 
-    `tenant`: the tenant of everybody, where it is no claim. `roles`: values of the role claim and what they mean, the
-    strongest first; without a value of theirs a person is an officer.
+    `tenant`: the tenant of everybody, if no claim names it. `roles`: values of the role claim and their roles, the
+    strongest first; without a matching value a person is an officer.
     """
 
     tenant: str
@@ -270,9 +270,13 @@ class ClaimNames:
     agency_claim: str
 
 
+ALL_AGENCIES = "*"
+"""What the agency claim of an analyst of every agency holds; it is no identifier. A missing claim opens nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who signs in. `subject` is the provider's name of the person, the same at every sign-in."""
+    """The person who signs in. `subject`: the provider's identifier of the person, the same at every sign-in."""
 
     subject: str
     tenant: str
@@ -282,17 +286,23 @@ class Identity:
 
 
 def identity_of(claims: Claims, names: ClaimNames) -> Identity:
-    """Return who a person is by verified claims. Raises Forbidden, naming the claim that is missing."""
+    """Return the identity in verified claims. Raises Forbidden, naming the missing claim."""
     held = _texts(_claim(claims, names.role_claim))
     role: Role = next((role for value, role in names.roles if value in held), "officer")
     tenant = names.tenant or _identifier(claims, names.tenant_claim)
     officer = _identifier(claims, names.officer_claim) if role == "officer" else None
-    agency = _identifier(claims, names.agency_claim) if role == "supervisor" else None
+    agency = _identifier(claims, names.agency_claim) if _is_of_agency(role, claims, names) else None
     return Identity(f"{claims['iss']} {claims['sub']}", tenant, role, officer, agency)
 
 
+def _is_of_agency(role: Role, claims: Claims, names: ClaimNames) -> bool:
+    """Return whether somebody of this role is for one agency; an analyst whose claim is `*` is for all."""
+    everywhere = role == "analyst" and _claim(claims, names.agency_claim) == ALL_AGENCIES
+    return role in ("supervisor", "analyst") and not everywhere
+
+
 def _claim(claims: Claims, name: str) -> object:
-    """Return a claim by its name, or by the path that the name is; None without it."""
+    """Return a claim by its name or path; None if it is missing."""
     if name in claims:
         return claims[name]
     found: object = claims

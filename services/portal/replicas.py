@@ -1,4 +1,4 @@
-"""The addresses of one service behind the portal, and which of them to ask first."""
+"""The addresses of one service behind the portal, and the order in which to try them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ class Replicas:
         return sorted(turned, key=lambda url: self._failed.get(url, horizon) > horizon)
 
     def failed(self, url: str) -> None:
-        """Note that an address did not answer."""
+        """Record that an address did not answer."""
         self._failed[url] = self._clock()
 
     def answered(self, url: str) -> None:
-        """Note that an address answered."""
+        """Record that an address answered."""
         self._failed.pop(url, None)

@@ -1,8 +1,8 @@
 """Starts the recommender: `python -m services.recommender`.
 
-republish   stage every officer's present path once more; a running service sends them
+republish   stage every officer's current path again; a running service sends them
 replay      send the dead letters of `assessment.profiles` to the topic again
-recompute   compute a stored path again from what was stored, and say whether it is the same: see `recompute`
+recompute   compute a stored path again from its stored inputs and compare the bytes: see `recompute`
 warm        compile the planner before the first start; needs no settings
 """
 
@@ -111,8 +111,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
         await consumer.run()
 
     async def has_catalog() -> str | None:
-        if not follower.caught_up.is_set():
-            return "the catalog has not been read to its end"
+        if pending := follower.pending:
+            return pending
         if not catalog.has_framework:
             return "there is no framework yet"
         return overdue(follower, settings.held_seconds)
@@ -203,13 +203,13 @@ def _measure(
 
 
 async def republish(settings: RecommenderSettings) -> int:
-    """Stage the present path of every officer once more; the service's relay sends them."""
+    """Stage the current path of every officer again; the service's relay sends them."""
     with connected(settings, "recommender") as client:
         return await PlanStore(client[settings.database("recommender")]).republish()
 
 
 async def replay_dead_letters(settings: RecommenderSettings) -> int:
-    """Send every dead letter that was not replayed before to its topic again."""
+    """Send every dead letter that was not replayed yet to its topic again; return their number."""
     topic, group = settings.topic(PROFILES_TOPIC), settings.group(GROUP)
     return await replay(settings, topic, group)
 

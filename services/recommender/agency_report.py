@@ -1,4 +1,4 @@
-"""An agency's gaps, from the released figures of its officers' cohorts: see `disclosure`. No I/O."""
+"""An agency's gaps, computed from the released figures of its officers' cohorts: see `disclosure`. No I/O."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ class Size(Struct, frozen=True):
 
 
 class SkillGaps(Struct, frozen=True):
-    """One required skill: of how many officers it is required, their levels, what their paths leave open and why.
+    """One required skill: the number of officers who need it, their mean levels, and the causes of open gaps.
 
     Levels are means over these officers. `open`: cause -> officers whose path does not reach the requirement, rounded
     down.
@@ -53,14 +53,14 @@ class SkillGaps(Struct, frozen=True):
 
 
 class CourseDemand(Struct, frozen=True):
-    """A course in the paths of at least `officers`."""
+    """A course, and a lower bound of the number of officers whose paths contain it."""
 
     course: CourseCard
     officers: int
 
 
 class GroupSkill(Struct, frozen=True):
-    """One skill of a job group: of how many of its officers it is required, and their mean levels."""
+    """One skill of a job group: the number of its officers who need it, and their mean levels."""
 
     skill: str
     title: LocalizedText
@@ -74,8 +74,8 @@ class GroupSkill(Struct, frozen=True):
 class GroupGaps(Struct, frozen=True):
     """A job group: its officers' shares of the requirement held (0 to 1) before and after their paths.
 
-    `gap` is in weighted levels per officer, `hours` those of the mean path. `as_of`: the day of the figures.
-    `skills`: the one that is missing most in all comes first.
+    `gap` is in weighted levels per officer, `hours` is the mean length of the paths. `as_of`: the day of the figures.
+    `skills`: ordered by the total gap, largest first.
     """
 
     job_group: str
@@ -90,7 +90,7 @@ class GroupGaps(Struct, frozen=True):
 
 
 class PastGroup(Struct, frozen=True):
-    """A job group as it was published: shares of the requirement held before and after the paths, and its gap."""
+    """A job group as published earlier: shares of the requirement held before and after the paths, and its gap."""
 
     job_group: str
     officers: int
@@ -100,7 +100,7 @@ class PastGroup(Struct, frozen=True):
 
 
 class PastFigures(Struct, frozen=True):
-    """What was published since a day, of all job groups together and of each."""
+    """Earlier published figures since a day, in total and by job group."""
 
     day: date
     officers: int
@@ -111,12 +111,12 @@ class PastFigures(Struct, frozen=True):
 
 
 class AgencyGaps(Struct, frozen=True):
-    """An agency's officers under one framework, as they are published. Nothing is published of fewer than `min_group`.
+    """An agency's officers under one framework, as published. Groups of fewer than `min_group` are not published.
 
     `officers`: of all published cohorts. `frameworks`: framework -> officers, and `without_path`: cause -> officers
-    without a course to take (`none_needed`, `waiting_for_framework`, `refused`, or what keeps their open gaps open);
-    both rounded down. Every count that is rounded down is a multiple of `min_group`; null says: some, but fewer.
-    `history`: what was published until now, oldest first, the newest of each day.
+    without a course to take (`none_needed`, `waiting_for_framework`, `refused`, or the cause of their open gaps); both
+    rounded down. Every count that is rounded down is a multiple of `min_group`; null means some, but fewer. `history`:
+    earlier published figures, oldest first, the latest of each day.
     """
 
     agency: str
@@ -136,7 +136,7 @@ class UnclosableGap(Struct, frozen=True):
 
     `short` officers stay below: `unreachable` because no course that they may take closes it, at any pace;
     `insufficient_time` because the hours do not suffice. All counts are rounded down to multiples of the smallest
-    group. `recommendation`: `hire` (or contract) where no course closes most of it, `more_time` where hours lack.
+    group. `recommendation`: `hire` (or contract) if no course closes most of it, `more_time` if hours are missing.
     """
 
     skill: str
@@ -190,7 +190,7 @@ def _past(one: PublishedFigures) -> PastFigures:
 
 
 def _means_of(groups: Sequence[PublishedGroup]) -> tuple[float, float, float]:
-    """Return what is told of groups together: shares before and after, and weighted levels missing, per officer."""
+    """Return figures over several groups: shares before and after, and missing weighted levels, per officer."""
     number = sum(one.officers for one in groups)
     before, after = (round(sum(getattr(one, name) for one in groups) / number, 2) for name in ("before", "after"))
     return before, after, round(sum(one.gap for one in groups) / number / MICRO, 1)
@@ -212,7 +212,7 @@ def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> l
 
 
 def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupSkill, list[SkillSums]]]:
-    """Return each skill that is published of any of these cohorts, with its sums; the largest total gap first."""
+    """Return each published skill of these cohorts with its sums; the largest total gap first."""
     found = []
     for skill in framework.skills:
         told = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
@@ -263,7 +263,7 @@ def _group(
 
 
 def unclosable_gaps(sample: Iterable[PathSummary], framework: Framework, smallest: int) -> list[UnclosableGap]:
-    """Return the skills that stay below the requirement in these paths, those of most officers first."""
+    """Return the skills that stay below the requirement in these paths; those of most officers first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for one in sample:
         for row in one.skills:
@@ -290,7 +290,7 @@ def _rounded(counts: Mapping[str, int], smallest: int) -> dict[str, int | None]:
 
 
 def first_groups(framework: Framework, wanted: Sequence[str]) -> list[str]:
-    """Return the job groups to show first: by id, or all that begin as `name*` says."""
+    """Return the job groups to list first: by id, or by prefix as `name*`."""
     ids = [group.id for group in framework.job_groups]
     found: list[str] = []
     for name in map(str.strip, wanted):

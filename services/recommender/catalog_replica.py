@@ -1,8 +1,7 @@
-"""The catalog as this replica has followed it: the present snapshot, and when what was changed. No I/O.
+"""The catalog as followed by this replica: the current snapshot, and when each subject changed. No I/O.
 
-A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing. Folding runs
-in a thread and changes nothing that others read; the event loop takes its result in one step (see "Threads" in
-docs/architecture.md).
+A stamp that is not above the largest applied one is an old or repeated record, and changes nothing. Events are applied
+in a thread to a new snapshot; the event loop installs it in one step (see "Threads" in docs/architecture.md).
 """
 
 from collections import defaultdict
@@ -22,11 +21,11 @@ PlanField = Literal["courses", "open_skills", "framework_id"]
 
 
 class PlanSummary(msgspec.Struct, frozen=True):
-    """What decides whether a plan is newer than news, and whether the catalog has moved on under it.
+    """The fields that decide whether a plan is newer than an event, and whether it must be replanned.
 
-    `considered` is the catalog revision up to which the plan is known to be good; `framework` is `id@version`;
-    `courses` are the path's, in its order; `open_skills` are `framework/skill`; `rules` is the version of the tenant's
-    rules; `stale`: feedback was kept that the path does not obey yet.
+    `considered` is the catalog revision up to which the plan is known to be valid; `framework` is `id@version`;
+    `courses` are those of the path, in order; `open_skills` are `framework/skill`; `rules` is the version of the
+    tenant's rules; `stale`: feedback was stored that the path does not follow yet.
     """
 
     profile_sequence: int
@@ -56,10 +55,10 @@ class FoldedCatalog(NamedTuple):
 
 
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
-    """Return what events, in the order of the log, make of a snapshot.
+    """Return the next snapshot after events, in the order of the log.
 
-    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalog is
-    mostly descriptions. A change of only these has no stamp.
+    Consecutive courses of one tenant are applied together, without the fields that no path uses: most of a catalog is
+    descriptions. A change of only these has no stamp.
     """
     found = FoldedCatalog(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}
@@ -94,7 +93,7 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
 
 
 def _as_planned_with(course: Course) -> Course:
-    """Return a course without what neither the planner nor a path reads of it."""
+    """Return a course without the fields that neither the planner nor a path uses."""
     return msgspec.structs.replace(
         course,
         description=None,
@@ -113,7 +112,7 @@ def _as_planned_with(course: Course) -> Course:
 
 
 class CatalogReplica:
-    """The present snapshot, and which plans a change concerns. Only the event loop reads and writes it."""
+    """The current snapshot, and which plans a change affects. Only the event loop reads and writes it."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
@@ -128,26 +127,26 @@ class CatalogReplica:
 
     @property
     def has_framework(self) -> bool:
-        """Whether there is anything to plan for."""
+        """Whether at least one framework has been received."""
         return bool(self._frameworks)
 
     def framework_version(self, tenant: str, framework: str) -> int:
-        """Return the version that is held of a tenant's own framework; 0 without one."""
+        """Return the version of a tenant's own framework; 0 if there is none."""
         held = self.snapshot.frameworks.get(tenant, {}).get(framework)
         return held.version if held else 0
 
     def take(self, news: FoldedCatalog) -> None:
-        """Move on to what was folded from the present snapshot."""
+        """Install the snapshot that was folded from the current one."""
         self.snapshot = news.snapshot
         self._courses.update(news.courses)
         self._skills.update(news.skills)
         self._frameworks.update(news.frameworks)
 
     def is_stale(self, plan: PlanSummary) -> bool:
-        """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
+        """Return whether a plan contains a changed course, leaves open what one teaches, or is out of date.
 
-        Out of date: under an older version of its framework, or of the officer's statements. Costs one comparison
-        where nothing has changed.
+        Out of date: computed under an older version of its framework, or of the officer's statements. Costs one
+        comparison if nothing has changed.
         """
         if plan.stale:
             return True
@@ -168,7 +167,7 @@ class CatalogReplica:
         return any(stamp > plan.considered for stamp in stamps)
 
     def changes_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
-        """Return (tenant, field of a plan) -> what changed after a revision; None: too much to name."""
+        """Return (tenant, field of a plan) -> what changed after a revision; None if it is too much to list."""
         fields: dict[PlanField, Revisions] = {
             "courses": self._courses,
             "open_skills": self._skills,

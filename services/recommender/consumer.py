@@ -9,7 +9,7 @@ from services.recommender.inputs import PlanRequest
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.framework_parts import FrameworkAssembly
-from shared.kafka import ConsumedEvent
+from shared.kafka import ConsumedEvent, is_bulk
 
 log = logging.getLogger(__name__)
 
@@ -23,24 +23,33 @@ class ProfileConsumer:
         self._take_back = take_back
 
     async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
-        requests: list[PlanRequest] = []
-        for item in batch:
-            handle = HANDLERS.get(item.event.type)
-            if handle:
-                requests = await handle(self, item, requests)
-        await self._planner.plan(requests)
+        """Plan for the batch, for single changes before those of an import.
+
+        Raises Unavailable (try again) or Rejected (dead letter).
+        """
+        single = {item.event.subject for item in batch if not is_bulk(item.record)}
+        for group in (
+            [item for item in batch if item.event.subject in single],  # all events of an officer, in their order
+            [item for item in batch if item.event.subject not in single],
+        ):
+            requests: list[PlanRequest] = []
+            for item in group:
+                handle = HANDLERS.get(item.event.type)
+                if handle:
+                    requests = await handle(self, item, requests)
+            if requests:
+                await self._planner.plan(requests)
 
     async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """An officer was registered or moved."""
+        """Return the requests with a plan for an officer who was registered or moved."""
         return [*requests, self._order(item, "officer")]
 
     async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """An officer was assessed."""
+        """Return the requests with a plan for an officer who was assessed."""
         return [*requests, self._order(item, "assessment")]
 
     async def on_officer_erased(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """An officer is to be erased; counters are kept."""
+        """Erase an officer except for the counters; return the remaining requests."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
             if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
@@ -48,7 +57,7 @@ class ProfileConsumer:
         return requests
 
     async def on_tombstone(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Erase the officer of a tombstone. One without a sequence counts as newer than all before it."""
+        """Erase the officer of a tombstone. One without a sequence counts as newer than all earlier events."""
         tenant, _, officer = item.event.subject.partition("/")
         sequence = item.event.sequence
         superseded = [request for request in requests if _is_superseded(request, item.event)]
@@ -77,7 +86,7 @@ def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
 class CatalogConsumer:
     """Handles the events of `catalog.state`. `changed` is called after the replica was updated.
 
-    `assembly`: the frameworks of which not every part has come.
+    `assembly`: the frameworks whose parts have not all arrived.
     """
 
     def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:

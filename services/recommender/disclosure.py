@@ -1,16 +1,16 @@
 """Statistical disclosure control: which figures about an agency's officers may be published. No I/O.
 
-The officers of an agency under one framework are divided into cohorts:
-those of one job group of whom the same is required, and one pool of the cohorts that are too small. A cohort of fewer
-than k officers is not published. Published figures are computed from released cohorts only, in two ways:
+The officers of an agency under one framework are divided into cohorts: one for each job group and set of requirements,
+and one pool that merges cohorts that are too small. A cohort of fewer than k officers is not published. Published
+figures are computed from released cohorts only, in two ways:
 
 - sums over all officers of a cohort, exactly;
-- counts of some officers of cohorts (who lacks how much, whose path holds a course), rounded down to multiples of k.
+- counts of some officers of cohorts (by missing levels, by courses in their paths), rounded down to multiples of k.
 
 A cohort's released version is replaced only by one that differs by at least k officers from every version that was
-released before, of this cohort or of another one. So the difference of any two published sums is about none or at
-least k officers, on the same day and on different days. An officer differs who is in one of the two versions only, or
-whose plan has another revision.
+released before, of this cohort or of another one. So the difference of any two published sums concerns no officer or at
+least k officers, on the same day and on different days. Two versions differ in an officer who is in only one of them,
+or whose plan has another revision.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
 
 
 class SkillSums(Struct):
-    """Sums over the officers of a cohort, of all of whom a skill is required. Levels; `sizes` by BOUNDS."""
+    """Sums over the officers of a cohort who need a skill. Levels; `sizes` by BOUNDS."""
 
     level: float = 0.0
     required: float = 0.0
@@ -61,8 +61,8 @@ class SkillSums(Struct):
 class Figures(Struct):
     """Sums over the officers of a cohort.
 
-    `before` and `after`: shares of the requirement held; `gap`: micro-levels, weighted; `hours`: of the paths;
-    `courses`: course -> officers whose path holds it; `without`: cause -> officers without a course to take.
+    `before` and `after`: shares of the requirement held; `gap`: weighted micro-levels; `hours`: of the paths;
+    `courses`: {course: officers whose path contains it}; `without`: {cause: officers without a course to take}.
     """
 
     officers: int = 0
@@ -75,7 +75,7 @@ class Figures(Struct):
     without: dict[str, int] = {}
 
     def add(self, one: PathSummary, skills: Iterable[str]) -> None:
-        """Add an officer, with the skills that are published of the cohort."""
+        """Add an officer, with the skills that are published for the cohort."""
         self.officers += 1
         self.before += one.before
         self.after += one.after
@@ -92,9 +92,9 @@ class Figures(Struct):
 
 
 class Version(Struct, kw_only=True):
-    """Who a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision).
+    """The officers a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision).
 
-    `until`: the number of the last release that held it, where it is published no longer.
+    `until`: the number of the last release that contained it, if it is no longer published.
     """
 
     members: bytes
@@ -102,7 +102,7 @@ class Version(Struct, kw_only=True):
 
 
 class Cohort(Version, kw_only=True):
-    """A cohort as it is published: `name` is one of a job group and a requirement, or POOL; `as_of`: when released."""
+    """A published cohort: `name` is that of a job group and a requirement, or POOL; `as_of`: the day of its release."""
 
     name: str
     job_group: str
@@ -111,7 +111,7 @@ class Cohort(Version, kw_only=True):
 
 
 class PublishedGroup(Struct, frozen=True):
-    """Sums over the officers of a job group as they were published: see `Figures`."""
+    """Published sums over the officers of a job group: see `Figures`."""
 
     job_group: str
     officers: int
@@ -121,7 +121,7 @@ class PublishedGroup(Struct, frozen=True):
 
 
 class PublishedFigures(Struct, frozen=True):
-    """What a release published of job groups, and the day since when it did."""
+    """The published figures of job groups, and the day from which they were published."""
 
     number: int
     day: date
@@ -129,10 +129,10 @@ class PublishedFigures(Struct, frozen=True):
 
 
 class Release(Struct):
-    """What is published of an agency under one framework, and the members of what was published before.
+    """The published figures of an agency under one framework, and the members of earlier versions.
 
     `number` counts the releases from 1. `history`: the figures of releases whose versions are all remembered, the
-    newest of each day, oldest first; the last one is that of this release, where it publishes anything.
+    latest of each day, oldest first; the last one is that of this release, if it publishes anything.
     """
 
     cohorts: list[Cohort] = []
@@ -172,11 +172,11 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
 
 
 def released(before: Release, present: Sequence[Cohort], smallest: int) -> Release:
-    """Return the next release: each cohort's present version where it may be published, else the released one.
+    """Return the next release: each cohort's current version if it may be published, else the released one.
 
-    A released cohort that is not there any more is published no longer. Returns `before` itself where nothing changes.
+    A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes.
     Figures of a past release are kept while every version that they were computed from is remembered, and so compared
-    with new ones; whoever sees them learns what a reader of every release knows, and nothing else.
+    with new ones; they reveal nothing to a reader who has seen every release.
     """
     known = [*before.cohorts, *before.past]
     old = {cohort.name: cohort for cohort in before.cohorts}
@@ -220,7 +220,7 @@ def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
 
 
 def distance(one: bytes, other: bytes) -> int:
-    """Return by how many officers two versions differ."""
+    """Return the number of officers in which two versions differ."""
     first, second = _members(one), _members(other)
     _, at, beside = np.intersect1d(first["officer"], second["officer"], assume_unique=True, return_indices=True)
     same = int(np.count_nonzero(first["revision"][at] == second["revision"][beside]))
@@ -228,7 +228,7 @@ def distance(one: bytes, other: bytes) -> int:
 
 
 def rounded_down(number: int, smallest: int) -> int | None:
-    """Return a count of some officers as it may be published: a multiple of `smallest`, or None for less; 0 stays 0."""
+    """Return a count of some officers in published form: a multiple of `smallest`, or None for less; 0 stays 0."""
     return number - number % smallest or None if number else 0
 
 

@@ -1,12 +1,12 @@
 """Statements of an officer about courses, and their effect on the next path. No I/O.
 
-Of all statements about a course the newest that was not taken back is valid; `undo` takes back the newest.
-A completion is a fact: it is valid, whatever statements follow, until it is taken back itself.
+The newest statement about a course that was not taken back is valid; `undo` takes back the newest. A completion is a
+fact: it is valid, whatever statements follow, until it is taken back itself.
 
     completed      done at a time: the level that it taught then counts as reached; never suggested again
-    started        stays at the head of the path, in the path's order, unless the course is withdrawn
-    not_relevant   never suggested to this officer; a mandatory course cannot be dismissed so
-    not_now        costs half as much again
+    started        stays at the start of the path, in the path's order, unless the course is withdrawn
+    not_relevant   never suggested to this officer; not allowed for a mandatory course
+    not_now        its cost is multiplied by 1.5
     pin            kept in the path, with its prerequisites, if it fits
 """
 
@@ -36,9 +36,9 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Statement(Struct, frozen=True, omit_defaults=True):
-    """One statement. `sequence` counts an officer's statements; `at` is when it came true.
+    """One statement. `sequence` counts an officer's statements; `at` is when it became true.
 
-    `taught`: what a completed course taught at that time, so that the level reached outlives the catalog's entry.
+    `taught`: what a completed course taught at that time, so that the level reached does not depend on later changes.
     """
 
     sequence: int
@@ -49,7 +49,7 @@ class Statement(Struct, frozen=True, omit_defaults=True):
 
 
 class Feedback(Struct, frozen=True):
-    """The valid statements of an officer, in order. `sequence` is one more with every accepted change."""
+    """The valid statements of an officer, in order. `sequence` grows by one with every accepted change."""
 
     sequence: int = 0
     said: list[Statement] = []
@@ -59,17 +59,17 @@ class Feedback(Struct, frozen=True):
         return [said for said in self.said if said.course == course]
 
     def holding(self) -> dict[str, Statement]:
-        """Return course -> the newest statement about it, in the order in which they were made."""
+        """Return course -> its newest statement, in the order in which they were made."""
         newest = {said.course: said for said in self.said}
         return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
 
     def completed_at(self) -> dict[str, datetime]:
-        """Return course -> when it was completed, in the order of their ids."""
+        """Return course -> completion time, ordered by course id."""
         found = {said.course: said.at for said in self.said if said.action == "completed"}
         return dict(sorted(found.items()))
 
     def taught(self) -> dict[str, list[Teaches]]:
-        """Return completed course -> what it taught then, where that was noted."""
+        """Return completed course -> what it taught then, if that was recorded."""
         return {said.course: said.taught for said in self.said if said.action == "completed" and said.taught}
 
     def those(self, action: Saying) -> list[str]:
@@ -83,7 +83,7 @@ class Feedback(Struct, frozen=True):
         return [course for course in path if course in held] + [course for course in held if course not in path]
 
     def slowed(self) -> dict[str, float]:
-        """Return course -> cost factor."""
+        """Return course -> the factor that multiplies its cost."""
         return dict.fromkeys(sorted(self.those("not_now")), SLOWED)
 
 
@@ -99,10 +99,10 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
 ) -> Feedback:
     """Return the feedback with one more statement, or without the one that is taken back.
 
-    `teaches`: what the course teaches now; kept with a completion while there is room for it.
+    `teaches`: what the course teaches now; stored with a completion while the size limit permits.
 
     Raises InvalidInput for a time in the future, Conflict for a statement that is not allowed: dismissing a mandatory
-    course, taking back nothing, starting what is completed.
+    course, taking back a missing statement, starting a completed course.
     """
     sequence = feedback.sequence + 1
     about = feedback.about(course)

@@ -1,4 +1,4 @@
-"""What a plan is computed from, and what those inputs mean before any rule looks at them."""
+"""The inputs of a plan, and their interpretation before planning."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,11 +52,11 @@ STRONGEST_BOOST = 1000.0
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a tenant or a request wants of the courses whose `field` holds any of `values`.
+    """A rule of a tenant or a request about the courses whose `field` has any of `values`.
 
     `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
-    its English title. Values are compared as names are: whatever their case, spaces and spelling (`folded`). Mandatory
-    and started courses override rules.
+    its English title. Values are compared without regard to case, spaces and spelling (`folded`). Mandatory and started
+    courses override rules.
     """
 
     field: RuleField
@@ -65,7 +65,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """The values as they are compared with what a course holds, `folded` likewise."""
+        """The folded values, to be compared with those of a course."""
         return _names(tuple(self.values))
 
 
@@ -75,7 +75,7 @@ def _names(values: tuple[str, ...]) -> frozenset[str]:
 
 
 def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
-    """Return what a course holds in the field of a rule, as it is compared; skills of one framework only."""
+    """Return the folded values of a course in the field of a rule; skills of one framework only."""
     held: dict[RuleField, list[str | None]] = {
         "course": [course.id],
         "provider": [course.provider.th, course.provider.en],
@@ -89,7 +89,7 @@ def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
 class Estimate(Struct, frozen=True):
     """An estimate of one level: mean and standard deviation, in levels of the framework's scale.
 
-    `measured_at` None: it is not known when.
+    `measured_at` None: the time is unknown.
     """
 
     level: float
@@ -110,16 +110,16 @@ class MatchedSpan(NamedTuple):
 
     @property
     def percent(self) -> int:
-        """The confidence in whole per cent, rounded down: never surer than it is."""
+        """The confidence in whole per cent, rounded down, so that it is never overstated."""
         return self.confidence * 100 // MICRO
 
 
 class SkillTarget(Struct, frozen=True):
     """One required skill and the officer's estimated level. Levels are on the framework's scale.
 
-    `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
-    lead to where that is higher. `smallest`: a gap below it is none. `evidence`: unconfirmed rows of completed courses,
-    each (from, to, confidence, threshold) in millionths; they move no level.
+    `measured` and `sd`: as assessed, or the prior. `level`: the level that counts, which is the measured one or a
+    higher one that completed courses lead to. `smallest`: smaller gaps count as none. `evidence`: unconfirmed rows of
+    completed courses, each (from, to, confidence, threshold) in millionths; they do not change the level.
     """
 
     skill: Skill
@@ -144,26 +144,26 @@ class SkillTarget(Struct, frozen=True):
 
     @property
     def rests_on_courses(self) -> bool:
-        """Whether the level is that of completed courses, and no assessment has confirmed it yet."""
+        """Whether the level comes from completed courses, and no assessment has confirmed it yet."""
         return self.level > self.measured
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """Everything a plan depends on but the catalog, so the same inputs and the same view give the same path.
+    """Everything that a plan depends on except the catalog; the same inputs and view give the same path.
 
-    `target` {skill: level} replaces the job group's requirements, every weight 1. `levels` holds what was assessed in
-    `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}} what is known
-    in other frameworks. A course in `completed` is never suggested and satisfies every course that requires it.
-    `budget_hours` and `max_steps` None: no limit. `languages` empty: any language will do.
+    `target` {skill: level} replaces the job group's requirements, every weight 1. `levels`: levels assessed in
+    `framework`; one above the scale counts as its top; `elsewhere` {framework: {skill: level}}: levels in other
+    frameworks. A course in `completed` is never suggested and satisfies every course that requires it. `budget_hours`
+    and `max_steps` None: no limit. `languages` empty: any language.
 
-    `mandatory` courses are planned with their prerequisites, beyond the budget if needed; `pinned` ones where they
-    fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
-    in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
-    the catalog may have changed since. `previous`: the courses of the previous path, which stays unless a new one is
-    worth notably more. With `finishing` nothing but the officer's own progress has changed: the previous path stays as
-    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the unconfirmed rows that
-    count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the
-    officer, to be shown.
+    `mandatory` courses are planned with their prerequisites, beyond the budget if needed; `pinned` ones if they fit.
+    `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay at the start,
+    in this order, unless they were withdrawn. `completed_at` {course: time}; `taught`: what completed courses taught,
+    if recorded, because the catalog may have changed since. `previous`: the courses of the previous path, which stays
+    unless a new one is notably better. With `finishing`, only the officer's own progress has changed, and the previous
+    path stays as far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the
+    unconfirmed rows that count; None: the threshold of their calibration. `successions`: what the framework no longer
+    has of the officer, for display.
     """
 
     tenant: str
@@ -204,7 +204,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return f"{self.framework.id}@{self.framework.version}"
 
     def check(self) -> None:
-        """Refuse what the framework does not know. Raises InvalidInput naming the field."""
+        """Check references to the framework. Raises InvalidInput naming the field."""
         skills = self.framework.skills_by_id.keys()
         if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
             raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
@@ -232,7 +232,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> set[str]:
-        """The courses that were completed, whether or not it is known when."""
+        """The completed courses, whether or not the time is known."""
         return {*self.completed, *self.completed_at}
 
     def known(self, framework: str, skill: str) -> Estimate | None:
@@ -241,7 +241,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return held.get(skill)
 
     def targets(self) -> dict[str, SkillTarget]:
-        """Return skill -> requirement and belief, in the framework's own order of skills."""
+        """Return skill -> target, in the framework's own order of skills."""
         if self.target is None:
             rows = self.framework.required(self.job_group, self.stage)
             required = {skill: (row.level, row.weight) for skill, row in rows.items()}
@@ -260,7 +260,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         )
 
     def entry_levels(self) -> dict[tuple[str, str], float]:
-        """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""
+        """Return (framework, skill) -> level before the path. Levels that are neither known nor required count as 0."""
         ours, top = self.framework.id, self.framework.max_level
         levels = {(ours, skill): min(held.level, top) for skill, held in self.levels.items()}
         levels |= {(ours, skill): want.level for skill, want in self.targets().items()}
@@ -275,7 +275,7 @@ def inputs_of(
 ) -> Inputs:
     """Return the inputs of an officer's plan.
 
-    Levels and job group are read through the mappings of this version of the framework (shared/succession.py).
+    Levels and job group are mapped to this version of the framework (shared/succession.py).
     """
     elsewhere: dict[str, dict[str, Estimate]] = {}
     for held in profile.levels:
@@ -326,11 +326,11 @@ NO_RULES = TenantRules()
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """An officer to plan for, and everything that the path depends on but the catalog.
+    """An officer to plan for, with everything that the path depends on except the catalog.
 
-    `previous`: the courses of the previous path, in its order; with `stable` it stays unless another is notably better.
-    `finishing`: nothing has changed but the officer's progress in it, or the date; it stays as far as it can still be
-    studied. `cause`, `partition` and `traceparent`: of the event that asks for it.
+    `previous`: the courses of the previous path, in order; with `stable` it stays unless another is notably better.
+    `finishing`: only the officer's progress in it, or the date, has changed; it stays as far as it can still be
+    studied. `cause`, `partition` and `traceparent`: of the event that requests the plan.
     """
 
     profile: Profile
@@ -378,7 +378,10 @@ def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
 
 
 def check_tenant_rules(rules: TenantRules) -> None:
-    """Refuse rules that contradict each other whatever the framework. Raises InvalidInput naming the field."""
+    """Check that rules do not contradict each other, independent of the framework.
+
+    Raises InvalidInput naming the field.
+    """
     _check_rules(rules.rules, rules.mandatory)
     for i, course in enumerate(rules.mandatory):
         if course in rules.mandatory[:i]:
@@ -386,7 +389,7 @@ def check_tenant_rules(rules: TenantRules) -> None:
 
 
 def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Framework | None = None) -> None:
-    """Refuse rules that contradict each other or, with a framework, name skills that it does not have."""
+    """Check that rules do not contradict each other and, with a framework, that it has the named skills."""
     seen: dict[tuple[str, str], float] = {}
     skills = {folded(skill.id) for skill in framework.skills} if framework and rules else None
     required = {folded(course) for course in mandatory}

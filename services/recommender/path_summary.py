@@ -1,6 +1,6 @@
 """The figures of a path that an agency's report sums, stored with it so that the report reads no paths. No I/O.
 
-Worth is in micro-levels, as in the path.
+Value is in micro-levels, as in the path.
 """
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from shared.paths import LearningPath
 
 
 class SkillOutcome(Struct, frozen=True, array_like=True):
-    """One required skill of one officer; `cause` is why the path leaves it open, "" where it does not.
+    """One required skill of one officer; `cause` is why the path leaves it open, "" if it does not.
 
     A gap that is too small to measure counts as closed.
     """
@@ -24,10 +24,10 @@ class SkillOutcome(Struct, frozen=True, array_like=True):
 
 
 class PathSummary(Struct, frozen=True, omit_defaults=True):
-    """One officer's path in figures.
+    """The figures of one officer's path.
 
-    `closes`: {course: worth of the gaps that it closes}; `hours`: of the path; `short_hours`: the hours missing
-    from the budget to close all gaps that courses can close.
+    `closes`: {course: value of the gaps that it closes}; `hours`: of the path; `short_hours`: the hours missing from
+    the budget to close all gaps that courses can close.
     """
 
     status: str

@@ -1,6 +1,6 @@
-"""Plans a batch of officers on several threads and validates each path. No I/O.
+"""Plans a batch of officers in several threads and validates each path. No I/O.
 
-The compiled part of planning releases the interpreter lock, so officers of a batch are planned side by side.
+The compiled part of planning releases the interpreter lock, so officers of a batch are planned in parallel.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PlannedPath:
-    """A path, what the checker says against it (nothing, or it is not to be published), and what it was made from."""
+    """A path, the validator's findings (if any, it must not be published), and its inputs."""
 
     path: LearningPath
     violations: list[str]
@@ -40,7 +40,7 @@ class PlannedPath:
 
 
 def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
-    """Return the checked path for a request. Raises InvalidInput, or AssertionError where the checker refuses it."""
+    """Return the validated path for a request. Raises InvalidInput, or AssertionError if the validator rejects it."""
     path = pipeline.recommend(inputs, view)
     if found := validate(path, inputs, view.course):
         raise AssertionError(f"the checker refuses a path: {found}")
@@ -73,15 +73,15 @@ def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedP
 
 
 def _stamped(path: LearningPath, request: PlanRequest) -> LearningPath:
-    """Return the path with the versions of what its planner does not see: feedback and rules are already inputs."""
+    """Return the path with the versions of feedback and rules, which the planner does not know."""
     versions = msgspec.structs.replace(path.versions, feedback=request.feedback.sequence, rules=request.rules.version)
     return msgspec.structs.replace(path, versions=versions)
 
 
 class PlanPool:
-    """Plans off the event loop. `threads` 0: as many as there are processors. `check` judges every path.
+    """Plans outside the event loop. `threads` 0: one per processor. `check` validates every path.
 
-    `smallest_gap`: see `inputs.SMALLEST_GAP`; it takes the place of that of every request.
+    `smallest_gap`: see `inputs.SMALLEST_GAP`; it replaces that of every request.
     """
 
     def __init__(self, threads: int = 0, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> None:

@@ -1,11 +1,10 @@
-"""Reading, planning and saving: for events, for stored plans after a change, and for feedback.
+"""Reads, plans and saves: for events, for stored plans after a change, and for feedback.
 
-A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the previous path.
-The validator simulates it before it is saved by compare-and-set; a writer that lost a race reads and decides again.
+A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the previous path. The
+validator simulates it before it is saved by compare-and-set; after a write conflict the writer reads and decides again.
 
-Feedback by HTTP and an assessment by event change the same document, so feedback is stored with the path that follows
-from it in one write. If the validator refuses the new path, the feedback is stored and the old path stays, marked
-stale.
+Feedback over HTTP and an assessment event change the same document, so feedback is stored with the resulting path in
+one write. If the validator rejects the new path, the feedback is stored and the old path stays, marked stale.
 """
 
 import asyncio
@@ -48,7 +47,7 @@ _CATCH_UP_SECONDS = 10.0
 
 
 class Planner:
-    """Plans officers from events and after changes. `zone` is where the date of an event is read."""
+    """Plans officers from events and after changes. `zone`: the time zone in which the date of an event is read."""
 
     def __init__(
         self,
@@ -68,11 +67,11 @@ class Planner:
         self._zone = zone
 
     def date_of(self, moment: datetime) -> date:
-        """Return the calendar date of a moment where the officers are."""
+        """Return the calendar date of a time in the officers' time zone."""
         return moment.astimezone(self._zone).date()
 
     def today(self) -> date:
-        """Return the date where the officers are."""
+        """Return the current date in the officers' time zone."""
         return self.date_of(datetime.now(UTC))
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -85,9 +84,9 @@ class Planner:
     async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
-        Raises Rejected where the checker refused a path: the others of the batch are saved by then. A batch of one
-        that is refused leaves, where there is no plan yet, one without steps and with the cause. Raises Rejected too,
-        with nothing planned, where a profile's sequence is beyond what could have happened.
+        Raises Rejected if the validator rejected a path; the others of the batch are saved by then. If the batch is a
+        single officer without a plan, a plan without steps and with the cause is saved. Also raises Rejected, with
+        nothing planned, if a profile's sequence is further ahead than possible.
         """
         newest = {
             request.profile.key: request for request in sorted(requests, key=lambda request: request.profile.sequence)
@@ -122,17 +121,20 @@ class Planner:
             raise Rejected(f"the checker refuses the path: {' | '.join(refused)}")
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
-        """Forget an officer; return whether the officer is erased now. Raises Rejected: too far a sequence."""
+        """Erase an officer; return whether the officer is erased now.
+
+        Raises Rejected if the sequence is too far ahead.
+        """
         await self._check_jumps({key_of(tenant, officer): sequence})
         return await self.store.erase(tenant, officer, sequence, partition)
 
     async def forget(self, tenant: str, officer: str, sequence: int, superseded: int, partition: int) -> bool:
-        """Forget an officer whose profile is a tombstone; return whether the officer is erased now.
+        """Erase an officer whose profile is a tombstone; return whether the officer is erased now.
 
-        Of an officer who is not known nothing is kept.
+        Nothing is stored for an unknown officer.
 
         `sequence` 0: the tombstone has none, and follows everything that is known. `superseded`: the sequence of the
-        newest profile before it in the same batch, 0 without one. Raises Rejected: too far a sequence.
+        newest profile before it in the same batch, 0 without one. Raises Rejected if the sequence is too far ahead.
         """
         key = key_of(tenant, officer)
         known = (await self.store.sequences([key])).get(key, 0)
@@ -141,7 +143,7 @@ class Planner:
         return True
 
     async def _check_jumps(self, sequences: Mapping[str, int]) -> None:
-        """Refuse sequences that are beyond what could have happened. Raises Rejected."""
+        """Check that no sequence is further ahead than possible. Raises Rejected."""
         far = [key for key, sequence in sequences.items() if sequence > MAX_JUMP]
         known = await self.store.sequences(far) if far else {}
         for key in far:
@@ -153,9 +155,9 @@ class Planner:
         }
 
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
-        """Wait until the catalog is at least as new as the stored plans', and shortly for a missing framework.
+        """Wait until the catalog is at least as new as that of the stored plans, and briefly for a missing framework.
 
-        Raises Unavailable where this replica stays behind.
+        Raises Unavailable if this replica stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -175,9 +177,9 @@ class Planner:
     async def replan(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
-        """Plan again; return how many paths are new, the plans whose path is the same, and the refused ones.
+        """Plan again; return the number of new paths, the plans whose path is the same, and the rejected ones.
 
-        If planning or saving fails, the batch is halved until the failing plan is alone; it counts as refused. Raises
+        If planning or saving fails, the batch is halved until the failing plan is alone; it counts as rejected. Raises
         Unavailable.
         """
         try:
@@ -230,7 +232,7 @@ class Planner:
 def _with_basis(
     request: PlanRequest, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False
 ) -> PlanRequest:
-    """Return a request with what is stored of the officer, and the tenant's rules."""
+    """Return a request completed with the officer's stored data and the tenant's rules."""
     if base is None:
         return replace(request, rules=rules)
     previous = base.summary.courses
@@ -238,7 +240,7 @@ def _with_basis(
 
 
 def is_studied(plan: StoredPlan) -> bool:
-    """Return whether a plan holds a path that an officer may be studying and that follows every statement."""
+    """Return whether a plan has a path that an officer may be studying and that follows every statement."""
     return plan.path.status in ("ready", "provisional") and not plan.summary.stale
 
 
@@ -260,11 +262,10 @@ def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanSummary |
 
 
 def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
-    """Return whether a path differs from a stored one in nothing but the versions and the date it was made from.
+    """Return whether a path differs from a stored one only in the versions and the date that it was made from.
 
-    `runners_up`: the stored alternatives of each step. Nor does it count that the path stayed for being as good as the
-    one before, how the search ended, or that a course that was withdrawn from the one before is told of no more, or as
-    unknown.
+    `runners_up`: the stored alternatives of each step. These differences are ignored too: that the previous path
+    stayed, how the search ended, and notes on withdrawn or unknown courses.
     """
     apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
     gone = {note.course: note for note in path.notes if note.kind == "unknown"}

@@ -1,4 +1,4 @@
-"""What a stored path was computed from, by version and by hash. No I/O."""
+"""The provenance of a stored path: its inputs, by version and by hash. No I/O."""
 
 import hashlib
 from datetime import date
@@ -12,7 +12,7 @@ from shared.domain import Framework, Profile
 
 
 class Hashes(Struct, frozen=True):
-    """SHA-256, in hexadecimal, of the JSON of what went into a path."""
+    """SHA-256, in hexadecimal, of the JSON of the inputs of a path."""
 
     profile: str
     feedback: str
@@ -21,10 +21,10 @@ class Hashes(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """Everything a path was computed from. Courses, framework and rules are kept elsewhere and named by version.
+    """All inputs of a path. Courses, framework and rules are stored elsewhere and named by version.
 
-    `previous`: the courses of the previous path; with `stable` that path stayed unless another was worth notably more,
-    and with `finishing` as far as it could still be studied.
+    `previous`: the courses of the previous path; with `stable` that path stayed unless another was notably better, and
+    with `finishing` as far as it could still be studied.
     """
 
     profile: Profile
@@ -42,7 +42,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
 
 def hash_of(content: object) -> str:
-    """Return the SHA-256 of the JSON of anything that is stored or sent."""
+    """Return the SHA-256 of the JSON of a value."""
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 

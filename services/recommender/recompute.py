@@ -1,10 +1,10 @@
-"""Computing a stored path once more from what was stored, also after the catalog has moved on.
+"""Recomputes a stored path from its stored inputs, also after the catalog has changed.
 
     python -m services.recommender recompute OFFICER --tenant TENANT [--revision N] [--reference]
 
-An operator's command: it reads the plan from the recommender's database, and courses and framework from the catalog
-as they were at that path's `catalog_revision`, over HTTP with a key of its own that lasts some minutes. With
-`--reference` the rule that is there to be read (`reference/`) computes the path too.
+An operator's command: it reads the plan from the recommender's database, and courses and framework at that path's
+`catalog_revision` from the catalog service, over HTTP with a temporary key that works for some minutes. With
+`--reference` the readable rule (`reference/`) computes the path too.
 """
 
 import argparse
@@ -76,7 +76,7 @@ class Catalog:
 def compared(
     past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
-    """Return how the path computed again differs from the stored bytes; nothing where every byte is the same."""
+    """Return the differences between the recomputed path and the stored bytes; empty if every byte is the same."""
     differences = [
         f"{name}: the hash was {was}, it is {now}"
         for name, was, now in (
@@ -101,7 +101,7 @@ def compared(
 def by_reference(
     past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
-    """Return how the path of the rule in plain Python differs from the stored bytes; nothing where it does not."""
+    """Return the differences between the path of the readable rule and the stored bytes; empty if there are none."""
     path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)
     said = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
     return [f"by the reference, {said}"] if said else []
@@ -122,7 +122,7 @@ def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
 
 
 def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
-    """Return where two JSON documents first differ, and how; None where they do not."""
+    """Return where and how two JSON documents first differ; None if they do not."""
     if isinstance(stored, dict) and isinstance(found, dict):
         for name in [*stored, *(name for name in found if name not in stored)]:
             absent = object()
@@ -145,9 +145,9 @@ def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
 async def recompute(
     settings: RecommenderSettings, tenant: str, officer: str, revision: int | None, *, readable: bool = False
 ) -> tuple[str, bool]:
-    """Return what came of computing a stored path again, in a sentence, and whether every byte is the same.
+    """Return the result of recomputing a stored path as a sentence, and whether every byte is the same.
 
-    `readable`: also by the reference. Raises NotFound where that path, its rules or its catalog are not kept,
+    `readable`: also by the readable rule. Raises NotFound if that path, its rules or its catalog are no longer stored;
     Unavailable.
     """
     with connected(settings, "recompute") as mongodb:
@@ -181,7 +181,7 @@ async def recompute(
 
 @asynccontextmanager
 async def _key(settings: RecommenderSettings, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
-    """Yield a key that reads the catalog as the tenant sees it, and works only for as long as it is needed."""
+    """Yield a key that reads the catalog as the tenant sees it, and is revoked afterwards."""
     ends = datetime.now(UTC) + timedelta(minutes=_KEY_MINUTES)
     credential, stored = issue(settings.api_key_pepper, tenant, "platform", expires_at=ends)
     await keys.create(stored)
@@ -192,7 +192,7 @@ async def _key(settings: RecommenderSettings, keys: KeyStore, tenant: str) -> As
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    """Return what the command line asks for: officer, tenant, revision, whether by the reference too."""
+    """Return the arguments of the command line: officer, tenant, revision, whether to use the readable rule too."""
     parser = argparse.ArgumentParser(prog="python -m services.recommender recompute", description=recompute.__doc__)
     parser.add_argument("officer")
     parser.add_argument("--tenant", required=True)

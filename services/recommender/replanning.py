@@ -1,4 +1,4 @@
-"""Planning again after a change: of the catalog, of a tenant's rules, or of the days left to a deadline."""
+"""Replans after a change: of the catalog, of a tenant's rules, or of the days left until a deadline."""
 
 import asyncio
 import logging
@@ -22,8 +22,9 @@ _KEPT_SECONDS = 3600.0
 class Replanner:
     """Replans the stored plans that a change affects, in the partitions that this replica owns (`owned`).
 
-    After a catalog change it waits until no other has come for a moment. Every half minute it looks at the changes of
-    the last hour again, because a replica that lags may have planned in between; and at newer rules and at deadlines.
+    After a catalog change it waits until no other has come for a moment. Every 30 s it checks the changes of the last
+    hour again, because a replica that lags may have planned in between; it also checks for newer rules and for
+    deadlines.
     """
 
     def __init__(self, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
@@ -37,21 +38,21 @@ class Replanner:
     # --- when --------------------------------------------------------------------------------------------------------
 
     def catalog_changed(self) -> None:
-        """Replan once the catalog has been quiet for a moment."""
+        """Replan once no further catalog change has come for a moment."""
         self._last_change = asyncio.get_running_loop().time()
         self._due.set()
 
     def on_assigned(self, _: Collection[int]) -> None:
-        """Look at all plans of the new partitions once."""
+        """Check all plans of the new partitions once."""
         self._replanned = 0
         self._due.set()
 
     def look_now(self) -> None:
-        """Look now, and not only with the next half minute."""
+        """Check now instead of at the next interval."""
         self._due.set()
 
     async def run(self) -> None:
-        """Replan after every change, and every half minute what changed within the hour. Never returns."""
+        """Replan after every change, and every 30 s what changed within the hour. Never returns."""
         while True:
             changed = await self._wait()
             revision = self._catalog.revision
@@ -73,7 +74,7 @@ class Replanner:
                 log.info("rules and deadlines: %d paths are new", others)
 
     async def _wait(self) -> bool:
-        """Return whether something is due; False after half a minute without."""
+        """Return True when something is due; False after 30 s."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_AGAIN_SECONDS):
@@ -96,10 +97,10 @@ class Replanner:
     # --- which -------------------------------------------------------------------------------------------------------
 
     async def after_catalog_change(self, partitions: Collection[int], since: int) -> int:
-        """Replan the plans that changes after a revision affect; return how many paths are new. Raises Unavailable.
+        """Replan the plans that changes after a revision affect; return the number of new paths. Raises Unavailable.
 
-        A plan whose path is the same is marked as checked. Where the validator refuses the new path, the old one stays
-        and is due again next time.
+        A plan whose path is the same is marked as checked. If the validator rejects the new path, the old one stays and
+        is checked again next time.
         """
         revision = self._catalog.revision
         count = 0
@@ -114,7 +115,10 @@ class Replanner:
         return count
 
     async def after_newer_rules(self, partitions: Collection[int]) -> int:
-        """Replan the plans made under older rules of their tenant; return how many are new. Raises Unavailable."""
+        """Replan the plans made under older rules of their tenant; return the number of new paths.
+
+        Raises Unavailable.
+        """
         versions = await self._store.rules.refresh()
         count = 0
         async for stored in _batches(self._store.under_older_rules(versions, partitions)):
@@ -126,7 +130,7 @@ class Replanner:
         return count
 
     async def near_deadlines(self, partitions: Collection[int], now: datetime | None = None) -> int:
-        """Replan the paths with a deadline that are a week old; return how many are new. Raises Unavailable."""
+        """Replan the paths with a deadline that are a week old; return the number of new paths. Raises Unavailable."""
         count = 0
         async for stored in _batches(self._store.due_by(now or datetime.now(UTC), partitions)):
             saved, same, refused = await self._planner.replan(stored, "deadline")

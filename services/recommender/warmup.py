@@ -1,7 +1,7 @@
-"""Plans for made-up officers, so that everything that is compiled is there before the first real one. No I/O.
+"""Plans for made-up officers, so that everything is compiled before the first real officer. No I/O.
 
-Every kind of plan and question, on both shapes that a catalog has in memory: a delta with a base, and a base of its
-own. What is compiled afterwards, in service, keeps officers waiting: a test holds the list to be complete.
+It covers every kind of plan and question, on both memory layouts of a catalog: a delta with a base, and a base of its
+own. Anything compiled later would make officers wait: a test checks that the list is complete.
 """
 
 from datetime import UTC, date, datetime
@@ -32,9 +32,10 @@ _DAY = date(2026, 1, 1)
 
 
 def warm_up() -> None:
-    """Plan and answer once for every kind of officer and catalog. Takes long only once.
+    """Plan and answer once for every kind of officer and catalog. Slow only if nothing is cached.
 
-    Raises RuntimeError where a kernel was compiled for two signatures: arrays then have two memory layouts.
+    Raises RuntimeError if a function was compiled for two signatures, which means that its arrays have two memory
+    layouts.
     """
     few = Snapshot().put_courses(SHARED_TENANT, _courses(), 1)
     many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_THRESHOLD + 1)], 2)

@@ -1,10 +1,10 @@
-"""The shared shapes: frameworks, courses and skill profiles, as they travel between the services.
+"""The shared data types: frameworks, courses and skill profiles, as they are sent between the services.
 
-Every shape refuses bad values when it is built or decoded (`msgspec.ValidationError` or `InvalidInput`, both naming
-the field). Texts are in Thai and in English. Nothing here fixes a number of areas, job groups or levels.
+Every type rejects bad values when it is built or decoded (`msgspec.ValidationError` or `InvalidInput`, both naming the
+field). Texts are in Thai and in English. Nothing here fixes a number of areas, job groups or levels.
 
-Levels, weights and hours are kept to the millionth from here on (`keep_millionths`), so 0.7 * 3 is 2.1 for every
-reader, stored or sent, and two of them are compared as they are.
+Levels, weights and hours are rounded to the millionth (`keep_millionths`), so 0.7 * 3 is 2.1 for every reader, stored
+or sent, and two values can be compared exactly.
 """
 
 from shared.domain.courses import (

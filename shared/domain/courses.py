@@ -1,4 +1,4 @@
-"""Courses: what they teach, what they require, and what else their platform says of them."""
+"""Courses: what they teach and require, and other facts that their platform gives."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -21,13 +21,18 @@ from shared.domain.values import (
 )
 
 
-class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a course teaches, from a level to a level, a millionth at least. Whoever is below `from` cannot enter."""
+class Teaches(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A skill that a course teaches, from a level to a level at least a millionth higher.
+
+    `from` is a condition of entry. `mapped_from`: the provider states this skill, `framework/skill`, and a framework
+    states that both are the same; only the catalog adds such rows.
+    """
 
     framework: Identifier
     skill: Identifier
     from_level: Level = field(name="from")
     to_level: Level = field(name="to")
+    mapped_from: Annotated[str, Meta(max_length=200)] | None = None
 
     def __post_init__(self) -> None:
         if self.to_level <= self.from_level:
@@ -42,9 +47,9 @@ Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that
 
 
 class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
-    """A skill that a course probably teaches, from a level to a level, by its description; nobody has confirmed it.
+    """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
-    Matches as confident as `threshold` were right four times in five.
+    At a confidence of `threshold` or more, four of five matches were right.
     """
 
     framework: Identifier
@@ -62,7 +67,7 @@ class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One condition of entry: a course done, a level reached, any of several, or all of several.
+    """One entry condition: a completed course, a level of a skill, any of several conditions, or all of several.
 
     Exactly one of these forms: {course}, {framework, skill, level}, {any: [...]}, {all: [...]}.
     """
@@ -96,24 +101,23 @@ class Completions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rating(Struct, frozen=True, forbid_unknown_fields=True):
-    """What learners think of a course: the mean of so many ratings from 1 to 5."""
+    """The mean rating of a course by its learners, from 1 to 5, and the number of ratings."""
 
     mean: Annotated[float, Meta(ge=1, le=5)]
     count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
 
 class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A course of the catalog. All of `requires` must hold before it begins.
+    """A course of the catalog. All conditions in `requires` must hold before it begins.
 
-    Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another,
-    or by what is `matched`.
-    `completions` and `rating` are the platform's own facts, where it has them. `code` is the provider's own, `tags` are
-    its words for what the course is about. `matched` is what it teaches by its description, unconfirmed; the catalog
-    alone sets it, and none of it is in `teaches`.
+    If `teaches` is empty, the skills are unknown: the course enters a path only as a prerequisite of another one, or
+    through `matched`. `completions` and `rating` are the platform's own figures, if it has any. `code` is the
+    provider's own code, `tags` are its keywords. `matched`: skills matched by the description and not confirmed; only
+    the catalog sets it, and no skill is in both `matched` and `teaches`.
 
-    `corequisites` are to be taken before or at the same time, and learners who have taken one of `antirequisites` are
-    not admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words
-    for what was read from them, or could not be; `assumed` names the facts that the provider did not state.
+    `corequisites` should be taken before or at the same time, and learners who have taken one of `antirequisites` are
+    not admitted; both are displayed and not enforced, as are `starts` and `ends`. `stated` keeps the provider's wording
+    of facts that were parsed from it, or could not be; `assumed` names the facts that the provider did not state.
     """
 
     id: Identifier
@@ -146,7 +150,7 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
 
 def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:
-    """Yield the id of every course that a list of prerequisites names, at any depth."""
+    """Yield the id of every course in a list of prerequisites, at any depth."""
     for condition in conditions:
         if condition.course is not UNSET:
             yield condition.course

@@ -14,7 +14,7 @@ from shared.errors import InvalidInput
 
 
 class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where one fact comes from: `sourced` (with its page) or `illustrative` (ours, to be replaced by the agency's)."""
+    """The source of one fact: `sourced` (with its page) or `illustrative` (made for the starter data)."""
 
     status: Literal["sourced", "illustrative"]
     url: str | None = None
@@ -22,7 +22,7 @@ class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
-    """One step of a framework's scale, and what it is called."""
+    """One level of a framework's scale, with its name."""
 
     level: Level
     title: LocalizedText
@@ -41,9 +41,9 @@ class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC).
+    """A skill on which officers can be assessed. `code` is the publisher's own (TPQI, OCSC).
 
-    `descriptors` says what somebody at a level can do; courses are matched to them.
+    `descriptors` describe what somebody at a level can do; courses are matched against them.
     """
 
     id: Identifier
@@ -57,7 +57,7 @@ class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
 
 class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Officers of the same kind of work, of whom the same levels are required."""
+    """Officers with the same kind of work and the same required levels."""
 
     id: Identifier
     title: LocalizedText
@@ -66,14 +66,14 @@ class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A stage of a career, within every job group."""
+    """A career stage within every job group."""
 
     id: Identifier
     title: LocalizedText
 
 
 class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The level that a job group needs. `stage` null holds for every stage that has no row of its own."""
+    """The level that a job group needs. `stage` null applies to every stage without a row of its own."""
 
     job_group: Identifier
     skill: Identifier
@@ -88,7 +88,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A relation between areas or skills as published; the planner does not use it.
+    """A published relation between areas or skills; the planner does not use it.
 
     `child_of`: an area is part of another area. `precedes`: a skill is learnt before another one. `exact_match`: a
     skill is the same as one of another framework, whose address or id `target` is.
@@ -100,10 +100,10 @@ class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What has taken the place of a skill, or a job group, that the framework had in an earlier version.
+    """The successor of a skill, or of a job group, that an earlier version of the framework had.
 
     `exact`: another name for the same. `broader`: the former skill is a part of the new one. `partial`: the two
-    overlap. A job group has one successor, and an exact one. `title`: what the former one was called.
+    overlap. A job group has exactly one successor, which is `exact`. `title`: the name of the former skill or group.
     """
 
     origin: Identifier
@@ -114,10 +114,10 @@ class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
-    """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
+    """A versioned competency framework: areas, skills, a level scale, job groups and their required levels.
 
-    `version` counts up by one with every change; the catalog sets it, so a body need not carry it. Nobody is
-    newly registered under one that is `retired`; officers under it stay under it.
+    `version` grows by one with every change; the catalog sets it, so a request may leave it out. A `retired` framework
+    accepts no new officers; officers who are registered under it stay.
     """
 
     id: Identifier
@@ -135,19 +135,24 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     retired: bool = False
     mappings: list[VersionMapping] = []
 
-    @property
+    @cached_property
     def max_level(self) -> float:
-        """The top of the scale."""
+        """The highest level of the scale."""
         return max(step.level for step in self.scale)
 
     @cached_property
+    def level_step(self) -> float:
+        """The mean distance between two levels of the scale."""
+        return (self.max_level - min(step.level for step in self.scale)) / (len(self.scale) - 1)
+
+    @cached_property
     def content_hash(self) -> str:
-        """SHA-256, in hexadecimal, of the JSON."""
+        """The SHA-256 of the JSON, in hexadecimal."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
     @cached_property
     def skills_by_id(self) -> Mapping[str, Skill]:
-        """The skills by id, in their order."""
+        """Skill id -> skill, in the framework's order."""
         return {skill.id: skill for skill in self.skills}
 
     @cached_property
@@ -161,7 +166,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 
     @cached_property
     def successors(self) -> Mapping[tuple[str, str], list[VersionMapping]]:
-        """The mappings by what they are of (`skill`, `job_group`) and the former id."""
+        """(`skill` or `job_group`, former id) -> the version mappings."""
         found: dict[tuple[str, str], list[VersionMapping]] = {}
         for row in self.mappings:
             found.setdefault((row.of, row.origin), []).append(row)
@@ -176,7 +181,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return found
 
     def required(self, job_group: str, stage: str | None) -> dict[str, Requirement]:
-        """Return skill id -> requirement of a job group; a row of the stage overrides the row of every stage."""
+        """Return skill id -> requirement of a job group; a row of the stage overrides the row for every stage."""
         rows = [row for row in self._requirements_of.get(job_group, ()) if row.stage in (None, stage)]
         return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
 
@@ -223,7 +228,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 def mapping_faults(
     mappings: Iterable[VersionMapping], known: Mapping[str, Container[str | None]]
 ) -> Iterator[tuple[int, InvalidInput]]:
-    """Yield what is wrong with mappings, by place and field. `known`: the present ids by what they are of."""
+    """Yield (position, fault) of invalid mappings. `known`: the current ids of skills and of job groups."""
     seen: set[tuple[str, str, str]] = set()
     for i, row in enumerate(mappings):
         what, place = row.of.replace("_", " "), (row.of, row.origin, row.target if row.of == "skill" else "")
@@ -239,7 +244,7 @@ def mapping_faults(
 
 
 def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
-    """Return one cycle of directed links, its first node again at the end; empty where there is none."""
+    """Return one cycle of directed links, with its first node repeated at the end; empty if there is none."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for origin, target in links:
         sorter.add(target, origin)
@@ -251,7 +256,7 @@ def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def cycle_text(cycle: Sequence[str]) -> str:
-    """Return a cycle as text; of one over 50 nodes the first ones, and how many there are."""
+    """Return a cycle as text; of one over 50 nodes, the first ones and the total."""
     most = 50
     if len(cycle) <= most:
         return " → ".join(cycle)

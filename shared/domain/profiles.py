@@ -1,4 +1,4 @@
-"""What the recommender needs to know about an officer."""
+"""The profile of an officer, as the recommender receives it."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -8,8 +8,11 @@ from msgspec import Meta, Struct
 from shared.domain.values import LEAST, Hours, Identifier, Language, Level, keep_millionths, key_of
 
 
-class SkillLevel(Struct, frozen=True, omit_defaults=True):
-    """The present estimate of one level: mean, standard deviation (levels), and when it was measured."""
+class SkillLevel(Struct, frozen=True, omit_defaults=True, gc=False):
+    """The current estimate of one level: mean, standard deviation (both in levels), and the time of measurement.
+
+    An event with a standard deviation of 0 is rejected; stored profiles of older versions may contain it.
+    """
 
     framework: Identifier
     skill: Identifier
@@ -24,8 +27,8 @@ class SkillLevel(Struct, frozen=True, omit_defaults=True):
 class Profile(Struct, frozen=True, omit_defaults=True):
     """What the recommender needs to know about an officer. `sequence` grows by one with every accepted change.
 
-    `framework_version` counts the changes of the framework as `framework_owner` publishes it: the tenant, or `shared`.
-    Two owners count apart. None: written before owners were noted.
+    `framework_version` is the version of the framework as `framework_owner` publishes it: the tenant, or `shared`. Each
+    owner counts versions separately. None: written before owners were recorded.
     """
 
     tenant: Identifier

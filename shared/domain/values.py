@@ -1,4 +1,4 @@
-"""Identifiers, texts in two languages, and numbers that are kept to the millionth."""
+"""Identifiers, texts in two languages, and numbers that are rounded to the millionth."""
 
 from typing import Annotated
 
@@ -29,17 +29,17 @@ NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
 
 
 def key_of(tenant: str, identifier: str) -> str:
-    """Return the key under which a document is stored and its events are ordered: `tenant/id`."""
+    """Return `tenant/id`: the document key, and the record key by which its events are ordered."""
     return f"{tenant}/{identifier}"
 
 
 def millionths(value: float, least: float = 0.0) -> float:
-    """Return a number to the nearest millionth, of two equally near the even one; never below `least`, never -0.0."""
+    """Return a number rounded to the millionth, half to even; never below `least`, never -0.0."""
     return max(round(value, 6), least) + 0.0
 
 
 def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
-    """Keep these numbers of a record that is being built to the millionth. For `__post_init__`."""
+    """Round these numbers of a record to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
         if not isinstance(value, float) or (value >= 1 and value.is_integer()):
@@ -53,10 +53,10 @@ LEAST = 0.000_001
 
 
 class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The same words in Thai and in English; one of the two may be missing, not both.
+    """A text in Thai and in English; one language may be missing, not both.
 
-    A text without a visible character counts as missing. If both are so, as could once be stored, a note to
-    that effect replaces them, so that no page shows an empty one; a request with such a text is refused.
+    A text without a visible character counts as missing. If both are missing, as older versions allowed, a note to that
+    effect replaces them, so that no page shows an empty text; a request with such a text is rejected.
     """
 
     th: ShortText | None = None
@@ -76,12 +76,12 @@ class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     @property
     def shows_nothing(self) -> bool:
-        """Whether this replaces a text without a visible character."""
+        """Whether this replaces a text without visible characters."""
         return (self.th, self.en) == NO_TEXT
 
 
 class Prose(LocalizedText, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A longer text in Thai and in English, such as a description; one of the two may be missing, not both."""
+    """A longer text in Thai and in English, such as a description; one language may be missing, not both."""
 
     th: LongText | None = None
     en: LongText | None = None

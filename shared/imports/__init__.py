@@ -1,10 +1,10 @@
-"""What imports of every kind share: a file of rows, a verdict on each row, and a report on the whole.
+"""What imports of every kind share: a file of rows, a result for each row, and a report on the whole.
 
-rows        a row with its content or all of its faults; the verdict on it; the report
-encodings   in which encoding a text is
-ndjson      rows as JSON, one object a line
-tables      rows as CSV, and tables whose columns are the fields of a shape
-job         an import of a tenant: counts, report, patience with a database that is away
+rows        a row with its content or all of its faults; its result; the report
+encodings   detects the encoding of a text
+ndjson      rows as JSON, one object per line
+tables      rows as CSV, and tables whose columns are the fields of a struct
+job         an import of a tenant: counts, report, waiting for an unavailable database
 reports     reports in MongoDB
-streaming   reading a body while earlier rows are stored, and answering each row
+streaming   reads a body while earlier rows are stored, and answers each row
 """

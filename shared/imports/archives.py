@@ -1,4 +1,4 @@
-"""What is wrong with a ZIP archive, as a message for its sender."""
+"""Error messages about ZIP archives, for their sender."""
 
 import zipfile
 import zlib

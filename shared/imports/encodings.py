@@ -1,8 +1,8 @@
-"""In which encoding a text file is: decided by evidence, as the bytes come. Pure.
+"""Detects the encoding of a text file incrementally. Pure.
 
-UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by the
-upper bytes of ASCII and Thai letters, UTF-32 by its mark. What is neither is read as TIS-620 (cp874), where bytes above
-127 come together as Thai letters do, or else as cp1252.
+UTF-8, with or without a byte order mark, passes through unchanged, even with single faults. UTF-16 is recognised by its
+mark or by the upper bytes of ASCII and Thai letters, UTF-32 by its mark. Anything else is read as TIS-620 (cp874) if
+bytes above 127 come in runs, as Thai letters do, and otherwise as cp1252.
 """
 
 import codecs
@@ -30,17 +30,17 @@ _RUN = 3
 
 
 def eight_bit(raw: bytes) -> str:
-    """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters come together, accents come alone."""
+    """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters come in runs, accented letters singly."""
     runs = _HIGH.findall(raw)
     thai = sum(len(run) for run in runs if len(run) >= _RUN and not _NOT_THAI.search(run))
     return "cp874" if thai * 2 > sum(map(len, runs)) else "cp1252"
 
 
 class Recoder:
-    """Makes UTF-8 of a body that comes in pieces. `found`: what it was taken for, None while only ASCII came."""
+    """Converts a body that arrives in pieces to UTF-8. `found`: the detected encoding, None while only ASCII came."""
 
     def __init__(self, named: str | None = None) -> None:
-        """Raises InvalidInput for an encoding that is not known."""
+        """Raises InvalidInput for an unknown encoding."""
         self.found: str | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
         self._held = b""
@@ -56,14 +56,14 @@ class Recoder:
             self._decide(self.found)
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Yield UTF-8. Bytes that are not UTF-8 in a file that is otherwise are passed on as they are."""
+        """Yield UTF-8. Invalid bytes in a file that is otherwise UTF-8 are passed on unchanged."""
         if self._decoder is None and self.found is None:
             yield from self._look(piece)
         else:
             yield from self._through(piece)
 
     def end(self) -> Iterator[bytes]:
-        """Yield what was held back."""
+        """Yield the remaining buffered bytes."""
         if self._held:
             yield from self._settle()
         if self._decoder is not None:
@@ -85,7 +85,7 @@ class Recoder:
         yield from self._through(held)
 
     def _begin(self) -> bool:
-        """Look for a mark or for UTF-16, and return whether enough has come for that."""
+        """Look for a byte order mark or UTF-16; return whether enough bytes have come for that."""
         if len(self._held) < len(codecs.BOM_UTF32_LE) or (
             len(self._held) < _START and (b"\0" in self._held or _THAI_BLOCK in self._held)
         ):
@@ -101,7 +101,7 @@ class Recoder:
         yield piece if self._decoder is None else self._decoder.decode(piece).encode()
 
     def _settle(self) -> Iterator[bytes]:
-        """Decide by all that is held."""
+        """Decide the encoding from all buffered bytes."""
         held, self._held = self._held, b""
         if not self._begun and (wide := _wide(held)):
             self._decide(wide)
@@ -118,7 +118,7 @@ class Recoder:
 
 
 def _wide(start: bytes) -> str | None:
-    """Return which encoding of two or four bytes a letter a file begins in."""
+    """Return the encoding of two or four bytes per letter in which a file begins; None if there is none."""
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -132,7 +132,10 @@ def _wide(start: bytes) -> str | None:
 
 
 def _has_utf_8(raw: bytes) -> bool:
-    """Return whether bytes are UTF-8 as far as they go, with a whole character beyond ASCII; the last may be cut."""
+    """Return whether the bytes are valid UTF-8 with at least one character beyond ASCII.
+
+    The last one may be incomplete.
+    """
     try:
         return not codecs.getincrementaldecoder("utf-8")().decode(raw).isascii()
     except UnicodeDecodeError:
@@ -140,6 +143,6 @@ def _has_utf_8(raw: bytes) -> bool:
 
 
 def _is_mostly_utf_8(raw: bytes) -> bool:
-    """Return whether more characters are UTF-8 than bytes are not: then those are single faults."""
+    """Return whether valid non-ASCII characters outnumber invalid bytes, which then are single faults."""
     high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
     return sum("\udc80" <= char <= "\udcff" for char in high) * 2 < len(high)

@@ -1,4 +1,4 @@
-"""An import of one file for one tenant: its report, kept as it goes, and patience with a database that is away."""
+"""An import of one file for one tenant: stores its report as it proceeds and waits for an unavailable database."""
 
 import asyncio
 import secrets
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -29,7 +30,10 @@ _SAVED_EVERY = timedelta(seconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest(Generic[R]):
-    """What an import was asked for. `form`: the format; `patience`: seconds to wait for a database that is away."""
+    """The options of an import. `form`: the format; `patience`: seconds to wait for an unavailable database.
+
+    `key`: the client's own identifier of the import; a repeated request with it returns the results of the first one.
+    """
 
     reports: ReportStore[R]
     tenant: str
@@ -37,10 +41,11 @@ class ImportRequest(Generic[R]):
     form: str
     dry_run: bool = False
     patience: float = PATIENCE_SECONDS
+    key: str | None = None
 
 
 class ImportJob(Generic[C, R]):
-    """Imports the rows of one file; a subclass says what becomes of rows (`verdicts`) and of the whole (`end`)."""
+    """Imports the rows of one file; a subclass stores rows (`verdicts`) and checks the whole file (`end`)."""
 
     def __init__(self, asked: ImportRequest[R], shape: type[R]) -> None:
         self._reports, self._tenant, self._trace = asked.reports, asked.tenant, asked.trace
@@ -48,11 +53,13 @@ class ImportJob(Generic[C, R]):
         now = datetime.now(UTC)
         self.report = shape(secrets.token_hex(16), "running", asked.form, now, now, dry_run=asked.dry_run)
         self.begun = False
+        named = self.report.import_id if asked.key is None else sha256(asked.key.encode()).hexdigest()
+        self._name = None if asked.dry_run else named[:20]
         self._saved_at = now
         self._keeping: list[asyncio.Task[None]] = []
 
     async def verdicts(self, rows: Sequence[Row[C]]) -> list[RowResult]:
-        """Return what became of rows, in order. Raises Problem where the rest is not to be read."""
+        """Return the results of rows, in order. Raises Problem if the rest must not be read."""
         raise NotImplementedError
 
     async def end(self) -> None:
@@ -62,15 +69,20 @@ class ImportJob(Generic[C, R]):
         """Record how the file was read."""
         self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_TOLD])
 
+    def name_of(self, row: Row[Any]) -> str | None:
+        """Return the name of a row: its import and its number; None in a dry run, which writes no row."""
+        return self._name and f"{self._name}/{row.number}"
+
     async def begin(self) -> None:
-        """Store that the import has begun. Raises Unavailable."""
+        """Store that the import has started. Raises Unavailable."""
         self.begun = True
         await self._save()
 
     async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
-        """Return the verdicts on rows, in order. Raises Problem.
+        """Return the results of rows, in order. Raises Problem.
 
-        They are kept for the report while the next rows are taken, and all of them before `finish` and `stop` return.
+        Results are written to the report while the next rows are processed; `finish` and `stop` return after all are
+        written.
         """
         results = await self.verdicts(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
@@ -122,7 +134,7 @@ class ImportJob(Generic[C, R]):
             pause = min(pause * 2, 5.0)
 
     async def _kept(self) -> None:
-        """Wait until the verdicts of earlier rows are stored. Raises Unavailable."""
+        """Wait until the results of earlier rows are stored. Raises Unavailable."""
         keeping, self._keeping = self._keeping, []
         await asyncio.gather(*keeping)
 
@@ -136,7 +148,7 @@ class ImportJob(Generic[C, R]):
 
 
 def refused_row(row: Row[Any], identifier: str | None) -> RowResult:
-    """Return the verdict on a row that has problems."""
+    """Return the result of a row that has faults."""
     problems = row.problems[:_TOLD_OF_A_ROW]
     if len(row.problems) > _TOLD_OF_A_ROW:
         problems.append(RowProblem(422, f"and {len(row.problems) - _TOLD_OF_A_ROW} more"))

@@ -1,4 +1,4 @@
-"""Rows as NDJSON: one JSON object a line, parsed when its line is complete. Pure.
+"""Rows as NDJSON: one JSON object per line, parsed when its line is complete. Pure.
 
 A byte order mark before the first line is skipped.
 """
@@ -20,7 +20,7 @@ _ID = re.compile(rb'"(?:id|officer)"\s*:\s*"([^"\\]{1,64})"')
 
 
 class NdjsonReader(Generic[T]):
-    """Reads rows of a shape from a body that arrives in chunks. The number of a row is its line."""
+    """Reads rows of a struct type from a body that arrives in chunks. The number of a row is its line."""
 
     def __init__(self, shape: type[T]) -> None:
         self._shape = shape
@@ -31,7 +31,7 @@ class NdjsonReader(Generic[T]):
     def feed(self, chunk: bytes) -> Iterator[Row[T] | None]:
         """Yield the rows that a chunk completes, None for an empty line.
 
-        A line that is too long is refused at once and skipped to its end.
+        A line over the limit is reported at once and skipped to its end.
         """
         *ended, rest = chunk.split(b"\n")
         for part in ended:
@@ -91,6 +91,6 @@ def problem_of(raw: bytes, shape: Any) -> Problem:
 
 
 def _begins(raw: bytes) -> str:
-    """Return the id or the officer in a line, or its first words."""
+    """Return the id or the officer in a line, or its first characters."""
     found = _ID.search(raw)
     return (found[1] if found else raw[:60]).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Reports of imports in MongoDB: one document for each import, and its rows in parts of some hundred, as JSON.
+"""Reports of imports in MongoDB: one document per import, and its rows as JSON in parts of several hundred.
 
 They are kept for 90 days.
 """
@@ -22,7 +22,7 @@ _PARTS = 50
 
 
 class ReportStore(Generic[R]):
-    """The reports of a service's imports, each of one shape."""
+    """The reports of a service's imports. All reports of one store have the same struct type."""
 
     def __init__(self, database: Database, shape: type[R]) -> None:
         self._shape = shape
@@ -39,14 +39,14 @@ class ReportStore(Generic[R]):
         await ensure_indexes(self._database, {"imports": [expiry, newest], "import_rows": [expiry, by_import, refused]})
 
     async def save(self, tenant: str, report: R) -> None:
-        """Store a report as it is now. Raises Unavailable."""
+        """Store the current state of a report. Raises Unavailable."""
         content = msgspec.to_builtins(report)
         whole = {"tenant": tenant, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
         with unavailable():
             await self._imports.replace_one({"_id": report.import_id}, whole, upsert=True)
 
     async def add(self, import_id: str, results: Sequence[RowResult]) -> None:
-        """Store the next rows of an import; doing it again changes nothing. Raises Unavailable."""
+        """Store the next rows of an import; repeating the call changes nothing. Raises Unavailable."""
         first, last = results[0].line, results[-1].line
         part: dict[str, Any] = {
             "import_id": import_id,
@@ -61,14 +61,14 @@ class ReportStore(Generic[R]):
     async def find(self, tenant: str, import_id: str) -> R | None:
         """Return a report of this tenant. Raises Unavailable.
 
-        One that should be running and has not been heard of for five minutes was interrupted.
+        A running import without an update for five minutes counts as interrupted.
         """
         with unavailable():
             found = await self._imports.find_one({"_id": import_id, "tenant": tenant})
         return None if found is None else self._report(found)
 
     async def newest(self, tenant: str, limit: int) -> list[R]:
-        """Return the latest reports of a tenant, that which was changed last first. Raises Unavailable."""
+        """Return the latest reports of a tenant, most recently changed first. Raises Unavailable."""
         with unavailable():
             found = (
                 await self._imports.find({"tenant": tenant}).sort("expires_at", DESCENDING).limit(limit).to_list(None)
@@ -82,7 +82,10 @@ class ReportStore(Generic[R]):
         return report
 
     async def page(self, import_id: str, wanted: ListRows) -> tuple[list[RowResult], int | None]:
-        """Return rows of an import, and the row after which the next ones begin. Raises Unavailable."""
+        """Return rows of an import, and the row after which the next page begins (None: last page).
+
+        Raises Unavailable.
+        """
         query: dict[str, Any] = {"import_id": import_id, "last": {"$gt": wanted.after}}
         if wanted.verdict:
             query["statuses"] = wanted.verdict
@@ -94,5 +97,5 @@ class ReportStore(Generic[R]):
 
 
 def _rows(kept: bytes | list[Any]) -> list[RowResult]:
-    """Return the rows of a part; older versions kept them as documents."""
+    """Return the rows of a part; older versions stored them as documents."""
     return stored(msgspec.json.decode(kept) if isinstance(kept, bytes) else kept, list[RowResult])

@@ -1,4 +1,4 @@
-"""A row of a file: its content, or all of its faults; what became of it; and the report on all rows. Pure."""
+"""A row of a file: its content or all of its faults; its result; and the report on all rows. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ _BEGINS = 60
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One fault of a row."""
+    """One fault of a row: the field and the message."""
 
     status: int
     detail: str
@@ -34,7 +34,7 @@ RowStatus = Literal["created", "changed", "unchanged", "refused"]
 class RowResult(Struct, frozen=True, omit_defaults=True):
     """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
-    `begins`: for a refused row, its id in the file, or its first words. `problems`: all faults of the row.
+    `begins`: for a rejected row, its id in the file or its first characters. `problems`: all faults of the row.
     """
 
     line: int
@@ -69,19 +69,19 @@ class ImportReport(Struct, frozen=True, omit_defaults=True):
 
 
 class ListImports(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many of the latest imports."""
+    """How many of the latest imports to list."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
 class ImportList(Struct, frozen=True):
-    """Reports of imports."""
+    """The reports of the latest imports."""
 
     imports: list[ImportReport]
 
 
 class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows of an import: after a row, those with a verdict."""
+    """Which rows of an import to list: those after a row number, those with a given result."""
 
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     verdict: RowStatus | None = None
@@ -96,7 +96,7 @@ class RowPage(Struct, frozen=True):
 
 @dataclass
 class Row(Generic[T]):
-    """A row, numbered from 1. `begins`: its id in the file, or its first words, to identify a refused row."""
+    """A row, numbered from 1. `begins`: its id in the file or its first characters, to identify a rejected row."""
 
     number: int
     content: T | None = None
@@ -114,7 +114,7 @@ def row_of(  # noqa: PLR0913 - what a row is made of
     *,
     strict: bool = True,
 ) -> Row[T]:
-    """Return the row of what is given as builtin types. Not `strict`: numbers may be given as text."""
+    """Return the row of builtins converted to a struct type. Not `strict`: numbers may be given as text."""
     row = Row[T](number, begins=(begins or _begins(given)), warnings=warnings or [])
     try:
         wrong: list[Problem] = list(faults(given, shape, strict=strict))
@@ -132,7 +132,7 @@ def refused(number: int, problem: Problem, begins: str | None = None) -> Row[Any
 
 
 def refusal(problem: Problem) -> RowProblem:
-    """Return a problem in the form used in the answer to a row."""
+    """Return a problem in the form in which a row's result holds it."""
     return RowProblem(problem.status, problem.detail, problem.field)
 
 

@@ -1,4 +1,4 @@
-"""Sends a file to an import from the command line: progress, the results of the rows, the report."""
+"""Sends a file to an import from the command line; prints progress, the results of the rows, and the report."""
 
 import argparse
 import asyncio
@@ -27,10 +27,10 @@ _BAR = 24
 async def send_rows(
     file: Path, url: str, query: Mapping[str, str], headers: Mapping[str, str], shape: type[R]
 ) -> tuple[R | None, "Tally"] | None:
-    """Send a file and return the report and what became of the rows; None if the service broke off, which is printed.
+    """Send a file and return the report and the counts of the rows.
 
-    The report is None where the answer ended before it. Raises Problem if the service refuses the whole, OSError if
-    the file cannot be opened.
+    None if the service closed the connection (printed). The report is None if the answer ended before it. Raises
+    Problem if the service rejects the whole file, OSError if the file cannot be opened.
     """
     progress, tally = Progress((await asyncio.to_thread(file.stat)).st_size), Tally()
     try:
@@ -77,7 +77,7 @@ async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 class Tally:
-    """Counts rows by what became of them, and keeps the first that were refused and the warnings by kind."""
+    """Counts rows by result, and keeps the first rejected rows and the warnings by kind."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -93,7 +93,7 @@ class Tally:
             self._refused.append(row)
 
     def say(self) -> None:
-        """Print what is wrong."""
+        """Print the rejected rows and the warnings."""
         for row in self._refused:
             say(f"row {row.line} ({row.id or row.begins or '?'}):")
             for one in row.problems:
@@ -105,13 +105,13 @@ class Tally:
 
 
 def add_import(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> None:
-    """Add the arguments for a file of rows. `endings`: the formats by the ending of a file's name."""
+    """Add the arguments for a file of rows. `endings`: file name ending -> format."""
     add_file(parser, endings)
     parser.add_argument("--encoding", help="default: recognised from the bytes")
 
 
 def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
-    """Print how an import ended, and return the exit code. `path`: under which the service serves the report."""
+    """Print how an import ended and return the exit code. `path`: the path of the report at the service."""
     if report is None:
         say("The answer broke off before its report. The same command does the rest.")
         return FAILED
@@ -125,12 +125,12 @@ def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
 
 
 def _kind_of(detail: str) -> str:
-    """Return a warning without what is the row's own."""
+    """Return a warning without the parts that are specific to the row."""
     return detail.split("'", 1)[0].split('"', 1)[0].rstrip(" :") or detail
 
 
 class Progress:
-    """A bar with rows, rate and remaining time, on a terminal only."""
+    """A progress bar with rows, rate and remaining time; only on a terminal."""
 
     def __init__(self, size: int) -> None:
         self._size = max(size, 1)
@@ -140,23 +140,23 @@ class Progress:
         self._visible = sys.stderr.isatty()
 
     def sent(self, size: int) -> None:
-        """Count bytes that were sent."""
+        """Count sent bytes."""
         self._sent += size
         self._show()
 
     def rows(self, count: int) -> None:
-        """Note how many rows were answered."""
+        """Record how many rows were answered."""
         self._rows = count
         self._show()
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the line of the bar."""
         if self._visible and self._shown:
             print(f"\r{self.line()}", file=sys.stderr)  # noqa: T201 - a progress bar
             self._shown = 0.0
 
     def line(self) -> str:
-        """Return the bar as it is now."""
+        """Return the current bar as text."""
         share = min(self._sent / self._size, 1.0)
         seconds = max(time.monotonic() - self._begun, 1e-6)
         left = seconds / share - seconds if share else 0.0

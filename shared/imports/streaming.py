@@ -1,6 +1,8 @@
-"""Reading the rows of a body while earlier ones are stored, and answering each as soon as it is decided."""
+"""Reads the rows of a body while earlier rows are stored, and answers each row once its result is known."""
 
 import asyncio
+import zlib
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, Self, TypeVar
 
@@ -31,6 +33,7 @@ REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
 _ROWS_AT_ONCE = 500
 _BATCHES_AHEAD = 8
 _SLICE = 64 * 1024
+_PACKED_FROM = 1024 * 1024
 
 
 class Reader(Protocol[T]):
@@ -38,11 +41,11 @@ class Reader(Protocol[T]):
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of the text; None if there is none."""
+        """The encoding of the text; None if it is not known."""
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Of a table: {what is read: names of its columns}, and the columns that are not read."""
+        """For a table: ({field: names of its columns}, columns that are not read)."""
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
         """Yield the rows that a chunk completes; None for an empty one. Raises Problem for the whole file."""
@@ -57,11 +60,11 @@ class Reader(Protocol[T]):
 async def answer_import(
     request: web.Request, reader: Reader[T], job: ImportJob[T, Any], report: str = "/v1/imports/{import_id}"
 ) -> web.StreamResponse:
-    """Answer each row of the body by one line, in order, and at the end the report of the whole.
+    """Answer each row of the body with one line, in order, and end with the report.
 
-    `report`: the path at which the report can be read again, for `Location`.
+    `report`: the path at which the report can be read later, for `Location`. Closes the reader.
 
-    Raises Problem if the body cannot be read before the first answer; later the report says so. Closes the reader.
+    Raises Problem if the body cannot be read before the first answer; later errors are in the report.
     """
     try:
         return await _answer(request, _answered(request, reader, job), job, report)
@@ -81,10 +84,10 @@ def named_format(request: web.Request, formats: Mapping[str, F]) -> F:
     return form
 
 
-def import_request(request: web.Request, form: str, *, dry_run: bool) -> ImportRequest[Any]:
-    """Return what a request asks an import for."""
+def import_request(request: web.Request, form: str, *, dry_run: bool, key: str | None = None) -> ImportRequest[Any]:
+    """Return the options of an import that a request contains. `key`: the client's own identifier of the import."""
     reports, tenant = request.app[REPORTS], principal(request).tenant
-    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run)
+    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run, key=key)
 
 
 def named_encoding(request: web.Request) -> str | None:
@@ -102,13 +105,13 @@ async def show_import(request: web.Request) -> web.StreamResponse:
 
 
 async def list_imports(request: web.Request) -> web.StreamResponse:
-    """Return the reports of the tenant's latest imports, that which was changed last first."""
+    """Return the reports of the tenant's latest imports, most recently changed first."""
     wanted = read_query(request, ListImports)
     return json_response(ImportList(await request.app[REPORTS].newest(principal(request).tenant, wanted.limit)))
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:
-    """Return a page of the rows of an import, in order, with the verdict on each."""
+    """Return a page of the rows of an import, in order, with the result of each."""
     wanted = read_query(request, ListRows)
     report = await _report(request)
     rows, following = await request.app[REPORTS].page(report.import_id, wanted)
@@ -139,7 +142,7 @@ async def _answer(
 
 
 async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, Any]) -> AsyncIterator[bytes]:
-    """Yield the answer to each row as it is ready, and the report at the end.
+    """Yield the answer to each row when it is ready, and the report at the end.
 
     If the body breaks off or cannot be read further, the report says so. Raises Problem if that happens before the
     first answer.
@@ -166,7 +169,7 @@ async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, A
 
 
 async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") -> AsyncIterator[list[Row[T]]]:
-    """Yield the rows of the body in batches, as it comes. Raises Problem if it cannot be read further."""
+    """Yield the rows of the body in batches, as it arrives. Raises Problem if it cannot be read further."""
     async for chunk in pieces(request):
         for batch in _batches(counted.rows(reader.feed(chunk))):
             yield batch
@@ -178,9 +181,9 @@ async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") ->
 
 
 async def _together(batches: AsyncIterator[list[Row[T]]]) -> AsyncIterator[list[Row[T]]]:
-    """Yield the rows of batches; those that are read while earlier ones are stored come as one batch.
+    """Yield rows in batches; rows that are read while earlier ones are stored come as one batch.
 
-    Raises what reading raises, after the rows before it.
+    Raises the error of reading after the rows before it.
     """
     ahead: asyncio.Queue[list[Row[T]] | None] = asyncio.Queue(_BATCHES_AHEAD)
 
@@ -210,7 +213,7 @@ async def _together(batches: AsyncIterator[list[Row[T]]]) -> AsyncIterator[list[
 
 
 class _Counted:
-    """Forwards rows until too many of them have no content."""
+    """Forwards rows, and raises once too many of them have no content."""
 
     def __init__(self) -> None:
         self.over = False
@@ -257,17 +260,21 @@ def _line(result: RowResult | ImportReport) -> bytes:
 
 
 class Answers:
-    """Sends answers while more of the request is read: a client may send everything before it reads.
+    """Sends answers while more of the request is read: a client may send everything before it reads, as many do.
 
-    At most `limit` bytes are buffered. If the buffer is full or the request has ended, a client that reads nothing for
-    `patience` seconds ends the import with TooSlow. What was stored remains.
+    At most `limit` bytes are buffered; results that wait are compressed to about a twelfth, so that those of some
+    million rows fit. If the buffer is full or the request has ended, a client that reads nothing for `patience` seconds
+    ends the import with TooSlow. Rows stored before that remain.
     """
 
     def __init__(self, stream: web.StreamResponse, limit: int = 16 * 1024 * 1024, patience: float = 60.0) -> None:
         self._stream = stream
         self._limit = limit
         self._patience = patience
+        self._packed: deque[bytes] = deque()
+        self._packed_bytes = 0
         self._waiting = bytearray()
+        self._going = 0
         self._more, self._moved = asyncio.Event(), asyncio.Event()
         self._sender: asyncio.Task[None]
 
@@ -278,7 +285,7 @@ class Answers:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            while kind is None and self._waiting:
+            while kind is None and self._held:
                 await self._progress()
         finally:
             self._sender.cancel()
@@ -286,10 +293,19 @@ class Answers:
 
     async def put(self, answers: bytes) -> None:
         """Add answers to the buffer. Raises TooSlow, ConnectionError."""
-        while len(self._waiting) > self._limit:
+        while self._held > self._limit:
             await self._progress()
         self._waiting += answers
+        if len(self._waiting) >= _PACKED_FROM:
+            self._packed.append(zlib.compress(self._waiting, 1))
+            self._packed_bytes += len(self._packed[-1])
+            self._waiting.clear()
         self._more.set()
+
+    @property
+    def _held(self) -> int:
+        """How many bytes are held, those on their way included."""
+        return self._packed_bytes + len(self._waiting) + self._going
 
     async def _progress(self) -> None:
         self._moved.clear()
@@ -305,8 +321,20 @@ class Answers:
         while True:
             await self._more.wait()
             self._more.clear()
-            while self._waiting:
-                part = bytes(self._waiting[:_SLICE])
-                await self._stream.write(part)
-                del self._waiting[: len(part)]
-                self._moved.set()
+            while self._held:
+                answers = self._next()
+                for at in range(0, len(answers), _SLICE):
+                    self._going = len(answers) - at
+                    await self._stream.write(answers[at : at + _SLICE])
+                    self._moved.set()
+                self._going = 0
+
+    def _next(self) -> bytes:
+        """Take the answers that have waited longest."""
+        if self._packed:
+            packed = self._packed.popleft()
+            self._packed_bytes -= len(packed)
+            return zlib.decompress(packed)
+        answers = bytes(self._waiting)
+        self._waiting.clear()
+        return answers

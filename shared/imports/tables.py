@@ -1,4 +1,4 @@
-"""Rows as CSV, and tables whose columns are the fields of a shape. Pure."""
+"""Rows as CSV, and tables whose columns are the fields of a struct. Pure."""
 
 import codecs
 import csv
@@ -21,20 +21,20 @@ _SEVERAL = re.compile(r"[\s,;|]+")
 
 
 class Table(Protocol[T]):
-    """Makes rows of cells; the first row with cells names the columns, or not, as the table sees fit."""
+    """Builds rows from cells; a table may read the column names from the first row that has cells."""
 
     @property
     def width(self) -> int | None:
-        """How many columns there are, None before the first row."""
+        """The number of columns, None before the first row."""
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:
         """Return a row, None for the header and an empty row. Raises InvalidInput for the whole table."""
 
 
 class FieldTable(Generic[T]):
-    """A table whose columns are named by the fields of a shape, in any order; an empty cell is a field left out.
+    """A table whose column names are fields of a struct, in any order; an empty cell leaves the field out.
 
-    Several values of one field are in one cell, with spaces, commas, semicolons or bars between them.
+    Several values of one field stand in one cell, separated by spaces, commas, semicolons or bars.
     """
 
     def __init__(self, shape: type[T]) -> None:
@@ -45,7 +45,7 @@ class FieldTable(Generic[T]):
 
     @property
     def width(self) -> int | None:
-        """How many columns there are, None before the first row."""
+        """The number of columns, None before the first row."""
         return None if self._header is None else len(self._header)
 
     @property
@@ -54,7 +54,7 @@ class FieldTable(Generic[T]):
         return list(self._header or [])
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:
-        """Return a row, None for the header and an empty row. Raises InvalidInput for columns that are none."""
+        """Return a row; None for the header and for an empty row. Raises InvalidInput for unknown columns."""
         if not any(cell.strip() for cell in cells):
             return None
         if self._header is None:
@@ -94,7 +94,7 @@ class _Open(Exception):
 class CsvReader(Generic[T]):
     """Reads rows from CSV in UTF-8 that arrives in chunks. Rows are numbered from 1, the header included.
 
-    A line with a quote that is never closed is refused; the lines after it are read as rows.
+    A line with a quote that is never closed is rejected; the lines after it are read as rows.
     """
 
     def __init__(self, table: Table[T]) -> None:
@@ -179,7 +179,7 @@ class CsvReader(Generic[T]):
             yield row
 
     def _is_within_quotes(self, line: bytes) -> bool:
-        """Hold a line; return whether it is within quotes that are open, and does not end them."""
+        """Buffer a line; return whether it is inside an open quote that it does not close."""
         before = self._is_open and bool(self._held)
         self._held_size = len(line) + (self._held_size if self._held else 0)
         self._held.append(line)
@@ -190,7 +190,10 @@ class CsvReader(Generic[T]):
         return len(self._held) > _LINES or self._held_size > ROW_LIMIT
 
     def _stays_open(self, line: bytes) -> bool:
-        """Return whether a line within quotes does not end them. Only it is looked at, so that many cost no more."""
+        """Return whether a line inside a quote does not close it.
+
+        Reads only this line, so that long quotes cost no more.
+        """
         if b'"' not in line:
             return True
         text = '"' + line.removesuffix(b"\r").decode(errors="replace") + "\n"

@@ -1,8 +1,8 @@
-"""Batches of records that would end a reader inside aiokafka; any client can write them.
+"""Handles batches of records that would make aiokafka's reader fail; any client can write them.
 
-A header name that is not UTF-8: the batch is read once more, with its names decoded loosely. Few bytes that unpack to
-more than `MAX_UNPACKED_BYTES` (a broker bounds the packed ones only): one record marked UNREADABLE replaces the
-batch. Every other batch goes through aiokafka's own parser. `install` puts this in place.
+If a header name is not UTF-8, the batch is read once more with lenient decoding of names. If a compressed batch
+decompresses to more than `MAX_UNPACKED_BYTES` (a broker limits the compressed size only), one record marked UNREADABLE
+replaces it. Every other batch is read by aiokafka's own parser. `install` puts this module in place.
 """
 
 import zlib
@@ -45,7 +45,7 @@ class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc] 
 
 
 class _Batch:
-    """A batch read by aiokafka; from a header name that cannot be decoded on, read by `_LooseBatch`."""
+    """A batch read by aiokafka; after a header name that cannot be decoded, by `_LooseBatch`."""
 
     def __init__(self, batch: Any, raw: memoryview) -> None:
         self._batch = batch
@@ -95,9 +95,9 @@ class _Unreadable:
 
 
 def unpacked(compression: int, packed: memoryview) -> int:
-    """Return the maximum decompressed size of a batch in bytes, for codecs without a bounded ratio.
+    """Return an upper bound of a batch's decompressed size in bytes; 0 if it cannot exceed `MAX_UNPACKED_BYTES`.
 
-    Of gzip no more than `MAX_UNPACKED_BYTES` and a little are counted. Nothing is kept in memory.
+    Counting stops shortly after `MAX_UNPACKED_BYTES`. No decompressed data are kept in memory.
     """
     if compression == _GZIP and len(packed) * _GZIP_MOST > MAX_UNPACKED_BYTES:
         return _gzip_size(packed)
@@ -119,7 +119,7 @@ def _gzip_size(packed: memoryview) -> int:
 
 
 def _zstd_size(packed: memoryview) -> int:
-    """Add up the blocks of all frames by their headers (RFC 8878, 3.1.1); a packed block holds up to 128 KiB."""
+    """Add up the blocks of all frames by their headers (RFC 8878, 3.1.1); a compressed block holds up to 128 KiB."""
     size, place = 0, 0
     while place + 8 < len(packed):  # no frame is shorter
         if int.from_bytes(packed[place : place + 4], "little") & _SKIPPED_MASK == _SKIPPED:
@@ -146,5 +146,5 @@ class _Records(memory_records._MemoryRecordsPy):  # type: ignore[misc]  # noqa: 
 
 
 def install() -> None:
-    """Have aiokafka's consumers of this process read through this module."""
+    """Make aiokafka's consumers in this process read through this module."""
     fetcher.MemoryRecords = _Records

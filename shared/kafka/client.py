@@ -1,4 +1,4 @@
-"""What both readers do with an aiokafka client: start it, poll it, measure how far it is behind, stop it."""
+"""What both readers do with an aiokafka client: start, poll, measure the lag, stop."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ Brokers = KafkaSettings | str
 
 
 def connection(brokers: Brokers) -> dict[str, Any]:
-    """Return the arguments with which every client of Kafka connects."""
+    """Return the connection arguments of every Kafka client."""
     if isinstance(brokers, str):
         return {"bootstrap_servers": brokers}
     arguments: dict[str, Any] = {
@@ -62,8 +62,8 @@ def addresses(brokers: Brokers) -> str:
 async def start(consumer: AIOKafkaConsumer) -> None:
     """Connect. Raises Unavailable if no broker answers.
 
-    Cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
-    forgets the connection on which it was asking.
+    If cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
+    loses track of the connection that it is opening.
     """
     starting = asyncio.ensure_future(consumer.start())
     try:
@@ -76,7 +76,7 @@ async def start(consumer: AIOKafkaConsumer) -> None:
 
 
 async def poll(consumer: AIOKafkaConsumer, limit: int, wait_ms: int = _POLL_MS) -> list[Record]:
-    """Return the next records, at most `limit`; empty after `wait_ms`. Raises KafkaError where no retry would help."""
+    """Return the next records, at most `limit`; empty after `wait_ms`. Raises KafkaError if no retry can help."""
     try:
         polled = await consumer.getmany(timeout_ms=wait_ms, max_records=limit)
     except KafkaError as error:
@@ -101,7 +101,7 @@ class Lag:
         self._next = 0.0
 
     async def measured(self) -> int:
-        """Return the records of the assigned partitions not read yet; looked at once a second at most."""
+        """Return the number of unread records in the assigned partitions; updated at most once a second."""
         now = asyncio.get_running_loop().time()
         if now >= self._next:
             self._next = now + 1.0
@@ -112,12 +112,12 @@ class Lag:
 
 
 def backoff(attempt: int) -> float:
-    """Return how long to wait before another try, in seconds: doubling from 0.1 to 5, with jitter."""
+    """Return the seconds to wait before the next try: doubling from 0.1 to 5, with jitter."""
     return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 
 
 async def within(stopping: Awaitable[None]) -> None:
-    """Wait a few seconds for a client to stop: with the brokers away it may never return, or cancel itself."""
+    """Wait a few seconds for a client to stop: without brokers it may never return, or cancel itself."""
     task = asyncio.ensure_future(stopping)
     await asyncio.wait({task}, timeout=_STOP_SECONDS)
     if task.done() and not task.cancelled() and (error := task.exception()):

@@ -1,4 +1,4 @@
-"""Reading a topic as one of a group, at least once."""
+"""Reads a topic as a member of a consumer group, at least once."""
 
 import asyncio
 import logging
@@ -28,11 +28,10 @@ less for a topic that takes less."""
 
 
 class GroupConsumer:
-    """Reads a topic as one of a group; see the module's first lines for what it promises.
+    """Reads a topic as a member of a consumer group; the package's docstring states its guarantees.
 
-    `on_assigned` receives the partitions after every change of the group. `lag`: records of them not read yet.
-    A topic that was deleted and created again, or that ends before the position, is read from its beginning; `replaced`
-    counts it.
+    `on_assigned` receives the partitions after every rebalance. `lag`: their unread records. A topic that was deleted
+    and created again, or that ends before the position, is read from its beginning; `replaced` counts that.
     """
 
     def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
@@ -64,11 +63,11 @@ class GroupConsumer:
 
     @property
     def held_seconds(self) -> float:
-        """How long the records in hand have waited since the last one was taken or dead-lettered."""
+        """Seconds since the current records last made progress (one handled or dead-lettered); 0 without records."""
         return self._delivery.held_seconds
 
     async def run(self) -> None:
-        """Consume until `stop` is called. Raises KafkaError where no retry would help."""
+        """Consume until `stop` is called. Raises KafkaError if no retry can help."""
         while not self._stopping.is_set():
             try:
                 await self._consume()
@@ -110,7 +109,7 @@ class GroupConsumer:
         self._stopping.set()
 
     def _notice_reset(self, polled: list[Record]) -> None:
-        """Count a position that went back by itself: the log ended before it, and the client began again."""
+        """Count a position that moved back: the log ended before it, and the client restarted from the beginning."""
         for record in polled:
             place = TopicPartition(record.topic, record.partition)
             if record.offset < self._read.get(place, 0):
@@ -126,9 +125,9 @@ class GroupConsumer:
         self._on_assigned(self.partitions)
 
     async def _send_to_dlq(self, record: Record, reason: str) -> None:
-        """Send the record to the dead-letter topic, with retries without limit: it may be committed only after that.
+        """Send the record to the dead-letter topic, retrying without limit: it may be committed only after that.
 
-        A record too large for the topic is cut; see `dead_letter`.
+        A record too large for the topic is truncated; see `dead_letter`.
         """
         attempt, room = 0, 0
         while True:
@@ -149,7 +148,7 @@ class GroupConsumer:
         log.error("%s dead-lettered %s/%d/%d: %s", self._group, record.topic, record.partition, record.offset, reason)
 
     async def take_back(self, key: str) -> None:
-        """Take the dead letters of a key back: replaying passes them over, and compaction removes them.
+        """Retract the dead letters of a key: replaying skips them, and compaction removes them.
 
         Raises Unavailable.
         """
@@ -176,7 +175,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._tell = tell
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Nothing to do: a batch in hand may be taken twice, and the second time changes nothing."""
+        """Nothing to do: the current batch may be handled twice, and handlers are idempotent."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         await self._tell(frozenset(assigned))

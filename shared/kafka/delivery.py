@@ -1,7 +1,7 @@
-"""What both readers do with a batch: decode it, deliver it until it is taken, and find the record at fault.
+"""How both readers process a batch: decode it, deliver it until the handler accepts it, and isolate the failing record.
 
-`Unavailable` is waited out in place. `Rejected`, and whatever fails three times, is given up with a reason once it is
-alone, and only that record: the batch is halved until it is.
+`Unavailable` is retried in place. `Rejected`, and whatever fails three times, is given up with a reason, but only for a
+single record: a failing batch is halved until the record is alone.
 """
 
 import asyncio
@@ -42,9 +42,9 @@ def overdue(reader: Reader, limit: float) -> str | None:
 
 
 class Delivery:
-    """Hands records to a handler; `give_up` is awaited for each record that cannot be taken, with the reason.
+    """Passes records to a handler; `give_up` is awaited, with the reason, for each record that cannot be handled.
 
-    Handlers must be idempotent: the records before a bad one are delivered again, in the same order.
+    Handlers must be idempotent: the records before a failing one are delivered again, in the same order.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Delivery:
 
     @property
     def held_seconds(self) -> float:
-        """Seconds since the current records last made progress (one taken or given up); 0 without records."""
+        """Seconds since the current records last made progress (one handled or given up); 0 without records."""
         return 0.0 if self._since is None else monotonic() - self._since
 
     async def deliver(self, records: Sequence[Record]) -> None:
-        """Return once every record was taken or given up."""
+        """Return once every record was handled or given up."""
         self._since = monotonic()
         try:
             await self._hand_over(await self._decoded(records))
@@ -113,7 +113,7 @@ def _check_readable(record: Record) -> None:
 
 
 def _place(error: Exception) -> str:
-    """Return what failed and where. What the error says itself may hold a whole document, and is not logged."""
+    """Return the kind of an error and where it happened. Its message may contain a whole document and is not logged."""
     frames = traceback.extract_tb(error.__traceback__)
     calls = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:])
     return f"{type(error).__name__} at {calls}"

@@ -1,4 +1,4 @@
-"""Reading all of a topic: every replica sees every record, nothing is committed."""
+"""Reads all records of a topic in every replica, without a consumer group or commits."""
 
 import asyncio
 import logging
@@ -32,6 +32,8 @@ from shared.kafka.topics import TopicIdentity, TopicReplaced
 
 log = logging.getLogger(__name__)
 
+_CONNECTING = "connecting to Kafka"
+
 
 async def _nothing() -> None:
     pass
@@ -40,16 +42,16 @@ async def _nothing() -> None:
 class Follower:
     """Reads every record of a topic, from the beginning, from the end, or from given offsets {partition: offset}.
 
-    `low_priority`: larger and later fetches (records gather at the broker for half a second), and payloads are not
-    decoded, `data` stays None. `shapes`: what data are decoded to, by type.
+    `low_priority`: fetches are larger and later (records gather at the broker for half a second), and payloads are not
+    decoded: `data` is None. `shapes`: the struct of the data, by event type.
 
-    `caught_up` is set once everything that was there at the start has been delivered. Batches come in offset order
-    per partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be read, or that
-    `on_events` cannot take, is skipped: `skipped` counts them. `lag`: records not read yet.
+    `caught_up` is set once every record that existed at the start has been delivered. Batches come in offset order per
+    partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be decoded or handled
+    is skipped and counted in `skipped`. `lag`: unread records.
 
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
-    is read again from its beginning, or from its end where that was the start. `on_replaced` is awaited before that;
-    `replaced` counts it. `topic_id`: the topic that given offsets are of.
+    is read again from its beginning, or from its end if the follower started there. `on_replaced` is awaited before
+    that; `replaced` counts it. `topic_id`: the topic to which the given offsets belong.
     """
 
     def __init__(  # noqa: PLR0913 - a follower is made once, by name
@@ -69,6 +71,7 @@ class Follower:
         self.skipped = 0
         self.caught_up = asyncio.Event()
         self.lag = 0
+        self._step = _CONNECTING
         self._delivery = Delivery(f"follower of {topic}", self._decode, on_events, self._skip)
         self._shapes = shapes
         self._from = start
@@ -79,11 +82,16 @@ class Follower:
 
     @property
     def held_seconds(self) -> float:
-        """Seconds since the current records last made progress (one taken or skipped)."""
+        """Seconds since the current records last made progress (one handled or skipped)."""
         return self._delivery.held_seconds
 
+    @property
+    def pending(self) -> str | None:
+        """The readiness message with what this reader waits for until it has caught up; None from then on."""
+        return None if self.caught_up.is_set() else f"{self.topic} has not been read to its end: {self._step}"
+
     async def run(self) -> None:
-        """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
+        """Follow until cancelled. Raises KafkaError if no retry can help, Unavailable if no broker answers."""
         while True:
             try:
                 await self._read()
@@ -113,8 +121,10 @@ class Follower:
             fetch_max_wait_ms=PATIENT_WAIT_MS if self._patient else FETCH_WAIT_MS,
             fetch_min_bytes=PATIENT_BYTES if self._patient else 1,
         )
+        self._step = _CONNECTING
         try:
             await start(consumer)
+            self._step = "asking for its partitions and their ends"
             await self._follow(consumer, await self._assign(consumer))
         finally:
             self.caught_up.clear()
@@ -125,8 +135,12 @@ class Follower:
         while True:
             if await self._identity.changed():
                 raise TopicReplaced(self.topic)
-            if not self.caught_up.is_set() and await _has_reached(consumer, ends):
-                self.caught_up.set()
+            if not self.caught_up.is_set():
+                self._step = "asking for the beginnings of its partitions"
+                if left := await _left(consumer, ends):
+                    self._step = f"{left} records are left"
+                else:
+                    self.caught_up.set()
             records = await poll(consumer, BATCH)
             if records:
                 await self._delivery.deliver(records)
@@ -150,7 +164,7 @@ class Follower:
         return ends
 
     async def _look_up(self, consumer: AIOKafkaConsumer) -> set[int]:
-        """Ask for the topic by name, for one that has just been created may have no leader yet."""
+        """Request the topic by name, because one that has just been created may have no leader yet."""
         consumer.assign([TopicPartition(self.topic, 0)])
         for attempt in range(1, 7):
             if numbers := consumer.partitions_for_topic(self.topic):
@@ -167,9 +181,7 @@ class Follower:
         log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, reason)
 
 
-async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
-    """Compare with the marks of the fetches too: one broker's answer to `end_offsets` was seen to be short."""
-    for place, end in ends.items():
-        if await consumer.position(place) < max(end, consumer.highwater(place) or 0):
-            return False
-    return True
+async def _left(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> int:
+    """Return how many records are left. The end offsets of fetches count too: `end_offsets` was once too low."""
+    left = [max(end, consumer.highwater(place) or 0) - await consumer.position(place) for place, end in ends.items()]
+    return sum(max(0, one) for one in left)

@@ -1,4 +1,4 @@
-"""How far a consumer group is behind a topic, as a sender asks it that would not flood the group."""
+"""The lag of a consumer group on a topic, for a sender that limits its rate by it."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ _UNKNOWN = 1_000_000_000
 
 
 class GroupLag:
-    """Reads the lag of a group. The clients are made at the first question and kept."""
+    """Reads the lag of a group. Its clients are created at the first read and reused."""
 
     def __init__(self, brokers: Brokers, group: str, topic: str) -> None:
         self._brokers = brokers
@@ -28,10 +28,11 @@ class GroupLag:
         self._told = False
 
     async def read(self) -> int | None:
-        """Return how many records the group has not committed, in the partitions where it has committed any.
+        """Return the number of records that the group has not committed.
 
-        None if that is not known: the broker does not report it, or the group has never read the topic. A broker that
-        reported it before and does not now is busy or away: a very large number.
+        Only partitions in which the group has committed an offset count. None if the lag is unknown: the broker does
+        not report it, or the group has never read the topic. If the broker reported it before and does not now, it is
+        busy or unavailable, and a very large number is returned.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:

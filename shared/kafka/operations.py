@@ -1,4 +1,4 @@
-"""What an operator does with Kafka: create the topics, ask whether it is there, replay dead letters."""
+"""What an operator does with Kafka: create topics, check the connection, replay dead letters."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ _ANSWER_SECONDS = 1.5
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Create the topics that are not there yet; return those made here. Existing topics are left as they are."""
+    """Create missing topics; return those created. Existing topics are left unchanged."""
     admin = AIOKafkaAdminClient(**connection(brokers))
     try:
         await admin.start()
@@ -50,7 +50,7 @@ async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[s
 
 
 async def reachable(brokers: Brokers) -> str | None:
-    """Return None where one of the brokers takes a connection now and answers on it, else what is wrong."""
+    """Return None if one of the brokers accepts a connection and answers on it, else what is wrong."""
     arguments = connection(brokers)
     del arguments["bootstrap_servers"]
     asked = [asyncio.create_task(_answers(address, arguments)) for address in addresses(brokers).split(",")]
@@ -65,7 +65,7 @@ async def reachable(brokers: Brokers) -> str | None:
 
 
 async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether a broker says in time which brokers there are, to this user where there is one."""
+    """Return whether a broker answers a metadata request in time, for the configured user if there is one."""
     host, _, port = address.strip().rpartition(":")
     with suppress(OSError, TimeoutError, KafkaError):
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -78,9 +78,9 @@ async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
 
 
 async def replay(brokers: Brokers, topic: str, group: str) -> int:
-    """Send every dead letter that was not replayed yet to its topic again; return how many.
+    """Send every dead letter that was not replayed yet to its topic again; return their number.
 
-    Retracted letters are skipped. Truncated letters, and those that the topic refuses, are logged and stay in the
+    Retracted letters are skipped. Truncated letters, and those that the topic rejects, are logged and stay in the
     dead-letter topic.
     """
     count = 0

@@ -1,4 +1,4 @@
-"""Sending events."""
+"""Sends events to Kafka."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -20,15 +20,16 @@ _PERMANENT = (MessageSizeTooLargeError, RecordListTooLargeError, TypeError, Valu
 
 
 def is_permanent(error: Exception) -> bool:
-    """Return whether a record that failed so will fail again: it is too large, or no record at all.
+    """Return whether sending the record again would fail with the same error: it is too large or invalid.
 
-    Records of up to 256 KiB share a batch and its fate: a topic that takes less refuses small ones with a large one.
+    Records of up to 256 KiB share a batch and fail together: a topic with a lower limit rejects small records with a
+    large one.
     """
     return isinstance(error, _PERMANENT)
 
 
 class Publisher:
-    """Sends events. `async with Publisher(...)`, or `start` and `stop`."""
+    """Sends events. Use as `async with Publisher(...)`, or call `start` and `stop`."""
 
     def __init__(self, brokers: Brokers) -> None:
         self._producer = AIOKafkaProducer(
@@ -56,15 +57,24 @@ class Publisher:
             raise Unavailable(f"Kafka: {error}") from error
 
     async def stop(self) -> None:
-        """Send what is queued and disconnect, within a few seconds."""
+        """Send queued events and disconnect, within a few seconds."""
         await within(self._producer.stop())
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
-        """Send events in order and wait for all; return per event where it landed or the error (outcome unknown)."""
-        return await self._send_records(topic, [to_kafka(envelope) for envelope in envelopes])
+    async def send(
+        self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+    ) -> list[RecordMetadata | Exception]:
+        """Send events in order and wait for all; return, per event, its position or the error (outcome unknown).
+
+        `headers`: added to those of every event.
+        """
+        records = [(key, value, [*own, *headers]) for key, value, own in map(to_kafka, envelopes)]
+        return await self._send_records(topic, records)
 
     async def resend(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Send one record as it is. Raises Unavailable where it may not have landed, Rejected where it never will."""
+        """Send one record unchanged.
+
+        Raises Unavailable if the outcome is unknown, Rejected if it can never be written.
+        """
         [result] = await self._send_records(topic, [(key, value, headers)])
         if isinstance(result, Exception):
             if is_permanent(result):

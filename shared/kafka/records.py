@@ -1,4 +1,4 @@
-"""Records, the events in them, their offsets, and dead letters. No I/O."""
+"""Kafka records, the events in them, offsets, and dead letters. No I/O."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ UNREADABLE = "unreadable-batch"
 """The header with the reason why a batch cannot be unpacked; the record replaces the whole batch."""
 
 Headers = Sequence[tuple[str, bytes | None]]
+
+BULK: Headers = [("bulk", b"1")]
+"""The header of records that announce what an import changed; a reader may process the others of a batch first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class ConsumedEvent:
-    """A record and the event in it."""
+    """A record with its decoded event."""
 
     record: Record
     event: Event
@@ -33,7 +36,7 @@ class ConsumedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordMetadata:
-    """Where an event landed."""
+    """The position of a sent event: topic, partition and offset."""
 
     partition: int
     offset: int
@@ -41,12 +44,17 @@ class RecordMetadata:
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic to create; `config` holds Kafka's own topic settings as texts."""
+    """A topic to create; `config`: Kafka's topic settings, as texts."""
 
     name: str
     partitions: int
     replication_factor: int
     config: Mapping[str, str]
+
+
+def is_bulk(record: Record) -> bool:
+    """Return whether a record announces what an import changed."""
+    return any(header in record.headers for header in BULK)
 
 
 OnEvents = Callable[[Sequence[ConsumedEvent]], Awaitable[None]]
@@ -61,11 +69,11 @@ _HEADERS_ROOM = 64 * 1024
 def dead_letter(
     record: Record, group: str, reason: str, room: int | None = None
 ) -> tuple[bytes, bytes | None, Headers]:
-    """Return key, value and headers of a dead letter: the record unchanged, its place, who refused it, and why.
+    """Return key, value and headers of a dead letter: the record unchanged, its position, the group and the reason.
 
-    Its key is the record's own, so that an erasure can take it back; without one it is the record's place.
-    Headers beyond 100 or 64 KiB are left out, those of CloudEvents last; a key is cut to 4 KiB. With `room`, at most so
-    many bytes are kept of the value, and an eighth of it of the headers. `dead_cut` names what was cut.
+    The key is the record's own, so that an erasure can retract it; without one it is the record's position. Headers
+    beyond 100 or 64 KiB are left out, those of CloudEvents last; a key is cut to 4 KiB. `room`: keep at most so many
+    bytes of the value, and an eighth of that of the headers. The header `dead_cut` names what was cut.
     """
     value = record.value if room is None or record.value is None else record.value[:room]
     headers = _fitting(record.headers, _HEADERS_ROOM if room is None else min(_HEADERS_ROOM, room // 8))
@@ -92,7 +100,7 @@ def dead_letter(
 
 
 def _fitting(headers: Headers, room: int) -> Headers:
-    """Return the headers that fit, in their order; the attributes of the event are chosen first."""
+    """Return the headers that fit, in their order; the event's attributes take precedence."""
     chosen: set[int] = set()
     for number, (name, raw) in sorted(enumerate(headers), key=lambda one: not _is_attribute(one[1][0])):
         size = len(name.encode("utf-8", "replace")) + len(raw or b"")
@@ -107,7 +115,7 @@ def _is_attribute(name: str) -> bool:
 
 
 def is_cut(letter: Record) -> bool:
-    """Return whether a dead letter is not all of the record that it was."""
+    """Return whether a dead letter holds only a part of its record."""
     return any(name == "dead_cut" for name, _ in letter.headers)
 
 
@@ -117,6 +125,6 @@ def takes_back(record: Record) -> bool:
 
 
 def from_dead_letter(letter: Record) -> tuple[bytes | None, bytes | None, Headers]:
-    """Return key, value and headers of the record that a dead letter was, where it is whole."""
+    """Return key, value and headers of the original record of a dead letter that is complete."""
     about = dict(letter.headers)
     return about.get("dead_key") or None, letter.value, [(k, v) for k, v in letter.headers if not k.startswith("dead_")]

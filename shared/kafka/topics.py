@@ -1,7 +1,7 @@
 """The state of a topic on the broker (id, partitions, cleanup policy), and its deviations from the plan.
 
 Kafka gives a topic an id when it is created. A topic that was deleted and created again keeps its name and gets another
-id: offsets of the old one mean nothing in it. aiokafka 0.14 does not read topic ids, so the request that returns them
+id; offsets of the old topic are invalid in it. aiokafka 0.14 does not read topic ids, so the request that returns them
 (Metadata, version 10) is defined here with its protocol types.
 """
 
@@ -32,6 +32,7 @@ from shared.kafka.client import Brokers, addresses, connection
 
 _TOPIC_RESOURCE = 2
 _CLEANUP_POLICY = "cleanup.policy"
+_ALL = None  # the embedded broker cannot read a request that names settings, and closes the connection
 _ASK_SECONDS = 5.0
 _ANSWER_SECONDS = 5.0
 _NO_ID = UUID(int=0)
@@ -115,12 +116,12 @@ class _MetadataRequest(Request[_MetadataRequestV10]):  # type: ignore[misc]
 
 
 class TopicReplaced(Exception):
-    """The records of a topic are not those that its offsets were counted by."""
+    """Raised if the offsets in use belong to a former topic of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as the broker has it; `cleanup_policy` is None where the broker does not say."""
+    """A topic on the broker; `cleanup_policy` is None if the broker does not report it."""
 
     id: UUID
     partitions: int
@@ -128,9 +129,9 @@ class TopicState:
 
 
 async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
-    """Return those of the topics that exist; with `configs` also their cleanup policy.
+    """Return the state of those topics that exist; with `configs` also their cleanup policy.
 
-    Raises Unavailable where no broker answers.
+    Raises Unavailable if no broker answers.
     """
     client = AIOKafkaClient(**connection(brokers))
     try:
@@ -154,18 +155,15 @@ async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: 
 
 
 async def _cleanup_policies(client: AIOKafkaClient, node: int, names: Iterable[str]) -> dict[str, str]:
-    asked = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, [_CLEANUP_POLICY]) for name in names])
-    try:
-        answer = await client.send(node, asked)
-    except KafkaError:  # the embedded broker closes the connection on this request
-        return {}
+    asked = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, _ALL) for name in names])
+    answer = await client.send(node, asked)
     return {
         resource[3]: entry[1] for resource in answer.resources for entry in resource[4] if entry[0] == _CLEANUP_POLICY
     }
 
 
 def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]) -> list[str]:
-    """Return sentences about what is not as planned: missing topics, partition counts, cleanup policies."""
+    """Return one sentence per deviation from the plan: missing topics, partition counts, cleanup policies."""
     texts = []
     for name, plan in planned.items():
         state = found.get(name)
@@ -202,7 +200,7 @@ class TopicWarning:
 
 
 class TopicIdentity:
-    """Notices that a topic was deleted and created again: then every offset of it means another record."""
+    """Detects that a topic was deleted and created again, which makes all its stored offsets invalid."""
 
     def __init__(self, brokers: Brokers, topic: str, known: UUID | None = None) -> None:
         self.id = known
@@ -211,9 +209,9 @@ class TopicIdentity:
         self._next = 0.0
 
     async def changed(self) -> bool:
-        """Return whether the topic has another id than the known one, or than when this was asked before.
+        """Return whether the topic's id differs from the known one, or from that of the last call.
 
-        The broker is asked every five seconds at most. False while no broker answers or the topic is not there.
+        Asks the broker at most every five seconds. False while no broker answers or the topic does not exist.
         """
         now = asyncio.get_running_loop().time()
         if now < self._next:

@@ -4,13 +4,13 @@
     settings = read(AssessmentSettings, {...}) # in tests: raises BadSettings, which lists every problem
     settings.database("assessment"), settings.topic(events.PROFILES_TOPIC), settings.group("recommender")
 
-`described()` lists each setting with its sentence and default; `deploy/env.example` holds the same, tied by a test.
-A secret NAME may be read from a file: NAME_FILE holds its path. A variable that resembles a setting but is none is a
-problem too: one with a prefix of ours (KAFKA_, MONGODB_, API_KEY_, HTTP_, OPENID_), or nearly the name of a setting.
+`described()` lists each setting with its sentence and default; a test compares them with `deploy/env.example`. A secret
+NAME may be read from a file: NAME_FILE holds its path. An unknown variable that resembles a setting is a problem too:
+one with a prefix of this project (KAFKA_, MONGODB_, API_KEY_, HTTP_, OPENID_), or nearly the name of a setting.
 
-parsers    what a setting may hold
+parsers    parsers of setting values
 declared   the settings of each service
-reading    reading them from the environment
+reading    reads them from the environment
 """
 
 from shared.settings.declared import (

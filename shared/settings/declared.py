@@ -20,7 +20,7 @@ def setting(sentence: str, parse: Parser, default: str | None = None, *, secret:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSettings:
-    """The names of one installation, where several share servers."""
+    """The names of one installation, for installations that share servers."""
 
     namespace: str = setting("A prefix of every database, topic and consumer group.", parsers.namespace, "")
 
@@ -33,18 +33,18 @@ class NamedSettings:
         return self.namespace + name
 
     def database(self, name: str) -> str:
-        """Return the database's name; MongoDB allows no dots there."""
+        """Return the database's name; MongoDB does not allow dots in it."""
         return (self.namespace + name).replace(".", "_")
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 - for those that have some
-        """Yield conflicts between settings that are valid alone. `values`: the valid ones, by field."""
+        """Yield conflicts between settings that are valid individually. `values`: the valid ones, by field."""
         yield from ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings(NamedSettings):
-    """Settings for MongoDB and for checking API keys; `python -m shared.keys` reads these alone."""
+    """Settings for MongoDB and for checking API keys; `python -m shared.keys` reads only these."""
 
     mongodb_uri: str = setting(
         "MongoDB's connection string; it must be a replica set. It holds user, password and TLS.",
@@ -313,7 +313,7 @@ class PortalSettings(Settings):
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what sign-in with OpenID Connect lacks, besides what disagrees of Kafka."""
+        """Yield missing settings of the OpenID Connect sign-in, and conflicts of the Kafka settings."""
         yield from super().disagreements(values)
         if not values.get("openid_issuer"):
             return

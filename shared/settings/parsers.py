@@ -1,4 +1,4 @@
-"""What a setting may hold: each parser returns the value of a text, or raises ValueError with what is wanted."""
+"""Parsers of setting values: each returns the parsed value, or raises ValueError with what is expected."""
 
 import re
 import ssl
@@ -11,7 +11,7 @@ from shared.auth import GIVEN_ROLES, Role
 
 
 class Parser(Protocol):
-    """Returns the value of a text. Raises ValueError, whose message follows the name of the setting."""
+    """Returns the parsed value. Raises ValueError, whose message follows the name of the setting."""
 
     def __call__(self, text: str, /) -> Any: ...
 

@@ -1,4 +1,4 @@
-"""Reading settings from the environment; the only module that reads it."""
+"""Reads settings from the environment; no other module reads it."""
 
 import difflib
 import os
@@ -30,7 +30,7 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True)
 class SettingDescription:
-    """One setting as documented; `default` None means that it must be set."""
+    """One setting with its documentation; `default` None means that it must be set."""
 
     name: str
     sentence: str
@@ -76,7 +76,7 @@ def read(shape: type[S], environment: Mapping[str, str]) -> S:
 
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:
-    """Yield a problem for each variable that looks like a setting of ours and is none."""
+    """Yield a problem for each unknown variable that resembles a setting."""
     known = dict.fromkeys(
         name
         for shape in EVERY
@@ -110,7 +110,7 @@ def _look_up(name: str, environment: Mapping[str, str], *, secret: bool) -> str 
 
 
 def load(shape: type[S]) -> S:
-    """Return the settings of a service from the environment; print every problem and exit with 2 where there is one."""
+    """Return the settings of a service from the environment; if there are problems, print all and exit with 2."""
     try:
         return read(shape, os.environ)
     except BadSettings as error:

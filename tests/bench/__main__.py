@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from rich.console import Console
@@ -60,6 +61,7 @@ async def bench(console: Console, share: float) -> report.Results:
                 "reads": interleaved.BLOCKS,
                 "answers": sessions.BLOCKS,
                 "overload": overload.PHASES,
+                "imports": 2 * courses,
                 "recommendations": interleaved.BLOCKS,
                 "backlog": 2 * events,
             }
@@ -69,33 +71,45 @@ async def bench(console: Console, share: float) -> report.Results:
                 bar.start_task(tasks[name])
                 return lambda done=1: bar.advance(tasks[name], done)
 
+            def measured(found: Sequence[Figure]) -> None:
+                """Keep figures at once, so that a later part that fails loses none."""
+                figures.extend(found)
+                for figure in found:
+                    bar.console.print(f"{time.perf_counter() - begun:5.0f} s  {report.line(figure)}", highlight=False)
+                if share == 1.0:
+                    report.write_json(figures)
+
             site, place = _site(stack), stack.directory
             found, stages = await push_latency.measure(site, rounds, begin("pushes"))
-            figures += found
-            figures += [*cost.sizes(), *await cost.measure(site, share)]
-            figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
-            figures += await bulk.measure(site, int(bulk.RESULTS * share), begin("bulk"))
+            measured(found)
+            measured([*cost.sizes(), *await cost.measure(site, share)])
+            measured(await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads")))
+            measured(await bulk.measure(site, int(bulk.RESULTS * share), begin("bulk")))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
-            figures += await sessions.measure(site, place, _SECONDS * share, share, begin("answers"))
-            figures += await overload.measure(
-                site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
+            measured(await sessions.measure(site, place, _SECONDS * share, share, begin("answers")))
+            measured(
+                await overload.measure(
+                    site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
+                )
             )
-            figures += await imports.measure(
-                stack.servers,
-                stack.urls["catalog"][0],
-                stack.keys.admin,
-                stack.running["catalog"][0].child.pid,
-                courses,
-                begin("imports"),
+            measured(
+                await imports.measure(
+                    stack.servers,
+                    stack.urls["catalog"][0],
+                    stack.keys.admin,
+                    stack.running["catalog"][0].child.pid,
+                    courses,
+                    begin("imports"),
+                )
             )
             await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
-            figures += await asyncio.to_thread(search.measure, courses)
-            figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))
+            measured(await asyncio.to_thread(search.measure, courses))
+            measured(await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations")))
             found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))
-            figures += found
+            measured([*found, *remembered])
         names = [await report.mongodb_version(stack.mongodb.address), stack.broker_name]
         console.print("stopping")
-    return report.Results([*figures, *remembered], stages, parts, names, time.perf_counter() - begun)
+    return report.Results(figures, stages, parts, names, time.perf_counter() - begun)
 
 
 def _site(stack: Stack) -> push_latency.Site:
@@ -121,7 +135,6 @@ def main() -> int:
         return 130
     console.print(report.table(results.figures))
     if not quick:
-        report.write_json(results.figures)
         report.write_page(results)
         console.print(f"written: {report.JSON.relative_to(ROOT)}, {report.PAGE.relative_to(ROOT)}")
     return 0

@@ -63,7 +63,7 @@ class Parts:
 async def measure(servers: Mapping[str, str], directory: Path, events: int, tick: Tick) -> tuple[list[Figure], Parts]:
     """Return the figures of a backlog of so many officers, and what the floor is made of.
 
-    `tick` is called for every plan, the floor's too: twice `events` in all. Raises AssertionError where the two sides
+    `tick` is called for every plan, the floor's too: twice `events` in all. Raises AssertionError if the two sides
     do not come to the same plans.
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})

@@ -1,7 +1,7 @@
 """The floor of a recommendation: `python -m tests.bench.bare_planner`, an aiohttp handler that only plans.
 
-It holds the catalog of `plans` and plans as the service does, off its loop on as many threads; there are no keys, no
-rules, no log and no measurements. HTTP_PORT says where it listens.
+It holds the catalog of `plans`, plans as the service does, off its loop on as many threads, and renders the sentences;
+there are no keys, no rules, no log and no measurements. HTTP_PORT says where it listens.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from services.recommender.plan_pool import PlanPool, plan_stateless
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.warmup import warm_up
 from shared.domain import SHARED_TENANT
+from shared.messages import told
 from shared.work_queue import THREADS
 from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
@@ -59,7 +60,7 @@ def build() -> web.Application:
             languages=asked.languages,
         )
         path = await solver.run(plan_stateless, inputs, view)
-        return web.Response(body=msgspec.json.encode({"path": path}), content_type="application/json")
+        return web.Response(body=msgspec.json.encode({"path": told(path)}), content_type="application/json")
 
     app = web.Application()
     app.router.add_post("/", plan)

@@ -25,7 +25,7 @@ class Figure:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Whether the target is met; None if there is none."""
         if self.ratio is None or self.target is None:
             return None
         return self.ratio <= self.target if self.unit in _LOWER_IS_BETTER else self.ratio >= self.target

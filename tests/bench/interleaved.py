@@ -48,7 +48,7 @@ async def in_turns(ours: Question, floor: Question, seconds: float, tick: Callab
 
 
 async def _asked(question: Question, seconds: float) -> float:
-    """Return the answers a second. Raises RuntimeError where any was not a 200."""
+    """Return the answers a second. Raises RuntimeError if any was not a 200."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.load", stdin=-1, stdout=-1, stderr=-1, cwd=ROOT
     )

@@ -57,7 +57,7 @@ class Asker(asyncio.Protocol):
 
 
 async def load(asked: dict[str, Any]) -> dict[str, float]:
-    """Return what came of the load. Raises RuntimeError where a connection was lost."""
+    """Return what came of the load. Raises RuntimeError if a connection was lost."""
     requests = cycle(_requests(asked))
     loop = asyncio.get_running_loop()
     askers = [Asker(requests) for _ in range(asked["connections"])]

@@ -33,7 +33,7 @@ _MOST_CONNECTIONS = 500
 async def measure(site: Site, pid: int | None, seconds: float, tick: Callable[[], None]) -> list[Figure]:
     """Return the figures of so many seconds each; `pid`: the service's process.
 
-    Raises AssertionError where something accepted is lost.
+    Raises AssertionError if something accepted is lost.
     """
     async with aiohttp.ClientSession() as session:
         for number, officer in enumerate(_OFFICERS):

@@ -59,7 +59,7 @@ def _body(inputs: Inputs) -> str:
 async def measure(
     servers: Mapping[str, str], directory: Path, seconds: float, tick: Callable[[], None]
 ) -> list[Figure]:
-    """Return the figure of blocks of so many seconds each. Raises AssertionError where the two plan differently."""
+    """Return the figure of blocks of so many seconds each. Raises AssertionError if the two plan differently."""
     environment = {**servers, "NAMESPACE": _NAMESPACE}
     settings = read(RecommenderSettings, environment)
     await ensure_topics(settings.kafka_bootstrap_servers, settings.namespace)

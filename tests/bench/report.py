@@ -46,6 +46,13 @@ def table(figures: Sequence[Figure]) -> Table:
     return shown
 
 
+def line(figure: Figure) -> str:
+    """Return a figure in one line of text."""
+    name, value, floor, ratio, bound, outcome = _cells(figure)
+    compared = f", floor {floor}, ratio {ratio}" if ratio else ""
+    return f"{name}: {value}{compared} {bound} {outcome}".rstrip()
+
+
 def _cells(figure: Figure) -> tuple[str, ...]:
     outcome = {True: "met", False: "missed", None: ""}[figure.passed]
     return (

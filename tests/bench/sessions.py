@@ -112,7 +112,7 @@ async def _listens(port: int) -> bool:
 
 
 async def _answers(asked: dict[str, Any]) -> float:
-    """Return the answers a second. Raises RuntimeError where one was refused."""
+    """Return the answers a second. Raises RuntimeError if one was refused."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.answering", stdin=-1, stdout=-1, stderr=-1, cwd=ROOT
     )

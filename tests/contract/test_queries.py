@@ -94,9 +94,7 @@ READ_WHOLE = {
     "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
     "OfficerStore.republish of all": "the same",
     "CatalogStore.republish of all": "the same",
-    "MatchStore.mark": "a framework changed: all courses without skills are matched again",
-    "MatchStore.mark of all": "the same, of all tenants",
-    "MatchStore.spread": "the same",
+    "MatchStore.waiting": "an operator is told how many courses wait; counted every ten seconds at most, in an index",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
     "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
@@ -192,6 +190,11 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.save_many", store.save_many(bulk)
     lost = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {})]
     yield "OfficerStore.save_many after a lost race", store.save_many(lost)
+    many = [f"many{number}" for number in range(30)]
+    await store.save_many([Change(None, *changed(1, one)) for one in many])
+    known = await store.find_many([f"{TENANT}/{one}" for one in many])
+    together = [Change(before, *changed(2, before.officer)) for before in known.values()]
+    yield "OfficerStore.save_many in one transaction", store.save_many(together)
     found = await store.find(TENANT, "a")
     assert found is not None
     yield "OfficerStore.statistics", store.statistics(found)
@@ -300,7 +303,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
     yield "CatalogStore.courses", store.courses([f"{TENANT}/c", f"{TENANT}/d"])
-    yield "CatalogStore.seen_frameworks", store.seen_frameworks(TENANT, [FRAMEWORK, "none"])
+    yield "CatalogStore.frameworks_in_use", store.frameworks_in_use(TENANT)
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
@@ -366,7 +369,10 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     one = await store.find(TENANT, "kept")
     assert one is not None
     yield "MatchStore.find", store.find(TENANT, "kept")
-    yield "MatchStore.due", store.due(200)
+    yield "MatchStore.due", store.due(TENANT, 200)
+    yield "MatchStore.next_due", store.next_due("")
+    yield "MatchStore.next_due after a tenant", store.next_due("agency")
+    yield "MatchStore.waiting", store.waiting()
     yield "MatchStore.propose", store.propose([(one, proposals)])
     one = await store.find(TENANT, "kept")
     assert one is not None
@@ -386,9 +392,8 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)
     yield "MatchStore.decided", store.decided(TENANT)
     yield "MatchStore.whole", store.whole(TENANT)
-    yield "MatchStore.spread", store.spread()
-    yield "MatchStore.mark", store.mark(TENANT)
-    yield "MatchStore.mark of all", store.mark(None)
+    yield "MatchStore.mark", store.mark()
+    yield "MatchStore.spread", store.spread(200)
 
 
 def _lists() -> Iterator[ListCourses]:
@@ -716,7 +721,7 @@ def _stores() -> Iterator[type]:
                     yield one
 
 
-async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, kafka_bootstrap: str) -> None:
+async def test_every_query_of_the_stores_uses_an_index(watched: Watched, kafka_bootstrap: str) -> None:
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))

@@ -1,22 +1,19 @@
 """What WCAG 2.2 AA asks of a page and axe does not see: reflow, text spacing, target size, focus, motion, names, paper.
 
-Every check runs on the officer's page with the history open, on the assessment, and on each of the editors' pages.
+Every check runs on every page: tests/support/places.py lists them.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.editors import FRAMEWORK, editing
-from tests.support.page import Reader, at_the_path
+from tests.support.page import Reader
+from tests.support.places import PLACES, at
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
-PLACES = ("officer", "assessment", "matches", "courses", "load", "health", "frameworks", "system")
 
 SPACED = """() => {
   const sheet = new CSSStyleSheet();
@@ -76,32 +73,6 @@ Tree = list[dict[str, Any]]
 NAMED = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "spinbutton", "img", "progressbar"}
 
 
-@asynccontextmanager
-async def at(
-    place: str, platform: Platform, browser: Browser, *, width: int = 390, height: int = 844, **more: Any
-) -> AsyncIterator[Reader]:
-    """Open one of the PLACES."""
-    if place in ("officer", "assessment"):
-        async with at_the_path(platform, browser, width=width, height=height, **more) as (_, reader):
-            if place == "assessment":
-                await reader.page.click("[data-keep=assess-begin]")
-                await reader.page.wait_for_selector("#question")
-            else:
-                await reader.page.click("[data-keep=history-show]")
-                await reader.page.wait_for_selector('section[aria-labelledby="past-paths-title"][aria-busy="false"]')
-            yield reader
-        return
-    async with editing(platform, browser, width=width, height=height, **more) as (tenant, reader):
-        if place == "matches":
-            await tenant.offer("one", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
-        address = f"/#view={place}" + (f"&framework={FRAMEWORK}" if place == "frameworks" else "")
-        await reader.sign_in(tenant.key, address)
-        await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]')
-        await reader.page.wait_for_selector("main h1")
-        await reader.page.wait_for_load_state("networkidle")
-        yield reader
-
-
 async def tree_of(reader: Reader) -> Tree:
     """Return what a screen reader is told: role, name and level of every node that is not ignored, in order."""
     session = await reader.page.context.new_cdp_session(reader.page)
@@ -120,7 +91,7 @@ async def tree_of(reader: Reader) -> Tree:
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_nothing_is_cut_off_at_400_percent_on_a_wall_or_with_wide_text(
+async def test_nothing_is_cut_off_at_400_percent_on_large_screens_or_with_wide_text(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
@@ -136,7 +107,7 @@ async def test_nothing_is_cut_off_at_400_percent_on_a_wall_or_with_wide_text(
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_every_target_is_large_enough_and_the_focus_is_always_seen(
+async def test_every_target_is_large_enough_and_the_focus_is_always_visible(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
@@ -156,7 +127,7 @@ async def test_every_target_is_large_enough_and_the_focus_is_always_seen(
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_a_screen_reader_is_told_landmarks_headings_in_order_and_the_name_of_everything(
+async def test_landmarks_headings_and_accessible_names_are_complete(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
@@ -170,8 +141,8 @@ async def test_a_screen_reader_is_told_landmarks_headings_in_order_and_the_name_
         assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
 
 
-@pytest.mark.parametrize("place", ["officer", "assessment", "matches", "system"])
-async def test_nothing_moves_for_who_wants_no_motion_and_the_dark_and_paper_are_readable(
+@pytest.mark.parametrize("place", PLACES)
+async def test_reduced_motion_dark_mode_and_print_are_supported(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser, scheme="dark") as reader:  # with reduced motion, as all tests here

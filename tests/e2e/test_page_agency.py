@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Route
 
-from deploy.local.keys import TENANT
+from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
 from tests.support.page import Reader, reading
 from tests.support.platform import Platform
@@ -68,7 +68,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_an_agency_is_read_asked_and_taken_along(
+async def test_an_agency_report_is_read_queried_and_exported(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
     agency = await made(platform, agencies, "many")
@@ -125,7 +125,7 @@ async def test_an_agency_is_read_asked_and_taken_along(
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
-async def test_an_agency_of_few_and_one_that_is_not_known_are_said_calmly(
+async def test_small_and_unknown_agencies_have_a_plain_message(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
     few = await made(platform, agencies, "few")
@@ -148,3 +148,53 @@ async def test_an_agency_of_few_and_one_that_is_not_known_are_said_calmly(
         await page.fill("#agency", few)
         await page.press("#agency", "Enter")
         await page.wait_for_selector(".agency .notice:not(.refused)")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_officer(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    agency, url, keys = await made(platform, agencies, "many"), platform.stack.urls["portal"][0], platform.stack.keys
+    async with reading(browser, url, width=width, height=height) as reader:
+        page = reader.page
+        await page.goto(links(url, keys, next(iter(keys.officers)))["analyst"])
+        await page.click(f'[data-keep="agency-{agency}"]')
+        for language, heading, title in (
+            ("th", "ทักษะของหน่วยงาน", "ทักษะของหน่วยงาน"),
+            ("en", "Skills of agency", "An agency's skills"),
+        ):
+            await page.wait_for_selector(f"html[lang={language}]")
+            await page.wait_for_selector(f"h1:has-text('{heading}')")
+            assert title in await page.title()
+            assert await page.locator(".groups .gap").count() == 2
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+        assert [one for one in reader.asked if "/officers" in one] == []
+        await page.click("[data-keep=another-agency]")
+        await page.wait_for_selector("#agency")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    agency, other = await made(platform, agencies, "many"), await made(platform, agencies, "few")
+    key = await platform.stack.issuer.issue(TENANT, "analyst", agency=agency)
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        await reader.sign_in(key)
+        for language, heading, unknown in (
+            ("th", "ทักษะของหน่วยงาน", "ไม่พบเจ้าหน้าที่ของหน่วยงานนี้"),
+            ("en", "Skills of agency", "We know no officers of this agency"),
+        ):
+            await page.wait_for_selector(f"html[lang={language}] .groups .gap")
+            assert f"{heading} {agency}" in await reader.text("h1")
+            assert await page.locator("[data-keep=another-agency]").count() == 0
+            await page.evaluate(f"location.hash = '#view=agency&agency={other}'")
+            await page.wait_for_selector(f".notice.refused:has-text('{unknown}')")
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("[data-keep=another-agency]")  # the way back to the own one
+            await page.wait_for_selector(".groups .gap")
+            await page.click("#language")

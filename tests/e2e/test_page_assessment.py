@@ -7,11 +7,15 @@ from tests.support.page import at_the_path
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
 QUESTION = ".session-progress span >> nth=0"
 
 
-async def test_who_stops_goes_on_where_they_were_and_the_path_follows(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_interrupted_assessment_continues_and_the_path_follows(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page = reader.page
         before = (await officer.path())["path"]["versions"]["profile"]
         await reader.tab_to("assess-begin")
@@ -45,6 +49,8 @@ async def test_who_stops_goes_on_where_they_were_and_the_path_follows(platform: 
         await page.click("#language")
         await page.wait_for_selector("html[lang=en]")
         assert "Question 4 " in await reader.text(QUESTION)
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
         await page.click("#language")
         await page.click("[data-keep=assess-stop]")
         await page.wait_for_selector("#session-result")

@@ -48,13 +48,29 @@ async def makes_a_link(own: Reader, officer: Officer) -> str:
     return await own.page.input_value("#share-address")
 
 
-async def opens_the_link(shown: Reader, address: str, officer: Officer) -> None:
-    """Read the path, and ask for nothing else."""
+async def names_and_weeks(reader: Reader) -> dict[str, list[str]]:
+    """Return the areas, the levels of the scale, the facts and the weeks that a page of a path shows; all are there."""
+    found = {
+        name: await reader.page.locator(selector).all_text_contents()
+        for name, selector in (
+            ("areas", "#main .area h3"),
+            ("levels", "#main .scale dd"),
+            ("facts", "#main .facts dd"),
+            ("weeks", "#main .week"),
+        )
+    }
+    assert [name for name, texts in found.items() if not texts] == []
+    return found
+
+
+async def opens_the_link(shown: Reader, own: Reader, address: str, officer: Officer) -> None:
+    """Read the path as its officer does at `own`, and ask for nothing else."""
     await shown.page.goto(address)
     await shown.page.wait_for_selector(".step")
     await in_both_languages(shown, "h1", f"แผนการเรียนรู้ของ {officer.name}", f"Learning plan of {officer.name}")
     asked = [one.removeprefix(shown.url) for one in shown.asked if "/static/" not in one]
-    assert asked == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen"]
+    assert asked == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen&context=true"]
+    assert await names_and_weeks(shown) == await names_and_weeks(own)
     key = address.partition("share=")[2].partition("&")[0]
     assert not [one for one in shown.asked if key in one]
     assert await shown.page.context.cookies() == []
@@ -90,7 +106,7 @@ async def is_over(shown: Reader) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_an_officer_shows_the_plan_by_a_link_and_a_supervisor_reads_and_rates(
+async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")
@@ -103,7 +119,7 @@ async def test_an_officer_shows_the_plan_by_a_link_and_a_supervisor_reads_and_ra
     ):
         address = await makes_a_link(own, officer)
         assert address.startswith(f"{url}/#share=")
-        await opens_the_link(shown, address, officer)
+        await opens_the_link(shown, own, address, officer)
         steps = await own.page.locator(".step").count()
         assert await shown.page.locator(".step").count() == steps
 
@@ -124,7 +140,7 @@ async def test_an_officer_shows_the_plan_by_a_link_and_a_supervisor_reads_and_ra
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
-async def test_what_may_not_be_seen_is_said_calmly(
+async def test_missing_permissions_have_a_plain_message(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")

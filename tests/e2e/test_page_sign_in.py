@@ -1,17 +1,21 @@
 """Signing in and out on the page where the portal knows the provider of an organisation's accounts."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from playwright.async_api import Browser
 
+from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
-from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, openid_provider
+from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.support.page import Reader, reading
+from tests.support.platform import Officer, Platform, required
 from tests.support.portal import Portal, running_portal, staged
 
 pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
 SENTENCES = {
     "expired": ("การเข้าสู่ระบบใช้เวลานานเกินไป", "Signing in took too long"),
     "refused": ("บัญชีหน่วยงานไม่ยืนยันการเข้าใช้", "did not confirm it"),
@@ -44,7 +48,7 @@ async def shows_outcome(reader: Reader, words: str) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_the_account_of_the_organisation_is_offered_and_how_it_ended_is_told_once(
+async def test_sign_in_with_the_organisation_is_offered_and_its_result_is_shown_once(
     portal: Portal, browser: Browser, width: int
 ) -> None:
     async with reading(browser, portal.url, width=width) as reader:
@@ -67,7 +71,7 @@ async def test_the_account_of_the_organisation_is_offered_and_how_it_ended_is_to
         assert await page.locator(".wrong", has_text="บัญชี").count() == 0
 
 
-async def test_signing_out_everywhere_is_offered_beside_signing_out(portal: Portal, browser: Browser) -> None:
+async def test_signing_out_everywhere_is_offered_next_to_signing_out(portal: Portal, browser: Browser) -> None:
     _, key = await portal.officer()
     async with reading(browser, portal.url, width=320) as reader:
         page = reader.page
@@ -85,3 +89,67 @@ async def test_signing_out_everywhere_is_offered_beside_signing_out(portal: Port
         async with page.expect_response(f"{portal.url}/session") as found:
             await page.reload()
         assert (await found.value).status == 401
+
+
+@asynccontextmanager
+async def with_a_provider(platform: Platform) -> AsyncIterator[Provider]:
+    """Have the whole system's portal know a provider, for as long as the block runs."""
+    stack = platform.stack
+    async with openid_provider() as provider, stack.restored():
+        settings = {
+            "PORTAL_URL": stack.urls["portal"][0],
+            "OPENID_ISSUER": provider.url,
+            "OPENID_CLIENT_ID": CLIENT_ID,
+            "OPENID_CLIENT_SECRET": CLIENT_SECRET,
+            "OPENID_TENANT": TENANT,
+            "OPENID_ROLES": "learning-hr=analyst",
+        }
+        await stack.stop("portal")
+        await stack.start("portal", environment=settings)
+        yield provider
+
+
+async def signs_in(reader: Reader, language: str) -> None:
+    """Go to the provider and back from the page in a language."""
+    await reader.page.goto(reader.url)
+    await reader.shows("signIn")
+    if await reader.page.get_attribute("html", "lang") != language:
+        await reader.page.click("#language")
+    await reader.page.wait_for_selector(f"html[lang={language}]")
+    assert await reader.violations() == []
+    assert await reader.overflow() == 0
+    await reader.page.click("[data-keep=openid]")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_people_sign_in_with_the_account_of_their_organisation_and_out_everywhere(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    officer, url = Officer(platform), platform.stack.urls["portal"][0]
+    await officer.register()
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    async with with_a_provider(platform) as provider:
+        provider.claims = {"sub": officer.name, "preferred_username": officer.name}
+        window = {"width": width, "height": height, "provider": provider.url}
+        async with reading(browser, url, **window) as phone, reading(browser, url, **window) as desk:  # type: ignore[arg-type]
+            for reader, language, heading in (
+                (phone, "th", "เส้นทางการเรียนรู้ของท่าน"),
+                (desk, "en", "Your learning path"),
+            ):
+                await signs_in(reader, language)
+                await reader.shows("path")
+                assert await reader.page.inner_text("h1") == heading
+                assert await reader.page.locator(".step").count() > 0
+                assert reader.page.url == f"{url}/"
+                [cookie] = await reader.page.context.cookies()
+                assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+                assert await reader.violations() == []
+            await desk.page.click("#sign-out-everywhere")
+            await desk.shows("signIn")
+            await phone.shows("signIn")  # its live stream is ended, by itself
+            assert await phone.violations() == []
+            provider.claims = {"sub": "hr", "realm_access": {"roles": ["learning-hr"]}, "agency": "*"}
+            await signs_in(desk, "en")
+            await desk.page.wait_for_selector("#agency")
+            assert await desk.violations() == []

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.broker import find_broker
 from deploy.local.processes import CannotStart
+from deploy.local.replicas import SERVICES
 from deploy.local.servers import External, find_mongodb
 from deploy.local.stack import Stack
 from deploy.local.supervision import supervise
@@ -32,7 +33,7 @@ async def own_stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         yield stack
 
 
-async def test_killed_servers_and_services_are_named_and_run_again(own_stack: Stack) -> None:
+async def test_killed_servers_and_services_are_named_and_restarted(own_stack: Stack) -> None:
     stack = own_stack
     said: list[str] = []
     async with aiohttp.ClientSession() as session:
@@ -50,12 +51,53 @@ async def test_killed_servers_and_services_are_named_and_run_again(own_stack: St
             await asyncio.wait({keeping})
 
 
+@pytest.mark.parametrize("own_stack", ["embedded"], indirect=True)
+async def test_a_broker_that_forgot_is_filled_again_whatever_fails_first(
+    own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = own_stack
+    async with aiohttp.ClientSession() as session:
+        platform = Platform(stack, session)
+        officer = await platform.register()
+        await officer.assess_next()
+        await platform.audit([officer], {})
+        # MongoDB is away when the state should be announced from it, and nobody else starts it.
+        stack.mongodb.kill()
+        stack.broker.kill()
+        await stack.revive(stack.broker)
+        assert not any(copy.child.running for copies in stack.running.values() for copy in copies)
+        await asyncio.gather(*(stack.start(service) for service in SERVICES))
+        await officer.assess_next()
+        await platform.audit([officer], {})
+        # The first announcement fails: an empty broker is not left running.
+        announce, failures = stack.republish, iter([CannotStart("catalog republish did not announce its state")])
+
+        async def fails_first() -> None:
+            for failure in failures:
+                raise failure
+            await announce()
+
+        monkeypatch.setattr(stack, "republish", fails_first)
+        said: list[str] = []
+        keeping = asyncio.create_task(supervise(stack, said.append))
+        try:
+            stack.broker.kill()
+            await until(lambda: keeping.done() or f"{stack.broker.name} runs again" in said, str(said), 150)
+            assert "catalog republish did not announce its state" in said
+            await officer.assess_next()
+            await platform.audit([officer], {})
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+
 async def _kill_and_wait(stack: Stack, said: list[str], keeping: "asyncio.Task[None]") -> None:
     names = [stack.mongodb.name, stack.broker.name, "recommender"]
     stack.mongodb.kill()
     stack.broker.kill()
     stack.kill("recommender")
-    await until(lambda: keeping.done() or all(f"{name} runs again" in said for name in names), str(names), 150)
+    for name in names:
+        await until(lambda: keeping.done() or f"{name} runs again" in said, f"{name} runs again", 150)  # noqa: B023
     assert not keeping.done(), keeping
     for name in names:
         told = next(text for text in said if text.startswith(f"{name} ended"))

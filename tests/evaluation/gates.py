@@ -37,7 +37,7 @@ class Gate:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the target is met; None where there is none, or where nothing was measured but by choice."""
+        """Whether the target is met; None if there is none, or where nothing was measured but by choice."""
         if self.low is None and self.high is None:
             return None
         if self.value is None or self.short:

@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def folder() -> Path | None:
-    """Return the folder with the sets; None where DATASETS_DIR is not set."""
+    """Return the folder with the sets; None if DATASETS_DIR is not set."""
     named = os.environ.get(SETTING)
     return Path(named) if named else None
 
@@ -131,7 +131,9 @@ def real_courses() -> World:
             provider=words("public set"),
             hours=min(max(row.hours, 0.25), 5000.0),
             languages=[row.language],
-            teaches=[Teaches(name, skill, *map(float, _ENDS[row.level])) for skill in row.skills],
+            teaches=[
+                Teaches(name, skill, float(_ENDS[row.level][0]), float(_ENDS[row.level][1])) for skill in row.skills
+            ],
         )
         for number, row in enumerate(rows)
     ]

@@ -54,7 +54,7 @@ def indexed(every: list[Course]) -> SearchIndex:
 
 
 def without_a_tone_mark(text: str, chance: random.Random) -> str | None:
-    """Return a text without one of its tone marks, None where it has none."""
+    """Return a text without one of its tone marks, None if it has none."""
     places = [place for place, char in enumerate(text) if char in _TONE_MARKS]
     return _without(text, chance.choice(places)) if places else None
 

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from services.assessment.api import INDEX
 from services.assessment.import_commands import main
-from services.assessment.imports import ResultImport
+from services.assessment.imports import OfficerImport, ResultImport
 from services.assessment.intake import Intake
-from services.assessment.model import ImportedResult
+from services.assessment.model import ImportedOfficer, ImportedResult
 from services.assessment.profile import fused
-from services.assessment.store import COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.registration import Registrar
+from services.assessment.store import _TOGETHER, COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
 from shared.decoding import convert
 from shared.errors import Unavailable
+from shared.events import OfficerChanged, new_event
 from shared.imports.job import ImportRequest
 from shared.imports.rows import Row
 from shared.imports.streaming import REPORTS
@@ -59,7 +62,7 @@ def statuses(verdicts: list[dict[str, Any]]) -> list[str]:
     return [one["status"] for one in verdicts]
 
 
-async def test_every_row_has_its_verdict_and_a_refused_one_stops_no_other(service: Started) -> None:
+async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service: Started) -> None:
     one, two = await registered(service), await registered(service)
     results = [{"skill": "reading", "level": 1}, {"skill": "writing", "level": 3}]
     rows = [
@@ -113,7 +116,7 @@ async def test_the_same_file_again_changes_nothing_with_keys_or_without(service:
     assert [await profile_of(service, one) for one in officers] == before
 
 
-async def test_a_key_is_the_same_in_bulk_and_alone(service: Started) -> None:
+async def test_a_key_is_shared_by_bulk_and_single_submissions(service: Started) -> None:
     officer = await registered(service)
     assert (await submit(service, officer, assessment(1, kind="external"), "k"))[0] == 202
     same = row(officer, 1, key="k", framework=FRAMEWORK)
@@ -122,7 +125,7 @@ async def test_a_key_is_the_same_in_bulk_and_alone(service: Started) -> None:
     assert (await submit(service, officer, assessment(2, kind="external"), "m"))[0] == 409
 
 
-async def test_csv_names_its_columns_and_every_fault_is_told(service: Started) -> None:
+async def test_csv_columns_are_named_and_every_fault_is_reported(service: Started) -> None:
     officer = await registered(service)
     head = "officer,skill,level,sd,taken_at,kind\n"
     good, bad = f"{officer},reading,2,,{TAKEN_AT},test\n", f"{officer},reading,two,-1,yesterday,guess\n"
@@ -137,7 +140,7 @@ async def test_csv_names_its_columns_and_every_fault_is_told(service: Started) -
     assert got.status == 415
 
 
-async def test_a_dry_run_says_the_same_and_writes_nothing(service: Started) -> None:
+async def test_a_dry_run_gives_the_same_results_and_writes_nothing(service: Started) -> None:
     officer = await registered(service)
     rows = [row(officer), row(officer, 9), row("nobody")]
     dry, report = await imported(service, rows, query="?dry_run=true")
@@ -148,7 +151,7 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(service: Started) -> N
     assert wet == dry
 
 
-async def test_many_rows_of_one_officer_are_all_kept_and_the_profile_is_that_of_all(service: Started) -> None:
+async def test_all_rows_of_one_officer_are_stored_and_fused(service: Started) -> None:
     officer = await registered(service)
     count = KEPT_EVIDENCE + 130
     rows = [
@@ -168,7 +171,7 @@ async def test_many_rows_of_one_officer_are_all_kept_and_the_profile_is_that_of_
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * count
 
 
-async def test_rows_and_single_submissions_at_once_are_all_applied(service: Started) -> None:
+async def test_concurrent_rows_and_single_submissions_are_all_applied(service: Started) -> None:
     officers = [await registered(service) for _ in range(10)]
     rows = [row(one, 1, key=f"bulk-{n}") for n in range(3) for one in officers]
     bulk = asyncio.create_task(imported(service, rows))
@@ -198,7 +201,7 @@ class Overtaken(OfficerStore):
         return await super().save_many(changes, bulk=bulk)
 
 
-async def test_of_two_files_at_once_the_later_one_is_told_that_its_key_was_used(service: Started) -> None:
+async def test_the_later_of_two_concurrent_files_is_told_that_its_key_was_used(service: Started) -> None:
     officer, app = await registered(service), service.client.app
     caught_up = asyncio.Event()
     caught_up.set()
@@ -210,6 +213,84 @@ async def test_of_two_files_at_once_the_later_one_is_told_that_its_key_was_used(
     [verdict] = await job.take([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
     assert (verdict.status, [problem.field for problem in verdict.problems or []]) == ("refused", ["key"])
     assert [level["level"] for level in (await profile_of(service, officer))["levels"]] == [1]
+
+
+async def many_changes(store: OfficerStore, officers: Sequence[str], agency: str) -> list[Change]:
+    """Return a change of each of these officers, based on what is stored of them now."""
+    found = await store.find_many([f"agency/{one}" for one in officers])
+    changes = []
+    for before in found.values():
+        assert before.profile is not None
+        after = msgspec.structs.replace(before.profile, sequence=before.sequence + 1, agency=agency)
+        changes.append(Change(before, after, new_event("/test", after.key, after.sequence, OfficerChanged(after))))
+    return changes
+
+
+async def test_of_many_officers_those_that_changed_before_are_not_written(service: Started) -> None:
+    officers = [await registered(service) for _ in range(_TOGETHER + 5)]
+    store = OfficerStore(service.database("assessment"))
+    changes = await many_changes(store, officers, "south")
+    for one in officers[:2]:
+        assert (await submit(service, one, assessment(1)))[0] == 202
+    assert (await service.ask("DELETE", f"/v1/officers/{officers[2]}")).status == 204
+    assert await store.save_many(changes) == {f"agency/{one}" for one in officers[3:]}
+    found = await store.find_many([f"agency/{one}" for one in officers])
+    profiles = [found[f"agency/{one}"].profile for one in officers]
+    assert [one and one.agency for one in profiles] == ["north", "north", None, *["south"] * (len(officers) - 3)]
+
+
+class Interrupted:
+    """A collection in whose first transaction, between its read and its write, another process writes."""
+
+    def __init__(self, officers: Any, meanwhile: Callable[[], Awaitable[Any]]) -> None:
+        self._officers = officers
+        self._meanwhile: Callable[[], Awaitable[Any]] | None = meanwhile
+        self.conflicts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._officers, name)
+
+    async def bulk_write(self, *writes: Any, **options: Any) -> Any:
+        if "session" in options and (meanwhile := self._meanwhile):
+            self._meanwhile = None
+            await meanwhile()
+            self.conflicts += 1
+        return await self._officers.bulk_write(*writes, **options)
+
+
+async def test_a_change_during_a_transaction_stays_and_the_other_officers_are_written(service: Started) -> None:
+    officers = [await registered(service) for _ in range(_TOGETHER + 5)]
+    store = OfficerStore(service.database("assessment"))
+    changes = await many_changes(store, officers, "south")
+    interrupted = Interrupted(store._officers, lambda: submit(service, officers[0], assessment(1)))
+    store._officers = interrupted  # type: ignore[assignment]
+    assert await store.save_many(changes) == {f"agency/{one}" for one in officers[1:]}
+    assert interrupted.conflicts == 1
+    first, *others = [await profile_of(service, one) for one in officers]
+    assert (first["agency"], first["sequence"], len(first["levels"])) == ("north", 2, 1)
+    assert {(one["agency"], one["sequence"]) for one in others} == {("south", 2)}
+
+
+async def test_rows_that_meet_a_single_submission_in_their_transaction_all_count(service: Started) -> None:
+    officers, app = [await registered(service) for _ in range(_TOGETHER + 5)], service.client.app
+    caught_up = asyncio.Event()
+    caught_up.set()
+    store = OfficerStore(service.database("assessment"))
+    interrupted = Interrupted(store._officers, lambda: submit(service, officers[3], assessment(4), "single"))
+    store._officers = interrupted  # type: ignore[assignment]
+    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
+    await job.begin()
+    rows = [row(one, n % 4, key="k") for n, one in enumerate(officers)]
+    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
+    assert interrupted.conflicts == 1
+    assert {one.status for one in told} == {"created"}
+    assert [one.revision for one in told] == [2, 2, 2, 3, *[2] * (len(officers) - 4)]
+    for one in officers:
+        found = await store.find("agency", one)
+        assert found is not None
+        assert len(found.accepted) == (2 if one == officers[3] else 1)
+        assert found.statistics == await store.recomputed(found)
 
 
 class OutOnce(OfficerStore):
@@ -224,7 +305,7 @@ class OutOnce(OfficerStore):
         return await super().save_many(changes, bulk=bulk)
 
 
-async def test_a_part_that_fails_is_sent_again_and_every_row_counts_once_in_its_order(service: Started) -> None:
+async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(service: Started) -> None:
     """More rows than one part holds, those of each officer far apart; the second of equal keys is refused."""
     officers, app = [await registered(service) for _ in range(5)], service.client.app
     rows = [row(one, n % 5, key=f"k{n}") for n in range(120) for one in officers]
@@ -238,7 +319,7 @@ async def test_a_part_that_fails_is_sent_again_and_every_row_counts_once_in_its_
     told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
     assert store.failed
     assert [one.line for one in told] == list(range(1, len(told) + 1))
-    assert {one.status for one in told[: len(rows)]} <= {"created", "unchanged"}
+    assert {one.status for one in told[: len(rows)]} == {"created"}
     assert [one.status for one in told[len(rows) :]] == ["refused"] * len(officers)
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * len(rows)
     for one in officers:
@@ -249,7 +330,7 @@ async def test_a_part_that_fails_is_sent_again_and_every_row_counts_once_in_its_
 
 
 @pytest.mark.parametrize("taken_at", ["2026", "46352", "46352.375"])
-async def test_a_number_of_a_table_is_no_time(service: Started, taken_at: str) -> None:
+async def test_a_number_in_a_table_is_not_a_time(service: Started, taken_at: str) -> None:
     officer = await registered(service)
     table = f"officer,skill,level,taken_at\n{officer},reading,2,{taken_at}\n"
     [verdict], _ = await imported(service, table, headers=CSV)
@@ -277,7 +358,7 @@ async def test_a_single_change_is_sent_before_a_bulk_that_was_staged_before_it(s
     assert order == [third, second, first]
 
 
-async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: Started) -> None:
+async def test_officers_are_registered_in_bulk_and_repeating_changes_nothing(service: Started) -> None:
     ids = [unique("bulk") for _ in range(4)]
     rows = [{"officer": one, "job_group": "service", "agency": "north", "languages": ["th", "en"]} for one in ids]
     wrong = [rows[0] | {"agency": "south"}, {"officer": "x y"}, rows[1] | {"officer": unique("bulk"), "job_group": "x"}]
@@ -307,7 +388,7 @@ class Dying(OfficerStore):
         raise RuntimeError("the process is gone")
 
 
-async def test_after_a_process_died_between_write_and_answer_the_same_file_does_the_rest(service: Started) -> None:
+async def test_after_a_crash_between_write_and_answer_the_same_file_completes_the_import(service: Started) -> None:
     officers = [await registered(service) for _ in range(3)]
     app, rows = service.client.app, [row(one, 2, key=f"k{n}") for n, one in enumerate(officers)]
     caught_up = asyncio.Event()
@@ -323,6 +404,85 @@ async def test_after_a_process_died_between_write_and_answer_the_same_file_does_
     for one in officers:
         shown = await (await service.ask("GET", f"/v1/officers/{one}/profile")).json()
         assert [skill["pieces"] for skill in shown["skills"]] == [1]
+
+
+class Unanswered(OfficerStore):
+    """A store whose first write is taken, and whose server is away before it can say so."""
+
+    answered = False
+
+    async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
+        done = await super().save_many(changes, bulk=bulk)
+        if not self.answered:
+            self.answered = True
+            raise Unavailable("the database is away")
+        return done
+
+
+async def test_rows_unanswered_after_an_outage_get_their_real_result(service: Started) -> None:
+    """Of the second of two equal rows it was, is and stays true that it changes nothing."""
+    officers, app = [await registered(service) for _ in range(4)], service.client.app
+    caught_up = asyncio.Event()
+    caught_up.set()
+    intake = Intake(Unanswered(service.database("assessment")), app[INDEX], caught_up)
+    job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
+    await job.begin()
+    rows = [row(one, n, key=f"k{n}") for n, one in enumerate(officers)]
+    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, rows[0]], 1)])
+    assert [(one.status, one.revision) for one in told] == [("created", 2)] * 4 + [("unchanged", 2)]
+    assert statuses((await imported(service, rows))[0]) == ["unchanged"] * 4
+
+
+async def test_officers_unanswered_after_an_outage_get_their_real_result(service: Started) -> None:
+    known, new, app = await registered(service), unique("bulk"), service.client.app
+    caught_up = asyncio.Event()
+    caught_up.set()
+    store = Unanswered(service.database("assessment"))
+    registrar = Registrar(store, Intake(store, app[INDEX], caught_up), app[INDEX], FRAMEWORK)
+    job = OfficerImport(registrar, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
+    await job.begin()
+    rows = [{"officer": one, "job_group": "service", "agency": "west"} for one in (known, new)]
+    told = await job.take([Row(n, convert(one, ImportedOfficer)) for n, one in enumerate(rows, 1)])
+    assert [(one.status, one.revision) for one in told] == [("changed", 2), ("created", 1)]
+    assert statuses((await imported(service, rows, "officers"))[0]) == ["unchanged"] * 2
+
+
+async def test_a_repeated_request_gets_the_result_of_the_first(service: Started) -> None:
+    officers, named = [await registered(service) for _ in range(2)], NDJSON | {"Idempotency-Key": unique("import")}
+    rows = [*(row(one, n) for n, one in enumerate(officers)), row(officers[0], 0)]
+    first, report = await imported(service, rows, headers=named)
+    again, repeated = await imported(service, rows, headers=named)
+    assert (statuses(first), again) == (["created", "created", "unchanged"], first)
+    assert (repeated["created"], repeated["unchanged"]) == (report["created"], report["unchanged"])
+    assert repeated["import_id"] != report["import_id"]
+    dry, _ = await imported(service, rows, headers=named, query="?dry_run=true")
+    other, _ = await imported(service, rows, headers=NDJSON | {"Idempotency-Key": unique("import")})
+    more, _ = await imported(service, [*rows, row(officers[1], 4)], headers=named)
+    assert (statuses(dry), statuses(other)) == (["unchanged"] * 3, ["unchanged"] * 3)
+    assert statuses(more) == ["created", "created", "unchanged", "created"]
+    moved, _ = await imported(service, rows[1:], headers=named)
+    assert statuses(moved) == ["unchanged"] * 2
+    for one, pieces in zip(officers, (1, 2), strict=True):
+        shown = await (await service.ask("GET", f"/v1/officers/{one}/profile")).json()
+        assert [skill["pieces"] for skill in shown["skills"]] == [pieces]
+    wrong = NDJSON | {"Idempotency-Key": "two words"}
+    got = await service.ask("POST", "/v1/assessments:import", data=b"{}", headers=wrong)
+    assert (got.status, (await got.json())["field"]) == (400, "Idempotency-Key")
+
+
+async def test_a_repeated_request_registers_nobody_a_second_time(service: Started) -> None:
+    known, new, named = await registered(service), unique("bulk"), NDJSON | {"Idempotency-Key": unique("import")}
+    rows = [{"officer": one, "job_group": "service", "agency": "west"} for one in (known, new)]
+    first, _ = await imported(service, rows, "officers", headers=named)
+    assert statuses(first) == ["changed", "created"]
+    moved = {"job_group": "service", "agency": "south"}
+    assert (await service.ask("PUT", f"/v1/officers/{new}", json=moved)).status == 200
+    again, _ = await imported(service, rows, "officers", headers=named)
+    assert again == first
+    assert (await profile_of(service, new))["agency"] == "south"
+    corrected, _ = await imported(service, [rows[0], rows[1] | {"agency": "east"}], "officers", headers=named)
+    assert statuses(corrected) == ["changed", "changed"]
+    assert (await profile_of(service, new))["agency"] == "east"
 
 
 async def command(service: Started, *arguments: str) -> tuple[int, str]:

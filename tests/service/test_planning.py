@@ -1,7 +1,9 @@
 """Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the checker refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +16,7 @@ from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, new_event
-from shared.kafka import ConsumedEvent, Record
+from shared.kafka import BULK, ConsumedEvent, Record
 from shared.paths import LearningPath
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
@@ -27,9 +29,10 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
         yield office
 
 
-def received(offset: int, one: Profile) -> ConsumedEvent:
+def received(offset: int, one: Profile, *, bulk: bool = False) -> ConsumedEvent:
     data = AssessmentCompleted(one, f"assessment-{one.sequence}", "test", MOMENT)
-    key, value, headers = to_kafka(new_event("/test", one.key, one.sequence, data))
+    key, value, own = to_kafka(new_event("/test", one.key, one.sequence, data))
+    headers = [*own, *(BULK if bulk else ())]
     return ConsumedEvent(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
 
 
@@ -41,7 +44,7 @@ def order(officer: str, sequence: int = 1, **levels: float) -> PlanRequest:
     return PlanRequest(profile(officer, levels, sequence=sequence), DAY, cause="assessment", partition=0)
 
 
-async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:
+async def test_only_the_newest_event_of_an_officer_in_a_batch_is_planned(office: Office) -> None:
     consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     profiles = [order("a", 1).profile, order("b", 7).profile, order("a", 3, reading=2).profile, order("a", 2).profile]
     await consumer.on_profiles([received(offset, one) for offset, one in enumerate(profiles)])
@@ -51,7 +54,37 @@ async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_pl
     assert (await office.path_of("a")).path.gaps[0].level == 2
 
 
-async def test_a_batch_that_comes_again_changes_nothing(office: Office) -> None:
+class InTurn(Planner):
+    """A planner that records for whom it planned together."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.turns: list[list[str]] = []
+
+    async def plan(self, requests: Sequence[PlanRequest]) -> None:
+        await super().plan(requests)
+        self.turns.append([request.profile.officer for request in requests])
+
+
+async def test_single_changes_are_planned_before_an_import_of_the_same_batch(office: Office) -> None:
+    """Of an officer with both, all events stay together and in their order."""
+    planner = InTurn(office.store, office.catalog, UTC)
+    consumer = ProfileConsumer(planner, nothing_to_take_back)
+    batch = [
+        received(0, order("bulk-1", 2).profile, bulk=True),
+        received(1, order("both", 2, reading=1).profile, bulk=True),
+        received(2, order("single", 2).profile),
+        received(3, order("both", 3, reading=2).profile),
+        received(4, order("bulk-2", 2).profile, bulk=True),
+        received(5, order("both", 4, reading=3).profile, bulk=True),
+    ]
+    await consumer.on_profiles(batch)
+    assert planner.turns == [["both", "single", "both", "both"], ["bulk-1", "bulk-2"]]
+    assert await office.announced("both") == [(1, 4)]
+    assert planner.planned == 4
+
+
+async def test_a_repeated_batch_changes_nothing(office: Office) -> None:
     consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     batch = [received(offset, order(f"o{offset}", 2).profile) for offset in range(20)]
     await consumer.on_profiles(batch)
@@ -61,7 +94,7 @@ async def test_a_batch_that_comes_again_changes_nothing(office: Office) -> None:
     assert planner.planned == 20
 
 
-async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office) -> None:
+async def test_after_a_write_conflict_the_writer_decides_again(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
 
     async def work(sequences: Iterable[int]) -> None:
@@ -78,7 +111,7 @@ async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office
         assert sequence == 7
 
 
-async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_change(office: Office) -> None:
+async def test_an_assessment_during_replanning_is_not_lost_and_neither_is_the_change(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
     await office.planner().plan([order(officer) for officer in officers])
     heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
@@ -96,7 +129,7 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
         assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
 
 
-async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
+async def test_replanning_reads_only_the_given_partitions(office: Office) -> None:
     await office.planner().plan(
         [order("mine"), PlanRequest(order("theirs").profile, DAY, cause="assessment", partition=1)]
     )
@@ -107,7 +140,7 @@ async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) 
     assert await office.replanner().after_catalog_change([0], 2) == 0
 
 
-async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) -> None:
+async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     same = msgspec.structs.replace(READ, modality="blended")
@@ -127,7 +160,7 @@ def doubting(office: Office) -> Planner:
     return planner
 
 
-async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office: Office) -> None:
+async def test_an_officer_whose_first_path_is_rejected_gets_a_reason(office: Office) -> None:
     planner = doubting(office)
     with pytest.raises(Rejected, match="the checker refuses the path: agency/a: "):
         await planner.plan([order("a")])
@@ -138,7 +171,7 @@ async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office
     assert planner.refused == 1
 
 
-async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others(office: Office) -> None:
+async def test_a_rejected_path_keeps_the_previous_one_and_does_not_stop_others(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.plan_of("a")
     planner = doubting(office)
@@ -149,7 +182,7 @@ async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others
     assert (await office.path_of("done")).path.status == "ready"
 
 
-async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
+async def test_replanning_never_saves_a_rejected_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
@@ -169,7 +202,7 @@ def dearer(office: Office) -> None:
 
 
 @pytest.mark.parametrize("field", ["announced", "profile", "feedback"])
-async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Office, field: str) -> None:
+async def test_replanning_skips_an_undecodable_plan(office: Office, field: str) -> None:
     officers = [f"o{number}" for number in range(5)]
     planner = office.planner()
     await planner.plan([order(officer) for officer in officers])
@@ -182,7 +215,7 @@ async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Offi
     assert await office.store.republish() == (4 if field == "announced" else 5)
 
 
-async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office: Office) -> None:
+async def test_replanning_skips_an_officer_whose_planning_fails(office: Office) -> None:
     failing = [order("o4", reading=1), order("o8", reading=1)]
     await office.planner().plan([*(order(f"o{number}") for number in (0, 1, 2, 3, 5, 6, 7)), *failing])
     dearer(office)
@@ -199,7 +232,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
     assert (await office.plan_of("o4"))["considered"] < office.catalog.revision  # due again with the next sweep
 
 
-async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Office) -> None:
+async def test_undecodable_rules_affect_only_their_tenant(office: Office) -> None:
     others = msgspec.structs.replace(order("b").profile, tenant="other")
     await office.planner().plan([order("a"), PlanRequest(others, DAY, cause="assessment", partition=0)])
     await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})

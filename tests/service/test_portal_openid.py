@@ -40,7 +40,7 @@ async def portal(stage: tuple[PortalSettings, Owner], provider: Provider) -> Asy
         openid_client_secret=CLIENT_SECRET,
         openid_tenant="agency",
         openid_role_claim="realm_access.roles",
-        openid_roles=(("lp-admin", "admin"), ("lp-head", "supervisor")),
+        openid_roles=(("lp-admin", "admin"), ("lp-head", "supervisor"), ("lp-hr", "analyst")),
     )
     async with running_portal(wanted, owner) as portal:
         yield portal
@@ -102,9 +102,7 @@ async def test_an_officer_signs_in_with_the_provider_and_reads_the_own_path_only
             assert answer.status == 404
 
 
-async def test_the_page_is_told_whether_people_may_sign_in_with_the_provider(
-    portal: Portal, stage: tuple[PortalSettings, Owner]
-) -> None:
+async def test_the_sign_in_options_include_the_provider(portal: Portal, stage: tuple[PortalSettings, Owner]) -> None:
     async with portal.session.get(f"{portal.url}/session/options") as answer:
         assert await answer.json() == {"openid": True}
     async with running_portal(*stage) as without:
@@ -120,13 +118,18 @@ IDENTITIES: list[tuple[dict[str, Any], dict[str, str | None]]] = [
         {"realm_access": {"roles": ["lp-head"]}, "agency": "finance"},
         {"role": "supervisor", "officer": None, "agency": "finance"},
     ),
+    (
+        {"realm_access": {"roles": ["lp-hr"]}, "agency": "finance"},
+        {"role": "analyst", "officer": None, "agency": "finance"},
+    ),
+    ({"realm_access": {"roles": ["lp-hr"]}, "agency": "*"}, {"role": "analyst", "officer": None, "agency": None}),
     ({"realm_access": {"roles": ["other"]}}, {"role": "officer", "officer": "officer-1", "agency": None}),
     ({"realm_access": "lp-admin"}, {"role": "officer", "officer": "officer-1", "agency": None}),
     ({"realm_access.roles": "x lp-admin"}, {"role": "admin", "officer": None, "agency": None}),
 ]
 
 
-async def test_the_claims_say_who_a_person_is(portal: Portal, provider: Provider) -> None:
+async def test_the_claims_identify_the_person(portal: Portal, provider: Provider) -> None:
     for claims, who in IDENTITIES:
         provider.changed_claims = claims
         async with Browser(portal) as browser:
@@ -148,6 +151,10 @@ WRONG_TOKENS: list[tuple[dict[str, Any], dict[str, str], str]] = [
     ({}, {"jku": "https://elsewhere.example/keys"}, "refused"),
     ({"preferred_username": None}, {}, "unknown"),
     ({"preferred_username": "a/b"}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-head"]}, "agency": "*"}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-hr"]}}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-hr"]}, "agency": ["*"]}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-hr"]}, "agency": ""}, {}, "unknown"),
     ({"preferred_username": {"$gt": ""}}, {}, "unknown"),
     ({"realm_access": {"roles": ["lp-head"]}}, {}, "unknown"),
 ]
@@ -161,9 +168,7 @@ async def test_a_token_that_is_not_for_this_sign_in_signs_nobody_in(portal: Port
             assert await browser.who() is None
 
 
-async def test_a_token_signed_with_what_is_no_key_of_the_provider_signs_nobody_in(
-    portal: Portal, provider: Provider
-) -> None:
+async def test_a_token_signed_with_a_foreign_key_signs_nobody_in(portal: Portal, provider: Provider) -> None:
     known = provider.key
     provider.listed = [known.as_dict(private=False)]
     for key in (ECKey.generate_key("P-256", {"kid": "one"}), RSAKey.generate_key(2048, {"kid": "one"})):
@@ -172,7 +177,7 @@ async def test_a_token_signed_with_what_is_no_key_of_the_provider_signs_nobody_i
             assert await browser.sign_in() == "/?sign-in=refused"
 
 
-async def test_a_signature_by_a_shared_secret_is_not_taken(
+async def test_a_signature_with_a_shared_secret_is_rejected(
     portal: Portal, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = OctKey.import_key(CLIENT_SECRET, {"kid": "one"})
@@ -196,9 +201,7 @@ async def test_the_provider_may_change_its_keys(portal: Portal, provider: Provid
     assert provider.asked["/keys"] == 1
 
 
-async def test_a_code_a_state_and_a_cookie_work_once_and_for_their_own_browser(
-    portal: Portal, provider: Provider
-) -> None:
+async def test_code_state_and_cookie_work_once_in_their_own_browser(portal: Portal, provider: Provider) -> None:
     async with Browser(portal) as browser, Browser(portal) as other:
         back = await browser.to_provider()
         await other.to_provider()
@@ -221,7 +224,7 @@ async def test_a_code_a_state_and_a_cookie_work_once_and_for_their_own_browser(
         assert told == "/?sign-in=refused"
 
 
-async def test_a_forged_cookie_is_no_sign_in(portal: Portal) -> None:
+async def test_a_forged_cookie_is_rejected(portal: Portal) -> None:
     for cookie in ("x", "x.y", "é.x", "W10=." + "0" * 64, "." * 50):
         headers = {"Cookie": f"learning-path-openid={cookie}"}
         async with portal.session.get(
@@ -230,14 +233,14 @@ async def test_a_forged_cookie_is_no_sign_in(portal: Portal) -> None:
             assert (answer.status, answer.headers.get("Location")) in ((303, "/?sign-in=expired"), (400, None))
 
 
-async def test_nobody_is_sent_elsewhere_after_the_sign_in(portal: Portal) -> None:
+async def test_the_sign_in_redirects_only_within_the_portal(portal: Portal) -> None:
     async with Browser(portal) as browser:
         for to in ("https://elsewhere.example", "//elsewhere.example", "/%5Celsewhere.example", "else", "/a%0d%0ab"):
             status, _, _ = await browser.go(f"/session/openid?to={to}")
             assert status == 400, to
 
 
-async def test_a_provider_that_is_away_is_told_as_that(portal: Portal, provider: Provider) -> None:
+async def test_an_unavailable_provider_is_reported(portal: Portal, provider: Provider) -> None:
     provider.away = True
     async with portal.session.get(f"{portal.url}/session/openid", allow_redirects=False) as answer:
         assert (answer.status, (await answer.json())["detail"]) == (503, "the provider answers 502; try again soon")
@@ -274,10 +277,16 @@ async def works(portal: Portal, key: str) -> bool:
         return answer.status == 200
 
 
-async def test_a_session_ends_when_nothing_was_asked_for_a_while(portal: Portal) -> None:
+def key_of(browser: Browser) -> str:
+    """Return the key in a browser's cookie."""
+    return browser.session.cookie_jar.filter_cookies(URL(browser.portal.url))["learning-path"].value
+
+
+@pytest.mark.parametrize("over", ["idle", "absolute"])
+async def test_an_idle_session_ends_and_a_busy_one_ends_at_its_limit(portal: Portal, over: str) -> None:
     async with Browser(portal) as browser:
         assert await browser.sign_in() == "/"
-        key = browser.session.cookie_jar.filter_cookies(URL(portal.url))["learning-path"].value
+        key = key_of(browser)
         client = connect(portal.settings)
         stored = client[portal.settings.database("access")]["keys"]
         found = await stored.find_one({"_id": key.partition(".")[0]})
@@ -285,12 +294,31 @@ async def test_a_session_ends_when_nothing_was_asked_for_a_while(portal: Portal)
         assert found["idle_seconds"] == 3600
         assert timedelta(hours=11) < found["expires_at"] - datetime.now(UTC) <= timedelta(hours=12)
         ago = datetime.now(UTC) - timedelta(hours=1)
-        await stored.update_one({"_id": found["_id"]}, {"$set": {"created_at": ago, "used_at": ago}})
+        now = datetime.now(UTC)
+        change = {"created_at": ago, "used_at": ago} if over == "idle" else {"used_at": now, "expires_at": now}
+        await stored.update_one({"_id": found["_id"]}, {"$set": change})
         assert await browser.who() is None
+        async with browser.session.get(f"{portal.url}/v1/officers/officer-1/live") as answer:
+            assert answer.status == 401
         client.close()
 
 
-async def test_no_secret_of_a_sign_in_is_told_in_a_log(
+async def test_signing_out_everywhere_ends_the_live_streams_of_the_other_devices(
+    stage: tuple[PortalSettings, Owner], portal: Portal
+) -> None:
+    async with running_portal(portal.settings, stage[1], keys_every=0.05) as watchful:
+        watchful.owner.stored["officer-1"] = path("officer-1", 1)
+        async with Browser(watchful) as phone, Browser(watchful) as desk:
+            assert (await phone.sign_in(), await desk.sign_in()) == ("/", "/")
+            async with watchful.stream("officer-1", key_of(phone)) as stream:
+                await stream.next()
+                async with desk.session.delete(f"{watchful.url}/session?everywhere=true") as answer:
+                    assert answer.status == 204
+                assert await stream.ends()
+            assert await works(watchful, key_of(phone)) is False
+
+
+async def test_no_secret_of_a_sign_in_is_logged(
     portal: Portal, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

@@ -105,6 +105,39 @@ async def test_a_link_opens_the_path_until_the_officer_ends_it(
     assert secret not in caplog.text
 
 
+async def test_a_link_brings_the_names_and_the_weekly_hours_that_its_page_shows(services: Services) -> None:
+    officer = await planned(services)
+    _, made = await shared(services, officer)
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    path = f"/v1/officers/{officer}/path"
+
+    async def read(**query: str) -> tuple[str, dict[str, Any]]:
+        got = await services["recommender"].ask("GET", path, None, headers=headers, params=query)
+        assert got.status == 200, await got.text()
+        return got.headers["ETag"], await got.json()
+
+    plain, told = await read()
+    assert "context" not in told
+    tag, told = await read(context="true", lang="th,en")
+    assert tag != plain
+    assert told["context"]["weekly_hours"] is None
+    part = told["context"]["framework"]
+    assert [area["id"] for area in part["areas"]] == ["area"]
+    assert [level["title"]["en"] for level in part["scale"]] == [f"About level {level}" for level in range(6)]
+    body = {"job_group": "service", "agency": "north", "weekly_hours": 4.5}
+    assert (await services["assessment"].ask("PUT", f"/v1/officers/{officer}", json=body)).status == 200
+
+    async def is_told() -> bool:
+        return bool((await read(context="true"))[1]["context"]["weekly_hours"] == 4.5)
+
+    await until(is_told)
+    headers["If-None-Match"] = tag
+    assert (await read(context="true"))[0] != tag
+    for wrong in ("yes", "", "null"):
+        got = await services["recommender"].ask("GET", path, None, headers=headers, params={"context": wrong})
+        assert (got.status, (await got.json())["field"]) == (422, "context")
+
+
 @pytest.mark.parametrize("days", [0, 91, -1, 1.5, "7", None, True])
 async def test_how_long_a_link_works_is_bounded(services: Services, days: Any) -> None:
     status, problem = await shared(services, days=days)
@@ -112,7 +145,7 @@ async def test_how_long_a_link_works_is_bounded(services: Services, days: Any) -
     assert await open_shares(services) == []
 
 
-async def test_no_more_than_ten_links_are_open_however_many_are_asked_for_at_once(services: Services) -> None:
+async def test_at_most_ten_links_are_open_under_concurrent_requests(services: Services) -> None:
     officer = await planned(services)
     answers = await asyncio.gather(*(shared(services, officer) for _ in range(14)))
     assert {status for status, _ in answers} <= {201, 409}
@@ -123,7 +156,7 @@ async def test_no_more_than_ten_links_are_open_however_many_are_asked_for_at_onc
     assert len(await open_shares(services, officer)) == 10
 
 
-async def test_a_link_that_has_expired_opens_nothing_and_is_not_listed(services: Services) -> None:
+async def test_an_expired_link_does_not_work_and_is_not_listed(services: Services) -> None:
     _, made = await shared(services)
     past = {"$set": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}}
     await documents(services).update_one({"_id": made["share"]}, past)
@@ -134,7 +167,29 @@ async def test_a_link_that_has_expired_opens_nothing_and_is_not_listed(services:
     )
 
 
-async def test_a_link_with_another_secret_or_of_another_officer_opens_nothing(services: Services) -> None:
+async def test_through_the_portal_a_link_that_is_over_or_of_an_erased_officer_opens_nothing(services: Services) -> None:
+    expired, erased = await planned(services), await planned(services)
+    keys = {officer: (await shared(services, officer))[1]["key"] for officer in (expired, erased)}
+    past = {"$set": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}}
+
+    async def is_open(officer: str) -> bool:
+        headers = {"Authorization": f"Bearer {keys[officer]}"}
+        answer = await services["portal"].client.get(f"/api/v1/officers/{officer}/path", headers=headers)
+        assert answer.status in (200, 401)
+        return answer.status == 200
+
+    assert [await is_open(officer) for officer in keys] == [True, True]
+    await documents(services).update_one({"officer": expired, "role": "viewer"}, past)
+    assert (await services["assessment"].ask("DELETE", f"/v1/officers/{erased}")).status == 204
+    for officer in keys:
+        await until(lambda officer=officer: _not(is_open(officer)))
+
+
+async def _not(found: Awaitable[bool]) -> bool:
+    return not await found
+
+
+async def test_a_link_with_another_secret_or_officer_does_not_work(services: Services) -> None:
     other = await planned(services)
     _, made = await shared(services, other)
     key_id, _, secret = made["key"].partition(".")
@@ -151,7 +206,7 @@ async def test_the_key_of_a_link_signs_nobody_in(services: Services) -> None:
     assert (await services["portal"].client.get("/session", headers=headers)).status == 403
 
 
-async def test_links_are_erased_with_the_officer(services: Services) -> None:
+async def test_an_erasure_deletes_the_links(services: Services) -> None:
     officer = await planned(services)
     _, made = await shared(services, officer)
     assert (await services["assessment"].ask("DELETE", f"/v1/officers/{officer}")).status == 204
@@ -175,9 +230,7 @@ def before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, first: Calla
     monkeypatch.setattr(owner, name, gated)
 
 
-async def test_a_link_that_is_made_while_the_officer_is_erased_is_not_left(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_link_created_during_an_erasure_is_removed(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     early, late = await planned(services), await planned(services)
     assessment = services["assessment"]
 
@@ -226,7 +279,7 @@ async def sets(services: Services, paths: str, **options: Any) -> int:
     return got.status
 
 
-async def test_a_supervisor_reads_what_officers_of_the_agency_share_and_nothing_else(services: Services) -> None:
+async def test_a_supervisor_reads_only_paths_that_officers_of_the_agency_share(services: Services) -> None:
     mine, silent, elsewhere = await planned(services), await planned(services), await planned(services, "south")
     assert [await reads(services, one) for one in (mine, silent, elsewhere, "nobody")] == [404] * 4
     _, made = await shared(services, mine, days=3)
@@ -249,7 +302,7 @@ async def test_a_supervisor_reads_what_officers_of_the_agency_share_and_nothing_
     assert got.status == 404
 
 
-async def test_the_tenants_policy_lets_supervisors_read_all_paths_of_their_agency_and_is_off_at_first(
+async def test_the_tenants_policy_lets_supervisors_read_all_paths_and_is_off_by_default(
     services: Services,
 ) -> None:
     silent, elsewhere = await planned(services), await planned(services, "south")
@@ -279,7 +332,7 @@ async def test_the_tenants_policy_lets_supervisors_read_all_paths_of_their_agenc
     assert await reads(services, silent) == 404
 
 
-async def test_an_officer_who_moves_is_seen_by_the_new_agencys_supervisors_only(services: Services) -> None:
+async def test_an_officer_who_moves_is_visible_only_to_the_new_agencys_supervisors(services: Services) -> None:
     officer = await planned(services)
     await shared(services, officer)
     body = {"job_group": "service", "agency": "south"}

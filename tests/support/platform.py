@@ -242,7 +242,7 @@ class Officer:
         return stored
 
     async def path_if_any(self) -> dict[str, Any] | None:
-        """Return the stored path, None where there is none or nobody answers."""
+        """Return the stored path, None if there is none or nobody answers."""
         try:
             status, stored = await self.platform.ask("recommender", "GET", f"/v1/officers/{self.name}/path")
         except (aiohttp.ClientError, TimeoutError, ConnectionError):

@@ -142,7 +142,7 @@ def officers(draw: st.DrawFn) -> Inputs:
 
 
 def differences(plan: Inputs, view: View, courses: Iterable[Course]) -> str | None:
-    """Return where the two paths first differ; None where every byte is the same."""
+    """Return where the two paths first differ; None if every byte is the same."""
     one = msgspec.json.encode(recommend(plan, view))
     other = msgspec.json.encode(reference.recommend(plan, courses, 1))
     if one == other:

@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The problem document. Raises AssertionError where it is none."""
+        """The problem document. Raises AssertionError if it is none."""
         assert self.headers["content-type"] == "application/problem+json", self
         found: dict[str, Any] = json.loads(self.body)
         return found

@@ -85,7 +85,7 @@ def reachable(courses: Sequence[Course], officer: Officer) -> list[Course]:
 def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Condition) -> int | None:
     """Return the micro-hours of the shortest set that can be studied and meets what is wanted; None: there is none.
 
-    Raises OverflowError where too many sets would have to be looked at.
+    Raises OverflowError if too many sets would have to be looked at.
     """
     offers = [course_spec(one) for one in reachable(courses, officer)]
     heap: list[tuple[int, tuple[int, ...]]] = [(0, ())]
@@ -138,7 +138,7 @@ def studied(offers: list[CourseSpec], officer: Officer) -> Officer:
         ),
     ],
 )
-def test_a_shortest_way_is_known(courses: list[Course], taken: list[str], hours: float) -> None:
+def test_a_minimum_closure_is_found(courses: list[Course], taken: list[str], hours: float) -> None:
     found = minimum_closure(
         start_at({}), [LevelCondition((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {})))
     )
@@ -204,7 +204,7 @@ def test_the_shortest_of_a_larger_catalog_is_that_of_an_integer_program(world: W
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 1_000_000))
-def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
+def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - test data
     skills = [f"s{number:02}" for number in range(8)]
     plan, courses = (
@@ -271,7 +271,7 @@ def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None
     st.builds(entangled, st.sampled_from([4, 10, 15]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
     st.integers(0, 100),
 )
-def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], asked: int) -> None:
+def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], asked: int) -> None:
     if plan.completed or plan.completed_at:
         return  # what a completion counts for at the next door is another rule, tested elsewhere
     view = view_of(courses)

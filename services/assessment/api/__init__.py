@@ -36,7 +36,17 @@ from shared.auth import ASSESSORS, EDITORS, PLATFORMS
 from shared.domain import Profile
 from shared.imports.rows import ImportList, ImportReport, ListImports, ListRows, RowPage, RowResult
 from shared.imports.streaming import list_import_rows, list_imports, show_import
-from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
+from shared.routes import (
+    IDEMPOTENCY_KEY,
+    IF_ABSENT,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    IMPORT_KEY,
+    MERGE_PATCH,
+    Handler,
+    MergePatch,
+    Route,
+)
 
 __all__ = [
     "BANKS",
@@ -81,7 +91,7 @@ _RESULT = {
 
 
 def _import(path: str, handler: Handler, body: type, example: dict[str, Any]) -> Route:
-    """Return the route of an import, by platforms."""
+    """Return the route of an import, which is open to platforms."""
     return Route(
         "POST",
         path,
@@ -90,6 +100,7 @@ def _import(path: str, handler: Handler, body: type, example: dict[str, Any]) ->
         body=body,
         example=example,
         query=ImportRows,
+        headers=[IMPORT_KEY],
         answers={200: RowResult},
         problems=[415],
         streams=True,

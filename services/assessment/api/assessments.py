@@ -1,4 +1,4 @@
-"""Evidence of an officer's levels: submitted and listed."""
+"""Evidence of an officer's levels: submitting and listing it."""
 
 from aiohttp import web
 
@@ -12,9 +12,9 @@ from shared.routes import idempotency_key, json_response, principal, read_body, 
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
     """Submit evidence about an officer's levels.
 
-    It is fused with all earlier evidence of the same skill, by how sure each is. The new path is pushed to the
-    officer's page and can be read from the recommender. An officer's own key may submit self-assessments only, a
-    supervisor's key ratings of the kind `supervisor` only, of officers of its agency.
+    It is fused with all earlier evidence of the same skill, weighted by precision. The new path is pushed to the
+    officer's page and can be read from the recommender. An officer's own key may submit self-assessments only; a
+    supervisor's key may submit only ratings of the kind `supervisor`, for officers of its agency.
     """
     body = await read_body(request, SubmitAssessment)
     role = principal(request).role
@@ -31,8 +31,8 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
 async def show_self_assessment(request: web.Request) -> web.StreamResponse:
     """Return the form of a self-assessment: the skills that the job group requires, with the levels to choose from.
 
-    Titles and descriptors stand in Thai and English where the framework has both. The answers are submitted as an
-    assessment of kind `self`.
+    Titles and descriptors are in Thai and English if the framework has both. Submit the answers as an assessment of
+    kind `self`.
     """
     _, known = await known_officer(request)
     framework = await request.app[INTAKE].framework(known.tenant, known.framework)

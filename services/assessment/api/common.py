@@ -1,4 +1,4 @@
-"""What the routes of the assessment service share."""
+"""Functions that the routes of the assessment service share."""
 
 from aiohttp import web
 
@@ -22,12 +22,15 @@ REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
 
 
 def subject_of(request: web.Request) -> tuple[str, str]:
-    """Return the tenant of the caller and the officer of the path."""
+    """Return the caller's tenant and the officer in the path."""
     return principal(request).tenant, request.match_info["officer_id"]
 
 
 async def known_officer(request: web.Request) -> tuple[Officer, Profile]:
-    """Return the officer of the path with the profile. Raises NotFound, also to supervisors elsewhere; Unavailable."""
+    """Return the officer in the path with the profile.
+
+    Raises NotFound, also for supervisors of another agency, and Unavailable.
+    """
     officer = await request.app[STORE].find(*subject_of(request))
     if officer is None or officer.profile is None:
         raise NotFound("no such officer")

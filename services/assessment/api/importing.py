@@ -1,4 +1,4 @@
-"""Results and officers in bulk."""
+"""Imports results and officers in bulk."""
 
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ from services.assessment.api.common import INTAKE, REGISTRAR
 from services.assessment.imports import TYPES, FileReader, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportRows
 from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
-from shared.routes import read_query
+from shared.routes import import_key, read_query
 
 T = TypeVar("T")
 
@@ -19,26 +19,28 @@ REPORT = f"{IMPORTS}/{{import_id}}"
 async def import_results(request: web.Request) -> web.StreamResponse:
     """Submit many results: NDJSON, or CSV whose first row names the fields.
 
-    Each row is answered by one line as soon as it is stored or refused, in order, with every fault of it, and a last
-    line is the report of the whole, which can be read again for 90 days. A refused row never stops the rest, until
-    100,000 rows were empty or refused. A row is known by its `key`, or by its content: sent again it is unchanged, and
-    another content under the same key is refused. Paths follow after those of single submissions. With `dry_run`
-    nothing is written.
+    Each row is answered with one line once it is stored or rejected, in order, with all its faults. The last line is
+    the report, which can be read again for 90 days. A rejected row does not stop the import until 100,000 rows were
+    empty or rejected. A row is identified by its `key`, or else by its content: a repeated row is unchanged, and other
+    content under the same key is rejected. A request repeated under the same `Idempotency-Key` returns what the first
+    request did with each row. Paths are updated after those of single submissions. With `dry_run` nothing is written.
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedResult, asked.encoding or named_encoding(request))
-    job = ResultImport(request.app[INTAKE], import_request(request, form, dry_run=asked.dry_run))
+    told = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    job = ResultImport(request.app[INTAKE], told)
     return await answer_import(request, reader, job, REPORT)
 
 
 async def import_officers(request: web.Request) -> web.StreamResponse:
     """Register many officers: NDJSON, or CSV whose first row names the fields.
 
-    Rows are answered as those of results are. Each is a whole registration, as of `PUT /v1/officers/{officer_id}`: a
-    field that is left out is removed, levels are kept. The first row of an officer stands; a later equal one is
-    unchanged, a different one is refused. An erased id is refused.
+    Rows are answered as in the import of results. Each row is a whole registration, as in `PUT
+    /v1/officers/{officer_id}`: a field that is left out is removed, levels are kept. The first row of an officer
+    counts; a later equal row is unchanged, a different one is rejected. An erased id is rejected.
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedOfficer, asked.encoding or named_encoding(request))
-    job = OfficerImport(request.app[REGISTRAR], import_request(request, form, dry_run=asked.dry_run))
+    told = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    job = OfficerImport(request.app[REGISTRAR], told)
     return await answer_import(request, reader, job, REPORT)

@@ -1,4 +1,7 @@
-"""Item banks: drafts, published versions, and files of items. Only admins see them: items hold the right options."""
+"""Item banks: drafts, published versions, and files of items.
+
+Only admins can read them: items include the answer keys.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -58,13 +61,16 @@ Version = Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, Meta(descriptio
 
 
 class PutItemBank(BankFacts, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """A draft as it is to be: with all its items."""
+    """A draft with all its items."""
 
     items: Annotated[list[Item], Meta(min_length=1, max_length=ITEMS_LIMIT)]
 
 
 class BankPut(Struct, frozen=True):
-    """`changed` is false if nothing changed. `version` of a draft: the published version that it was made from."""
+    """The result of a change; `changed` is false if nothing changed.
+
+    `version` of a draft: the version it was made from.
+    """
 
     id: str
     status: BankStatus
@@ -74,7 +80,7 @@ class BankPut(Struct, frozen=True):
 
 
 class BankSummary(Struct, frozen=True):
-    """A bank without its items. `shared` ones are used by all tenants that have none of their own."""
+    """A bank without its items. `shared` banks are used by all tenants without a bank of their own."""
 
     id: str
     framework: str
@@ -95,14 +101,14 @@ class BankList(Struct, frozen=True):
 
 
 class ListBanks(Struct, frozen=True, forbid_unknown_fields=True):
-    """The maximum number, and the id after which the page begins."""
+    """How many banks to list, and the id after which the page begins."""
 
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
 class ShowBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which version, without one the draft where there is one and else the newest; and which of its items.
+    """Which version to return (by default the draft, else the newest) and which of its items.
 
     `after`: how many items come before the page.
     """
@@ -127,18 +133,18 @@ class BankPage(Struct, frozen=True):
 
 
 class ExportBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """The format of the file, and which version; without one the draft where there is one, else the newest."""
+    """The format of the file, and which version (by default the draft, else the newest)."""
 
     format: Annotated[FormatName, Meta(description="The format of the file.")] = "json"
     version: Version = None
 
 
 class ImportBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file becomes the draft, in place of all its items.
+    """How a file replaces the items of the draft.
 
-    `dry_run`: nothing is stored. `publish`: the draft is published at once. `skip_refused`: sound items are taken where
-    others are refused. `framework` and titles: for a bank that is new, where the file does not say them. `skill`,
-    `level`: of items whose file does not say them.
+    `dry_run`: nothing is stored. `publish`: the draft is published at once. `skip_refused`: valid items are imported
+    although others are rejected. `framework` and titles: of a new bank, if the file does not give them. `skill`,
+    `level`: of items for which the file gives none.
     """
 
     format: Annotated[FormatName, Meta(description="The format of the file.")]
@@ -153,7 +159,7 @@ class ImportBank(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RefusedBank(ProblemDetails, frozen=True, omit_defaults=True):
-    """The problem of a file that is refused, with the report of it."""
+    """The problem of a rejected file, with the report on its items."""
 
     report: BankImport | None = None
 
@@ -162,9 +168,9 @@ class RefusedBank(ProblemDetails, frozen=True, omit_defaults=True):
 
 
 async def put_bank(request: web.Request) -> web.StreamResponse:
-    """Store the draft of an item bank with all its items, in place of the draft before.
+    """Replace the draft of an item bank, with all its items.
 
-    Sessions take no items of a draft. It is checked against the framework; the first fault is told.
+    Sessions use published items only. The draft is checked against the framework; the answer names the first fault.
     """
     asked, body = preconditions(request), await read_body(request, PutItemBank)
     facts = BankFacts(body.framework, body.title, body.label, body.retired)
@@ -200,7 +206,7 @@ async def get_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
-    """Drop the draft of an item bank. Published versions stay; to take a bank out of use, publish it `retired`."""
+    """Delete the draft of an item bank. Published versions stay; to take a bank out of use, publish it as `retired`."""
     asked = preconditions(request)
 
     async def decide() -> bool | None:
@@ -230,9 +236,9 @@ async def list_banks(request: web.Request) -> web.StreamResponse:
 
 
 async def publish_bank(request: web.Request) -> web.StreamResponse:
-    """Publish the draft as the next version, which never changes; new sessions of its framework take its items.
+    """Publish the draft as the next version, which never changes; new sessions of its framework use its items.
 
-    409 if another version was published since the draft was made. A draft that equals the newest version is dropped.
+    409 if another version was published since the draft was made. A draft that equals the newest version is deleted.
     """
     asked = preconditions(request)
 
@@ -251,9 +257,9 @@ async def publish_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def import_bank(request: web.Request) -> web.StreamResponse:
-    """Take the items of a file as the draft, and publish it if asked: JSON, CSV or QTI 3.0 choice interactions.
+    """Import the items of a file as the draft, and optionally publish it: JSON, CSV or QTI 3.0 choice interactions.
 
-    The answer holds a verdict on every item with all its faults. A file with a refused item stores nothing (422),
+    The answer lists every item with its result and all its faults. If an item is rejected, nothing is stored (422),
     unless `skip_refused` is given. Importing the same file again changes nothing.
     """
     asked, wanted = preconditions(request), read_query(request, ImportBank)
@@ -306,7 +312,7 @@ async def _framework(request: web.Request, facts: BankFacts) -> Framework:
 
 
 def _file_lock(request: web.Request) -> asyncio.Semaphore:
-    """Return the lock of files. Raises Overloaded where another file is worked on."""
+    """Return the semaphore for files. Raises Overloaded if another file is being processed."""
     lock = request.app[BANK_FILES]
     if lock.locked():
         raise Overloaded("another file of items is being read; try again soon")
@@ -325,7 +331,7 @@ async def _found(request: web.Request, version: int | None) -> StoredBank:
 
 
 async def _check(request: web.Request, asked: Preconditions, draft: StoredBank | None) -> None:
-    """Check the preconditions against what `GET` answers. Raises PreconditionFailed."""
+    """Check the preconditions against the tag of `GET`. Raises PreconditionFailed."""
     if draft is None:
         try:
             draft = await _found(request, None)
@@ -344,7 +350,7 @@ async def _before(request: web.Request) -> tuple[StoredBank | None, dict[str, It
 async def _save(
     request: web.Request, facts: BankFacts, items: Sequence[Item], framework: Framework, asked: Preconditions
 ) -> tuple[StoredBank, bool, bool]:
-    """Store a draft; return it, whether the bank had none before, and whether anything changed."""
+    """Store a draft; return it, whether it is the bank's first, and whether anything changed."""
     store, tenant, name = request.app[BANKS], principal(request).tenant, _name(request)
 
     async def decide() -> tuple[StoredBank, bool, bool] | None:
@@ -367,7 +373,7 @@ async def _same(store: ItemBankStore, before: StoredBank, wanted: NewDraft, item
 
 
 async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:
-    """Publish a draft; None where another change came first. Raises Conflict, InvalidInput."""
+    """Publish a draft; None after a write conflict. Raises Conflict, InvalidInput."""
     store = request.app[BANKS]
     newest = await store.version(draft.tenant, draft.bank)
     if newest and newest.edition != draft.edition:
@@ -384,7 +390,10 @@ async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:
 
 
 def _facts(reading: BankReading, wanted: ImportBank, before: StoredBank | None) -> BankFacts:
-    """Return the facts of an imported bank: of the query, else of the file, else as they are. Raises InvalidInput."""
+    """Return the facts of an imported bank: from the query, else the file, else the stored bank.
+
+    Raises InvalidInput.
+    """
     given: dict[str, Any] = msgspec.to_builtins(before.facts) if before else {}
     given |= reading.facts
     if wanted.framework:
@@ -442,7 +451,7 @@ def _put(bank: StoredBank, *, changed: bool) -> BankPut:
 
 
 def _tag(bank: StoredBank) -> Tag:
-    """Return the tag: the edition, which is another one after every change, and the version if it is published."""
+    """Return the entity tag: the edition, which every change replaces, and the version if it is published."""
     edition = bank.edition.rpartition("/")[2]
     return Tag(edition if bank.draft else f"{edition}-{bank.version}")
 

@@ -1,4 +1,4 @@
-"""Registrations: where an officer works, and erasure."""
+"""Registration of officers, their profiles, and erasure."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ from shared.routes import (
 async def put_officer(request: web.Request) -> web.StreamResponse:
     """Register an officer, or replace the registration: a field that is left out is removed.
 
-    Levels are kept. If nothing changed there is no new sequence and no event. An erased id may now belong to another
+    Levels are kept. If nothing changes there is no new sequence and no event. An erased id may now belong to another
     person, so only an admin may register it again (409 for others), and keys made before the erasure are revoked.
     """
     asked = preconditions(request)
@@ -54,9 +54,9 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
 
 
 async def patch_officer(request: web.Request) -> web.StreamResponse:
-    """Change where an officer works, or how much time there is, by a JSON merge patch.
+    """Change an officer's registration by a JSON merge patch.
 
-    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole. Levels are kept.
+    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole. Levels are kept.
     """
     asked, patch = preconditions(request), await read_patch(request)
 
@@ -75,7 +75,7 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
 
 
 async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
-    """Register the officer and return the answer, and whether the officer is new."""
+    """Register the officer; return the answer, and whether the officer is new."""
     return await request.app[REGISTRAR].put(
         *subject_of(request), body, asked, trace_of(request), allow_again=partial(_allow_again, request)
     )
@@ -88,10 +88,10 @@ async def get_officer(request: web.Request) -> web.StreamResponse:
 
 
 async def show_profile(request: web.Request) -> web.StreamResponse:
-    """Return what the evidence says of each skill, at any date: level, uncertainty and what contradicts itself.
+    """Return the level of each skill at a given time: value, uncertainty, and contradictions in the evidence.
 
-    With `at`, only evidence that was taken by then counts. Age widens the standard deviation: that of `at` is shown,
-    while events carry that of `measured_at`.
+    With `at`, only evidence taken by then counts. The standard deviation grows with age: the profile shows that of
+    `at`, while events carry that of `measured_at`.
     """
     wanted = read_query(request, ShowProfile)
     officer, known = await known_officer(request)
@@ -103,9 +103,9 @@ async def show_profile(request: web.Request) -> web.StreamResponse:
 
 
 async def erase_officer(request: web.Request) -> web.StreamResponse:
-    """Forget an officer.
+    """Erase an officer.
 
-    The officer's keys are revoked, share links, profile and evidence are removed, and every service erases its data.
+    The officer's keys are revoked; share links, profile and evidence are deleted, and every service erases its data.
     The sequence is kept, so that a later registration continues from it. A repeated request completes an unfinished
     erasure and announces it again.
     """
@@ -136,7 +136,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
 
 
 async def _allow_again(request: web.Request, erased: Officer) -> None:
-    """Return if an erased id may be registered again. Raises Conflict unless the caller is an admin.
+    """Check that an erased id may be registered again. Raises Conflict unless the caller is an admin.
 
     Revokes the keys that the id had before the erasure, and waits `FORGOTTEN_SECONDS`, after which no process has them
     in its cache.
@@ -152,9 +152,9 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
 
 
 async def count_officers(request: web.Request) -> web.StreamResponse:
-    """Return how many officers are under a framework, by job group.
+    """Return how many officers are registered under a framework, by job group.
 
-    To an admin of the tenant `shared`: the officers of all tenants who are under the shared framework of this id.
+    An admin of the tenant `shared` gets the count over all tenants for the shared framework of this id.
     """
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     if request.app[INDEX].find(tenant, name) is None:

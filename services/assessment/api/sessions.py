@@ -1,4 +1,4 @@
-"""Adaptive sessions: started, answered, resumed, stopped."""
+"""Adaptive sessions: start, answer, resume, stop."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -26,10 +26,10 @@ RUNNER: web.AppKey[SessionRunner] = web.AppKey("runner", SessionRunner)
 
 
 async def start_session(request: web.Request) -> web.StreamResponse:
-    """Start an adaptive session, or go on with the open one.
+    """Start an adaptive session, or continue the open one.
 
-    Answers 201 with the first item of a new session. An officer has one open session at most: the same request again
-    answers 200 with it as it stands, another one 409.
+    Answers 201 with the first item of a new session. An officer has at most one open session: repeating the same
+    request answers 200 with its current state, a different request 409.
     """
     body = await read_body(request, StartSession)
     runner = request.app[RUNNER]
@@ -50,20 +50,20 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
 
 
 async def get_session(request: web.Request) -> web.StreamResponse:
-    """Return a session: the item to answer, what was asked, and how sure each level is by now.
+    """Return a session: the item to answer, the items asked so far, and the current estimate of each level.
 
-    Whoever lost the connection goes on from here.
+    A client that lost its connection continues from here.
     """
     sitting = await request.app[RUNNER].find(*subject_of(request), request.match_info["session_id"])
     return json_response(detail_of(sitting, datetime.now(UTC)))
 
 
 async def answer_item(request: web.Request) -> web.StreamResponse:
-    """Answer the present item; returns the next one, or the result.
+    """Answer the current item; returns the next one, or the result.
 
-    The same answer again changes nothing and returns the session as it stands. 409 names the field: another item or
-    sequence than the present one, another response to an answered item, a session that is finished, or a time limit
-    that has passed. The result is in the officer's profile as an assessment of kind `test`, and the path follows.
+    Repeating the same answer changes nothing and returns the current state. 409 names the field: another item or
+    sequence than the current one, another response to an answered item, a finished session, or an expired time limit.
+    The result is added to the officer's profile as an assessment of kind `test`, and a new path follows.
     """
     body = await read_body(request, SubmitAnswer)
     session = request.match_info["session_id"]
@@ -72,7 +72,7 @@ async def answer_item(request: web.Request) -> web.StreamResponse:
 
 
 async def stop_session(request: web.Request) -> web.StreamResponse:
-    """End a session; what it measured so far counts. A finished session stays as it is."""
+    """End a session; the answers given so far count. A finished session stays unchanged."""
     session = request.match_info["session_id"]
     sitting = await request.app[RUNNER].stop(*subject_of(request), session, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)))

@@ -1,7 +1,7 @@
-"""Share links: an officer shows the learning path to others, read-only, for some days.
+"""Share links: an officer gives others read-only access to the learning path for some days.
 
-A link holds a key of the role `viewer`, which opens the path of its officer and nothing else, until it expires or the
-officer ends it. The secret is told once, to the officer; only its digest is stored.
+A link contains a key of the role `viewer`, which opens only the path of its officer, until it expires or the officer
+ends it. The secret is shown once, to the officer; only its digest is stored.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,13 +22,13 @@ LONGEST_DAYS = 90
 
 
 class CreateShare(Struct, frozen=True, forbid_unknown_fields=True):
-    """For how many days the path is shown."""
+    """How many days the link is valid."""
 
     days: Annotated[int, Meta(ge=1, le=LONGEST_DAYS)]
 
 
 class Share(Struct, frozen=True):
-    """An open share link; `opened_at`: about when it was last opened, null where it never was."""
+    """An open share link; `opened_at`: about when it was last opened, null if never."""
 
     share: str
     created_at: datetime
@@ -37,7 +37,7 @@ class Share(Struct, frozen=True):
 
 
 class ShareCreated(Struct, frozen=True):
-    """A new share link; `key` is the viewer's API key, which is told this once."""
+    """A new share link; `key` is the viewer's API key, which is not shown again."""
 
     share: str
     key: str
@@ -51,9 +51,9 @@ class Shares(Struct, frozen=True):
 
 
 async def create_share(request: web.Request) -> web.StreamResponse:
-    """Make a share link by which others read the officer's learning path, without signing in, until it expires.
+    """Create a share link: until it expires, whoever has it can read the officer's learning path without signing in.
 
-    Supervisors of the officer's agency see the path for as long as a link is open. 409 where ten are open.
+    While a link is open, supervisors of the officer's agency can read the path too. 409 if ten links are open.
     """
     body = await read_body(request, CreateShare)
     tenant, officer = subject_of(request)
@@ -81,7 +81,7 @@ async def list_shares(request: web.Request) -> web.StreamResponse:
 
 
 async def end_share(request: web.Request) -> web.StreamResponse:
-    """End a share link: it opens nothing any more, within two seconds on every server."""
+    """End a share link. It stops working within two seconds on every server."""
     await known_officer(request)
     if not await request.app[KEYS].remove_viewer(*subject_of(request), request.match_info["share_id"]):
         raise NotFound("no such share link")

@@ -1,4 +1,4 @@
-"""xAPI (IEEE 9274.1.1) for statements, and the tenant's mapping of activities to skills."""
+"""xAPI (IEEE 9274.1.1): statements, and the tenant's mapping of activities to skills."""
 
 from typing import Any
 from uuid import UUID
@@ -35,28 +35,29 @@ _LIMIT = 16 * 1024 * 1024
 
 
 class NamedStatement(Struct, frozen=True, forbid_unknown_fields=True):
-    """The id of a statement."""
+    """The query that names a statement by its id."""
 
     statementId: str  # noqa: N815 - as xAPI spells it
 
 
 class XapiAbout(Struct, frozen=True):
-    """The versions of xAPI that are spoken."""
+    """The supported versions of xAPI."""
 
     version: list[str]
 
 
 async def show_about(_: web.Request) -> web.StreamResponse:
-    """Return the versions of xAPI that are spoken."""
+    """Return the supported versions of xAPI."""
     return _told(json_response(XapiAbout(list(VERSIONS))), VERSIONS[-1])
 
 
 async def post_statements(request: web.Request) -> web.StreamResponse:
     """Store one statement or a list of up to 10,000; returns their ids.
 
-    All are stored or none. A statement of the verbs passed, failed, completed or scored is evidence where the
-    tenant's mapping names its activity; others are kept and counted. The actor is an account of the mapping's home
-    page, whose name is the officer's id. An equal statement again changes nothing; another one of the same id is 409.
+    All are stored or none. A statement with the verb passed, failed, completed or scored is evidence if the tenant's
+    mapping contains its activity; other statements are stored and counted. The actor must be an account of the
+    mapping's home page, whose name is the officer's id. Repeating an equal statement changes nothing; another one with
+    the same id is 409.
     """
     version = _version(request)
     given = decode(await read_raw(request), Any)
@@ -72,7 +73,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
 
 
 async def put_statement(request: web.Request) -> web.StreamResponse:
-    """Store one statement under an id; see the request for several."""
+    """Store one statement under an id; see `POST` for several."""
     version, wanted = _version(request), read_query(request, NamedStatement)
     given = decode(await read_raw(request), Any)
     if not isinstance(given, dict):
@@ -100,7 +101,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
 async def put_mapping(request: web.Request) -> web.StreamResponse:
     """Replace the tenant's mapping of activities to skills.
 
-    It applies to new statements. A statement that was stored and not used is read by it when it is sent again.
+    It applies to new statements. A stored statement that was not evidence is mapped again when it is sent again.
     """
     body = await read_body(request, PutXapiMapping)
     tenant, index = principal(request).tenant, request.app[INDEX]
@@ -110,12 +111,12 @@ async def put_mapping(request: web.Request) -> web.StreamResponse:
 
 
 async def show_mapping(request: web.Request) -> web.StreamResponse:
-    """Return the tenant's mapping, how many statements are evidence or only kept, and the latest of the latter."""
+    """Return the tenant's mapping, the counts of mapped and unmapped statements, and the latest unmapped ones."""
     return json_response(await request.app[STATEMENTS].shown_mapping(principal(request).tenant))
 
 
 def _uuid(given: object, field: str) -> str:
-    """Return an id as it is stored, in whatever form of a UUID it came. Raises Malformed naming the field."""
+    """Return an id in its canonical form, from any form of a UUID. Raises Malformed naming the field."""
     try:
         return str(msgspec.convert(given, UUID))
     except msgspec.ValidationError as error:
@@ -123,7 +124,7 @@ def _uuid(given: object, field: str) -> str:
 
 
 def _version(request: web.Request) -> str:
-    """Return the version of xAPI to answer in. Raises Malformed naming the header."""
+    """Return the xAPI version of the answer. Raises Malformed naming the header."""
     asked = request.headers.get(_VERSION, "").strip()
     if asked in ("1.0", *(f"1.0.{patch}" for patch in range(4))):
         return "1.0.3"

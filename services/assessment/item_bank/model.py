@@ -1,4 +1,4 @@
-"""Items, their parameters, banks of items and the checks of both. Pure.
+"""Items, their parameters, item banks, and the checks of both. Pure.
 
 An item is `graded` (a descriptor that officers rate themselves on) or `choice` (a question with one right option).
 Discrimination (per level), difficulty and thresholds (levels) are on the level scale of the framework:
@@ -35,7 +35,7 @@ Location = Annotated[float, Meta(ge=-100, le=200, description="on the framework'
 
 
 class StemText(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked or described, in Thai and in English."""
+    """The text of a question or descriptor, in Thai and in English."""
 
     th: Annotated[str, Meta(min_length=1, max_length=2000)]
     en: Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -91,7 +91,7 @@ class Item(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class BankFacts(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A bank without its items. `retired`: no new session takes items of it."""
+    """A bank without its items. `retired`: new sessions do not use it."""
 
     framework: Identifier
     title: LocalizedText
@@ -122,9 +122,9 @@ class ItemBank(Struct, frozen=True, omit_defaults=True):
 
 
 def parameters_of(item: Item) -> ItemParameters:
-    """Return the parameters of an item, or the starting values of its kind and level where it has none.
+    """Return the parameters of an item, or the starting values for its kind and level.
 
-    Who has just reached the level of an item is half a level above the middle of its thresholds.
+    Officers who have just reached the level of an item are half a level above the middle of its thresholds.
     """
     if item.parameters is not None:
         return item.parameters
@@ -141,9 +141,9 @@ def parameters_of(item: Item) -> ItemParameters:
 
 
 def item_faults(item: Item, framework: Framework | None) -> list[InvalidInput]:
-    """Return everything that is wrong with an item that the types do not exclude, each naming its field.
+    """Return the faults of an item that its type does not exclude, each naming its field.
 
-    Without a framework, skill and level are not looked up.
+    Without a framework, skill and level are not checked against it.
     """
     found = [*_text_faults(item), *_key_faults(item)]
     if framework is not None and all(skill.id != item.skill for skill in framework.skills):
@@ -156,7 +156,7 @@ def item_faults(item: Item, framework: Framework | None) -> list[InvalidInput]:
 
 
 def bank_faults(items: Iterable[Item], framework: Framework) -> list[InvalidInput]:
-    """Return the faults of all items, each at `items[i].field`, and ids that are given twice."""
+    """Return the faults of all items, each at `items[i].field`, including duplicate ids."""
     found: list[InvalidInput] = []
     first: dict[str, int] = {}
     for i, item in enumerate(items):
@@ -169,7 +169,7 @@ def bank_faults(items: Iterable[Item], framework: Framework) -> list[InvalidInpu
 
 
 def coverage(items: Iterable[Item]) -> Mapping[str, dict[float, int]]:
-    """Return by skill and level how many items there are."""
+    """Return {skill: {level: number of items}}."""
     counts: dict[str, dict[float, int]] = {}
     for item in items:
         of_skill = counts.setdefault(item.skill, {})

@@ -1,4 +1,4 @@
-"""What became of the items of a file. Pure."""
+"""The results of importing a file of items. Pure."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -22,7 +22,7 @@ class ItemFault(Struct, frozen=True, omit_defaults=True):
 
 
 class ItemResult(Struct, frozen=True, omit_defaults=True):
-    """What became of one item of a file, compared with the draft or the version before. Items count from 1."""
+    """The result of one item of a file, compared with the draft or the previous version. Items count from 1."""
 
     number: int
     id: str | None
@@ -31,7 +31,7 @@ class ItemResult(Struct, frozen=True, omit_defaults=True):
 
 
 class BankImport(Struct, frozen=True):
-    """The result of an import. Of a dry run `status` is what would be. `removed`: items that the file does not hold."""
+    """The result of an import. For a dry run, `status` is what would happen. `removed`: items that the file lacks."""
 
     id: str
     status: Literal["checked", "drafted", "published", "unchanged", "refused"]
@@ -45,7 +45,7 @@ class BankImport(Struct, frozen=True):
 
 
 def results_of(reading: BankReading, framework: Framework | None, known: Mapping[str, Item]) -> list[ItemResult]:
-    """Return what becomes of each item of a file; without a framework, skills and levels are not looked up."""
+    """Return the result of each item of a file; without a framework, skills and levels are not checked."""
     told = []
     first: dict[str, int] = {}
     for one in reading.items:

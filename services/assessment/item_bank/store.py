@@ -1,9 +1,9 @@
-"""Item banks in MongoDB: a draft and any number of published versions of each; items are documents of their own.
+"""Item banks in MongoDB: a draft and any number of published versions of each; items are separate documents.
 
-The items of one draft or version are an `edition`: written once under a new name, never changed. A draft points to its
-edition; publishing inserts the document of the next version, which points to the same edition, so that a version is
-either not there or whole. A draft that is being published is marked first, so that no change of it removes that
-edition. An edition that nothing points to any more is removed.
+The items of one draft or version are an `edition`: written once under a new name, never changed. A draft refers to its
+edition; publishing inserts the document of the next version, which refers to the same edition, so a version is either
+absent or complete. A draft is marked before it is published, so that no change of it removes that edition. Editions
+without references are removed.
 """
 
 import secrets
@@ -42,7 +42,7 @@ class NewDraft:
 class StoredBank:
     """A draft or a version without its items.
 
-    `version`: of a draft, the version that it was made from. `revision`: of a draft, counts its changes.
+    `version` of a draft: the version that it was made from. `revision` of a draft: counts its changes.
     """
 
     tenant: str
@@ -116,7 +116,7 @@ class ItemBankStore:
         return None
 
     async def version(self, tenant: str, bank: str, version: int | None = None) -> StoredBank | None:
-        """Return a version of the tenant's own bank, without one the newest. Raises Unavailable."""
+        """Return a version of the tenant's own bank, by default the newest. Raises Unavailable."""
         query: Document = {"key": key_of(tenant, bank)} | ({} if version is None else {"version": version})
         with unavailable():
             document = await self._versions.find_one(query, sort=[("version", DESCENDING)])
@@ -132,9 +132,9 @@ class ItemBankStore:
         return [of_bank[bank] for bank in sorted(of_bank)][:limit]
 
     async def publish(self, draft: StoredBank, framework_version: int) -> StoredBank | None:
-        """Publish a draft as the version after the one that it was made from; None where another change came first.
+        """Publish a draft as the version after the one that it was made from; None after a write conflict.
 
-        Doing it again completes what was interrupted. Raises Unavailable.
+        Repeating the call completes an interrupted publication. Raises Unavailable.
         """
         version = draft.version + 1
         mine: Document = {"_id": draft.key, "edition": draft.edition}
@@ -179,9 +179,9 @@ class ItemBankStore:
         return _draft(document) if document else None
 
     async def save_draft(self, before: StoredBank | None, draft: NewDraft, items: Sequence[Item]) -> StoredBank | None:
-        """Store the draft that follows another; None where another change came first. Raises Unavailable.
+        """Store the draft that replaces `before`; None after a write conflict. Raises Unavailable.
 
-        A publication of the draft before that was interrupted is completed first.
+        An interrupted publication of the previous draft is completed first.
         """
         if before and before.publishing:
             await self.publish(before, before.framework_version)
@@ -212,7 +212,7 @@ class ItemBankStore:
         return _draft({"_id": key, **fields}) if saved else None
 
     async def remove_draft(self, draft: StoredBank) -> bool:
-        """Remove a draft; return whether no other change came first. Raises Unavailable."""
+        """Delete a draft; return False after a write conflict. Raises Unavailable."""
         with unavailable():
             removed = (await self._drafts.delete_one(_unpublished(draft))).deleted_count
         if removed:
@@ -236,7 +236,7 @@ class ItemBankStore:
         )
 
     async def items(self, bank: StoredBank) -> list[Item]:
-        """Return all items in the order of the bank: a list that must not be changed. Raises Unavailable."""
+        """Return all items in the order of the bank, as a list that must not be modified. Raises Unavailable."""
         if bank.edition in self._decoded:
             self._decoded.move_to_end(bank.edition)
             return self._decoded[bank.edition]

@@ -1,7 +1,7 @@
 """Measures skill levels by item response theory: pure numpy, without a clock and without I/O.
 
-response_models   how likely each answer to an item is at each level, and how much an item tells there
-posterior         what the answers say of a level: estimate, intervals, probability of a requirement
-stopping          when a skill has been asked enough
-selection         which skill and which item come next; how often an item may be shown
+response_models   probability of each answer at each level, and the information of an item
+posterior         estimate, intervals and probability of a requirement, given the answers
+stopping          when to stop asking about a skill
+selection         the next skill and item; how often an item may be shown
 """

@@ -1,10 +1,10 @@
-"""What answers say of a level: a probability on a grid of 81 points, its mean, its spread and its intervals.
+"""The posterior of a level, given the answers: a probability on a grid of 81 points, its mean, sd and intervals.
 
 The estimate is the mean of the posterior, EAP (Bock & Mislevy, Adaptive EAP estimation of ability in a microcomputer
 environment, Applied Psychological Measurement 6, 1982).
 
-The grid reaches half a step of the scale beyond both ends. Level k stands for what lies nearest to it, and a grid that
-ended at the top level would leave no probability of having reached it. What is reported is cut to the scale.
+The grid extends half a step of the scale beyond both ends: level k covers the points nearest to it, and a grid that
+ended at the top level would leave no probability of having reached it. Reported values are clipped to the scale.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _MOST_CERTAIN = 0.01
 
 @dataclass(frozen=True)
 class Grid:
-    """The levels at which probabilities are held; `step` is the mean distance between two levels of the scale."""
+    """The levels of the grid points; `step` is the mean distance between two levels of the scale."""
 
     points: Floats
     step: float
@@ -37,7 +37,7 @@ class Grid:
 
     @classmethod
     def over(cls, scale: Sequence[float]) -> "Grid":
-        """Return the grid of a framework's scale; level 0, none, belongs to every scale."""
+        """Return the grid for a framework's scale; level 0, none, belongs to every scale."""
         levels = sorted({0.0, *scale})
         step = fmean(upper - lower for lower, upper in pairwise(levels))
         return cls(np.linspace(-step / 2, levels[-1] + step / 2, GRID_POINTS), step, levels[-1])
@@ -68,13 +68,13 @@ def updated(posterior: Floats, likelihood: Floats) -> Floats:
 
 
 def mean_and_sd(points: Floats, posterior: Floats) -> tuple[float, float]:
-    """Return mean and standard deviation, not cut to the scale."""
+    """Return mean and standard deviation in levels, not clipped to the scale."""
     mean = float(points @ posterior)
     return mean, sqrt(max(float(points**2 @ posterior) - mean**2, 0.0))
 
 
 def estimate(grid: Grid, posterior: Floats) -> LevelEstimate:
-    """Return level, spread and intervals, cut to the scale."""
+    """Return level, standard deviation and intervals, clipped to the scale."""
     mean, sd = mean_and_sd(grid.points, posterior)
     width = grid.points[1] - grid.points[0]
     edges = np.concatenate([grid.points - width / 2, [grid.points[-1] + width / 2]])
@@ -86,7 +86,7 @@ def estimate(grid: Grid, posterior: Floats) -> LevelEstimate:
 
 
 def probability_of(grid: Grid, posterior: Floats, required: float) -> float:
-    """Return the probability that the level is `required` or above, with the cell around it shared out."""
+    """Return the probability that the level is `required` or above; the grid cell around it counts in part."""
     width = grid.points[1] - grid.points[0]
     share = np.clip((grid.points + width / 2 - required) / width, 0.0, 1.0)
     return float(share @ posterior)

@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 
 def padded(thresholds: Sequence[Sequence[float]]) -> Floats:
-    """Return the thresholds of items as one array (items, most thresholds); where an item has fewer, infinity."""
+    """Return the thresholds of items as one array (items, largest count), padded with infinity."""
     most = max(map(len, thresholds), default=1)
     found = np.full((len(thresholds), most), np.inf)
     for row, values in zip(found, thresholds, strict=True):

@@ -1,12 +1,12 @@
-"""Which item comes next: the one with the most information among those that this session may show.
+"""Selects the next item: the one with the most information among those that this session may show.
 
-An item tells most where the officer's level is likely to be, so its Fisher information is weighted with the posterior
-(Veerkamp & Berger, Some new item selection criteria for adaptive testing, 1997). Left alone, that shows the same few
-items to everybody, and they become known. So each session may show only a part of a skill's items, drawn from the
-session's seed: item i with the probability k_i (Sympson & Hetter, Controlling item-exposure rates in computerized
-adaptive testing, 1985; item eligibility of van der Linden & Veldkamp, 2004). k_i falls from 1 to `TARGET` with the
-share of sessions that showed the item, and below it where that share is over the target: a share is never above its
-k_i for long, so it settles at or below the target whoever comes. An item of which nothing is known has k_i = TARGET.
+An item is most informative where the officer's level is likely to be, so its Fisher information is weighted with the
+posterior (Veerkamp & Berger, Some new item selection criteria for adaptive testing, 1997). Without further control,
+that shows the same few items to everybody, and they become known. So each session may show only a subset of a skill's
+items, drawn with the session's seed: item i with probability k_i (Sympson & Hetter, Controlling item-exposure rates in
+computerized adaptive testing, 1985; item eligibility of van der Linden & Veldkamp, 2004). k_i falls from 1 to `TARGET`
+with the share of sessions that showed the item, and below it if that share exceeds the target, so the share settles at
+or below the target whatever the population. An item without data has k_i = TARGET.
 """
 
 import numpy as np
@@ -26,9 +26,9 @@ _PRIOR_SESSIONS = 20
 
 
 def eligibility(shown: Floats, sessions: float) -> Floats:
-    """Return k_i of items that were shown in so many of some recent sessions.
+    """Return k_i, (items,), for items shown `shown` times in recent `sessions`.
 
-    Before there are sessions, and while they are few, the share counts as the target.
+    Without sessions, and while they are few, the share counts as the target.
     """
     share = (shown + TARGET * _PRIOR_SESSIONS) / (sessions + _PRIOR_SESSIONS)
     falling = 1.0 - (1.0 - TARGET) * (share - _FREE) / (TARGET - _FREE)
@@ -37,10 +37,10 @@ def eligibility(shown: Floats, sessions: float) -> Floats:
 
 
 def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
-    """Return which of a skill's items a session may show: item i with its probability, always about as many.
+    """Return a mask of the items that a session may show: item i with its probability, in nearly constant number.
 
     Systematic sampling in a random order (Madow, On the theory of systematic sampling, 1949): the number of items is
-    the sum of the probabilities, rounded up or down. The same seed and skill draw the same; at least one is drawn.
+    the sum of the probabilities, rounded up or down, at least one. The same seed and skill draw the same items.
     """
     chance = np.random.default_rng([seed, skill])
     order = chance.permutation(len(probabilities))
@@ -53,7 +53,7 @@ def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
 
 
 def most_informative(informations: Floats, posterior: Floats, allowed: Mask) -> int | None:
-    """Return the index of the item that tells most; None where none is allowed. `informations`: (items, 81)."""
+    """Return the index of the most informative allowed item; None if none is allowed. `informations`: (items, 81)."""
     if not allowed.any():
         return None
     told = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank

@@ -1,4 +1,4 @@
-"""When a skill has been asked enough."""
+"""Decides when a skill needs no more items."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ StopReason = Literal["precise", "decided", "little_to_gain", "item_limit", "no_i
 
 
 def stop_reason(grid: Grid, posterior: Floats, answered: int, required: float | None) -> StopReason | None:
-    """Return why a skill is asked no further by what was answered; None where it goes on."""
+    """Return why a skill needs no more items given the answers; None to continue."""
     if answered and mean_and_sd(grid.points, posterior)[1] <= PRECISION * grid.step:
         return "precise"
     if required is not None and answered >= LEAST_ITEMS:

@@ -1,4 +1,4 @@
-"""Adaptive sessions: an officer answers the items that tell most, until the levels are sure enough.
+"""Adaptive sessions: an officer answers the most informative items until the levels are precise enough.
 
-model → item_pool → adaptive (pure) → store (MongoDB) → runner (what a request and the clock make of a session)
+model → item_pool → adaptive (pure) → store (MongoDB) → runner (requests and time limits)
 """

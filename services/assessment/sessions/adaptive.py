@@ -1,10 +1,10 @@
-"""The rules of a session: what an answer changes, which item comes next, when it ends. Pure; the clock is an argument.
+"""The rules of a session: the effect of an answer, the next item, the end. Pure; the clock is an argument.
 
-A `Sitting` is a session with what its answers say so far. It is made from the stored session alone, so every process
-makes the same one; `answered`, `stopped` and `begun` return a new one and change nothing.
+A `Sitting` is a session with the estimates from its answers so far. It is derived from the stored session alone, so
+every process derives the same one; `answered`, `stopped` and `begun` return a new one and change nothing.
 
-The order of answers is that of their list. Times are taken down as they were read, and a clock that goes backwards
-makes a limit later, never an answer late.
+The order of answers is that of their list. Times are stored as the clock gave them; a clock that moves backwards
+extends a limit and never makes an answer late.
 """
 
 from collections.abc import Mapping
@@ -42,9 +42,9 @@ from shared.errors import Conflict, InvalidInput, Problem
 
 @dataclass(frozen=True)
 class SkillState:
-    """What is known of one skill: the posterior on the grid, how many items were shown, and how many answered.
+    """The state of one skill: the posterior on the grid, how many items were shown, and how many answered.
 
-    `open`: which items this session may still show, as a mask; None before the first one is chosen.
+    `open`: a mask of the items that this session may still show; None before the first one is chosen.
     """
 
     posterior: Floats
@@ -55,7 +55,7 @@ class SkillState:
 
 @dataclass(frozen=True)
 class Sitting:
-    """A session beside the arrays of its bank and the state of each skill."""
+    """A session with the arrays of its bank and the state of each skill."""
 
     session: Session
     pool: ItemPool
@@ -63,7 +63,7 @@ class Sitting:
 
     @classmethod
     def of(cls, session: Session, pool: ItemPool) -> "Sitting":
-        """Return a stored session with what its answers say."""
+        """Return the sitting of a stored session."""
         states = {one.skill: SkillState(pool.grid.prior()) for one in session.plan.skills}
         for answer in session.answers:
             states[answer.skill] = _with_answer(pool, states[answer.skill], answer)
@@ -71,12 +71,12 @@ class Sitting:
 
     @property
     def plan(self) -> SessionPlan:
-        """What the session began with."""
+        """The plan that the session started with."""
         return self.session.plan
 
 
 def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
-    """Return a new session with its first item. Raises InvalidInput where the bank has no item of any skill."""
+    """Return a new session with its first item. Raises InvalidInput if the bank has no item of any skill."""
     first = Sitting.of(Session(plan, 1, [], None, {}), pool)
     if not any(one.skill in pool.skills for one in plan.skills):
         raise InvalidInput("the item bank has no item of any of the skills", "skills")
@@ -86,10 +86,10 @@ def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
 def answered(
     sitting: Sitting, answer: SubmitAnswer, exposure: Exposure, now: datetime
 ) -> tuple[Sitting, Problem | None]:
-    """Return the session after an answer, and a problem to report once that is stored: the answer came too late.
+    """Return the session after an answer, and a problem to report once it is stored: the answer came too late.
 
-    The same answer again changes nothing and returns the same sitting. Raises Conflict or InvalidInput, naming the
-    field, for any other answer than one of the present item.
+    Repeating an answer changes nothing and returns the same sitting. Raises Conflict or InvalidInput, naming the field,
+    for an answer that is not one of the current item.
     """
     session = sitting.session
     if answer.sequence <= len(session.answers):
@@ -123,7 +123,7 @@ def answered(
 
 
 def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
-    """Return the session as ended, with what it has measured; an ended one stays as it is."""
+    """Return the ended session with its results; an ended one is returned unchanged."""
     session = sitting.session
     if session.end is not None:
         return sitting
@@ -133,12 +133,12 @@ def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
 
 
 def measures(sitting: Sitting) -> list[SkillResult]:
-    """Return what is known of each skill by now."""
+    """Return the current result of each skill."""
     return [_result_of(sitting, one) for one in sitting.plan.skills]
 
 
 def seconds_left(session: Session, now: datetime) -> float | None:
-    """Return how long the present item may still be answered; below 0 it is too late, None without a limit."""
+    """Return the seconds left to answer the current item, negative if it is too late; None without a limit."""
     plan, left = session.plan, []
     if plan.seconds_per_item is not None and session.current is not None:
         left.append(plan.seconds_per_item - max((now - session.current.shown_at).total_seconds(), 0.0))
@@ -148,7 +148,7 @@ def seconds_left(session: Session, now: datetime) -> float | None:
 
 
 def is_over(plan: SessionPlan, now: datetime) -> bool:
-    """Return whether the time of the whole session has passed."""
+    """Return whether the time limit of the whole session has passed."""
     return plan.seconds is not None and now >= plan.started_at + timedelta(seconds=plan.seconds)
 
 
@@ -169,7 +169,7 @@ def _score(item: Item, response: int) -> int:
 
 
 def _with_answer(pool: ItemPool, state: SkillState, answer: SessionAnswer) -> SkillState:
-    """Return the state of a skill after an item was shown, and answered where it was in time."""
+    """Return the state of a skill after an item was shown, and answered if in time."""
     of = pool.skills[answer.skill]
     place = of.places[answer.item]
     remaining = state.open
@@ -183,7 +183,7 @@ def _with_answer(pool: ItemPool, state: SkillState, answer: SessionAnswer) -> Sk
 
 
 def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
-    """Return the session with its next item, or ended where nothing is left to ask."""
+    """Return the session with its next item, or ended if none is left."""
     session, plan = sitting.session, sitting.plan
     if len(session.answers) >= plan.max_items:
         return stopped(sitting, "item_limit", now)
@@ -209,7 +209,7 @@ def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
 def _next_of_skill(
     sitting: Sitting, skill: str, state: SkillState, exposure: Exposure
 ) -> tuple[int, SkillState, StopReason | None]:
-    """Return the place of a skill's next item, the state with the items it may show, and why there is none."""
+    """Return the position of a skill's next item, the state with the items it may show, and why there is none."""
     pool = sitting.pool
     of = pool.skills.get(skill)
     required = next(one.required for one in sitting.plan.skills if one.skill == skill)
@@ -227,7 +227,7 @@ def _next_of_skill(
 
 
 def _drawn(sitting: Sitting, skill: str, exposure: Exposure) -> Mask:
-    """Return the items of a skill that the session may show, without those that it has shown."""
+    """Return a mask of a skill's items that the session may show and has not shown."""
     of = sitting.pool.skills[skill]
     allowed = drawn(exposure.eligibility(skill), sitting.plan.seed, of.number)
     for answer in sitting.session.answers:

@@ -18,10 +18,10 @@ _HELD_OPTIONS = 100
 
 @dataclass(frozen=True)
 class SkillItems:
-    """The items of one skill; row i of each array is item i. `number`: which of the bank's skills it is.
+    """The items of one skill; row i of each array is item i. `number`: the index of the skill in the bank.
 
-    `held`: option probabilities that were asked for, up to 100 items; an answer asks for those of two or three items,
-    which most sessions share.
+    `held`: a cache of option probabilities for up to 100 items; an answer needs those of two or three items, which most
+    sessions share.
     """
 
     number: int
@@ -45,7 +45,7 @@ class SkillItems:
 
 
 class ItemPool:
-    """The items of a bank version; those that are not calibrated yet have the starting values of their level."""
+    """The items of a bank version; items without a calibration have the starting values of their level."""
 
     def __init__(self, bank: ItemBank, scale: Sequence[float]) -> None:
         self.grid = Grid.over(scale)
@@ -67,7 +67,7 @@ class ItemPool:
 
 
 class Exposure:
-    """How often each item of a pool was shown in the newest sessions, as far as this process knows."""
+    """How often each item of a pool was shown in the newest sessions, as counted by this process."""
 
     def __init__(self, pool: ItemPool, sessions: int = 0, shown: Mapping[str, int] | None = None) -> None:
         self.sessions = sessions
@@ -82,7 +82,7 @@ class Exposure:
         self.sessions += 1
 
     def show(self, skill: str, item: str) -> None:
-        """Count an item that is shown."""
+        """Count one display of an item."""
         self._shown[skill][self._places[skill][item]] += 1
 
     def eligibility(self, skill: str) -> Floats:
@@ -90,7 +90,7 @@ class Exposure:
         return eligibility(self._shown[skill], self.sessions)
 
     def shares(self) -> Iterable[tuple[str, float]]:
-        """Yield each item with the share of sessions that showed it."""
+        """Yield (item, share of sessions that showed it)."""
         for skill, places in self._places.items():
             for item, place in places.items():
                 yield item, float(self._shown[skill][place]) / max(self.sessions, 1)

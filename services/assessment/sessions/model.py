@@ -1,4 +1,4 @@
-"""Sessions as they are stored, asked for and shown."""
+"""Sessions as they are stored, requested and answered."""
 
 import hashlib
 from datetime import datetime
@@ -18,7 +18,7 @@ SessionEnding = Literal["complete", "item_limit", "time_limit", "stopped", "left
 
 
 class SessionSkill(Struct, frozen=True):
-    """A skill to be measured; `required` and `weight` of the officer's job group, where it requires the skill."""
+    """A skill to be measured; `required` and `weight` come from the officer's job group, if it requires the skill."""
 
     skill: str
     required: float | None = None
@@ -26,9 +26,9 @@ class SessionSkill(Struct, frozen=True):
 
 
 class SessionPlan(Struct, frozen=True):
-    """What a session began with; none of it changes, whatever becomes of the bank and of the framework.
+    """The fixed part of a session; it does not change with the bank or the framework.
 
-    `request`: the digest of the request that it was made for.
+    `request`: the digest of the request that started it.
     """
 
     id: str
@@ -64,7 +64,7 @@ class SessionPlan(Struct, frozen=True):
 
 
 class ShownItem(Struct, frozen=True):
-    """The item that waits for its answer."""
+    """The item that is waiting for an answer."""
 
     item: str
     skill: str
@@ -72,10 +72,10 @@ class ShownItem(Struct, frozen=True):
 
 
 class SessionAnswer(Struct, frozen=True):
-    """One item that was shown, in the order of the list; its place, counted from 1, is its `sequence`.
+    """One item that was shown, in the order of the list; its position, counted from 1, is its `sequence`.
 
-    `response`: the index of the chosen option, null where no answer came in time. `score`: the same for a graded item;
-    1 for the right option of a choice item and 0 for another one.
+    `response`: the index of the chosen option, null if no answer came in time. `score`: equal to the response for a
+    graded item; 1 for the right option of a choice item and 0 for another one.
     """
 
     item: str
@@ -87,12 +87,12 @@ class SessionAnswer(Struct, frozen=True):
 
 
 class SkillResult(Struct, frozen=True):
-    """What a session tells of one skill. Levels are on the framework's scale; the rest is null without an answer.
+    """The result of one skill. Levels are on the framework's scale; without answers all other fields are null.
 
-    `level` is the mean of what is likely, `sd` its standard deviation; `low_68` to `high_68` holds the level with a
-    probability of 68 %, `low_95` to `high_95` with 95 %. `reached`: the probability that the level is `required` or
-    above. `reason`: why no more is asked, null while it goes on or where the session ended before; `precise` says
-    whether the level is as sure as a session aims at, 0.4 of a level.
+    `level` is the posterior mean, `sd` its standard deviation; the level is between `low_68` and `high_68` with a
+    probability of 68 %, and between `low_95` and `high_95` with 95 %. `reached`: the probability that the level is
+    `required` or above. `reason`: why the skill needs no more items, null while it continues or if the session ended
+    before; `precise`: whether the sd is at most 0.4 of a level, the target of a session.
     """
 
     skill: str
@@ -110,7 +110,7 @@ class SkillResult(Struct, frozen=True):
 
 
 class SessionEnd(Struct, frozen=True):
-    """How and when a session ended, and what it measured."""
+    """How and when a session ended, and its results."""
 
     ending: SessionEnding
     ended_at: datetime
@@ -118,10 +118,10 @@ class SessionEnd(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """A session as it stands. `revision` counts its changes; `stopped`: skills that are asked no further, and why.
+    """The stored state of a session. `revision` counts its changes; `stopped`: skill -> why it needs no more items.
 
-    `settled`: it has ended, and what it measured is in the profile of `profile_sequence` (null: nothing was measured).
-    `due_at`: when it ends by itself, or an ended one is handed in again; null once it is settled.
+    `settled`: it has ended and its results are in the profile with `profile_sequence` (null: nothing was measured).
+    `due_at`: when it ends by itself, or when submitting its results is retried; null once it is settled.
     """
 
     plan: SessionPlan
@@ -139,7 +139,7 @@ class Session(Struct, frozen=True):
 
 
 class StartSession(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What to measure and for how long.
+    """The options of a new session.
 
     `framework` missing means the officer's own; `skills` missing means those that the officer's job group requires.
     `max_items`: how many items at most. `seconds_per_item`, `seconds`: time limits, of each item and of the session.
@@ -161,9 +161,9 @@ class SubmitAnswer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SessionItem(Struct, frozen=True):
-    """The item to answer now. It never says which option is right.
+    """The item to answer now, without the right option.
 
-    `seconds_left`: of its time, or of the session's if that ends before; null without a limit.
+    `seconds_left`: of the item's limit, or of the session's if that ends first; null without a limit.
     """
 
     id: str
@@ -176,7 +176,7 @@ class SessionItem(Struct, frozen=True):
 
 
 class SessionSummary(Struct, frozen=True):
-    """How far a session is: items shown and answered, the most there can be, skills that need no more and all."""
+    """The progress of a session: items shown and answered, the maximum, skills that are complete, and all skills."""
 
     shown: int
     answered: int
@@ -186,11 +186,11 @@ class SessionSummary(Struct, frozen=True):
 
 
 class SessionResult(Struct, frozen=True):
-    """What a finished session came to.
+    """The result of a finished session.
 
-    `not_precise`: the skills that could not be measured as surely as a session aims at. `accepted`: the measured levels
-    are in the officer's profile of `profile_sequence`, as the assessment `assessment_id`; both are null where nothing
-    was measured. Until it is true the levels are kept, and taken in a moment later.
+    `not_precise`: the skills whose sd is above the target. `accepted`: the measured levels are in the officer's profile
+    with `profile_sequence`, as the assessment `assessment_id`; both are null if nothing was measured. Until it is true
+    the levels are stored, and added to the profile shortly after.
     """
 
     ending: SessionEnding
@@ -225,7 +225,7 @@ class AskedItem(Struct, frozen=True):
 
 
 class SessionDetail(Struct, frozen=True):
-    """All of a session: what was asked, how sure each level is by now, the item to answer or the result."""
+    """A whole session: the items asked, the current estimates, and the item to answer or the result."""
 
     session: str
     officer: str
@@ -261,17 +261,17 @@ class SessionList(Struct, frozen=True):
 
 
 class ListSessions(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which session."""
+    """How many sessions to list, and after which session."""
 
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 def submission_key(plan: SessionPlan) -> str:
-    """Return the idempotency key of a session's result; no client can send one with a space in it."""
+    """Return the idempotency key of a session's result; it contains a space, so no client can send it."""
     return f"session {plan.id}"
 
 
 def digest_of_request(body: StartSession) -> str:
-    """Return what tells one request for a session from another one."""
+    """Return a digest that identifies the content of a request for a session."""
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()

@@ -1,9 +1,9 @@
-"""What a request and the clock make of a session: read, decide, write if nothing changed, hand the result in.
+"""Runs sessions for requests and time limits: read, decide, write if unchanged, submit the result.
 
-An answer is one write: sessions that this process wrote last are kept in memory, and the write itself tells whether
-another process came first. A session that has ended is stored as ended before its result is handed in, and what was
-not handed in, or was left without an answer for too long, is found by `run`. The result goes in under the session's
-id, so that however often it is handed in, it counts once.
+An answer is one write: the sessions that this process wrote last are cached, and the write itself detects a change by
+another process. An ended session is stored as ended before its result is submitted. `run` finds results that were not
+submitted and sessions that were abandoned. The result is submitted under the session's id, so it counts once however
+often it is submitted.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ import msgspec
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore, StoredBank
 from services.assessment.model import Result, SubmitAssessment
+from services.assessment.scoring import least_sd
 from services.assessment.sessions.adaptive import Sitting, answered, begun, is_over, stopped
 from services.assessment.sessions.item_pool import Exposure, ItemPool
 from services.assessment.sessions.model import (
@@ -64,9 +65,9 @@ class _Bank:
 
 
 class SessionRunner:
-    """Runs the sessions of all tenants. `idle`: how long one may wait for an answer. `clock` tells the time of day.
+    """Runs the sessions of all tenants. `idle`: how long to wait for an answer. `clock` returns the current time.
 
-    `trace` is asked for the traceparent of the event where one is made.
+    `trace` returns the traceparent for a new event.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by name, in a __main__
@@ -97,9 +98,9 @@ class SessionRunner:
     async def start(
         self, tenant: str, officer: str, body: StartSession, trace: Callable[[], str]
     ) -> tuple[Sitting, bool]:
-        """Return a new session and True, or the officer's open one and False where the same was asked for.
+        """Return a new session and True, or the officer's open one and False if the request is the same.
 
-        Raises NotFound, Conflict where an open session was asked for otherwise, InvalidInput naming the field,
+        Raises NotFound; Conflict if an open session was requested differently; InvalidInput naming the field;
         Unavailable.
         """
 
@@ -131,7 +132,7 @@ class SessionRunner:
     async def answer(
         self, tenant: str, officer: str, session: str, body: SubmitAnswer, trace: Callable[[], str]
     ) -> Sitting:
-        """Return the session after an answer; the same answer again changes nothing.
+        """Return the session after an answer; repeating the answer changes nothing.
 
         Raises NotFound, Conflict or InvalidInput naming the field, Unavailable.
         """
@@ -158,17 +159,17 @@ class SessionRunner:
         return sitting
 
     async def stop(self, tenant: str, officer: str, session: str, trace: Callable[[], str]) -> Sitting:
-        """Return the session as ended, with its result. Raises NotFound, Unavailable."""
+        """Return the ended session with its result. Raises NotFound, Unavailable."""
         return await self._end(await self._fresh(tenant, officer, session), "stopped", trace)
 
     async def find(self, tenant: str, officer: str, session: str) -> Sitting:
-        """Return a session as it stands. Raises NotFound, Unavailable."""
+        """Return the current state of a session. Raises NotFound, Unavailable."""
         return await self._fresh(tenant, officer, session)
 
     # --- what the clock asks for -------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """End the sessions that were left, and hand in the results that were not, for ever."""
+        """End abandoned sessions and submit missing results, until cancelled."""
         while True:
             try:
                 while await self.sweep():
@@ -178,7 +179,7 @@ class SessionRunner:
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def sweep(self) -> int:
-        """Deal with the sessions that are due, up to 100; return how many there were. Raises Unavailable."""
+        """Process up to 100 due sessions; return their number. Raises Unavailable."""
         due = await self._sessions.due(self._clock(), _AT_ONCE)
         for session in due:
             try:
@@ -201,7 +202,7 @@ class SessionRunner:
         return found.profile
 
     async def _planned(self, profile: Profile, body: StartSession) -> tuple[SessionPlan, _Bank]:
-        """Return what a new session begins with. Raises InvalidInput naming the field."""
+        """Return the plan of a new session. Raises InvalidInput naming the field."""
         tenant = profile.tenant
         framework = await self._intake.framework(tenant, body.framework or profile.framework)
         stored = await self._banks.current(tenant, framework.id)
@@ -228,7 +229,7 @@ class SessionRunner:
         return plan, await self._bank(plan, stored)
 
     async def _bank(self, plan: SessionPlan, stored: StoredBank | None = None) -> _Bank:
-        """Return the bank version of a session, read once, with a count of its exposure that is not too old."""
+        """Return the bank version of a session, cached, with a recent count of its exposure."""
         key = (plan.bank_key, tuple(plan.scale))
         bank = self._pools.get(key)
         if bank is None or (stored and asyncio.get_running_loop().time() - bank.counted_at > _EXPOSURE_SECONDS):
@@ -266,7 +267,7 @@ class SessionRunner:
         return Sitting.of(session, (await self._bank(session.plan)).pool)
 
     async def _answered(self, before: Sitting, body: SubmitAnswer) -> tuple[Sitting, Problem | None] | None:
-        """Return the session after an answer was stored, and what to tell the client; None after a lost race."""
+        """Return the session after an answer was stored, and a problem for the client; None after a write conflict."""
         bank = await self._bank(before.plan)
         after, problem = answered(before, body, bank.exposure, self._clock())
         if after is before:
@@ -282,7 +283,7 @@ class SessionRunner:
         return after, problem
 
     async def _end(self, sitting: Sitting, ending: SessionEnding, trace: Callable[[], str]) -> Sitting:
-        """Return a session as ended and handed in, whether or not it was already."""
+        """Return a session that is ended and submitted, whatever its state before."""
 
         async def decide() -> Sitting | None:
             nonlocal sitting
@@ -302,9 +303,9 @@ class SessionRunner:
         return await self._handed_in(ended, trace)
 
     async def _handed_in(self, sitting: Sitting, trace: Callable[[], str]) -> Sitting:
-        """Return an ended session with its result in the profile; without it where that has to wait.
+        """Return an ended session after submitting its result, or unchanged if that must wait.
 
-        The officer is gone: the session too. Raises NotFound then.
+        If the officer was erased, deletes the session and raises NotFound.
         """
         session = sitting.session
         if session.end is None or session.settled:
@@ -329,14 +330,14 @@ class SessionRunner:
             self._sittings.pop(session.plan.key, None)
 
     async def _hand_in(self, session: Session, trace: str) -> int | None:
-        """Submit what a session measured; return the sequence of the profile, None where there is nothing."""
+        """Submit the results of a session; return the sequence of the profile, None if there are no results."""
         plan, end = session.plan, session.end
         if _is_gone(await self._officers.find(plan.tenant, plan.officer), plan):
             raise NotFound("no such officer")
         framework = await self._intake.framework(plan.tenant, plan.framework)
         known = {skill.id for skill in framework.skills}
         results = [
-            Result(one.skill, min(one.level, framework.max_level), one.sd)
+            Result(one.skill, min(one.level, framework.max_level), max(one.sd or 0.0, least_sd("test", framework)))
             for one in (end.skills if end else [])
             if one.level is not None and one.skill in known
         ]
@@ -350,7 +351,7 @@ class SessionRunner:
     # --- in memory ---------------------------------------------------------------------------------------------------
 
     def _due(self, sitting: Sitting) -> Sitting:
-        """Return a changed session with the time at which `run` looks at it, which few answers move."""
+        """Return a changed session with its next `due_at`, which is rounded so that few answers change it."""
         session, now = sitting.session, self._clock().replace(microsecond=0)  # MongoDB keeps no microseconds
         if session.end is not None:
             due_at = now + _HANDED_IN
@@ -381,7 +382,7 @@ def _is_gone(officer: Officer | None, plan: SessionPlan) -> bool:
 
 
 def _skills(framework: Framework, profile: Profile, asked: Sequence[str] | None) -> list[SessionSkill]:
-    """Return the skills of a session: those asked for, else those that the officer's job group requires.
+    """Return the skills of a session: the requested ones, else those that the officer's job group requires.
 
     Raises InvalidInput naming the field.
     """

@@ -1,16 +1,16 @@
 """Sessions in MongoDB: one document each, one compare-and-set for each answer.
 
     _id         tenant/officer/session
-    officer_key, bank_key, started_at, open, due_at       what is searched by
-    plan        what the session began with (`SessionPlan`)
+    officer_key, bank_key, started_at, open, due_at       indexed fields
+    plan        the fixed part of the session (`SessionPlan`)
     revision, current, stopped, end, settled,
-    profile_sequence                                      what changes
-    answers     [{item, skill, shown_at, answered_at, response, score}] in their order (`SessionAnswer`)
+    profile_sequence                                      the changing part
+    answers     [{item, skill, shown_at, answered_at, response, score}] in order (`SessionAnswer`)
 
 `answered` yields the answers of a bank version, from which item parameters are calibrated. How often items were shown
-is counted from the newest sessions of the bank version, so there is no counter that every answer would have to write.
-An officer has one open session at most. `due_at`: when an open session is left, and at once for an ended one whose
-result is not in the profile yet; a session whose result is in has none.
+is counted from the newest sessions of the bank version, so answers need not write a counter. An officer has at most one
+open session. `due_at`: when an open session counts as abandoned; now, for an ended one whose result is not in the
+profile yet; absent once the result is in.
 """
 
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ class SessionStore:
         await ensure_indexes(self._database, {COLLECTION: indexes})
 
     async def start(self, session: Session) -> bool:
-        """Store a new session; False where the officer has an open one. Raises Unavailable."""
+        """Store a new session; False if the officer has an open one. Raises Unavailable."""
         plan = session.plan
         document: Document = {
             "_id": plan.key,
@@ -72,7 +72,7 @@ class SessionStore:
         return True
 
     async def advance(self, before: Session, after: Session) -> bool:
-        """Store what changed of a session; False where another change came first. Raises Unavailable."""
+        """Store the changes of a session; False after a write conflict. Raises Unavailable."""
         change = _changes(before, after)
         if new := after.answers[len(before.answers) :]:
             change["$push"] = {"answers": {"$each": msgspec.to_builtins(new)}}
@@ -93,7 +93,7 @@ class SessionStore:
         return _session(document) if document else None
 
     async def page(self, tenant: str, officer: str, wanted: ListSessions) -> list[Session] | None:
-        """Return up to `limit` + 1 sessions, the newest first; None if `after` is none of this officer's.
+        """Return up to `limit` + 1 sessions, the newest first; None if `after` is no session of this officer.
 
         Raises Unavailable.
         """
@@ -111,9 +111,9 @@ class SessionStore:
             return [_session(document) async for document in rows]
 
     async def due(self, now: datetime, limit: int) -> list[Session]:
-        """Return sessions that are left, or whose result is not in a profile. Raises Unavailable.
+        """Return abandoned sessions, and ended ones whose result is not in a profile. Raises Unavailable.
 
-        What cannot be read is put off for a day.
+        Documents that cannot be decoded are postponed for a day.
         """
         found: list[Session] = []
         with unavailable():
@@ -126,23 +126,23 @@ class SessionStore:
         return found
 
     async def postpone(self, session: Session, until: datetime) -> None:
-        """Look at a session later whose result could not be taken in. Raises Unavailable."""
+        """Set a later `due_at` for a session whose result could not be submitted. Raises Unavailable."""
         with unavailable():
             at_present = {"_id": session.plan.key, "revision": session.revision}
             await self._sessions.update_one(at_present, {"$set": {"due_at": until}})
 
     async def remove(self, session: Session) -> None:
-        """Remove a session whose officer is gone. Raises Unavailable."""
+        """Delete a session whose officer was erased. Raises Unavailable."""
         with unavailable():
             await self._sessions.delete_one({"_id": session.plan.key})
 
     async def erase(self, officer_key: str) -> None:
-        """Remove all sessions of an officer. Raises Unavailable."""
+        """Delete all sessions of an officer. Raises Unavailable."""
         with unavailable():
             await self._sessions.delete_many({"officer_key": officer_key})
 
     async def exposure(self, bank_key: str) -> tuple[int, dict[str, int]]:
-        """Return how many of the newest sessions of a bank version are counted, and how many showed each item.
+        """Return the number of newest sessions of a bank version that were counted, and how many showed each item.
 
         Raises Unavailable.
         """
@@ -164,7 +164,7 @@ class SessionStore:
         return 0, {}
 
     async def answered(self, bank_key: str) -> AsyncIterator[list[SessionAnswer]]:
-        """Yield the answers of every session of a bank version, a session at a time. Raises Unavailable."""
+        """Yield the answers of every session of a bank version, one session at a time. Raises Unavailable."""
         with unavailable():
             async for document in self._sessions.find({"bank_key": bank_key}, {"answers": 1}):
                 found = readable(document, lambda one: msgspec.convert(one["answers"], list[SessionAnswer]))
@@ -173,7 +173,7 @@ class SessionStore:
 
 
 def _changes(before: Session, after: Session) -> Document:
-    """Return the operators that set what differs; an index is touched only where its field does."""
+    """Return the operators that set changed fields; an index is updated only if its field changes."""
     differing = [name for name in _CHANGING if getattr(before, name) != getattr(after, name)]
     change: Document = {"$set": {name: msgspec.to_builtins(getattr(after, name)) for name in differing}}
     if (after.end is None) != (before.end is None):

@@ -1,4 +1,4 @@
-"""What is shown of a session. Pure."""
+"""The representations of a session in answers. Pure."""
 
 from datetime import datetime
 
@@ -34,7 +34,7 @@ _FEW_ITEMS = LocalizedText(
 
 
 def step_of(sitting: Sitting, now: datetime) -> SessionStep:
-    """Return a session's next item or its result, with how far it is."""
+    """Return a session's next item or its result, with its progress."""
     session = sitting.session
     return SessionStep(
         session=session.plan.id,
@@ -47,7 +47,7 @@ def step_of(sitting: Sitting, now: datetime) -> SessionStep:
 
 
 def detail_of(sitting: Sitting, now: datetime) -> SessionDetail:
-    """Return all of a session: what was asked, and how sure each level is."""
+    """Return a whole session: the items asked, and the estimate of each level."""
     session, plan = sitting.session, sitting.plan
     return SessionDetail(
         session=plan.id,
@@ -68,7 +68,7 @@ def detail_of(sitting: Sitting, now: datetime) -> SessionDetail:
 
 
 def row_of(session: Session) -> SessionRow:
-    """Return what a list says of a session."""
+    """Return the row of a session in a list."""
     return SessionRow(
         session=session.plan.id,
         status="finished" if session.end else "open",

@@ -1,4 +1,4 @@
-"""A tenant's mapping of activities to skills, and what a statement says by it. Pure."""
+"""A tenant's mapping of activities to skills, and the evidence that a statement gives. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,17 +8,18 @@ from msgspec import Meta, Struct, field
 
 from services.assessment.intake import Submission
 from services.assessment.model import EvidenceKind, Result
+from services.assessment.scoring import least_sd, too_sure
 from services.assessment.xapi.statements import VERBS, Iri, ReceivedStatement, Verb, scaled_score
 from shared.domain import Framework, Identifier, Level, millionths
 from shared.errors import InvalidInput
 
 
 class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What an activity says about a skill. `activity`: its IRI; with `*` at the end, all that begin so.
+    """The evidence that an activity gives about a skill. `activity`: its IRI, or a prefix followed by `*`.
 
-    `level`: what a full score or a pass stands for; a score of 0.5 is half of it. `failed_level`: what a fail without
-    a score stands for; left out, such a fail says nothing. `kind`: of passed, failed and scored; a completed course is
-    always weak evidence. `framework` left out: the officer's own.
+    `level`: the level of a full score or a pass; a score of 0.5 gives half of it. `failed_level`: the level of a fail
+    without a score; without it such a fail gives no evidence. `kind`: for passed, failed and scored; a completed course
+    is always weak evidence. `framework` missing: the officer's own. `sd`: the standard deviation of such a level.
     """
 
     activity: Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -32,14 +33,14 @@ class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class PutXapiMapping(Struct, frozen=True, forbid_unknown_fields=True):
-    """The mapping of a tenant. `home_page`: of the accounts whose names are ids of officers."""
+    """The mapping of a tenant. `home_page`: of the accounts whose names are officer ids."""
 
     home_page: Iri
     rules: Annotated[list[ActivityRule], Meta(max_length=2000)]
 
 
 class UnmappedStatement(Struct, frozen=True):
-    """A statement that is kept and says nothing about a level, and why."""
+    """A stored statement that gives no evidence, and why."""
 
     id: str
     verb: str
@@ -49,7 +50,7 @@ class UnmappedStatement(Struct, frozen=True):
 
 
 class XapiMapping(Struct, frozen=True):
-    """The mapping, how many statements are evidence (`mapped`) and how many are only kept, and the latest of those."""
+    """The mapping, the counts of statements with evidence (`mapped`) and without, and the latest of those without."""
 
     home_page: str | None
     rules: list[ActivityRule]
@@ -59,16 +60,18 @@ class XapiMapping(Struct, frozen=True):
 
 
 def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None]) -> None:
-    """Refuse a skill or a level that a named framework lacks. Raises InvalidInput naming the field.
+    """Check that the named frameworks have the skills and levels, and that each `sd` is large enough for its kind.
 
-    `frameworks`: those that rules name; None for one that is not there.
+    `frameworks`: those that the rules name, None for one that does not exist. Raises InvalidInput naming the field.
     """
     for i, rule in enumerate(body.rules):
         if "*" in rule.activity[:-1]:
             raise InvalidInput("`*` may stand at the end only", f"rules[{i}].activity")
+        framework = None if rule.framework is None else frameworks[rule.framework]
+        if rule.sd is not None and rule.sd < (least := least_sd(rule.kind, framework)):
+            raise InvalidInput(too_sure(rule.kind, least), f"rules[{i}].sd")
         if rule.framework is None:
             continue
-        framework = frameworks[rule.framework]
         if framework is None:
             raise InvalidInput(f"unknown framework {rule.framework!r}", f"rules[{i}].framework")
         if rule.skill not in {skill.id for skill in framework.skills}:
@@ -79,7 +82,7 @@ def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None])
 
 
 class ActivityRules:
-    """The rules of a tenant, found by activity: those of the IRI itself, or else of the longest pattern."""
+    """The rules of a tenant by activity: those of the exact IRI, or else of the longest prefix."""
 
     def __init__(self, rules: Iterable[ActivityRule]) -> None:
         self._exact: dict[str, list[ActivityRule]] = {}
@@ -90,7 +93,7 @@ class ActivityRules:
         self._lengths = sorted({len(pattern) for pattern in self._begins}, reverse=True)
 
     def submissions(self, received: ReceivedStatement) -> list[Submission] | str:
-        """Return what a statement says, one submission for each kind and framework; or why it says nothing."""
+        """Return the evidence of a statement, one submission for each kind and framework, or why there is none."""
         statement = received.statement
         verb = VERBS.get(statement.verb.id)
         if verb is None:
@@ -106,7 +109,8 @@ class ActivityRules:
             if level is not None:
                 kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
                 place = found.setdefault((kind, rule.framework), {})
-                place.setdefault(rule.skill, Result(rule.skill, level, rule.sd))
+                sd = rule.sd if rule.sd is None or kind == rule.kind else max(rule.sd, least_sd(kind))
+                place.setdefault(rule.skill, Result(rule.skill, level, sd))
         if not found:
             return "there is no score, and the rule says nothing of a fail without one"
         return [

@@ -1,4 +1,4 @@
-"""Takes statements: all of a request or none, each once, and what they say goes the way of all evidence."""
+"""Stores the statements of a request, all or none, each once, and submits their evidence to the intake."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _BULK = 20
 
 
 class StatementReceiver:
-    """Takes the statements of all tenants."""
+    """Stores the statements of all tenants."""
 
     def __init__(self, statements: StatementStore, officers: OfficerStore, intake: Intake) -> None:
         self._statements = statements
@@ -26,9 +26,9 @@ class StatementReceiver:
         self._intake = intake
 
     async def take(self, tenant: str, given: Sequence[object], trace: str, *, several: bool) -> list[str]:
-        """Take statements and return their ids in order; an equal one that was there before changes nothing.
+        """Store statements and return their ids in order; an equal statement that is stored already changes nothing.
 
-        Raises Malformed for what is wrong with one, Conflict for another statement of the same id; then nothing new is
+        Raises Malformed for an invalid statement, Conflict for another statement of the same id; then nothing new is
         stored. Raises Unavailable; then the same may be sent again.
         """
         now = datetime.now(UTC)
@@ -58,7 +58,7 @@ class StatementReceiver:
     async def _checked(
         self, tenant: str, batch: Sequence[ReceivedStatement], places: Mapping[str, str]
     ) -> dict[str, tuple[str, str]]:
-        """Return digest and status of those that are stored. Raises Conflict, Malformed naming the field."""
+        """Return id -> (digest, status) of stored statements. Raises Conflict, Malformed naming the field."""
         stored = await self._statements.digests(tenant, [one.id for one in batch])
         known = await self._officers.known({key_of(tenant, one.officer) for one in batch})
         for one in batch:
@@ -97,7 +97,7 @@ class StatementReceiver:
 
 
 def _reason(told: list[Submission] | str, outcomes: Mapping[str, Outcome]) -> str:
-    """Return why a statement is no evidence; empty where it is. Raises Conflict for evidence of other content."""
+    """Return why a statement is no evidence; empty if it is. Raises Conflict for evidence of other content."""
     if isinstance(told, str):
         return told
     for one in told:

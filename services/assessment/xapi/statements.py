@@ -1,4 +1,4 @@
-"""Statements of xAPI 1.0.3 and 2.0.0 (IEEE 9274.1.1): what is read of them, and what is refused. Pure."""
+"""Statements of xAPI 1.0.3 and 2.0.0 (IEEE 9274.1.1): the parts that are read, and the checks. Pure."""
 
 import hashlib
 import math
@@ -44,7 +44,7 @@ class Account(Struct):
 
 
 class Actor(Struct):
-    """Who did it. Only agents with an account are officers."""
+    """The person of a statement. Only agents with an account are officers."""
 
     objectType: Literal["Agent", "Group"] = "Agent"  # noqa: N815 - the standard's own name
     account: Account | None = None
@@ -54,13 +54,13 @@ class Actor(Struct):
 
 
 class VerbId(Struct):
-    """What was done."""
+    """The verb of a statement."""
 
     id: Iri
 
 
 class ActivityObject(Struct):
-    """What it was done with; only activities can be mapped."""
+    """The object of a statement; only activities can be mapped."""
 
     id: Annotated[str, Meta(max_length=2000)] | None = None
     objectType: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"  # noqa: N815 - the standard's own name
@@ -76,7 +76,7 @@ class Score(Struct):
 
 
 class ActivityResult(Struct):
-    """What came of it."""
+    """The result of a statement."""
 
     score: Score | None = None
     success: bool | None = None
@@ -84,7 +84,7 @@ class ActivityResult(Struct):
 
 
 class Statement(Struct, forbid_unknown_fields=True):
-    """A statement of xAPI: an officer, a verb and an activity, with a result. Parts that say nothing here are kept."""
+    """A statement of xAPI: an officer, a verb and an activity, with a result. Unused parts are stored unchanged."""
 
     actor: Actor
     verb: VerbId
@@ -101,7 +101,7 @@ class Statement(Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class ReceivedStatement:
-    """A statement that is right in itself. `content` as it came, with its id; `digest` tells contents apart."""
+    """A valid statement. `content`: as received, with its id; `digest` identifies the content."""
 
     id: str
     officer: str
@@ -113,9 +113,10 @@ class ReceivedStatement:
 
 
 def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
-    """Return a statement of a request. Raises Malformed naming the field, TooLarge; `place` is put before it.
+    """Return a statement of a request. Raises Malformed naming the field, with the prefix `place`; TooLarge.
 
-    One without an id is given one that follows from its content, if it has a timestamp: sent again it is the same.
+    A statement without an id but with a timestamp gets an id derived from its content, so that repeating it is
+    detected.
     """
     try:
         statement = convert(given, Statement)
@@ -150,7 +151,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
 def scaled_score(result: ActivityResult | None) -> float | None:
     """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one.
 
-    None too if the range is too wide for a number.
+    Also None if the range is too wide for a float.
     """
     score = result.score if result else None
     if score is None:

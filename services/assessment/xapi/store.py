@@ -22,7 +22,7 @@ _LATEST = 20
 
 @dataclass(frozen=True)
 class KeptStatement:
-    """A statement as it is stored; `reason`: why it is no evidence."""
+    """A stored statement; `reason`: why it is no evidence."""
 
     received: ReceivedStatement
     officer_key: str
@@ -58,7 +58,7 @@ class StatementStore:
             await self._mappings.update_one({"_id": tenant}, content, upsert=True)
 
     async def shown_mapping(self, tenant: str) -> XapiMapping:
-        """Return the mapping with the counts and the latest statements that were only kept. Raises Unavailable."""
+        """Return the mapping with the counts and the latest unmapped statements. Raises Unavailable."""
         with unavailable():
             found = await self._mappings.find_one({"_id": tenant}) or {}
             query = {"tenant": tenant, "status": "unmapped"}
@@ -76,7 +76,7 @@ class StatementStore:
         )
 
     async def digests(self, tenant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Return digest and status of those of these statements that are stored. Raises Unavailable."""
+        """Return id -> (digest, status) for those of these statements that are stored. Raises Unavailable."""
         wanted = {"_id": {"$in": [key_of(tenant, one) for one in ids]}}
         with unavailable():
             found = self._statements.find(wanted, {"id": 1, "digest": 1, "status": 1})
@@ -88,9 +88,9 @@ class StatementStore:
             return await self._statements.find_one({"_id": key_of(tenant, statement_id)})
 
     async def keep(self, tenant: str, statements: Sequence[KeptStatement], again: Mapping[str, Any]) -> int:
-        """Store statements; return how many were stored. `again`: the ids of those that were unmapped before.
+        """Store statements; return how many were stored. `again`: the ids of statements that were unmapped before.
 
-        A statement that somebody else has stored meanwhile stays as it is. Raises Unavailable.
+        A statement that another request has stored meanwhile stays unchanged. Raises Unavailable.
         """
         writes: list[Any] = []
         for one in statements:
@@ -108,7 +108,7 @@ class StatementStore:
         return count
 
     async def erase(self, officer_key: str) -> None:
-        """Remove the statements about an officer. Raises Unavailable."""
+        """Delete the statements about an officer. Raises Unavailable."""
         with unavailable():
             await self._statements.delete_many({"officer_key": officer_key})
 

@@ -1,9 +1,9 @@
-"""Courses: one at a time, and lists of them."""
+"""Courses: single ones and lists."""
 
 from aiohttp import web
-from msgspec.structs import replace
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
+from services.catalog.matches import kept
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.search.find import CURSOR_MARK
 from services.catalog.search_replica import SearchReplica
@@ -31,7 +31,7 @@ ID_LIMIT = 64
 async def put_course(request: web.Request) -> web.StreamResponse:
     """Add a course, or change it.
 
-    References to frameworks, skills and courses that are not there yet are answered as warnings.
+    References to frameworks, skills and courses that do not exist are answered as warnings.
     """
     asked = preconditions(request)
     course = await read_body(request, Course)
@@ -43,7 +43,7 @@ async def put_course(request: web.Request) -> web.StreamResponse:
 async def patch_course(request: web.Request) -> web.StreamResponse:
     """Change fields of the tenant's own course by a JSON merge patch.
 
-    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
+    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole.
     """
     tenant, course_id = principal(request).tenant, request.match_info["course_id"]
     put = await patch_entry(request, key_of(tenant, course_id), course_id, Course, store_course)
@@ -59,7 +59,7 @@ async def get_course(request: web.Request) -> web.StreamResponse:
 async def withdraw_course(request: web.Request) -> web.StreamResponse:
     """Withdraw a course.
 
-    It leaves every list and every path. Putting it again offers it again.
+    It disappears from all lists and paths. Putting it again offers it again.
     """
     store, asked, trace = request.app[STORE], preconditions(request), trace_of(request)
     tenant = principal(request).tenant
@@ -79,10 +79,10 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 async def list_courses(request: web.Request) -> web.StreamResponse:
     """Return a page of the courses that the caller sees, by id.
 
-    A tenant's own course hides a shared one of the same id. `catalog_revision` shows the catalog as it was at that
-    revision. With any of `q`, `level`, `provider`, `max_hours` and `job_group` it is a search: the best courses first,
-    with their number, facets and the places of the words of `q`. It finds Thai and English with misspellings and
-    without tone marks. `next` continues after the page, whatever has changed meanwhile.
+    A tenant's own course hides a shared one of the same id. `catalog_revision` selects the catalog at that revision.
+    With any of `q`, `level`, `provider`, `max_hours` and `job_group` it is a search: the best courses first, with their
+    total, facets and the positions of the words of `q`. Search finds Thai and English despite misspellings and missing
+    tone marks. `next` continues after the page, whatever has changed meanwhile.
     """
     wanted = read_query(request, ListCourses)
     if wanted.searches:
@@ -107,7 +107,7 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
 
 
 async def _search(request: web.Request, wanted: ListCourses) -> web.StreamResponse:
-    """Return a page of a search: the index says which courses, and they are shown as they are stored."""
+    """Return a page of a search: the index selects the courses, and the store supplies them."""
     if wanted.catalog_revision is not None:
         raise InvalidInput("a search is in the catalog as it is now", "catalog_revision")
     who, search = principal(request), request.app[SEARCH]
@@ -132,22 +132,21 @@ def _merged(
 
 
 async def store_course(request: web.Request, course: Course, asked: Preconditions) -> tuple[CoursePut, bool]:
-    """Return what became of a course, and whether it is new (or offered again)."""
+    """Store a course; return the result, and whether it is new (or offered again)."""
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
     framework_scales = await store.framework_scales(tenant, frameworks_named(course))
     named = set(courses_named(course.requires))
     known = await store.offered(SHARED_TENANT, named) | await store.offered(tenant, named) if named else set()
     warnings = check_course(course, framework_scales, known)
-    course = replace(course, matched=[])
 
     async def decide() -> tuple[CoursePut, bool] | None:
         before = await store.find(key_of(tenant, course.id))
         if asked.given:
             asked.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
-        kept = before.keeping(course) if before else course
-        if before and before.content == kept:
+        offered = kept(course, before.matches if before else ())
+        if before and before.content == offered:
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
-        after = await store.put_course(before, tenant, kept, trace)
+        after = await store.put_course(before, tenant, offered, trace)
         if after is None:
             return None
         new = before is None or (before.content is None and not before.unreadable)

@@ -1,4 +1,4 @@
-"""Drafts of frameworks, and the versions that were published."""
+"""Drafts of frameworks, and published versions."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,7 +41,7 @@ DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
 
 
 class DraftPut(Struct, frozen=True):
-    """`changed` is false if nothing changed; then there is no new revision."""
+    """The result of a proposal. `changed` is false if nothing changed; then there is no new revision."""
 
     id: str
     revision: int
@@ -58,7 +58,7 @@ class ListVersions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FrameworkVersion(Struct, frozen=True):
-    """A version that was published. `superseded`: there is a newer one. The signatures are those of its draft."""
+    """A published version. `superseded`: there is a newer one. The signatures are those of its draft."""
 
     version: int
     catalog_revision: int
@@ -84,10 +84,10 @@ class _Approval(Struct, frozen=True):
 
 
 async def put_draft(request: web.Request) -> web.StreamResponse:
-    """Propose a framework, or change the draft of it.
+    """Propose a framework, or change its draft.
 
-    Only admins and editors of the tenant see it, and it changes nothing until it is published. A change of its content
-    removes reviews and approvals. Its base is the version that is published now.
+    Only admins and editors of the tenant can read the draft, and it has no effect until it is published. A change of
+    its content removes reviews and approvals. Its base is the currently published version.
     """
     asked, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
@@ -119,7 +119,7 @@ async def get_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
-    """Drop the draft of a framework."""
+    """Delete the draft of a framework."""
     asked = preconditions(request)
 
     async def decide() -> bool | None:
@@ -134,7 +134,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
 async def review_draft(request: web.Request) -> web.StreamResponse:
     """Record that a person has reviewed this revision of the draft. 409 for the person who proposed it.
 
-    People are told apart by the subject of their sign-in with OpenID Connect, else by their key.
+    People are distinguished by the subject of their sign-in with OpenID Connect, else by their key.
     """
     await _draft(request)
     body = await read_body(request, SignDraft)
@@ -164,8 +164,8 @@ async def comment_draft(request: web.Request) -> web.StreamResponse:
 async def publish_draft(request: web.Request) -> web.StreamResponse:
     """Publish an approved draft as the next version.
 
-    409 if it is not approved, or if another version was published since it was made, at the same moment too. A request
-    that broke off may be sent again and completes the publication.
+    409 if it is not approved, or if another version was published since it was made, also at the same moment. Repeating
+    a request that was interrupted completes the publication.
     """
     asked, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
     draft = await _draft(request)
@@ -192,7 +192,7 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def show_impact(request: web.Request) -> web.StreamResponse:
-    """Return what publishing the draft would change: skills, job groups, every required level, and for how many."""
+    """Return what publishing the draft would change: skills, job groups, required levels, number of officers."""
     draft = await _draft(request)
     name = draft.framework.id
     # A tenant's first version takes the place of the shared one, which its officers have until then.
@@ -209,8 +209,8 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
 async def list_versions(request: web.Request) -> web.StreamResponse:
     """Return the published versions of a framework, the newest first: the tenant's own, else the shared one's.
 
-    A version never changes once it is published; `GET /v1/frameworks/{id}` with its `catalog_revision` shows it. Only
-    admins and editors of its tenant see who proposed, reviewed and approved it.
+    A published version never changes; `GET /v1/frameworks/{id}` with its `catalog_revision` returns it. Only admins and
+    editors of its tenant can read who proposed, reviewed and approved it.
     """
     wanted, tenant, name = (
         read_query(request, ListVersions),

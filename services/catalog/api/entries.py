@@ -1,4 +1,4 @@
-"""What the routes of courses and frameworks share."""
+"""Functions that the routes of courses and frameworks share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ P = TypeVar("P", CoursePut, FrameworkPut)
 
 
 def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamResponse:
-    """Return an entry with its ETag, or 304 where the client holds it. Raises NotFound."""
+    """Return an entry with its ETag, or 304 if the client holds it. Raises NotFound."""
     if entry is None:
         raise NotFound(f"no such {what}")
     if entry.unreadable:
@@ -34,25 +34,25 @@ def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamRes
 
 
 def tag_of(sequence: int, owner: str, reader: str) -> Tag:
-    """Return the tag of a revision. A shared entry and a tenant's own one of the same id count for themselves."""
+    """Return the entity tag of a revision. A shared entry and a tenant's own one of the same id have different tags."""
     return Tag(str(sequence) if owner == reader else f"{owner}-{sequence}")
 
 
 def present_tag(entry: Entry | None, reader: str) -> Tag | None:
-    """Return the tag of what a reader is shown, None where that is nothing."""
+    """Return the entity tag of the representation for this reader, None if there is none."""
     if entry is None or entry.content is None:
         return None
     return tag_of(entry.sequence, entry.tenant, reader)
 
 
 def same_id(given: str, asked: str) -> None:
-    """Refuse a body of another id than its path's. Raises InvalidInput."""
+    """Check that the body's id is that of the path. Raises InvalidInput."""
     if given != asked:
         raise InvalidInput(f"is not {asked!r}, as the path says", "id")
 
 
 async def reached(history: HistoryStore, revision: int) -> None:
-    """Refuse a revision that the history has not got to yet. Raises InvalidInput, Unavailable."""
+    """Check that the history has reached a revision. Raises InvalidInput, Unavailable."""
     if revision > (position := await history.position()):
         raise InvalidInput(f"the catalog is at {position}", "catalog_revision")
 
@@ -64,7 +64,7 @@ async def patch_entry(
     shape: type[E],
     put: Callable[[web.Request, E, Preconditions], Awaitable[tuple[P, bool]]],
 ) -> P:
-    """Apply a JSON merge patch to the tenant's own entry under `key`, and store the result by `put`.
+    """Apply a JSON merge patch to the tenant's own entry under `key`, and store the result with `put`.
 
     Raises NotFound, PreconditionFailed, InvalidInput.
     """

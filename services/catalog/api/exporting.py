@@ -1,4 +1,4 @@
-"""The tenant's own courses as a file, written as it is read."""
+"""Exports the tenant's own courses as a file, which is written while it is sent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ class ExportCourses(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def export_courses(request: web.Request) -> web.StreamResponse:
-    """Return all courses of the tenant itself as a file, by id, in a format that an import reads again.
+    """Return all courses of the tenant as a file, by id, in a format that an import can read.
 
-    It is sent as it is read: a course that changes meanwhile comes as it was or as it is, and where the database goes
-    away the answer breaks off.
+    The file is sent while it is read: a course that changes meanwhile is exported in either state, and the response
+    ends early if the database becomes unavailable.
     """
     wanted, store, tenant = read_query(request, ExportCourses), request.app[STORE], principal(request).tenant
     form = FORMS[wanted.format]

@@ -1,4 +1,4 @@
-"""Frameworks from files and into files, over HTTP. Files are read in a thread, one at a time."""
+"""Imports and exports framework files over HTTP. Files are read in a thread, one at a time."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ FrameworkFile = Annotated[
 
 
 class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file is to be read; see Options of the readers. `dry_run`: nothing is stored."""
+    """How a file is read; see Options of the readers. `dry_run`: nothing is stored."""
 
     format: Annotated[FormatName, Meta(description="The format of the file.")]
     dry_run: bool = False
@@ -62,7 +62,10 @@ class ExportFramework(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FrameworkImport(Struct, frozen=True):
-    """What became of a file. Of a dry run: `status` is what would be, `version` is null and nothing was stored."""
+    """The result of an import.
+
+    For a dry run, `status` is what would happen, `version` is null and nothing was stored.
+    """
 
     status: Literal["created", "changed", "unchanged", "checked", "refused"]
     id: str | None
@@ -79,10 +82,11 @@ class FrameworkImport(Struct, frozen=True):
     assumed: list[str]
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
+    scale_changed: LocalizedText | None = None
 
 
 class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
-    """The problem of a file that is refused as a whole, with the report of it."""
+    """The problem of a file that is rejected as a whole, with its report."""
 
     report: FrameworkImport | None = None
 
@@ -90,10 +94,10 @@ class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
 async def import_framework(request: web.Request) -> web.StreamResponse:
     """Add a framework from a file, or change it.
 
-    The formats and the verdicts of the report are described in docs/frameworks.md. A refused row is left out; where the
-    framework would be untrue without it, the whole is refused with 422 and the report, unless `skip_refused` is true.
-    With `dry_run` the report is answered and nothing is stored. `map` is `column=heading` items, `scale` the names of
-    the levels from 0 on, both separated by commas.
+    docs/frameworks.md describes the formats and the results in the report. A rejected row is left out; if the framework
+    would be wrong without it, the file is rejected with 422 and the report, unless `skip_refused` is true. With
+    `dry_run` the report is answered and nothing is stored. `map`: `column=heading` items; `scale`: the names of the
+    levels from 0 on; both are separated by commas.
     """
     asked, wanted = preconditions(request), read_query(request, ImportFramework)
     if request.content_type not in (accepted := FORMATS[wanted.format].accepts):
@@ -124,7 +128,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
 
 
 async def _receive(request: web.Request, file: IO[bytes]) -> None:
-    """Write the body to a file, in a thread. Raises TooLarge, and what reading a body raises."""
+    """Write the body to a file, in a thread. Raises TooLarge, and the errors of reading a body."""
     size = 0
     async for piece in pieces(request, FILE_LIMIT):
         if (size := size + len(piece)) > FILE_LIMIT:
@@ -137,7 +141,7 @@ async def _receive(request: web.Request, file: IO[bytes]) -> None:
 async def export_framework(request: web.Request) -> web.StreamResponse:
     """Return a framework as a file: the tenant's own, else the shared one.
 
-    What the format does not hold is counted in the header `X-Not-Held`.
+    The header `X-Not-Held` counts the data that the format cannot represent.
     """
     name = request.match_info["framework_id"]
     entry = await request.app[STORE].visible_framework(principal(request).tenant, name)
@@ -185,6 +189,7 @@ def _report(
         assumed=reading.assumed,
         unmapped_skills=put.unmapped_skills if put else [],
         unmapped_job_groups=put.unmapped_job_groups if put else [],
+        scale_changed=put.scale_changed if put else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Frameworks."""
+"""The routes of frameworks."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.api.officers import OFFICERS
-from services.catalog.drafts import check_change, concerned, unmapped
+from services.catalog.drafts import check_change, concerned, scale_change, unmapped
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
@@ -40,7 +40,7 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
 async def patch_framework(request: web.Request) -> web.StreamResponse:
     """Change fields of the tenant's own framework by a JSON merge patch.
 
-    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
+    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole.
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
     put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)
@@ -50,7 +50,7 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
 async def store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
-    """Return what became of a framework, and whether it is new."""
+    """Store a framework; return the result, and whether it is new."""
     await asyncio.to_thread(framework.check)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
@@ -73,7 +73,8 @@ async def store_framework(
         if had is not None:
             groups = await asyncio.to_thread(concerned, had, framework)
             officers = await request.app[OFFICERS].count(request, framework.id, groups)
-        return FrameworkPut(framework.id, after.sequence, True, *gone, officers), before is None  # noqa: FBT003 - a field of a record
+        told = scale_change(had, framework)
+        return FrameworkPut(framework.id, after.sequence, True, *gone, officers, told), before is None  # noqa: FBT003 - a field of a record
 
     return await retry_on_conflict(decide, "this framework")
 
@@ -81,7 +82,7 @@ async def store_framework(
 async def get_framework(request: web.Request) -> web.StreamResponse:
     """Return a framework: the tenant's own, else the shared one.
 
-    With `catalog_revision` as it was at that revision.
+    `catalog_revision`: return the framework at that revision.
     """
     store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
     revision = read_query(request, ShowFramework).catalog_revision

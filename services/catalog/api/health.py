@@ -1,4 +1,4 @@
-"""The catalog as a whole."""
+"""The route that reports faults of the catalog as a whole."""
 
 import asyncio
 
@@ -12,10 +12,10 @@ ONE: web.AppKey[asyncio.Lock] = web.AppKey("one_health_at_a_time", asyncio.Lock)
 
 
 async def show_health(request: web.Request) -> web.StreamResponse:
-    """Return what is wrong with the catalog that the tenant sees, its own courses and the shared ones.
+    """Return the faults of the catalog that the tenant sees: its own courses and the shared ones.
 
-    Every course is read, so one such request is worked on at a time. Each list holds up to 1,000 entries; `counts` has
-    them all.
+    One such request is processed at a time, because it reads every course. Each list holds up to 1,000 entries;
+    `counts` has the totals.
     """
     store, tenant = request.app[MATCHES], principal(request).tenant
     async with request.app[ONE]:

@@ -13,20 +13,20 @@ from shared.routes import read_query
 
 
 class CourseImportList(Struct, frozen=True):
-    """Reports of imports of courses."""
+    """The reports of the latest imports of courses."""
 
     imports: list[CourseImportReport]
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:
-    """Add or change many courses: NDJSON, CSV, an Excel workbook or schema.org JSON-LD, as the content type says.
+    """Add or change many courses: NDJSON, CSV, an Excel workbook or schema.org JSON-LD, depending on the content type.
 
-    Each row is answered by one line as soon as it is stored or refused, in order, and a last line is the report of the
-    whole, which `GET /v1/imports/{import_id}` returns again. A bad row never stops the rest, until 100,000 rows were
-    empty or refused. The first row of a course is taken; a later equal row is unchanged, a different one is
-    refused. With `dry_run` nothing is written, and the columns of a table are guessed. If the body breaks off, the
-    report says so; stored courses remain, and the file may be sent again. Up to 16 MiB of answers wait for a client
-    that sends everything before it reads; more are read only as the answers are taken.
+    Each row is answered with one line once it is stored or rejected, in order. The last line is the report, which `GET
+    /v1/imports/{import_id}` returns later. A rejected row does not stop the import until 100,000 rows were empty or
+    rejected. The first row of a course counts; a later equal row is unchanged, a different one is rejected. With
+    `dry_run` nothing is written, and the columns of a table are guessed. If the body breaks off, the report says so;
+    stored courses remain, and the file may be sent again. Up to 16 MiB of answers are buffered for a client that sends
+    everything before it reads; after that, rows are read only as answers are received.
     """
     form = named_format(request, TYPES)
     asked = read_query(request, ImportCourses)

@@ -1,4 +1,4 @@
-"""Matches: what was proposed for courses, and what people decide of it."""
+"""Matches: proposals for courses, and people's decisions on them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ _UNCONDITIONAL = Preconditions(None, None)
 async def show_matches(request: web.Request) -> web.StreamResponse:
     """Return the matches of one of the tenant's own courses.
 
-    `waiting` says that the course is about to be matched again. The tag changes with the course and with its matches.
+    `waiting`: the course is about to be matched again. The tag changes with the course and with its matches.
     """
     found = await request.app[MATCHES].find(principal(request).tenant, request.match_info["course_id"])
     if found is None:
@@ -56,7 +56,7 @@ async def show_matches(request: web.Request) -> web.StreamResponse:
 
 
 async def list_matches(request: web.Request) -> web.StreamResponse:
-    """Return a page of the tenant's own courses that have matches as asked for, by course id."""
+    """Return a page of the tenant's own courses that have matches of the requested kind, by course id."""
     wanted = read_query(request, ListMatches)
     found = await request.app[MATCHES].page(principal(request).tenant, wanted)
     page = found[: wanted.limit]
@@ -69,15 +69,15 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
 
 
 async def confirm_matches(request: web.Request) -> web.StreamResponse:
-    """Say that matches of a course are right.
+    """Confirm matches of a course.
 
-    They become rows of what the course teaches at once, and officers get paths from them.
+    They become rows of what the course teaches at once, and paths use them.
     """
     return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "confirmed")
 
 
 async def reject_matches(request: web.Request) -> web.StreamResponse:
-    """Say that matches of a course are wrong.
+    """Reject matches of a course.
 
     They are not proposed again while the course's text stays the same; a row that was confirmed before is removed.
     """
@@ -85,25 +85,25 @@ async def reject_matches(request: web.Request) -> web.StreamResponse:
 
 
 async def correct_matches(request: web.Request) -> web.StreamResponse:
-    """Say what a course teaches instead of what was proposed: other levels, or another skill.
+    """Correct matches of a course: other levels, or another skill.
 
-    What is right becomes a row of what the course teaches at once.
+    The corrected match becomes a row of what the course teaches at once.
     """
     return await _decide_one(request, (await read_body(request, CorrectMatches)).matches, "corrected")
 
 
 async def confirm_many(request: web.Request) -> web.StreamResponse:
-    """Say that matches of several courses are right; each is answered, and a refused one never stops the rest."""
+    """Confirm matches of several courses. Each gets a result; a rejected one does not stop the others."""
     return await _decide_many(request, (await read_body(request, DecideCourseMatches)).matches, "confirmed")
 
 
 async def reject_many(request: web.Request) -> web.StreamResponse:
-    """Say that matches of several courses are wrong; each is answered, and a refused one never stops the rest."""
+    """Reject matches of several courses. Each gets a result; a rejected one does not stop the others."""
     return await _decide_many(request, (await read_body(request, DecideCourseMatches)).matches, "rejected")
 
 
 async def correct_many(request: web.Request) -> web.StreamResponse:
-    """Say what several courses teach instead; each is answered, and a refused one never stops the rest."""
+    """Correct matches of several courses. Each gets a result; a rejected one does not stop the others."""
     return await _decide_many(request, (await read_body(request, CorrectCourseMatches)).matches, "corrected")
 
 
@@ -119,7 +119,7 @@ async def _decide_one(request: web.Request, names: Sequence[MatchName], status: 
 
 
 async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], status: Status) -> web.StreamResponse:
-    """Decide one row after the other: of two for the same match the later one holds."""
+    """Apply decisions one by one; if two concern the same match, the later one counts."""
     results = []
     for name in names:
         try:
@@ -136,7 +136,7 @@ async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], s
 def _check_undecided(
     name: MatchName, status: Status, place: str, matches: Sequence[Match], seen: dict[MatchName, Match]
 ) -> None:
-    """Refuse to overrule what somebody else has decided since this request saw the match first. Raises Conflict."""
+    """Check that nobody else has decided a match since this request first read it. Raises Conflict."""
     for match in matches:
         if match.key == (name.framework, name.skill):
             first = seen.setdefault(name, match)
@@ -147,7 +147,7 @@ def _check_undecided(
 async def _decided(
     request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, asked: Preconditions
 ) -> tuple[MatchedCourse, bool]:
-    """Return a course after decisions, all of them or none, and whether anything changed."""
+    """Return a course after all decisions or none, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
     framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
 

@@ -1,7 +1,7 @@
-"""How many officers a change of a framework concerns. The catalog knows none: the assessment service is asked.
+"""Counts the officers whom a change of a framework affects, by a request to the assessment service.
 
-It is asked with the caller's own key, so that it answers no more than the caller may know. If it does not answer, the
-number is left out, and nothing else depends on it.
+The request uses the caller's own key, so the answer contains no more than the caller may read. Without an answer the
+count is left out; nothing else depends on it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ class _Officers(msgspec.Struct):
 
 
 class OfficerCounter:
-    """Asks the assessment service at one of its addresses."""
+    """Queries the assessment service at one of its addresses."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._addresses = addresses
@@ -28,7 +28,7 @@ class OfficerCounter:
         await self._client.close()
 
     async def count(self, request: web.Request, framework: str, job_groups: Iterable[str]) -> int | None:
-        """Return how many officers of these job groups are under a framework; None where that is not to be learnt."""
+        """Return how many officers of these job groups are under a framework; None if that is not available."""
         headers = {hdrs.AUTHORIZATION: request.headers.get(hdrs.AUTHORIZATION, "")}
         for address in self._addresses:
             try:

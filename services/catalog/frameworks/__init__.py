@@ -1,6 +1,6 @@
-"""Frameworks in and out of files: one module per format, each a pure reader and writer.
+"""Reads and writes framework files: one module per format, each a pure reader and writer.
 
-read("case", [Source("package.json", raw)], Options(id="mine"))      a Reading: the framework, every fault, what is lost
+read("case", [Source("package.json", raw)], Options(id="mine"))      a Reading: the framework, every fault, lost data
 write("csv", framework, at)                                          a Written: bytes, and what the format cannot hold
 """
 
@@ -21,7 +21,7 @@ _JSON, _CSV, _ZIP = "application/json", "text/csv", "application/zip"
 
 @dataclass(frozen=True)
 class Written:
-    """A framework as a file, and what the format does not hold of it."""
+    """A framework as a file, and the data that the format cannot represent."""
 
     data: bytes
     not_held: list[NotKept]
@@ -29,7 +29,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is read and written. `accepts`: the media types that a request may send; the first is answered."""
+    """The reader and writer of a format. `accepts`: the media types of requests; the first is that of answers."""
 
     read: Callable[[list[Source], Options], Reading]
     write: Callable[[Framework, datetime], tuple[bytes, list[NotKept]]]
@@ -55,7 +55,7 @@ FORMATS: Mapping[str, Format] = {
 
 
 def read(name: str, sources: list[Source], options: Options, limit: int = UNPACKED_LIMIT) -> Reading:
-    """Return what became of files in a format, of which archives may hold `limit` bytes.
+    """Return the result of reading files in a format. `limit`: the bytes that archives may decompress to.
 
     Raises InvalidInput, Malformed, TooLarge, Unsupported.
     """
@@ -63,7 +63,7 @@ def read(name: str, sources: list[Source], options: Options, limit: int = UNPACK
 
 
 def write(name: str, framework: Framework, at: datetime) -> Written:
-    """Return a framework in a format; `at` is when it was changed. Raises InvalidInput."""
+    """Return a framework in a format; `at`: the time of its last change. Raises InvalidInput."""
     return Written(*_format(name).write(framework, at))
 
 

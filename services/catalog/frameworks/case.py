@@ -1,8 +1,8 @@
 """A 1EdTech CASE package, 1.0 or 1.1: a document, its items and their associations.
 
-An item with children is an area, one without is a skill of its nearest parent. Data without a field in CASE (the
-scale, requirements, titles in two languages) are in `extensions`, which 1.1 allows; writing 1.0 reports them as left
-out. A package with a cycle of `isChildOf` is refused, and the error names the cycle.
+An item with children is an area, one without is a skill of its nearest parent. Data without a field in CASE (the scale,
+requirements, titles in two languages) are in `extensions`, which 1.1 allows; writing 1.0 reports them as left out. A
+package with a cycle of `isChildOf` is rejected, and the error names the cycle.
 """
 
 from collections.abc import Iterable, Mapping
@@ -343,7 +343,7 @@ def _node(given: Any) -> str:
 
 
 def write(framework: Framework, version: str, at: datetime) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as a package of CASE `version`, changed `at`, and what that version does not hold."""
+    """Return a framework as a package of CASE `version`, changed `at`, and the data that this version cannot hold."""
     return _Written(framework, extended=version != "1.0", at=at).package()
 
 

@@ -1,7 +1,7 @@
-"""DigComp 3.0 as its JSON-LD supplement: areas, competences, eight proficiency levels, statements of what they mean.
+"""DigComp 3.0 as its JSON-LD supplement: areas, competences, eight proficiency levels, and their statements.
 
-A `@context` is never fetched: terms are read by their last part. Statements and learning outcomes become the level
-descriptors of a skill, at the highest step of the level that they are written for.
+A `@context` is never fetched: terms are identified by the last part of their name. Statements and learning outcomes
+become the level descriptors of a skill, at the highest step of the level that they are written for.
 """
 
 import re
@@ -35,7 +35,7 @@ _READ["CompetenceStatement"] = _READ["LearningOutcome"]
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return what became of a JSON-LD document. Raises Malformed, InvalidInput."""
+    """Return the result of reading a JSON-LD document. Raises Malformed, InvalidInput."""
     builder = Builder(options)
     found = _by_kind(json_of(sources, builder), builder)
     if not found["Competence"]:
@@ -65,7 +65,7 @@ def read(sources: list[Source], options: Options) -> Reading:
 
 
 def _by_kind(given: object, builder: Builder) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-    """Return the nodes of each kind that is read, with their names."""
+    """Return the nodes of each known kind, with their names."""
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {name: [] for name in _READ}
     for node in _nodes(given, builder):
         builder.rows += 1
@@ -97,7 +97,7 @@ def _nodes(given: Any, builder: Builder) -> Iterable[dict[str, Any]]:
 
 
 def _take_levels(builder: Builder, nodes: list[tuple[str, dict[str, Any]]]) -> dict[str, float]:
-    """Give the builder the scale; return the name of each level, and of each four of them, -> number."""
+    """Pass the scale to the builder; return the number of each level and of each group of four levels, by name."""
     levels: dict[str, float] = {}
     fours = [_given(node.get("four_levels_name")).en() for _, node in nodes]
     for name, node in nodes:
@@ -161,7 +161,7 @@ def _kind(node: Mapping[str, Any]) -> str:
 
 
 def _last(name: str) -> str:
-    """Return an identifier of the last part of a node's name: `Competence/1.1` is 1.1."""
+    """Return an identifier from the last part of a node's name: `Competence/1.1` is 1.1."""
     last = re.split(r"[/#]", name)[-1]
     return last if last in _LEVELS else identifier(last) if last and not last.isspace() and " " not in last else last
 
@@ -173,7 +173,7 @@ def _reference(given: Any) -> str:
 
 
 def _given(value: Any) -> Given:
-    """Return a text from words, from a value with a language, from a map of languages, or from a list of these."""
+    """Return a text from a string, a value with a language, a map of languages, or a list of these."""
     if isinstance(value, str):
         return Given(value)
     if isinstance(value, list):
@@ -245,7 +245,7 @@ def _node(kind: str, last: str, **texts: LocalizedText | Prose | None) -> dict[s
 
 
 def _value(text: LocalizedText | Prose) -> Any:
-    """Return an English text alone as it is, others with their languages."""
+    """Return an English text alone as a string, other texts with their languages."""
     if text.th is None and text.en is not None and not Given(text.en).th():
         return text.en
     return [{"@value": words, "@language": name} for name, words in (("th", text.th), ("en", text.en)) if words]

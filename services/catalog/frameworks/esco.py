@@ -1,8 +1,8 @@
-"""ESCO as its CSV files: skills, occupations, which skills an occupation needs, and the groups that contain them.
+"""ESCO as its CSV files: skills, occupations, the skills that an occupation needs, and the groups that contain them.
 
-The files are recognised by their headings, so their names and their number do not matter; an archive may hold them. An
-occupation is a job group. ESCO has no levels: a skill is there or not. An essential one weighs more than an optional
-one, which is an assumption of ours and marked so.
+The files are recognised by their headings, so their names and their number do not matter; an archive may contain them.
+An occupation is a job group. ESCO has no levels: an occupation needs a skill or not. An essential skill has a larger
+weight than an optional one; that is an assumption of this importer, and the report says so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return what became of the files. Raises Malformed; InvalidInput where there is no list of skills."""
+    """Return the result of reading the files. Raises Malformed; InvalidInput if there is no list of skills."""
     builder = Builder(options)
     files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
     for source in sources:
@@ -77,7 +77,7 @@ def _kind(heading: list[str], source: Source) -> int | None:
 
 
 class _Files:
-    """Reads the tables one after the other, the skills twice: what is within what has to be known before."""
+    """Reads the tables one after the other, and the skills twice, because their groups must be known first."""
 
     def __init__(self, builder: Builder, files: Mapping[int, list[Source]]) -> None:
         self._builder = builder
@@ -91,7 +91,7 @@ class _Files:
             yield from rows_of(source, builder or self._builder)
 
     def give(self) -> None:
-        """Give the builder everything."""
+        """Pass everything to the builder."""
         builder = self._builder
         self._groups = {row.get("concepturi"): row for row in self._rows(_GROUPS)}
         unheard = Builder(builder.options)  # faults are reported when the list itself is read
@@ -147,7 +147,7 @@ class _Files:
                 self._builder.not_kept(f"{name} of an occupation", f"{row.get('preferredlabel')}: {words}")
 
     def _give_skill(self, row: Row) -> str:
-        """Give the builder a skill; return the address of its area, or its own id if it is in no group."""
+        """Pass a skill to the builder; return the address of its area, or its own id if it is in no group."""
         self._skills.add(row.get("concepturi"))
         if not self._named(row):
             return ""
@@ -173,7 +173,7 @@ class _Files:
         return area
 
     def _area(self, address: str) -> str:
-        """Return the nearest group above a skill, the first named of equally near ones; empty where there is none."""
+        """Return the nearest group above a skill, the first named of equally near ones; empty if there is none."""
         waiting, seen = [address], {address}
         while waiting:
             above = [one for name in waiting for one in self._broader.get(name, ()) if one not in seen]
@@ -216,7 +216,7 @@ _BASE = "http://data.europa.eu/esco"
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as an archive of ESCO's files, and what they do not hold. A requirement loses its level."""
+    """Return a framework as an archive of ESCO's files, and the data they cannot hold, such as required levels."""
     skills = {
         skill.id: skill.code if _is_own(skill.code, skill.id) else f"{_BASE}/skill/{skill.id}"
         for skill in framework.skills

@@ -1,8 +1,8 @@
 """A matrix of requirements as CSV: the level of each skill that each job group needs.
 
 Long: a row for each requirement, with a column for the job group, one for the skill and one for the level. Wide: a row
-for each skill and a column for each job group, or the other way round, with the level in the cell. Columns are found by
-their headings in English and Thai, and the report names them; `Options.columns` overrides that.
+for each skill and a column for each job group, or the reverse, with the level in the cell. Columns are found by their
+headings in English and Thai, and the report names them; `Options.columns` overrides that.
 """
 
 import re
@@ -61,7 +61,7 @@ _DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
 @dataclass
 class _Seen:
-    """A part as far as it was read: its id, its titles, and the rows where they were first found."""
+    """A part found so far: its id, its titles, and the rows where they first occurred."""
 
     titles: Given
     row: int

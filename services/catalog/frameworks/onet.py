@@ -44,7 +44,7 @@ _GROUPS = {
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return what became of the tables. Raises Malformed; InvalidInput where there are no ratings."""
+    """Return the result of reading the tables. Raises Malformed; InvalidInput if there are no ratings."""
     builder = Builder(options)
     rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
@@ -82,7 +82,7 @@ class _Tables:
         self._occupations: dict[str, Row] = {}
 
     def give(self) -> None:
-        """Give the builder everything."""
+        """Pass everything to the builder."""
         builder = self._builder
         builder.head(id="onet", title=LocalizedText(en="O*NET"))
         for level in range(TOP + 1):
@@ -143,7 +143,7 @@ class _Tables:
             builder.assume("the ratings hold no importance (scale IM): every requirement weighs 1")
 
     def _value(self, row: Row, place: tuple[str, str]) -> float | None:
-        """Return a rating on the scales LV and IM; None, and a fault, for one that is invalid or is not to be used."""
+        """Return a rating on the scale LV or IM; None, and a fault, for one that is invalid or suppressed."""
         scale, words, name = row.get("scale id").upper(), row.get("data value"), " / ".join(place)
         for field, words_of in (("O*NET-SOC Code", place[0]), ("Element ID", place[1])):
             if not words_of:
@@ -195,7 +195,7 @@ def _above(element: str) -> str:
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as an archive of O*NET's tables, and what they do not hold."""
+    """Return a framework as an archive of O*NET's tables, and the data that they cannot hold."""
     codes = {skill.id: skill.id for skill in framework.skills}
     named = {group.id: plain(group.title) for group in framework.job_groups}
     ratings: list[tuple[Any, ...]] = []

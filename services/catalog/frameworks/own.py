@@ -1,4 +1,4 @@
-"""A framework in the project's own JSON, as `GET /v1/frameworks/{id}` answers it. Every part is judged for itself."""
+"""A framework in the project's own JSON, as `GET /v1/frameworks/{id}` answers it. Every part is checked separately."""
 
 from typing import Any
 
@@ -55,5 +55,5 @@ def json_of(sources: list[Source], builder: Builder) -> object:
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as JSON; everything is held."""
+    """Return a framework as JSON, which holds all of it."""
     return msgspec.json.format(msgspec.json.encode(framework), indent=2) + b"\n", []

@@ -1,13 +1,13 @@
-"""The result of reading a framework file, and the builder with which every reader makes it.
+"""The result of reading a framework file, and the builder that every reader uses.
 
     builder = Builder(options)
     builder.skill("1.1", Given(text="Searching"), area="1", row=7)
     builder.require("clerks", "1.1", 2.0, row=9)
     return builder.build()                       # a Reading
 
-Every fault is kept with its row or identifier, its field and the reason. A refused row is left out and reading
+Every fault is recorded with its row or identifier, its field and the reason. A rejected row is left out and reading
 continues. If the framework would be wrong without it (a level of the scale, a required skill, a job group with
-requirements, a requirement), the whole file is refused with the list of faults, unless `skip_refused` is set.
+requirements, a requirement), the whole file is rejected with the list of faults, unless `skip_refused` is set.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,10 +51,10 @@ EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everyb
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):
-    """What is wrong with a row. `row` counts from 1, a table's heading included; `id` is the publisher's own.
+    """A fault of a row. `row` counts from 1, a table's heading included; `id` is the publisher's own.
 
-    `refused`: the row is left out. `changed`: it is kept in a changed form. `untrue`: it is left out, and the framework
-    would be wrong without it, so the whole file is refused.
+    `refused`: the row is left out. `changed`: it is imported in a changed form. `untrue`: it is left out, and the
+    framework would be wrong without it, so the whole file is rejected.
     """
 
     verdict: Literal["refused", "changed", "untrue"]
@@ -65,7 +65,7 @@ class Fault(Struct, frozen=True, omit_defaults=True):
 
 
 class NotKept(Struct, frozen=True):
-    """Data that a format has and a framework has not, or the reverse: how many items, and the first of them."""
+    """Data that the format or the framework cannot represent: what, how many items, and the first of them."""
 
     what: str
     count: int
@@ -73,7 +73,7 @@ class NotKept(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """The result of reading a file. `framework` is None if the whole file is refused.
+    """The result of reading a file. `framework` is None if the whole file is rejected.
 
     `assumed` lists assumptions, such as which column holds the skill. `further_faults`: the number of faults beyond the
     maximum that is listed.
@@ -104,7 +104,7 @@ class Options(Struct, frozen=True):
 
 
 def not_held(parts: Iterable[tuple[str, Iterable[str]]]) -> list[NotKept]:
-    """Return what a format cannot hold of a framework, by what it is and the names of its items."""
+    """Return the data of a framework that a format cannot hold, by kind and the names of the items."""
     found = [(what, [*names]) for what, names in parts]
     return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
 
@@ -240,7 +240,7 @@ class Builder:
             self._relations.setdefault(made, row)
 
     def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
-        """Add a part that is written in our own JSON."""
+        """Add a part that is written in the project's own JSON."""
         name = given.get("id") if isinstance(given, dict) and isinstance(given.get("id"), str) else place
         if part == "requirements" and isinstance(given, dict):
             name = " / ".join(str(given.get(key)) for key in ("job_group", "skill", "stage") if given.get(key))

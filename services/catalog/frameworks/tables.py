@@ -1,6 +1,6 @@
-"""Read the files of a framework, alone or in archives, as text and as table rows, without holding a whole table.
+"""Reads the files of a framework, alone or in archives, as text and as table rows, without holding a whole table.
 
-Each file has its own encoding, decided as for lists of courses (shared/imports/encodings.py). Unpacking stops at a
+Each file has its own encoding, detected as for lists of courses (shared/imports/encodings.py). Decompression stops at a
 limit of bytes and of files; the sizes that an archive declares are not trusted.
 """
 
@@ -36,7 +36,7 @@ _TEXTS = (".csv", ".tsv", ".txt")
 
 @dataclass(frozen=True)
 class Source:
-    """A file: its name, for the report, and its bytes or where it is; `member`: one file of that archive."""
+    """A file: its name, for the report, and its bytes or path; `member`: one file of that archive."""
 
     name: str
     data: bytes | Path
@@ -44,7 +44,7 @@ class Source:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Open the file from its beginning. Raises Malformed for an archive that cannot be read."""
+        """Open the file from its beginning. Raises Malformed for an unreadable archive."""
         with io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data.open("rb") as file:
             if not self.member:
                 yield file
@@ -104,7 +104,7 @@ def _tables_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> int:
-    """Return how many bytes a file in an archive holds; of a larger one than the limit, more than the limit."""
+    """Return the decompressed size of a file in an archive, in bytes; if it exceeds the limit, any number above it."""
     size = 0
     with archive.open(member) as file:
         while size <= limit and (part := file.read(_PIECE)):
@@ -243,7 +243,7 @@ def table(
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """Return files as one archive, the same bytes for the same files."""
+    """Return files as one archive; equal files give equal bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, data in files.items():

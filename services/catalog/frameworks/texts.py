@@ -1,4 +1,4 @@
-"""Texts, numbers and identifiers as framework files hold them."""
+"""Texts, numbers and identifiers in framework files."""
 
 import hashlib
 import html
@@ -18,7 +18,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 @dataclass
 class Given:
-    """A text as a file has it, in one language or several: language -> words."""
+    """A text of a file in one language or several: language -> text."""
 
     text: str = ""
     by_language: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def clean(words: str) -> str:
 
 
 def plain(text: LocalizedText | Prose | None) -> str:
-    """Return a text where a format takes one language: the English one, else the Thai one."""
+    """Return a text for a format with one language: the English one, else the Thai one."""
     return (text.en or text.th or "") if text else ""
 
 
@@ -52,7 +52,7 @@ def escaped(words: str) -> str:
 
 
 def decimal(number: float) -> str:
-    """Return a level or a weight as its shortest decimal number; both are kept to the millionth."""
+    """Return a level or a weight as its shortest decimal number, rounded to the millionth."""
     return f"{number:.6f}".rstrip("0").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Readers of course lists. Each takes a body in chunks and yields rows; a bad row does not stop it.
+"""Readers of course lists. Each reads a body in chunks and yields rows; an invalid row does not stop it.
 
     reader = ListReader("csv", Options(columns="guess"))
     for row in reader.feed(piece): ...          # None for a row without a course
@@ -39,10 +39,10 @@ TYPES: dict[str, Format] = {
 
 
 class ListReader:
-    """Reads a list of courses in one of the formats; texts may be in any of the encodings."""
+    """Reads a list of courses in one of the formats, in any of the supported encodings."""
 
     def __init__(self, form: Format, options: Options) -> None:
-        """Raises InvalidInput for an encoding that is not known."""
+        """Raises InvalidInput for an unknown encoding."""
         self.form = form
         self._reader: NdjsonReader[Course] | CsvReader[Course] | JsonLdReader | WorkbookReader
         if form == "ndjson":
@@ -57,7 +57,7 @@ class ListReader:
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of the text; None if there is none."""
+        """The encoding of the text; None if it is not known."""
         return (self._recoder.found or "ascii") if self._recoder else None
 
     @property
@@ -68,7 +68,7 @@ class ListReader:
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Of a table: {fact: names of its columns}, and the columns that hold no fact."""
+        """For a table: ({fact: names of its columns}, columns that hold no fact)."""
         return (self.table.mapping, self.table.unused) if self.table else ({}, [])
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:

@@ -1,7 +1,7 @@
-"""Makes a course of the facts that a file states in its own words. Pure.
+"""Converts the facts that a file states in its own words to a course. Pure.
 
-A fact is a text or a list of texts by name (`FACTS`). What a file does not state is taken from `defaults`, and hours,
-language and provider that nobody states are assumed; the course says so in `assumed`.
+A fact is a text or a list of texts by name (`FACTS`). Facts that a file does not state come from `defaults`; missing
+hours, language and provider are assumed, and the course lists them in `assumed`.
 """
 
 import hashlib
@@ -61,17 +61,17 @@ def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, s
 
 
 def identifier(text: str) -> str:
-    """Return a provider's own id as an identifier: itself where it is one."""
+    """Return a provider's own id as an identifier, unchanged if it is valid."""
     return text if _VALID_ID.fullmatch(text) else _named(text, folded(text))
 
 
 def id_by_code(provider: str, code: str) -> str:
-    """Return the id of a provider's course by its code, however the two are spelt."""
+    """Return the id of a provider's course by its code, independent of the spelling of both."""
     return _named(f"{folded(provider)}-{code_key(code)}", f"{folded(provider)}\0{code_key(code)}")
 
 
 def id_by_url(url: str) -> str:
-    """Return the id of a course by its address, without what only follows a reader around."""
+    """Return the id of a course by its address, without tracking parameters."""
     try:
         parts = urlsplit(url)
     except ValueError:  # an open bracket, for one: then the address is only words
@@ -125,7 +125,7 @@ class _Draft:
     # --- reading a fact ----------------------------------------------------------------------------------------------
 
     def _text(self, name: str) -> str:
-        """Return a fact as one text, empty where nothing is stated."""
+        """Return a fact as one text, empty if the file does not state it."""
         for source in (self._stated, self._defaults):
             fact = source.get(name, "")
             text = plain("; ".join(fact) if isinstance(fact, list) else fact)
@@ -143,7 +143,7 @@ class _Draft:
         self._warnings.append(Warned(field, detail))
 
     def _in_both(self, name: str) -> dict[str, str]:
-        """Return a text by its language, which the column or the letters show."""
+        """Return a text by language, which is that of the column or is detected from its letters."""
         found = {language: self._text(f"{name}_{language}") for language in ("th", "en")}
         if plain_text := self._text(name):
             language = language_of_writing(plain_text)
@@ -301,7 +301,7 @@ class _Draft:
                 self._given[name] = whole
 
     def _own(self) -> None:
-        """Take what our own export writes, unchanged."""
+        """Accept fields of this project's own export unchanged."""
         for name in ("teaches", "requires", "stated", "assumed", "corequisites", "antirequisites"):
             fact = self._stated.get(name, "")
             if not isinstance(fact, str) or says_nothing(fact):

@@ -1,8 +1,8 @@
 """Courses as schema.org JSON-LD: one object, a list, a `@graph`, an `ItemList`, lines of objects, or inside HTML. Pure.
 
-The document is cut into its nodes as it comes, so that it may be of any length. A `@context` is never fetched: names
-are taken as schema.org's, with or without its address or prefix. Nodes that are no courses, and were met before, are
-found by `@id`: a provider, for one.
+The document is split into its nodes as it arrives, so it may have any length. A `@context` is never fetched: names are
+read as schema.org's, with or without its address or prefix. Earlier nodes that are not courses, such as a provider, are
+found by `@id`.
 """
 
 import re
@@ -30,7 +30,7 @@ _HELPERS = frozenset({"CourseInstance", "Syllabus"})
 
 
 class JsonLdReader:
-    """Reads rows out of JSON-LD that comes in pieces. Courses count from 1."""
+    """Reads rows from JSON-LD that arrives in pieces. Courses count from 1."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -106,7 +106,7 @@ class JsonLdReader:
 
 
 def _scripts(page: bytes) -> Iterator[bytes]:
-    """Yield the JSON-LD of a page. Every byte is looked at a few times, however many scripts are left open."""
+    """Yield the JSON-LD of a page in linear time, however many scripts are left open."""
     lower = page.lower()
     place = 0
     while (start := lower.find(b"<script", place)) >= 0:
@@ -120,7 +120,7 @@ def _scripts(page: bytes) -> Iterator[bytes]:
 
 
 class _Splitter:
-    """Cuts JSON that comes in pieces into the objects that are items of its lists, or are on their own."""
+    """Splits JSON that arrives in pieces into the objects that are items of its lists or stand alone."""
 
     def __init__(self) -> None:
         self._left = b""
@@ -257,7 +257,7 @@ class _Facts:
         return self._facts, self._warnings
 
     def _known(self, value: Any) -> dict[str, Any]:
-        """Return a node, or the one that a reference means; empty for what is none."""
+        """Return a node, or the one that a reference means; empty for other values."""
         if isinstance(value, str):
             value = {"@id": value}
         if not isinstance(value, dict):
@@ -299,7 +299,7 @@ class _Facts:
                         self._facts.setdefault(f"{fact}_{language}", text)
 
     def _instances(self) -> None:
-        """Take how it is held, how long and when: of the first occasion that says so."""
+        """Read modality, duration and dates from the first course instance that states them."""
         occasions = [self._known(one) for one in _many(self._node.get("hasCourseInstance"))]
         times = [self._name(self._node.get("timeRequired"))]
         for one in occasions:
@@ -333,7 +333,7 @@ def _is_url(value: object) -> bool:
 
 
 def _times(duration: str, count: str) -> str:
-    """Return a duration that is repeated so often, in hours."""
+    """Return a repeated duration, in hours."""
     each = duration_of(duration) if duration else None
     if each and re.fullmatch(r"\d{1,4}", count):
         return f"{each.hours * int(count):g} hours"

@@ -3,10 +3,10 @@
     "CS 101 and (MATH 2 or MATH 3)"                      requires: CS 101, any of MATH 2 and MATH 3
     "CS 101; concurrent with CS 102"                     a corequisite
     "not for those who took CS 99"                       an antirequisite
-    "CS 101 or consent of instructor"                    requires CS 101; the consent is left to the text
+    "CS 101 or consent of instructor"                    requires CS 101; the consent is only in the text
     "a good command of English"                          nothing is required; the text is kept and shown
 
-What is not understood to its last word is not enforced at all: half a condition would be another condition.
+A text that is not understood completely is not enforced at all, because half a condition would be another condition.
 """
 
 import re
@@ -66,7 +66,7 @@ _WORD_END = re.compile(r"[A-Za-z]")
 
 @dataclass
 class Conditions:
-    """What was read; where `understood` is false, nothing is enforced and the text says it."""
+    """The parsed conditions; if `understood` is false, nothing is enforced and only the text is shown."""
 
     requires: list[Prerequisite] = field(default_factory=list)
     corequisites: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class _NotUnderstood(Exception):
 
 
 def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = False) -> Conditions:
-    """Return the conditions that a text states; `identify` gives the id of a course from its code.
+    """Return the conditions that a text states; `identify` returns the id of a course from its code.
 
     `ids`: courses may be named by any identifier with a digit, a mark or in capitals, not only by codes as `CS 101`.
     """
@@ -111,7 +111,7 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    """Reads sentences of `or` over `and`; a comma means what the next word between codes means, else `and`."""
+    """Parses sentences of `or` over `and`; a comma means what the next word between codes means, else `and`."""
 
     def __init__(self, tokens: list[tuple[str, str]], identify: Callable[[str], str]) -> None:
         self._tokens = tokens
@@ -202,5 +202,5 @@ class _Reader:
 
 
 def code_key(code: str) -> str:
-    """Return what two spellings of a course's code have in common: `CS 101` and `cs101`."""
+    """Return the canonical spelling of a course's code: `CS 101` and `cs101` are equal."""
     return folded(code).replace(" ", "")

@@ -2,8 +2,8 @@
 
 A header's columns are mapped to facts (`services/catalog/importers/facts.py:FACTS`) by `map`: `title=Course name,
 tags=Skills,tags=Category`, a column by its name or as `#3`, names with commas in quotes. Without `map` the columns must
-be named by facts, as our own export names them; otherwise the import is refused and the error names a guess, which
-`map=guess` accepts.
+be named by facts, as this project's export names them; otherwise the import is rejected, and the error contains a
+guess, which `map=guess` accepts.
 """
 
 import csv
@@ -47,7 +47,10 @@ _FACT_OF = {folded(name): fact for fact, names in _NAMES.items() for name in nam
 
 @dataclass(frozen=True)
 class Options:
-    """How a list of courses is read. `columns`: the text of `map`. `accept_guess`: use the guess, where nothing is written."""
+    """How a list of courses is read. `columns`: the text of `map`.
+
+    `accept_guess`: use the guess if nothing is written.
+    """
 
     columns: str | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)
@@ -142,7 +145,7 @@ class Table:
 
     @property
     def mapping(self) -> dict[str, list[str]]:
-        """{fact: names of its columns}, once they are known."""
+        """{fact: names of its columns}, once known."""
         header = self._header or []
         return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
 
@@ -159,7 +162,7 @@ class Table:
 
     @property
     def width(self) -> int | None:
-        """How many columns there are, None before the first row."""
+        """The number of columns, None before the first row."""
         return None if self._header is None else len(self._header)
 
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
@@ -191,5 +194,5 @@ class Table:
 
 
 def _unguarded(cell: str) -> str:
-    """Return a cell without the apostrophe that our export puts before a formula."""
+    """Return a cell without the apostrophe that the export puts before a formula."""
     return cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell

@@ -1,7 +1,7 @@
-"""What words in a cell mean: lists, durations, levels, languages, dates. Thai and English; pure.
+"""Parses the words of a cell: lists, durations, levels, languages, dates. Thai and English; pure.
 
-Every function returns what it read, or None where the words do not say it. None of them guesses: what is taken for
-granted, such as the hours of a training day, is reported as assumed.
+Every function returns the parsed value, or None if the text does not state it. None of them guesses: an assumption,
+such as the hours of a training day, is reported as assumed.
 """
 
 import ast
@@ -39,7 +39,7 @@ _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 
 def plain(text: str) -> str:
-    """Return a cell as a reader sees it: entities and HTML resolved once, no control characters, no outer spaces."""
+    """Return the visible text of a cell: entities and HTML resolved once, no control characters, no outer spaces."""
     if "&" in text:
         text = html.unescape(text)
     if "<" in text:
@@ -48,14 +48,14 @@ def plain(text: str) -> str:
 
 
 def says_nothing(text: str) -> bool:
-    """Return whether a cell says that there is nothing to say: empty, `N/A`, `not-mentioned`, `ไม่ระบุ`."""
+    """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `ไม่ระบุ`."""
     return len(text) <= _LONGEST_NOTHING and folded(text) in _NOTHING
 
 
 def list_of(text: str) -> list[str]:
     """Return the items of a list in any of its forms: JSON, a Python literal, separated by lines, `;`, `|` or `,`.
 
-    Commas inside brackets separate nothing.
+    Commas inside brackets do not separate items.
     """
     text = text.strip()
     if text[:1] in "[(" and text[-1:] in "])":
@@ -74,7 +74,7 @@ def list_of(text: str) -> list[str]:
 
 
 def _between_commas(text: str) -> Iterator[str]:
-    """Yield the parts between commas that are in no bracket."""
+    """Yield the parts between commas that are not inside brackets."""
     begin = depth = 0
     for mark in re.finditer(r"[,、()\[\]]", text):
         if mark[0] in "([":
@@ -150,10 +150,10 @@ _ENDLESS = 10_000
 
 
 def duration_of(text: str) -> Duration | None:
-    """Return how many hours of study a duration states: ISO 8601, a clock, or amounts with units, in words or figures.
+    """Return the hours of study in a duration: ISO 8601, a clock, or amounts with units, in words or figures.
 
-    Of a range the middle is taken. `6 weeks, 3-5 hours per week` is 24 hours; of days, weeks or months alone the hours
-    are assumed, and so are those of a bare number and of a bound.
+    A range gives its middle. `6 weeks, 3-5 hours per week` is 24 hours; for days, weeks or months alone, a bare number
+    or a bound, the hours are assumed.
     """
     return _duration(text) if len(text) <= _LONGEST_WORDS else None
 
@@ -200,7 +200,7 @@ def _duration(text: str) -> Duration | None:
 
 
 def _number(text: str) -> float:
-    """Return a number in which a comma separates thousands or, if it cannot, tenths."""
+    """Return a number in which a comma separates thousands or, if it cannot, decimals."""
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
         return float(text.replace(",", ""))
     whole, _, rest = text.replace(",", ".").partition(".")
@@ -238,7 +238,7 @@ _ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners
 
 
 def level_of(text: str) -> EducationalLevel | None:
-    """Return the level that words name in Thai or English; None for other words."""
+    """Return the level that a Thai or English word names; None for other words."""
     return _level(text) if len(text) <= _LONGEST_WORDS else None
 
 
@@ -289,7 +289,7 @@ Modality = Literal["online", "classroom", "blended"]
 
 
 def modality_of(text: str) -> Modality | None:
-    """Return how a course is held: online, in a classroom, or both."""
+    """Return how a course is delivered: online, in a classroom, or both."""
     name = folded(text[:_LONGEST_WORDS])
     online = re.search(r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|ออนไลน์|ทางไกล", name)
     onsite = re.search(
@@ -313,13 +313,13 @@ _MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(
 
 
 class InvalidDate(ValueError):
-    """The text is no date."""
+    """Raised for a text that is not a date."""
 
 
 def date_of(text: str) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
-    Years from 2400 on are Buddhist. Days come before months, as in Thai writing. Raises InvalidDate.
+    Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. Raises InvalidDate.
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")

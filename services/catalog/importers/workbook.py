@@ -1,7 +1,7 @@
-"""Courses as an Excel workbook: the first sheet with a row in it, read row by row.
+"""Courses as an Excel workbook: the first sheet that has rows, read row by row.
 
-A workbook is a zip archive whose index is at its end, so it is kept in a temporary file first. What it would
-unpack to is bounded before anything is unpacked.
+A workbook is a ZIP archive with its index at the end, so it is stored in a temporary file first. Its decompressed size
+is checked before it is decompressed.
 """
 
 import tempfile
@@ -31,7 +31,7 @@ _COLUMNS = 500
 
 
 class WorkbookReader:
-    """Keeps a workbook as it comes and reads it at its end. Closing it removes the file."""
+    """Stores a workbook as it arrives and reads it at the end. Closing the reader deletes the file."""
 
     def __init__(self, options: Options) -> None:
         self.table = Table(options)
@@ -39,7 +39,7 @@ class WorkbookReader:
         self._size = 0
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
-        """Keep a piece. Raises TooLarge, Malformed."""
+        """Store a piece. Raises TooLarge, Malformed."""
         if not self._size and piece.startswith(b"\xd0\xcf\x11\xe0"):
             raise Malformed("this workbook is in the old format or under a password; save it as .xlsx, without one")
         self._size += len(piece)
@@ -49,7 +49,7 @@ class WorkbookReader:
         yield from ()
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the rows, None for what holds no course. Raises Malformed, TooLarge, InvalidInput naming `map`."""
+        """Yield the rows, None for a row without a course. Raises Malformed, TooLarge, InvalidInput naming `map`."""
         self._file.seek(0)
         _bound(self._file)
         self._file.seek(0)
@@ -71,7 +71,7 @@ class WorkbookReader:
             book.close()
 
     def close(self) -> None:
-        """Remove the file."""
+        """Delete the file."""
         self._file.close()
 
     @staticmethod
@@ -88,7 +88,7 @@ class WorkbookReader:
 
 
 def _bound(file: IO[bytes]) -> None:
-    """Raise TooLarge for what would unpack to too much, Malformed for what is no workbook."""
+    """Raise TooLarge if the file would decompress to too much, Malformed if it is not a workbook."""
     try:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()

@@ -5,10 +5,10 @@ Pure: it reads nothing but its own resource.
     matcher = Matcher(framework, examples, shipped())
     for proposals in matcher.match([CourseText("c1", LocalizedText(th="การวิเคราะห์ข้อมูลเบื้องต้น")), ...]): ...
 
-texts → similarity → comparison → calibration → levels → level_model, words → Matcher
+texts → similarity → comparison → calibration → levels → level_model, words, mappings → Matcher
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -18,6 +18,8 @@ from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.comparison import Comparison, Example, SimilarityIndex
 from services.catalog.matching.level_model import LevelRow, LevelTable, LevelWeights
 from services.catalog.matching.level_model import shipped as shipped_levels
+from services.catalog.matching.levels import span
+from services.catalog.matching.mappings import MappedSkill
 from services.catalog.matching.similarity import NgramSimilarity, Similarity
 from services.catalog.matching.texts import CourseText, normalised
 from services.catalog.matching.words import shared_words
@@ -30,10 +32,12 @@ MOST = 10
 
 
 class Proposal(Struct, frozen=True):
-    """That a course teaches a skill, from a level to a level, right with this probability.
+    """A skill that a course probably teaches, from a level to a level, with the probability that this is right.
 
-    `words` are the course's words that a label of the skill shares; `like` is the most alike course that teaches the
-    skill, where one of the nearest does. `labels` and `examples` are the similarities that the confidence comes from.
+    `words`: the words of the course that a label of the skill shares; `like`: the most similar course that teaches the
+    skill, if one of the nearest does. `labels` and `examples`: the similarities from which the confidence is computed.
+    `mapped_from`: the framework and skill that the provider states and that is the same; `levels_mapped`: the levels
+    are the provider's, converted to the scale of this framework.
     """
 
     skill: str
@@ -44,6 +48,8 @@ class Proposal(Struct, frozen=True):
     examples: float
     words: list[str]
     like: str | None
+    mapped_from: tuple[str, str] | None = None
+    levels_mapped: bool = False
 
 
 class Matcher:
@@ -58,13 +64,14 @@ class Matcher:
         levels: LevelWeights | None = None,
     ) -> None:
         self._skills = framework.skills
+        self._by_id = framework.skills_by_id
         self._scale = framework.scale
         self._levels = levels or shipped_levels()
         self._calibration = calibration
         self._index = SimilarityIndex(framework.skills, examples, similarity)
 
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
-        """Return the proposals for each course, the surest first: those that a person is to be shown.
+        """Return the proposals for each course, the most confident first, as far as a person should see them.
 
         The levels are estimated together, as if these courses were the whole catalog.
         """
@@ -87,6 +94,24 @@ class Matcher:
             [replace(one, from_level=low, to_level=high) for one, (low, high) in zip(proposals, spans, strict=False)]
             for proposals in matched
         ]
+
+    def with_mapped(
+        self, course: CourseText, proposals: Sequence[Proposal], mapped: Iterable[MappedSkill]
+    ) -> list[Proposal]:
+        """Return the proposals for a course, first those that are mapped: they are certain.
+
+        Where no levels are mapped, a rule on the course's own words decides.
+        """
+        found = {one.skill: one for one in proposals}
+        certain: dict[str, Proposal] = {}
+        for one in mapped:
+            low, high = one.levels or span(course, self._by_id[one.skill], self._scale)
+            like = found.get(one.skill) or Proposal(one.skill, low, high, 1.0, 0.0, 0.0, [], None)
+            row = replace(like, confidence=1.0, mapped_from=one.origin)
+            if one.levels is not None:
+                row = replace(row, from_level=low, to_level=high, levels_mapped=True)
+            certain.setdefault(one.skill, row)
+        return [*certain.values(), *(one for one in proposals if one.skill not in certain)]
 
     def level_table(self) -> LevelTable:
         """Return an empty table for the levels of the courses of a catalog."""

@@ -1,11 +1,11 @@
-"""From similarity to probability: a logistic curve fitted on courses whose right skills are known.
+"""Converts similarity to probability: a logistic curve fitted on courses whose right skills are known.
 
-    calibration = fit(found, right, "what the data was")
+    calibration = fit(found, right, "description of the data")
     confidence = calibration.confidence(found)          # courses x skills, from 0 to 1
 
-The curve has five numbers, one for each of `_features`. They and the thresholds are kept in `calibration.json`, made by
-`python -m services.catalog calibrate`. A threshold is the least confidence at which the rows at or above it were right
-so often, measured on courses that the curve was not fitted on.
+The curve has five coefficients, one for each of `_features`. They and the thresholds are stored in `calibration.json`,
+written by `python -m services.catalog calibrate`. A threshold is the lowest confidence at which the required share of
+the rows at or above it was right, measured on courses that the curve was not fitted on.
 """
 
 from collections.abc import Sequence
@@ -44,10 +44,10 @@ class ReliabilityBin(Struct, frozen=True):
 
 
 class Reliability(Struct, frozen=True):
-    """How the curve did on courses it was not fitted on.
+    """The quality of the curve on courses that it was not fitted on.
 
-    `error` is the expected calibration error over the best match of every course; precision and recall are those at
-    the threshold `ENTERS`, also chosen without these courses.
+    `error` is the expected calibration error over the best match of every course; precision and recall are those at the
+    threshold `ENTERS`, also chosen without these courses.
     """
 
     error: float
@@ -58,7 +58,7 @@ class Reliability(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """The curve, its thresholds, and what made it. A threshold of 1 says that no confidence was right often enough."""
+    """The curve, its thresholds, and its data. A threshold of 1 means that no confidence was right often enough."""
 
     version: int
     weights: Annotated[list[float], Meta(min_length=5, max_length=5)]
@@ -81,7 +81,7 @@ class Calibration(Struct, frozen=True):
 
 
 def shipped() -> Calibration:
-    """Return the calibration of the package."""
+    """Return the calibration that the package contains."""
     return decoded(files(__package__).joinpath("calibration.json").read_bytes())
 
 
@@ -91,14 +91,14 @@ def decoded(raw: bytes) -> Calibration:
 
 
 def encoded(calibration: Calibration) -> bytes:
-    """Return a calibration as it is stored."""
+    """Return a calibration in its stored form."""
     return msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n"
 
 
 def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
-    """Return the curve of these courses, with what it measures on courses held out by turns.
+    """Return the curve fitted to these courses, with its quality by cross-validation.
 
-    `right` is courses x skills. Raises InvalidInput where nothing, or everything, is right: there is nothing to learn.
+    `right`: courses x skills. Raises InvalidInput if all or none are right, because there is nothing to learn.
     """
     chosen = _candidates(found)
     features, answers = _features(found), np.asarray(right, dtype=bool)
@@ -136,14 +136,14 @@ def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = E
 
 
 def fit_rows(labels: Array, examples: Array, right: Flags, data: str) -> Calibration:
-    """Return the curve of single rows, each decided by a person: similarities and whether they were right."""
+    """Return the curve fitted to single rows that people decided: similarities and whether they were right."""
     column = np.zeros((len(labels), 1), dtype=np.intp)
     found = SimilarityTable(labels[:, None].astype(np.float32), examples[:, None].astype(np.float32), column)
     return fit(found, right[:, None], data)
 
 
 def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
-    """Return the rows in ten bins of confidence, empty ones left out."""
+    """Return the rows in ten bins of confidence, without empty bins."""
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     inside = [places == place for place in range(BINS) if (places == place).any()]
     return [
@@ -159,7 +159,7 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
 
 
 def _features(found: SimilarityTable) -> Array:
-    """Return courses x skills x 5: what the logarithm of the odds is a sum of."""
+    """Return courses x skills x 5: the features whose weighted sum is the log odds."""
     labels, examples = found.labels.astype(float), found.examples.astype(float)
     near, alike = np.log(labels + 0.05), np.log(examples + 0.01)
     return np.stack([np.ones_like(labels), labels, near, alike, near * alike], axis=-1)
@@ -171,7 +171,7 @@ def _curve(weights: Array, features: Array) -> Array:
 
 
 def _candidates(found: SimilarityTable) -> Flags:
-    """Return which skills of each course the curve is fitted on."""
+    """Return a mask of the skills of each course that the curve is fitted on."""
     if found.labels.shape[1] <= CANDIDATES:
         return np.ones(found.labels.shape, dtype=bool)
     chosen = np.zeros(found.labels.shape, dtype=bool)

@@ -3,9 +3,9 @@
     index = SimilarityIndex(framework.skills, examples)
     found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
 
-The `NEIGHBOURS` nearest examples of a course vote for the skills they teach, with the weight similarity **
-`SHARPNESS`. The result for a skill is its share of the votes times the similarity of the nearest example that teaches
-it. Both constants were chosen on courses that are in no published figure.
+The `NEIGHBOURS` nearest examples of a course vote for the skills they teach, with the weight similarity ** `SHARPNESS`.
+The result for a skill is its share of the votes times the similarity of the nearest example that teaches it. Both
+constants were chosen on courses that are not in any published figure.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +42,7 @@ class Example(Struct, frozen=True):
 
 
 class SimilarityTable(Struct, frozen=True):
-    """Similarities, courses x skills; `nearest` is the nearest example that teaches a skill, -1 where there is none."""
+    """Similarities, courses x skills; `nearest`: the nearest example that teaches a skill, -1 if there is none."""
 
     labels: Floats
     examples: Floats

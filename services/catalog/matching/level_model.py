@@ -1,17 +1,17 @@
-"""The levels that the courses of a catalog probably teach their skills from and to, estimated together.
+"""Estimates from which level to which level the courses of a catalog probably teach their skills, all together.
 
     table = LevelTable(framework.skills, framework.scale, shipped())
     table.add(text, [LevelRow("dt-analytics", 0.9), ...])         # every course of the catalog
-    spans = table.spans()                                           # of each row, in the order in which they came
+    spans = table.spans()                                           # of each row, in the order of `add`
 
-Each row has a probability for every pair of levels. It comes from a log-linear model of words of level, of hours (in
-themselves, and beside those of the courses of the same skill), and of whether the entry asks for anything. Where the
-provider states a level or no hours, it comes from the rule in `levels`; where people have decided, it is what they
-decided. Then the rows of one skill correct each other along the prerequisites and numbered titles ("Statistics 2"): a
-course begins where the one before it ends (loopy belief propagation; Pearl 1988). The exit is
-the median; the entry is a little above it, because who is sent to a course too early loses all its hours.
+Each row has a probability for every pair of levels. It comes from a log-linear model of level words, of hours
+(absolute, and relative to the courses of the same skill), and of whether the course has entry conditions. If the
+provider states a level or no hours, it comes from the rule in `levels`; if people have decided, it is their decision.
+Then the rows of one skill correct each other along the prerequisites and numbered titles ("Statistics 2"): a course
+begins where the one before it ends (loopy belief propagation; Pearl 1988). The exit is the median; the entry is a
+little above it, because an officer who takes a course too early loses all its hours.
 
-The weights are in `levels.json`, made by `python -m tests.evaluation.matching --fit-levels`.
+The weights are in `levels.json`, written by `python -m tests.evaluation.matching --fit-levels`.
 """
 
 import re
@@ -56,14 +56,14 @@ Places = NDArray[np.intp]
 
 
 class LevelWeights(Struct, frozen=True):
-    """The weights of the model, and what they were fitted on."""
+    """The weights of the model, and the data they were fitted on."""
 
     weights: Annotated[list[float], Meta(min_length=WEIGHTS, max_length=WEIGHTS)]
     data: str
 
 
 class LevelRow(Struct, frozen=True):
-    """That a course teaches a skill, with a confidence; `settled`: the levels, where they are known."""
+    """A skill that a course teaches, with a confidence; `settled`: the levels, if they are known."""
 
     skill: str
     confidence: float
@@ -71,12 +71,12 @@ class LevelRow(Struct, frozen=True):
 
 
 def shipped() -> LevelWeights:
-    """Return the weights of the package."""
+    """Return the weights that the package contains."""
     return msgspec.json.decode(files(__package__).joinpath("levels.json").read_bytes(), type=LevelWeights)
 
 
 def pairs(steps: int) -> Places:
-    """Return every pair of places below and above, pairs x 2, of a scale with so many steps above its first."""
+    """Return every pair of a lower and a higher index, pairs x 2, of a scale with so many steps above its first."""
     return np.array([(low, high) for low in range(steps) for high in range(low + 1, steps + 1)], dtype=np.intp)
 
 
@@ -88,7 +88,7 @@ def basis(steps: int) -> Floats:
 
 
 def log_odds(weights: Floats, signs: Floats, steps: int) -> Floats:
-    """Return what each pair of levels has for it, rows x pairs. `signs`: rows x `SIGNS`."""
+    """Return the log odds of each pair of levels, rows x pairs. `signs`: rows x `SIGNS`."""
     shape = basis(steps)
     by_pair = signs @ weights[: 3 * SIGNS].reshape(3, SIGNS).T
     return by_pair @ shape[:, :3].T + shape[:, 3:] @ weights[3 * SIGNS :]
@@ -120,7 +120,10 @@ class LevelTable:
         return skill in self._skills
 
     def add(self, course: CourseText, rows: Sequence[LevelRow]) -> None:
-        """Take a course with what it teaches. A course comes once; `has` tells whether a skill is known."""
+        """Add a course with the skills that it teaches.
+
+        Add each course once; `has` returns whether a skill is known.
+        """
         number = self._courses.setdefault(course.id, len(self._courses))
         for title in course.titles():
             if found := _NUMBERED.match(title):
@@ -202,7 +205,7 @@ class LevelTable:
         return _propagated(beliefs, edges, np.where(above[:, None] == below[None, :], 1.0, _DOUBT))
 
     def _edges(self) -> list[tuple[int, int]]:
-        """Return the rows that follow each other: the row before, and the one after, of the same skill."""
+        """Return (earlier row, later row) of the same skill, for courses that follow each other."""
         rows = defaultdict[int, dict[int, int]](dict)
         for at, (course, skill) in enumerate(zip(self._course, self._skill, strict=True)):
             rows[course].setdefault(skill, at)
@@ -217,7 +220,7 @@ class LevelTable:
         ]
 
     def _places(self, low: float, high: float) -> tuple[int, int]:
-        """Return the places of the steps next to two levels; the second is above the first."""
+        """Return the indices of the steps nearest to two levels; the second is above the first."""
         levels = np.asarray(self._levels)
         below, above = (int(np.abs(levels - level).argmin()) for level in (low, high))
         below = min(below, self._steps - 1)
@@ -225,14 +228,14 @@ class LevelTable:
 
 
 def _thinned(levels: Sequence[float]) -> list[float]:
-    """Return the levels, or `STEPS` + 1 of them at equal distances, the first and the last among them."""
+    """Return the levels, or `STEPS` + 1 of them at equal distances, including the first and the last."""
     if len(levels) <= STEPS + 1:
         return list(levels)
     return [levels[round(place * (len(levels) - 1) / STEPS)] for place in range(STEPS + 1)]
 
 
 def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats) -> Floats:
-    """Return beliefs after rows have told each other along the edges. `fits`: pair before x pair after."""
+    """Return beliefs after messages along the edges. `fits`: pair before x pair after."""
     if not edges:
         return beliefs
     before, after = np.array(edges, dtype=np.intp).T
@@ -251,6 +254,6 @@ def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats)
 
 
 def _message(told: Floats, fits: Floats) -> Floats:
-    """Return the logarithm of what a row's belief says of the other end of its edge."""
+    """Return the log message that a row sends along an edge."""
     sent = np.exp(told - told.max(axis=1, keepdims=True)) @ fits
     return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))

@@ -1,9 +1,9 @@
-"""From which level to which a course probably teaches a skill: a rule on what the course says of itself.
+"""A rule for the levels from which to which a course probably teaches a skill, from the course's own texts.
 
-It decides where the provider states a level, or no hours; elsewhere `level_model` estimates. In this order: the level
-that the provider states; words of level in the title, the tags and the description, in Thai and English; the
-framework's own names of levels; the descriptor of the skill that the title is nearest to; otherwise from nothing to
-the middle of the scale, or one level up where it is short. What the entry requires raises both ends.
+It applies if the provider states a level, or no hours; otherwise `level_model` estimates. In this order: the level that
+the provider states; level words in the title, the tags and the description, in Thai and English; the framework's own
+names of levels; the descriptor of the skill that is nearest to the title; otherwise from nothing to the middle of the
+scale, or one level up if the course is short. Entry conditions raise both ends.
 """
 
 import re
@@ -78,14 +78,14 @@ def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple
 
 
 def _edges(count: int) -> tuple[int, int, int]:
-    """Return the places of the steps at which the low, the middle and the high part of a scale end."""
+    """Return the indices of the steps at which the low, the middle and the high part of a scale end."""
     low = max(round(count / 2), 1)
     middle = max(round(count * 3 / 4), min(low + 1, count))
     return low, middle, count
 
 
 def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLevel]) -> int | None:
-    """Return the place of the highest level whose own name is in the texts as a whole."""
+    """Return the index of the highest level whose whole name is in the texts."""
     found = [
         steps.index(step.level)
         for step in scale
@@ -99,9 +99,9 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
 
 
 def described(course: CourseText, skill: Skill, steps: Sequence[float]) -> tuple[int, float] | None:
-    """Return the place of the level whose descriptor shares most runs of letters with the title, if one shares any.
+    """Return (index of a level, share): the level whose descriptor shares most letter runs with the title.
 
-    And which share of its runs, above 0 and up to 1.
+    The share of the title's runs is above 0 and up to 1; None if no descriptor shares any run.
     """
     if not skill.descriptors:
         return None

@@ -1,11 +1,11 @@
-"""How alike texts are: TF-IDF on character n-grams of two to four characters.
+"""Text similarity: TF-IDF on character n-grams of two to four characters.
 
-They need no words, so Thai, which has no spaces, and typing errors are no obstacle.
+N-grams need no word boundaries, so Thai, which has no spaces, and typing errors are handled.
 
-Of a label (what a skill is called) two things count: how much of it is in the text, by the weight of its n-grams
-(`cover`), and how little else is there (the cosine). Their product, the cosine under a root, is the similarity:
-a long title that holds a whole label is closer to it than a short one that shares half of its letters. With a text of
-the same kind, another course's title, the plain cosine is taken.
+The similarity to a label (the name of a skill) combines two figures: the weighted share of the label's n-grams that are
+in the text (`cover`), and the cosine, which falls with the rest of the text. Their product, with the cosine under a
+root, is the similarity: a long title that contains a whole label is closer to it than a short one that shares half of
+its letters. For a text of the same kind, another course's title, the plain cosine is used.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ RARE_TEXTS = 50
 
 
 class Similarity(Protocol):
-    """Compares texts with labels and with examples, all known when it was made. An embedder may be used instead."""
+    """Compares texts with labels and with examples, which are fixed at construction. An embedder may replace it."""
 
     def read(self, texts: Sequence[str]) -> Any:
-        """Return a row for each text; rows are chosen by numpy's indexing."""
+        """Return a row for each text; rows can be selected by numpy indexing."""
 
     def to_labels(self, rows: Any) -> Floats:
         """Return texts x labels, each from 0 to 1."""
@@ -37,7 +37,7 @@ class Similarity(Protocol):
 
 
 class NgramSimilarity:
-    """Similarity by character n-grams; how rare one is, is counted over labels and examples together."""
+    """Similarity by character n-grams; document frequencies are counted over labels and examples together."""
 
     def __init__(self, labels: Sequence[str], examples: Sequence[str]) -> None:
         corpus = [*labels, *examples]

@@ -1,8 +1,8 @@
-"""What of a course and of a skill is compared, as it is compared: folded, in pieces of a bounded length."""
+"""The texts of a course and of a skill that are compared: folded, in pieces of bounded length."""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from msgspec import UNSET, Struct
@@ -18,15 +18,17 @@ TAGS = 50
 """The most tags that are compared."""
 _BRACKETS = re.compile(r"\([^()]*\)")
 _ABBREVIATION = re.compile(r"\(\s*(\w*[A-Z]\w*[A-Z]\w*)\s*\)")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_KEY = re.compile(r"[0-9a-fA-F-]{8,}")
 _LIST = re.compile(r"[,;]")
 _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
 class CourseText(Struct, frozen=True):
-    """The texts of a course: its title, description, tags, and what concerns its levels.
+    """The texts of a course: its title, description, tags, and the facts about its levels.
 
-    `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched; `after`
-    the courses that its entry names, alternatives among them.
+    `requires`: required levels by skill id of the matched framework; `after`: the courses that its entry conditions
+    name, alternatives included.
     """
 
     id: str
@@ -39,12 +41,17 @@ class CourseText(Struct, frozen=True):
     after: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], str]) -> "CourseText":
-        """Return what is known of a course; the skills of other frameworks that it teaches count as tags by `names`.
+    def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], Sequence[str]]) -> "CourseText":
+        """Return the texts of a course; the names of skills that it teaches in other frameworks count as tags.
 
-        `names` is (framework, skill) -> what the skill is called.
+        `names`: (framework, skill) -> the names of the skill; without an entry the words of its id count.
         """
-        foreign = [(row.framework, row.skill) for row in course.teaches if row.framework != framework]
+        foreign = [
+            name
+            for row in course.teaches
+            if row.framework != framework
+            for name in names.get((row.framework, row.skill)) or words_of_id(row.skill)
+        ]
         levels: dict[str, float] = {}
         for one in course.requires:
             if one.framework == framework and one.skill is not UNSET and one.level is not UNSET:
@@ -53,7 +60,7 @@ class CourseText(Struct, frozen=True):
             id=course.id,
             title=course.title,
             description=course.description,
-            tags=(*course.tags, *(names[skill] for skill in foreign if skill in names)),
+            tags=(*foreign, *course.tags),
             hours=None if "hours" in course.assumed else course.hours,
             level=course.educational_level,
             requires=levels,
@@ -61,7 +68,7 @@ class CourseText(Struct, frozen=True):
         )
 
     def pieces(self) -> tuple[list[str], int]:
-        """Return the folded texts that are compared, each on its own, and how many of them are the title's.
+        """Return the folded texts to compare, and how many of them belong to the title.
 
         The title in each language comes first, then every tag, then the description's beginning.
         """
@@ -90,10 +97,10 @@ def normalised(text: str) -> str:
 
 
 def labels_of(skill: Skill) -> list[str]:
-    """Return what a skill is called and described by, in every language; its id where none of it shows anything.
+    """Return the names and descriptions of a skill in every language; its id if none has a visible character.
 
-    "Internet of things (IoT)" is three labels: the whole, without its brackets, and the abbreviation in them. What a
-    synonym lists with commas are labels too.
+    "Internet of things (IoT)" is three labels: the whole, without its brackets, and the abbreviation in them. The items
+    of a comma-separated synonym are labels too.
     """
     names = [text for both in (skill.title, *skill.synonyms) for text in languages(both)]
     short = [part for name in names for part in (_BRACKETS.sub(" ", name), *_ABBREVIATION.findall(name))]
@@ -103,13 +110,20 @@ def labels_of(skill: Skill) -> list[str]:
     return list(dict.fromkeys(filter(None, map(normalised, every)))) or [skill.id]
 
 
+def words_of_id(skill: str) -> list[str]:
+    """Return the words of a skill's id, such as `data analysis`, as one text; nothing for numbers and keys."""
+    if _KEY.fullmatch(skill) or not _WORD.search(skill):
+        return []
+    return [re.sub(r"[-_.]+", " ", skill).strip()]
+
+
 def languages(text: LocalizedText | None) -> list[str]:
     """Return a text in each language that it has."""
     return [] if text is None else [one for one in (text.th, text.en) if one]
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield the first pieces of a text: sentences together up to the limit, a longer one cut at a space."""
+    """Yield the first pieces of a text: whole sentences up to the limit, a longer one cut at a space."""
     held, count = "", 0
     for sentence in chain(_BREAK.split(text[: PIECE * PIECES * 2]), [None]):
         if sentence is not None and len(held) + len(sentence) < PIECE:

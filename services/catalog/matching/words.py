@@ -1,4 +1,4 @@
-"""The words of a text that another text shares: shown to a person as the reason of a match."""
+"""The words that two texts share, shown to people as the reason of a match."""
 
 import re
 import unicodedata
@@ -11,8 +11,8 @@ _LATIN = re.compile(r"[a-z0-9][a-z0-9+#.-]*")
 def shared_words(text: str, other: str) -> list[str]:
     """Return the longest parts of a folded text that are in the other one too, longest first, five at most.
 
-    Words in Latin letters count whole, if three quarters of their letters are shared; Thai, which has no spaces, counts
-    by what is the same, without marks that lost their letter.
+    Words in Latin letters count whole if three quarters of their letters are shared; Thai, which has no spaces, counts
+    the shared letters, without marks that lost their letter.
     """
     runs = {other[place : place + _RUN] for place in range(len(other) - _RUN + 1)}
     same = [False] * len(text)

@@ -1,8 +1,8 @@
 """Finds courses: scores, filters, facets, and cursors that continue where a page ended. Pure.
 
-An n-gram of the query weighs the more, the fewer courses have it; one that none has, as a misspelling makes them,
-weighs little. A course matches if enough of the weight is in its title, or nearly all of it in its title and
-the rest. All weights are integers and are in the cursor, so a score never changes between two pages.
+An n-gram of the query has a larger weight, the fewer courses have it; one that no course has, as from a misspelling,
+has a small weight. A course matches if enough of the weight is in its title, or nearly all of it in its title and the
+rest. All weights are integers and are in the cursor, so a score never changes between two pages.
 """
 
 import math
@@ -56,7 +56,7 @@ _NUMBERS = 1 << 16
 
 @dataclass(frozen=True)
 class Found:
-    """A page of courses, each as (tenant, id), the best first; how many match in all, and what they have in common."""
+    """A page of courses, each as (tenant, id), the best first; the total number of matches, and their facets."""
 
     courses: list[tuple[str, str]]
     total: int
@@ -65,7 +65,7 @@ class Found:
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Of which search it is, the weights of its n-grams, and the score and id of the last course of a page."""
+    """The search that a cursor belongs to, the n-gram weights, and the score and id of the last course of a page."""
 
     search: bytes
     weights: bytes
@@ -74,7 +74,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
-    """Return a page of the courses that a tenant sees and that match. Raises InvalidInput naming the parameter."""
+    """Return a page of the matching courses that a tenant sees. Raises InvalidInput naming the parameter."""
     owners = index.sees(tenant)
     cursor = _read_cursor(wanted, tenant)
     skills = _required_skills(index, tenant, wanted)
@@ -109,7 +109,7 @@ def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
 def _best(
     part: AlivePart, matches: Flags, score: NDArray[np.int64], cursor: _Cursor | None, most: int
 ) -> list[tuple[int, str]]:
-    """Return the best courses of a part behind a cursor with their scores; of equal ones those of the lower ids."""
+    """Return the best courses of a part after a cursor with their scores; equal scores are ordered by id."""
     if cursor is not None:
         numbers = np.arange(len(score))
         behind = bisect_right(part.segment.ids, cursor.id)
@@ -162,7 +162,7 @@ class _Query:
         postings: tuple[list[Numbers], list[Numbers]],
         weights: Sequence[int],
     ) -> tuple[Flags, NDArray[np.int64]]:
-        """Return which courses of a part match, and how well."""
+        """Return a mask of the courses of a part that match, and their scores."""
         size = len(part.segment.ids)
         if self.empty:
             return np.ones(size, dtype=np.bool_), np.zeros(size, dtype=np.int64)
@@ -182,7 +182,7 @@ class _Query:
 
 
 def _required_skills(index: SearchIndex, tenant: str, wanted: ListCourses) -> set[tuple[str, str]] | None:
-    """Return the skills that a job group requires, as (framework, skill); None where none is asked for."""
+    """Return the skills that a job group requires, as (framework, skill); None without a job group."""
     if wanted.job_group is None:
         return None
     frameworks = index.frameworks(tenant)
@@ -195,7 +195,7 @@ def _required_skills(index: SearchIndex, tenant: str, wanted: ListCourses) -> se
 
 
 class _Filter:
-    """What the parameters but `q` ask of the courses of one tenant."""
+    """The filters of a search other than `q`, for the courses of one tenant."""
 
     def __init__(self, owned: TenantCourses, wanted: ListCourses, required: set[tuple[str, str]] | None) -> None:
         names = owned.vocabulary
@@ -221,7 +221,7 @@ class _Filter:
             )
 
     def of(self, segment: Segment) -> Flags:
-        """Return which courses of a segment are as asked for."""
+        """Return a mask of the courses of a segment that pass the filters."""
         found = np.ones(len(segment.ids), dtype=np.bool_)
         if self._language is not None:
             found &= segment.languages.any(segment.languages.values[0] == self._language)
@@ -244,7 +244,7 @@ class _Filter:
 
 
 class _Tally:
-    """Counts what the courses that were found have in common."""
+    """Counts properties of the found courses."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -288,7 +288,7 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
-    """Return what a cursor must match: the tenant and the search."""
+    """Return the bytes that a cursor must match: the tenant and the search."""
     asked = msgspec.structs.replace(wanted, after="", limit=1)
     return blake2b(msgspec.json.encode([tenant, asked]), digest_size=8).digest()
 

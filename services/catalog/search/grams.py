@@ -1,8 +1,8 @@
-"""Texts as character n-grams, and the places of a query's n-grams in a text. Pure.
+"""Texts as character n-grams, and the positions of a query's n-grams in a text. Pure.
 
-Compared are letters, digits, `+` and `#` in compatibility form and lower case, without Thai tone marks, accents and
-characters of no width; everything else separates words. A word in a script with spaces has a space at both ends, so
-that its beginning and end count; Thai and other scripts without spaces run on.
+Letters, digits, `+` and `#` are compared, in compatibility form and lower case, without Thai tone marks, accents and
+zero-width characters; everything else separates words. A word in a script with spaces has a space at both ends, so that
+its beginning and end count; Thai and other scripts without spaces are continuous.
 """
 
 import re
@@ -34,7 +34,7 @@ FIRST_TRIGRAM = 1 << (2 * _BITS)
 
 
 def codes_of(texts: Sequence[str], *, bigrams: bool) -> tuple[Codes, NDArray[np.int64]]:
-    """Return the code and the text's number of every n-gram, in their order: trigrams, and bigrams where asked for."""
+    """Return the code of every n-gram and the number of its text, in order: trigrams, and optionally bigrams."""
     joined = "\n".join(["", *(text.replace("\n", " ") for text in texts), ""])
     plain = unicodedata.normalize("NFKD", joined).casefold().replace("\u0e40\u0e40", "\u0e41")
     raw = np.frombuffer(plain.encode("utf-32-le", "replace"), dtype=np.uint32)
@@ -64,18 +64,18 @@ def codes_of(texts: Sequence[str], *, bigrams: bool) -> tuple[Codes, NDArray[np.
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text as they are compared."""
+    """Return the words of a text in their compared form."""
     return "".join(char for _, char in _compared_chars(text)).split()
 
 
 def single_range(word: str) -> tuple[int, int]:
-    """Return the codes, from and below, of the bigrams that begin with a character."""
+    """Return the half-open range of codes of the bigrams that begin with a character."""
     return ord(word) << _BITS, (ord(word) + 1) << _BITS
 
 
 @cache
 def _table() -> NDArray[np.uint32]:
-    """Return, for each code point, the one that it is compared as: 0 is left out."""
+    """Return, for each code point, its compared form; 0 means left out."""
     return np.fromiter((_compared(chr(point)) for point in range(_MAPPED)), dtype=np.uint32, count=_MAPPED)
 
 
@@ -103,7 +103,7 @@ def _spaced() -> NDArray[np.bool_]:
 
 
 class Highlighter:
-    """The places of a query's words in texts, misspelt ones too."""
+    """Finds a query's words in texts, misspelt ones too."""
 
     def __init__(self, query: str) -> None:
         self._words = words_of(query)
@@ -113,7 +113,7 @@ class Highlighter:
         self._least = min([_SHOWN_RUN, *running_on])
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return begin and end of what matches, in characters of the text, in order and apart from each other."""
+        """Return begin and end of each match, in characters of the text, in order and without overlap."""
         places = list(_compared_chars(text))
         marked = [False] * len(places)
         begin = 0
@@ -125,7 +125,7 @@ class Highlighter:
         return [(first, _with_marks(text, last)) for first, last in _joined(places, marked)]
 
     def _within(self, word: str) -> Iterator[tuple[int, int]]:
-        """Yield what matches in a word: all of it where half of it does, or its parts where the script runs on."""
+        """Yield matches in a word: all of it if half of it matches, or its parts in a script without spaces."""
         if _is_spaced(word[:1]):
             found = [gram in self._grams for gram in _grams(word)] if len(word) >= _TRIGRAM else []
             if word in self._short or (found and sum(found) * 2 >= len(found)):
@@ -144,7 +144,7 @@ class Highlighter:
 
 
 def _grams(word: str) -> list[str]:
-    """Return the trigrams of one word, of a script with spaces with one at both ends."""
+    """Return the trigrams of one word; in a script with spaces, with a space at both ends."""
     padded = f" {word} " if _is_spaced(word[:1]) else word
     return [padded[place : place + 3] for place in range(len(padded) - 2)]
 
@@ -154,7 +154,7 @@ def _is_spaced(char: str) -> bool:
 
 
 def _compared_chars(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what a text is compared as, each character with its place in the text."""
+    """Yield the compared form of a text, each character with its position in the text."""
     held = -1
     for place, char in enumerate(text):
         for one in _compared_char(char):
@@ -185,14 +185,14 @@ def _low(point: int) -> int:
 
 
 def _with_marks(text: str, end: int) -> int:
-    """Return where a span ends with the marks that are left out behind it."""
+    """Return the end of a span including the ignored marks after it."""
     while end < len(text) and not _compared_char(text[end]):
         end += 1
     return end
 
 
 def _joined(places: Sequence[tuple[int, str]], marked: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return marked places as spans of the text; what is left out between two marked ones is within."""
+    """Return marked positions as spans of the text, including ignored characters between marked ones."""
     spans: list[tuple[int, int]] = []
     follows = False
     for (place, _), one in zip(places, marked, strict=True):

@@ -1,6 +1,6 @@
-"""What the events of the catalog make of the search index. Pure.
+"""The search index, built from the events of the catalog. Pure.
 
-As in every reader, an event is used only where its stamp is above the largest one that was taken.
+As in every reader, an event is used only if its stamp is above the largest one that was applied.
 """
 
 from collections import defaultdict
@@ -17,9 +17,9 @@ Required = dict[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class SearchIndex:
-    """The courses of every tenant, and what the job groups of every framework require, up to a catalog revision.
+    """The courses of every tenant, and the skills that job groups require, up to a catalog revision.
 
-    `required` is {(tenant, framework id): {job group: skills}}.
+    `required`: {(tenant, framework id): {job group: skills}}.
     """
 
     owners: Mapping[str, TenantCourses]
@@ -27,12 +27,12 @@ class SearchIndex:
     revision: int = 0
 
     def sees(self, tenant: str) -> list[tuple[str, TenantCourses]]:
-        """Return the tenants whose courses a tenant sees, with these: itself first, then `shared`."""
+        """Return (tenant, its courses) for the tenants whose courses a tenant sees: itself first, then `shared`."""
         names = dict.fromkeys((tenant, SHARED_TENANT))
         return [(name, self.owners[name]) for name in names if name in self.owners]
 
     def hidden(self, tenant: str) -> frozenset[str]:
-        """Return the shared courses that a tenant's own ones of the same id hide."""
+        """Return the shared courses that are hidden by the tenant's own courses of the same id."""
         return self.owners[tenant].hides if tenant != SHARED_TENANT and tenant in self.owners else frozenset()
 
     def frameworks(self, tenant: str) -> dict[str, Required]:
@@ -44,7 +44,7 @@ class SearchIndex:
 
     @property
     def courses(self) -> int:
-        """How many courses it holds, of all tenants."""
+        """The number of courses of all tenants."""
         return sum(map(len, self.owners.values()))
 
 
@@ -52,7 +52,7 @@ EMPTY = SearchIndex({}, {})
 
 
 def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
-    """Return what events, in the order of the log, make of an index, which stays as it is."""
+    """Return a new index with events applied, in the order of the log; the given one stays unchanged."""
     changes: defaultdict[str, dict[str, Course | None]] = defaultdict(dict)
     required = dict(index.required)
     revision = index.revision
@@ -75,13 +75,13 @@ def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
 
 
 def tidy(index: SearchIndex) -> SearchIndex:
-    """Return the same index in fewer segments; itself where nothing is to be done. It may take a second."""
+    """Return the same index with fewer segments; the same object if there is nothing to do. It may take a second."""
     owners = {tenant: owned.tidied() for tenant, owned in index.owners.items()}
     return index if owners == index.owners else replace(index, owners=owners)
 
 
 def _hide(owners: dict[str, TenantCourses], changed: str, courses: Iterable[str]) -> None:
-    """Find again which shared courses a tenant's own ones of the same id hide, if the tenant's courses changed."""
+    """Recompute which shared courses a tenant's own courses hide, if the tenant's courses changed."""
     shared = owners.get(SHARED_TENANT)
     if shared is None:
         return

@@ -1,6 +1,6 @@
-"""Segments: the postings and the filters of up to some thousand courses of one tenant, never changed once built. Pure.
+"""Segments: the postings and the filters of up to some thousand courses of one tenant, immutable once built. Pure.
 
-The courses of a segment are numbered in the order of their ids, so that a number is a place in that order too.
+The courses of a segment are numbered in the order of their ids.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ Numbers = NDArray[np.intp]
 
 
 class Names:
-    """Values that courses have in common, by number. It only grows; one thread writes."""
+    """Numbers for values that courses share. It only grows; one thread writes."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
         self._numbers: dict[Any, int] = {}
 
     def number(self, value: Any) -> int:
-        """Return the number of a value, a new one where it has none."""
+        """Return the number of a value; a new value gets the next number."""
         number = self._numbers.get(value)
         if number is None:
             number = self._numbers[value] = len(self.values)
@@ -46,12 +46,12 @@ class Names:
         return number
 
     def known(self, value: Any) -> int:
-        """Return the number of a value, -1 where it has none."""
+        """Return the number of a value, -1 if it is unknown."""
         return self._numbers.get(value, -1)
 
 
 class Vocabulary(Struct, frozen=True):
-    """What the courses of one tenant have in common: providers (th, en), languages, and skills (framework, id)."""
+    """The numbers of values that a tenant's courses share: providers (th, en), languages, skills (framework, id)."""
 
     providers: Names
     languages: Names
@@ -67,7 +67,7 @@ class Postings:
     docs: NDArray[np.uint16]
 
     def of(self, lows: Codes, highs: Codes) -> list[Numbers]:
-        """Return, for each pair of bounds, the courses with an n-gram from the one and below the other."""
+        """Return, for each pair of bounds, the courses with an n-gram in the half-open range."""
         first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
         bounds = zip(self.starts[first].tolist(), self.starts[last].tolist(), strict=True)
         found = [self.docs[begin:end].astype(np.intp) for begin, end in bounds]  # arrays are fast to index by these
@@ -76,13 +76,13 @@ class Postings:
 
 @dataclass(frozen=True)
 class Rows:
-    """Some values for each course: those of course `n` are `values[:, starts[n]:starts[n + 1]]`."""
+    """Several values per course: those of course `n` are `values[:, starts[n]:starts[n + 1]]`."""
 
     starts: Integers
     values: NDArray[Any]
 
     def any(self, wanted: Flags) -> Flags:
-        """Return which courses have a row that is wanted."""
+        """Return a mask of the courses that have a wanted row."""
         before = np.concatenate([[0], np.cumsum(wanted)])
         return np.asarray(before[self.starts[1:]] > before[self.starts[:-1]])
 
@@ -93,10 +93,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Courses by number: ids in order, postings of titles and of the rest, and what is filtered by.
+    """Courses by number: ids in order, postings of titles and of other texts, and filter values.
 
     `title_size`: n-grams of the title in one language. `languages` and `taught` have a row for each language and each
-    skill; the values of `taught` are skill, level before and level after. `level` is a place in LEVELS, -1 for none.
+    skill; the values of `taught` are skill, level before and level after. `level` is an index of LEVELS, -1 for none.
     """
 
     ids: list[str]
@@ -111,12 +111,12 @@ class Segment:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """The number of each course by its id."""
+        """Course id -> number."""
         return {name: number for number, name in enumerate(self.ids)}
 
 
 def build(courses: Sequence[Course], vocabulary: Vocabulary) -> Segment:
-    """Return a segment of courses in the order of their ids, no two with one id."""
+    """Return a segment of courses, which must be in the order of their ids without duplicates."""
     title_codes, title_docs = codes_of([_title(course) for course in courses], bigrams=True)
     rest_codes, rest_docs = codes_of([_rest(course) for course in courses], bigrams=False)
     codes = _distinct(np.concatenate([title_codes, rest_codes]))
@@ -140,7 +140,7 @@ def build(courses: Sequence[Course], vocabulary: Vocabulary) -> Segment:
 
 
 def merge(parts: Sequence[tuple[Segment, Flags]]) -> Segment:
-    """Return one segment of those courses of some that are still there; each part is a segment and which they are."""
+    """Return one segment with the live courses of several; each part is a segment and a mask of its live courses."""
     ids = [(name, at) for at, name in enumerate(name for part, _ in parts for name in part.ids)]
     kept = np.concatenate([alive for _, alive in parts])
     order = np.array([at for _, at in sorted(one for one in ids if kept[one[1]])], dtype=np.int64)
@@ -169,18 +169,18 @@ _DOC_BITS = np.uint64(16)
 
 
 def _distinct(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return values in order, each once."""
+    """Return the distinct values in order."""
     ordered = np.sort(values)
     return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def _keys(places: NDArray[np.int64], docs: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return a number for each pair of an n-gram's place and a course; they sort by both."""
+    """Return one sortable number for each pair of an n-gram's index and a course."""
     return (places.astype(np.uint64) << _DOC_BITS) | docs.astype(np.uint64)
 
 
 def _postings(codes: Codes, keys: NDArray[np.uint64]) -> Postings:
-    """Return the postings of sorted keys; codes that none of them has are left out."""
+    """Return the postings of sorted keys, without codes that no key has."""
     count = np.bincount((keys >> _DOC_BITS).astype(np.int64), minlength=len(codes))
     used = count > 0
     starts = np.concatenate([[0], np.cumsum(count[used])]).astype(np.int32)
@@ -207,7 +207,7 @@ def _rows(rows: Sequence[Sequence[tuple[float, ...]]], width: int) -> Rows:
 
 
 def _gathered(parts: Sequence[Rows], order: NDArray[np.int64]) -> Rows:
-    """Return the rows of the courses of some parts in another order."""
+    """Return the rows of the courses of several parts in a new order."""
     values = np.concatenate([part.values for part in parts], axis=1)
     offsets = np.cumsum([0, *(part.values.shape[1] for part in parts)])
     begins = np.concatenate([part.starts[:-1] + begin for part, begin in zip(parts, offsets, strict=False)])[order]

@@ -1,7 +1,7 @@
-"""The courses of one tenant in the index: segments, the newer after the older, and which courses are still there. Pure.
+"""The courses of one tenant in the index: segments, newer after older, and which of their courses are live. Pure.
 
-A course that changed is no longer there in its older segment. Four segments of about the same size are merged into one
-up to `MOST` courses, so that there are few.
+A changed course is no longer live in its older segment. Four segments of about the same size are merged into one of up
+to `MOST` courses, so that there are few.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ _ALIKE = 4
 
 @dataclass(frozen=True, eq=False)
 class AlivePart:
-    """A segment, and which of its courses are still there."""
+    """A segment, and which of its courses are live."""
 
     segment: Segment
     alive: Flags
 
     @property
     def count(self) -> int:
-        """How many courses are still there."""
+        """The number of live courses."""
         return int(np.count_nonzero(self.alive))
 
     def place(self, course: str) -> int:
-        """Return the number of a course that is still there, -1 where it is not."""
+        """Return the number of a live course, -1 if there is none."""
         at = self.segment.numbers.get(course, -1)
         return at if at >= 0 and self.alive[at] else -1
 
 
 @dataclass(frozen=True, eq=False)
 class TenantCourses:
-    """The courses of one tenant. `hides`: the shared ones that its own of the same id hide."""
+    """The courses of one tenant. `hides`: the shared courses that its own of the same id hide."""
 
     vocabulary: Vocabulary
     parts: tuple[AlivePart, ...] = ()
@@ -44,7 +44,7 @@ class TenantCourses:
 
     @classmethod
     def none(cls) -> "TenantCourses":
-        """Return no courses."""
+        """Return an empty collection."""
         return cls(Vocabulary(Names(), Names(), Names()))
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class TenantCourses:
         return any(part.place(course) >= 0 for part in self.parts)
 
     def changed(self, courses: Mapping[str, Course | None]) -> "TenantCourses":
-        """Return the courses after some were put, or withdrawn (None); call `tidied` next."""
+        """Return the courses after some were put or withdrawn (None); call `tidied` next."""
         parts = [_without(part, courses) for part in self.parts]
         if put := [courses[name] for name in sorted(courses) if courses[name] is not None]:
             for begin in range(0, len(put), MOST):
@@ -63,7 +63,7 @@ class TenantCourses:
         return replace(self, parts=tuple(parts))
 
     def tidied(self) -> "TenantCourses":
-        """Return the same courses in few parts; itself where nothing is to be done."""
+        """Return the same courses in few parts; the same object if there is nothing to do."""
         parts = _tidied(self.parts)
         return self if parts == self.parts else replace(self, parts=parts)
 
@@ -78,7 +78,7 @@ def _without(part: AlivePart, courses: Mapping[str, Course | None]) -> AlivePart
 
 
 def _tidied(parts: Sequence[AlivePart]) -> tuple[AlivePart, ...]:
-    """Return parts without empty ones, of those of which half is gone the rest, and several of one size as one."""
+    """Return parts without empty ones, with half-empty ones compacted and several of one size merged."""
     kept: list[AlivePart] = []
     for part in parts:
         if not (count := part.count):
@@ -96,7 +96,7 @@ def _fitting(parts: list[AlivePart]) -> int:
 
 
 def _alike(parts: list[AlivePart]) -> list[AlivePart]:
-    """Return the last parts that are of the size of the last one, or smaller."""
+    """Return the last parts that have the size of the last one, or less."""
     size = _size(parts[-1])
     begin = len(parts)
     while begin and _size(parts[begin - 1]) <= size:

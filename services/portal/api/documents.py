@@ -1,4 +1,4 @@
-"""The OpenAPI documents of all services as one site for admins, who can try forwarded routes there."""
+"""The OpenAPI documents of all services as one site, on which admins can try forwarded routes."""
 
 import html
 import re
@@ -24,14 +24,14 @@ _SIGNED_IN = "What is tried here is asked through the portal, as who is signed i
 
 
 class ApiSite:
-    """Serves a page for each service, its document as asked from one of its replicas, and the files of the page."""
+    """Serves a page for each service, its document as fetched from one of its replicas, and the files of the page."""
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
         self._client = client
         self._owners = owners
 
     async def go_to_first(self, _: web.Request) -> web.Response:
-        """Lead to the page of the first service."""
+        """Redirect to the page of the first service."""
         return web.Response(status=303, headers={hdrs.LOCATION: f"{PLACE}/{next(iter(self._owners))}"})
 
     async def get_page(self, request: web.Request) -> web.Response:
@@ -85,7 +85,7 @@ class ApiSite:
 
 
 def through_portal(described: dict[str, Any], service: str) -> dict[str, Any]:
-    """Return a service's document as it is asked through the portal: its server, and what is not forwarded marked."""
+    """Return a service's document adapted to the portal: its server, with routes that are not forwarded marked."""
     paths = {
         path: {method: _marked(one, forwarded=_is_forwarded(path, service)) for method, one in methods.items()}
         for path, methods in described.get("paths", {}).items()

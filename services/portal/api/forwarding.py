@@ -1,4 +1,4 @@
-"""`/api/*`: the page's requests go to the service that owns the path, with the reader's own credential."""
+"""`/api/*`: forwards the page's requests to the service that owns the path, with the reader's own credential."""
 
 import asyncio
 import re
@@ -67,19 +67,19 @@ _AWAY = 503
 
 
 def owner_of(path: str) -> str | None:
-    """Return the service that owns a raw path (without the prefix), or None: nothing else is forwarded."""
+    """Return the service that owns a raw path (without the prefix), or None: other paths are not forwarded."""
     return next((owner for pattern, owner in _OWNERS if pattern.fullmatch(path)), None)
 
 
 def end_to_end(headers: CIMultiDictProxy[str], dropped: Iterable[str]) -> CIMultiDict[str]:
-    """Return the headers without those dropped and those that `Connection` names."""
+    """Return the headers without the dropped ones and those that `Connection` names."""
     named = {name.strip().lower() for value in headers.getall(hdrs.CONNECTION, []) for name in value.split(",")}
     kept = [(name, value) for name, value in headers.items() if name.lower() not in named | set(dropped)]
     return CIMultiDict(kept)
 
 
 def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """Return whether a request may be sent a second time although the first may have been carried out."""
+    """Return whether a request may be sent a second time although the first may have taken effect."""
     if method in ("GET", "HEAD", "OPTIONS"):
         return True
     if method == "POST":  # a recommendation is not stored; of a named submission, or an answer to an item, one counts
@@ -152,7 +152,7 @@ def _away(owner: str) -> Unavailable:
 
 
 class _Body:
-    """The body as it is passed on, packed or not; `failure`: why it could not be read to its end."""
+    """The body as it is forwarded, compressed or not; `failure`: why it could not be read to its end."""
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
@@ -160,7 +160,7 @@ class _Body:
         self.failure: Problem | ConnectionError | None = None
 
     async def hold(self) -> bool:
-        """Keep the whole body, so that it can be sent again, where it is small; return whether it is kept."""
+        """Buffer the whole body if it is small, so that it can be sent again; return whether it is buffered."""
         if self._request.body_exists:
             if self._request.content_length is None or self._request.content_length > BODY_LIMIT:
                 return False
@@ -185,7 +185,7 @@ class _Body:
 
 
 def _asked(request: web.Request) -> CIMultiDict[str]:
-    """Return the headers that the owner is sent: with the credential of header or cookie, the request id, who asks."""
+    """Return the headers for the owner: the credential of header or cookie, the request id, the client address."""
     headers = end_to_end(request.headers, _NOT_SENT)
     headers[hdrs.AUTHORIZATION] = f"Bearer {credential_of(request)}"
     headers["X-Request-Id"] = request[REQUEST_ID]

@@ -35,7 +35,7 @@ _LONGEST_WAIT_SECONDS = 30.0
 
 
 class WorkingKeys(Protocol):
-    """Protocol of shared.mongo.KeyStore: which API keys still work."""
+    """The part of shared.mongo.KeyStore that checks which API keys are valid."""
 
     async def working(self, key_ids: Collection[str]) -> set[str]:
         """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
@@ -50,7 +50,7 @@ class StoredPath(PathHead, frozen=True):
 
 
 class Live:
-    """Serves the streams of this replica. `following` tells whether new paths are being read at all."""
+    """Serves the streams of this replica. `following`: whether new paths are being read."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class Live:
         self._lifetime = lifetime
 
     async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
-        """End for ever the streams whose keys were revoked or have expired, and let none of these in again.
+        """Periodically end the streams whose keys were revoked or have expired, and reject these keys.
 
-        A stream ends with the second look that finds no key, so that an officer who was erased is told so first.
+        A stream ends at the second check without a key, so that an erased officer's stream can first send `erased`.
         """
         before: set[str] = set()
         while True:
@@ -84,12 +84,12 @@ class Live:
             before = gone
 
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
-        """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
+        """Stream an officer's path: the stored one, then each new one (server-sent events).
 
-        `event: path`, `id: <revision>`: a PathRecommended; the steps of a path that comes while the stream is open have
-        no alternatives, which are read with the stored path. `event: status`: {"status": "waiting"} while there is no
-        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten; that
-        ends the stream. With a `Last-Event-ID` equal to the stored revision only newer paths are sent.
+        `event: path`, `id: <revision>`: a PathRecommended; the steps of a path that is pushed while the stream is open
+        have no alternatives, which come with the stored path. `event: status`: {"status": "waiting"} while there is no
+        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer was erased; the stream
+        ends. With a `Last-Event-ID` equal to the stored revision only newer paths are sent.
         """
         officer, languages = request.match_info["officer_id"], languages_of(request)
         if not self._following():
@@ -142,7 +142,7 @@ class Live:
     async def _introduce(
         self, connection: Connection, officer: str, request: web.Request, languages: Languages
     ) -> None:
-        """Offer the stored path; until there is one, say so, and look again at growing intervals."""
+        """Send the stored path; until there is one, send the status and try again at growing intervals."""
         said = ""
         for attempt in count():
             try:
@@ -167,7 +167,7 @@ class Live:
     async def _stored(
         self, officer: str, credential: str | None, request_id: str, languages: Languages
     ) -> StoredPath | None:
-        """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
+        """Return the stored path, None if there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
         left, query = self._recommenders.in_order(), f"lang={','.join(languages)}"
         while True:

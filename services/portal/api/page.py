@@ -1,6 +1,6 @@
-"""Serves the pages as they were built, from memory. Their names hold a hash, so browsers keep all files but the index.
+"""Serves the built pages from memory. File names contain a hash, so browsers cache all files but the index.
 
-Without built pages everything else of the portal works, and the page's address says what is missing.
+Without built pages the rest of the portal works, and the page's address explains what is missing.
 """
 
 import gzip
@@ -52,7 +52,7 @@ _NOT_BUILT = (
 
 
 class Asset(Struct, frozen=True):
-    """A file of the pages, with what a browser needs to know of it; `packed` is None where gzip gains nothing."""
+    """A file of the pages with its headers; `packed` is None if gzip saves nothing."""
 
     body: bytes
     packed: bytes | None
@@ -62,7 +62,7 @@ class Asset(Struct, frozen=True):
 
 
 def read_assets(folder: Path = BUILT) -> dict[str, Asset]:
-    """Return the files of built pages by name; nothing outside this table is ever served. Empty without built pages."""
+    """Return name -> file of the built pages; nothing outside this table is served. Empty without built pages."""
     if not (folder / INDEX).is_file():
         return {}
     named = {path.name: path for path in sorted((folder / STATIC).glob("*")) if path.suffix in _TYPES}
@@ -84,14 +84,14 @@ class Page:
         self._assets = assets
 
     async def get_page(self, request: web.Request) -> web.Response:
-        """Return the page. 503 where it was not built."""
+        """Return the page. 503 if it was not built."""
         if not self._assets:
             headers = {**GUARDS, hdrs.CACHE_CONTROL: "no-store"}
             return web.Response(text=_NOT_BUILT, status=503, content_type="text/plain", headers=headers)
         return self._answer(request, INDEX)
 
     async def get_asset(self, request: web.Request) -> web.Response:
-        """Return a file of the page. 304 where the browser has it already."""
+        """Return a file of the page. 304 if the browser has it already."""
         name = request.match_info["name"]
         if name == INDEX:
             raise NotFound("no such file")

@@ -1,10 +1,10 @@
 """Sessions: the API key is kept in an HttpOnly cookie, because EventSource cannot send headers.
 
-Browsers send cookies automatically, so a request that changes something must come from the same origin: by
-SameSite=Strict in the browser, and checked here by `Sec-Fetch-Site` or `Origin`.
+Browsers send cookies automatically, so a request that changes something must come from the same origin: the cookie is
+SameSite=Strict, and `Sec-Fetch-Site` or `Origin` is checked here.
 
-Whoever signs in with OpenID Connect is given an API key of the session's own, so that every service checks one kind of
-credential. What the portal has to remember until the person comes back from the provider is in a signed cookie.
+A person who signs in with OpenID Connect gets an API key for the session, so that every service checks one kind of
+credential. The state of a sign-in at the provider is in a signed cookie.
 """
 
 import base64
@@ -41,19 +41,22 @@ _PENDING_SECONDS = 600
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """The API key, as it was given out: `id.secret`."""
+    """The API key, `id.secret`."""
 
     key: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 class SignInOptions(Struct, frozen=True):
-    """How people may sign in besides with a key: `openid` with the provider of their organisation."""
+    """The ways to sign in besides with a key: `openid` with the provider of the organisation."""
 
     openid: bool
 
 
 class Session(Struct, frozen=True):
-    """Who is signed in; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
+    """The signed-in person.
+
+    `officer` in the role `officer` only; `agency` in the role `supervisor`, and in the role `analyst` for one agency.
+    """
 
     tenant: str
     role: GivenRole
@@ -85,7 +88,7 @@ class PendingSignIn(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """How long a sign-in lasts, and how long without a request if it is one with OpenID Connect."""
+    """How long an OpenID Connect sign-in lasts, in total and without a request."""
 
     lasts: timedelta
     idle: timedelta
@@ -109,9 +112,9 @@ def _host_of(origin: str) -> str | None:
 
 
 def credential_of(request: web.Request) -> str | None:
-    """Return the key of a request, of its header or else of its cookie; None without one.
+    """Return the key in the request's header, else in its cookie; None without one.
 
-    Raises Forbidden where a cookie comes with a change that another origin asks for.
+    Raises Forbidden if a changing request comes with a cookie from another origin.
     """
     if hdrs.AUTHORIZATION in request.headers:
         return bearer(request)
@@ -122,9 +125,9 @@ def credential_of(request: web.Request) -> str | None:
 
 
 class Sessions:
-    """Signs in and out. `secure`: the cookie travels over HTTPS only, under the name that only HTTPS can set.
+    """Signs people in and out. `secure`: the cookie is sent over HTTPS only, under a name that only HTTPS can set.
 
-    `provider` is None where people sign in with keys only.
+    `provider` is None if people sign in with keys only.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by name, in __main__
@@ -151,8 +154,8 @@ class Sessions:
     async def sign_in(self, request: web.Request) -> web.Response:
         """Sign in with an API key.
 
-        The key is set as a cookie (HttpOnly, SameSite=Strict) and never told again. 401 for a key that does not work,
-        403 for that of a share link.
+        The key is set as a cookie (HttpOnly, SameSite=Strict) and never returned. 401 for an invalid key, 403 for the
+        key of a share link.
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
@@ -161,17 +164,17 @@ class Sessions:
         return response
 
     async def get_options(self, _: web.Request) -> web.Response:
-        """Return how people may sign in."""
+        """Return the ways to sign in."""
         return json_response(SignInOptions(openid=self._provider is not None))
 
     async def get_session(self, request: web.Request) -> web.Response:
-        """Return who is signed in."""
+        """Return the signed-in person."""
         return json_response(_session(principal(request)))
 
     async def sign_out(self, request: web.Request) -> web.Response:
-        """Sign out: the cookie is forgotten, and the key of a sign-in with OpenID Connect works no more.
+        """Sign out: the cookie is deleted, and the key of an OpenID Connect sign-in is revoked.
 
-        With `everywhere` those of every device of the same person, too.
+        With `everywhere`, the keys of the same person on every device are revoked.
         """
         check_origin(request)
         asked = read_query(request, AskSignOut)
@@ -194,7 +197,7 @@ class Sessions:
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
     async def go_to_provider(self, request: web.Request) -> web.Response:
-        """Send the browser to the provider to sign in; afterwards it is sent to the path `to` of this portal."""
+        """Redirect the browser to the provider to sign in; afterwards it returns to the path `to` of this portal."""
         provider = self._known_provider()
         to = read_query(request, AskOpenId).to
         if not _is_own_path(to):
@@ -215,9 +218,9 @@ class Sessions:
         return response
 
     async def come_back(self, request: web.Request) -> web.Response:
-        """Take the browser back from the provider: sign the person in, and go on to where they wanted to.
+        """Receive the browser from the provider: sign the person in, and redirect to the requested path.
 
-        If that fails, the page is told why: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`.
+        If that fails, the page gets the reason: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`.
         """
         provider = self._known_provider()
         state, code = request.query.get("state", ""), request.query.get("code", "")
@@ -244,7 +247,7 @@ class Sessions:
         return self._provider
 
     async def _new_key(self, who: Identity) -> str:
-        """Return a key of this session's own for a person. Raises Unavailable."""
+        """Return a key for this session of a person. Raises Unavailable."""
         ends = datetime.now(UTC) + self._limits.lasts
         key, stored = issue(
             self._pepper, who.tenant, who.role, who.officer, ends, label="OpenID Connect", agency=who.agency
@@ -274,7 +277,7 @@ class Sessions:
         return f"{text}.{self._mark(text)}"
 
     def _unsigned(self, cookie: str) -> PendingSignIn | None:
-        """Return what a cookie of ours says; None for another one, or if its time is over."""
+        """Return the content of a signed cookie; None if the signature is wrong or it has expired."""
         text, _, mark = cookie.partition(".")
         if not cookie.isascii() or not hmac.compare_digest(mark, self._mark(text)):
             return None
@@ -286,7 +289,7 @@ class Sessions:
 
 
 def _is_own_path(text: str) -> bool:
-    """Return whether a browser takes this for a path of the same origin."""
+    """Return whether a browser resolves this to a path of the same origin."""
     return (
         text.startswith("/")
         and not text.startswith("//")
@@ -301,7 +304,7 @@ def _moved(place: str) -> web.Response:
 
 
 def _session(who: Principal) -> Session:
-    """Return who is signed in. Raises Forbidden for a viewer."""
+    """Return the signed-in person. Raises Forbidden for a viewer."""
     if who.role == "viewer":
         raise Forbidden("the key of a share link shows one path and signs nobody in")
     return Session(who.tenant, who.role, who.officer, who.agency)

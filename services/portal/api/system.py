@@ -1,4 +1,4 @@
-"""The state of the system for its operators: what every replica of every service says of itself, in one answer."""
+"""The state of the whole system for its operators: the state of every replica of every service in one answer."""
 
 import asyncio
 import math
@@ -43,10 +43,10 @@ ReplicaStatus = Literal["ready", "not ready", "draining", "away"]
 
 
 class ReplicaState(Struct, frozen=True):
-    """What one replica says; `number` is its place in the setting, from 1. `away`: it did not answer in time.
+    """The state of one replica; `number` is its position in the setting, from 1. `away`: it did not answer in time.
 
-    `started_at` and `version` are null where it does not say. `checks`: what it needs, `ok` or what is wrong;
-    `warnings`: what an operator should mend; `figures`: {metric: value}.
+    `started_at` and `version` are null if unknown. `checks`: name -> `ok` or what is wrong; `warnings`: what an
+    operator should repair; `figures`: {metric: value}.
     """
 
     number: int
@@ -59,20 +59,20 @@ class ReplicaState(Struct, frozen=True):
 
 
 class ServiceState(Struct, frozen=True):
-    """A service, with each of its replicas that the portal knows; of the portal itself, the one that answers."""
+    """A service with each of its replicas that the portal knows; for the portal itself, the one that answers."""
 
     service: ServiceName
     replicas: list[ReplicaState]
 
 
 class SystemState(Struct, frozen=True):
-    """The services as they were when they were asked."""
+    """The state of all services at the time of the request."""
 
     services: list[ServiceState]
 
 
 class Metrics(Struct, frozen=True):
-    """What is read of the metrics of one replica."""
+    """The values that are read from the metrics of one replica."""
 
     version: str | None = None
     started_at: datetime | None = None
@@ -80,7 +80,7 @@ class Metrics(Struct, frozen=True):
 
 
 class System:
-    """Asks every replica at once, each for `patience` seconds at most."""
+    """Queries every replica concurrently, each for at most `patience` seconds."""
 
     def __init__(
         self,
@@ -93,9 +93,9 @@ class System:
         self._patience = patience
 
     async def show_system(self, request: web.Request) -> web.Response:
-        """Return what every service says of itself: whether it is ready, its version, its start and a few figures.
+        """Return the state of every service: whether it is ready, its version, its start and a few figures.
 
-        A replica that does not answer within four seconds is `away`; its figures are not known then.
+        A replica that does not answer within four seconds is `away`, without figures.
         """
         asked = (self._service(name, urls) for name, urls in self._addresses.items())
         states = await asyncio.gather(*asked, _portal(request))
@@ -113,7 +113,7 @@ class System:
             return ReplicaState(number, "away", None, None, {}, {}, {})
 
     async def _read(self, url: str) -> bytes:
-        """Return the body of an answer, whatever its status; empty where there is none in time."""
+        """Return the body of an answer, whatever its status; empty if none came in time."""
         try:
             async with (
                 asyncio.timeout(self._patience),
@@ -151,9 +151,9 @@ def _state(number: int, readiness: Readiness, exposed: bytes) -> ReplicaState:
 
 
 def metrics_of(text: str) -> Metrics:
-    """Return what is shown of the metrics of a replica, added up over their labels.
+    """Return the displayed metrics of a replica, summed over their labels.
 
-    Raises ValueError where the text holds no metrics.
+    Raises ValueError if the text contains no metrics.
     """
     version, started_at, figures = None, None, dict[str, float]()
     for family in text_string_to_metric_families(text):

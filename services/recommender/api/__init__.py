@@ -32,6 +32,7 @@ from services.recommender.api.feedback import (
     give_feedback,
 )
 from services.recommender.api.paths import (
+    AskPath,
     ListPaths,
     Messages,
     PathRevisions,
@@ -50,7 +51,7 @@ from services.recommender.api.supervision import (
     list_officer_paths,
     put_supervision,
 )
-from shared.auth import ADMINS, ASSESSORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
+from shared.auth import ADMINS, ANALYSTS, ASSESSORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
 from shared.routes import (
     ACCEPT_LANGUAGE,
     IDEMPOTENCY_KEY,
@@ -101,7 +102,7 @@ ROUTES = [
         _PATH,
         get_path,
         READERS,
-        query=AskWords,
+        query=AskPath,
         headers=[*_HELD, ACCEPT_LANGUAGE],
         answers={200: StoredPath, 304: None},
         problems=[503],
@@ -199,12 +200,12 @@ ROUTES = [
         query=ListOfficerPaths,
         answers={200: OfficerPaths},
     ),
-    Route("GET", "/v1/agencies", list_agencies, PLATFORMS, query=ListAgencies, answers={200: Agencies}),
+    Route("GET", "/v1/agencies", list_agencies, ANALYSTS, query=ListAgencies, answers={200: Agencies}),
     Route(
         "GET",
         "/v1/agencies/{agency_id}/gaps",
         get_gaps,
-        PLATFORMS,
+        ANALYSTS,
         query=AskGaps,
         answers={200: AgencyView},
         problems=[429, 503],

@@ -1,4 +1,4 @@
-"""The agency report over HTTP."""
+"""The routes of the agency report."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -41,11 +41,11 @@ SAMPLE = 64
 
 
 class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which officers, and what is wanted of them.
+    """Which officers to report on, and what to include.
 
-    `framework`: the officers under it; without, the one that most are under. `first`: job groups to put in front,
-    separated by commas, `name*` for all that begin so; without, those of the setting `FIRST_JOB_GROUPS`. `deadline`
-    and `weekly_hours`: what training cannot close.
+    `framework`: by default the one with the most officers. `first`: job groups to list first, separated by commas,
+    `name*` for a prefix; by default those of the setting `FIRST_JOB_GROUPS`. `deadline` and `weekly_hours`: also report
+    what training cannot close by then.
     """
 
     framework: Identifier | None = None
@@ -55,7 +55,7 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListAgencies(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which agency."""
+    """How many agencies to list, and after which one."""
 
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     after: Identifier | None = None
@@ -69,34 +69,36 @@ class Agencies(Struct, frozen=True):
 
 
 class AgencyView(AgencyGaps, frozen=True):
-    """An agency's gaps; `in_time` where a deadline was asked about."""
+    """An agency's gaps; `in_time` if the request has a deadline."""
 
     in_time: DeadlineReport | None
     request_id: str
 
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
-    """Return the agencies of the caller's tenant of which an officer has a path."""
-    asked = read_query(request, ListAgencies)
-    found = [one for one in await request.app[STORE].agencies(principal(request).tenant) if one > (asked.after or "")]
+    """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
+    asked, asker = read_query(request, ListAgencies), principal(request)
+    known = await request.app[STORE].agencies(asker.tenant)
+    found = [one for one in known if one > (asked.after or "") and asker.sees_agency(one)]
     page = found[: asked.limit]
     return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
 
 
 async def get_gaps(request: web.Request) -> web.StreamResponse:
-    """The gaps of an agency's officers, added up from their stored paths, and published by cohort.
+    """Return the gaps of an agency's officers, summed over their stored paths and published by cohort.
 
-    Sums are published of whole cohorts of at least `min_group` officers; a cohort's figures are renewed once at least
+    Sums are published for whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least
     that many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
-    `deadline` and `weekly_hours` a sample of at most 64 officers is planned for that question: which gaps stay open
-    then, and whether for want of courses or of hours; the answer stays the same while the figures do.
+    `deadline` and `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that
+    stay open, and whether courses or hours are missing; it stays the same until the figures are updated. An analyst of
+    one agency gets 404 for every other agency.
     """
     asked = read_query(request, AskGaps)
     if (asked.deadline is None) != (asked.weekly_hours is None):
         raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if asked.deadline else "deadline")
-    tenant, agency = principal(request).tenant, request.match_info["agency_id"]
-    view, store = view_of(request), request.app[STORE]
-    frameworks = await store.frameworks_of(tenant, agency)
+    asker, agency = principal(request), request.match_info["agency_id"]
+    tenant, view, store = asker.tenant, view_of(request), request.app[STORE]
+    frameworks = await store.frameworks_of(tenant, agency) if asker.sees_agency(agency) else {}
     if not frameworks:
         raise NotFound("no officers of such an agency")
     framework = framework_of(view, asked.framework or _most(view, frameworks))
@@ -125,7 +127,7 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
 
 
 async def _release(request: web.Request, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
-    """Return what is published now, renewed where it may be. Raises Unavailable."""
+    """Return the current release, after updating it if permitted. Raises Unavailable."""
     store, smallest, key = request.app[STORE], request.app[MIN_GROUP], request.app[TOKEN_KEY]
     while True:
         version, before = await store.releases.find(tenant, agency, framework)
@@ -142,7 +144,7 @@ async def _release(request: web.Request, tenant: str, agency: str, framework: st
 
 
 def _most(view: View, frameworks: Mapping[str, int]) -> str:
-    """Return the framework that most of the officers are under, of those that are here."""
+    """Return the framework with the most officers, among those that are loaded."""
     here = sorted(name for name in frameworks if view.framework(name))
     if not here:
         raise NotFound("the frameworks of this agency's officers are not here yet")

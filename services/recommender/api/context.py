@@ -1,4 +1,4 @@
-"""The shared objects of the application, and helpers that several routes use on a request."""
+"""The shared objects of the application, and functions that several routes use on a request."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo

@@ -1,4 +1,4 @@
-"""Questions about one course: why it is not in a path, and which are like it."""
+"""Questions about one course: why it is not in a path, and which courses are similar."""
 
 from typing import Annotated
 
@@ -45,7 +45,10 @@ class SimilarCourses(Struct, frozen=True):
 
 
 async def why_not(request: web.Request) -> web.StreamResponse:
-    """Why a course is not in an officer's path: its bundle, played at the step where it is worth most."""
+    """Return why a course is not in an officer's path.
+
+    The prerequisite closure of the course is replayed at the step where its score is highest.
+    """
     languages_of(request)
     held = await held_of(request, request.match_info["officer_id"])
     plan, course = held.plan, request.match_info["course_id"]
@@ -76,7 +79,7 @@ def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Respons
 
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:
-    """The courses that teach most like this one, of those that the caller sees."""
+    """Return the courses that are most similar to this one, among those that the caller sees."""
     asked, view = read_query(request, AskSimilar), view_of(request)
     course = request.match_info["course_id"]
     if view.course(course) is None:

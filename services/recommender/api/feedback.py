@@ -48,7 +48,7 @@ class Standing(Statement, frozen=True, kw_only=True):
 
 
 class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many statements at most, and after which `sequence`."""
+    """How many statements to list, and after which `sequence`."""
 
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0

@@ -1,25 +1,27 @@
-"""The stored path of an officer, and those before it."""
+"""An officer's stored path and its past revisions."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import CATALOG, RENDERED, STORE
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
-from shared.domain import LocalizedText, key_of
+from services.recommender.store import PlanStore, RunnersUp, StoredBytes, event_of, runners_up_of
+from shared.decoding import convert
+from shared.domain import Framework, LocalizedText, Prerequisite, key_of
 from shared.errors import NotFound
 from shared.events import Cause, PathRecommended
 from shared.messages import told
-from shared.paths import Alternative, Coverage, Status
+from shared.paths import Alternative, Coverage, LearningPath, Status
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal, read_query
+from shared.routes import REQUEST_ID, AskWords, json_response, languages_of, not_modified, principal, read_query
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
@@ -27,41 +29,62 @@ _RENDERED = 128
 
 
 class Messages(Struct, frozen=True):
-    """The templates of sentences: code -> language -> an ICU message, which `messages` of a reason fill with values."""
+    """The templates of sentences: code -> language -> ICU message; the `messages` of a reason fill them with values."""
 
     languages: list[Language]
     templates: dict[str, dict[Language, str]]
 
 
 async def get_messages(request: web.Request) -> web.StreamResponse:
-    """The templates that every sentence of a path is rendered from.
+    """Return the templates from which every sentence of a path is rendered.
 
-    An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: to show paths in
-    another language, translate the templates once and fills them with any library for ICU messages. Messages of one
-    reason are put one after the other, with a space between them. Numbers are shown with two decimals at most, or with
-    as many more, up to six, as tell the different numbers of a message apart and from 0.
+    Each template is an ICU message, in Thai and English. A `reason` holds `messages`: codes with values. To show paths
+    in another language, translate the templates and fill them with any ICU message library. Messages of one reason are
+    joined by spaces. Numbers are shown with two decimals at most, or with up to six if the values of a message would
+    otherwise look equal or like 0.
     """
     languages = languages_of(request)
     templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
     return json_response(Messages(list(languages), templates), languages=languages)
 
 
+class AskPath(AskWords, frozen=True):
+    """The languages, and whether the answer includes the `context`."""
+
+    context: bool = False
+
+
+class PathContext(Struct, frozen=True):
+    """What a page shows with a path: the officer's weekly hours and a part of the framework.
+
+    The part holds the scale, the officer's job group and stage with their requirements, and the areas and skills that
+    the path names; null if the framework has not arrived. `weekly_hours` is null if the profile has none.
+    """
+
+    framework: Framework | None
+    weekly_hours: float | None
+
+
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalog, rules or feedback have moved on, and a new one is on its way."""
+    """An officer's stored path. `stale`: catalog, rules or feedback have changed since, and a new path will follow.
+
+    `context` is present if the request asked for it.
+    """
 
     stale: bool
     request_id: str
+    context: PathContext | None = None
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which `revision`."""
+    """How many revisions to list, and after which `revision`."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
 class PastStep(Struct, frozen=True):
-    """One course of a path that was given: its title and hours at that time."""
+    """One course of a past path, with its title and hours at that time."""
 
     course: str
     title: LocalizedText
@@ -69,7 +92,7 @@ class PastStep(Struct, frozen=True):
 
 
 class PathRevision(Struct, frozen=True):
-    """One path that an officer was given, in short: why and when it was made, and what it promised."""
+    """A summary of one path of an officer: why and when it was computed, and its figures."""
 
     revision: int
     cause: Cause
@@ -89,9 +112,9 @@ class PathRevisions(Struct, frozen=True):
 
 
 async def list_paths(request: web.Request) -> web.StreamResponse:
-    """Return the paths that an officer was given, the newest first: the present one, and up to 50 before it.
+    """Return an officer's paths, the newest first: the current one and up to 50 earlier ones.
 
-    404 while there is none yet.
+    404 while the officer has no path.
     """
     wanted = read_query(request, ListPaths)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -110,12 +133,14 @@ def _in_short(event: PathRecommended) -> PathRevision:
 
 
 async def get_path(request: web.Request) -> web.StreamResponse:
-    """The learning path of an officer, as it is stored and was last pushed.
+    """Return the learning path of an officer, as it is stored and was last pushed.
 
-    Never plans. 404 while there is none yet: follow the portal's live stream to receive it. A supervisor reads the
-    paths of the own agency that officers share, or all of them by the tenant's policy; the key of a share link opens
-    the path of its officer.
+    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. A
+    supervisor can read the paths of the own agency that officers share, or all of them if the tenant's policy permits;
+    the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
+    shows with the path, for callers that can read neither the framework nor the profile.
     """
+    asked = convert({"context": request.query.get("context", "false")}, AskPath, strict=False)
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
@@ -129,6 +154,11 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
+    view = catalog.snapshot.view(tenant)
+    context = None
+    if asked.context:
+        context = await _context(store, tenant, officer, event_of(stored.fields).path, view)
+        parts.append(f"{context.framework.version if context.framework else 'none'}-{context.weekly_hours}")
     tag = Tag("-".join(parts), weak=True)
     if held := not_modified(request, tag):
         return held
@@ -136,9 +166,45 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     if (body := rendered.get(name)) is None:  # what several ask for at once is rendered once
         if len(rendered) >= _RENDERED:
             del rendered[next(iter(rendered))]
-        body = rendered[name] = _in_words(stored, languages, catalog.snapshot.view(tenant))
+        body = rendered[name] = _in_words(stored, languages, view)
+    shown = b',"context":' + msgspec.json.encode(context) if context else b""
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return json_response(msgspec.Raw(body[:-1] + last.encode()), tag=tag, languages=languages)
+    return json_response(msgspec.Raw(body[:-1] + shown + last.encode()), tag=tag, languages=languages)
+
+
+async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:
+    """Return the context of a path. Raises Unavailable."""
+    held, framework = await store.held(tenant, officer), view.framework(path.framework)
+    weekly_hours = held.plan.profile.weekly_hours if held else None
+    return PathContext(framework and part_of(framework, path), weekly_hours)
+
+
+def part_of(framework: Framework, path: LearningPath) -> Framework:
+    """Return the part of a framework that a path names, without other job groups, stages, skills and areas."""
+    required = framework.required(path.job_group, path.stage).values()
+    named = {row.skill for row in required} | {closed.skill for step in path.steps for closed in step.closes}
+    named |= {skill for step in path.steps for rule in step.requires for skill in _skills_in(rule, framework.id)}
+    skills = framework.in_order(named)
+    areas = {skill.area for skill in skills}
+    return replace(
+        framework,
+        skills=[replace(skill, synonyms=[], descriptors=[], description=None, provenance={}) for skill in skills],
+        areas=[area for area in framework.areas if area.id in areas],
+        job_groups=[group for group in framework.job_groups if group.id == path.job_group],
+        stages=[stage for stage in framework.stages if stage.id == path.stage],
+        requirements=list(required),
+        relations=[],
+        mappings=[],
+    )
+
+
+def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
+    """Yield the skills of a framework that a condition of entry names."""
+    if rule.skill is not UNSET and rule.framework == framework:
+        yield rule.skill
+    for branches in (rule.any, rule.all):
+        for branch in branches or ():
+            yield from _skills_in(branch, framework)
 
 
 def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:

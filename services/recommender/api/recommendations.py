@@ -1,4 +1,4 @@
-"""Stateless recommendations: for platforms, and what-if questions about an officer's present path."""
+"""Stateless recommendations: for platforms, and what-if questions about an officer's current path."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated
@@ -50,16 +50,15 @@ class GivenLevel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to recommend for. `framework` with `job_group`, or with an explicit `target` {skill: level}.
+    """The inputs of a recommendation: `framework` with `job_group`, or with an explicit `target` {skill: level}.
 
-    A skill that `levels` leaves out has the job group's prior. A level that it gives is as of now, so it counts and
-    no `completed` course adds to it. The budget is `budget_hours`, or `weekly_hours` until
-    `deadline`, counted from `as_of` (today where the officers are). `completed` courses are not suggested again.
-    `rules` and `mandatory` courses come to those of the tenant.
+    A skill missing in `levels` has the job group's prior. A given level counts as measured now, so no `completed`
+    course adds to it. The budget is `budget_hours`, or `weekly_hours` until `deadline`, counted from `as_of` (by
+    default today in the officers' time zone). `completed` courses are not suggested again. `rules` and `mandatory`
+    courses are added to those of the tenant.
 
-    With `compare_with`, an officer of the tenant, whatever is left out is as it is stored of this officer: levels,
-    feedback, job group, stage, languages, pace and deadline; and the answer says what changes against the officer's
-    present path.
+    With `compare_with`, an officer of the tenant, missing fields are taken from this officer: levels, feedback, job
+    group, stage, languages, pace and deadline; the answer then includes the changes from the officer's current path.
     """
 
     framework: Identifier | None = None
@@ -94,7 +93,7 @@ class Recommendation(Struct, frozen=True, omit_defaults=True):
 
 
 async def recommend(request: web.Request) -> web.StreamResponse:
-    """A learning path for the request; with `compare_with` for an officer under the request's conditions.
+    """Return a learning path for the request; with `compare_with` for an officer under the request's conditions.
 
     Stores nothing.
     """
@@ -152,7 +151,7 @@ def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRul
 def _if(
     asked: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
 ) -> Inputs:
-    """Return the officer's inputs as they would be if what the request says were so."""
+    """Return the officer's inputs with the values of the request."""
     if asked.job_group is not None and asked.target is not None:
         raise InvalidInput("needs either `job_group` or `target`", "job_group")
     profile = present.profile
@@ -191,7 +190,7 @@ def _levels(asked: RecommendationRequest) -> dict[str, Estimate]:
 
 
 def _completed_at(asked: RecommendationRequest, as_of: date) -> dict[str, datetime]:
-    """Return the completed courses as done by the end of the day that is counted from."""
+    """Return course -> completion time; a completed course counts as completed by the end of the reference day."""
     return dict.fromkeys(sorted(asked.completed), datetime.combine(as_of, time.max, UTC))
 
 

@@ -1,4 +1,4 @@
-"""A tenant's own rules for the paths of all its officers."""
+"""A tenant's rules for the paths of all its officers."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -25,12 +25,12 @@ from shared.routes import ROUTE, json_response, not_modified, preconditions, pri
 
 
 class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """All the rules of a tenant, in place of those before.
+    """All rules of a tenant; they replace the earlier ones.
 
     A rule's `bias`: -1 only these, 0 none of these, above 1 preferred (their cost is divided by it). `mandatory`
-    courses are in every path, beyond the budget if needed. `least_confidence` of what is matched to a course by its
-    description and not confirmed: what is less sure stays out of every path, and with 1 all of it. Null: the confidence
-    from which matches were right four times in five.
+    courses are in every path, beyond the budget if needed. `least_confidence` of skills matched by a course's
+    description and not confirmed: less confident matches are ignored; with 1 all are. Null: the confidence at which
+    four of five matches were right.
     """
 
     rules: Annotated[list[Rule], Meta(max_length=100)] = []
@@ -39,7 +39,7 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulesPut(Struct, frozen=True, omit_defaults=True):
-    """The present version; paths follow within a minute. `warnings` name what matches no visible course."""
+    """The current version; paths follow within a minute. `warnings` name values that match no visible course."""
 
     version: int
     changed: bool
@@ -47,7 +47,7 @@ class RulesPut(Struct, frozen=True, omit_defaults=True):
 
 
 class Rules(Struct, frozen=True, omit_defaults=True):
-    """The rules of a tenant; version 0 where there were never any."""
+    """The rules of a tenant; version 0 if none were ever set."""
 
     version: int
     rules: list[Rule]
@@ -56,10 +56,10 @@ class Rules(Struct, frozen=True, omit_defaults=True):
 
 
 async def put_rules(request: web.Request) -> web.StreamResponse:
-    """Set the rules of the caller's tenant, in place of those before; every path of its officers follows.
+    """Replace the rules of the caller's tenant; every path of its officers is updated.
 
-    A value that no visible course has (an unknown provider, for example) is stored and answered as a warning.
-    Every version is kept, so a path of any version can be recomputed.
+    A value that no visible course has (an unknown provider, for example) is stored and answered as a warning. Every
+    version is kept, so a path of any version can be recomputed.
     """
     asked = preconditions(request)
     body = await read_body(request, PutRules)
@@ -67,9 +67,9 @@ async def put_rules(request: web.Request) -> web.StreamResponse:
 
 
 async def patch_rules(request: web.Request) -> web.StreamResponse:
-    """Change the rules of the caller's tenant by a JSON merge patch: what it leaves out stays as it is.
+    """Change the rules of the caller's tenant by a JSON merge patch: fields that it leaves out stay.
 
-    A list is replaced as a whole. Every path of the tenant's officers follows.
+    A list is replaced as a whole. Every path of the tenant's officers is updated.
     """
     asked, patch = preconditions(request), await read_patch(request)
     limit = request[ROUTE].limit
@@ -83,7 +83,7 @@ def _put_of(rules: TenantRules) -> PutRules:
 async def _store(
     request: web.Request, asked: Preconditions, wish: Callable[[TenantRules], PutRules]
 ) -> web.StreamResponse:
-    """Store what is wished for, given the rules of now. Who loses a race reads and decides again."""
+    """Store the rules that `wish` makes of the current ones; after a write conflict, read and decide again."""
     asker, store = principal(request), request.app[STORE].rules
     view = request.app[CATALOG].snapshot.view(asker.tenant)
 

@@ -1,4 +1,4 @@
-"""Which learning paths supervisors may read: the tenant's policy, the rule, and a supervisor's list of officers."""
+"""Supervision: the tenant's policy, the permission check, and a supervisor's list of officers."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,22 +19,25 @@ _BATCH, _BATCHES = 500, 5
 
 
 class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose paths a supervisor reads: `shared`, those that officers have shared; `all`, everybody's of the agency."""
+    """Which paths a supervisor can read: `shared`, those that officers have shared.
+
+    `all`, those of the whole agency.
+    """
 
     paths: Visible
 
 
 class ListOfficerPaths(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which officer."""
+    """How many officers to list, and after which one."""
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     after: Identifier | None = None
 
 
 class OfficerPath(Struct, frozen=True):
-    """An officer and what the path comes to: shares of the requirement held before and after it, and its hours.
+    """An officer with the figures of the path: shares of the requirement held before and after it, and its hours.
 
-    `shared_until`: until when the officer shares it, null where it is seen by the tenant's policy alone.
+    `shared_until`: until when the officer shares it; null if only the tenant's policy makes it readable.
     """
 
     officer: str
@@ -48,10 +51,10 @@ class OfficerPath(Struct, frozen=True):
 
 
 class OfficerPaths(Struct, frozen=True):
-    """The officers of an agency whose paths the caller may read; `paths`: the policy by which a supervisor sees them.
+    """The officers of an agency whose paths the caller may read; `paths`: the policy that applies to supervisors.
 
-    `next` is the `after` of the next page, null on the last. A page may hold fewer than `limit` where few officers
-    share, and there may be more after it.
+    `next` is the `after` of the next page, null on the last. A page may hold fewer than `limit` although more follow,
+    if few officers share.
     """
 
     agency: str
@@ -61,21 +64,21 @@ class OfficerPaths(Struct, frozen=True):
 
 
 async def get_supervision(request: web.Request) -> web.StreamResponse:
-    """Return whose learning paths supervisors may read in the caller's tenant; `shared` where nothing was set."""
+    """Return which learning paths supervisors may read in the caller's tenant; `shared` if nothing was set."""
     return json_response(SupervisionPolicy(await request.app[STORE].supervision.of(principal(request).tenant)))
 
 
 async def put_supervision(request: web.Request) -> web.StreamResponse:
-    """Set whose learning paths supervisors may read in the caller's tenant."""
+    """Set which learning paths supervisors may read in the caller's tenant."""
     body, asker = await read_body(request, SupervisionPolicy), principal(request)
     await request.app[STORE].supervision.put(asker.tenant, body.paths, asker.key_id)
     return json_response(body)
 
 
 async def check_readable(request: web.Request, officer: str) -> None:
-    """Return where the caller may read this officer's path. Raises NotFound, Unavailable.
+    """Check that the caller may read this officer's path. Raises NotFound, Unavailable.
 
-    A supervisor reads those of the own agency that the officer shares, or all of them by the tenant's policy.
+    A supervisor may read paths of the own agency that the officer shares, or all of them by the tenant's policy.
     """
     asker, store = principal(request), request.app[STORE]
     if asker.role != "supervisor":
@@ -88,14 +91,14 @@ async def check_readable(request: web.Request, officer: str) -> None:
 
 
 async def list_officer_paths(request: web.Request) -> web.StreamResponse:
-    """Return the officers of an agency whose paths the caller may read, by id; to platforms those of all of them.
+    """Return the officers of an agency whose paths the caller may read, by id; platforms see all of them.
 
-    A supervisor sees the own agency, and there the paths that officers share or, by the tenant's policy, all. 404
-    where no officer of the agency has a path.
+    A supervisor sees the own agency only, and there the paths that officers share or, by the tenant's policy, all. 404
+    if no officer of the agency has a path.
     """
     asked, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
     store = request.app[STORE]
-    if asker.role == "supervisor" and asker.agency != agency:
+    if not asker.sees_agency(agency):
         raise NotFound("no officers of such an agency")
     if not await store.frameworks_of(asker.tenant, agency):
         raise NotFound("no officers of such an agency")

@@ -1,4 +1,4 @@
-"""What rules name that the catalog does not hold: a rule that matches nothing says so. Pure."""
+"""Finds values of rules that match no course of the catalog. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -13,9 +13,9 @@ _MOST = 1000
 
 
 def unmatched(rules: Sequence[Rule], mandatory: Sequence[str], view: View) -> list[Warned]:
-    """Return a warning for each value of a rule, and each mandatory course, that no course in sight holds.
+    """Return a warning for each value of a rule, and each mandatory course, that no visible course has.
 
-    At most 1,000 of them.
+    At most 1,000 warnings.
     """
     return list(islice(chain(_in_rules(rules, view), _mandatory(mandatory, view)), _MOST))
 
@@ -42,7 +42,7 @@ def _mandatory(mandatory: Sequence[str], view: View) -> Iterator[Warned]:
 
 
 def _known(rule: Rule, view: View) -> frozenset[str]:
-    """Return what courses hold in the field of a rule, as it is compared; of courses themselves nothing."""
+    """Return the values that visible courses have in the field of a rule, folded; empty for course ids."""
     if rule.field == "provider":
         return view.providers()
     if rule.field == "language":

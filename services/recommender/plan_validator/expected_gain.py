@@ -1,7 +1,7 @@
-"""The checker's own reckoning of what leans on what, and of what a path gains as courses are usually completed.
+"""The validator's own computation of dependencies between courses, and of a path's gain at usual completion rates.
 
-It studies the path without each course: a later one leans on it if it then cannot be entered. A course is completed
-with its own rate times those of all it leans on.
+It simulates the path without each course: a later one depends on it if it then cannot be entered. The probability that
+a course is completed is its own rate times those of all courses it depends on.
 """
 
 from collections import defaultdict
@@ -20,20 +20,20 @@ Key = tuple[str, str]
 
 
 class Officer(Protocol):
-    """Who stands before the next course."""
+    """The officer's state before the next course."""
 
     def copy(self) -> Self:
-        """Return one who can go another way."""
+        """Return an independent copy."""
 
     def enters(self, course: Course) -> bool:
         """Return whether the course can be entered."""
 
     def take(self, course: Course) -> None:
-        """Do a course."""
+        """Complete a course."""
 
 
 def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
-    """Return the micro-levels that a path is expected to gain. `parts`: of a skill, what each course adds to it."""
+    """Return the micro-levels that a path is expected to gain. `parts`: per skill, what each course adds to it."""
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
     gain = 0.0
@@ -48,7 +48,7 @@ def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], parts: S
 
 
 def dependents(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
-    """Return for each course the places of those that it leans on."""
+    """Return for each course the positions of the courses it depends on."""
     path = _Path(officer, courses, begun)
     leans: list[set[int]] = [set() for _ in courses]
     for gone in range(len(courses)):
@@ -58,7 +58,7 @@ def dependents(officer: Officer, courses: Sequence[Course], begun: set[str]) -> 
 
 
 class _Path:
-    """Courses in their order, by what each reads to be entered and what each gives when it is done."""
+    """Courses in order, indexed by what each needs for entry and what each gives when completed."""
 
     def __init__(self, officer: Officer, courses: Sequence[Course], begun: set[str]) -> None:
         self._officer = officer
@@ -80,9 +80,9 @@ class _Path:
             ranked.sort()
 
     def lost_without(self, gone: int) -> set[int]:
-        """Return the places of the courses that cannot be entered without the one at a place.
+        """Return the positions of the courses that cannot be entered without the one at a position.
 
-        Only those are looked at that read what it gives, or what a course that is lost with it gives.
+        Only courses that need what it gives, or what a course lost with it gives, are checked.
         """
         lost, seen, waiting = {gone}, set[int](), [gone]
         while waiting:
@@ -97,7 +97,7 @@ class _Path:
         return lost - {gone}
 
     def _is_entered(self, place: int, lost: Container[int]) -> bool:
-        """Return whether a course can be entered once the best of what is left, of all that it reads, is done."""
+        """Return whether a course can be entered after the best of the remaining courses that it needs."""
         ready = self._officer.copy()
         for key in self._reads[place]:
             left = (giver for _, giver in self._givers.get(key, ()) if giver < place and giver not in lost)
@@ -107,7 +107,7 @@ class _Path:
 
 
 def _read(course: Course) -> Iterator[Key]:
-    """Yield what can decide whether a course can be entered: skills (framework, id) and courses ("", id)."""
+    """Yield the keys that can decide whether a course can be entered: skills (framework, id) and courses ("", id)."""
     yield from ((row.framework, row.skill) for row in course.teaches if row.from_level > 0)
     left = list(course.requires)
     while left:
@@ -120,7 +120,7 @@ def _read(course: Course) -> Iterator[Key]:
 
 
 def _given(course: Course) -> dict[Key, float]:
-    """Return what doing a course gives: the level that each skill rises to, and the course itself."""
+    """Return what completing a course gives: the level that each skill rises to, and the course itself."""
     given: dict[Key, float] = {("", course.id): 1.0}
     for row in course.teaches:
         given[row.framework, row.skill] = max(row.to_level, given.get((row.framework, row.skill), 0.0))

@@ -1,7 +1,7 @@
-"""The checker's reading of what a path says: what stays open and why, and every number in every sentence.
+"""Validates the statements of a path: what stays open and why, and every number in every sentence.
 
-Also read is why a skill is to be assessed, and why a course that was wanted is not there. A way that is said to
-lead on is walked from the end of the path, and its hours are added up. That nothing shorter leads there is proved by
+Also validated: why a skill is to be assessed, and why a requested course is missing. A sequence of courses that is said
+to close a gap is simulated from the end of the path, and its hours are summed. That no shorter one exists is proved by
 tests against exhaustive searches, not here.
 """
 
@@ -29,7 +29,7 @@ Find = Callable[[str], Course | None]
 
 
 class Officer(Protocol):
-    """Who stands at the end of the path."""
+    """The officer's state at the end of the path."""
 
     done: set[str]
     targets: dict[str, SkillTarget]
@@ -37,26 +37,26 @@ class Officer(Protocol):
     completed: dict[str, list[MatchedRow]]
 
     def copy(self) -> Self:
-        """Return one who can go another way."""
+        """Return an independent copy."""
 
     def enters(self, course: Course) -> bool:
         """Return whether the course can be entered."""
 
     def take(self, course: Course) -> None:
-        """Do a course."""
+        """Complete a course."""
 
     def bars(self, course: Course) -> bool:
-        """Return whether a course is not to be used."""
+        """Return whether a course must not be used."""
 
     def matches(self, course: Course) -> Mapping[str, MatchedRow]:
         """Return the unconfirmed rows of a course, by required skill."""
 
     def may_gain(self, row: MatchedRow) -> float:
-        """Return the micro-levels that an unconfirmed row adds to what is held."""
+        """Return the micro-levels that an unconfirmed row adds."""
 
 
 def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
-    """Yield what is said and does not follow, one sentence each."""
+    """Yield one sentence for each statement that does not follow."""
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:
@@ -86,7 +86,7 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
 
 
 def _beside(path: LearningPath, end: Officer, find: Find) -> Iterator[str]:
-    """Yield what is said beside the path and does not follow: of assessments, and of courses that were wanted."""
+    """Yield false statements about assessments and requested courses."""
     gaps = {gap.skill: gap for gap in path.gaps}
     for one in path.assess_first:
         for fault in _to_assess(one, gaps[one.skill], end):
@@ -101,7 +101,7 @@ def _left(path: LearningPath) -> float | None:
 
 
 def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
-    """Walk the way that is said to lead on."""
+    """Simulate the sequence of courses that is said to close a gap."""
     unnamed = row.cause == "budget" and not row.courses and row.hours is None
     if unnamed or row.cause not in ("budget", "little", "kept"):
         yield from _no_way_on(row)
@@ -129,13 +129,13 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
 
 
 def _no_way_on(row: OpenGap) -> Iterator[str]:
-    """Check what is said where no way on is named: there is none, or one of more courses than a path may hold."""
+    """Check an open gap without a sequence of courses: there is none, or it has more courses than a path may hold."""
     if row.courses or row.hours is not None:
         yield f"{row.cause}, yet there is a way on"
 
 
 def _short(path: LearningPath) -> Iterator[str]:
-    """Check that all that is missing is no less than what is missing for one skill."""
+    """Check that the hours missing for all gaps are no fewer than those missing for one skill."""
     sure = [row for row in path.open if row.confidence is None and not row.at_most]
     least = max((row.missing_hours or 0.0 for row in sure), default=0.0)
     if path.short_hours is not None and least > path.short_hours + SLACK:
@@ -147,7 +147,7 @@ def _short(path: LearningPath) -> Iterator[str]:
 
 
 def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
-    """Check the course that is said to come next: it is on the way on, or is kept out where that is what is said."""
+    """Check the course that is said to come next: it is in the sequence, or excluded if so stated."""
     if row.nearest is None:
         if row.cause not in ("no_course", "too_small"):
             yield "names no course that would raise it"
@@ -167,7 +167,7 @@ def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
 
 
 def _unconfirmed(path: LearningPath, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
-    """Check what is said of a course that may raise the skill by its description."""
+    """Check the statement about a course that may raise the skill by its description."""
     may_raise = any(one.to_level > row.reached for one in end.unconfirmed.get(row.skill, ()))
     if (row.cause == "unconfirmed") != may_raise and row.cause != "too_small":
         yield "whether a course of the path may raise it is not what is said"
@@ -196,7 +196,7 @@ def _untrue_of_open(path: LearningPath, row: OpenGap) -> Iterator[str]:
 
 
 def _to_assess(one: AssessFirst, gap: Gap, end: Officer) -> Iterator[str]:
-    """Check why a skill is to be assessed, by what is believed of it before the path."""
+    """Check why a skill is to be assessed, given the estimate of its level before the path."""
     want = end.targets[one.skill]
     facts = [gap.level, gap.sd, gap.required]
     if one.kind == "first":
@@ -216,7 +216,7 @@ def _to_assess(one: AssessFirst, gap: Gap, end: Officer) -> Iterator[str]:
 
 
 def _noted(note: Note, budget: float | None, end: Officer, find: Find) -> Iterator[str]:
-    """Check why a course that was wanted is not there."""
+    """Check why a requested course is missing."""
     course = find(note.course)
     gone, title = note.kind in ("withdrawn", "unknown"), course.title if course else None
     if (course is None) != gone or note.title != title:
@@ -232,7 +232,7 @@ def _noted(note: Note, budget: float | None, end: Officer, find: Find) -> Iterat
 
 
 def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:
-    """Check why later courses are said to need this step: a condition of theirs that it makes true itself."""
+    """Check why later courses are said to need this step: it satisfies one of their conditions itself."""
     own = courses.get(step.course.id)
     for name, said in step.unlock_conditions.items():
         course = courses.get(name)
@@ -269,7 +269,7 @@ def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[flo
 
 
 def _percent(confidence: float) -> float:
-    """Return the whole per cent of a confidence; a millionth off is none."""
+    """Return a confidence in whole per cent, tolerating a difference of one millionth."""
     return float((round(confidence * MICRO)) // 10_000)
 
 
@@ -284,7 +284,7 @@ def _facts_of_path(path: LearningPath) -> list[float]:
 
 
 def _titles_of_path(path: LearningPath) -> set[LocalizedText]:
-    """Return what the framework no longer has, and what counts instead."""
+    """Return the titles of former skills and groups and of their successors."""
     present = {successor.title for one in path.successions for successor in one.successors}
     return present | {one.title for one in path.successions if one.title}
 
@@ -295,10 +295,10 @@ def _about(value: float) -> tuple[int, int, int]:
 
 
 def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:
-    """Yield what messages say that is no fact: a number, or a title of nothing that is named here.
+    """Yield false contents of messages: a number, or a title that the path does not name.
 
-    Numbers are compared in whole millionths, and the next millionth is the same number: a difference of two of them
-    is rounded once where it is shown and once here.
+    Numbers are compared in whole millionths with a tolerance of one: a difference of two of them is rounded once where
+    it is shown and once here.
     """
     known = {round(fact * MICRO) for fact in facts}
     for message in messages:

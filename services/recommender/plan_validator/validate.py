@@ -1,8 +1,8 @@
-"""An independent judge of finished paths: it simulates every step by itself and shares no rule with the planner.
+"""An independent validator of finished paths: it simulates every step and shares no rule with the planner.
 
-Its own reading of the law: who is below `from` cannot enter unless the course was started already, everything required
-must hold before, no level counts that nobody has confirmed, nothing twice, nothing unknown, excluded or kept out by a
-rule, nothing over the budget but what is started or mandatory, started courses first and in their order, and no number
+Its rules: an officer below `from` cannot enter unless the course was started already; all conditions must hold before a
+course; unconfirmed levels do not count; no course twice; no unknown or excluded course and none that a rule forbids;
+nothing over the budget except started and mandatory courses; started courses first and in their order; and no number
 that does not follow from the inputs.
 """
 
@@ -42,9 +42,9 @@ Find = Callable[[str], Course | None]
 
 
 def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
-    """Return what is wrong with a path, one sentence each; nothing where it is sound.
+    """Return what is wrong with a path, one sentence each; empty if it is valid.
 
-    `find` returns a course that the officer's tenant sees at this moment, or None.
+    `find` returns a course that the officer's tenant currently sees, or None.
     """
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
@@ -57,7 +57,10 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
 
 
 def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
-    """Return why the courses of a path cannot be studied so, or do not gain what it says; its words are not judged."""
+    """Return why the courses of a path cannot be studied in order, or do not gain what it says.
+
+    Texts are not checked.
+    """
     return _walked(path, inputs, find)[0]
 
 
@@ -127,7 +130,7 @@ def _holds_value(rule: Rule, course: Course, framework: str) -> bool:
 
 
 class _Walk:
-    """Takes the steps one after the other, as the officer would."""
+    """Takes the steps in order, as the officer would."""
 
     def __init__(self, inputs: Inputs, find: Find) -> None:
         self._inputs = inputs
@@ -143,11 +146,11 @@ class _Walk:
         self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
 
     def gains(self, skill: str, percent: int, level: float) -> float:
-        """Return the micro-levels that a level of which somebody is so sure adds to what is held."""
+        """Return the micro-levels that a level with this confidence (per cent) adds."""
         return _added(self.sure[skill], percent, _worth(self.targets[skill], level))
 
     def may_gain(self, row: MatchedRow) -> float:
-        """Return the micro-levels that an unconfirmed row adds to what is held, if it counts."""
+        """Return the micro-levels that an unconfirmed row adds, if it counts."""
         return self.gains(row.skill, _percent(row), row.to_level) if self.counts(row) else 0.0
 
     def counts(self, row: MatchedRow) -> bool:
@@ -157,7 +160,7 @@ class _Walk:
         return sure and _percent(row) > 0 and row.from_level <= self.targets[row.skill].level
 
     def matches(self, course: Course) -> dict[str, MatchedRow]:
-        """Return the unconfirmed rows of a course of required skills; the surest of each."""
+        """Return the unconfirmed rows of a course for required skills; the most confident of each."""
         confirmed = {(row.framework, row.skill) for row in course.teaches}
         found: dict[str, MatchedRow] = {}
         for row in course.matched:
@@ -168,7 +171,7 @@ class _Walk:
         return found
 
     def _sure_before(self) -> dict[str, dict[int, float]]:
-        """Return skill -> per cent of sureness -> worth, by the unconfirmed rows of courses completed since."""
+        """Return skill -> per cent of confidence -> value, from unconfirmed rows of courses completed since."""
         found: dict[str, dict[int, float]] = {skill: {} for skill in self.targets}
         least = self._inputs.least_confidence
         for name in self.done:
@@ -183,7 +186,7 @@ class _Walk:
         return found
 
     def _measured_since(self, framework: str, skill: str, when: datetime | None) -> bool:
-        """Return whether a skill was measured, as far as is known, after a course was completed."""
+        """Return whether a skill is known to have been measured after a course was completed."""
         ours = framework == self._inputs.framework.id
         held = self._inputs.levels if ours else self._inputs.elsewhere.get(framework, {})
         if skill not in held:
@@ -192,7 +195,7 @@ class _Walk:
         return when is None or measured is None or when <= measured
 
     def _after_completions(self) -> dict[str, SkillTarget]:
-        """Raise levels to what completed courses teach to, each where the skill was not measured after it."""
+        """Raise levels to what completed courses teach, unless the skill was measured after the course."""
         wants, ours = self._inputs.targets(), self._inputs.framework.id
         for name in self.done:
             course, when = self._find(name), self._inputs.completed_at.get(name)
@@ -254,7 +257,7 @@ class _Walk:
         self.take(course)
 
     def copy(self) -> "_Walk":
-        """Return one that can go another way."""
+        """Return an independent copy."""
         other = copy(self)
         other.levels, other.done, other.held = dict(self.levels), set(self.done), dict(self.held)
         other.sure = {skill: dict(rows) for skill, rows in self.sure.items()}
@@ -266,7 +269,7 @@ class _Walk:
         return not any(self._entry(course))
 
     def take(self, course: Course) -> None:
-        """Do a course: what it teaches rises, nothing falls."""
+        """Complete a course: levels rise to what it teaches, and none falls."""
         self.done.add(course.id)
         for skill, reached in self._taught(course).items():
             self.levels[skill] = max(self.levels.get(skill, 0.0), reached)
@@ -283,7 +286,7 @@ class _Walk:
         held[percent] = max(_worth(self.targets[skill], level), held.get(percent, 0.0))
 
     def bars(self, course: Course) -> bool:
-        """Return whether a course is not to be used."""
+        """Return whether a course must not be used."""
         return any(self._allowed(course, started=course.id in self._inputs.started))
 
     def _allowed(self, course: Course, *, started: bool) -> Iterator[str]:
@@ -344,7 +347,7 @@ class _Walk:
                 yield f"{row.skill} is worth {added:.0f}, not {row.contribution}"
 
     def _unconfirmed_closes(self, course: Course, rows: list[Closes], open_ones: set[str]) -> Iterator[str]:
-        """Check the gaps that a course may close by its description: all that add something, and no other."""
+        """Check the gaps that a course may close by its description: all that add value, and no other."""
         matches = {skill: row for skill, row in self.matches(course).items() if skill in open_ones}
         added = {skill: self.may_gain(row) for skill, row in matches.items()}
         told = {row.skill: (row.to_level, row.confidence) for row in rows}
@@ -374,7 +377,7 @@ def _coverage(path: LearningPath, walk: _Walk) -> Iterator[str]:
 
 
 def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
-    """Check everything that rests on which steps a step cannot be entered without."""
+    """Check everything that depends on which steps a step requires."""
     courses = [course for step in path.steps if (course := find(step.course.id))]
     if len(courses) < len(path.steps):
         return
@@ -397,7 +400,7 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
 
 
 def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[list[float]]:
-    """Yield, for each part of the sureness of each required skill, the micro-levels that each course adds to it."""
+    """Yield, for each band of confidence of each required skill, the micro-levels that each course adds to it."""
     for skill, want in start.targets.items():
         sure: list[tuple[int, float]] = []
         for course in courses:
@@ -414,13 +417,13 @@ def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[
 
 
 def _sureness(courses: Sequence[Course], start: _Walk, skill: str) -> dict[int, float]:
-    """Return the per cents of sureness of the unconfirmed rows of a skill."""
+    """Return the per cents of confidence of the unconfirmed rows of a skill."""
     rows = (start.matches(course).get(skill) for course in courses)
     return {_percent(row): 0.0 for row in rows if row is not None}
 
 
 def _slack(held: Mapping[int, float]) -> int:
-    """Return by how many micro-levels what is held of a skill may differ: by more where shares of it are taken."""
+    """Return the tolerance in micro-levels for the value of a skill, which is larger if shares were rounded."""
     return SHARE_SLACK if held.keys() - {100} else WORTH_SLACK
 
 
@@ -430,12 +433,12 @@ def _percent(row: MatchedRow) -> int:
 
 
 def _added(held: dict[int, float], percent: int, worth: float) -> float:
-    """Return what a worth of which somebody is so sure adds to what is held."""
+    """Return what a value with this confidence adds to what is held."""
     return _expected({**held, percent: max(worth, held.get(percent, 0.0))}) - _expected(held)
 
 
 def _expected(held: dict[int, float]) -> float:
-    """Return the mean of the highest worth, by the worth that is held with each per cent of sureness at least."""
+    """Return the mean of the highest value, given the value held at each per cent of confidence or more."""
     total, below = 0.0, 0
     for edge in sorted(held):
         total += (edge - below) / 100 * max(worth for percent, worth in held.items() if percent >= edge)
@@ -444,7 +447,7 @@ def _expected(held: dict[int, float]) -> float:
 
 
 def _worth(want: SkillTarget, level: float) -> float:
-    """Return the micro-levels that `level` is expected to add: the mean of the normal's part below it."""
+    """Return the value of `level` in micro-levels: the expected shortfall of the normal distribution below it."""
     if level <= want.level or not _is_short(want, want.level):
         return 0.0
     counted = _below(want, want.level) if want.level > want.measured else 0.0
@@ -452,7 +455,7 @@ def _worth(want: SkillTarget, level: float) -> float:
 
 
 def _below(want: SkillTarget, top: float) -> float:
-    """Return the micro-levels of what was measured that are expected to lie below a level."""
+    """Return the expected shortfall of the measured level below a level, in micro-levels."""
     if want.sd == 0:
         return MICRO * want.weight * (top - want.measured)
     belief = NormalDist(want.measured, want.sd)
@@ -460,6 +463,6 @@ def _below(want: SkillTarget, top: float) -> float:
 
 
 def _is_short(want: SkillTarget, level: float) -> bool:
-    """Return whether a level is below what is required by no less than the smallest gap, to the millionth."""
+    """Return whether a level is below the requirement by the smallest gap or more, to the millionth."""
     micro = round(MICRO * want.required) - round(MICRO * level)
     return micro > 0 and micro >= round(MICRO * want.smallest)

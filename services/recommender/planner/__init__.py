@@ -1,4 +1,4 @@
-"""The planner: inputs and a view of the catalog in, a learning path out. `pipeline` is what others call.
+"""The planner: inputs and a view of the catalog in, a learning path out. Callers use `pipeline`.
 
 index       the catalog as arrays: vocabulary, segments, prerequisite graph
 optimizer   candidates, fixed courses, search: which courses, in which order (compiled)

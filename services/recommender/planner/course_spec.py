@@ -1,9 +1,9 @@
-"""Courses as the planner reads them, their conditions of entry, and an officer who stands before them.
+"""Courses in the planner's form, their entry conditions, and the state of an officer before them.
 
 To enter a course an officer must hold `from` of every skill of the target framework that it teaches, and everything
-that it `requires`. `from` levels on other frameworks are not tested: they are levels of another scale, on which
-the officer was as a rule never measured; what a course `requires` explicitly is always tested. What is matched to a
-course and not confirmed neither opens an entry nor bars one.
+that it `requires`. `from` levels on other frameworks are not tested: they are on another scale, on which the officer
+was usually never measured; conditions in `requires` are always tested. Unconfirmed matches neither permit nor prevent
+an entry.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ SkillKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CourseSpec:
-    """A course as the planner reads it. `hours` in micro-hours; `teaches` (framework, skill) -> (from, to).
+    """A course in the planner's form. `hours` in micro-hours; `teaches` (framework, skill) -> (from, to).
 
-    Rows of one skill that stand apart in a course are read as one: from the lowest `from` to the highest `to`.
-    `entries`: framework -> every condition of entry, its `from` levels on that framework first. `matched`: skills that
-    it teaches by its description, confirmed by nobody, and none of them in `teaches`.
+    Several rows of one skill in a course are merged: from the lowest `from` to the highest `to`. `entries`: framework
+    -> every entry condition, its `from` levels on that framework first. `matched`: skills that it teaches by its
+    description, unconfirmed, none of them in `teaches`.
     """
 
     id: str
@@ -38,12 +38,12 @@ class CourseSpec:
     matched: dict[SkillKey, MatchedSpan] = field(default_factory=dict)
 
     def entry(self, framework: str) -> Sequence[Prerequisite]:
-        """Return every condition of entry for an officer who is measured on this framework."""
+        """Return every entry condition for an officer who is measured on this framework."""
         return self.entries.get(framework, self.course.requires)
 
 
 def course_spec(course: Course) -> CourseSpec:
-    """Return the course as the planner reads it."""
+    """Return the course in the planner's form."""
     teaches: dict[SkillKey, tuple[float, float]] = {}
     for row in course.teaches:
         low, high = teaches.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
@@ -66,9 +66,9 @@ def course_spec(course: Course) -> CourseSpec:
 
 
 def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
-    """Return the matched rows of a course by skill; of several of one skill the most confident, then the lowest.
+    """Return skill -> matched row of a course; of several of one skill the most confident, then the lowest.
 
-    What is confirmed stands before what is matched.
+    Confirmed rows take precedence over matched ones.
     """
     taught = {(row.framework, row.skill) for row in course.teaches}
     found: dict[SkillKey, MatchedSpan] = {}
@@ -89,7 +89,7 @@ def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
 
 @dataclass(slots=True)
 class LearnerState:
-    """Where the officer stands at one point of the path: levels by skill, courses done."""
+    """The officer's state at one point of the path: levels by skill, completed courses."""
 
     levels: dict[SkillKey, float]
     done: set[str]
@@ -99,14 +99,14 @@ class LearnerState:
         return LearnerState(dict(self.levels), set(self.done))
 
     def take(self, offer: CourseSpec) -> None:
-        """Do a course: every level that it teaches rises to its `to`, none falls."""
+        """Complete a course: every level that it teaches rises to its `to`, none falls."""
         self.done.add(offer.id)
         for key, (_, reached) in offer.teaches.items():
             if reached > self.levels.get(key, 0.0):
                 self.levels[key] = reached
 
     def meets(self, condition: Prerequisite) -> bool:
-        """Return whether one condition of entry holds."""
+        """Return whether one entry condition holds."""
         if condition.course is not UNSET:
             return condition.course in self.done
         if condition.any is not UNSET:
@@ -127,14 +127,14 @@ MAX_COST_FACTOR = PARAMS.max_cost_factor * MICRO
 
 
 def completion_rate(course: Course) -> float:
-    """Return the probability that a course is completed: the mean of a Beta of what is assumed and what is counted."""
+    """Return the probability that a course is completed: the mean of a Beta posterior of its counts."""
     counts = course.completions
     started, completed = (counts.started, counts.completed) if counts else (0, 0)
     return (completed + LEARNERS_COMPLETING) / (started + LEARNERS_ASSUMED)
 
 
 def cost_factor(course: Course) -> int:
-    """Return by what the hours of a course are multiplied, in millionths; 1,000,000 where nothing is known of it."""
+    """Return the factor that multiplies a course's hours, in millionths; 1,000,000 without data."""
     usual, liked = LEARNERS_COMPLETING / LEARNERS_ASSUMED, 1.0
     if rating := course.rating:
         liked += RATING_WEIGHT * (rating.mean - 3) / 2 * rating.count / (rating.count + RATING_PRIOR_COUNT)

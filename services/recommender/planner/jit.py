@@ -1,11 +1,11 @@
-"""How the hot loops are compiled: without the interpreter's lock, and kept on disk under the hash of their sources.
+"""Compiles the hot loops without the interpreter's lock, and caches them on disk under the hash of their sources.
 
-numba's cache compares only a function's own file, not what the function calls. So the cache is in a folder named after
+numba's cache only compares a function's own file, not what the function calls. So the cache is in a folder named after
 the hash of all sources with compiled functions and of the constants in `params` and `units`.
 
-Every function is compiled for one signature. The memory layout of an array is part of it: one that lies in memory in
-another way than those of the warm-up would be compiled for anew, for a minute and a half, while officers wait. So what
-is handed to compiled code is laid out here, and the warm-up ends with an error where a function has two signatures.
+Every function is compiled for one signature, which includes the memory layout of arrays. An array with another layout
+than those of the warm-up would trigger a new compilation of a minute and a half while officers wait. So arguments of
+compiled functions are laid out here, and the warm-up fails if a function has two signatures.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _CONSTANTS = ("params.py", "units.py")
 
 
 def _folder() -> Path | None:
-    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None where it cannot be written."""
+    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None if it cannot be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
     compiled = (code for source, code in sources.items() if b"planner.jit" in code or source.name in _CONSTANTS)
@@ -57,11 +57,11 @@ COMPILED: list[Any] = []
 
 
 def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return the decorator that compiles a function at its first call. `py_func` of it is the function as written.
+    """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
     `entry`: it is called from Python; without it, a fifth less is compiled. `allocates`: it makes arrays, or assigns
-    slices. One that does neither counts no references to its arguments, of which there are some twenty arrays: it takes
-    a third of the time. Where no folder can be written, every process compiles for itself.
+    slices. A function without either does not count references to its arguments (about twenty arrays), which takes a
+    third of the time. If no folder is writable, every process compiles for itself.
     """
 
     def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -81,10 +81,10 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
 
 
 def signatures() -> dict[str, int]:
-    """Return for each function that has been compiled or loaded in this process, how many signatures it has."""
+    """Return the number of signatures of each function that was compiled or loaded in this process."""
     return {one.py_func.__qualname__: len(one.signatures) for one in COMPILED if one.signatures}
 
 
 def as_array(values: Any, dtype: DTypeLike) -> Any:
-    """Return values as a writable array of a type, in row-major order, as compiled code takes it."""
+    """Return values as a writable array of a type, in row-major order, as compiled code expects it."""
     return np.require(values, dtype, ["C", "A", "W"])

@@ -1,11 +1,11 @@
-"""Every tunable number of the planner. A change of any of them may change paths: see `ALGORITHM` in `inputs`."""
+"""All tunable numbers of the planner. Changing any of them may change paths: see `ALGORITHM` in `inputs`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PlannerParams:
-    """Tunables. Compiled code takes them when it is compiled, so they are fixed for a process."""
+    """Tunable numbers. They are constants of the compiled code, and so fixed for a process."""
 
     # what a course costs
     rating_weight: float = 0.1

@@ -1,4 +1,4 @@
-"""From inputs and a view of the catalog to a learning path; and the answers to questions about it."""
+"""From inputs and a view of the catalog to a learning path; and answers to questions about it."""
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ __all__ = ["path_diff", "recommend", "refused", "similar_courses", "waiting_for_
 
 
 def recommend(inputs: Inputs, view: View) -> LearningPath:
-    """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
+    """Return the officer's learning path. Raises InvalidInput if the framework lacks what the inputs name."""
     inputs.check()
     first = solve(inputs, view)
     again = PathBuilder(
@@ -52,7 +52,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
 
 
 def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:
-    """Return the path of a plan without what serves nothing, told as if it were kept."""
+    """Return the draft of a plan without idle courses, traced as a kept path."""
     inputs, value, entry_levels = found.inputs, found.value, found.entry_levels
     whole = [*found.fixed_courses.picks, *_picks(found, view)]
     picks = without_idle(inputs, value, entry_levels, whole)

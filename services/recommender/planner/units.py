@@ -1,4 +1,4 @@
-"""The integers that plans are computed in: micro-levels, micro-hours, and what stands for no number of them."""
+"""The integer units of plans: micro-levels, micro-hours, and the values that mean "none" or "unlimited"."""
 
 from services.recommender.inputs import MICRO
 

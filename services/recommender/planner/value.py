@@ -1,29 +1,29 @@
-"""How far an officer is expected to be from each requirement, and what reaching a level is worth.
+"""The expected distance of an officer from each requirement, and the value of reaching a level.
 
-A level is believed to be normal, N(mu, sd^2). The part of it that lies below L is expected to be
+The estimate of a level is a normal distribution N(mu, sd^2). Its expected shortfall below L is
 
     psi(L) = E[(L - theta)+] = sd * phi(z) + (L - mu) * Phi(z),   z = (L - mu) / sd
 
-and reaching L is worth `weight * psi(min(L, required))`, rounded to whole micro-levels, so that what the steps of a
-path contribute adds up to what the path gains without a remainder. A skill is a gap only where the level is below what
-is required, and a level no higher than mu is worth nothing: doubt sizes a gap, it does not make one.
+and the value of reaching L is `weight * psi(min(L, required))`, rounded to whole micro-levels, so that the
+contributions of the steps add up exactly to the gain of the path. A skill is a gap only if its level is below the
+requirement, and a level no higher than mu has no value: uncertainty changes the size of a gap and never creates one.
 
-Two more things follow from what an officer may rely on. Where completed courses lead to a level R above mu, all that
-reaching R is worth is gained: the next level is worth what the path said would be left. And a level that is short of
-what is required by less than an assessment could tell is worth as much as what is required.
+Two more rules follow from what was promised to an officer. If completed courses lead to a level R above mu, the whole
+value of R is gained: the next level has the value that the path said would be left. And a level that is below the
+requirement by less than an assessment can measure has the value of the requirement.
 
-What a course teaches by its description, confirmed by nobody, counts with its confidence in whole per cent, rounded
-down, for officers who hold its `from` before the path; where it is less sure than the least confidence that may count,
-not at all. Of one skill a path is worth what is expected of the best of its rows, where the doubts about them hang
-together as closely as they can: the p per cent that are surest of a level are worth as much as the highest level that
-is p per cent sure. Those are the stairs of a skill, (per cent, worth of the level), the confirmed level at 100. A
-second match of the same level adds nothing unless it is surer, and no path promises more than may be expected. A
-completed course whose row is not confirmed moves no level; its stair is there from then on.
+An unconfirmed row, matched by a course's description, counts with its confidence in whole per cent, rounded down, for
+officers who hold its `from` before the path; below the least confidence that may count, it is ignored. The value of a
+path for one skill is the expectation of its best row, assuming the strongest possible dependence between rows: the p
+per cent most likely cases have the value of the highest level with a confidence of at least p per cent. These pairs
+(per cent, value of the level) are the stairs of a skill, with the confirmed level at 100. A second match of the same
+level adds nothing unless it is more confident, and no path promises more than can be expected. A completed course with
+an unconfirmed row changes no level; its stair counts from then on.
 
-A completed course counts as having led to the level that it teaches to, for the gaps that are left and for the next
-entry alike, where it is later than the skill's own measurement and its level is higher. The measurement stays as it
-is: the doubt about the level is shown (`assess_first`), and only a later assessment takes the level back. A level
-without a date was given by a request, as of that request: it is later than any completion.
+A completed course counts as having led to the level that it teaches, for the remaining gaps and for later entry
+conditions, if it is later than the skill's own measurement and its level is higher. The measurement stays: the
+uncertainty of the level is shown (`assess_first`), and only a later assessment lowers the level. A level without a date
+was given in a request and counts as later than any completion.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -47,16 +47,16 @@ SURE = 100
 
 
 def share(percent: int, worth: int) -> int:
-    """Return so many per cent of a worth, within a per cent of a ten-thousandth of a level.
+    """Return a percentage of a value, rounded to within a per cent of a ten-thousandth of a level.
 
-    Every unit of a worth lies in one of a hundred parts, so that shares add up, and the share between two percentages
-    never falls as the worth rises.
+    Every unit of a value belongs to one of a hundred parts, so that shares add up, and the share between two
+    percentages never falls when the value rises.
     """
     return worth if percent == SURE else percent * (worth // SURE) + min(worth % SURE, percent)
 
 
 def worth_of(stairs: Stairs) -> int:
-    """Return what the stairs of a skill are worth."""
+    """Return the total value of the stairs of a skill, in micro-levels."""
     if len(stairs) == 1:
         return share(*stairs[0])
     less_sure = [percent for percent, _ in stairs[1:]]
@@ -67,7 +67,10 @@ def worth_of(stairs: Stairs) -> int:
 
 
 def climb(stairs: Stairs, step: Stair) -> Stairs:
-    """Return stairs with one more, without those that are no surer and no higher; the same object if it adds none."""
+    """Return stairs with one more, without dominated ones (no higher and no more confident).
+
+    The same object if unchanged.
+    """
     percent, worth = step
     for sure, held in stairs:
         if sure >= percent and held >= worth:
@@ -77,13 +80,13 @@ def climb(stairs: Stairs, step: Stair) -> Stairs:
 
 
 def added(stairs: Stairs, step: Stair) -> int:
-    """Return what one more stair adds to stairs."""
+    """Return what one more stair adds to stairs, in micro-levels."""
     after = climb(stairs, step)
     return 0 if after is stairs else worth_of(after) - worth_of(stairs)
 
 
 def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
-    """Yield, for each part of the sureness of a skill, what each of some stairs adds in it to what is gained."""
+    """Yield, for each band of confidence of a skill, what each stair adds in it to what is gained."""
     below = 0
     for percent in sorted({SURE, *(one for one, _ in (*steps.values(), *gained))}):
         held = max((share(percent, worth) - share(below, worth) for one, worth in gained if one >= percent), default=0)
@@ -105,10 +108,10 @@ def expected_shortfall(level: float, mean: float, sd: float) -> float:
 
 
 class ValueFunction:
-    """What levels are worth to one officer, in micro-levels. `targets`: every required skill, gap or not.
+    """The value of levels for one officer, in micro-levels. `targets`: every required skill, gap or not.
 
-    `least_confidence` of matched rows that count; None: the threshold that each row has from its calibration. `stairs`:
-    skill -> what completed courses have gained by their description.
+    `least_confidence` of matched rows that count; None: the threshold of each row's calibration. `stairs`: skill ->
+    what completed courses have gained by their description.
     """
 
     def __init__(self, wants: dict[str, SkillTarget], least_confidence: float | None = None) -> None:
@@ -126,18 +129,18 @@ class ValueFunction:
         self.gap = sum(self.gaps.values())
 
     def of(self, skill: str, level: float) -> int:
-        """Return what holding `level` is worth beyond holding the present one: 0 where nothing is gained."""
+        """Return the additional value of holding `level` instead of the current one; 0 if it is not higher."""
         return self.alone(skill, (SURE, self.certain(skill, level)))
 
     def matched(self, skill: str, row: MatchedSpan) -> Stair | None:
-        """Return the stair of an unconfirmed row; None where it does not count or adds nothing to the officer."""
+        """Return the stair of an unconfirmed row; None if it does not count or adds nothing for the officer."""
         if not self.may_use(skill, row):
             return None
         step = self.stair(skill, row)
         return step if self.alone(skill, step) else None
 
     def may_use(self, skill: str, row: MatchedSpan) -> bool:
-        """Return whether an unconfirmed row counts for the officer: sure enough, and not begun too high."""
+        """Return whether an unconfirmed row counts for the officer: confident enough, and its `from` is held."""
         want = self.targets.get(skill)
         return want is not None and row.low <= micro(want.level) and row.percent > 0 and self.counts(row)
 
@@ -146,7 +149,7 @@ class ValueFunction:
         return row.percent, self.certain(skill, row.high / MICRO)
 
     def counts(self, row: MatchedSpan) -> bool:
-        """Return whether a row is sure enough to count."""
+        """Return whether a row is confident enough to count."""
         return row.confidence >= (row.threshold if self.least_confidence is None else self.least_confidence)
 
     def alone(self, skill: str, step: Stair) -> int:
@@ -156,7 +159,7 @@ class ValueFunction:
         return added(gained, step)
 
     def certain(self, skill: str, level: float) -> int:
-        """Return what holding `level` is worth beyond the present one, whatever is gained by descriptions."""
+        """Return the additional value of holding `level`, ignoring gains by descriptions."""
         if (known := self._certain.get((skill, level))) is None:
             known = self._certain[skill, level] = self._beyond_present(skill, level)
         return known
@@ -169,7 +172,7 @@ class ValueFunction:
         return self._whole(want, level if want.lacks(level) else want.required) - gained
 
     def _whole(self, want: SkillTarget, level: float) -> int:
-        """Return what holding a level is worth beyond what was measured."""
+        """Return the additional value of holding a level compared with the measured one."""
         key = (want.skill.id, level)
         if (known := self._known.get(key)) is None:
             known = self._known[key] = round(MICRO * want.weight * expected_shortfall(level, want.measured, want.sd))
@@ -186,7 +189,7 @@ Find = Callable[[str], Course | None]
 
 
 def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget], dict[SkillKey, float]]:
-    """Return what is believed per required skill, and the levels that entries are tested against."""
+    """Return skill -> target with the estimate after completions, and the levels that count for entry."""
     wants, doors = inputs.targets(), inputs.entry_levels()
     for when, row in _reached(inputs, find):
         if not _is_later(inputs, row.framework, row.skill, when):
@@ -203,7 +206,7 @@ def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget
 
 
 def _unconfirmed(inputs: Inputs, find: Find) -> Iterator[tuple[str, datetime | None, MatchedSpan]]:
-    """Yield what completed courses taught by their description, as they are matched now, and when."""
+    """Yield the unconfirmed rows of completed courses, as they are matched now, with the completion time."""
     for name in sorted(inputs.done):
         course = find(name)
         for (framework, skill), row in matched_spans(course).items() if course else ():
@@ -212,9 +215,9 @@ def _unconfirmed(inputs: Inputs, find: Find) -> Iterator[tuple[str, datetime | N
 
 
 def _reached(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Teaches]]:
-    """Yield what completed courses taught, as it was then where that is known, and when.
+    """Yield what completed courses taught, as recorded at that time if known, with the completion time.
 
-    A skill that was not known of a course then, because its match was confirmed since, counts as it is now.
+    A skill that was unknown for a course then, because its match was confirmed later, counts as it is now.
     """
     for name in sorted(inputs.done):
         course, noted = find(name), inputs.taught.get(name, [])
@@ -225,6 +228,6 @@ def _reached(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Teac
 
 
 def _is_later(inputs: Inputs, framework: str, skill: str, when: datetime | None) -> bool:
-    """Return whether a completion is news: the skill was never measured, or is known to have been measured before."""
+    """Return whether a completion is newer than the skill's measurement, or the skill was never measured."""
     held = inputs.known(framework, skill)
     return held is None or (when is not None and held.measured_at is not None and when > held.measured_at)

@@ -1,7 +1,7 @@
-"""The rule of docs/ranking.md to be read, first half: what a course closes, costs and needs, and which can matter.
+"""The readable rule of docs/ranking.md, first half: effects, costs and conditions of courses, and the shortlist.
 
-A *need* is a condition of entry. It is met by what the officer holds, or by any one of its *openers*: a course that
-leads there, or a branch of an `any`. Levels are in micro-levels, hours and costs in micro-hours: integers.
+A *condition* is satisfied by what the officer holds, or by any one of its *achievers*: a course that leads there, or a
+branch of an `any`. Levels are in micro-levels, hours and costs in micro-hours: integers.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ MAX_SHARED = 24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
-    """A branch of an `any`. It costs what its needs cost; of equals the first stands first."""
+    """A branch of an `any`. It costs the sum of its conditions; of equal branches the first is chosen."""
 
     conditions: tuple[Condition, ...]
     id: str = ""
@@ -67,13 +67,13 @@ class Costs(NamedTuple):
     conditions: Mapping[Condition, int]
 
     def of(self, achiever: Achiever) -> int:
-        """Return a closure cost; UNREACHABLE for one that is unreachable or done."""
+        """Return a closure cost; UNREACHABLE for an unreachable or completed course."""
         return self.achievers.get(achiever, UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemData:
-    """The courses that can matter to an officer, and the openers of every need of theirs."""
+    """The courses that can matter for an officer, and the achievers of all their conditions."""
 
     courses: Mapping[str, CourseOption]
     achievers: Mapping[Condition, Sequence[Achiever]]
@@ -123,7 +123,7 @@ class ProblemData:
         )
 
     def conditions_in(self, target: CourseOption, costs: Costs) -> set[Condition]:
-        """Return the conditions that the closure of a course meets."""
+        """Return the conditions that occur in the closure of a course."""
         found = self._closure(target, costs)
         return {condition for one in found for condition in one.conditions if costs.conditions[condition] > 0}
 
@@ -148,7 +148,7 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
 ) -> tuple[ProblemData, ProblemData]:
     """Return what can matter to an officer at the start, and all that can be reached.
 
-    `also`: courses that matter in any case. `ignore_preferences`: what is preferred or put off changes no cost.
+    `also`: courses that matter in any case. `ignore_preferences`: preferred and deferred courses keep their plain cost.
     """
     factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
     specs = [(course_spec(course), factor) for course, factor in factors if factor > 0]
@@ -199,7 +199,10 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
 def near_achievers(
     whole: ProblemData, costs: Costs, condition: Condition, wanted_meet: Callable[[Branch], bool]
 ) -> list[Achiever]:
-    """Return what meets a condition at about the least cost, the shortest course, and branches that the wanted meet."""
+    """Return the achievers of a condition at about the lowest cost, the shortest course, and some branches.
+
+    The branches are those that the forced courses satisfy.
+    """
     reach, achievers = costs.conditions[condition], whole.achievers[condition]
     most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
     courses = [one for one in achievers if isinstance(one, CourseOption) and costs.of(one) < UNREACHABLE]
@@ -216,9 +219,10 @@ def near_achievers(
 def shared_prerequisites(
     whole: ProblemData, costs: Costs, chosen: Collection[Achiever], near: Collection[Condition]
 ) -> list[CourseOption]:
-    """Return courses that cost less than the cheapest alternatives of all conditions that they meet, best first.
+    """Return courses that cost less than the cheapest achievers of all conditions that they satisfy, best first.
 
-    A course of them costs itself and those of its conditions that are not near: what is near is met for others anyway.
+    The cost of such a course is its own and that of its conditions that are not near: near ones are satisfied for
+    others anyway.
     """
     scores: dict[CourseOption, int] = {}
     for option in whole.courses.values():
@@ -233,7 +237,7 @@ def shared_prerequisites(
 def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
     """Return the candidates: the cheapest per gap and level, and those of the highest value per cost.
 
-    Courses that lead to a level by their description alone are compared among themselves.
+    Unconfirmed courses are compared separately.
     """
     worth = {
         option: {gap: value.alone(gap, step) for gap, step in option.gap_effects.items() if value.alone(gap, step)}
@@ -256,7 +260,7 @@ def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], c
 
 
 def achievers_of(courses: Mapping[str, CourseOption]) -> dict[Condition, Sequence[Achiever]]:
-    """Return the openers of each need of these courses, and of each need inside those."""
+    """Return the achievers of each condition of these courses, nested conditions included."""
     teachers = defaultdict[SkillKey, list[CourseOption]](list)
     for option in courses.values():
         for skill in option.level_effects:

@@ -1,8 +1,8 @@
-"""The rule of docs/ranking.md to be read: the same learning path as the compiled planner, byte for byte.
+"""The readable rule of docs/ranking.md: the same learning path as the compiled planner, byte for byte.
 
-Plain Python over courses as they are published: no index, no arrays, nothing remembered, nothing skipped. What a course
-closes, costs and needs stands in `costs`; here stands what is done with it. It has neither the planner's
-limit on courses visited nor its champion lists: it looks at all there is.
+Plain Python over published courses, without index, arrays or caches. `costs` computes effects, costs and conditions of
+courses; this module searches. Unlike the planner it has no limit on visited courses and no champion lists: it considers
+all courses.
 """
 
 from collections import defaultdict
@@ -98,7 +98,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
 def preferred(
     inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
 ) -> "Plan":
-    """Return the plan; without preferences where those would leave too little."""
+    """Return the plan; without preferences if those would leave too little value."""
     plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
     if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
         other = solve(inputs, courses, value, entry_levels, ignore_preferences=True)
@@ -159,7 +159,10 @@ class ScoredClosure(NamedTuple):
 def scored_closures(
     problem: ProblemData, state: PathState, costs: Costs, targets: Iterable[CourseOption], exponent: float = 1.0
 ) -> list[ScoredClosure]:
-    """Return what these courses bid, best first; of equals the higher cosine, the lower cost, the lower id."""
+    """Return the closures of these courses with their scores, best first.
+
+    Equals by higher cosine, lower cost, lower id.
+    """
     found = []
     for target in targets:
         if costs.of(target) == UNREACHABLE or not state.gains(target):
@@ -174,7 +177,7 @@ def scored_closures(
 
 
 def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
-    """Return what these courses close together."""
+    """Return the value that these courses add together, in micro-levels."""
     then = state.copy()
     for option in courses:
         then.study(option)
@@ -205,7 +208,7 @@ def drop_redundant(
 
 
 def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
-    """Return the reachable courses that close something. What becomes reachable later is no target."""
+    """Return the reachable courses that add value. Courses that become reachable later are no targets."""
     costs = problem.costs(state)
     return [option for option in problem.courses.values() if costs.of(option) < UNREACHABLE and state.gains(option)]
 
@@ -213,7 +216,7 @@ def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
 def greedy(
     problem: ProblemData, state: PathState, targets: Collection[CourseOption], exponent: float = 1.0
 ) -> list[CourseOption]:
-    """Return the greedy path: the closure of the highest score, until none fits or closes anything. Moves `state`."""
+    """Return the greedy path: the closure of the highest score, until none fits or adds value. Moves `state`."""
     path: list[CourseOption] = []
     while found := scored_closures(problem, state, problem.costs(state), targets, exponent):
         closure = found[0].closure
@@ -243,7 +246,7 @@ def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> Cour
 
 
 def best_path(problem: ProblemData, start_state: PathState, targets: Collection[CourseOption]) -> CoursePath:
-    """Return T1: the best T0 of several exponents and starts, then exchanges as long as they are worth it."""
+    """Return the best path of greedy passes with several exponents and starts, improved by exchanges."""
     best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
         best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
@@ -282,9 +285,9 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
     *,
     complete: bool,
 ) -> CoursePath:
-    """Return the path, or a better one that starts with the closure of a course; a short path without any one course.
+    """Return the path, or a better one that starts with the closure of a course.
 
-    `complete`: there is nothing more to gain.
+    For a short path also without any one course. `complete`: there is nothing more to gain.
     """
     outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
     for out in (None, *reversed(outs)):
@@ -300,8 +303,8 @@ def starts_of(
 ) -> list[CourseOption]:
     """Return the courses whose closures are tried as the start of a path, best first.
 
-    They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
-    to gain, so only those that spare others something may lower the cost.
+    They are scored by the gain of their closure and the cost that they spare others, per cost. `complete`: there is
+    nothing more to gain, so only those that spare others something can lower the cost.
     """
     costs = problem.costs(start_state)
     shares = spared_by_conditions(problem, start_state, costs, targets)
@@ -321,7 +324,7 @@ def starts_of(
 def spared_by_conditions(
     problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
 ) -> dict[Condition, int]:
-    """Return per condition the gain that its share in the cost of closures stands for, over all targets.
+    """Return per condition the gain that its share of the closure costs stands for, over all targets.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
@@ -341,7 +344,7 @@ def started_with(
     course: CourseOption,
     kept: Iterable[CourseOption] | None,
 ) -> CoursePath:
-    """Return the path of the closure of a course, then what fits of those `kept`, if any are, then the greedy."""
+    """Return the path of the closure of a course, then the `kept` courses that fit, then the greedy."""
     closure = problem.closure(course, problem.costs(start_state))
     path, state = drop_redundant(start_state, closure, closure[:-1])
     if kept is not None:
@@ -390,14 +393,14 @@ class Plan:
         self.picks += picks
 
     def _in_order(self, path: CoursePath) -> CoursePath:
-        """Return a route in the order in which it is studied; in its own where the cheapest opener was spare."""
+        """Return a path in its order of study; unchanged if the cheapest achiever was redundant."""
         picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path
         return pruned_path(self.start_state, [self.problem.courses[pick.spec.id] for pick in picks])
 
     def _add_fixed(self) -> None:
-        """Take what comes first whatever it closes: what is started, mandatory, pinned."""
+        """Add the courses that come first regardless of their value: started, mandatory, pinned."""
         inputs = self.inputs
         wanted: dict[Origin, list[str]]
         wanted = {"started": inputs.started, "mandatory": inputs.mandatory, "pinned": inputs.pinned}
@@ -412,7 +415,7 @@ class Plan:
         self.notes += unknown_completed(inputs, self.courses.get)
 
     def _add(self, name: str, origin: Origin) -> None:
-        """Add a course, with its prerequisites unless it was started; or note why not."""
+        """Add a course, with its prerequisites unless it was started; or record why not."""
         if name not in self.courses:
             return self._note(name, missing_course_cause(self.inputs, name))
         if name not in self.problem.courses:
@@ -436,7 +439,7 @@ class Plan:
         return None
 
     def _pin(self, name: str) -> list[CourseOption]:
-        """Return the minimum closure of a pinned course; where it does not fit or is not known, note that."""
+        """Return the minimum closure of a pinned course; if it does not fit or is unknown, record that."""
         found, short = pinned_closure(self.end, name, self.available)
         if not found:
             self._note(name, "does_not_fit", short)
@@ -454,7 +457,7 @@ class Plan:
         return [name for name in self.inputs.previous if name not in self.start_state.done]
 
     def _previous(self) -> CoursePath | None:
-        """Return the route of the path before; None where it can no longer be studied."""
+        """Return the previous path; None if it can no longer be studied."""
         names = self._left()
         options = [self.problem.courses[name] for name in names if name in self.problem.courses]
         entered, then = walk(self.start_state, options)
@@ -516,12 +519,12 @@ class Plan:
         )
 
     def _may_raise(self, option: CourseOption, skill: str) -> bool:
-        """Return whether a course may raise a skill by its description, surely enough."""
+        """Return whether a course may raise a skill by its description, with enough confidence."""
         row = option.spec.matched.get((self.inputs.framework.id, skill))
         return row is not None and self.value.counts(row)
 
     def _above(self, skill: str, level: int) -> list[Course]:
-        """Return the courses, not done, that teach a skill beyond a micro-level; those that may be used first."""
+        """Return the uncompleted courses that teach a skill beyond a micro-level; usable ones first."""
         found = [course for course in self.courses.values() if course.id not in self.inputs.done]
         found = [course for course in found if self._reached_by(course, skill) > level]
         return sorted(

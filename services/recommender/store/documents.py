@@ -1,4 +1,4 @@
-"""The document that stores an officer's plan, and the shapes of its parts."""
+"""The document that stores an officer's plan, and the types of its parts."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -214,7 +214,7 @@ class StoredBytes(NamedTuple):
 def event_of(document: Document) -> PathRecommended:
     """Return the path in a document that was read with PATH.
 
-    Older versions of this program store another form, with sentences; the form of the latest revision is read.
+    Older versions stored another form, with sentences; the form of the latest revision is read.
     """
     if (announced := document.get(ANNOUNCED)) is not None:
         event = msgspec.json.decode(announced, type=PathAnnounced)

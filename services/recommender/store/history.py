@@ -1,7 +1,7 @@
-"""Past revisions of paths and what they were computed from: the last 50 of every officer.
+"""Past revisions of paths and their inputs: the last 50 of every officer.
 
-The server copies a plan here right before a newer one replaces it. The copy of a revision is always
-the same, so copying twice changes nothing, and a lost race leaves nothing wrong behind.
+The server copies a plan here right before a newer one replaces it. The copy of a revision is always the same, so
+copying twice, or before a write conflict, does no harm.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class ArchivedPlan:
-    """A path as it was stored, in its bytes, and what it was computed from (None: a path without steps).
+    """A path as stored, in its bytes, and its inputs (None: a path without steps).
 
-    `alternatives`: None where a program stored it that kept the path's sentences.
+    `alternatives`: None if an older version stored it with the path's sentences.
     """
 
     event: PathRecommended
@@ -61,7 +61,7 @@ class History:
                 await self._history.delete_many({"_id": {"$in": outlived}})
 
     async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
-        """Return a revision of an officer's path, the present one without a revision; None where it is not kept."""
+        """Return a revision of an officer's path, by default the current one; None if it is not stored."""
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
             if revision is not None and (found is None or found["revision"] != revision):
@@ -75,9 +75,9 @@ class History:
         return ArchivedPlan(event, found["path"], None, record)
 
     async def page(self, key: str, below: int | None, most: int) -> list[PathRecommended] | None:
-        """Return at most so many revisions of an officer's path under `below`, newest first, the present one included.
+        """Return at most `most` revisions of an officer's path below `below`, newest first, the current one included.
 
-        None where there is no path. Raises Unavailable.
+        None if the officer has no path. Raises Unavailable.
         """
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1})
@@ -91,6 +91,6 @@ class History:
         return [event_of(document) for document in [*first, *past]]
 
     async def erase(self, key: str) -> None:
-        """Forget all of an officer's revisions. Raises Unavailable."""
+        """Delete all of an officer's revisions. Raises Unavailable."""
         with unavailable():
             await self._history.delete_many({"key": key})

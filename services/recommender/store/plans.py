@@ -1,8 +1,8 @@
-"""Stores plans: one document per officer with profile, feedback, path and the events to be sent.
+"""Stores plans: one document per officer with profile, feedback, path and outbox.
 
-Every write is a compare-and-set on the counters of profile, feedback and path that the writer has read; after losing a
-race it reads and decides again. The path is stored as the bytes that are announced, so the outbox only refers to them;
-the same document holds the alternatives of its steps, what it was computed from, and its figures.
+Every write is a compare-and-set on the counters of profile, feedback and path that the writer has read; after a write
+conflict it reads and decides again. The path is stored as the bytes that are announced, so the outbox only refers to
+them; the same document holds the alternatives of its steps, its inputs, and its figures.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -113,7 +113,7 @@ class PlanStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanSummary] | None:
-        """Return an officer's path as it is stored and the summary of its plan, or None.
+        """Return an officer's path as stored and the summary of its plan, or None.
 
         The summary is without courses and open skills, because this is the most frequent read and seldom needs them.
         """
@@ -139,7 +139,7 @@ class PlanStore:
         return {document["_id"]: summary_of(document) for document in found}
 
     async def sequences(self, keys: Collection[str]) -> dict[str, int]:
-        """Return the sequence of the profile behind each plan, by key, of erased ones too. Raises Unavailable."""
+        """Return key -> sequence of the profile of each plan, erased ones included. Raises Unavailable."""
         with unavailable():
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {"profile_sequence": 1}).to_list(None)
         return {document["_id"]: document["profile_sequence"] for document in found}
@@ -175,7 +175,7 @@ class PlanStore:
         return self._matching(partitions, conditions)
 
     def due_by(self, moment: datetime, partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
-        """Yield the plans that are due to be replanned, because of a deadline, by a time."""
+        """Yield the plans that must be replanned by a time because of a deadline."""
         return self._matching(partitions, [{"replan_at": {"$type": "date", "$lte": moment}}])
 
     async def _matching(
@@ -198,7 +198,7 @@ class PlanStore:
                     self.unreadable += 1
 
     async def agencies(self, tenant: str) -> list[str]:
-        """Return the agencies that officers with a plan are of, in order. Raises Unavailable."""
+        """Return the agencies of officers with a plan, in order. Raises Unavailable."""
         # Sorted as the index `agency_officer` is, so that the server reads one key of each agency.
         pipeline: list[dict[str, Any]] = [
             {"$match": {"tenant": tenant, "agency": {"$gt": ""}}},
@@ -215,9 +215,9 @@ class PlanStore:
         return found.get("agency") if found else None
 
     async def figures(self, tenant: str, agency: str, after: str, most: int) -> tuple[list[OfficerFigures], str | None]:
-        """Return an agency's officers after an id, in order, each with what the path comes to. Raises Unavailable.
+        """Return an agency's officers after an id, in order, each with the figures of the path. Raises Unavailable.
 
-        Plans that cannot be read are passed over. Also returns the last id where there may be more after it, else None.
+        Plans that cannot be read are skipped. Also returns the last id if more may follow, else None.
         """
         query = {"tenant": tenant, "agency": agency, "officer": {"$gt": after}}
         fields = {"officer": 1, "planned_at": 1, "measures": 1}
@@ -250,7 +250,7 @@ class PlanStore:
                     yield document["officer"], document["revision"], measures
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
-        """Return up to a number of an agency's readable plans, always the same ones. Raises Unavailable."""
+        """Return up to `most` of an agency's readable plans, always the same ones. Raises Unavailable."""
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
             found = await self._plans.find(query, {"_id": 1}).sort("_id", 1).to_list(None)
@@ -263,9 +263,9 @@ class PlanStore:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
-        """Save plans with their events, each in one write; return those that lost a race. Raises Unavailable.
+        """Save plans with their events, each in one write; return those with a write conflict. Raises Unavailable.
 
-        The plans they replace must be in the history before (`History.keep`).
+        The plans that they replace must be in the history before (`History.keep`).
         """
         if not plans:
             return []
@@ -278,12 +278,12 @@ class PlanStore:
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
 
     async def _drop_copies(self, plans: Mapping[str, PlanSummary]) -> None:
-        """Erase the history of officers erased meanwhile: a concurrent writer may have copied a path."""
+        """Erase the history of officers who were erased meanwhile: a concurrent writer may have copied a path."""
         for key in [key for key, summary in plans.items() if summary.erased]:
             await self.history.erase(key)
 
     async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, beside: int) -> bool:
-        """Save feedback, its key and the resulting path in one write; return False if a race was lost.
+        """Save feedback, its key and the resulting path in one write; return False after a write conflict.
 
         `beside`: how many earlier keys are kept.
         """
@@ -299,7 +299,7 @@ class PlanStore:
     async def keep_feedback(
         self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, beside: int
     ) -> bool:
-        """Save feedback and keep the path, marked stale; return False if a race was lost. Raises Unavailable."""
+        """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
@@ -362,7 +362,7 @@ class PlanStore:
             await bulk_write(self._plans, changes)
 
     async def republish(self, keys: Collection[str] | None = None) -> int:
-        """Stage the present state of these officers, or of all, once more; return how many.
+        """Stage the current state of these officers, or of all, again; return their number.
 
         Unreadable paths are skipped.
         """
@@ -388,7 +388,7 @@ def _measures(document: Document) -> PathSummary:
 
 
 def _restaged(document: Document) -> Document:
-    """Return the update that announces the current plan once more."""
+    """Return the update that announces the current plan again."""
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
         update = outbox_push(new_event(SOURCE, key, revision, None))

@@ -30,7 +30,7 @@ class ReleaseStore:
         return (found["version"], msgspec.json.decode(found["release"], type=Release)) if found else (0, Release())
 
     async def replace(self, tenant: str, agency: str, framework: str, version: int, release: Release) -> bool:
-        """Store the release that follows a version; return False if another was stored first. Raises Unavailable."""
+        """Store the release that follows a version; return False after a write conflict. Raises Unavailable."""
         key = _id(tenant, agency, framework)
         fields: dict[str, Any] = {"version": version + 1, "release": msgspec.json.encode(release), "reports": []}
         with unavailable():

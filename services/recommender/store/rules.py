@@ -1,4 +1,4 @@
-"""A tenant's rules: every version is a document of its own, never changed, so that any path can be recomputed."""
+"""A tenant's rules: every version is a separate document and never changes, so that any path can be recomputed."""
 
 import time
 from datetime import UTC, datetime
@@ -17,7 +17,10 @@ _RECENT_SECONDS = 10.0
 
 
 class RuleStore:
-    """The rules of all tenants; `versions` is what this process has last seen of each, for reading without I/O."""
+    """The rules of all tenants.
+
+    `versions`: tenant -> newest version that this process has read, for use without I/O.
+    """
 
     def __init__(self, database: Database) -> None:
         self.versions: dict[str, int] = {}
@@ -25,7 +28,7 @@ class RuleStore:
         self._rules = database[COLLECTION]
 
     async def of(self, tenant: str) -> TenantRules:
-        """Return a tenant's present rules; version 0 where there are none. Raises Unavailable."""
+        """Return a tenant's current rules; version 0 if there are none. Raises Unavailable."""
         with unavailable():
             found = await self._rules.find_one({"tenant": tenant}, sort=[("version", DESCENDING)])
         rules = _rules(found)
@@ -49,7 +52,7 @@ class RuleStore:
         return _rules(found) if found else None
 
     async def put(self, tenant: str, rules: TenantRules, by: str) -> bool:
-        """Store the next version; False where somebody else was first. Raises Unavailable."""
+        """Store the next version; False after a write conflict. Raises Unavailable."""
         document = {
             "_id": _key(tenant, rules.version),
             "tenant": tenant,
@@ -67,7 +70,7 @@ class RuleStore:
         return True
 
     async def refresh(self) -> dict[str, int]:
-        """Read the current rule version of every tenant and return it by tenant. Raises Unavailable."""
+        """Read the current rule version of every tenant; return tenant -> version. Raises Unavailable."""
         # Sorted as the index `newest` is, so that the server reads one key of each tenant.
         pipeline: list[dict[str, Any]] = [
             {"$sort": {"tenant": 1, "version": DESCENDING}},

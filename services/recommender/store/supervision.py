@@ -18,7 +18,7 @@ class SupervisionStore:
         self._policies = database[COLLECTION]
 
     async def of(self, tenant: str) -> Visible:
-        """Return a tenant's policy; `shared` where none was set. Raises Unavailable."""
+        """Return a tenant's policy; `shared` if none was set. Raises Unavailable."""
         with unavailable():
             found = await self._policies.find_one({"_id": str(tenant)}, {"paths": 1})
         return "all" if found and found["paths"] == "all" else "shared"

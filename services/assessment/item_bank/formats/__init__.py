@@ -1,10 +1,10 @@
-"""Item banks as files: our own JSON, CSV and packages of QTI 3. What is written can be read again.
+"""Item banks as files: the project's JSON, CSV and packages of QTI 3. Written files can be read again.
 
     reading = read("csv", raw, ItemDefaults(skill="dg-law"))  # all items with their faults; Malformed, TooLarge
     raw = write("qti", bank)                                  # the whole file
 
-A file may leave out what `ItemDefaults` names; JSON alone carries the title and the framework of the bank. Runs of
-spaces and line ends in a text become one space in QTI.
+A file may leave out what `ItemDefaults` gives; only JSON contains the title and the framework of the bank. In QTI, runs
+of spaces and line ends in a text become one space.
 """
 
 from typing import Literal, Protocol
@@ -27,7 +27,7 @@ _FORMATS: dict[FormatName, _Format] = {"json": own, "csv": table, "qti": qti}
 
 
 def read(form: FormatName, raw: bytes, defaults: ItemDefaults) -> BankReading:
-    """Return the items of a file. Raises Malformed, TooLarge where it cannot be read as a whole."""
+    """Return the items of a file. Raises Malformed or TooLarge if the file cannot be read as a whole."""
     return _FORMATS[form].read(raw, defaults)
 
 

@@ -1,4 +1,4 @@
-"""An item bank as our own JSON: the body of `PUT /v1/item-banks/{bank_id}`, one item a line."""
+"""An item bank as JSON: the body of `PUT /v1/item-banks/{bank_id}`, one item per line."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _READ_ONLY = ("id", "status", "version", "framework_version", "items")
 
 
 def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
-    """Return the items and facts of a bank. Raises Malformed, TooLarge, InvalidInput for a field that is unknown."""
+    """Return the items and facts of a bank. Raises Malformed, TooLarge, InvalidInput for an unknown field."""
     try:
         given: Any = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -29,7 +29,7 @@ def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
 
 
 def write(bank: ItemBank) -> bytes:
-    """Return a bank as JSON, one item a line."""
+    """Return a bank as JSON, one item per line."""
     facts = {"framework": bank.framework, "title": bank.title, "label": bank.label, "retired": bank.status == "retired"}
     kept = {name: value for name, value in facts.items() if value}
     lines = b",\n".join(msgspec.json.encode(item) for item in bank.items)

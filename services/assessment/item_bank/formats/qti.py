@@ -1,9 +1,9 @@
-"""An item bank as 1EdTech QTI 3.0: choice interactions, one XML file an item, in a package with its manifest.
+"""An item bank as 1EdTech QTI 3.0: choice interactions, one XML file per item, in a package with its manifest.
 
-Thai and English stand side by side as `span` elements with `xml:lang`. Skill, level and parameters, which QTI has no
-place for, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has a
-mapping in place of a correct response. A package of others may hold each item twice, once in each language, under one
-identifier. A single item may come as XML without a package. Nothing outside the file is ever opened.
+Thai and English are adjacent `span` elements with `xml:lang`. Skill, level and parameters, for which QTI has no
+element, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has a
+mapping in place of a correct response. Packages of other systems may contain each item twice, once per language, under
+one identifier. A single item may be an XML file without a package. No file outside the package is opened.
 """
 
 import io
@@ -48,7 +48,7 @@ _NOT_SHOWN = {"img", "object", "audio", "video", "math", "table", "picture", "if
 
 @dataclass
 class _Row(GivenRow):
-    """`names`: the identifiers of the choices."""
+    """A row with `names`: the identifiers of the choices."""
 
     names: list[str] = field(default_factory=list)
 
@@ -92,7 +92,7 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER_LIMIT) -> bytes:
-    """Return a file of a package, whatever size its header says."""
+    """Return a file of a package, up to `most` bytes whatever its header says."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Malformed(f"{info.filename[:200]!r} is packed in a way that is not taken")
     try:
@@ -106,7 +106,7 @@ def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER
 
 
 def _listed(manifest: ET.Element) -> list[str]:
-    """Return the files of the items that a manifest lists."""
+    """Return the item files that a manifest lists."""
     names = []
     for resource in manifest.iter():
         if local_name(resource) == "resource" and resource.get("type", "").startswith("imsqti_item"):
@@ -118,7 +118,7 @@ def _listed(manifest: ET.Element) -> list[str]:
 
 
 def _row(name: str, content: bytes) -> _Row:
-    """Return an item, or why it cannot be one."""
+    """Return an item, or why the file is not one."""
 
     def refused(why: str) -> _Row:
         return _Row(faults=[InvalidInput(why, name[:200] or None)])
@@ -202,7 +202,7 @@ def _outside(body: ET.Element, interaction: ET.Element) -> Iterator[ET.Element]:
 
 
 def _texts(elements: list[ET.Element], usual: str | None) -> dict[str, str]:
-    """Return the text of elements by language; what has no language counts as the usual one of the item."""
+    """Return the text of elements by language; text without a language has the item's usual one."""
     found: dict[str, list[str]] = {}
     for element in elements:
         for language, text in _spoken(element, usual):
@@ -251,7 +251,7 @@ def _merged(before: _Row, after: _Row) -> _Row:
 
 
 def write(bank: ItemBank) -> bytes:
-    """Return a package: the manifest, and one file an item. The same bank gives the same bytes."""
+    """Return a package: the manifest, and one file per item. The same bank gives the same bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
         _add(package, "imsmanifest.xml", _manifest(bank))

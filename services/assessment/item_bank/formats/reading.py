@@ -1,4 +1,4 @@
-"""What is read of a file: every item of it, taken or with all its faults."""
+"""The result of reading a file: every item, accepted or with all its faults."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from shared.errors import InvalidInput, TooLarge
 
 @dataclass(frozen=True)
 class ItemDefaults:
-    """The skill and the level of items whose file does not say them."""
+    """The skill and the level of items for which the file gives none."""
 
     skill: str | None = None
     level: float | None = None
@@ -21,7 +21,7 @@ class ItemDefaults:
 
 @dataclass(frozen=True)
 class GivenItem:
-    """One item of a file: taken, or None with its faults. `number` counts from 1; `id` as far as it can be read."""
+    """One item of a file, or None with its faults. `number` counts from 1; `id` if it could be read."""
 
     number: int
     id: str | None
@@ -31,7 +31,7 @@ class GivenItem:
 
 @dataclass(frozen=True)
 class BankReading:
-    """The items of a file in its order, and what it says of the bank itself (builtins, JSON only)."""
+    """The items of a file in order, and its facts about the bank (builtins, JSON only)."""
 
     items: list[GivenItem]
     facts: dict[str, Any] = field(default_factory=dict)
@@ -39,20 +39,20 @@ class BankReading:
 
 @dataclass
 class GivenRow:
-    """One item of a file as builtins, and the faults that its format knows of."""
+    """One item of a file as builtins, and the faults that its format can detect."""
 
     item: dict[str, Any] = field(default_factory=dict)
     faults: list[InvalidInput] = field(default_factory=list)
 
     @property
     def id(self) -> str | None:
-        """The id of the item, as far as it can be read."""
+        """The id of the item, if it could be read."""
         told = self.item.get("id")
         return told[:64] if isinstance(told, str) else None
 
 
 def items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> list[GivenItem]:
-    """Return rows as items. Raises TooLarge."""
+    """Return the items of rows. Raises TooLarge."""
     return list(_items_of(rows, defaults))
 
 
@@ -71,7 +71,7 @@ def _items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> Iterator[Give
 
 
 def number_of(text: str) -> float | str:
-    """Return the number that a text is, or the text, which the shape of an item refuses by its field."""
+    """Return a text as a number, or unchanged if it is not one, so that the item's type rejects it by its field."""
     for kind in (int, float) if "_" not in text else ():  # Python would read 1_0 as 10
         try:
             return kind(text)
@@ -81,6 +81,6 @@ def number_of(text: str) -> float | str:
 
 
 def builtins_of(item: Item) -> dict[str, Any]:
-    """Return an item as builtins, without what has its default."""
+    """Return an item as builtins, without fields that hold their defaults."""
     given: dict[str, Any] = msgspec.to_builtins(item)
     return given

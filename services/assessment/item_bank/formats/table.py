@@ -1,7 +1,7 @@
-"""An item bank as CSV: one item a row, UTF-8, columns by name.
+"""An item bank as CSV: one item per row, UTF-8, columns by name.
 
 `option1_th`, `option1_en` ... `option10_en`; `right` is the number of the right option of a choice item, 1 for option1;
-`thresholds` are divided by spaces. A comma, a semicolon or a tab may stand between cells.
+`thresholds` are separated by spaces. Cells are separated by commas, semicolons or tabs.
 """
 
 import csv
@@ -78,7 +78,7 @@ def _rows(rows: Iterator[list[str]], header: list[str]) -> Iterator[GivenRow]:
 
 
 def _item(cells: Mapping[str, str]) -> GivenRow:
-    """Return the cells of a row as an item; what is no number stays a text, which the shape refuses."""
+    """Return the cells of a row as an item; texts in number columns stay texts, which the item's type rejects."""
     given: dict[str, Any] = {name: cells[name].strip() for name in _TEXTS if name in cells}
     faults: list[InvalidInput] = []
     if "level" in cells:
@@ -107,7 +107,7 @@ def _languages(cells: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def write(bank: ItemBank) -> bytes:
-    """Return a bank as CSV, with the mark that makes spreadsheets show Thai."""
+    """Return a bank as CSV, with a byte order mark so that spreadsheets display Thai."""
     written = io.StringIO(newline="")
     table = csv.writer(written)
     table.writerow(COLUMNS)
@@ -132,5 +132,5 @@ def _cells(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _plain(cell: str) -> str:
-    """Return a cell without the mark that keeps a spreadsheet from computing it."""
+    """Return a cell without the prefix that stops a spreadsheet from evaluating it."""
     return cell[1:] if cell.startswith("'") and _COMPUTED.match(cell) else cell

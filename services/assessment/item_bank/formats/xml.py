@@ -1,4 +1,4 @@
-"""XML from outside, as a tree: without document types, so without entities and nothing that is fetched."""
+"""Parses XML from outside: document types are rejected, so there are no entities and nothing is fetched."""
 
 import xml.etree.ElementTree as ET
 from xml.parsers import expat

@@ -8,6 +8,7 @@ import type editors from '../locales/editor.th.json';
 import type histories from '../locales/history.th.json';
 import type shares from '../locales/share.th.json';
 import type links from '../locales/shared.th.json';
+import type supervisions from '../locales/supervision.th.json';
 import type supervisors from '../locales/supervisor.th.json';
 import type systems from '../locales/system.th.json';
 import thai from '../locales/th.json';
@@ -19,6 +20,7 @@ export type Key =
   | keyof typeof histories
   | keyof typeof links
   | keyof typeof shares
+  | keyof typeof supervisions
   | keyof typeof supervisors
   | keyof typeof systems;
 export type Language = 'th' | 'en';

@@ -34,6 +34,7 @@ export const VIEWS: Record<Session['role'], Load> = {
   officer,
   platform,
   supervisor,
+  analyst: agency,
   admin: editor,
   editor,
 };

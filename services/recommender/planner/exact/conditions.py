@@ -1,4 +1,4 @@
-"""Conditions of entry, a course as one officer may use it, and where the officer stands: integers, in plain Python."""
+"""Entry conditions, courses as options for one officer, and the state along a path: integers, in plain Python."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,20 +15,20 @@ from shared.domain import Course, Prerequisite
 
 
 class LevelCondition(NamedTuple):
-    """The need that a level of a skill is held."""
+    """Condition: a level of a skill is held."""
 
     skill: SkillKey
     level: int
 
 
 class CourseCondition(NamedTuple):
-    """The need that a course is done."""
+    """Condition: a course has been completed."""
 
     course: str
 
 
 class AnyCondition(NamedTuple):
-    """The need that every need of any one branch is met."""
+    """Condition: all conditions of at least one branch hold."""
 
     branches: tuple[tuple["Condition", ...], ...]
 
@@ -40,8 +40,8 @@ Condition = LevelCondition | CourseCondition | AnyCondition
 class CourseOption:
     """A course as one officer may use it.
 
-    `level_effects`: skill -> micro-level; `gap_effects`: gap -> stair; `cosine` in millionths. `unconfirmed`: those of
-    the gap effects that nobody has confirmed, gap -> micro-level; they are no level effects.
+    `level_effects`: skill -> micro-level; `gap_effects`: gap -> stair; `cosine` in millionths. `unconfirmed`: the
+    unconfirmed gap effects, gap -> micro-level; they are not level effects.
     """
 
     conditions: tuple[Condition, ...]
@@ -65,9 +65,9 @@ class CourseOption:
 
 @dataclass(slots=True)
 class PathState:
-    """The state along a path: hours and courses left, levels that count at entry, courses done, stairs held per gap.
+    """The state along a path: hours and courses left, levels that count for entry, completed courses, stairs per gap.
 
-    `value`: all that the path has gained so far.
+    `value`: all that the path has gained so far, in micro-levels.
     """
 
     hours: int
@@ -94,7 +94,7 @@ class PathState:
         return all(map(self.meets, option.conditions))
 
     def study(self, option: CourseOption) -> None:
-        """Do a course: what it teaches rises, nothing falls."""
+        """Complete a course: levels rise to what it teaches, and none falls."""
         self.hours -= option.hours
         self.steps -= 1
         self.done.add(option.id)
@@ -107,22 +107,22 @@ class PathState:
                 self.value += worth_of(after) - worth_of(held)
 
     def gain(self, gap: str, step: Stair) -> int:
-        """Return what one more stair of a gap is worth."""
+        """Return the value of one more stair of a gap, in micro-levels."""
         return added(self.held.get(gap, ()), step)
 
     def gains(self, option: CourseOption) -> bool:
-        """Return whether a course by itself closes anything."""
+        """Return whether a course by itself adds value."""
         return any(self.gain(gap, step) for gap, step in option.gap_effects.items())
 
 
 def score_of(gain: int, cost: int, exponent: float = 1.0) -> int:
-    """Return micro-levels per hour, the hours to the power of an exponent."""
+    """Return micro-levels per hour, with the hours raised to an exponent."""
     divisor = cost if exponent == 1 else int(MICRO * (cost / MICRO) ** exponent + 0.5)
     return gain * MICRO // max(divisor, 1)
 
 
 def cost_multiplier(inputs: Inputs, course: Course, *, ignore_preferences: bool) -> float:
-    """Return what multiplies the hours of a course; 0 where it is not to be used."""
+    """Return the factor that multiplies the hours of a course; 0 if it must not be used."""
     if course.id in inputs.done or course.id in inputs.excluded:
         return 0
     spoken = set(inputs.languages or course.languages)
@@ -156,7 +156,7 @@ def course_option(
 
 
 def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, Stair]:
-    """Return gap -> how surely a course leads to a level, and what that level is worth."""
+    """Return gap -> stair: the confidence with which a course leads to a level, and the value of the level."""
     effects = {
         skill: (SURE, value.certain(skill, micro(high) / MICRO))
         for (framework, skill), (_, high) in spec.teaches.items()
@@ -173,14 +173,14 @@ def unconfirmed_levels(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -
 
 
 def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[tuple[str, MatchedSpan, Stair]]:
-    """Yield the unconfirmed rows of a course that are worth something, each with its gap and its stair."""
+    """Yield the unconfirmed rows of a course that have value, each with its gap and its stair."""
     for (framework, skill), row in spec.matched.items():
         if framework == ours and skill in value.gaps and (step := value.matched(skill, row)):
             yield skill, row, step
 
 
 def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
-    """Return the cosine of the gap vector (worth) and the teaching vector (levels gained), in millionths."""
+    """Return the cosine of the gap vector (values) and the teaching vector (levels gained), in millionths."""
     gaps = {skill: size / MICRO for skill, size in value.gaps.items()}
     teaches = [(key[1], high, low) for key, (low, high) in spec.teaches.items() if key[0] == ours]
     taught = {skill: (micro(high) - micro(low)) / MICRO for skill, high, low in teaches}
@@ -192,7 +192,7 @@ def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
 
 
 def conditions_of(prerequisites: Iterable[Prerequisite]) -> list[Condition]:
-    """Return conditions of entry as needs; those of an `all` stand for themselves."""
+    """Return entry conditions as conditions of the planner; those of an `all` are listed separately."""
     conditions: list[Condition] = []
     for prerequisite in prerequisites:
         if prerequisite.all is not UNSET:

@@ -33,7 +33,7 @@ P = TypeVar("P")
 
 
 class PathDraft(NamedTuple, Generic[P]):
-    """A path before it is explained: its plan, its picks, the residual problem, and what blocks an open gap."""
+    """A path before it is explained: its plan, its picks, the residual problem, and the blockers of open gaps."""
 
     plan: P
     picks: list[Pick]
@@ -47,15 +47,15 @@ class PathDraft(NamedTuple, Generic[P]):
 
     @property
     def cost(self) -> int:
-        """What the courses cost together, in weighted micro-hours."""
+        """The cost of all courses together, in weighted micro-hours."""
         return sum(option.cost if (option := self.residual.available.option(name)) else 0 for name in self.names)
 
 
 class PathBuilder(NamedTuple, Generic[P]):
-    """How a path is made anew.
+    """Functions that compute a new path.
 
-    `rebuilt`: the draft of a path of these courses. `fits`: whether the search has a way to a course within the hours
-    that the origins leave. `forced`: the courses of the path that the search finds with this course in it.
+    `rebuilt`: the draft of a path of these courses. `fits`: whether the search has a closure of a course within the
+    hours that the fixed courses leave. `forced`: the courses of the path that the search finds with this course in it.
     """
 
     rebuilt: Callable[[list[str]], PathDraft[P]]
@@ -64,7 +64,7 @@ class PathBuilder(NamedTuple, Generic[P]):
 
 
 def new_draft(plan: P, picks: list[Pick], residual: ResidualProblem) -> PathDraft[P]:
-    """Return a draft; each obstacle is looked up once."""
+    """Return a draft; each gap blocker is computed once."""
     return PathDraft(plan, picks, residual, cache(residual.blocker))
 
 
@@ -99,7 +99,7 @@ def refine(
 
 
 def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
-    """Return whether a path closes more, or as much at less cost. A path that was kept changes for 1 % or more."""
+    """Return whether a path closes more, or as much at less cost. A kept path changes only for 1 % or more."""
     mine, theirs = one.residual.end.value, other.residual.end.value
     if min(one.residual.end.hours, one.residual.end.steps) < min(other.residual.end.hours, other.residual.end.steps, 0):
         return False
@@ -109,7 +109,7 @@ def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
 
 
 def _longer(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
-    """Yield the path with the shortest way to more of an open skill that fits behind it, worth most per cost first."""
+    """Yield the path extended by the shortest closure that raises an open skill and fits, best value per cost first."""
     end, available = draft.residual.end, draft.residual.available
     options: list[list[CourseOption]] = []
     for skill, _ in _open(draft, value, ("little",)):
@@ -132,7 +132,7 @@ def _unseen(
     again: PathBuilder[P],
     seen: set[tuple[str, ...]],
 ) -> str | None:
-    """Return the target worth most per cost that the search cannot fit and whose closure fits in all the hours."""
+    """Return the best target per cost that the search cannot fit although its closure fits in all the hours."""
     start, available = (
         end_state(draft.residual.inputs, value, entry_levels, [p for p in draft.picks if p.origin]),
         draft.residual.available,
@@ -154,7 +154,7 @@ def _unseen(
 
 
 def _open(draft: PathDraft[P], value: ValueFunction, causes: tuple[str, ...]) -> Iterator[tuple[str, GapBlocker]]:
-    """Yield the open skills that something of worth is kept from for one of these causes."""
+    """Yield the open skills that one of these causes keeps from gaining value."""
     reached = levels_reached(draft.residual.inputs, value, draft.picks)
     for skill in value.gaps:
         if value.targets[skill].lacks(reached[skill]):

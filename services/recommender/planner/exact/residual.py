@@ -1,4 +1,4 @@
-"""What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
+"""The residual problem at the end of a path: what blocks the open gaps, and how many more hours would close them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -33,14 +33,14 @@ Origin = Literal["started", "mandatory", "pinned"]
 
 
 class RunnerUp(Struct, frozen=True):
-    """A candidate that lost a pick. `score`: micro-levels per hour of its closure."""
+    """A candidate that was not picked. `score`: micro-levels per hour of its closure."""
 
     course: Course
     score: int
 
 
 class Pick(Struct, frozen=True):
-    """A course taken into the path, with the score of the closure that brought it in."""
+    """A course of the path, with the score of the closure that added it."""
 
     spec: CourseSpec
     score: int
@@ -53,7 +53,7 @@ Exclusion = Literal["language", "rule", "feedback"]
 
 
 class MissingHours(Struct, frozen=True):
-    """Hours that are needed and hours that are left. `proved`: no way takes fewer; else it is the shortest found."""
+    """The needed and the available hours. `proved`: no sequence needs fewer; else it is the shortest found."""
 
     needed: float
     left: float
@@ -61,16 +61,16 @@ class MissingHours(Struct, frozen=True):
 
     @property
     def missing(self) -> float:
-        """Hours, to six places."""
+        """The missing hours, to six decimals."""
         return round(self.needed - self.left, 6)
 
 
 class GapBlocker(Struct, frozen=True):
-    """Why a skill stays below what is required. `nearest`: the course that would come next.
+    """Why a skill stays below the requirement. `nearest`: the course that would come next.
 
-    `courses`: the ids of the shortest way found to it. `matched`: its row, where nobody has confirmed that it raises
-    the skill. `short` is set where the hours are what is missing, `exclusion` where it must not be used. A `budget`
-    without missing hours is one of steps.
+    `courses`: the ids of the shortest sequence found to it. `matched`: its row, if nobody has confirmed that it raises
+    the skill. `short` is set if hours are missing, `exclusion` if the course must not be used. A `budget` without
+    missing hours means that steps are missing.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
@@ -85,16 +85,16 @@ LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_
 
 
 def missing_course_cause(inputs: Inputs, course_id: str) -> Literal["withdrawn", "unknown"]:
-    """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given.
+    """Return what is known of a course that is not visible: it was offered once, or only its id was ever given.
 
-    Nobody can pin or start a course that was never offered.
+    Courses that were never offered cannot be pinned or started.
     """
     offered = (inputs.previous, inputs.started, inputs.pinned)
     return "withdrawn" if any(course_id in names for names in offered) else "unknown"
 
 
 def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: MissingHours | None = None) -> Note:
-    """Return the note on a course that was wanted. `short`: the hours, where they are what is missing."""
+    """Return the note on a requested course. `short`: the missing hours, if hours are the reason."""
     return Note(
         course_id,
         cause,
@@ -106,7 +106,7 @@ def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: 
 
 
 def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> list[Note]:
-    """Return a note on every completed course that is not to be seen, by id."""
+    """Return a note on every completed course that is not visible, by id."""
     return [Note(name, "unknown", UNSAID, completed=True) for name in sorted(inputs.done) if find(name) is None]
 
 
@@ -125,7 +125,7 @@ def pinned_closure(
 
 
 class ResidualProblem(NamedTuple):
-    """What lies beyond the end of a path: where the officer then stands, and the courses that may still be taken."""
+    """The state at the end of a path, and the courses that may still be taken."""
 
     inputs: Inputs
     end: PathState
@@ -148,7 +148,7 @@ class ResidualProblem(NamedTuple):
     def _within_limits(
         self, goal: Condition, found: MinimumClosure, nearest: CourseOption, matched: MatchedSpan | None
     ) -> GapBlocker:
-        """Return what keeps the shortest way to a goal out of the path, which can be studied behind it."""
+        """Return why the shortest sequence to a goal, which can be studied after the path, is not in it."""
         course, courses, left = (
             _named(nearest.spec.course),
             [option.id for option in found.courses],
@@ -168,7 +168,7 @@ class ResidualProblem(NamedTuple):
         return GapBlocker("kept" if self.finishing else "little", course, courses=courses, matched=matched)
 
     def _unconfirmed(self, skill: str) -> GapBlocker | None:
-        """Return what keeps out the shortest course that may raise a skill by its description; None: there is none."""
+        """Return what blocks the shortest course that may raise a skill by its description; None if there is none."""
         key = (self.inputs.framework.id, skill)
         for name in self.available.matched(skill):
             option = self.available.option(name)
@@ -184,7 +184,7 @@ class ResidualProblem(NamedTuple):
         return found.proved and not self.available.incomplete
 
     def _out_of_reach(self, skill: str, reached: int) -> GapBlocker:
-        """Return what keeps a skill from rising where no course that can be entered and used raises it."""
+        """Return why a skill stays low if no course that can be entered and used raises it."""
         course = next(iter(self.available.above(skill, reached)), None)
         if course is None:
             return GapBlocker("no_course")
@@ -193,9 +193,9 @@ class ResidualProblem(NamedTuple):
         return GapBlocker("prerequisite", _named(course))
 
     def short(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
-        """Return how many hours it takes to close all that courses can close, beside those left.
+        """Return how many more hours it takes to close all that courses can close, beyond those left.
 
-        None where hours are not missing.
+        None if no hours are missing.
         """
         if self.inputs.budget_hours is None:
             return None
@@ -245,7 +245,7 @@ def levels_reached(inputs: Inputs, value: ValueFunction, picks: Sequence[Pick]) 
 
 
 def exclusion_reason(inputs: Inputs, course: Course) -> Exclusion | None:
-    """Return why a course that can be seen is not to be used; None where it is."""
+    """Return why a visible course must not be used; None if it may be."""
     if course.id in inputs.excluded:
         return "feedback"
     if course.id in inputs.mandatory or course.id in inputs.started:

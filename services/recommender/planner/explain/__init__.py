@@ -1,1 +1,1 @@
-"""What is shown of a path: its figures, what stays open and why, texts, and answers to questions about it."""
+"""Explains a path: its figures, what stays open and why, texts, and answers to questions about it."""

@@ -1,7 +1,8 @@
-"""What a course of a path depends on: the earlier courses that it cannot be entered without.
+"""Dependencies between the courses of a path: the earlier courses that a course cannot be entered without.
 
-A course depends on an earlier one if it cannot be entered once that one, and whatever then cannot be entered either, is
-left out of the courses before it. This one relation says what a step unlocks and what a path is expected to gain.
+A course depends on an earlier one if it cannot be entered after the courses before it without that one and without
+those that then cannot be entered either. This relation determines what a step unlocks and what a path is expected to
+gain.
 """
 
 from collections import defaultdict
@@ -26,7 +27,7 @@ None where it is needed by way of other courses or of several branches."""
 def dependencies(
     framework: str, offers: Sequence[CourseSpec], state: LearnerState, begun: Collection[str] = ()
 ) -> list[Dependencies]:
-    """Return for each course of a path the places of the earlier ones that it cannot be entered without.
+    """Return for each course of a path the positions of the earlier ones that it cannot be entered without.
 
     `state`: before the path. `begun`: courses that were entered before it.
     """
@@ -34,7 +35,7 @@ def dependencies(
     earlier = _Earlier()
 
     def lacks(condition: Prerequisite) -> frozenset[int] | None:
-        """Return what a condition cannot do without; None where it does not hold at all."""
+        """Return what a condition cannot do without; None if it does not hold at all."""
         if state.meets(condition):
             return frozenset()
         if condition.all is not UNSET:
@@ -61,20 +62,20 @@ def dependencies(
 
 
 class _Earlier:
-    """The courses of a path so far, by what they open."""
+    """The courses of a path so far, indexed by what they satisfy."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
         self._teaching = defaultdict[SkillKey, list[tuple[int, float]]](list)
 
     def add(self, spec: CourseSpec) -> None:
-        """Put a course at the end."""
+        """Append a course."""
         for key, (_, reached) in spec.teaches.items():
             self._teaching[key].append((len(self._places), reached))
         self._places[spec.id] = len(self._places)
 
     def opening(self, condition: Prerequisite) -> list[int]:
-        """Return the places of those that make a single condition true."""
+        """Return the positions of the courses that satisfy a single condition."""
         if condition.course is not UNSET:
             return [self._places[condition.course]] if condition.course in self._places else []
         key, level = level_condition(condition)
@@ -82,7 +83,7 @@ class _Earlier:
 
 
 def _firm(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
-    """Yield the single conditions that must hold whatever else does: none of a choice."""
+    """Yield the single conditions that must hold in any case: none inside an `any`."""
     for condition in conditions:
         if condition.all is not UNSET:
             yield from _firm(condition.all)

@@ -1,8 +1,8 @@
-"""What a path is expected to gain when not every course is completed.
+"""The expected gain of a path if not every course is completed.
 
-A course of the path is completed with its own rate times those of the earlier courses that it cannot be entered
-without (`dependencies`); what a skill is worth is gained where at least one of the courses that are worth as much is
-completed. Completions are taken as independent of each other.
+The probability that a course of the path is completed is its own rate times those of the earlier courses that it cannot
+be entered without (`dependencies`); the value of a skill is gained if at least one of the courses that give it is
+completed. Completions are assumed to be independent of each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from services.recommender.planner.value import SURE, Stair, ValueFunction, slots
 def expected_gain(
     value: ValueFunction, framework: str, offers: Sequence[CourseSpec], conditions: Sequence[Dependencies]
 ) -> int:
-    """Return what a path is expected to gain, in micro-levels, when each course is completed with its own rate.
+    """Return the expected gain of a path, in micro-levels, if each course is completed with its own rate.
 
     `conditions`: what each course depends on.
     """
@@ -38,7 +38,7 @@ def expected_gain(
 
 
 def _expected(rows: Mapping[int, int], conditions: Sequence[Dependencies], chances: Sequence[float]) -> float:
-    """Return what one slot of a skill is expected to gain. `rows`: place in the path -> what the course adds to it."""
+    """Return the expected gain in one slot of a skill. `rows`: position in the path -> what the course adds to it."""
     gained, below = 0.0, 0
     for held in sorted(set(rows.values())):
         if held > below:

@@ -1,4 +1,4 @@
-"""The account of a path: what each pick closes and unlocks, what stays open and why, what it all comes to."""
+"""Builds the explained path: what each pick closes and unlocks, what stays open and why, and the totals."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,10 +54,10 @@ _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Cov
 
 
 class PlanResult(Struct, frozen=True):
-    """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
+    """A plan as input of the explanation. `obstacle` (skill, level reached) returns what keeps a skill low.
 
-    `short`: the hours that are missing; `limited`: the search ended at its limit with the best found so far;
-    `finishing`: the path before stands as it was promised.
+    `short`: the missing hours; `limited`: the search reached its limit and this is the best path found; `finishing`:
+    the previous path stays as promised.
     """
 
     picks: list[Pick]
@@ -76,7 +76,7 @@ def path_of(
     result: PlanResult,
     catalog_revision: int,
 ) -> LearningPath:
-    """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
+    """Return the finished path. `entry_levels`: the levels that count for entry before the path."""
     reached = _Reached(inputs.framework.id, value)
     needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), result.picks)
     steps = _steps(inputs, reached, needs, result.picks)
@@ -129,9 +129,9 @@ def path_of(
 
 
 def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
-    """Return what to assess: levels that rest on completed courses, and gaps that are mostly doubt.
+    """Return what to assess: levels that come from completed courses, and gaps that are mostly uncertainty.
 
-    Mostly doubt: without it less than half of the gap would be expected.
+    Mostly uncertainty: without it less than half of the gap would be expected.
     """
     doubtful = []
     for want in wants.values():
@@ -145,7 +145,7 @@ def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
 
 
 def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
-    """Yield the gaps of which completed courses have closed a part by their description, confirmed by nobody."""
+    """Yield the gaps that completed courses have partly closed by their description, unconfirmed."""
     for skill in value.stairs:
         want = value.targets[skill]
         if want.is_gap:
@@ -156,7 +156,7 @@ def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
 
 
 class _Reached:
-    """What a path has reached after some of its courses: believed levels, and the stairs of each skill."""
+    """The state after some courses of a path: estimated levels, and the stairs of each skill."""
 
     def __init__(self, framework: str, value: ValueFunction) -> None:
         self.framework, self.value = framework, value
@@ -165,7 +165,7 @@ class _Reached:
         self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
 
     def closes(self, offer: CourseSpec) -> Iterator[Closes]:
-        """Yield what a course closes next."""
+        """Yield the gaps that a course narrows next."""
         for want in self.value.targets.values():
             skill, before = want.skill.id, self.levels[want.skill.id]
             if not want.is_gap or not want.lacks(before):
@@ -189,7 +189,7 @@ class _Reached:
             )
 
     def take(self, offer: CourseSpec) -> None:
-        """Do a course. Only what is confirmed raises a level."""
+        """Complete a course. Only confirmed rows raise a level."""
         for (framework, skill), (_, reached) in offer.teaches.items():
             if framework == self.framework and skill in self.levels:
                 self.levels[skill] = max(self.levels[skill], reached)
@@ -200,7 +200,7 @@ class _Reached:
                 self._climb(skill, self.value.stair(skill, row))
 
     def unconfirmed(self, skill: str) -> tuple[Course, MatchedSpan] | None:
-        """Return the surest course that may have led above the level of a skill by its description, with its row."""
+        """Return the most confident course that may have raised a skill above its level, with its row."""
         above = [one for one in self._matched[skill] if one[1].high > micro(self.levels[skill])]
         return max(above, key=lambda one: (one[1].confidence, one[1].high), default=None)
 
@@ -208,7 +208,7 @@ class _Reached:
         self._stairs[skill] = climb(self._stairs.get(skill, ()), step)
 
     def _gain(self, skill: str, step: Stair) -> int:
-        """Return what a stair adds to those of a skill."""
+        """Return what a stair adds to those of a skill, in micro-levels."""
         return added(self._stairs.get(skill, ()), step)
 
     def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
@@ -216,7 +216,7 @@ class _Reached:
 
 
 def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], picks: Sequence[Pick]) -> list[Step]:
-    """Return the steps; `reached` moves on to the end. `needs`: what each pick depends on."""
+    """Return the steps; `reached` moves to the end. `needs`: what each pick depends on."""
     unlocks, taken = _unlocks(inputs.framework, needs, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
@@ -252,9 +252,9 @@ def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], pic
 def _unlocks(
     framework: Framework, dependent: Sequence[Dependencies], picks: Sequence[Pick]
 ) -> list[dict[str, UnlockCondition | None]]:
-    """Return for each pick the later courses that cannot be entered without it, in their order.
+    """Return for each pick the later courses that cannot be entered without it, in order.
 
-    With each the condition that the pick makes true itself; None where it is needed by way of others.
+    With each, the condition that the pick satisfies itself; None if it is needed through other courses.
     """
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
     for pick, needs in zip(picks, dependent, strict=True):
@@ -272,7 +272,7 @@ def _unlock_condition(condition: Prerequisite, framework: Framework) -> UnlockCo
 
 
 def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
-    """Return for each pick the places of the earlier ones that it cannot be entered without."""
+    """Return for each pick the positions of the earlier ones that it cannot be entered without."""
     begun = {pick.spec.id for pick in picks if pick.origin == "started"}
     return dependencies(inputs.framework.id, [pick.spec for pick in picks], state, begun)
 
@@ -280,9 +280,9 @@ def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) 
 def without_idle(
     inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
 ) -> list[Pick]:
-    """Return the picks without those that none needs and that close nothing alone; what was wanted stays.
+    """Return the picks without those that add nothing and that no other pick needs; requested courses stay.
 
-    The search knows the cheapest branches of a condition alone, and may hold a course that the path does without.
+    The search only knows the cheapest branches of a condition, so it may pick a course that the path does not need.
     """
     kept = list(picks)
     while True:
@@ -296,7 +296,10 @@ def without_idle(
 
 
 def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[int]:
-    """Return the places of courses without which the others are worth as much. `effects`: gap -> stair, per course."""
+    """Return the positions of courses that the others can replace at equal value.
+
+    `effects`: gap -> stair, per course.
+    """
     steps = defaultdict[str, dict[int, Stair]](dict)
     for place, gained in enumerate(effects):
         for skill, step in gained.items():
@@ -349,7 +352,7 @@ def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
 
 
 def card_of(course: Course) -> CourseCard:
-    """Return what a reader sees of a course."""
+    """Return the facts about a course that a path shows."""
     return CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
 
 
@@ -370,7 +373,7 @@ def waiting_for_framework(profile: Profile, catalog_revision: int, as_of: date) 
 
 
 def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
-    """Return the path of an officer for whom none may be given, and the cause: no steps."""
+    """Return a path without steps for an officer whose path was rejected, with the cause."""
     return LearningPath(
         status="refused",
         job_group=inputs.job_group,

@@ -1,4 +1,4 @@
-"""Questions about a plan: why a course is not in it, which courses are alike, what changed between two paths."""
+"""Questions about a plan: why a course is not in it, similar courses, changes between two paths."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -31,9 +31,9 @@ FIRM = ("started", "mandatory", "pinned")
 
 
 def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
-    """Return why a course is not in a path: its bundle, replayed at the step where it is worth most.
+    """Return why a course is not in a path: its closure, replayed at the step where its score is highest.
 
-    `inputs` and `view` are those of the path. Raises NotFound where there is no such course.
+    `inputs` and `view` are those of the path. Raises NotFound if there is no such course.
     """
     course = view.course(course_id)
     if course is None:
@@ -52,7 +52,7 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
 
 
 def _of_matches(answer: WhyNot, value: ValueFunction, framework: str, course: Course) -> WhyNot:
-    """Return an answer with how surely the course teaches what it may close, where nobody has confirmed any of it."""
+    """Return an answer with the confidence of what the course may close, if nobody has confirmed any of it."""
     spec = course_spec(course)
     rows = [row for (name, skill), row in spec.matched.items() if name == framework and skill in value.gaps]
     if not rows or any(name == framework and skill in value.gaps for name, skill in spec.teaches):
@@ -64,9 +64,9 @@ def _of_matches(answer: WhyNot, value: ValueFunction, framework: str, course: Co
 
 
 def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Course) -> WhyNot:
-    """Return the answer of the best of all places where the shortest way to the course could have stood.
+    """Return the best answer over all positions at which the shortest closure of the course could have been added.
 
-    What is started, mandatory or pinned stands before it in any case.
+    Started, mandatory and pinned courses come before it in any case.
     """
     state = end_state(found.inputs, found.value, found.entry_levels, [])
     bids: list[tuple[int, _Bid]] = []
@@ -97,9 +97,9 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
 
 
 class _Bid(NamedTuple):
-    """The shortest way to a course at one place: what it gains, takes and scores, and the hours `left` there.
+    """The shortest closure of a course at one position: its gain, hours and score, and the hours `left` there.
 
-    `within`: the path may hold so many steps; `proved`: no way is shorter.
+    `within`: the path may hold so many steps; `proved`: no closure is shorter.
     """
 
     gain: int
@@ -111,7 +111,7 @@ class _Bid(NamedTuple):
 
 
 def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
-    """Return the bid of a course; None where it is out of reach."""
+    """Return the closure of a course with its figures; None if it is unreachable."""
     option = minimum_closure(state, [CourseCondition(course_id)], found.available)
     if option is None:
         return None
@@ -128,7 +128,7 @@ def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
 
 
 def without_path(course_id: str) -> WhyNot:
-    """Return why a course is not in a path where none could be given."""
+    """Return why a course is not in the path of an officer who has none."""
     return WhyNot(course_id, "no_path", UNSAID)
 
 
@@ -138,9 +138,9 @@ def _answer(course: Course, cause: Cause, short: MissingHours | None = None, con
 
 
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
-    """Return the courses that teach most alike, by the cosine of the levels that they gain; equals by id.
+    """Return the most similar courses, by the cosine of the levels that they gain; equals by id.
 
-    None of those `without`, and none that has no skill in common. Raises NotFound where there is no such course.
+    Leaves out the courses `without` and those that share no skill. Raises NotFound if there is no such course.
     """
     if (course := view.course(course_id)) is None:
         raise NotFound("no such course")
@@ -182,7 +182,7 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
 
 
 def path_diff(before: LearningPath, after: LearningPath) -> Changes:
-    """Return what differs between two paths. `moved`: courses of both outside a longest run that both orders share."""
+    """Return the differences of two paths. `moved`: courses of both outside a longest common subsequence."""
     old = [step.course.id for step in before.steps]
     new = [step.course.id for step in after.steps]
     stayed = _shared_run(old, new)
@@ -196,7 +196,7 @@ def path_diff(before: LearningPath, after: LearningPath) -> Changes:
 
 
 def _shared_run(old: Sequence[str], new: Sequence[str]) -> set[str]:
-    """Return a longest sequence of courses that stand in this order in both; the page's `changes.js` finds the same."""
+    """Return a longest common subsequence of the courses; the page's `changes` finds the same."""
     lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
     for i in reversed(range(len(old))):
         for j in reversed(range(len(new))):

@@ -1,1 +1,1 @@
-"""The catalog as arrays: what compiled code reads."""
+"""The catalog as arrays, for compiled code."""

@@ -1,7 +1,7 @@
-"""The catalog in memory: immutable snapshots of all tenants, and what each tenant sees of one, ready for the planner.
+"""The catalog in memory: immutable snapshots of all tenants, and each tenant's view of one.
 
-A change makes a new snapshot that shares everything it did not touch: a large base, and beside it the few courses that
-changed since. What is costly is built when a view is first asked for it, by whoever plans, never by whoever changes.
+A change makes a new snapshot that shares everything unchanged: a large base segment, and an overlay with the few
+courses that changed since. Expensive structures are built when a plan first needs them, not by the change.
 """
 
 from bisect import bisect_left
@@ -39,18 +39,18 @@ _decoder = msgspec.msgpack.Decoder(Course)
 
 @lru_cache(maxsize=4096)
 def decoded(encoded: bytes) -> Course:
-    """Return the course of an entry."""
+    """Return the course of an encoded entry."""
     return _decoder.decode(encoded)
 
 
 @lru_cache(maxsize=4096)
 def decoded_spec(encoded: bytes) -> CourseSpec:
-    """Return the course of an entry as the planner reads it."""
+    """Return the course of an encoded entry in the planner's form."""
     return course_spec(decoded(encoded))
 
 
 class BaseSegment:
-    """Many courses, sorted by id, with their columns made on first use."""
+    """Many courses, sorted by id, with columns that are built on first use."""
 
     def __init__(self, entries: Mapping[str, EncodedCourse]) -> None:
         self.entries = entries
@@ -65,19 +65,19 @@ class BaseSegment:
 
     @cached_property
     def segment(self) -> Segment:
-        """All courses."""
+        """The segment of all courses."""
         return segment_of([self.entries[name] for name in self.ids], len(VOCABULARY.skills))
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
-        """The champions and their numbers among all courses; None where the catalog is small."""
+        """The champions and their numbers among all courses; None if the catalog is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
         numbers = champions_of(self.segment, *VOCABULARY.conditions.read())
         return part_of(self.segment, numbers), numbers
 
     def graph(self, *, champions: bool) -> IndexedGraph:
-        """Return the net of all courses, or of the champions."""
+        """Return the prerequisite graph of all courses, or of the champions."""
         with self._lock:
             if (found := self._graphs.get(champions)) is None:
                 segment = self.champions[0] if champions and self.champions else self.segment
@@ -85,7 +85,7 @@ class BaseSegment:
             return found
 
     def cost_profile(self, key: Hashable, make: Callable[[], K]) -> K:
-        """Return the prices for a kind of officer; those asked for last are kept."""
+        """Return the cost profile for a key, from the cache or made by `make`."""
         with self._lock:
             if key in self._cost_profiles:
                 known: K = self._cost_profiles.pop(key)
@@ -99,13 +99,13 @@ class BaseSegment:
         return found
 
     def build(self) -> None:
-        """Make what is made on first use, once, whoever comes first."""
+        """Build what is needed on first use, once for all threads."""
         with self._lock:
             _ = self.champions
 
 
 class TenantCatalog:
-    """The courses that a tenant sees: a base, and beside it `overlay` {id: entry, None where it is not to be seen}."""
+    """The courses that a tenant sees: a base, and an `overlay` {id: entry, None if not visible}."""
 
     def __init__(self, base: BaseSegment, overlay: Mapping[str, EncodedCourse | None]) -> None:
         self.base = base
@@ -114,30 +114,30 @@ class TenantCatalog:
         self._deleted: dict[int, Ints] = {}
 
     def entry(self, course_id: str) -> EncodedCourse | None:
-        """Return a visible course as it is kept."""
+        """Return the stored entry of a visible course."""
         return self.overlay[course_id] if course_id in self.overlay else self.base.entries.get(course_id)
 
     @cached_property
     def delta(self) -> tuple[Segment, list[str]]:
-        """The courses beside the base, and their ids."""
+        """The segment of the overlay, and the ids of its courses."""
         entries = sorted((entry for entry in self.overlay.values() if entry), key=lambda entry: entry.id)
         ranks = overlay_ranks([bisect_left(self.base.ids, entry.id) for entry in entries])
         return segment_of(entries, len(VOCABULARY.skills), ranks), [entry.id for entry in entries]
 
     @cached_property
     def overlay_names(self) -> frozenset[int]:
-        """The numbers of the names beside the base."""
+        """The numbers of the course names in the overlay."""
         return frozenset(VOCABULARY.courses[course_id] for course_id in self.overlay if course_id in VOCABULARY.courses)
 
     def deleted(self, segment: Segment) -> Ints:
-        """Return the courses of a segment of the base that have been replaced or withdrawn."""
+        """Return int32 positions in `segment` of courses that the overlay replaces or deletes."""
         if (found := self._deleted.get(segment.size)) is None:
             numbers = segment.find(sorted(self.overlay_names))
             found = self._deleted[segment.size] = numbers[numbers >= 0]
         return found
 
     def graph(self, *, champions: bool) -> IndexedGraph:
-        """Return where the planner looks: the whole base or its champions, and what lies beside."""
+        """Return the graph that the planner searches: the whole base or its champions, with the overlay."""
         if (found := self._graphs.get(champions)) is None:
             base = self.base.champions[0] if champions and self.base.champions else self.base.segment
             found = self.base.graph(champions=champions)
@@ -149,7 +149,7 @@ class TenantCatalog:
 
 @dataclass(frozen=True)
 class View:
-    """What one tenant sees: the shared entries and its own, its own standing before a shared one of the same id."""
+    """What one tenant sees: the shared entries and its own, which hide shared ones of the same id."""
 
     tenant: str
     catalog_revision: int
@@ -163,7 +163,7 @@ class View:
         return decoded(entry.encoded) if entry else None
 
     def courses_like(self, name: str) -> list[str]:
-        """Return the ids of the visible courses that are this name, whatever their case."""
+        """Return the ids of the visible courses with this id, ignoring case."""
         catalog, names = self.catalog, VOCABULARY.courses_like([name])
         delta, ids = catalog.delta
         found = [ids[n] for n in delta.find(names).tolist() if n >= 0]
@@ -171,7 +171,7 @@ class View:
         return found + [course for course in (catalog.base.ids[n] for n in base) if course not in catalog.overlay]
 
     def providers(self) -> frozenset[str]:
-        """Return the titles of all providers of visible courses, as they are compared."""
+        """Return the titles of all providers of visible courses, folded."""
         names = list(VOCABULARY.providers)
         return frozenset(title for number in self._held("provider") for title in names[number])
 
@@ -186,7 +186,7 @@ class View:
         return np.union1d(seen, delta.info[field][:-1]).tolist()  # type: ignore[no-any-return]
 
     def spec(self, course_id: str) -> CourseSpec | None:
-        """Return a visible course as the planner reads it."""
+        """Return a visible course in the planner's form."""
         entry = self.catalog.entry(course_id)
         return decoded_spec(entry.encoded) if entry else None
 
@@ -195,10 +195,10 @@ class View:
         return self.frameworks.get(framework_id)
 
     def arrived(self, profile: Profile) -> Framework | None:
-        """Return the framework to plan an officer by; None while the one that the profile was written under is late.
+        """Return the framework to plan an officer by; None if the version that the profile names has not arrived.
 
-        Versions of one owner are compared and no others: the tenant's own framework takes the place of the shared one
-        whatever its number. A profile that names no owner was written under one of the two.
+        Versions are compared per owner: the tenant's own framework replaces the shared one whatever its number. A
+        profile without an owner was written under one of the two.
         """
         found, shared = self.frameworks.get(profile.framework), self.shared_frameworks.get(profile.framework)
         if found is None:
@@ -215,13 +215,13 @@ class View:
 
 @dataclass(frozen=True)
 class TenantCourses:
-    """The courses of one tenant: a base, and what changed since, None where withdrawn."""
+    """The courses of one tenant: a base, and the changes since, None if withdrawn."""
 
     base: BaseSegment
     changed: Mapping[str, EncodedCourse | None]
 
     def put(self, changes: Mapping[str, EncodedCourse | None]) -> "TenantCourses":
-        """Return the courses with changes; with many, on a new base."""
+        """Return the courses with changes; if there are many, with a new base."""
         changed = {**self.changed, **changes}
         if len(changed) <= MERGE_THRESHOLD:
             return TenantCourses(self.base, changed)
@@ -230,7 +230,7 @@ class TenantCourses:
 
     @property
     def entries(self) -> dict[str, EncodedCourse | None]:
-        """All of them, and which are withdrawn of the base."""
+        """All entries; None for withdrawn courses of the base."""
         return {**self.base.entries, **self.changed}
 
 
@@ -239,7 +239,7 @@ _NO_COURSES = TenantCourses(BaseSegment({}), {})
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole catalog at one `catalog_revision`. Never changed, only succeeded."""
+    """The whole catalog at one `catalog_revision`. Immutable."""
 
     catalog_revision: int = 0
     courses: Mapping[str, TenantCourses] = field(default_factory=dict)
@@ -247,31 +247,31 @@ class Snapshot:
     _catalogs: dict[str, TenantCatalog] = field(default_factory=dict, repr=False, compare=False)
 
     def own_course(self, tenant: str, course_id: str) -> Course | None:
-        """Return a course of a tenant's own, or a shared one where that is the tenant."""
+        """Return a course of the tenant itself; for the tenant `shared`, a shared course."""
         held = self.courses.get(tenant, _NO_COURSES)
         entry = held.changed[course_id] if course_id in held.changed else held.base.entries.get(course_id)
         return decoded(entry.encoded) if entry else None
 
     def put_course(self, tenant: str, course: Course, catalog_revision: int) -> "Snapshot":
-        """Return the snapshot with a course new or changed."""
+        """Return a snapshot in which a course is new or changed."""
         return self.put_courses(tenant, [course], catalog_revision)
 
     def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
-        """Return the snapshot with many courses of one tenant new or changed: one copy for all of them."""
+        """Return a snapshot in which many courses of one tenant are new or changed, with one copy for all."""
         return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
 
     def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
-        """Return the snapshot without a course; a shared one of the same id becomes visible again."""
+        """Return a snapshot without a course; a shared one of the same id becomes visible again."""
         return self._with_courses(tenant, {course_id: None}, catalog_revision)
 
     def put_framework(self, tenant: str, framework: Framework, catalog_revision: int) -> "Snapshot":
-        """Return the snapshot with a framework new or changed. Courses, and what is built on them, stay."""
+        """Return a snapshot in which a framework is new or changed. Courses and their indexes stay."""
         mine = {**self.frameworks.get(tenant, {}), framework.id: framework}
         revision = max(self.catalog_revision, catalog_revision)
         return replace(self, catalog_revision=revision, frameworks={**self.frameworks, tenant: mine})
 
     def at(self, catalog_revision: int) -> "Snapshot":
-        """Return the same catalog at a later revision: what came in between concerns neither courses nor frameworks."""
+        """Return the same catalog at a later revision, for records that concern neither courses nor frameworks."""
         return replace(self, catalog_revision=max(self.catalog_revision, catalog_revision))
 
     def _with_courses(

@@ -1,7 +1,7 @@
-"""The courses that a tenant sees as a prerequisite graph for compiled functions.
+"""The prerequisite graph of the courses that a tenant sees, for compiled functions.
 
-Courses of the base come first, those of the overlay after them. Conditions and branches have numbers of the graph, so
-that everything stays small where only champions are searched.
+Courses of the base come first, those of the overlay after them. Conditions and branches are numbered within the graph,
+so that its arrays are small if only champions are searched.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class PrerequisiteGraph(NamedTuple):
     """An AND-OR graph of N courses, M conditions and B branches of `any`; all are numbers.
 
     A course, or a branch, requires all of its conditions; a condition is satisfied by any one course or branch. The
-    list of item i lies in its array from where item i begins to where item i + 1 does, so tables have one row more.
+    list of item i ends where that of item i + 1 begins, so tables have one row more.
 
     One type for the courses that a tenant sees and for the few that a plan weighs (`subgraph`). Few arrays, because
     every array of an argument is compiled into every function that takes it.
@@ -79,7 +79,7 @@ class PrerequisiteGraph(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """How many courses, conditions and branches there are."""
+        """The numbers of courses, conditions and branches."""
         return len(self.courses) - 1, len(self.conditions) - 1, len(self.branches) - 1
 
 
@@ -94,7 +94,7 @@ _DTYPES: dict[str, DTypeLike] = {
 
 
 class IndexedGraph(NamedTuple):
-    """A prerequisite graph, and which conditions of the vocabulary its numbers stand for."""
+    """A prerequisite graph, and the conditions of the vocabulary that its numbers mean."""
 
     arrays: PrerequisiteGraph
     names: Ints
@@ -113,7 +113,7 @@ class IndexedGraph(NamedTuple):
 
 
 class _Lists(NamedTuple):
-    """Lists end to end. `starts`: where each begins, and where the last one ends."""
+    """Concatenated lists. `starts`: where each begins, and where the last one ends."""
 
     starts: Ints
     values: NDArray[Any]
@@ -193,7 +193,7 @@ def extend_graph(
 
 
 class Selection(NamedTuple):
-    """The part of a graph that a plan weighs: whether each course, condition and branch is of it."""
+    """The part of a graph that a plan weighs: a mask of courses, conditions and branches."""
 
     courses: NDArray[np.bool_]
     conditions: NDArray[np.bool_]
@@ -201,7 +201,7 @@ class Selection(NamedTuple):
 
 
 class Subgraph(NamedTuple):
-    """A part of a graph with numbers of its own, and which courses and skills of the whole these stand for."""
+    """A part of a graph with its own numbers, and the courses and skills of the whole graph that these mean."""
 
     arrays: PrerequisiteGraph
     courses: Longs
@@ -209,9 +209,9 @@ class Subgraph(NamedTuple):
 
 
 def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.bool_]) -> Subgraph:
-    """Return the selected part of a graph; what of its conditions is not selected holds already.
+    """Return the selected part of a graph; conditions that are not selected hold already.
 
-    `ours`: the skills whose `from` levels are conditions of entry; in the part these are among the required ones.
+    `ours`: the skills whose `from` levels are entry conditions; in the subgraph these are among the required ones.
     """
     courses, conditions, branches = (np.flatnonzero(part) for part in selected)
     course_at, condition_at = _numbers(courses, graph.sizes[0]), _numbers(conditions, graph.sizes[1])
@@ -250,25 +250,25 @@ def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.boo
 
 
 def _numbers(chosen: Any, count: int) -> Ints:
-    """Return for each of so many items its place among the chosen ones; -1 for the others, and for item -1."""
+    """Return for each of `count` items its position among the chosen ones; -1 for the others, and for item -1."""
     places = np.full(count + 1, -1, np.int32)
     places[chosen] = np.arange(len(chosen))
     return places
 
 
 def _of(starts: Ints, chosen: Any, values: NDArray[Any]) -> tuple[Longs, NDArray[Any]]:
-    """Return the values of the lists of the chosen items, each with the place of its item among the chosen."""
+    """Return the values of the chosen items' lists, and for each value the position of its item among the chosen."""
     counts = starts[chosen + 1] - starts[chosen]
     return np.repeat(np.arange(len(chosen)), counts), values[ranges(starts[chosen], counts)]
 
 
 def _starts(owner: Any, count: int) -> Ints:
-    """Return where the lists of so many items begin. `owner`: the item of each value."""
+    """Return where the lists of `count` items begin. `owner`: the item of each value."""
     return offsets_of(np.bincount(owner, minlength=count))
 
 
 def _courses(segment: Segment, rows: int, conditions: int, table: Records | None = None) -> Records:
-    """Return the table of a segment's courses, behind so many rows and conditions of other courses."""
+    """Return the table of a segment's courses, after so many rows and conditions of other courses."""
     courses = np.zeros(segment.size + 1, COURSE_DTYPE)
     courses["row"], courses["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
     courses["hours"][:-1], courses["rank"][:-1], courses["own_condition"] = segment.hours, segment.rank, -1
@@ -287,7 +287,7 @@ def _laid_out(  # noqa: PLR0913, PLR0917 - the parts of a graph
     level_index: _Lists,
     consumers: _Lists,
 ) -> PrerequisiteGraph:
-    """Return the graph of these parts, each laid out in memory as compiled code takes it."""
+    """Return the graph of these parts, each in the memory layout that compiled code expects."""
     conditions = np.zeros(len(found.table) + 1, CONDITION_DTYPE)
     for name in _TABLE:
         conditions[name][:-1] = found.table[name]
@@ -327,7 +327,7 @@ def _taught(arrays: PrerequisiteGraph, delta: Segment, courses: Records, skills:
 def _consumers(
     segment: Segment, rows: Records, requires: Ints, found: _Conditions, before: tuple[int, int]
 ) -> tuple[Ints, Ints]:
-    """Return conditions and their consumers. `before`: how many courses and branches have numbers already."""
+    """Return conditions and their consumers. `before`: how many courses and branches are numbered already."""
     numbers = np.arange(before[0], before[0] + segment.size, dtype=np.int32)
     owner = np.repeat(numbers, np.diff(segment.info["row"]))
     entered = rows["entry"] >= 0
@@ -348,7 +348,7 @@ def _conditions_in(segment: Segment) -> Ints:
 
 
 def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Records, Ints]:
-    """Return rows and requirements with the graph's numbers of conditions."""
+    """Return rows and requirements with the graph's own condition numbers."""
     rows = segment.rows.copy()
     entered = rows["entry"] >= 0
     rows["entry"][entered] = local(rows["entry"][entered])
@@ -382,13 +382,13 @@ def _level_index(table: Records, skills: int) -> _Lists:
 
 
 def _lists(keys: Ints, values: NDArray[Any], count: int) -> _Lists:
-    """Return the values of each key, end to end, and where they begin."""
+    """Return the values of each key, concatenated, and where they begin."""
     order = np.argsort(keys, kind="stable")
     return _Lists(offsets_of(np.bincount(keys, minlength=count)), values[order])
 
 
 def _longer(lists: _Lists, keys: Ints, more: Ints, count: int) -> _Lists:
-    """Return lists of `_lists` for so many keys with more values, each at the end of its key's."""
+    """Return lists for `count` keys with more values, each appended to its key's list."""
     starts = np.concatenate([lists.starts, np.full(count + 1 - len(lists.starts), lists.starts[-1], np.int32)])
     order = np.argsort(keys, kind="stable")
     values = _inserted(lists.values, starts[keys[order] + 1], more[order])
@@ -396,5 +396,5 @@ def _longer(lists: _Lists, keys: Ints, more: Ints, count: int) -> _Lists:
 
 
 def _inserted(values: NDArray[Any], places: Any, more: NDArray[Any]) -> NDArray[Any]:
-    """Return values with more of them, each before its place; those of one place in their order."""
+    """Return values with more values inserted, each before its position; those of one position in order."""
     return np.insert(values, places, more)

@@ -1,6 +1,6 @@
 """Courses as columns of integers, in the order of their ids, with the inverted index of skills and the champion lists.
 
-A segment never changes. A large one and a small one lie side by side: what changed since the large one was built.
+Segments are immutable. A large base segment is read together with a small delta of later changes.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ class Segment(NamedTuple):
         return len(self.hours)
 
     def find(self, names: Any) -> Ints:
-        """Return the numbers of the courses of these names, -1 where there is none; a name below 0 is nobody's."""
+        """Return the numbers of the courses with these names, -1 if absent; a negative name is always absent."""
         names = np.asarray(names, np.int64)
         if self.sparse.size:
             places = np.minimum(np.searchsorted(self.sparse, names), self.sparse.size - 1)
@@ -74,13 +74,13 @@ class Segment(NamedTuple):
         return found
 
     def levels(self, skill: int) -> list[int]:
-        """Return the levels that a skill is taught to, ascending."""
+        """Return the levels that a skill is taught to, ascending, in micro-levels."""
         if skill + 1 >= len(self.teacher_starts):
             return []
         return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
     def taught(self, skill: int) -> Records:
-        """Return (course, level reached) of those that teach a skill."""
+        """Return (course, level reached) of the courses that teach a skill."""
         if skill + 1 >= len(self.teacher_starts):
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
@@ -93,16 +93,16 @@ class Segment(NamedTuple):
 
 
 def offsets_of(counts: Any) -> Ints:
-    """Return where lists of these lengths begin, end to end, and where the last one ends."""
+    """Return where concatenated lists of these lengths begin, and where the last one ends."""
     starts = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
     return starts
 
 
 def segment_of(entries: Sequence[EncodedCourse], skills: int, rank: Longs | None = None) -> Segment:
-    """Return the segment of these courses, which are in the order of their ids. `rank` None: they stand alone.
+    """Return the segment of these courses, which are ordered by id. `rank` None: a segment on its own.
 
-    `skills` is how many skills have a number. A segment with its own `rank` is looked up by sorted names.
+    `skills` is how many skills are numbered. A segment with its own `rank` is looked up by sorted names.
     """
     heads = np.frombuffer(b"".join([entry.head for entry in entries]), HEAD_DTYPE)
     info = np.zeros(len(heads) + 1, COURSE_DTYPE)
@@ -151,14 +151,14 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
 
 
 def overlay_ranks(numbers: Sequence[int]) -> Longs:
-    """Return ranks of courses whose ids stand, in order, before these numbers of another segment."""
+    """Return ranks of courses whose ids sort, in order, before these numbers of another segment."""
     places = np.array(numbers, np.int64)
     first = np.searchsorted(places, places)
     return (places << 20) - (1 << 19) + np.arange(len(places)) - first
 
 
 def part_of(segment: Segment, numbers: Ints) -> Segment:
-    """Return the segment of some courses of another, in its order and with its ranks."""
+    """Return the segment of some courses of another one, in its order and with its ranks."""
     row_counts, condition_counts = (np.diff(segment.info[field])[numbers] for field in ("row", "condition"))
     rows = segment.rows[ranges(segment.info["row"][numbers], row_counts)]
     requires = segment.requires[ranges(segment.info["condition"][numbers], condition_counts)]
@@ -173,7 +173,7 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
 
 
 def ranges(starts: Any, lengths: Any) -> Longs:
-    """Return the places of slices, end to end."""
+    """Return the indices of concatenated slices."""
     ends = np.cumsum(lengths)
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
@@ -210,7 +210,7 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
 
 
 def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
-    """Return the rows of the least measure among those of the same keys, as many as there are champions."""
+    """Return the rows with the smallest measure for each key, as many as there are champions."""
     order = np.lexsort((owner, measure, *reversed(keys)))
     sorted_keys = np.stack([key[order] for key in keys])
     begins = np.flatnonzero(np.concatenate([[True], (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)]))
@@ -219,7 +219,7 @@ def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return these conditions and those of their branches, at any depth, sorted, each once."""
+    """Return these conditions and those of their branches, at any depth, sorted, without duplicates."""
     found = [np.unique(conditions)]
     while found[-1].size:
         first, last = table[found[-1]]["first_branch"], table[found[-1]]["last_branch"]

@@ -1,10 +1,10 @@
-"""Names as numbers: skills, courses, providers and conditions of entry, once for all catalogs of a process.
+"""Names as numbers: skills, courses, providers and entry conditions, once for all catalogs of a process.
 
-Numbers are given once and never taken back, so arrays made at different times fit each other. A level is counted in
-micro-levels, integers; what differs by less is the same.
+Numbers are assigned once and never reused, so arrays built at different times are compatible. A level is counted in
+micro-levels, as an integer; smaller differences count as equal.
 
-The names are shared by all threads (see "Threads" in docs/architecture.md): one at a time adds to them, and what others
-read meanwhile is all there was when they began, or more.
+All threads share the names (see "Threads" in docs/architecture.md): one thread at a time adds to them, and readers see
+at least what existed when they started.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -51,14 +51,14 @@ MODALITIES = ("online", "classroom", "blended")
 
 
 class AppendOnlyArray:
-    """Integers, or records, that only grow at the end. What was read of it once stays as it was read."""
+    """Integers, or records, that only grow at the end. Earlier values that were read stay valid."""
 
     def __init__(self, dtype: DTypeLike = np.int32) -> None:
         self._held: NDArray[Any] = np.zeros(1024, dtype)
         self._count = 0
 
     def add(self, number: int | Sequence[int]) -> None:
-        """Put one at the end."""
+        """Append a value."""
         if self._count == len(self._held):
             self._held = np.concatenate([self._held, np.zeros_like(self._held)])
         self._held[self._count] = number
@@ -68,12 +68,12 @@ class AppendOnlyArray:
         return self._count
 
     def read(self) -> NDArray[Any]:
-        """Return all of it."""
+        """Return all values."""
         return self._held[: self._count]
 
 
 class ConditionTable:
-    """Conditions of entry. `table`: one CONDITION_DTYPE each.
+    """Entry conditions. `table`: one CONDITION_DTYPE each.
 
     The conditions of branch b are `branch_conditions[branch_starts[b]:branch_starts[b + 1]]`.
     """
@@ -85,7 +85,7 @@ class ConditionTable:
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, key: Hashable, skill: int = -1, level: int = 0, course: int = -1, first: int = 0) -> int:
-        """Return the number of a condition, which is new if its key is."""
+        """Return the number of a condition; a new key gets the next number."""
         if (known := self._numbers.get(key)) is None:
             known = len(self.table)
             last = len(self.branch_starts) - 1 if skill < 0 and course < 0 else first
@@ -94,11 +94,11 @@ class ConditionTable:
         return known
 
     def known(self, key: Hashable) -> int | None:
-        """Return the number of a condition that was met before."""
+        """Return the number of a condition, None if it is unknown."""
         return self._numbers.get(key)
 
     def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Records]:
-        """Return `branch_conditions`, `branch_starts` and `table` as they are now."""
+        """Return the current `branch_conditions`, `branch_starts` and `table`."""
         table, branch_starts = (
             self.table.read(),
             self.branch_starts.read(),
@@ -113,7 +113,7 @@ class ConditionTable:
 
 
 class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
-    """A course as the index keeps it: encoded for readers, and as the integers that the planner works on.
+    """A course in the index: encoded for readers, and as the integers that the planner uses.
 
     `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`: numbers of conditions. `matched`: a
     MATCHED_DTYPE per skill matched, `course` 0.
@@ -128,7 +128,7 @@ class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
 
 
 class Vocabulary:
-    """The numbers of everything that has a name. Only `entry` adds to them, one thread at a time."""
+    """The numbers of all names. Only `entry` adds to them, one thread at a time."""
 
     def __init__(self) -> None:
         self._adding = Lock()
@@ -140,7 +140,7 @@ class Vocabulary:
         self.conditions = ConditionTable()
 
     def entry(self, course: Course) -> EncodedCourse:
-        """Return a course as the index keeps it."""
+        """Return a course in the form of the index."""
         with self._adding:
             return self._entry(course)
 

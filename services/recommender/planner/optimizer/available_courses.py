@@ -1,4 +1,4 @@
-"""The courses of a view as `exact` looks them up: by skill, shortest first, and by id."""
+"""The courses of a view in the form that `exact` looks them up: by skill, shortest first, and by id."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache, partial
@@ -41,7 +41,7 @@ _NONE_CHANGED = np.empty(0, np.int32)
 
 
 def _rows(view: View, skill: SkillKey, above: int) -> tuple[Records, Records]:
-    """Return (course, micro-level reached) of those of the base, and beside it, that lead beyond a level."""
+    """Return (course, micro-level reached) of the base's and of the overlay's courses that lead beyond a level."""
     number = VOCABULARY.skills.get(skill)
     base, delta = view.catalog.base.segment, view.catalog.delta[0]
     whole = base.taught(number if number is not None else len(base.teacher_starts))
@@ -64,7 +64,7 @@ def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[in
 
 @lru_cache(maxsize=4096)
 def entered(spec: CourseSpec, framework: str) -> tuple[tuple[Condition, ...], dict[SkillKey, int]]:
-    """Return the needs of a course, and skill -> micro-level that it leads to."""
+    """Return the conditions of a course, and skill -> micro-level that it leads to."""
     conditions = tuple(dict.fromkeys(conditions_of(spec.entry(framework))))
     return conditions, {skill: micro(high) for skill, (_, high) in spec.teaches.items()}
 
@@ -77,7 +77,7 @@ def _open_at_once(conditions: Iterable[Condition], entry_levels: Mapping[SkillKe
 
 
 class _Numbers:
-    """The numbers that courses have where a plan looks, -1 where they have none."""
+    """The numbers of courses in the search space, -1 if they have none."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._field = space
@@ -164,7 +164,7 @@ def _matched(view: View, value: ValueFunction, framework: str, skill: str) -> It
 
 
 class _Takers:
-    """Closure costs from one state after the other; the costs from the last state are updated for a later one."""
+    """Closure costs from successive states; the costs from the last state are updated for a later one."""
 
     def __init__(self, space: SearchSpace, costs: Costs, framework: str, number_of: Callable[[str], int]) -> None:
         self._field, self._number_of, self._count = space, number_of, len(VOCABULARY.skills)
@@ -173,7 +173,7 @@ class _Takers:
         self._last: tuple[PathState, Costs] | None = None
 
     def closure_costs(self, start: PathState) -> ClosureCosts:
-        """Return closure costs from a state, each kind computed when it is first asked for.
+        """Return closure costs from a state, each kind computed when it is first needed.
 
         What is no champion, and so has no number, can be entered at once; as it may lead to others, hours alone are a
         lower bound.
@@ -224,14 +224,14 @@ class _Takers:
 
 
 def _is_later(start: PathState, before: PathState) -> bool:
-    """Return whether all that was held before is held."""
+    """Return whether everything held before is still held."""
     return before.done <= start.done and all(start.levels.get(key, 0) >= level for key, level in before.levels.items())
 
 
 def courses_above(  # noqa: PLR0913, PLR0917 - bound to a plan
     inputs: Inputs, view: View, space: SearchSpace, costs: Costs, skill: str, level: int
 ) -> Iterator[Course]:
-    """Yield the visible courses, not done, that teach a skill beyond a micro-level; those that may be used first."""
+    """Yield the visible, uncompleted courses that teach a skill beyond a micro-level; usable ones first."""
     whole, overlay = _rows(view, (inputs.framework.id, skill), level)
     if space.base_numbers is None:  # costs tell which may be used, so that no course is decoded to find out
         usable, beside = costs.cost[whole["course"]] > 0, costs.cost[space.base.size + overlay["course"]] > 0

@@ -1,8 +1,8 @@
-"""Match: out of the whole catalog, the courses that one officer's plan weighs, and what leads to them.
+"""Candidate generation: selects, from the whole catalog, the courses that one officer's plan weighs.
 
 The inverted index gives every course that teaches a gap skill beyond the level held, or may do so by its description.
-The candidates are the cheapest of them per gap and level, confirmed and unconfirmed ones apart, and those of the
-highest value per closure cost. With them come the courses that satisfy their conditions at about the lowest cost,
+The candidates are the cheapest of them per gap and level, with unconfirmed ones listed separately, and those of the
+highest value per closure cost. The courses that satisfy their conditions at about the lowest cost are added,
 recursively.
 """
 
@@ -25,7 +25,7 @@ MAX_SHARED = PARAMS.max_shared
 
 
 def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
-    """Return what the plan of one officer weighs: candidates, forced courses, and what satisfies their conditions."""
+    """Return what one officer's plan weighs: candidates, forced courses, and what satisfies their conditions."""
     selected = Selection(*(np.zeros(size, np.bool_) for size in graph.sizes))
     run_select(graph, query, costs, selected)
     return selected
@@ -33,7 +33,10 @@ def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
 
 @jit(entry=True, allocates=True)
 def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> None:
-    """Fill in the selection; a NamedTuple that compiled code returns is unpickled at every call."""
+    """Fill in the selection.
+
+    It is an argument because a NamedTuple that compiled code returns is unpickled at every call.
+    """
     courses, branches = len(costs.cost), len(graph.branches) - 1
     selected.courses[:] = shortlist(graph, query, costs)
     levels = query.skills["entry_level"].copy()
@@ -63,7 +66,7 @@ def follow(
     waiting: Longs,
     count: int,
 ) -> None:
-    """Select what leads to the first `count` courses of `waiting`; a number past the courses is a branch."""
+    """Select what leads to the first `count` courses of `waiting`; numbers after the courses are branches."""
     courses, asked = len(costs.cost), np.empty(len(costs.condition_cost), np.int64)
     found = np.empty(len(waiting), np.int64)
     while count > 0:
@@ -87,7 +90,7 @@ def follow(
 
 @jit()
 def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever: int, found: Longs) -> int:
-    """Fill in the unmet conditions of a course, or of a branch (numbered past the courses); return how many."""
+    """Fill in the unmet conditions of a course, or of a branch (numbered after the courses); return how many."""
     courses, count = len(costs.cost), ZERO
     if achiever >= courses:
         branch = achiever - courses
@@ -129,10 +132,10 @@ def add_condition(
 def achievers_of(
     graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, condition: int, found: Longs
 ) -> int:
-    """Fill in the courses, and branches past them, that satisfy a condition at about the lowest cost; return how many.
+    """Fill in the courses, and branches after them, that satisfy a condition at about the lowest cost; return how many.
 
-    Includes the shortest course, and branches that forced courses may satisfy. `levels`: per skill what is held, or
-    what forced courses lead to.
+    Includes the shortest course, and branches that forced courses may satisfy. `levels`: per skill the level held, or
+    that forced courses lead to.
     """
     row, condition_cost, count = graph.conditions[condition], costs.condition_cost, 0
     if condition_cost[condition] >= UNREACHABLE:
@@ -161,7 +164,7 @@ def achievers_of(
 
 @jit()
 def is_forced(query: Query, course: int) -> bool:
-    """Return whether a course must be a candidate whatever it closes."""
+    """Return whether a course must be a candidate regardless of its value."""
     for forced in query.forced:  # noqa: SIM110 - compiled
         if forced == course:
             return True
@@ -170,7 +173,7 @@ def is_forced(query: Query, course: int) -> bool:
 
 @jit()
 def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, branch: int) -> bool:
-    """Return whether forced courses may satisfy a branch: a path that uses an expensive one is still feasible."""
+    """Return whether forced courses may satisfy a branch, so that a path through an expensive branch stays feasible."""
     if len(query.forced) == 0:
         return False
     for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
@@ -189,10 +192,10 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
 
 @jit(allocates=True)
 def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Ints:
-    """Return courses not selected that cost less than the cheapest achievers of all conditions that they meet.
+    """Return unselected courses that cost less than the cheapest achievers of all conditions that they satisfy.
 
-    At most `MAX_SHARED`, those that save most for their cost. A course of them costs itself and those of its conditions
-    that are not selected: what is selected is met for others anyway.
+    At most `MAX_SHARED`, those that save most for their cost. The cost of such a course is its own and that of its
+    unselected conditions: selected ones are satisfied for others anyway.
     """
     condition_cost, total = costs.condition_cost, ZERO
     saved, asked = np.zeros(len(costs.cost), np.int64), np.empty(len(condition_cost), np.int64)
@@ -225,7 +228,7 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
 
 @jit(allocates=True)
 def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Flags:
-    """Return per course whether it is a candidate."""
+    """Return a mask of the candidates."""
     seen, skills = np.zeros(len(costs.cost), np.bool_), query.skills
     found, count = np.empty(len(costs.cost), np.int32), 0
     for skill in range(min(len(skills), len(graph.skills) - 1)):
@@ -258,7 +261,7 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Flags:
 
 @jit(allocates=True)
 def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints) -> Ints:
-    """Return the cheapest courses per gap and level, and those of the highest value per cost; -1 where there are none.
+    """Return the cheapest courses per gap and level, and those of the highest value per cost; -1 pads the lists.
 
     A course may be in several of these lists.
     """
@@ -299,7 +302,7 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
 
 @jit()
 def first_of(rows: Records, course: int) -> int:
-    """Return the first place in rows by course where those of a course, or of a later one, begin."""
+    """Return the first index in rows sorted by course that belongs to this course or a later one."""
     low, high = ZERO, wide(len(rows))
     while low < high:
         middle = (low + high) // 2
@@ -312,7 +315,7 @@ def first_of(rows: Records, course: int) -> int:
 
 @jit()
 def insert_topk(keys: Longs, best: Ints, courses: Records, key: int, course: int) -> None:
-    """Enter a course in a list of the least keys, equals by rank, if it is among them."""
+    """Insert a course into a list of the smallest keys, equals by rank, if it belongs there."""
     place, rank = len(keys), courses[course]["rank"]
     while place > 0 and (
         key < keys[place - 1]

@@ -9,9 +9,9 @@ from services.recommender.planner.units import UNREACHABLE
 
 @jit(entry=True)
 def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int) -> None:
-    """Assemble the closure of a reachable target in the workspace; it is not in order yet.
+    """Assemble the closure of a reachable target in the workspace, unordered.
 
-    A closure of more than `max_courses` is left unfinished, with 0 hours: no path can hold it.
+    A closure of more than `max_courses` is left incomplete, with 0 hours: no path can hold it.
     """
     graph, courses, effects = problem.graph, problem.courses, problem.effects
     closure, visited, held, counters = workspace.closure, workspace.visited, workspace.held, workspace.counters
@@ -54,7 +54,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 
 @jit()
 def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
-    """Return the achiever that a reachable condition costs: a course, of equals by rank; or a branch, the first one."""
+    """Return the cheapest achiever of a reachable condition: a course, equals by rank; or a branch, the first one."""
     graph, costs = problem.graph, state.costs
     row, total, best = graph.conditions[condition], costs.condition_cost[condition], NONE
     if row["skill"] >= 0:
@@ -77,7 +77,7 @@ def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
 
 @jit()
 def topological_order(problem: ProblemData, state: PlanState, workspace: Workspace) -> int:
-    """Put the courses of the closure into an order of study; return how many."""
+    """Sort the closure into an order of study (prerequisites first); return the number of courses."""
     courses, closure, costs = problem.courses, workspace.closure, state.costs.closure_cost
     kept = 0
     for place in range(workspace.counters[0]["size"]):
@@ -98,7 +98,7 @@ def topological_order(problem: ProblemData, state: PlanState, workspace: Workspa
 
 @jit()
 def precedes(problem: ProblemData, course: int, cost: int, other: int, other_cost: int) -> bool:
-    """Return whether of two courses of equal score the first stands before the second."""
+    """Return whether, of two courses of equal score, the first comes before the second."""
     one, two = problem.courses[course], problem.courses[other]
     if one["cosine"] != two["cosine"]:
         return bool(one["cosine"] > two["cosine"])
@@ -109,7 +109,7 @@ def precedes(problem: ProblemData, course: int, cost: int, other: int, other_cos
 
 @jit()
 def has_marginal_gain(problem: ProblemData, state: PlanState, course: int) -> bool:
-    """Return whether a course by itself closes a part of any gap."""
+    """Return whether a course by itself adds value to any gap."""
     for place in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
         if problem.effects[place]["value"] > state.held[problem.effects[place]["slot"]]:
             return True
@@ -118,7 +118,7 @@ def has_marginal_gain(problem: ProblemData, state: PlanState, course: int) -> bo
 
 @jit()
 def fits(state: PlanState, workspace: Workspace) -> bool:
-    """Return whether the closure in the workspace fits into the hours and steps that are left."""
+    """Return whether the closure in the workspace fits into the remaining hours and steps."""
     counters, left = workspace.counters, state.left
     return bool(counters[0]["hours"] <= left[0]["hours"] and counters[0]["courses"] <= left[0]["steps"])
 

@@ -43,7 +43,7 @@ class Costs(NamedTuple):
 
 
 def empty_costs(graph: PrerequisiteGraph, cost: Longs, ours: Flags) -> Costs:
-    """Return costs of courses by themselves, and room for the others."""
+    """Return costs with the courses' own costs filled in, and arrays for the others."""
     courses, conditions, _ = graph.sizes
     return Costs(cost, np.empty(courses, np.int64), np.empty(conditions, np.int64), ours)
 
@@ -63,7 +63,7 @@ def score_of(gain: int, cost: int, exponent: float) -> int:
 
 @jit()
 def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int, adding: bool) -> int:
-    """Return the cost of all conditions of a branch; if not `adding`, of the dearest one."""
+    """Return the cost of all conditions of a branch; if not `adding`, of the most expensive one."""
     total = 0
     for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
         one = condition_cost[graph.branch_conditions[place]]
@@ -139,10 +139,10 @@ def satisfy(graph: PrerequisiteGraph, condition_cost: Longs, heap: Records, cour
 
 @jit()
 def relax(graph: PrerequisiteGraph, costs: Costs, heap: Records, adding: bool) -> int:
-    """Propagate decreased costs in Dijkstra order until no condition gets cheaper; return how many courses it visited.
+    """Propagate decreased costs in Dijkstra order until no condition gets cheaper.
 
-    If not `adding`, a course costs as much as its dearest condition. No condition was reachable before, so each is
-    popped once, the dearest one of a course last.
+    Return the number of visited courses. If not `adding`, a course costs as much as its most expensive condition. No
+    condition was reachable before, so each is popped once, the most expensive one of a course last.
     """
     condition_cost, closure_cost = costs.condition_cost, costs.closure_cost
     visited = ZERO
@@ -198,10 +198,10 @@ def satisfy_held(graph: PrerequisiteGraph, costs: Costs, heap: Records, levels: 
 
 @jit(entry=True, allocates=True)
 def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool, costs: Costs) -> int:
-    """Compute all costs from one state; return how many courses were visited.
+    """Compute all costs from one state; return the number of visited courses.
 
     `levels`: micro-level per skill; `held`: conditions that hold. `adding`: the sum of the conditions (h_add), as
-    elsewhere here; else only the dearest condition (h_max), a lower bound of the cost of any closure.
+    elsewhere here; otherwise only the most expensive condition (h_max), a lower bound of the cost of any closure.
     """
     costs.condition_cost[:] = UNREACHABLE
     for course in range(len(costs.cost)):
@@ -218,8 +218,8 @@ def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool
 def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Ints, known: int, costs: Costs) -> None:
     """Turn the costs for an officer who holds nothing into those of one officer, in place.
 
-    `levels`: micro-level per skill; `held`: conditions that hold; `changed`: courses that are new or cost another
-    amount; `known`: how many conditions had a cost before.
+    `levels`: micro-level per skill; `held`: conditions that hold; `changed`: courses that are new or have another cost;
+    `known`: how many conditions had a cost before.
     """
     heap = empty_heap(len(costs.condition_cost))
     fresh = invalidate(graph, changed, costs, heap) if len(changed) else changed

@@ -1,4 +1,4 @@
-"""The courses that come first whatever they close: started, mandatory and pinned ones, with their prerequisites."""
+"""The courses that come first regardless of their value (started, mandatory, pinned), with their prerequisites."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from shared.paths import Note
 
 
 class FixedCourses(NamedTuple):
-    """What comes first whatever it closes, and what was wanted and cannot."""
+    """The fixed courses in order, and the requested courses that cannot be added."""
 
     picks: list[Pick]
     notes: list[Note]
@@ -55,7 +55,7 @@ def row_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
 
 
 class PlanContext(NamedTuple):
-    """What fixed courses are chosen from: an officer with these `entry_levels`, and the courses there are."""
+    """The inputs for choosing fixed courses: an officer with these `entry_levels`, and the available courses."""
 
     inputs: Inputs
     view: View
@@ -66,7 +66,7 @@ class PlanContext(NamedTuple):
 
 
 class _FixedCourseBuilder:
-    """Adds one course after the other to a state. `missing`: courses that are required and are no candidates."""
+    """Adds courses to a state one by one. `missing`: required courses that are not candidates."""
 
     def __init__(self, context: PlanContext, problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
         self._inputs, self._view, self._space = context.inputs, context.view, context.space
@@ -75,7 +75,7 @@ class _FixedCourseBuilder:
         self.missing: list[str] = []
 
     def add(self, course_id: str, origin: Origin) -> None:
-        """Add a course with its prerequisites, or note why not."""
+        """Add a course with its prerequisites, or record why not."""
         course = self._view.course(course_id)
         if course_id in self._inputs.done:
             return
@@ -108,7 +108,7 @@ class _FixedCourseBuilder:
         return bool(counters["hours"] <= left["hours"] and counters["courses"] <= left["steps"])
 
     def _pin(self, course_id: str) -> None:
-        """Add a course with its minimum closure where the cheapest one does not fit; or note the missing hours."""
+        """Add a course with its minimum closure if the cheapest one does not fit; or record the missing hours."""
         context, picks = self._context, self.fixed_courses.picks
         end = end_state(context.inputs, context.value, context.entry_levels, picks)
         courses, short = pinned_closure(end, course_id, context.available)
@@ -124,7 +124,7 @@ class _FixedCourseBuilder:
         return None
 
     def _crowded(self, row: int) -> bool:
-        """Return whether the closure of a course is more than a path may hold."""
+        """Return whether the closure of a course has more courses than a path may hold."""
         build_closure(self._problem, self._state, self._workspace, row)
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
@@ -137,7 +137,7 @@ class _FixedCourseBuilder:
         self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
 
     def withdrawn(self) -> None:
-        """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""
+        """Add notes on courses of the previous path that are no longer offered, and on unknown completed ones."""
         trace = {note.course for note in self.fixed_courses.notes} | self._inputs.done
         for course_id in self._inputs.previous:
             if course_id not in trace and self._view.course(course_id) is None:
@@ -150,7 +150,7 @@ def fix_courses(
 ) -> tuple[FixedCourses, list[str]]:
     """Add the fixed courses in order: started, mandatory, pinned. Updates the state.
 
-    Returns them, and the courses that the problem must also know, or something pinned seems not to fit.
+    Returns them, and the courses that must be added to the instance for a pinned course to fit.
     """
     builder, inputs = _FixedCourseBuilder(context, problem, state, workspace), context.inputs
     wanted: list[tuple[Origin, list[str]]] = [

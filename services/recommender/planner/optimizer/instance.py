@@ -39,7 +39,10 @@ class ProblemData(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """An instance, how many slots it has, levels of its skills before the path, its costs, still to be computed."""
+    """A problem instance with its number of slots, the levels of its skills before the path, and its costs.
+
+    The costs are not yet computed.
+    """
 
     problem: ProblemData
     slots: int
@@ -48,7 +51,7 @@ class Instance(NamedTuple):
 
 
 def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Instance:
-    """Return the instance of one officer: what is selected of the catalog."""
+    """Return the problem instance of one officer, from the selected part of the catalog."""
     part = subgraph(graph, selected, costs.ours)
     count = len(part.courses)
     courses = np.zeros(count + 1, WEIGHED_DTYPE)
@@ -83,14 +86,14 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selecte
 
 
 def _whole_values(query: Query, gaps: Longs, levels: Longs) -> Longs:
-    """Return the value of each of these levels of these gaps, whatever is gained by descriptions."""
+    """Return the value of each of these levels of these gaps, ignoring unconfirmed gains."""
     known = np.repeat(np.arange(len(query.current_level)), np.diff(query.begins)) << 32 | query.level_values["level"]
     found: Longs = query.level_values["whole"][np.searchsorted(known, gaps << 32 | levels)]
     return found
 
 
 def _slots(query: Query, matched: Records) -> Records:
-    """Return the slots of all gaps: SLOT_DTYPE, by gap, the least sure first. `matched`: unconfirmed rows."""
+    """Return the slots of all gaps: SLOT_DTYPE, by gap, the least confident first. `matched`: unconfirmed rows."""
     edges = np.zeros((len(query.current_level), SURE + 1), np.bool_)
     edges[:, SURE] = True
     edges[matched["gap"], matched["percent"]] = True
@@ -106,14 +109,14 @@ def _slots(query: Query, matched: Records) -> Records:
 
 
 def _share(slots: Records, whole: Any) -> Longs:
-    """Return the part of each of these values that lies in its slot; see `share` of `planner.value`."""
+    """Return the part of each of these values that belongs to its slot; see `share` of `planner.value`."""
     above, below, rest = slots["percent"], slots["below"], whole % SURE
     found: Longs = (above - below) * (whole // SURE) + np.minimum(rest, above) - np.minimum(rest, below)
     return found
 
 
 def _effects(slots: Records, course: Longs, gap: Longs, percent: Longs, whole: Longs) -> tuple[Longs, Records]:
-    """Return what levels of gaps add to each slot up to their sureness, with the course of each, in its order."""
+    """Return (courses, effects): what levels of gaps add to each slot up to their confidence."""
     first, last = np.searchsorted(slots["gap"], gap), np.searchsorted(slots["gap"], gap, "right")
     level, slot = np.repeat(np.arange(len(gap)), last - first), ranges(first, last - first)
     counts = slots["percent"][slot] <= percent[level]
@@ -130,7 +133,7 @@ def _cosines(
 ) -> Longs:
     """Return the cosine of the gap vector (values) and each teaching vector (levels gained), in millionths.
 
-    To six places, so that no machine's last bit decides a tie.
+    Rounded to six decimals, so that ties do not depend on the machine's floating-point details.
     """
     gained = np.where(ours[rows["skill"]], (rows["high"] - rows["low"]) / MICRO, 0.0)
     gained = np.append(gained, matched["gain"] / MICRO)

@@ -1,4 +1,4 @@
-"""What one officer looks for, as the arrays that the compiled search reads: levels, gaps, and what everything costs."""
+"""One officer as a query: levels, gaps and costs as the arrays that the compiled search reads."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -108,7 +108,7 @@ class SearchSpace(NamedTuple):
         return self.catalog.base.ids[number if self.base_numbers is None else int(self.base_numbers[number])]
 
     def numbers(self, course_ids: Iterable[str]) -> list[int]:
-        """Return the numbers of the visible ones of these courses, in order, each once."""
+        """Return the numbers of those of these courses that are visible, in order, without duplicates."""
         names = [VOCABULARY.courses.get(course_id, -1) for course_id in dict.fromkeys(course_ids)]
         if not names:
             return []
@@ -123,7 +123,7 @@ class SearchSpace(NamedTuple):
 
 
 def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = ()) -> SearchSpace:
-    """Return the champions and the overlay; the whole catalog where champions could miss what is wanted."""
+    """Return the champions and the overlay; or the whole catalog if champions might lack requested courses."""
     catalog.base.build()
     base, numbers = catalog.base.segment, None
     if (champions := catalog.base.champions) and not any(rule.bias == INCLUDE_ONLY for rule in inputs.rules):
@@ -134,12 +134,12 @@ def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = (
 
 
 def forced_courses(inputs: Inputs, also: Sequence[str]) -> list[str]:
-    """Return course ids that must be candidates whatever they close."""
+    """Return course ids that must be candidates regardless of their value."""
     return [*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also]
 
 
 class PreparedQuery(NamedTuple):
-    """A query, and the costs of its officer once what was started is completed: it comes first in any case."""
+    """A query, and the officer's costs after the started courses, which come first in any case."""
 
     query: Query
     costs: Costs
@@ -153,7 +153,7 @@ def build_query(
     also: Sequence[str],
     ignore_preferences: bool,
 ) -> PreparedQuery:
-    """Return the query of an officer. `ignore_preferences`: boosts and deferred courses change no cost."""
+    """Return the query of an officer. `ignore_preferences`: boosts and deferrals change no cost."""
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
@@ -198,13 +198,13 @@ def build_query(
 
 
 def counted(rows: Records, value: ValueFunction) -> NDArray[np.bool_]:
-    """Return which of these matched rows are sure enough to count."""
+    """Return a mask of the matched rows that are confident enough to count."""
     least = rows["threshold"] if value.least_confidence is None else value.least_confidence
     return np.asarray(rows["confidence"] >= least, np.bool_)
 
 
 def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Records:
-    """Return the unconfirmed rows that are worth something to the officer; see `ValueFunction.matched`."""
+    """Return the unconfirmed rows that have value for the officer; see `ValueFunction.matched`."""
     parts: list[Records] = []
     groups = 0
     for gap, name in enumerate(value.gaps):
@@ -241,7 +241,7 @@ def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:
 
 
 def _levels_after_started(space: SearchSpace, entry_levels: Longs, started: Sequence[int]) -> Longs:
-    """Return the levels that entries are tested against once what was started is done."""
+    """Return the levels that count for entry after the started courses."""
     levels_after_started, arrays = entry_levels.copy(), space.graph.arrays
     for course in started:
         for row in arrays.rows[arrays.courses[course]["row"] : arrays.courses[course + 1]["row"]]:
@@ -282,7 +282,7 @@ def _costs(
 
 
 def _longer(costs: Costs, courses: int, conditions: int) -> tuple[Longs, Longs]:
-    """Return closure and condition costs, copied, with room for more courses and for `conditions` in all."""
+    """Return copies of closure and condition costs, extended for more courses and for `conditions` in total."""
     closure_cost = np.concatenate([costs.closure_cost, np.full(courses, FORBIDDEN, np.int64)])
     return closure_cost, np.concatenate(
         [costs.condition_cost, np.full(conditions - len(costs.condition_cost), UNREACHABLE, np.int64)]
@@ -290,7 +290,7 @@ def _longer(costs: Costs, courses: int, conditions: int) -> tuple[Longs, Longs]:
 
 
 def _cost(hours: Longs, factor: Factors) -> Longs:
-    """Return what courses cost, micro-hours; 0 where they are not to be used."""
+    """Return the courses' costs in micro-hours; 0 for those that must not be used."""
     cost = np.where(factor == 1.0, hours, np.maximum((hours * factor + 0.5).astype(np.int64), 1))
     return np.where(factor > 0, cost, 0)
 
@@ -321,7 +321,7 @@ def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
 
 
 def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Factors:
-    """Return per course by what its effort, languages and rules multiply its hours; 0: not to be used."""
+    """Return per course the factor of its hours from effort, languages and rules; 0: must not be used."""
     factors = segment.info["cost_factor"][:-1] / MICRO
     if inputs.languages and segment.size:
         spoken = set(inputs.languages)
@@ -340,7 +340,7 @@ def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Fact
 
 
 def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.bool_]:
-    """Return per course whether it holds any of the values of a rule."""
+    """Return per course whether it has any of the values of a rule."""
     names = rule.names
     numbered: dict[str, tuple[str, Iterable[Collection[str]]]] = {
         "provider": ("provider", list(VOCABULARY.providers)),

@@ -168,9 +168,9 @@ def greedy(
     path: CoursePath,
     floor: int,
 ) -> None:
-    """Add the best closures until none fits or closes anything, or the visits are spent; never that of `excluded`.
+    """Add the best closures until none fits or adds value, or the visits are used up; never that of `excluded`.
 
-    Ends early where the path cannot close as much as `floor` any more.
+    Stops early if the path can no longer reach the value `floor`.
     """
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, targets) >= floor:
@@ -187,8 +187,8 @@ def greedy(
 def value_bound(problem: ProblemData, state: PlanState, targets: Records) -> int:
     """Return an upper bound of the value of any path that continues from a state, by a fractional knapsack of slots.
 
-    A course spreads its hours over the slots in the proportion of what it adds to them. So a slot takes no fewer hours
-    per value than the best of its courses does, and gains no more than the most that one course adds.
+    A course's hours are divided among the slots in proportion to what it adds to them. So a slot takes no fewer hours
+    per value than the best of its courses, and gains no more than the largest addition of one course.
     """
     courses, effects, hours = problem.courses, problem.effects, state.left[0]["hours"]
     most, density = np.zeros(len(state.held), np.int64), np.zeros(len(state.held))
@@ -243,7 +243,7 @@ def replay(
     skip: int,
     remaining: CoursePath,
 ) -> None:
-    """Replay a path from the start state without the course at `skip` and what then cannot be entered.
+    """Replay a path from the start state without the course at `skip` and those that then cannot be entered.
 
     The costs are not updated.
     """
@@ -286,7 +286,7 @@ def copy_path(source: CoursePath, target: CoursePath) -> None:
 
 @jit(allocates=True)
 def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
-    """Return which courses of a path close what no other of its courses closes."""
+    """Return a mask of the courses of a path that add value which no other of its courses adds."""
     first = start_state.held.copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
     for place in range(path.totals[0]["size"]):
@@ -313,7 +313,7 @@ def prune(
     path: CoursePath,
     scratch: CoursePath,
 ) -> None:
-    """Drop, from the end, every course without which the rest is feasible and closes as much; `state`: at the end."""
+    """Drop, from the end, every course whose removal keeps the path feasible and its value; `state`: at the end."""
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)
     alone = sole_contributors(problem, start_state, path)
@@ -342,7 +342,7 @@ def is_better(one: CoursePath, other: CoursePath) -> bool:
 
 
 class Found(NamedTuple):
-    """The targets of a search, the best path found, and two paths and a state for further work."""
+    """The targets of a search, the best path found, and two paths and a state as scratch space."""
 
     targets: Records
     best: CoursePath
@@ -411,7 +411,7 @@ def run_search(
 
 @jit(allocates=True)
 def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
-    """Prune the trial, at whose end the state is; keep it if it is better than the best path, and return whether."""
+    """Prune the trial, at whose end the state is; keep it if it is better than the best path; return whether it is."""
     if found.state.held.sum() < found.best.totals[0]["value"]:
         return False
     prune(problem, start_state, found.state, workspace, found.trial, found.scratch)
@@ -423,7 +423,7 @@ def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, 
 
 @jit(allocates=True)
 def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
-    """Return what is held once all targets are studied."""
+    """Return the value after studying all targets."""
     held = start_state.held.copy()
     for target in targets["course"]:
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
@@ -434,7 +434,7 @@ def attainable_value(problem: ProblemData, start_state: PlanState, targets: Reco
 
 @jit(allocates=True)
 def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records) -> Longs:
-    """Return per condition the gain that its share in the cost of closures stands for, over all targets.
+    """Return per condition the gain that its share of the closure costs stands for, over all targets.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
@@ -466,8 +466,8 @@ def starts_of(
 ) -> Longs:
     """Return the courses whose closures are tried as the start of a path, best first.
 
-    They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
-    to gain, so only those that spare others something may lower the cost.
+    They are scored by the gain of their closure and the cost that they spare others, per cost. `complete`: there is
+    nothing more to gain, so only those that spare others something can lower the cost.
     """
     graph, counters = problem.graph, workspace.counters
     shares = spared_by_conditions(problem, start_state, workspace, targets)
@@ -499,7 +499,7 @@ def start_with(
 ) -> bool:
     """Try the closure of a course, then what fits of the first `kept` courses of the best path, then the greedy.
 
-    The course at place `out` is not kept. Returns whether that made the path better.
+    The course at position `out` is not kept. Returns whether the path improved.
     """
     state, trial = found.state, found.trial
     copy_position(start_state, state)

@@ -57,11 +57,11 @@ TRACE_VISITS = PARAMS.trace_visits
 
 
 class PlanSolution(NamedTuple):
-    """A plan in numbers. `initial_state`, `start_state`, `final_state`: before, after the fixed courses, at the end.
+    """A plan as numbers. `initial_state`, `start_state`, `final_state`: before, after the fixed courses, at the end.
 
     `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
-    notably better; `finishing`: because it is being studied. `ignore_preferences`: boosts and deferred courses changed
-    no cost. `limited`: the search or the trace ended at its limit of visits.
+    notably better; `finishing`: because it is being studied. `ignore_preferences`: boosts and deferrals changed no
+    cost. `limited`: the search or the trace reached its limit of visits.
     """
 
     inputs: Inputs
@@ -89,7 +89,7 @@ def course_at(found: PlanSolution, view: View, row: int) -> Course:
 
 
 def offer_at(found: PlanSolution, view: View, row: int) -> CourseSpec:
-    """Return the course of a row of the instance as the planner reads it."""
+    """Return the course of a row of the instance in the planner's form."""
     if (spec := view.spec(found.space.course_id(int(found.problem.courses[row]["number"])))) is None:
         raise LookupError(f"row {row} is no course of this view")
     return spec
@@ -99,7 +99,7 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
-    """Return the plan in numbers. `extra`: courses that are to be among those it knows."""
+    """Return the plan as numbers. `extra`: courses that must be in the instance."""
     targets, entry_levels = posterior_targets(inputs, view.course)
     value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
     prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
@@ -113,10 +113,10 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
 
 
 def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> PlanSolution:
-    """Return the solution whose path is these courses, traced as a kept path is.
+    """Return the solution whose path is these courses, traced like a kept path.
 
-    What is shown of a path (scores, runners-up, what stays open) then depends on the inputs and the path alone, not on
-    the previous path.
+    What is shown of a path (scores, runners-up, open gaps) then depends on the inputs and the path alone, not on the
+    previous path.
     """
     inputs = replace(found.inputs, previous=list(names), finishing=True)
     space = search_space(view.catalog, inputs)
@@ -216,7 +216,10 @@ def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state:
 
 
 def _walks(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, left: list[int]) -> bool:
-    """Walk what is left of the path before, without what no longer closes anything; return whether it can be."""
+    """Replay what is left of the previous path, without courses that no longer add value.
+
+    Return whether it is feasible.
+    """
     walked, spare = found.trial, found.scratch
     if min(left, default=0) < 0:
         return False

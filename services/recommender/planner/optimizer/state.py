@@ -2,11 +2,11 @@
 
 A condition costs its cheapest achiever; a course costs its own hours and those of all its conditions: the additive
 relaxation (`closure_cost`). A prerequisite is cheaper than the course behind it, so a closure can be studied in the
-order of closure cost. Finding the minimum closure is NP-hard; here each condition is priced on its own, and a course
-that satisfies two of them is counted twice in the cost that chooses, once in the closure.
+order of closure cost. Finding the minimum closure is NP-hard; here each condition is priced on its own, so a course
+that satisfies two of them is counted twice in the cost that guides the choice, and once in the closure.
 
-Work is counted in courses visited: the courses of an assembled closure, the courses of a replayed path, the courses
-whose cost is recomputed. A plan stops when its visits are spent.
+Work is counted in visited courses: the courses of an assembled closure, the courses of a replayed path, the courses
+whose cost is recomputed. A plan stops when its visits are used up.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ closures assembled so far, courses that a closure may hold, 1 if something was l
 
 
 class PlanState(NamedTuple):
-    """Where the officer stands along a path."""
+    """The officer's state along a path."""
 
     left: Records
     """(1,) LEFT_DTYPE."""
@@ -60,7 +60,7 @@ class PlanState(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Where closures are assembled, and the counters of one plan."""
+    """Arrays in which closures are assembled, and the counters of one plan."""
 
     closure: Longs
     """The closure: courses, and branches past them."""
@@ -93,7 +93,7 @@ def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspa
 
 
 def copy_of(state: PlanState) -> PlanState:
-    """Return a copy of a state. What courses cost by themselves never changes."""
+    """Return a copy of a state; the courses' own costs are shared, because they never change."""
     costs = state.costs
     copied = costs._replace(closure_cost=costs.closure_cost.copy(), condition_cost=costs.condition_cost.copy())
     return PlanState(state.left.copy(), state.held.copy(), state.levels.copy(), state.done.copy(), copied)
@@ -168,7 +168,7 @@ def study(problem: ProblemData, state: PlanState, course: int) -> None:
 
 @jit()
 def propagate(problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
-    """Propagate decreased costs; forbid the courses that are done."""
+    """Propagate decreased costs; forbid completed courses."""
     visited = relax(problem.graph, state.costs, workspace.heap, ADDING)
     workspace.counters[0]["visits_left"] -= len(state.done) + visited
     for course in range(len(state.done)):
@@ -178,7 +178,7 @@ def propagate(problem: ProblemData, state: PlanState, workspace: Workspace) -> N
 
 @jit()
 def costs_from_start(problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace) -> None:
-    """Compute the costs of a state from those of the start state, from which it was reached."""
+    """Compute the costs of a state from those of the start state that it was reached from."""
     copy_costs(start_state, state)
     for course in range(len(state.done)):
         if state.done[course]:

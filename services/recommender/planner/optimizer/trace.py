@@ -1,7 +1,7 @@
 """The trace of a path: its order, the score of each pick, and its runners-up.
 
 Of the chosen courses, the closure of the highest value per hour comes next. Its runners-up are the best closures of
-other courses that still fit at that point; a path found as a whole may leave out the best of them.
+other courses that still fit at that point; the search optimises the path as a whole and may leave out the best of them.
 """
 
 from typing import NamedTuple
@@ -38,7 +38,7 @@ RUNNERS_UP = PARAMS.runners_up
 
 
 class PlanTrace(NamedTuple):
-    """Per step: its row, the score and last place of its closure; rows of runners-up (-1: none) and their scores."""
+    """Per step: its row, the score and last index of its closure; rows of runners-up (-1: none) and their scores."""
 
     courses: Longs
     score: Longs
@@ -57,10 +57,10 @@ def empty_trace(steps: int) -> PlanTrace:
 def trace_path(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, path: CoursePath, kept: bool
 ) -> tuple[PlanTrace, PlanState]:
-    """Return the trace of a path and the state at its end. `kept`: the path is in its order already.
+    """Return the trace of a path and the state at its end. `kept`: the path is ordered already.
 
-    A path that was searched is put in order first, and then traced like one that is kept, so that the same path has the
-    same trace. Where the cheapest achiever was dropped as redundant, the order of the search stays.
+    A path from the search is ordered first and then traced like a kept one, so that the same path has the same trace.
+    If the cheapest achiever was dropped as redundant, the order of the search stays.
     """
     own_targets = targets[_chosen(problem, path)[targets["course"]]]
     own_targets["initial_closure_cost"] = -1  # costs among the chosen courses alone differ from those at the start
@@ -82,14 +82,14 @@ def _room(path: CoursePath) -> PlanTrace:
 
 
 def _chosen(problem: ProblemData, path: CoursePath) -> Flags:
-    """Return per course whether it is of the path."""
+    """Return a mask of the courses of the path."""
     chosen = np.zeros(len(problem.courses) - 1, np.bool_)
     chosen[path.courses[: path.totals["size"][0]]] = True
     return chosen
 
 
 def _inside(problem: ProblemData, start_state: PlanState, workspace: Workspace, path: CoursePath) -> PlanState:
-    """Return the start state of one who may study the courses of the path alone, without a limit."""
+    """Return a start state in which only the courses of the path may be studied, without a limit."""
     state, graph = copy_of(start_state), problem.graph
     cost = np.where(_chosen(problem, path) & ~state.done, state.costs.cost, 0)
     state.left["hours"] = state.left["steps"] = UNLIMITED
@@ -113,7 +113,7 @@ def order_path(
 ) -> None:
     """Fill the trace of a path; both states move from the start to the end. `fixed`: keep the path's order.
 
-    `inside`: the state of one who may study the courses of the path alone.
+    `inside`: a state in which only the courses of the path may be studied.
     """
     reset_bounds(inside, own_targets, 1.0, NONE)
     reset_bounds(full_state, targets, 1.0, NONE)
@@ -137,7 +137,7 @@ def order_path(
 
 @jit()
 def next_closure(problem: ProblemData, state: PlanState, workspace: Workspace, path: CoursePath, looked: int) -> int:
-    """Put the next courses of a path into the workspace, up to one that closes something; return how many."""
+    """Put the next courses of a path into the workspace, up to the first that adds value; return how many."""
     count = 0
     while looked + count < path.totals[0]["size"]:
         course = path.courses[looked + count]

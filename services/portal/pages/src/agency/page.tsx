@@ -9,7 +9,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { type ApiError, type Framework, readFramework } from '../api';
 import { asApiError, Trouble } from '../errors';
 import { type Key, t } from '../i18n';
-import { focusOn, show } from '../shell';
+import { focusOn, session, show, title } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
 import { csvOf } from './report';
 import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
@@ -17,10 +17,10 @@ import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, OverTi
 
 const AGENCY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-/** Return what the address asks for: `#view=agency&agency=NAME&framework=ID`. */
+/** Return what the address asks for, `#view=agency&agency=NAME&framework=ID`; an analyst of one agency means that one. */
 function named(): { agency: string | null; framework: string | null } {
   const params = new URLSearchParams(window.location.hash.slice(1));
-  return { agency: params.get('agency'), framework: params.get('framework') };
+  return { agency: params.get('agency') ?? session.value?.agency ?? null, framework: params.get('framework') };
 }
 
 function goTo(agency: string, framework?: string): void {
@@ -156,11 +156,11 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
   const failed = trouble.value && (
     <Trouble error={trouble.value} special={{ 404: 'agency.unknown' }} again={() => read()} />
   );
-  if (!found) return trouble.value ? <Message title="agency.title">{failed}<Another /></Message> : <Message title="loading" />;
+  if (!found) return trouble.value ? <Message title="agency.title">{failed}<Another than={agency} /></Message> : <Message title="loading" />;
   return (
     <article class="agency" aria-labelledby="page-title">
       <h1 id="page-title">{t('agency.heading', { id: agency })}</h1>
-      <Another />
+      <Another than={agency} />
       <FrameworkChoice view={found} framework={known.value} />
       {found.officers === null ? (
         <p class="notice">{t('agency.withheldAll', { n: found.min_group })}</p>
@@ -189,24 +189,30 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
   );
 }
 
-const Another = (): JSX.Element => (
-  <p>
-    <a href="#view=agency" data-keep="another-agency">
-      {t('agency.another')}
-    </a>
-  </p>
-);
+/** The way to another agency; none for an analyst of this one alone. */
+const Another = ({ than }: { than: string }): JSX.Element | null =>
+  than === session.value?.agency ? null : (
+    <p>
+      <a href="#view=agency" data-keep="another-agency">
+        {t('agency.another')}
+      </a>
+    </p>
+  );
 
 /** The report of the agency that the address names, or the question which one is meant. */
 export default function AgencyPage(): JSX.Element {
   const address = useSignal(named());
   useEffect(() => {
     show('page');
+    if (session.value?.role === 'analyst') title.value = 'agency.title'; // others have it among other pages
     const changed = () => {
       address.value = named();
     };
     window.addEventListener('hashchange', changed);
-    return () => window.removeEventListener('hashchange', changed);
+    return () => {
+      title.value = 'title';
+      window.removeEventListener('hashchange', changed);
+    };
   }, [address]);
   const { agency, framework } = address.value;
   return agency && AGENCY.test(agency) ? <Report agency={agency} framework={framework} /> : <Choose />;

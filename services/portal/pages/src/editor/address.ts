@@ -3,9 +3,9 @@
 import { signal } from '@preact/signals';
 import type { Session } from '../api';
 
-export const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers', 'agency', 'system'] as const;
+export const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers', 'agency', 'supervision', 'system'] as const;
 export type View = (typeof VIEW_NAMES)[number];
-const ADMINS_ONLY: readonly View[] = ['officers', 'agency', 'system'];
+const ADMINS_ONLY: readonly View[] = ['officers', 'agency', 'supervision', 'system'];
 
 /** Return the pages that somebody of a role has: editors see nothing of officers. */
 export const viewsOf = (role: Session['role'] | undefined): readonly View[] =>

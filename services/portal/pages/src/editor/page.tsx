@@ -19,6 +19,11 @@ const PAGES: Record<View, () => Promise<{ default: ComponentType }>> = {
   frameworks: () => import('./frameworks'),
   officers: () => import('../officer/page'),
   agency,
+  supervision: async () => {
+    const [page, words] = await Promise.all([import('../supervision/page'), import('../../locales/supervision.th.json')]);
+    await addWords(words.default, () => import('../../locales/supervision.en.json'));
+    return page;
+  },
   system: async () => {
     const [page, words] = await Promise.all([import('../system/page'), import('../../locales/system.th.json')]);
     await addWords(words.default, () => import('../../locales/system.en.json'));

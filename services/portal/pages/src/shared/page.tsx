@@ -24,7 +24,7 @@ const client = createClient<recommender.paths>({
 const read = ({ key, officer }: ShareLink): Promise<StoredPath> =>
   answer(
     client.GET('/v1/officers/{officer_id}/path', {
-      params: { path: { officer_id: officer }, query: { lang: WORDS } },
+      params: { path: { officer_id: officer }, query: { lang: WORDS, context: true } },
       headers: { Authorization: `Bearer ${key}` },
     }),
   );
@@ -49,7 +49,12 @@ function Opened({ link }: { link: ShareLink }): JSX.Element {
   if (value === undefined) return <Message title="loading" />;
   if (!(value instanceof ApiError)) {
     return (
-      <Plan recommended={value} title={t('shared.title', { id: link.officer })}>
+      <Plan
+        recommended={value}
+        title={t('shared.title', { id: link.officer })}
+        framework={value.context?.framework ?? undefined}
+        weekly={value.context?.weekly_hours ?? undefined}
+      >
         <p class="notice">{t('shared.readOnly')}</p>
       </Plan>
     );

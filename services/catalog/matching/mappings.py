@@ -1,0 +1,82 @@
+"""Which skills of a tenant's frameworks are the same, as the frameworks say it: `exact_match` between two skills.
+
+    mappings = SkillMappings(frameworks)
+    for one in mappings.of(row, "agency"): ...      # what a row of a course is in the framework "agency"
+
+A relation names its target as `framework/skill`, by the skill's id, or by an address that ends with the id (ESCO,
+CASE). It holds in both directions. An id that several of the frameworks have says nothing of which is meant, and is
+left out.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from shared.domain import Framework, Teaches
+
+_NO_LEVELS = 2
+"""A scale of two steps only tells whether somebody has a skill: no level of another scale follows from it."""
+
+Key = tuple[str, str]
+"""Framework and skill. Of a framework that the tenant does not see the name is empty: any such framework."""
+
+
+class MappedSkill(Struct, frozen=True):
+    """A skill that a row of a course is in another framework; `levels` before and after, where they are known."""
+
+    skill: str
+    origin: Key
+    levels: tuple[float, float] | None
+
+
+class SkillMappings:
+    """The mappings between the frameworks that a tenant sees, by id."""
+
+    def __init__(self, frameworks: Mapping[str, Framework]) -> None:
+        self._scales = {name: sorted({step.level for step in one.scale}) for name, one in frameworks.items()}
+        self._skills = {name: one.skills_by_id.keys() for name, one in frameworks.items()}
+        self._same = defaultdict[Key, dict[Key, None]](dict)
+        for name, framework in frameworks.items():
+            for relation in framework.relations:
+                if relation.kind == "exact_match" and (other := self._named(name, relation.target)) is not None:
+                    own = (name, relation.origin)
+                    self._same[other][own] = None
+                    self._same[own][other] = None
+
+    def of(self, row: Teaches, framework: str) -> Iterator[MappedSkill]:
+        """Yield what a row of a course is in a framework of the tenant."""
+        known = row.framework if row.framework in self._skills else ""
+        for name, skill in self._same.get((known, row.skill), {}) | self._same.get((row.framework, row.skill), {}):
+            if name == framework:
+                yield MappedSkill(skill, (row.framework, row.skill), self._levels(row, framework))
+
+    def _named(self, home: str, target: str) -> Key | None:
+        """Return the skill that a relation of the framework `home` names; None where it is not known which."""
+        framework, divided, skill = target.partition("/")
+        if divided and "://" not in target:
+            there = framework not in self._skills or skill in self._skills[framework]
+            return (framework, skill) if there and framework != home else None
+        name = re.split(r"[/#]", target.rstrip("/"))[-1]
+        holders = [one for one, skills in self._skills.items() if one != home and name in skills]
+        if len(holders) > 1 or not name or (not holders and name in self._skills[home]):
+            return None
+        return (holders[0], name) if holders else ("", name)
+
+    def _levels(self, row: Teaches, framework: str) -> tuple[float, float] | None:
+        theirs, ours = self._scales.get(row.framework, []), self._scales[framework]
+        if theirs == ours:
+            return row.from_level, row.to_level
+        if len(theirs) <= _NO_LEVELS:
+            return None
+
+        def place(level: float) -> int:
+            share = (level - theirs[0]) / (theirs[-1] - theirs[0])
+            wanted = ours[0] + min(max(share, 0.0), 1.0) * (ours[-1] - ours[0])
+            return min(range(len(ours)), key=lambda at: abs(ours[at] - wanted))
+
+        low, high = place(row.from_level), place(row.to_level)
+        if high <= low:
+            low, high = (low, low + 1) if low + 1 < len(ours) else (low - 1, low)
+        return ours[low], ours[high]

@@ -1,0 +1,111 @@
+"""Admins decide whose plans supervisors may read; in a real Chromium over the whole system."""
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.editors import editing
+from tests.support.page import Reader, reading
+from tests.support.platform import Officer, Platform, required
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+AGENCY = "north"
+WORDS = {
+    "th": ("ผู้บังคับบัญชาดูแผนของใครได้บ้าง", "เท่านั้นที่เปลี่ยนได้", "ความเห็นของเจ้าหน้าที่ต่อหลักสูตร"),
+    "en": ("Whose plans supervisors may read", "can change this", "What the officer said of courses"),
+}
+OPENS = {"th": "จะดูแผนได้ {n} จาก {all} แผน", "en": "would read {n} of {all} plans"}
+
+
+async def planned(platform: Platform, tenant: str) -> Officer:
+    officer = Officer(platform, tenant)
+    await officer.register(agency=AGENCY)
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    return officer
+
+
+async def opens(reader: Reader, language: str, n: int, policy: str) -> None:
+    """Wait until the preview of a policy says how many of the two plans a supervisor would read."""
+    words = OPENS[language].format(n=n, all=2)
+    await reader.page.wait_for_selector(f'.preview [data-policy="{policy}"]:has-text("{words}")')
+
+
+async def listed(reader: Reader) -> int:
+    """Load the supervisor's page again and return how many officers it lists."""
+    await reader.page.reload()
+    await reader.page.wait_for_selector("[data-officer], .notice")
+    return await reader.page.locator("[data-officer]").count()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_admin_sees_the_effect_of_a_policy_and_sets_it(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    url = platform.stack.urls["portal"][0]
+    async with (
+        editing(platform, browser, width=width, height=height) as (tenant, reader),
+        reading(browser, url, width=width, height=height) as head,
+    ):
+        page = reader.page
+        shows, _ = await planned(platform, tenant.name), await planned(platform, tenant.name)
+        own = await shows.api_key()
+        await platform.insist("assessment", "POST", f"/v1/officers/{shows.name}/shares", key=own, json={"days": 7})
+        await head.sign_in(await platform.stack.issuer.issue(tenant.name, "supervisor", agency=AGENCY))
+        await head.page.wait_for_selector("[data-officer]")
+        assert await listed(head) == 1
+
+        await reader.sign_in(tenant.key, "/#view=supervision")
+        for language in ("th", "en"):
+            await page.wait_for_selector(f"html[lang={language}] [data-present=shared]")
+            await opens(reader, language, 1, "shared")
+            text = await reader.text("main")
+            assert [words for words in WORDS[language] if words not in text] == []
+            assert tenant.name in text
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+        await page.wait_for_selector("html[lang=th]")
+        await reader.tab_to("supervision-shared")
+        await page.keyboard.press("ArrowDown")
+        await opens(reader, "th", 2, "all")
+        assert await page.locator("[data-present=shared]").count() == 1  # nothing is set yet
+        assert await listed(head) == 1
+        await reader.tab_to("supervision-save")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#supervision-saved:not(:empty)")
+        assert await page.locator("[data-present=all]").count() == 1
+        assert await reader.violations() == []
+        assert await listed(head) == 2
+        await page.reload()
+        await page.wait_for_selector("[data-keep=supervision-all]:checked")
+        await page.check("[data-keep=supervision-shared]")
+        assert await page.locator("#supervision-saved:not(:empty)").count() == 0
+        await page.click("[data-keep=supervision-save]")
+        await page.wait_for_selector("[data-present=shared]")
+        assert await listed(head) == 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (1280, 900)])
+async def test_a_tenant_without_plans_and_an_unavailable_service_have_a_plain_message(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(await tenant.editor())
+        await page.wait_for_selector("[data-keep=to-matches]")
+        assert await page.locator("[data-keep=to-supervision]").count() == 0  # it is the admin's
+        await page.click("#sign-out")
+        await page.fill("#key", tenant.key)
+        await page.press("#key", "Enter")
+        await page.click("[data-keep=to-supervision]")
+        await page.wait_for_selector(".preview [role=status]:has-text('ยังไม่มีเจ้าหน้าที่')")
+        await page.route("**/v1/supervision", lambda route: route.abort())
+        await page.click("[data-keep=supervision-save]")
+        await page.wait_for_selector(".notice.refused")
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        await page.unroute("**/v1/supervision")
+        await page.click("[data-keep=supervision-save]")
+        await page.wait_for_selector("#supervision-saved:not(:empty)")
+        assert await page.locator(".notice.refused").count() == 0

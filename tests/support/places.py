@@ -1,0 +1,133 @@
+"""Every page of the portal in the state in which it is worth looking at: for the accessibility tests and the walk."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.async_api import Browser
+
+from deploy.local.keys import TENANT
+from tests.support.agencies import agency_of
+from tests.support.builders import unique
+from tests.support.editors import FRAMEWORK, editing
+from tests.support.page import Reader, at_the_path, reading
+from tests.support.platform import Officer, Platform, required
+
+OF_OFFICERS = ("officer", "assessment", "shared")
+OF_SUPERVISORS = ("plans", "plan", "rating")
+OF_EDITORS = ("matches", "courses", "load", "health", "frameworks", "supervision", "system")
+PLACES = ("sign-in", *OF_OFFICERS, "agencies", "agency", *OF_SUPERVISORS, *OF_EDITORS)
+
+_agencies: dict[int, str] = {}
+"""By the stack, the agency of enough officers that was made in it."""
+
+
+@asynccontextmanager
+async def at(
+    place: str, platform: Platform, browser: Browser, *, width: int = 390, height: int = 844, **more: Any
+) -> AsyncIterator[Reader]:
+    """Open one of the PLACES, as who may be there."""
+    window = {"width": width, "height": height, **more}
+    async with AsyncExitStack() as stack:
+        if place == "sign-in":
+            reader = await stack.enter_async_context(reading(browser, _url(platform), **window))
+            await reader.page.goto(_url(platform))
+            await reader.shows("signIn")
+        elif place in ("agencies", "agency"):
+            reader = await stack.enter_async_context(reading(browser, _url(platform), **window))
+            await _at_an_agency(reader, platform, place)
+        elif place in OF_SUPERVISORS:
+            reader = await stack.enter_async_context(reading(browser, _url(platform), **window))
+            await _at_a_supervisors(reader, platform, place)
+        elif place in OF_OFFICERS:
+            officer, reader = await stack.enter_async_context(at_the_path(platform, browser, **window))
+            await _IN_OFFICERS[place](reader, officer)
+        else:
+            tenant, reader = await stack.enter_async_context(editing(platform, browser, **window))
+            if place == "matches":
+                await tenant.offer("one", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
+            if place == "supervision":
+                await _planned(Officer(platform, tenant.name), "agency-a")
+            address = f"/#view={place}" + (f"&framework={FRAMEWORK}" if place == "frameworks" else "")
+            await reader.sign_in(tenant.key, address)
+            await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]')
+            await reader.page.wait_for_selector("main h1")
+            await reader.page.wait_for_load_state("networkidle")
+        yield reader
+
+
+def _url(platform: Platform) -> str:
+    return platform.stack.urls["portal"][0]
+
+
+async def _planned(officer: Officer, agency: str) -> Officer:
+    await officer.register(agency=agency)
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    return officer
+
+
+async def _opens_the_history(reader: Reader, _: Officer) -> None:
+    await reader.page.click("[data-keep=history-show]")
+    await reader.page.wait_for_selector('section[aria-labelledby="past-paths-title"][aria-busy="false"]')
+
+
+async def _takes_the_assessment(reader: Reader, _: Officer) -> None:
+    await reader.page.click("[data-keep=assess-begin]")
+    await reader.page.wait_for_selector("#question")
+
+
+async def _opens_the_own_link(reader: Reader, officer: Officer) -> None:
+    await reader.page.evaluate(f"location.hash = '#{await _link(officer)}'")
+    await reader.page.wait_for_selector(f'h1:has-text("{officer.name}")')
+    await reader.page.wait_for_selector(".step")
+
+
+_IN_OFFICERS: dict[str, Callable[[Reader, Officer], Awaitable[None]]] = {
+    "officer": _opens_the_history,
+    "assessment": _takes_the_assessment,
+    "shared": _opens_the_own_link,
+}
+
+
+async def _link(officer: Officer) -> str:
+    """Return the fragment of a new share link of an officer."""
+    made = await officer.platform.insist(
+        "assessment",
+        "POST",
+        f"/v1/officers/{officer.name}/shares",
+        key=await officer.api_key(),
+        json={"days": 7},
+    )
+    return urlencode({"share": made["key"], "officer": officer.name})
+
+
+async def _at_an_agency(reader: Reader, platform: Platform, place: str) -> None:
+    """Sign in as an analyst and open the choice of agencies, or the report of one with every table open."""
+    here = id(platform.stack)
+    if here not in _agencies:
+        _agencies[here], _ = await agency_of(platform, technology=5, service=6)
+    key = await platform.stack.issuer.issue(TENANT, "analyst")
+    if place == "agencies":
+        await reader.sign_in(key)
+        await reader.page.wait_for_selector(".agencies li")
+        return
+    await reader.sign_in(key, f"/#view=agency&agency={_agencies[here]}")
+    await reader.page.wait_for_selector(".agency .gap")
+    await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+
+
+async def _at_a_supervisors(reader: Reader, platform: Platform, place: str) -> None:
+    """Sign in as the supervisor of an officer who shows the plan."""
+    agency = unique("agency")
+    officer = await _planned(Officer(platform), agency)
+    await _link(officer)
+    key = await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency)
+    fragment, shown = {
+        "plans": ("", f'[data-officer="{officer.name}"]'),
+        "plan": (f"/#plan={officer.name}", ".step"),
+        "rating": (f"/#rate={officer.name}", ".rating fieldset"),
+    }[place]
+    await reader.sign_in(key, fragment)
+    await reader.page.wait_for_selector(shown)
