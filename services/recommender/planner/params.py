@@ -63,7 +63,7 @@ class PlannerParams:
     # minimum closures and refinement
     max_looked: int = 500
     """Courses looked at in the search for a minimum closure of one goal; past it the shortest one found counts."""
-    max_looked_together: int = 200
+    max_looked_together: int = 100
     """The same of several goals together; few of those can be proved."""
     max_pruned: int = 40
     """Courses of a closure up to which leaving out each of them is tried."""

@@ -72,7 +72,7 @@ class ClosureCosts(NamedTuple):
 
 
 class AvailableCourses:
-    """The courses that an officer may use and can reach, looked up on demand.
+    """The courses that an officer may use and can reach, looked up when they are asked for.
 
     `teachers`: (micro-level reached, micro-hours, id) of the courses that teach a skill, shortest first, then by id.
     `option`: the course of an id as the officer may use it, or None. `closure_costs`: those from a state. `above`
