@@ -40,7 +40,13 @@ Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 # A server that is stopping, starting, electing or overloaded answers with one of these.
 _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 _DUPLICATE_KEY = 11000
-_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
+_PASSING_LABELS = (
+    "RetryableWriteError",
+    "TransientTransactionError",
+    "UnknownTransactionCommitResult",
+    "RetryableError",
+    "SystemOverloadedError",
+)
 
 
 BUILD_SECONDS = 600
@@ -107,6 +113,11 @@ def passing(error: PyMongoError) -> bool:
     if any(error.has_error_label(label) for label in _PASSING_LABELS):
         return True
     return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
+
+
+def had_conflict(error: BaseException | None) -> bool:
+    """Return whether the server ended a transaction, of which nothing is written, since others wrote the same."""
+    return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
 
 
 async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered: bool = False) -> int:

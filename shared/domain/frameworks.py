@@ -135,10 +135,15 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     retired: bool = False
     mappings: list[VersionMapping] = []
 
-    @property
+    @cached_property
     def max_level(self) -> float:
         """The highest level of the scale."""
         return max(step.level for step in self.scale)
+
+    @cached_property
+    def level_step(self) -> float:
+        """The mean distance between two levels of the scale."""
+        return (self.max_level - min(step.level for step in self.scale)) / (len(self.scale) - 1)
 
     @cached_property
     def content_hash(self) -> str:

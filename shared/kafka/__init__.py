@@ -23,15 +23,17 @@ from shared.kafka.follower import Follower
 from shared.kafka.lag import GroupLag
 from shared.kafka.operations import create_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
-from shared.kafka.records import ConsumedEvent, OnEvents, Record, RecordMetadata, TopicSpec
+from shared.kafka.records import BULK, ConsumedEvent, Headers, OnEvents, Record, RecordMetadata, TopicSpec, is_bulk
 from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
 
 __all__ = [
+    "BULK",
     "Brokers",
     "ConsumedEvent",
     "Follower",
     "GroupConsumer",
     "GroupLag",
+    "Headers",
     "OnEvents",
     "Publisher",
     "Record",
@@ -42,6 +44,7 @@ __all__ = [
     "create_topics",
     "describe_topics",
     "deviations",
+    "is_bulk",
     "is_permanent",
     "overdue",
     "reachable",

@@ -1,4 +1,4 @@
-"""Queries two HTTP servers alternately with the same load generator: a service and its baseline, each a separate process."""
+"""Queries two HTTP servers alternately with the same load generator: a service and its baseline."""
 
 import asyncio
 import json

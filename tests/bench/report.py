@@ -96,7 +96,7 @@ def _page(results: Results) -> str:
         software=", ".join([f"Python {platform.python_version()}", *results.servers]),
         libraries=", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         seconds=f"{results.seconds:.0f}",
-        figures=_markdown(("Figure", "Value", "Floor", "Ratio", "Target", ""), map(_cells, results.figures)),
+        figures=_markdown(("Figure", "Value", "Baseline", "Ratio", "Target", ""), map(_cells, results.figures)),
         stages=_markdown(
             ("Stretch", "p50, ms", "p99, ms"),
             [(row.name, f"{row.p50:.1f}", f"{row.p99:.1f}") for row in results.stages],
@@ -157,8 +157,8 @@ Measured on {date} in {seconds} s on {machine}.
   happens is taken off, and the rest divided by the assessments. Median of five blocks, first with 1,000 officers
   stored, then with 100,000, which is the value beside the former as its baseline. (`cost.py`, which also runs alone:
   `python -m tests.bench.cost`)
-- **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:* one
-  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it,
+- **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:*
+  one process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it,
   and answers it as it is stored. The service keeps the last 128 rendered answers, and here it is asked for one path.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `turns.py`, `load.py`)
@@ -177,8 +177,8 @@ Measured on {date} in {seconds} s on {machine}.
   event was acknowledged. *Baseline:* in one process, one after another, bare aiokafka reads of the same records, the
   same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
-- **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`. *Baseline:*
-  a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes until the last
+- **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`.
+  *Baseline:* a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes until the last
   of these officers has a path, without what they use while nothing happens. Meanwhile single assessments are pushed;
   the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
   `python -m tests.bench.bulk`)

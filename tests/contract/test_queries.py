@@ -190,6 +190,11 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.save_many", store.save_many(bulk)
     lost = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {})]
     yield "OfficerStore.save_many after a lost race", store.save_many(lost)
+    many = [f"many{number}" for number in range(30)]
+    await store.save_many([Change(None, *changed(1, one)) for one in many])
+    known = await store.find_many([f"{TENANT}/{one}" for one in many])
+    together = [Change(before, *changed(2, before.officer)) for before in known.values()]
+    yield "OfficerStore.save_many in one transaction", store.save_many(together)
     found = await store.find(TENANT, "a")
     assert found is not None
     yield "OfficerStore.statistics", store.statistics(found)
