@@ -21,7 +21,7 @@ from shared.kafka.consumer import GroupConsumer
 from shared.kafka.delivery import overdue
 from shared.kafka.follower import Follower
 from shared.kafka.lag import GroupLag
-from shared.kafka.operations import create_topics, reachable, replay
+from shared.kafka.operations import create_topics, delete_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
 from shared.kafka.records import BULK, ConsumedEvent, Headers, OnEvents, Record, RecordMetadata, TopicSpec, is_bulk
 from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
@@ -42,6 +42,7 @@ __all__ = [
     "TopicState",
     "TopicWarning",
     "create_topics",
+    "delete_topics",
     "describe_topics",
     "deviations",
     "is_bulk",
