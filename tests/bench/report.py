@@ -158,7 +158,8 @@ Measured on {date} in {seconds} s on {machine}.
   stored, then with 100,000, which is the value beside the former as its baseline. (`cost.py`, which also runs alone:
   `python -m tests.bench.cost`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:*
-  one process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it,
+  one process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path
+  of it,
   and answers it as it is stored. The service keeps the last 128 rendered answers, and here it is asked for one path.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `turns.py`, `load.py`)
@@ -178,7 +179,8 @@ Measured on {date} in {seconds} s on {machine}.
   same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
 - **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`.
-  *Baseline:* a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes until the last
+  *Baseline:* a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes
+  until the last
   of these officers has a path, without what they use while nothing happens. Meanwhile single assessments are pushed;
   the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
   `python -m tests.bench.bulk`)
