@@ -49,6 +49,8 @@ _PASSING_LABELS = (
 )
 
 
+_NO_SUCH_INDEX = {26, 27}
+
 BUILD_SECONDS = 600
 """How long the server may take to build the indexes of a service, when it starts on a large collection."""
 
@@ -164,6 +166,17 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
     with unavailable(), pymongo.timeout(BUILD_SECONDS):
         for collection, models in indexes.items():
             await database[collection].create_indexes(list(models))
+
+
+async def drop_indexes(collection: Collection, names: Iterable[str]) -> None:
+    """Drop the indexes of earlier releases that are still there. Raises Unavailable."""
+    with unavailable():
+        for name in names:
+            try:
+                await collection.drop_index(name)
+            except OperationFailure as error:
+                if error.code not in _NO_SUCH_INDEX:
+                    raise
 
 
 async def reachable(client: Client) -> str | None:

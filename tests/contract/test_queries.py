@@ -483,6 +483,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.agencies", store.agencies(TENANT)
     yield "PlanStore.agency_of", store.agency_of(TENANT, "a")
+    yield "PlanStore.count_open", store.count_open(TENANT, FRAMEWORK, "reading")
     yield "PlanStore.figures", store.figures(TENANT, "office", "a", 50)
     yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
     yield "SupervisionStore.of", store.supervision.of(TENANT)
