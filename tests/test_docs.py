@@ -49,7 +49,7 @@ def first_column(table: str) -> list[str]:
 # --- settings, commands ----------------------------------------------------------------------------------------------
 
 
-def test_every_setting_stands_in_the_example() -> None:
+def test_every_setting_is_in_the_example() -> None:
     names = {one.name for shape in BY_SERVICE.values() for one in described(shape)}
     told = set(re.findall(r"^#?([A-Z_]+)=", text_of("deploy/env.example"), re.MULTILINE))
     assert names <= told | {name.removesuffix("_FILE") for name in told}
@@ -67,7 +67,7 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):.*## ", text_of("Makefile"), re.MULTILINE))
 
 
-def test_every_make_target_stands_in_the_readme() -> None:
+def test_every_make_target_is_in_the_readme() -> None:
     told = set(re.findall(r"\bmake ([a-z-]+)", text_of("README.md")))
     assert make_targets() <= told
 
@@ -126,7 +126,7 @@ def test_every_event_is_described_with_its_fields_and_its_golden_example(name: s
     assert json.loads(example[1]) == golden["value"]
 
 
-def test_every_shape_inside_the_events_is_described_and_no_other() -> None:
+def test_the_types_inside_events_are_described_exactly() -> None:
     shapes = {shape.__name__: shape for one in TYPES.values() for shape in shapes_in(one)}
     inner = {name: shape for name, shape in shapes.items() if shape not in TYPES.values()}
     assert set(EVENT_SECTIONS) == set(inner) | set(TYPES)
@@ -187,7 +187,7 @@ def shown(routes: list[Route]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("service", TABLES)
-def test_every_route_stands_in_the_overview_with_its_roles_and_no_other_does(service: str) -> None:
+def test_the_overview_lists_exactly_the_routes_with_their_roles(service: str) -> None:
     rows = re.findall(rf"^\| {service} \| `(\w+) ([^`]+)` \| ([^|]+) \|", text_of("docs/api.md"), re.MULTILINE)
     assert {(method, path) for method, path, _ in rows} == shown(TABLES[service])
     words = {"all": {"admin", "platform", "officer"}, "anybody": set()}
@@ -200,13 +200,13 @@ def test_every_route_stands_in_the_overview_with_its_roles_and_no_other_does(ser
             assert told[route.method, route.path] == set(route.policy.roles), route.path
 
 
-def test_the_routes_of_every_service_stand_in_the_overview() -> None:
+def test_the_overview_lists_the_routes_of_every_service() -> None:
     rows = set(re.findall(r"^\| every service \| `(\w+) ([^`]+)`", text_of("docs/api.md"), re.MULTILINE))
     assert rows == probes()
 
 
 @pytest.mark.parametrize("service", ["assessment", "catalog", "recommender"])
-def test_every_route_says_in_the_openapi_document_what_it_does(service: str) -> None:
+def test_every_route_is_described_in_the_openapi_document(service: str) -> None:
     for route in TABLES[service]:
         assert (route.handler.__doc__ or "").split("\n")[0].endswith("."), f"{route.method} {route.path}"
 
@@ -226,7 +226,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_relative_link_leads_somewhere(page: Path) -> None:
+def test_every_relative_link_has_a_target(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if re.match(r"[a-z]+:", target):
             continue
@@ -237,7 +237,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_that_a_document_names_exists_and_holds_what_is_named_in_it(page: Path) -> None:
+def test_every_file_that_a_document_names_exists_and_contains_the_named_parts(page: Path) -> None:
     """`path/file.py` is a file, `path/file.py:name` a function or class in it, at any depth."""
     for path, name in re.findall(rf"`((?:{'|'.join(map(re.escape, FIRST_PARTS))})/[\w./-]+)(?::(\w+))?`", prose(page)):
         assert (ROOT / path).exists(), path
@@ -290,7 +290,7 @@ def test_every_public_class_is_named_by_terms_of_the_glossary_or_listed_there() 
     assert not listed - strange, "these are gone, or are terms: take them out of the last table of docs/glossary.md"
 
 
-def test_every_term_of_the_glossary_has_its_thai_its_meaning_and_its_field_and_stands_once() -> None:
+def test_every_glossary_term_is_unique_and_has_thai_meaning_and_field() -> None:
     terms = text_of("docs/glossary.md").split("## Plain words of class names")[0]
     rows = [line.strip("| ").split(" | ") for line in terms.splitlines() if re.match(r"\| [a-z]", line)]
     rows = [row for row in rows if row[0] != "term"]
@@ -301,5 +301,5 @@ def test_every_term_of_the_glossary_has_its_thai_its_meaning_and_its_field_and_s
         assert re.search(r"[\u0e00-\u0e7f]", row[1]), row
 
 
-def test_the_services_tell_the_release_that_the_project_has() -> None:
+def test_the_services_report_the_projects_version() -> None:
     assert tomllib.loads(text_of("pyproject.toml"))["project"]["version"] == VERSION

@@ -22,7 +22,7 @@ def wire(name: str) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
+def test_golden_records_are_still_understood(name: str) -> None:
     key, value, headers = wire(name)
     event = from_kafka(key, value, headers)
     assert event.type == name
@@ -36,7 +36,7 @@ def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_another_implementation_of_cloudevents_reads_what_is_written(name: str) -> None:
+def test_another_cloudevents_implementation_reads_the_records(name: str) -> None:
     event = from_kafka(*wire(name))
     key, value, headers = to_kafka(new_event("here", event.subject, event.sequence, event.data))
     assert value is not None
@@ -48,7 +48,7 @@ def test_another_implementation_of_cloudevents_reads_what_is_written(name: str) 
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_structured_mode_says_the_same_as_binary_mode(name: str) -> None:
+def test_structured_and_binary_mode_give_the_same_event(name: str) -> None:
     key, value, headers = wire(name)
     assert value is not None
     message = to_structured_event(from_kafka_event(KafkaMessage(headers=dict(headers), key=key, value=value)))
@@ -83,7 +83,7 @@ def test_a_record_without_value_is_a_tombstone() -> None:
         ({"content-type": "application/cloudevents+json"}, b"[1]", "not a structured CloudEvent"),
     ],
 )
-def test_what_no_retry_will_make_good_is_rejected_with_the_reason(
+def test_an_event_that_no_retry_can_process_is_rejected_with_the_reason(
     change: dict[str, str | None], value: bytes, reason: str
 ) -> None:
     key, _, headers = wire("course.withdrawn.v1")

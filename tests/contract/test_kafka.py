@@ -99,13 +99,13 @@ async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str)
     assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
 
 
-async def test_of_many_who_create_a_topic_at_once_one_has_made_it(bootstrap: str, namespace: str) -> None:
+async def test_concurrent_creation_of_a_topic_succeeds_once(bootstrap: str, namespace: str) -> None:
     spec = [TopicSpec(f"{namespace}at-once", 2, 1, {})]
     made = await asyncio.gather(*(create_topics(bootstrap, spec) for _ in range(8)))
     assert sorted(made) == [[]] * 7 + [[f"{namespace}at-once"]]
 
 
-async def test_a_group_takes_every_event_in_order_per_key(bootstrap: str, topic: str, publisher: Publisher) -> None:
+async def test_a_group_handles_every_event_in_order_per_key(bootstrap: str, topic: str, publisher: Publisher) -> None:
     landed = await publisher.send(topic, things(500))
     assert all(isinstance(place, RecordMetadata) for place in landed)
     reader = Reader()
@@ -116,7 +116,7 @@ async def test_a_group_takes_every_event_in_order_per_key(bootstrap: str, topic:
         assert order == sorted(order)
 
 
-async def test_what_was_not_committed_comes_again_and_what_was_does_not(
+async def test_uncommitted_events_are_delivered_again_and_committed_ones_are_not(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     await publisher.send(topic, things(20))
@@ -159,7 +159,7 @@ async def test_an_unavailable_store_is_waited_for_in_place(bootstrap: str, topic
     assert consumer.dead_lettered == 0
 
 
-async def test_what_cannot_be_taken_goes_to_the_dead_letters_and_the_flow_goes_on(
+async def test_unprocessable_events_go_to_the_dead_letters_and_the_consumer_continues(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     def refuse(batch: Sequence[ConsumedEvent]) -> None:
@@ -184,9 +184,7 @@ async def test_what_cannot_be_taken_goes_to_the_dead_letters_and_the_flow_goes_o
     assert {letter.key for letter in letters} <= {b"t/c-1", *(thing.subject.encode() for thing in things(40))}
 
 
-async def test_dead_letters_that_were_taken_back_are_not_replayed(
-    bootstrap: str, topic: str, publisher: Publisher
-) -> None:
+async def test_retracted_dead_letters_are_not_replayed(bootstrap: str, topic: str, publisher: Publisher) -> None:
     broken = True
 
     def refuse(_: Sequence[ConsumedEvent]) -> None:
@@ -207,7 +205,7 @@ async def test_dead_letters_that_were_taken_back_are_not_replayed(
     assert reader.sequences == set(range(1, 15)) - {3, 10} | {17}
 
 
-async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Server, namespace: str) -> None:
+async def test_retracted_dead_letters_are_compacted_away(kafka_server: Server, namespace: str) -> None:
     if not isinstance(kafka_server, ApacheKafka):
         missing("the embedded broker compacts nothing")
     brokers, topic = kafka_server.address, f"{namespace}erased"
@@ -254,7 +252,7 @@ async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Se
     assert await left() >= {f"t/c-{i}".encode() for i in (0, 1, 2, 4, 5, 6)}
 
 
-async def test_dead_letters_are_replayed_once_as_they_were(bootstrap: str, topic: str, publisher: Publisher) -> None:
+async def test_dead_letters_are_replayed_once_and_unchanged(bootstrap: str, topic: str, publisher: Publisher) -> None:
     broken = True
 
     def refuse(batch: Sequence[ConsumedEvent]) -> None:
@@ -288,7 +286,7 @@ async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
         await until(lambda: len(one.partitions) == 4, seconds=60)
 
 
-async def test_a_follower_sees_everything_and_says_when_it_has_caught_up(
+async def test_a_follower_reads_everything_and_reports_when_it_has_caught_up(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     await publisher.send(topic, things(300))
@@ -302,7 +300,7 @@ async def test_a_follower_sees_everything_and_says_when_it_has_caught_up(
     assert not follower.caught_up.is_set()
 
 
-async def test_a_follower_says_what_it_waits_for_until_it_has_caught_up(
+async def test_a_follower_reports_what_it_waits_for_until_it_has_caught_up(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     await publisher.send(topic, things(300))
@@ -322,7 +320,7 @@ async def test_a_follower_says_what_it_waits_for_until_it_has_caught_up(
         assert follower.pending is None
 
 
-async def test_a_follower_from_the_end_sees_only_what_is_new(
+async def test_a_follower_from_the_end_reads_only_new_events(
     bootstrap: str, topic: str, publisher: Publisher, request: pytest.FixtureRequest
 ) -> None:
     await publisher.send(topic, things(10))
@@ -347,7 +345,7 @@ async def test_a_follower_skips_and_counts_what_it_cannot_read(
         await until(lambda: reader.sequences == {1, 2} and follower.skipped == 1)
 
 
-async def test_a_follower_past_the_end_of_a_log_that_forgot_begins_again(
+async def test_a_follower_past_the_end_of_a_shorter_log_restarts(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     await publisher.send(topic, things(20))
@@ -357,14 +355,14 @@ async def test_a_follower_past_the_end_of_a_log_that_forgot_begins_again(
         await until(lambda: reader.sequences == set(range(1, 21)))
 
 
-async def test_a_broker_that_is_away_is_said(bootstrap: str) -> None:
+async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:
     assert await reachable(bootstrap) is None
     assert await reachable("127.0.0.1:1") == "no broker answers at 127.0.0.1:1"
     with pytest.raises(Unavailable):
         await Publisher("127.0.0.1:1").start()
 
 
-async def test_a_topic_that_is_not_there_is_said(kafka_bootstrap: str, namespace: str) -> None:
+async def test_a_missing_topic_is_reported(kafka_bootstrap: str, namespace: str) -> None:
     with pytest.raises(Unavailable, match="no topic"):
         await Follower(kafka_bootstrap, f"{namespace}nowhere", Reader()).run()
 
@@ -385,9 +383,7 @@ async def send_with_bad_name(bootstrap: str, topic: str, before: Envelope, bad: 
         await (await producer.send_batch(batch, topic, partition=0))
 
 
-async def test_a_header_that_nobody_else_can_read_stops_no_reader(
-    bootstrap: str, topic: str, publisher: Publisher
-) -> None:
+async def test_a_header_that_is_not_utf8_stops_no_reader(bootstrap: str, topic: str, publisher: Publisher) -> None:
     one, two, three, four = things(4)
     await send_with_bad_name(bootstrap, topic, one, two, three)
     key, value, headers = to_kafka(four)
@@ -401,7 +397,7 @@ async def test_a_header_that_nobody_else_can_read_stops_no_reader(
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4", "snappy"])
-async def test_a_batch_that_unpacks_to_too_much_stands_as_one_dead_letter(
+async def test_a_batch_that_decompresses_to_too_much_becomes_one_dead_letter(
     packing: str, kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "MAX_UNPACKED_BYTES", 2_000_000)
@@ -429,7 +425,7 @@ async def test_a_batch_that_unpacks_to_too_much_stands_as_one_dead_letter(
         assert (b"would unpack to more than 2000000" in reason) == (packing in ("gzip", "zstd"))
 
 
-async def test_a_record_that_does_not_fit_the_dead_letters_is_cut_and_the_flow_goes_on(
+async def test_a_record_too_large_for_the_dead_letters_is_cut_and_the_consumer_continues(
     kafka_bootstrap: str, namespace: str
 ) -> None:
     topic = f"{namespace}things"
@@ -471,7 +467,7 @@ async def test_a_record_that_does_not_fit_the_dead_letters_is_cut_and_the_flow_g
         assert await replay(kafka_bootstrap, topic, f"{topic}.g") == 0
 
 
-async def test_a_refusal_for_good_is_told_from_one_that_passes(kafka_bootstrap: str, namespace: str) -> None:
+async def test_permanent_and_transient_errors_are_distinguished(kafka_bootstrap: str, namespace: str) -> None:
     topic = f"{namespace}things"
     await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {"max.message.bytes": "2000"})])
     async with Publisher(kafka_bootstrap) as publisher:
@@ -491,7 +487,7 @@ async def test_a_refusal_for_good_is_told_from_one_that_passes(kafka_bootstrap: 
         await Publisher("127.0.0.1:1").start()
 
 
-async def test_a_follower_skips_only_the_record_that_its_handler_cannot_take(
+async def test_a_follower_skips_only_the_record_that_its_handler_rejects(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     tries = 0
@@ -515,7 +511,7 @@ async def test_a_follower_skips_only_the_record_that_its_handler_cannot_take(
 
 
 @pytest.mark.parametrize("kind", [GroupConsumer, Follower])
-async def test_a_reader_tells_how_long_it_has_had_the_same_records_in_hand(
+async def test_a_reader_reports_how_long_it_has_held_the_same_records(
     kind: type, bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     held, gate = asyncio.Event(), asyncio.Event()
@@ -537,7 +533,7 @@ async def test_a_reader_tells_how_long_it_has_had_the_same_records_in_hand(
     assert overdue(reader, 0) is None
 
 
-async def test_a_cut_dead_letter_is_not_replayed_and_the_whole_ones_are(
+async def test_a_truncated_dead_letter_is_not_replayed_and_complete_ones_are(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     key, value, headers = to_kafka(things(1)[0])
@@ -598,7 +594,7 @@ async def test_a_follower_whose_topic_ends_before_its_offset_begins_again(
     assert follower.replaced == 1
 
 
-async def test_what_is_not_as_planned_is_told_in_words(bootstrap: str, topic: str) -> None:
+async def test_deviations_from_the_topic_plan_are_reported(bootstrap: str, topic: str) -> None:
     planned = {
         topic: TopicPlan(4, "delete"),
         f"{topic}.none": TopicPlan(1, "compact"),
@@ -612,7 +608,7 @@ async def test_what_is_not_as_planned_is_told_in_words(bootstrap: str, topic: st
     assert await TopicWarning(bootstrap, {topic: TopicPlan(4, "delete")})() is None
 
 
-async def test_another_cleanup_policy_is_told(bootstrap: str, namespace: str) -> None:
+async def test_another_cleanup_policy_is_reported(bootstrap: str, namespace: str) -> None:
     name = f"{namespace}kept"
     await create_topics(bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
     warning = await TopicWarning(bootstrap, {name: TopicPlan(1, "compact")})()

@@ -11,7 +11,7 @@ STREAM = (
 )
 
 
-async def test_events_are_read_with_name_id_and_data_and_half_an_event_is_none() -> None:
+async def test_events_are_read_with_name_id_and_data_and_incomplete_ones_are_ignored() -> None:
     async def live(request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer k.s"
         assert request.headers["Last-Event-ID"] == "6"

@@ -88,6 +88,6 @@ async def test_servers_named_by_the_environment_are_used_and_never_killed(
         kafka.kill()
 
 
-def test_an_unknown_broker_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_broker_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="BROKER=other"):
         find_broker(tmp_path, forced="other")

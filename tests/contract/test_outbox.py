@@ -25,7 +25,7 @@ async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> Async
         yield owner
 
 
-async def test_what_is_staged_is_sent_once_and_taken_out(owner: Owner) -> None:
+async def test_staged_events_are_sent_once_and_removed(owner: Owner) -> None:
     relay = owner.relay()
     await owner.change("t/a", 1)
     await owner.change("t/a", 2)
@@ -51,7 +51,7 @@ async def test_the_events_of_one_document_keep_their_order(owner: Owner) -> None
         assert owner.sequences(key) == list(range(1, 11))
 
 
-async def test_a_relay_sends_nothing_while_another_holds_the_lease_and_takes_over_when_that_one_is_gone(
+async def test_a_relay_takes_over_only_when_the_lease_holder_is_gone(
     owner: Owner,
 ) -> None:
     leases = owner.database["leases"]
@@ -69,7 +69,7 @@ async def test_a_relay_sends_nothing_while_another_holds_the_lease_and_takes_ove
         assert relay.holds_lease
 
 
-async def test_of_two_relays_one_sends_and_when_it_stops_the_other_goes_on(owner: Owner) -> None:
+async def test_one_of_two_relays_sends_and_the_other_takes_over_when_it_stops(owner: Owner) -> None:
     first, second = owner.relay(), owner.relay()
     async with running(second):
         await until(lambda: second.holds_lease)
@@ -111,7 +111,7 @@ async def test_a_send_without_an_answer_is_sent_again_as_the_same_event(owner: O
     assert newest["t/a"].record.offset == 1
 
 
-async def test_stamps_count_up_for_ever_even_where_the_broker_forgot(owner: Owner) -> None:
+async def test_stamps_keep_growing_even_if_the_broker_lost_its_data(owner: Owner) -> None:
     for sequence in (1, 2, 3):
         await owner.change("t/a", sequence)
     async with running(owner.relay(stamp=True)):
@@ -130,7 +130,7 @@ async def test_stamps_count_up_for_ever_even_where_the_broker_forgot(owner: Owne
     assert owner.read[0].event.catalog_revision > before[-1]
 
 
-async def test_an_attempt_that_had_no_answer_takes_fresh_stamps(owner: Owner) -> None:
+async def test_a_repeated_send_uses_new_stamps(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with LosesAnswers(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher, stamp=True)):
         await until(lambda: len(owner.read) == 2)
@@ -138,7 +138,7 @@ async def test_an_attempt_that_had_no_answer_takes_fresh_stamps(owner: Owner) ->
     assert first < again
 
 
-async def test_an_old_record_that_lands_late_does_not_stay_last(owner: Owner) -> None:
+async def test_an_old_record_that_arrives_late_does_not_stay_last(owner: Owner) -> None:
     async with running(owner.relay()):
         for sequence in (1, 2, 3):
             await owner.change("t/a", sequence)
@@ -188,7 +188,7 @@ async def test_a_record_with_an_old_stamp_does_not_stay_last(owner: Owner) -> No
     assert owner.read[-1].event.catalog_revision > stamps[1]
 
 
-async def test_a_relay_that_was_paused_with_its_stamps_taken_leaves_no_old_stamp_last(owner: Owner) -> None:
+async def test_a_relay_paused_after_reserving_stamps_leaves_no_old_stamp_last(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with (
         one_partition(owner),
@@ -221,7 +221,7 @@ async def test_everything_is_announced_again_in_a_topic_that_was_deleted_and_cre
         await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
-async def test_everything_is_announced_again_where_the_topic_was_replaced_while_no_relay_ran(owner: Owner) -> None:
+async def test_everything_is_announced_again_if_the_topic_was_replaced_while_no_relay_ran(owner: Owner) -> None:
     for key in ("t/a", "t/b"):
         await owner.change(key, 1)
     async with running(owner.relay()):
@@ -234,7 +234,7 @@ async def test_everything_is_announced_again_where_the_topic_was_replaced_while_
         await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
-async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Owner) -> None:
+async def test_a_relay_paused_during_a_send_overwrites_nothing_newer(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with Paused(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
         await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
@@ -253,7 +253,7 @@ async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Ow
             assert (await owner.document("t/a"))["acknowledged"]["sequence"] == 2
 
 
-async def test_large_events_leave_room_in_their_document(owner: Owner) -> None:
+async def test_large_events_do_not_overfill_their_document(owner: Owner) -> None:
     for sequence in range(1, 20):
         large = new_event("here", "t/a", sequence, CourseWithdrawn("t", "x" * (KEPT_BYTES // 2)))
         update = outbox_push(large) if sequence > 1 else {"$set": {"sequence": 1, **outbox_insert(large)}}
@@ -267,7 +267,7 @@ async def test_large_events_leave_room_in_their_document(owner: Owner) -> None:
         await until_sent(owner)
 
 
-async def test_an_event_that_is_too_large_goes_out_in_its_smaller_form(owner: Owner) -> None:
+async def test_an_event_that_is_too_large_is_sent_in_its_reduced_form(owner: Owner) -> None:
     large = new_event("here", "t/a", 1, CourseWithdrawn("t", "a" + "x" * MAX_VALUE_BYTES))
     await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(large)})
     small = thing("t/a", 1).data
@@ -279,7 +279,7 @@ async def test_an_event_that_is_too_large_goes_out_in_its_smaller_form(owner: Ow
     assert owner.read[0].event.data == CourseWithdrawn("t", "a")
 
 
-async def test_an_event_that_no_broker_takes_holds_up_its_own_document_only(owner: Owner) -> None:
+async def test_an_unsendable_event_delays_only_its_own_document(owner: Owner) -> None:
     large = new_event("here", "t/a", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
     await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(large)})
     relay = owner.relay()
@@ -291,7 +291,7 @@ async def test_an_event_that_no_broker_takes_holds_up_its_own_document_only(owne
     assert await owner.waiting() == 1
 
 
-async def test_an_event_that_another_version_staged_is_sent_without_what_is_not_known(owner: Owner) -> None:
+async def test_an_event_staged_by_another_version_is_sent_without_unknown_fields(owner: Owner) -> None:
     await owner.change("t/a", 1)
     await owner.database[COLLECTION].update_one({"_id": "t/a"}, {"$set": {"outbox.0.of_a_newer_version": [1]}})
     async with running(owner.relay()):
@@ -300,9 +300,7 @@ async def test_an_event_that_another_version_staged_is_sent_without_what_is_not_
 
 
 @pytest.mark.parametrize("wrong", [{"sequence": "1"}, {"id": None}, {"time": "soon"}, {"data": 7}])
-async def test_an_event_that_cannot_be_read_holds_up_its_own_document_only(
-    owner: Owner, wrong: dict[str, object]
-) -> None:
+async def test_an_undecodable_event_delays_only_its_own_document(owner: Owner, wrong: dict[str, object]) -> None:
     await owner.change("t/a", 1)
     changed = {f"outbox.0.{name}": value for name, value in wrong.items()}
     await owner.database[COLLECTION].update_one({"_id": "t/a"}, {"$set": changed})
@@ -325,7 +323,7 @@ async def test_a_change_wakes_the_relay(owner: Owner, monkeypatch: pytest.Monkey
             await until(lambda: len(owner.read) == sequence)  # noqa: B023 - awaited in this very turn
 
 
-async def test_a_relay_that_is_woken_just_as_it_is_told_to_stop_stops(owner: Owner) -> None:
+async def test_a_relay_woken_while_stopping_stops(owner: Owner) -> None:
     relay = owner.relay()
     task = asyncio.create_task(relay.run())
     await until(lambda: relay.holds_lease)
@@ -336,7 +334,7 @@ async def test_a_relay_that_is_woken_just_as_it_is_told_to_stop_stops(owner: Own
     assert done
 
 
-async def test_the_newest_events_stay_where_too_many_wait(owner: Owner) -> None:
+async def test_the_newest_events_are_kept_if_too_many_wait(owner: Owner) -> None:
     for sequence in range(1, 26):
         await owner.change("t/a", sequence)
     outbox = (await owner.document("t/a"))["outbox"]
@@ -345,7 +343,7 @@ async def test_the_newest_events_stay_where_too_many_wait(owner: Owner) -> None:
         await until(lambda: owner.sequences("t/a") == list(range(6, 26)))
 
 
-async def test_a_mongodb_that_is_away_is_waited_for(
+async def test_the_relay_waits_for_an_unavailable_mongodb(
     server_directory: Path, kafka_bootstrap: str, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = find_mongodb(server_directory / "mongodb-of-the-outbox")

@@ -56,7 +56,7 @@ async def hold_lease(owner: Owner, holder: str, until_then: datetime) -> None:
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_what_a_process_stages_is_sent_by_its_own_relay_without_the_change_stream(owner: Owner) -> None:
+async def test_the_relay_of_the_same_process_is_woken_without_the_change_stream(owner: Owner) -> None:
     staged = Staged()
     relay = owner.relay(staged=staged)
     async with running(relay):
@@ -68,7 +68,7 @@ async def test_what_a_process_stages_is_sent_by_its_own_relay_without_the_change
 
 
 @pytest.mark.usefixtures("untimed")
-async def test_what_another_process_stages_is_noticed_by_the_change_stream(owner: Owner) -> None:
+async def test_the_change_stream_reports_events_of_other_processes(owner: Owner) -> None:
     relay = owner.relay(staged=Staged())
     async with running(relay):
         await owner.change("t/a", 1)
@@ -78,7 +78,7 @@ async def test_what_another_process_stages_is_noticed_by_the_change_stream(owner
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_who_lost_the_lease_between_staging_and_sending_sends_nothing(owner: Owner) -> None:
+async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: Owner) -> None:
     staged = Staged()
     first, second = owner.relay(staged=staged), owner.relay()
     async with running(first):
@@ -97,7 +97,7 @@ async def test_who_lost_the_lease_between_staging_and_sending_sends_nothing(owne
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(owner: Owner) -> None:
+async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Owner) -> None:
     staged = Staged()
     relay = owner.relay(staged=staged)
     reading, go_on = asyncio.Event(), asyncio.Event()
@@ -122,7 +122,7 @@ async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(o
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_what_was_staged_before_its_process_was_killed_is_sent_by_the_next_one(owner: Owner) -> None:
+async def test_events_staged_by_a_killed_process_are_sent_by_the_next_one(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
     await owner.change("t/b", 1)  # nobody was told: the process ended in between
     relay = owner.relay(staged=Staged())
@@ -131,7 +131,7 @@ async def test_what_was_staged_before_its_process_was_killed_is_sent_by_the_next
     assert owner.sequences("t/a") == owner.sequences("t/b") == [1]
 
 
-async def test_two_processes_that_stage_by_turns_keep_the_order_of_every_document(owner: Owner) -> None:
+async def test_two_processes_that_stage_alternately_keep_the_order_of_every_document(owner: Owner) -> None:
     wakes = [Staged(), Staged()]
     relays = [owner.relay(staged=wake) for wake in wakes]
     async with running(*relays):
@@ -146,7 +146,7 @@ async def test_two_processes_that_stage_by_turns_keep_the_order_of_every_documen
         assert sequences == sorted(set(sequences))  # a newer one may stand for an older one, and none comes twice
 
 
-async def test_an_event_is_staged_without_the_data_that_its_document_holds(owner: Owner) -> None:
+async def test_an_event_is_staged_without_data_that_its_document_contains(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
     [entry] = (await owner.document("t/a"))["outbox"]
     assert "data" not in entry
@@ -157,7 +157,7 @@ async def test_an_event_is_staged_without_the_data_that_its_document_holds(owner
     assert {item.event.data for item in owner.read} == {CourseWithdrawn("t", "a")}
 
 
-async def test_an_event_whose_data_its_document_no_longer_holds_is_left_out(owner: Owner) -> None:
+async def test_an_event_whose_data_its_document_no_longer_contains_is_skipped(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
     newer = new_event("here", "t/a", 2, CourseWithdrawn("t", "a"))
     update = outbox_push(newer)  # as another version of the program stages it
@@ -168,21 +168,21 @@ async def test_an_event_whose_data_its_document_no_longer_holds_is_left_out(owne
         await until_sent(owner)
 
 
-async def test_a_newer_event_takes_the_place_of_all_that_wait(owner: Owner) -> None:
+async def test_a_newer_event_replaces_all_waiting_ones(owner: Owner) -> None:
     await owner.change("t/a", 1)
     await owner.change("t/a", 2)
     await keep_state(owner, "t/a", 3)
     assert [entry["sequence"] for entry in (await owner.document("t/a"))["outbox"]] == [3]
 
 
-async def test_a_program_that_knows_no_data_held_by_the_document_cannot_take_it_for_a_tombstone(owner: Owner) -> None:
+async def test_an_older_version_cannot_mistake_a_reference_entry_for_a_tombstone(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert((await owner.document("t/a"))["outbox"], list[Envelope])
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_a_relay_that_is_woken_while_it_sends_looks_again(owner: Owner) -> None:
+async def test_a_relay_woken_while_sending_checks_again(owner: Owner) -> None:
     staged = Staged()
     async with Paused(owner.bootstrap) as publisher:
         relay = owner.relay(publisher=publisher, staged=staged)
@@ -196,7 +196,7 @@ async def test_a_relay_that_is_woken_while_it_sends_looks_again(owner: Owner) ->
             await until(lambda: owner.sequences("t/b") == [1])
 
 
-async def test_what_a_bulk_stages_is_sent_after_everything_else(owner: Owner) -> None:
+async def test_events_of_a_bulk_are_sent_after_all_others(owner: Owner) -> None:
     relay = owner.relay(stamp=True)
     for key in ("t/bulk-1", "t/bulk-2", "t/both"):
         await owner.change(key, 1, bulk=True)
@@ -211,7 +211,7 @@ async def test_what_a_bulk_stages_is_sent_after_everything_else(owner: Owner) ->
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_while_a_bulk_goes_on_its_events_wait_and_single_ones_are_sent(
+async def test_during_a_bulk_its_events_wait_and_single_ones_are_sent(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "_BULK_PAUSE_SECONDS", 3600.0)
@@ -245,7 +245,7 @@ async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner
         assert await owner.waiting() >= 15
 
 
-async def test_a_bulk_waits_for_a_reader_that_is_behind_and_single_events_do_not(owner: Owner) -> None:
+async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner: Owner) -> None:
     behind = 1000
 
     async def backlog() -> int:
@@ -263,7 +263,7 @@ async def test_a_bulk_waits_for_a_reader_that_is_behind_and_single_events_do_not
         await until_sent(owner)
 
 
-async def test_of_a_bulk_less_lies_before_a_reader_that_does_not_get_through_it(owner: Owner) -> None:
+async def test_a_slow_reader_has_fewer_bulk_events_waiting(owner: Owner) -> None:
     """The reader is 20 behind whenever it is asked, of 25 that the rate allows: after some pauses nothing is added."""
     asked = 0
     behind = 20
@@ -285,7 +285,7 @@ async def test_of_a_bulk_less_lies_before_a_reader_that_does_not_get_through_it(
         await until_sent(owner)
 
 
-async def test_the_lag_of_a_group_is_what_it_has_not_committed(owner: Owner) -> None:
+async def test_the_lag_of_a_group_counts_uncommitted_records(owner: Owner) -> None:
     group, taken = f"{owner.topic}.readers", asyncio.Event()
     lag = GroupLag(owner.bootstrap, group, owner.topic)
     assert await lag.read() is None
@@ -310,7 +310,7 @@ async def test_the_lag_of_a_group_is_what_it_has_not_committed(owner: Owner) -> 
         await lag.stop()
 
 
-async def test_a_bulk_is_sent_to_its_end_at_a_rate(owner: Owner) -> None:
+async def test_a_whole_bulk_is_sent_at_its_rate(owner: Owner) -> None:
     relay = owner.relay(bulk_rate=400)
     for n in range(250):
         await owner.change(f"t/bulk-{n:03}", 1, bulk=True)
@@ -330,7 +330,7 @@ class Counted(Staged):
 
 
 @pytest.mark.usefixtures("untimed")
-async def test_the_change_stream_leaves_out_what_a_bulk_stages(owner: Owner) -> None:
+async def test_the_change_stream_ignores_events_of_bulks(owner: Owner) -> None:
     staged = Counted()
     relay = owner.relay(staged=staged)
     async with running(relay):

@@ -716,7 +716,7 @@ def _stores() -> Iterator[type]:
                     yield one
 
 
-async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, kafka_bootstrap: str) -> None:
+async def test_every_query_of_the_stores_uses_an_index(watched: Watched, kafka_bootstrap: str) -> None:
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))

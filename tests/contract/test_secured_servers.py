@@ -88,9 +88,7 @@ def event(number: int) -> OfficerErased:
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256"])
-async def test_every_client_of_kafka_speaks_tls_and_scram(
-    secured: dict[str, str], namespace: str, mechanism: str
-) -> None:
+async def test_every_kafka_client_uses_tls_and_scram(secured: dict[str, str], namespace: str, mechanism: str) -> None:
     brokers = read(KafkaSettings, secured | {"KAFKA_SASL_MECHANISM": mechanism})
     topic = f"{namespace}things"
     async with asyncio.timeout(90):
@@ -145,7 +143,7 @@ async def test_every_client_of_kafka_speaks_tls_and_scram(
     ],
     ids=["password", "user", "authority", "no user", "plain text"],
 )
-async def test_kafka_is_not_reached_with_other_settings_and_no_secret_is_told(
+async def test_wrong_kafka_settings_fail_without_revealing_secrets(
     secured: dict[str, str], changed: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     brokers = read(KafkaSettings, secured | changed)
@@ -157,7 +155,7 @@ async def test_kafka_is_not_reached_with_other_settings_and_no_secret_is_told(
         assert secret not in f"{caught.value} {brokers!r} {caplog.text}"
 
 
-async def test_mongodb_is_reached_with_tls_and_scram_and_not_without(mongod: SecuredMongod, namespace: str) -> None:
+async def test_mongodb_is_reachable_only_with_tls_and_scram(mongod: SecuredMongod, namespace: str) -> None:
     def settings(uri: str) -> StoreSettings:
         return read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": PEPPER})
 
@@ -191,7 +189,7 @@ async def test_mongodb_is_reached_with_tls_and_scram_and_not_without(mongod: Sec
         "mongodb://user:1@127.0.0.1/?geheim=true",
     ],
 )
-def test_a_uri_that_cannot_be_used_is_refused_without_telling_any_of_it(uri: str) -> None:
+def test_an_unusable_uri_is_rejected_without_quoting_it(uri: str) -> None:
     with pytest.raises(Unavailable, match="MONGODB_URI cannot be used") as caught:
         connect(read(StoreSettings, {"MONGODB_URI": uri, "API_KEY_PEPPER": PEPPER}))
     assert "geheim" not in str(caught.value)

@@ -42,7 +42,7 @@ def database(client: Client, namespace: str) -> Database:
     return client[namespace]
 
 
-async def test_a_duplicate_and_a_write_that_found_nothing_are_not_counted(database: Database) -> None:
+async def test_duplicates_and_writes_without_a_match_are_not_counted(database: Database) -> None:
     await database["things"].insert_one({"_id": "there"})
     writes: list[Write] = [
         InsertOne({"_id": "there"}),
@@ -52,7 +52,7 @@ async def test_a_duplicate_and_a_write_that_found_nothing_are_not_counted(databa
     assert await bulk_write(database["things"], [*writes, UpdateOne({"_id": "there"}, {"$set": {"n": 1}})]) == 2
 
 
-async def test_no_store_takes_a_change_for_saved_before_a_majority_has_it(
+async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
     members: ReplicaSet, client: Client, namespace: str
 ) -> None:
     office = Office(client[f"{namespace}plans"], READ, LONG)
@@ -79,7 +79,7 @@ async def test_no_store_takes_a_change_for_saved_before_a_majority_has_it(
     await members.until_state(0, "PRIMARY")
 
 
-async def test_a_plan_that_went_with_its_primary_is_saved_by_the_second_attempt(
+async def test_a_plan_rolled_back_with_its_primary_is_saved_by_the_second_attempt(
     members: ReplicaSet, client: Client, namespace: str
 ) -> None:
     office = Office(client[f"{namespace}plans"], READ, LONG)

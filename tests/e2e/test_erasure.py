@@ -94,7 +94,7 @@ async def import_result(platform: Platform, officer: Officer) -> None:
         assert '"created"' in await answer.text()
 
 
-async def test_what_an_erasure_leaves_is_what_the_page_lists(
+async def test_the_privacy_page_lists_exactly_what_an_erasure_leaves(
     stack: Stack, platform: Platform, documents: Documents
 ) -> None:
     officer = await platform.register()
@@ -148,7 +148,7 @@ async def test_what_an_erasure_leaves_is_what_the_page_lists(
     assert set(values.values()) == {None}
 
 
-async def test_an_erased_id_is_registered_again_by_an_admin_only_and_the_old_key_opens_nothing(
+async def test_only_an_admin_registers_an_erased_id_again_and_the_old_key_is_invalid(
     stack: Stack, platform: Platform
 ) -> None:
     officer = await platform.register()

@@ -22,7 +22,7 @@ LAST_LINE = r"demo ok: [1-9]\d* courses, [\d.]+ hours, coverage \d+% -> \d+%, pu
 
 
 @pytest.mark.timeout(400)
-def test_the_demo_ends_with_its_figures() -> None:
+def test_the_demo_prints_its_figures() -> None:
     argv = [sys.executable, "-m", "deploy.local", "demo"]
     done = subprocess.run(
         argv, capture_output=True, text=True, check=False, cwd=ROOT, env={**_environment(), "BROKER": "embedded"}
@@ -40,7 +40,7 @@ def _environment() -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)
-async def test_a_second_start_on_a_broker_that_forgot_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_restart_on_a_broker_without_data_continues(tmp_path: Path) -> None:
     officer = sample_officers()[0]
     try:
         find_broker(tmp_path / "probe", forced="embedded")

@@ -87,7 +87,7 @@ def _is_sound(path: dict[str, Any]) -> None:
     assert gained == path["coverage"]["gained"]
 
 
-async def test_an_agencys_own_course_comes_into_a_path_and_when_it_is_withdrawn_the_officer_is_told(
+async def test_an_agencys_own_course_enters_a_path_and_its_withdrawal_updates_the_path(
     stack: Stack, platform: Platform
 ) -> None:
     tenant, officer = "withdrawers", unique("main")
@@ -131,7 +131,7 @@ def _courses(message: Message) -> list[str]:
     return [step["course"]["id"] for step in message.data["path"]["steps"]]
 
 
-async def test_an_erased_officer_is_forgotten_by_all_and_the_counters_go_on(stack: Stack, platform: Platform) -> None:
+async def test_all_services_erase_an_officer_and_keep_the_counters(stack: Stack, platform: Platform) -> None:
     officer = await platform.register()
     address = f"/v1/officers/{officer.name}"
     stream = messages(platform.session, stack.urls["portal"][0], officer.name, stack.keys.platform)
@@ -155,7 +155,7 @@ async def test_an_erased_officer_is_forgotten_by_all_and_the_counters_go_on(stac
         await again.aclose()
 
 
-async def test_a_stream_that_opens_later_begins_with_the_stored_path_unless_it_is_held(
+async def test_a_later_stream_starts_with_the_stored_path_unless_the_client_has_it(
     stack: Stack, platform: Platform
 ) -> None:
     officer = await platform.register()
@@ -185,7 +185,7 @@ async def test_the_same_submission_again_changes_nothing_and_another_under_its_k
     await _holds(platform, officer, assessments=1)
 
 
-async def test_an_unchanged_registration_is_no_change_and_a_stale_one_is_refused(platform: Platform) -> None:
+async def test_an_unchanged_registration_is_no_change_and_a_stale_one_is_rejected(platform: Platform) -> None:
     officer = await platform.register()
     address = f"/v1/officers/{officer.name}"
     status, same = await platform.ask("assessment", "PUT", address, json=PROFILE)
@@ -216,7 +216,7 @@ def with_result(**result: Any) -> dict[str, Any]:
     ],
     ids=["skill", "level", "below", "framework", "kind", "unknown", "future"],
 )
-async def test_a_bad_assessment_is_refused_by_its_field_and_nothing_is_stored(
+async def test_a_bad_assessment_is_rejected_by_its_field_and_nothing_is_stored(
     platform: Platform, body: dict[str, Any], status: int, field: str
 ) -> None:
     officer = await platform.register()
@@ -225,7 +225,7 @@ async def test_a_bad_assessment_is_refused_by_its_field_and_nothing_is_stored(
     await _holds(platform, officer, assessments=0)
 
 
-async def test_what_is_no_json_or_too_large_is_refused_and_nothing_is_stored(platform: Platform) -> None:
+async def test_invalid_json_and_too_large_bodies_are_rejected_and_nothing_is_stored(platform: Platform) -> None:
     officer = await platform.register()
     for data, expected in ((b'{"framework": ', 400), (b"\xff\xfe", 400), (b" " * (300 * 1024), 413)):
         status, problem = await platform.submit(officer.name, data=data)
@@ -233,9 +233,7 @@ async def test_what_is_no_json_or_too_large_is_refused_and_nothing_is_stored(pla
     await _holds(platform, officer, assessments=0)
 
 
-async def test_who_has_no_key_or_another_officers_key_gets_nothing_and_changes_nothing(
-    stack: Stack, platform: Platform
-) -> None:
+async def test_without_the_officers_key_nothing_can_be_read_or_changed(stack: Stack, platform: Platform) -> None:
     officer = await platform.register()
     await officer.assess_next()
     address = f"/v1/officers/{officer.name}"

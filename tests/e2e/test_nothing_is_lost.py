@@ -208,7 +208,7 @@ async def uncommitted(stack: Stack, partitions: Iterable[int]) -> list[int]:
         await reader.stop()
 
 
-async def test_what_a_failing_test_has_killed_or_frozen_runs_again_afterwards(stack: Stack, platform: Platform) -> None:
+async def test_processes_that_a_failing_test_killed_or_froze_run_again(stack: Stack, platform: Platform) -> None:
     async def fails() -> None:
         async with stack.restored():
             for service in ("portal", "recommender"):

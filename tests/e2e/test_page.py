@@ -16,7 +16,7 @@ SIZES = [(390, 844), (1280, 900)]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(
+async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     officer = Officer(platform)
@@ -73,7 +73,9 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(
         assert await reader.violations() == []
 
 
-async def test_who_has_every_skill_is_told_so_and_who_is_erased_too(platform: Platform, browser: Browser) -> None:
+async def test_the_page_shows_when_no_gap_is_left_and_when_the_officer_was_erased(
+    platform: Platform, browser: Browser
+) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(2))
@@ -89,7 +91,7 @@ async def test_who_has_every_skill_is_told_so_and_who_is_erased_too(platform: Pl
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(
+async def test_the_language_is_switched_with_one_press_and_remembered(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     officer = Officer(platform)
@@ -172,7 +174,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(platform: Platform, b
             await reader.page.click("#language")
 
 
-async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(platform: Platform, browser: Browser) -> None:
+async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platform, browser: Browser) -> None:
     officer = Officer(platform)
     await officer.register()
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
@@ -198,7 +200,7 @@ async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(platfor
         assert await page.context.cookies() == []
 
 
-async def test_a_platform_says_whose_path_it_wants(platform: Platform, browser: Browser) -> None:
+async def test_a_platform_chooses_the_officer(platform: Platform, browser: Browser) -> None:
     officer = Officer(platform)
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
@@ -219,9 +221,7 @@ async def test_a_platform_says_whose_path_it_wants(platform: Platform, browser: 
         await reader.shows("choose")
 
 
-async def test_the_first_view_is_light_and_an_officer_takes_the_plan_along(
-    platform: Platform, browser: Browser
-) -> None:
+async def test_the_first_view_is_small_and_the_plan_can_be_exported(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser, width=390, height=844) as (_, reader):
         page = reader.page
         entries: list[list[Any]] = await page.evaluate(

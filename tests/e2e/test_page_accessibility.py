@@ -91,7 +91,7 @@ async def tree_of(reader: Reader) -> Tree:
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_nothing_is_cut_off_at_400_percent_on_a_wall_or_with_wide_text(
+async def test_nothing_is_cut_off_at_400_percent_on_large_screens_or_with_wide_text(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
@@ -107,7 +107,7 @@ async def test_nothing_is_cut_off_at_400_percent_on_a_wall_or_with_wide_text(
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_every_target_is_large_enough_and_the_focus_is_always_seen(
+async def test_every_target_is_large_enough_and_the_focus_is_always_visible(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
@@ -127,7 +127,7 @@ async def test_every_target_is_large_enough_and_the_focus_is_always_seen(
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_a_screen_reader_is_told_landmarks_headings_in_order_and_the_name_of_everything(
+async def test_landmarks_headings_and_accessible_names_are_complete(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
@@ -142,7 +142,7 @@ async def test_a_screen_reader_is_told_landmarks_headings_in_order_and_the_name_
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_nothing_moves_for_who_wants_no_motion_and_the_dark_and_paper_are_readable(
+async def test_reduced_motion_dark_mode_and_print_are_supported(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser, scheme="dark") as reader:  # with reduced motion, as all tests here

@@ -68,7 +68,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_an_agency_is_read_asked_and_taken_along(
+async def test_an_agency_report_is_read_queried_and_exported(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
     agency = await made(platform, agencies, "many")
@@ -125,7 +125,7 @@ async def test_an_agency_is_read_asked_and_taken_along(
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
-async def test_an_agency_of_few_and_one_that_is_not_known_are_said_calmly(
+async def test_small_and_unknown_agencies_have_a_plain_message(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
     few = await made(platform, agencies, "few")

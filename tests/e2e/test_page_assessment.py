@@ -12,7 +12,7 @@ QUESTION = ".session-progress span >> nth=0"
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_who_stops_goes_on_where_they_were_and_the_path_follows(
+async def test_an_interrupted_assessment_continues_and_the_path_follows(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):

@@ -22,9 +22,7 @@ ACTIONS = {
 }
 
 
-async def test_each_thing_said_about_a_step_stands_in_the_list_and_can_be_undone(
-    platform: Platform, browser: Browser
-) -> None:
+async def test_each_statement_about_a_step_is_listed_and_can_be_undone(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         assert "ยังไม่มี" in await page.inner_text(".statements")
@@ -90,7 +88,7 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
         assert abs(datetime.fromisoformat(said["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(platform: Platform, browser: Browser) -> None:
+async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Platform, browser: Browser) -> None:
     officer = Officer(platform, "requiring")
     async with aiohttp.ClientSession() as session:
         rules = f"{platform.stack.urls['recommender'][0]}/v1/rules"
@@ -125,7 +123,7 @@ async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(platfo
         assert await page.inner_text('.step[data-course="zero-trust"] .origin') == "หน่วยงานกำหนดให้เรียน"
 
 
-async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_outlives_a_reload(
+async def test_the_newest_statement_can_be_undone_from_the_step_and_the_toast_and_survives_a_reload(
     platform: Platform, browser: Browser
 ) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
@@ -152,9 +150,7 @@ async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_
         assert await page.evaluate("document.activeElement.id") == "dismiss"
 
 
-async def test_two_presses_are_one_statement_and_a_lost_answer_does_no_harm(
-    platform: Platform, browser: Browser
-) -> None:
+async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         first, second = (await courses(reader))[:2]
@@ -194,7 +190,7 @@ async def test_two_presses_are_one_statement_and_a_lost_answer_does_no_harm(
         assert [one["action"] for one in await officer.feedback()] == ["started", "completed"]
 
 
-async def test_a_refusal_is_told_in_plain_words_and_the_second_attempt_is_the_same_submission(
+async def test_a_rejection_is_explained_and_a_retry_is_the_same_submission(
     platform: Platform, browser: Browser
 ) -> None:
     async with at_the_path(platform, browser) as (officer, reader):

@@ -78,7 +78,7 @@ async def test_matches_are_decided_with_one_key_each(
         assert await reader.violations() == []
 
 
-async def test_a_decision_that_does_not_arrive_is_told_and_sent_again(platform: Platform, browser: Browser) -> None:
+async def test_a_failed_decision_is_reported_and_sent_again(platform: Platform, browser: Browser) -> None:
     async with editing(platform, browser) as (tenant, reader):
         page = reader.page
         await tenant.offer("only", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
@@ -106,7 +106,7 @@ async def test_a_decision_that_does_not_arrive_is_told_and_sent_again(platform: 
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_file_is_looked_at_its_columns_confirmed_and_stored(
+async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
@@ -160,7 +160,7 @@ async def test_a_file_is_looked_at_its_columns_confirmed_and_stored(
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_courses_are_found_narrowed_and_shown_with_where_their_skills_come_from(
+async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_skills(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):

@@ -10,9 +10,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-async def test_an_officer_looks_back_at_courses_levels_and_paths(
-    platform: Platform, browser: Browser, width: int
-) -> None:
+async def test_the_history_shows_courses_levels_and_paths(platform: Platform, browser: Browser, width: int) -> None:
     async with at_the_path(platform, browser, width=width, height=844) as (officer, reader):
         page = reader.page
         assert not [one for one in reader.asked if "history" in one or "/paths" in one]  # nothing of it is fetched

@@ -47,7 +47,7 @@ async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
         assert await reader.overflow() == 0
 
 
-async def test_a_link_with_a_key_that_does_not_work_says_so(platform: Platform, browser: Browser) -> None:
+async def test_a_link_with_an_invalid_key_is_explained(platform: Platform, browser: Browser) -> None:
     url = platform.stack.urls["portal"][0]
     async with reading(browser, url, width=390) as reader:
         for fragment, words in (("key=no.key", "รหัสนี้ใช้ไม่ได้"), ("key=", "กรุณาใส่รหัส")):

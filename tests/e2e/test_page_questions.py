@@ -57,9 +57,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platfor
         assert "no longer there" in await page.inner_text("#why-not-answer")
 
 
-async def test_the_alternatives_of_a_path_that_came_on_the_open_page_are_read_once_somebody_looks(
-    platform: Platform, browser: Browser
-) -> None:
+async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         asked: list[str] = []
@@ -73,7 +71,9 @@ async def test_the_alternatives_of_a_path_that_came_on_the_open_page_are_read_on
         assert len(asked) == 1
 
 
-async def test_what_if_stands_beside_the_present_path_and_stores_nothing(platform: Platform, browser: Browser) -> None:
+async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
+    platform: Platform, browser: Browser
+) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         before = await officer.path()
@@ -109,7 +109,7 @@ async def test_what_if_stands_beside_the_present_path_and_stores_nothing(platfor
         assert await officer.feedback() == []
 
 
-async def test_a_trial_stays_while_the_real_path_changes_beneath_it(platform: Platform, browser: Browser) -> None:
+async def test_a_what_if_stays_while_the_current_path_changes(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         await page.select_option("#what-if-jobGroup", "technology")
@@ -152,9 +152,7 @@ async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, b
         assert (await officer.path())["path"].get("budget_hours") is None
 
 
-async def test_other_hours_are_tried_on_a_phone_with_the_keyboard_and_the_answer_is_honest(
-    platform: Platform, browser: Browser
-) -> None:
+async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser, width=360, height=740) as (officer, reader):
         page, deadline = reader.page, date.fromisoformat(in_two_weeks())
         await reader.tab_to("time-try")
@@ -235,7 +233,7 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         assert "เพิ่งถูกแก้จากที่อื่น" in await page.inner_text("#time-wrong")
 
 
-async def test_what_to_assess_first_is_said_with_its_reason(platform: Platform, browser: Browser) -> None:
+async def test_what_to_assess_first_is_shown_with_its_reason(platform: Platform, browser: Browser) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.98), sd=1)  # nearly there, and hardly known
@@ -253,7 +251,7 @@ async def test_what_to_assess_first_is_said_with_its_reason(platform: Platform, 
         assert await reader.violations() == []
 
 
-async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(platform: Platform, browser: Browser) -> None:
+async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         longest = max((await officer.path())["path"]["steps"], key=lambda step: step["course"]["hours"])["course"]

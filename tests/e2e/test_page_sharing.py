@@ -106,7 +106,7 @@ async def is_over(shown: Reader) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_an_officer_shows_the_plan_by_a_link_and_a_supervisor_reads_and_rates(
+async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")
@@ -140,7 +140,7 @@ async def test_an_officer_shows_the_plan_by_a_link_and_a_supervisor_reads_and_ra
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
-async def test_what_may_not_be_seen_is_said_calmly(
+async def test_missing_permissions_have_a_plain_message(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")

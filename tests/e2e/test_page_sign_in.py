@@ -48,7 +48,7 @@ async def shows_outcome(reader: Reader, words: str) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_the_account_of_the_organisation_is_offered_and_how_it_ended_is_told_once(
+async def test_sign_in_with_the_organisation_is_offered_and_its_result_is_shown_once(
     portal: Portal, browser: Browser, width: int
 ) -> None:
     async with reading(browser, portal.url, width=width) as reader:
@@ -71,7 +71,7 @@ async def test_the_account_of_the_organisation_is_offered_and_how_it_ended_is_to
         assert await page.locator(".wrong", has_text="บัญชี").count() == 0
 
 
-async def test_signing_out_everywhere_is_offered_beside_signing_out(portal: Portal, browser: Browser) -> None:
+async def test_signing_out_everywhere_is_offered_next_to_signing_out(portal: Portal, browser: Browser) -> None:
     _, key = await portal.officer()
     async with reading(browser, portal.url, width=320) as reader:
         page = reader.page

@@ -39,7 +39,7 @@ async def listed(reader: Reader) -> int:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_an_admin_sees_what_a_policy_would_open_and_sets_it(
+async def test_an_admin_sees_the_effect_of_a_policy_and_sets_it(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     url = platform.stack.urls["portal"][0]
@@ -87,7 +87,7 @@ async def test_an_admin_sees_what_a_policy_would_open_and_sets_it(
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (1280, 900)])
-async def test_a_tenant_without_plans_and_a_service_that_is_away_are_said_calmly(
+async def test_a_tenant_without_plans_and_an_unavailable_service_have_a_plain_message(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):

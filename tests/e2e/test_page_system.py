@@ -64,9 +64,7 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
             await page.wait_for_selector('[data-service="recommender"] [data-status="ready"]')  # asked again by itself
 
 
-async def test_admins_read_and_try_every_services_document_under_the_portals_own_policy(
-    platform: Platform, browser: Browser
-) -> None:
+async def test_admins_read_and_try_every_services_api_document(platform: Platform, browser: Browser) -> None:
     async with editing(platform, browser) as (tenant, reader):
         page = reader.page
         await reader.sign_in(tenant.key, "/#view=system")

@@ -39,7 +39,7 @@ async def next_path(stream: AsyncGenerator[Message, None]) -> dict[str, Any]:
     raise AssertionError("the stream ended")
 
 
-async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
+async def test_the_readmes_tour_of_one_officer_works(stack: Stack) -> None:
     variables, register, live, submit, read, stateless, mistake, forget = re.findall(
         r"```sh\n(.*?)```", TOUR, re.DOTALL
     )
@@ -75,7 +75,7 @@ async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_an_officer_is_asked_and_the_path_is_pushed_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:
+async def test_the_readmes_session_and_pushed_path_work(stack: Stack, tmp_path: Path) -> None:
     variables, register, begin, answer, result, path = re.findall(r"```sh\n(.*?)```", SESSION, re.DOTALL)
     assert "make -s key ROLE=platform" in variables
     env = {
@@ -102,7 +102,7 @@ async def test_an_officer_is_asked_and_the_path_is_pushed_as_the_readme_says(sta
     assert pushed["steps"]
 
 
-async def test_a_list_of_thai_titles_becomes_a_path_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:
+async def test_the_readmes_import_of_thai_titles_works(stack: Stack, tmp_path: Path) -> None:
     variables, titles, load, assess, read, choose, confirm = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
     assert "make -s key ROLE=admin TENANT=my-agency" in variables
     key = await stack.issuer.issue("my-agency", "admin")

@@ -48,7 +48,7 @@ async def shared_out(platform: Platform) -> None:
     await until(is_shared, "every partition has an owner, and every recommender a partition")
 
 
-async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothing(
+async def test_replicas_share_the_partitions_and_joining_or_leaving_loses_nothing(
     stack: Stack, platform: Platform
 ) -> None:
     officers = await platform.officers(12)
@@ -68,7 +68,7 @@ async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothi
         await platform.audit(officers, watchers)
 
 
-async def test_with_one_of_two_recommenders_killed_nobody_is_refused(stack: Stack, platform: Platform) -> None:
+async def test_with_one_of_two_recommenders_killed_every_request_is_answered(stack: Stack, platform: Platform) -> None:
     officer = await platform.register()
     await until(officer.path_if_any, "a first path")
     asked = {"framework": PROFILE["framework"], "job_group": PROFILE["job_group"]}

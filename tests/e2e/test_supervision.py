@@ -33,7 +33,7 @@ async def own_stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         yield stack
 
 
-async def test_killed_servers_and_services_are_named_and_run_again(own_stack: Stack) -> None:
+async def test_killed_servers_and_services_are_named_and_restarted(own_stack: Stack) -> None:
     stack = own_stack
     said: list[str] = []
     async with aiohttp.ClientSession() as session:

@@ -24,7 +24,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_an_assessment_changes_the_profile_and_is_announced_with_it(service: Started, announced: Topic) -> None:
+async def test_an_assessment_changes_the_profile_and_is_announced(service: Started, announced: Topic) -> None:
     officer = await registered(service, languages=["th"], deadline="2027-05-01", weekly_hours=3)
     sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     key = await service.key("platform")
@@ -68,7 +68,7 @@ async def test_evidence_is_fused_whatever_the_order_of_arrival(service: Started)
     assert "digest" not in listed[0]
 
 
-async def test_the_same_key_again_changes_nothing_and_with_another_body_it_is_a_conflict(service: Started) -> None:
+async def test_a_repeated_key_changes_nothing_and_conflicts_with_another_body(service: Started) -> None:
     officer = await registered(service)
     first = await submit(service, officer, assessment(), "k")
     assert await submit(service, officer, assessment(), "k") == first
@@ -79,7 +79,7 @@ async def test_the_same_key_again_changes_nothing_and_with_another_body_it_is_a_
     assert (await submit(service, other, assessment(3), "k"))[0] == 202
 
 
-async def test_submissions_at_once_are_all_applied_and_the_same_one_once(service: Started) -> None:
+async def test_concurrent_submissions_are_all_applied_and_equal_ones_once(service: Started) -> None:
     officer = await registered(service)
     bodies = [assessment(n % 5, taken_at=f"2026-11-20T09:00:{n:02d}+07:00") for n in range(8)]
     answers = await asyncio.gather(
@@ -119,7 +119,7 @@ async def test_submissions_at_once_are_all_applied_and_the_same_one_once(service
         (assessment(tenant="other"), 422, "tenant"),
     ],
 )
-async def test_a_wrong_assessment_is_refused_by_field_and_nothing_is_stored(
+async def test_a_wrong_assessment_is_rejected_by_field_and_nothing_is_stored(
     service: Started, body: Any, status: int, field: str
 ) -> None:
     officer = await registered(service)
@@ -128,7 +128,7 @@ async def test_a_wrong_assessment_is_refused_by_field_and_nothing_is_stored(
     assert (await profile_of(service, officer))["sequence"] == 1
 
 
-async def test_unregistered_officers_and_missing_keys(service: Started) -> None:
+async def test_unregistered_officers_and_missing_keys_are_rejected(service: Started) -> None:
     assert (await submit(service, "nobody", assessment()))[0] == 404
     officer = await registered(service)
     got = await service.ask("POST", f"/v1/officers/{officer}/assessments", json=assessment())
@@ -168,7 +168,7 @@ async def shown(service: Started, officer: str, query: str = "", **options: Any)
     return profile
 
 
-async def test_the_profile_is_known_at_any_date_with_what_contradicts_itself(service: Started) -> None:
+async def test_the_profile_is_available_at_any_date_with_contradictions(service: Started) -> None:
     officer = await registered(service)
     assert (await shown(service, officer))["skills"] == []
     await submit(service, officer, assessment(1, taken_at="2026-03-01T09:00:00+07:00"))
@@ -186,5 +186,5 @@ async def test_the_profile_is_known_at_any_date_with_what_contradicts_itself(ser
     assert (got.status, (await got.json())["field"]) == (422, "at")
 
 
-async def test_the_document_of_the_api_is_valid(service: Started) -> None:
+async def test_the_openapi_document_is_valid(service: Started) -> None:
     validate(await (await service.client.get("/openapi.json")).json())

@@ -60,7 +60,7 @@ def statuses(verdicts: list[dict[str, Any]]) -> list[str]:
     return [one["status"] for one in verdicts]
 
 
-async def test_every_row_has_its_verdict_and_a_refused_one_stops_no_other(service: Started) -> None:
+async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service: Started) -> None:
     one, two = await registered(service), await registered(service)
     results = [{"skill": "reading", "level": 1}, {"skill": "writing", "level": 3}]
     rows = [
@@ -114,7 +114,7 @@ async def test_the_same_file_again_changes_nothing_with_keys_or_without(service:
     assert [await profile_of(service, one) for one in officers] == before
 
 
-async def test_a_key_is_the_same_in_bulk_and_alone(service: Started) -> None:
+async def test_a_key_is_shared_by_bulk_and_single_submissions(service: Started) -> None:
     officer = await registered(service)
     assert (await submit(service, officer, assessment(1, kind="external"), "k"))[0] == 202
     same = row(officer, 1, key="k", framework=FRAMEWORK)
@@ -123,7 +123,7 @@ async def test_a_key_is_the_same_in_bulk_and_alone(service: Started) -> None:
     assert (await submit(service, officer, assessment(2, kind="external"), "m"))[0] == 409
 
 
-async def test_csv_names_its_columns_and_every_fault_is_told(service: Started) -> None:
+async def test_csv_columns_are_named_and_every_fault_is_reported(service: Started) -> None:
     officer = await registered(service)
     head = "officer,skill,level,sd,taken_at,kind\n"
     good, bad = f"{officer},reading,2,,{TAKEN_AT},test\n", f"{officer},reading,two,-1,yesterday,guess\n"
@@ -138,7 +138,7 @@ async def test_csv_names_its_columns_and_every_fault_is_told(service: Started) -
     assert got.status == 415
 
 
-async def test_a_dry_run_says_the_same_and_writes_nothing(service: Started) -> None:
+async def test_a_dry_run_gives_the_same_results_and_writes_nothing(service: Started) -> None:
     officer = await registered(service)
     rows = [row(officer), row(officer, 9), row("nobody")]
     dry, report = await imported(service, rows, query="?dry_run=true")
@@ -149,7 +149,7 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(service: Started) -> N
     assert wet == dry
 
 
-async def test_many_rows_of_one_officer_are_all_kept_and_the_profile_is_that_of_all(service: Started) -> None:
+async def test_all_rows_of_one_officer_are_stored_and_fused(service: Started) -> None:
     officer = await registered(service)
     count = KEPT_EVIDENCE + 130
     rows = [
@@ -169,7 +169,7 @@ async def test_many_rows_of_one_officer_are_all_kept_and_the_profile_is_that_of_
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * count
 
 
-async def test_rows_and_single_submissions_at_once_are_all_applied(service: Started) -> None:
+async def test_concurrent_rows_and_single_submissions_are_all_applied(service: Started) -> None:
     officers = [await registered(service) for _ in range(10)]
     rows = [row(one, 1, key=f"bulk-{n}") for n in range(3) for one in officers]
     bulk = asyncio.create_task(imported(service, rows))
@@ -199,7 +199,7 @@ class Overtaken(OfficerStore):
         return await super().save_many(changes, bulk=bulk)
 
 
-async def test_of_two_files_at_once_the_later_one_is_told_that_its_key_was_used(service: Started) -> None:
+async def test_the_later_of_two_concurrent_files_is_told_that_its_key_was_used(service: Started) -> None:
     officer, app = await registered(service), service.client.app
     caught_up = asyncio.Event()
     caught_up.set()
@@ -225,7 +225,7 @@ class OutOnce(OfficerStore):
         return await super().save_many(changes, bulk=bulk)
 
 
-async def test_a_part_that_fails_is_sent_again_and_every_row_counts_once_in_its_order(service: Started) -> None:
+async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(service: Started) -> None:
     """More rows than one part holds, those of each officer far apart; the second of equal keys is refused."""
     officers, app = [await registered(service) for _ in range(5)], service.client.app
     rows = [row(one, n % 5, key=f"k{n}") for n in range(120) for one in officers]
@@ -250,7 +250,7 @@ async def test_a_part_that_fails_is_sent_again_and_every_row_counts_once_in_its_
 
 
 @pytest.mark.parametrize("taken_at", ["2026", "46352", "46352.375"])
-async def test_a_number_of_a_table_is_no_time(service: Started, taken_at: str) -> None:
+async def test_a_number_in_a_table_is_not_a_time(service: Started, taken_at: str) -> None:
     officer = await registered(service)
     table = f"officer,skill,level,taken_at\n{officer},reading,2,{taken_at}\n"
     [verdict], _ = await imported(service, table, headers=CSV)
@@ -278,7 +278,7 @@ async def test_a_single_change_is_sent_before_a_bulk_that_was_staged_before_it(s
     assert order == [third, second, first]
 
 
-async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: Started) -> None:
+async def test_officers_are_registered_in_bulk_and_repeating_changes_nothing(service: Started) -> None:
     ids = [unique("bulk") for _ in range(4)]
     rows = [{"officer": one, "job_group": "service", "agency": "north", "languages": ["th", "en"]} for one in ids]
     wrong = [rows[0] | {"agency": "south"}, {"officer": "x y"}, rows[1] | {"officer": unique("bulk"), "job_group": "x"}]
@@ -308,7 +308,7 @@ class Dying(OfficerStore):
         raise RuntimeError("the process is gone")
 
 
-async def test_after_a_process_died_between_write_and_answer_the_same_file_does_the_rest(service: Started) -> None:
+async def test_after_a_crash_between_write_and_answer_the_same_file_completes_the_import(service: Started) -> None:
     officers = [await registered(service) for _ in range(3)]
     app, rows = service.client.app, [row(one, 2, key=f"k{n}") for n, one in enumerate(officers)]
     caught_up = asyncio.Event()
@@ -339,7 +339,7 @@ class Unanswered(OfficerStore):
         return done
 
 
-async def test_rows_that_an_outage_left_unanswered_are_told_what_they_did(service: Started) -> None:
+async def test_rows_unanswered_after_an_outage_get_their_real_result(service: Started) -> None:
     """Of the second of two equal rows it was, is and stays true that it changes nothing."""
     officers, app = [await registered(service) for _ in range(4)], service.client.app
     caught_up = asyncio.Event()
@@ -353,7 +353,7 @@ async def test_rows_that_an_outage_left_unanswered_are_told_what_they_did(servic
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * 4
 
 
-async def test_officers_that_an_outage_left_unanswered_are_told_what_they_did(service: Started) -> None:
+async def test_officers_unanswered_after_an_outage_get_their_real_result(service: Started) -> None:
     known, new, app = await registered(service), unique("bulk"), service.client.app
     caught_up = asyncio.Event()
     caught_up.set()
@@ -367,7 +367,7 @@ async def test_officers_that_an_outage_left_unanswered_are_told_what_they_did(se
     assert statuses((await imported(service, rows, "officers"))[0]) == ["unchanged"] * 2
 
 
-async def test_a_repeated_request_of_the_same_name_is_told_what_the_first_one_did(service: Started) -> None:
+async def test_a_repeated_request_gets_the_result_of_the_first(service: Started) -> None:
     officers, named = [await registered(service) for _ in range(2)], NDJSON | {"Idempotency-Key": unique("import")}
     rows = [*(row(one, n) for n, one in enumerate(officers)), row(officers[0], 0)]
     first, report = await imported(service, rows, headers=named)

@@ -26,7 +26,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_an_erased_officer_is_forgotten_and_goes_on_from_the_sequence(service: Started, announced: Topic) -> None:
+async def test_an_erased_officer_leaves_only_the_sequence_which_continues(service: Started, announced: Topic) -> None:
     officer = await registered(service)
     await submit(service, officer, assessment(), "k")
     assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
@@ -50,7 +50,7 @@ async def _ends_with(topic: Topic, subject: str, sequence: int) -> list[Any]:
     return found if found and found[-1].sequence == sequence else []
 
 
-async def test_an_erased_id_needs_an_admins_word_and_no_older_key_opens_it(service: Started) -> None:
+async def test_only_an_admin_registers_an_erased_id_again_and_older_keys_are_invalid(service: Started) -> None:
     officer = await registered(service)
     path = f"/v1/officers/{officer}"
     old = {"Authorization": f"Bearer {await service.key('officer', officer=officer)}"}
@@ -82,7 +82,7 @@ async def key_of(service: Started, officer: str) -> str:
 
 
 @pytest.mark.parametrize("finished_by", ["DELETE", "PUT"])
-async def test_a_key_that_an_interrupted_erasure_left_is_revoked_by_what_follows(
+async def test_a_key_left_by_an_interrupted_erasure_is_revoked_by_the_next_request(
     service: Started, finished_by: str
 ) -> None:
     officer = await registered(service)
@@ -120,7 +120,7 @@ async def test_nobody_is_erased_before_the_keys_are_revoked(service: Started, mo
     assert not {"label", "used_at"} & set(stored)
 
 
-async def test_past_two_hundred_assessments_the_oldest_are_archived_and_still_known(service: Started) -> None:
+async def test_beyond_two_hundred_assessments_the_oldest_are_archived_and_still_counted(service: Started) -> None:
     officer = await registered(service)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     total = KEPT_EVIDENCE + 3
@@ -154,7 +154,7 @@ async def test_past_two_hundred_assessments_the_oldest_are_archived_and_still_kn
     assert await database["archive"].count_documents({}) == 0
 
 
-async def test_a_time_beyond_the_calendar_that_was_stored_once_stops_nobody(service: Started) -> None:
+async def test_a_stored_time_out_of_range_blocks_nothing(service: Started) -> None:
     officer = await registered(service)
     await submit(service, officer, assessment())
     officers = service.database("assessment")["officers"]
@@ -182,7 +182,7 @@ async def test_a_time_beyond_the_calendar_that_was_stored_once_stops_nobody(serv
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+07:00", "9999-12-31T23:59:59-07:00", "2026-11-20T09:00:00"])
-async def test_a_level_measured_when_no_event_may_say_so_is_announced_all_the_same(
+async def test_a_level_with_a_time_out_of_the_range_of_events_is_announced(
     service: Started, announced: Topic, at: str
 ) -> None:
     # Such times were stored before they were bounded; readers refuse them.
@@ -197,7 +197,7 @@ async def test_a_level_measured_when_no_event_may_say_so_is_announced_all_the_sa
     assert {level.skill for level in event.data.profile.levels} == {"reading", "writing"}
 
 
-async def test_an_erasure_that_is_asked_for_again_is_announced_again(service: Started, announced: Topic) -> None:
+async def test_a_repeated_erasure_is_announced_again(service: Started, announced: Topic) -> None:
     # Records about the officer that were refused since may lie in the dead letters; who reads it takes them back.
     officer = await registered(service)
     for count in (1, 2):
@@ -207,7 +207,7 @@ async def test_an_erasure_that_is_asked_for_again_is_announced_again(service: St
     assert [event.sequence for event in events] == [1, 2, 2]
 
 
-async def test_an_officer_who_cannot_be_read_is_passed_over_where_all_are_announced_again(service: Started) -> None:
+async def test_republishing_skips_an_undecodable_officer(service: Started) -> None:
     officers = service.database("assessment")["officers"]
     whole = {"tenant": "agency", "officer": "x", "sequence": 1, "erased": False, "evidence": [], "outbox": []}
     await officers.insert_one({"_id": "agency/another-version", **whole, "profile": {"officer": "x"}})
@@ -230,7 +230,7 @@ async def test_republishing_announces_the_same_sequence_again(service: Started, 
     assert isinstance((await announced.of(f"agency/{erased}", 2))[-1].data, OfficerErased)
 
 
-async def test_an_erasure_in_the_middle_of_archiving_leaves_nothing(service: Started) -> None:
+async def test_an_erasure_during_archiving_leaves_nothing(service: Started) -> None:
     officer = await registered(service)
     key, database = f"agency/{officer}", service.database("assessment")
     entries = [{"id": f"{key}-{n}", "digest": "", "evidence": {"taken_at": TAKEN_AT}} for n in range(KEPT_EVIDENCE + 1)]
@@ -248,7 +248,7 @@ async def test_a_copy_left_in_the_archive_by_an_erasure_is_cleared(service: Star
     assert await database["archive"].count_documents({"officer_key": f"agency/{officer}"}) == 0
 
 
-async def test_a_profile_too_large_to_announce_is_refused_before_it_is_stored(service: Started) -> None:
+async def test_a_profile_too_large_to_announce_is_rejected_before_it_is_stored(service: Started) -> None:
     large = profile("large", {f"skill-{number}-{'x' * 40}": 1 for number in range(15_000)})
     store = OfficerStore(service.database("assessment"))
     with pytest.raises(TooLarge, match="can be announced"):

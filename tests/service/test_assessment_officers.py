@@ -30,7 +30,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_a_put_that_changes_nothing_makes_no_sequence_and_no_event(service: Started, announced: Topic) -> None:
+async def test_a_put_without_changes_makes_no_sequence_and_no_event(service: Started, announced: Topic) -> None:
     officer = await registered(service)
     again = await service.ask("PUT", f"/v1/officers/{officer}", json=PUT)
     assert (again.status, await again.json()) == (200, {"officer": officer, "profile_sequence": 1, "changed": False})
@@ -52,13 +52,13 @@ async def test_a_put_that_changes_nothing_makes_no_sequence_and_no_event(service
         ({"colour": 1}, "colour"),
     ],
 )
-async def test_a_wrong_registration_is_refused_by_field(service: Started, changed: dict[str, Any], field: str) -> None:
+async def test_a_wrong_registration_is_rejected_by_field(service: Started, changed: dict[str, Any], field: str) -> None:
     got = await service.ask("PUT", "/v1/officers/nobody", json=PUT | changed)
     assert (got.status, (await got.json())["field"]) == (422, field)
     assert (await service.ask("GET", "/v1/officers/nobody")).status == 404
 
 
-async def test_a_stale_revision_is_refused(service: Started) -> None:
+async def test_a_stale_revision_is_rejected(service: Started) -> None:
     officer = await registered(service)
     path = f"/v1/officers/{officer}"
     stale = await service.ask("PUT", path, json=PUT | {"agency": "south"}, headers={"If-Match": '"7"'})
@@ -69,7 +69,7 @@ async def test_a_stale_revision_is_refused(service: Started) -> None:
 
 
 @pytest.mark.parametrize("erased", [False, True])
-async def test_if_match_never_registers_anybody(service: Started, erased: bool) -> None:
+async def test_if_match_never_registers_an_officer(service: Started, erased: bool) -> None:
     path = "/v1/officers/if-match-of-nobody"
     if erased:
         path = f"/v1/officers/{await registered(service)}"
@@ -96,7 +96,7 @@ async def patch(service: Started, path: str, body: Any, **options: Any) -> tuple
     return got.status, await got.json()
 
 
-async def test_a_patch_changes_what_it_names_and_a_put_takes_the_rest_away(service: Started, announced: Topic) -> None:
+async def test_a_patch_changes_named_fields_and_a_put_removes_missing_ones(service: Started, announced: Topic) -> None:
     officer = await registered(service, weekly_hours=4, deadline="2027-05-01", stage="early", languages=["th", "en"])
     path = f"/v1/officers/{officer}"
     await submit(service, officer, assessment(3))
@@ -116,7 +116,7 @@ async def test_a_patch_changes_what_it_names_and_a_put_takes_the_rest_away(servi
     assert "weekly_hours" not in await profile_of(service, officer)
 
 
-async def test_wrong_patches_are_refused_by_field_and_change_nothing(service: Started) -> None:
+async def test_wrong_patches_are_rejected_by_field_and_change_nothing(service: Started) -> None:
     officer = await registered(service)
     path = f"/v1/officers/{officer}"
     for body, status, field in [
@@ -139,7 +139,7 @@ async def test_wrong_patches_are_refused_by_field_and_change_nothing(service: St
     assert (await patch(service, path, {"agency": "south"}))[0] == 404
 
 
-async def test_patches_at_once_change_each_its_field(service: Started) -> None:
+async def test_concurrent_patches_each_change_their_field(service: Started) -> None:
     officer = await registered(service)
     bodies: list[dict[str, Any]] = [
         {"weekly_hours": 3},
@@ -163,7 +163,7 @@ async def test_an_officers_key_reads_itself_and_submits_only_self_assessments(se
     assert got.status == 403
 
 
-async def test_of_registrations_at_once_one_is_the_first_and_none_is_lost(service: Started) -> None:
+async def test_of_concurrent_registrations_one_is_first_and_none_is_lost(service: Started) -> None:
     officer = unique("officer")
     bodies = [PUT | {"agency": f"agency-{n}"} for n in range(6)]
     answers = await asyncio.gather(*(service.ask("PUT", f"/v1/officers/{officer}", json=body) for body in bodies))
@@ -185,7 +185,7 @@ async def test_until_the_catalog_is_read_an_unknown_framework_is_503(service: St
         assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 422
 
 
-async def test_a_tenants_own_framework_stands_before_the_shared_one(service: Started) -> None:
+async def test_a_tenants_own_framework_hides_the_shared_one(service: Started) -> None:
     own = framework({"swimming": 2})
     await service.publish(CATALOG_TOPIC, (f"pool/framework:{FRAMEWORK}", 1, FrameworkPublished("pool", own)))
     body = assessment(results=[{"skill": "swimming", "level": 1}])
@@ -199,7 +199,7 @@ async def test_a_tenants_own_framework_stands_before_the_shared_one(service: Sta
     assert (await submit(service, officer, body))[0] == 422
 
 
-async def test_a_supervisor_rates_officers_of_the_own_agency_and_sees_no_others(service: Started) -> None:
+async def test_a_supervisor_rates_only_officers_of_the_own_agency(service: Started) -> None:
     officer, other = await registered(service), await registered(service, agency="south")
     rating = assessment(3, kind="supervisor")
     status, accepted = await submit(service, officer, rating, role="supervisor")

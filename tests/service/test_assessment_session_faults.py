@@ -127,7 +127,7 @@ async def evidence_of(service: Started, officer: str) -> list[dict[str, Any]]:
     return found
 
 
-async def test_killed_before_an_answer_is_stored_the_item_is_asked_again(service: Started) -> None:
+async def test_after_a_crash_before_storing_an_answer_the_item_is_asked_again(service: Started) -> None:
     officer = await registered(service)
     store = DyingStore(service.database("assessment"))
     dying = replica(service, store)
@@ -140,7 +140,7 @@ async def test_killed_before_an_answer_is_stored_the_item_is_asked_again(service
     assert len((await respond(after, sitting)).session.answers) == 1
 
 
-async def test_killed_after_an_answer_is_stored_the_next_item_is_there_and_the_answer_counts_once(
+async def test_after_a_crash_after_storing_an_answer_it_counts_once(
     service: Started,
 ) -> None:
     officer = await registered(service)
@@ -159,7 +159,7 @@ async def test_killed_after_an_answer_is_stored_the_next_item_is_there_and_the_a
 
 
 @pytest.mark.parametrize("handed_in", [False, True])
-async def test_killed_between_the_end_and_the_profile_the_result_comes_in_once(
+async def test_after_a_crash_between_end_and_profile_the_result_is_submitted_once(
     service: Started, handed_in: bool
 ) -> None:
     """The process dies after the end is stored, before the profile is written or before the session says so."""
@@ -196,7 +196,7 @@ async def _settled(runner: SessionRunner, sitting: Sitting) -> bool:
     return (await read(runner, sitting)).settled
 
 
-async def test_the_last_answer_again_hands_the_result_in_where_that_had_to_wait(service: Started) -> None:
+async def test_repeating_the_last_answer_submits_a_waiting_result(service: Started) -> None:
     officer = await registered(service)
     intake = GatedIntake(service.client.app[INTAKE])
     intake.away = True
@@ -212,7 +212,7 @@ async def test_the_last_answer_again_hands_the_result_in_where_that_had_to_wait(
     assert len(await evidence_of(service, officer)) == 1
 
 
-async def test_a_result_that_has_to_wait_is_not_asked_about_again_at_once(service: Started) -> None:
+async def test_a_waiting_result_is_not_retried_at_once(service: Started) -> None:
     officer = await registered(service)
     intake = GatedIntake(service.client.app[INTAKE])
     intake.away = True
@@ -224,7 +224,7 @@ async def test_a_result_that_has_to_wait_is_not_asked_about_again_at_once(servic
     assert kept.settled or (kept.due_at is not None and kept.due_at > clock_of(runner)())
 
 
-async def test_two_replicas_answer_one_session_in_turn_and_at_once(service: Started) -> None:
+async def test_two_replicas_serve_one_session_alternately_and_concurrently(service: Started) -> None:
     officer = await registered(service)
     one, other = replica(service), replica(service)
     first = await begin(one, officer, StartSession(skills=["writing"]))
@@ -239,7 +239,7 @@ async def test_two_replicas_answer_one_session_in_turn_and_at_once(service: Star
         assert len(done[0].session.answers) == 2
 
 
-async def test_a_session_that_was_left_counts_for_what_it_measured_as_of_its_last_answer(service: Started) -> None:
+async def test_an_abandoned_session_counts_as_of_its_last_answer(service: Started) -> None:
     officer = await registered(service)
     runner = replica(service)
     clock_of(runner).ahead = timedelta(minutes=-25)
@@ -260,7 +260,7 @@ async def test_a_session_that_was_left_counts_for_what_it_measured_as_of_its_las
     assert (await start(service, officer))["session"] != sitting.plan.id
 
 
-async def test_the_time_of_a_session_ends_it_also_when_nobody_answers(service: Started) -> None:
+async def test_a_session_ends_at_its_time_limit_without_answers(service: Started) -> None:
     officer = await registered(service)
     runner = replica(service)
     body = StartSession(skills=["writing"], seconds=60)
@@ -285,7 +285,7 @@ async def test_the_time_of_a_session_ends_it_also_when_nobody_answers(service: S
     assert (await runner.start(TENANT, third, body, str))[1], "one whose time has passed makes room for the next"
 
 
-async def test_a_late_answer_is_an_error_by_http_and_the_next_item_is_there(service: Started) -> None:
+async def test_a_late_answer_is_an_http_error_and_the_next_item_is_available(service: Started) -> None:
     officer = await registered(service)
     step = await start(service, officer, skills=["writing"], seconds_per_item=5)
     assert 0 < step["item"]["seconds_left"] <= 5
@@ -305,7 +305,7 @@ async def test_a_late_answer_is_an_error_by_http_and_the_next_item_is_there(serv
         runner._clock = before
 
 
-async def test_a_clock_that_went_far_back_delays_a_result_and_loses_nothing(service: Started) -> None:
+async def test_a_clock_set_far_back_delays_a_result_and_loses_nothing(service: Started) -> None:
     officer = await registered(service)
     runner = replica(service)
     clock_of(runner).ahead = timedelta(hours=2)  # the answers are dated in the future for whoever takes them in
@@ -318,7 +318,7 @@ async def test_a_clock_that_went_far_back_delays_a_result_and_loses_nothing(serv
     assert due["due_at"] > datetime.now(UTC) + timedelta(hours=2)
 
 
-async def test_a_session_that_cannot_be_read_keeps_no_other_from_ending(service: Started) -> None:
+async def test_an_undecodable_session_does_not_stop_others_from_ending(service: Started) -> None:
     officer = await registered(service)
     runner = replica(service)
     clock_of(runner).ahead = timedelta(minutes=-40)
@@ -337,7 +337,7 @@ async def test_a_session_that_cannot_be_read_keeps_no_other_from_ending(service:
     assert kept["due_at"] > datetime.now(UTC)
 
 
-async def test_what_an_erased_officer_left_behind_goes_to_nobody(service: Started) -> None:
+async def test_sessions_of_an_erased_officer_go_to_nobody(service: Started) -> None:
     """A session whose start was in progress while the officer was erased is found by the sweep and removed."""
     officer = await registered(service)
     runner = replica(service)
@@ -357,7 +357,7 @@ async def test_what_an_erased_officer_left_behind_goes_to_nobody(service: Starte
     assert not profile.get("levels")
 
 
-async def test_many_sessions_at_once_end_in_as_many_profiles(service: Started) -> None:
+async def test_many_concurrent_sessions_end_in_as_many_profiles(service: Started) -> None:
     officers = [await registered(service) for _ in range(12)]
 
     async def take(officer: str) -> dict[str, Any]:

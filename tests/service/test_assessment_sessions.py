@@ -63,7 +63,7 @@ async def test_a_session_measures_what_the_job_group_requires_and_the_profile_sa
     assert (evidence["assessment_id"], evidence["kind"]) == (result["assessment_id"], "test")
 
 
-async def test_who_cannot_do_it_is_told_apart_from_who_can(service: Started) -> None:
+async def test_a_session_distinguishes_low_from_high_levels(service: Started) -> None:
     levels = {}
     for answering in (able, unable):
         officer = await registered(service)
@@ -76,7 +76,7 @@ async def test_who_cannot_do_it_is_told_apart_from_who_can(service: Started) -> 
     assert levels["unable"] + 1 < levels["able"]
 
 
-async def test_who_lost_the_connection_goes_on_where_the_session_was(service: Started) -> None:
+async def test_a_client_that_lost_the_connection_continues_the_session(service: Started) -> None:
     officer = await registered(service)
     step = await start(service, officer)
     step = await answer(service, step, 0)
@@ -113,7 +113,7 @@ async def test_the_same_answer_twice_gives_the_same_next_item_and_another_one_is
     assert "field" not in await answer(service, {**second, "officer": other}, 0, 404)
 
 
-async def test_two_tabs_that_answer_at_once_are_one_session(service: Started) -> None:
+async def test_two_tabs_answer_one_session(service: Started) -> None:
     officer = await registered(service)
     steps = await asyncio.gather(*(_started(service, officer) for _ in range(6)))
     assert len({step["session"] for step in steps}) == 1
@@ -137,7 +137,7 @@ async def _started(service: Started, officer: str) -> dict[str, Any]:
     return found
 
 
-async def test_a_session_that_is_stopped_counts_for_what_it_measured_and_takes_no_more_answers(
+async def test_a_stopped_session_counts_and_accepts_no_more_answers(
     service: Started,
 ) -> None:
     officer = await registered(service)
@@ -164,7 +164,7 @@ async def test_a_session_without_an_answer_makes_no_evidence(service: Started) -
     assert (await profile_of(service, officer))["sequence"] == 1
 
 
-async def test_a_session_goes_on_with_the_version_of_the_bank_that_it_began_with(service: Started) -> None:
+async def test_a_session_keeps_the_bank_version_that_it_started_with(service: Started) -> None:
     officer = await registered(service)
     step = await start(service, officer)
     begun_with = (await detail(service, step))["bank_version"]
@@ -181,7 +181,7 @@ async def test_a_session_goes_on_with_the_version_of_the_bank_that_it_began_with
         await publish(service, *items_of("reading", 20), *items_of("writing", 20))
 
 
-async def test_a_session_goes_on_when_its_bank_is_retired_and_no_other_begins(service: Started) -> None:
+async def test_a_session_continues_after_its_bank_is_retired_and_no_new_one_starts(service: Started) -> None:
     officer, other = await registered(service), await registered(service)
     step = await start(service, officer)
     store = ItemBankStore(service.database("assessment"))
@@ -216,12 +216,12 @@ async def test_a_session_goes_on_when_its_bank_is_retired_and_no_other_begins(se
         ({"skills": {"$gt": ""}}, "skills"),
     ],
 )
-async def test_a_wrong_request_for_a_session_is_refused_by_field(service: Started, body: Any, field: str) -> None:
+async def test_a_wrong_request_for_a_session_is_rejected_by_field(service: Started, body: Any, field: str) -> None:
     officer = await registered(service)
     assert (await start(service, officer, 422, **body))["field"] == field
 
 
-async def test_an_open_session_is_not_exchanged_for_another_one(service: Started) -> None:
+async def test_an_open_session_is_not_replaced_by_another(service: Started) -> None:
     officer = await registered(service)
     await start(service, officer, skills=["writing"])
     assert "stop it first" in (await start(service, officer, 409, skills=["reading"]))["detail"]
@@ -263,7 +263,7 @@ async def test_erasing_an_officer_erases_the_sessions(service: Started) -> None:
         ({"level": 4}, "level"),
     ],
 )
-async def test_an_answer_that_cannot_be_one_is_refused_by_field(service: Started, changed: Any, field: str) -> None:
+async def test_an_impossible_answer_is_rejected_by_field(service: Started, changed: Any, field: str) -> None:
     officer = await registered(service)
     step = await start(service, officer)
     body = {"item": step["item"]["id"], "sequence": 1, "response": 0} | changed
@@ -274,7 +274,7 @@ async def test_an_answer_that_cannot_be_one_is_refused_by_field(service: Started
 
 
 @pytest.mark.parametrize("name", ["nope", "..", "a%2Fb", "$where", "x" * 300, "%00", "ก"])
-async def test_a_session_that_cannot_be_is_not_found(service: Started, name: str) -> None:
+async def test_an_impossible_session_id_is_not_found(service: Started, name: str) -> None:
     officer = await registered(service)
     path = f"/v1/officers/{officer}/sessions/{name}"
     body = {"item": "x", "response": 1, "sequence": 1}

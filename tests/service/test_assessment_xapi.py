@@ -69,7 +69,7 @@ async def levels(service: Started, officer: str) -> dict[str, tuple[float, float
         {"raw": 1, "min": 5, "max": 2},
     ],
 )
-async def test_a_range_that_is_none_says_no_score(service: Started, score: dict[str, float]) -> None:
+async def test_an_invalid_range_gives_no_score(service: Started, score: dict[str, float]) -> None:
     officer = await registered(service)
     assert (await send(service, statement(officer, "scored", result={"score": score})))[0] == 200
     assert await levels(service, officer) == {}
@@ -85,7 +85,7 @@ async def test_a_range_that_is_none_says_no_score(service: Started, score: dict[
         ({"object": {"id": f"{HOME}/{'a' * 2000}"}}, 400, "[1].object.id"),
     ],
 )
-async def test_a_statement_too_large_to_keep_is_refused(
+async def test_a_statement_that_is_too_large_is_rejected(
     service: Started, changed: dict[str, Any], status: int, field: str
 ) -> None:
     officer = await registered(service)
@@ -108,7 +108,7 @@ async def test_a_statement_too_large_to_keep_is_refused(
         ("completed", f"{HOME}/both", None, {}),
     ],
 )
-async def test_what_a_statement_says_of_levels(
+async def test_statements_become_evidence_of_levels(
     service: Started, verb: str, activity: str, result: Any, expected: dict[str, Any]
 ) -> None:
     officer = await registered(service)
@@ -142,7 +142,7 @@ async def counts(service: Started) -> tuple[int, int]:
         ({"object": {"id": f"{HOME}/passes"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/failed"}}, "no rule"),
     ],
 )
-async def test_what_says_nothing_is_kept_and_counted(service: Started, changed: Any, reason: str) -> None:
+async def test_statements_without_evidence_are_stored_and_counted(service: Started, changed: Any, reason: str) -> None:
     officer, before = await registered(service), await counts(service)
     sent = statement(officer) | changed
     assert await send(service, sent) == (200, [sent["id"]])
@@ -158,7 +158,7 @@ async def test_what_says_nothing_is_kept_and_counted(service: Started, changed: 
     assert sent.items() <= (await got.json()).items()
 
 
-async def test_a_statement_that_was_only_kept_is_evidence_once_a_rule_maps_it(service: Started) -> None:
+async def test_an_unmapped_statement_becomes_evidence_once_a_rule_maps_it(service: Started) -> None:
     tenant, officer = "later", "officer"
     put = {"job_group": "service", "agency": "north"}
     assert (await service.ask("PUT", f"/v1/officers/{officer}", tenant=tenant, json=put)).status == 201
@@ -173,7 +173,7 @@ async def test_a_statement_that_was_only_kept_is_evidence_once_a_rule_maps_it(se
         assert len((await got.json())["assessments"]) == count
 
 
-async def test_the_same_statement_again_changes_nothing_and_another_of_its_id_is_a_conflict(service: Started) -> None:
+async def test_a_repeated_statement_changes_nothing_and_another_of_its_id_conflicts(service: Started) -> None:
     officer = await registered(service)
     sent = statement(officer)
     assert (await send(service, sent))[0] == 200
@@ -190,7 +190,7 @@ async def test_the_same_statement_again_changes_nothing_and_another_of_its_id_is
     assert put.status == 409
 
 
-async def test_without_an_id_the_content_names_the_statement(service: Started) -> None:
+async def test_without_an_id_the_content_identifies_the_statement(service: Started) -> None:
     officer = await registered(service)
     sent = statement(officer)
     del sent["id"]
@@ -201,7 +201,7 @@ async def test_without_an_id_the_content_names_the_statement(service: Started) -
     assert third != first
 
 
-async def test_of_equal_ids_at_once_one_content_is_taken(service: Started) -> None:
+async def test_one_of_several_concurrent_contents_of_one_id_is_stored(service: Started) -> None:
     officer = await registered(service)
     sent = statement(officer)
     answers = await asyncio.gather(
@@ -231,7 +231,7 @@ async def test_an_id_is_the_same_in_every_form_of_a_uuid(service: Started) -> No
         assert (got.status, (await got.json())["field"]) == (400, "statementId")
 
 
-async def test_a_client_that_can_send_basic_alone_sends_its_key_as_the_password(service: Started) -> None:
+async def test_a_client_limited_to_http_basic_sends_its_key_as_the_password(service: Started) -> None:
     officer, key = await registered(service), await service.key("platform")
     sent = statement(officer)
     for told, status in ((f"any:{key}", 200), (f":{key}", 200), (key, 401), ("any:x.y", 401), ("any:", 401)):
@@ -268,7 +268,7 @@ LATE = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         ({"extra": 1}, "extra"),
     ],
 )
-async def test_a_bad_statement_is_refused_by_field_and_the_others_of_its_request_with_it(
+async def test_a_bad_statement_is_rejected_by_field_and_the_others_of_its_request_with_it(
     service: Started, changed: Any, field: str
 ) -> None:
     officer = await registered(service)
@@ -279,7 +279,7 @@ async def test_a_bad_statement_is_refused_by_field_and_the_others_of_its_request
     assert await evidence(service, officer) == []
 
 
-async def test_the_version_is_named_and_told(service: Started) -> None:
+async def test_the_xapi_version_is_required_and_answered(service: Started) -> None:
     about = await service.client.get("/xapi/about")
     assert (about.status, await about.json()) == (200, {"version": ["1.0.3", "2.0.0"]})
     for version, status in (("1.0.3", 404), ("1.0", 404), ("2.0.0", 404), ("0.95", 400), ("3", 400), ("", 400)):
@@ -290,7 +290,7 @@ async def test_the_version_is_named_and_told(service: Started) -> None:
     assert (got.status, (await got.json())["field"]) == (422, "statementId")
 
 
-async def test_ten_thousand_at_once_are_taken_and_more_are_refused(service: Started) -> None:
+async def test_ten_thousand_statements_are_accepted_and_more_are_rejected(service: Started) -> None:
     officers = [await registered(service) for _ in range(20)]
     many = [statement(officers[n % 20], id=str(uuid4())) for n in range(10_000)]
     assert await send(service, many) == (200, [one["id"] for one in many])
@@ -317,14 +317,14 @@ async def test_ten_thousand_at_once_are_taken_and_more_are_refused(service: Star
         ({"sd": 0.000001}, "rules[0].sd"),
     ],
 )
-async def test_a_wrong_mapping_is_refused_by_field(service: Started, rule: Any, field: str) -> None:
+async def test_a_wrong_mapping_is_rejected_by_field(service: Started, rule: Any, field: str) -> None:
     body = {"home_page": HOME, "rules": [RULES[0] | rule]}
     got = await service.ask("PUT", "/v1/xapi-mapping", "admin", json=body)
     assert (got.status, (await got.json())["field"]) == (422, field)
     assert (await service.ask("PUT", "/v1/xapi-mapping", json=body)).status == 403
 
 
-async def test_an_erased_officers_statements_are_gone(service: Started) -> None:
+async def test_an_erased_officers_statements_are_deleted(service: Started) -> None:
     officer = await registered(service)
     sent = statement(officer)
     await send(service, sent)

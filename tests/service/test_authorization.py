@@ -69,7 +69,7 @@ async def test_without_a_key_or_with_a_wrong_one_every_route_answers_401(service
             assert got.content_type == "application/problem+json"
 
 
-async def test_basic_opens_the_routes_of_xapi_alone_and_to_the_same_roles(services: Services) -> None:
+async def test_http_basic_works_on_xapi_routes_only_with_the_same_roles(services: Services) -> None:
     """A key of a wrong role distinguishes a route that reads the password (403) from one that does not (401)."""
     taken = set()
     for name, service, route in routes_of(services):
@@ -84,7 +84,7 @@ async def test_basic_opens_the_routes_of_xapi_alone_and_to_the_same_roles(servic
     assert taken == {(method, "/xapi/statements") for method in ("GET", "POST", "PUT")}
 
 
-async def test_a_right_id_with_a_wrong_secret_is_no_key(services: Services) -> None:
+async def test_a_valid_key_id_with_a_wrong_secret_is_rejected(services: Services) -> None:
     for service in services.values():
         key = await service.key("admin")
         right = key.partition(".")[0]
@@ -127,7 +127,7 @@ async def test_the_key_of_a_share_link_opens_one_path_and_nothing_else(services:
     assert opened == [("recommender", "GET", "/v1/officers/{officer_id}/path", HERE)]
 
 
-async def test_an_editor_sees_and_changes_nothing_of_officers_and_publishes_no_framework_past_its_draft(
+async def test_an_editor_has_no_access_to_officers_and_publishes_only_through_drafts(
     services: Services,
 ) -> None:
     opened = {(name, route.method, route.path) for name, _, route in routes_of(services) if "editor" in roles_of(route)}
@@ -182,7 +182,7 @@ async def test_another_tenants_key_answers_404_and_changes_nothing(services: Ser
     await _is_all_there(services)
 
 
-async def test_what_another_tenant_puts_under_the_same_id_is_its_own(services: Services) -> None:
+async def test_entries_of_two_tenants_with_the_same_id_are_separate(services: Services) -> None:
     assessment, catalog = services["assessment"], services["catalog"]
     body = {"job_group": "service", "agency": "elsewhere"}
     got = await assessment.ask("PUT", f"/v1/officers/{HERE}", tenant="twin", json=body)
@@ -210,7 +210,7 @@ async def test_a_revoked_key_stops_working(services: Services) -> None:
     assert (await service.ask("GET", "/v1/courses", tenant="leaving")).status == 401
 
 
-async def test_every_services_document_is_valid_and_says_who_may(services: Services) -> None:
+async def test_every_services_openapi_document_is_valid_and_states_the_roles(services: Services) -> None:
     for service in services.values():
         document = await (await service.client.get("/openapi.json")).json()
         validate(document)

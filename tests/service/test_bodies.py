@@ -49,7 +49,7 @@ THROUGH = pytest.mark.parametrize("through", ["catalog", "portal"])
 
 
 @THROUGH
-async def test_a_packed_change_is_taken(services: Services, through: str) -> None:
+async def test_a_compressed_change_is_accepted(services: Services, through: str) -> None:
     service, head = await asked(services, through)
     packed = gzip.compress(json.dumps(COURSE).encode())
     got = await say(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
@@ -70,7 +70,7 @@ async def test_a_packed_change_is_taken(services: Services, through: str) -> Non
         (b"If-Match: \xff\r\nContent-Length: 2\r\n", b"{}", False),
     ],
 )
-async def test_a_broken_change_is_malformed(
+async def test_a_broken_compressed_change_is_malformed(
     services: Services, through: str, more: bytes, body: bytes, end: bool
 ) -> None:
     service, head = await asked(services, through)
@@ -80,14 +80,14 @@ async def test_a_broken_change_is_malformed(
 
 
 @THROUGH
-async def test_a_change_that_unpacks_to_too_much_is_refused(services: Services, through: str) -> None:
+async def test_a_change_that_decompresses_to_too_much_is_rejected(services: Services, through: str) -> None:
     service, head = await asked(services, through)
     got = await say(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB)
     assert got.status == 413
 
 
 @pytest.mark.parametrize("name", ["assessment", "catalog", "recommender", "portal"])
-async def test_nothing_packed_is_unpacked_for_nobody(services: Services, name: str) -> None:
+async def test_nothing_is_decompressed_without_a_key(services: Services, name: str) -> None:
     paths = ("/livez", "/readyz", "/metrics", "/", "/v1/recommendations", "/api/v1/recommendations", "/session")
     for path in (*paths, f"/v1/officers/{HERE}", f"/v1/courses/{HERE}", "/v1/courses:import", "/nowhere"):
         for method in ("GET", "POST", "PUT"):
@@ -100,7 +100,7 @@ async def test_nothing_packed_is_unpacked_for_nobody(services: Services, name: s
 
 
 @THROUGH
-async def test_a_packed_import_is_answered_row_by_row(services: Services, through: str) -> None:
+async def test_a_compressed_import_is_answered_row_by_row(services: Services, through: str) -> None:
     service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
     rows = b"".join(json.dumps(COURSE | {"id": f"packed-{through}-{one}"}).encode() + b"\n" for one in range(50))
     headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"} | NDJSON
@@ -129,7 +129,7 @@ BROKEN = {
 @THROUGH
 @pytest.mark.parametrize("how", BROKEN)
 @pytest.mark.parametrize("lines", [0, 3])
-async def test_an_import_whose_body_breaks_is_told_so(services: Services, through: str, how: str, lines: int) -> None:
+async def test_an_import_with_a_broken_body_reports_it(services: Services, through: str, how: str, lines: int) -> None:
     service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
     rows = [json.dumps(COURSE | {"id": f"breaks-{one}"}).encode() for one in range(lines + 1)]
     headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"} | NDJSON
@@ -146,7 +146,7 @@ async def test_an_import_whose_body_breaks_is_told_so(services: Services, throug
     assert (problem["status"], problem["field"]) == (400, "Content-Encoding")
 
 
-async def test_an_import_whose_body_is_cut_off_is_told_so(services: Services) -> None:
+async def test_an_import_with_a_truncated_body_reports_it(services: Services) -> None:
     server = services["catalog"].client.server
     assert isinstance(server, TestServer)
     row = json.dumps(COURSE | {"id": "cut-off"}).encode() + b"\n"
@@ -170,7 +170,7 @@ async def test_an_import_whose_body_is_cut_off_is_told_so(services: Services) ->
         assert rest.endswith(b"0\r\n\r\n")
 
 
-async def test_a_body_that_does_not_go_on_is_given_up_by_the_portal(stage: tuple[PortalSettings, Owner]) -> None:
+async def test_the_portal_times_out_a_stalled_body(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
     async with running_portal(replace(settings, body_seconds=0.3), owner) as portal:
         key = await portal.key("platform")
@@ -184,7 +184,7 @@ async def test_a_body_that_does_not_go_on_is_given_up_by_the_portal(stage: tuple
             assert (got.status, got.problem["title"]) == (408, "Body too slow")
 
 
-async def test_guessing_at_the_sign_in_is_held_back(stage: tuple[PortalSettings, Owner]) -> None:
+async def test_guessing_keys_at_the_sign_in_is_rate_limited(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
     async with running_portal(replace(settings, wrong_keys_per_minute=6), owner) as portal:
         statuses = []

@@ -81,7 +81,7 @@ async def said(database: Database, wanted: argparse.Namespace) -> tuple[int, str
     return code, told.getvalue()
 
 
-async def test_answers_count_as_long_as_the_item_was_asked_as_it_is(database: Database) -> None:
+async def test_answers_count_while_the_item_is_unchanged(database: Database) -> None:
     name = unique("bank")
     first = await published(database, name, items(1, 2, 3))
     await answered(database, first, {"i0": 1, "i1": 0, "i2": None})
@@ -130,7 +130,7 @@ async def test_enough_answers_publish_a_version_and_leave_the_old_one(database: 
     assert places[1] - places[0] < 0.5
 
 
-async def test_a_bank_that_cannot_be_calibrated_is_told(database: Database) -> None:
+async def test_a_bank_that_cannot_be_calibrated_is_reported(database: Database) -> None:
     name = unique("bank")
     with pytest.raises(NotFound):
         await calibrate(database, asked(name))

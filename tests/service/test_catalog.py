@@ -31,7 +31,7 @@ def nested(depth: int) -> dict[str, Any]:
     return condition
 
 
-async def test_a_course_is_announced_with_every_change_and_only_then(service: Started, announced: Topic) -> None:
+async def test_a_course_is_announced_exactly_when_it_changes(service: Started, announced: Topic) -> None:
     body = course(unique("course"))
     assert await put(service, body) == (201, {"id": body["id"], "revision": 1, "changed": True, "warnings": []})
     assert (await put(service, body))[1] == {"id": body["id"], "revision": 1, "changed": False, "warnings": []}
@@ -52,7 +52,7 @@ async def test_a_course_is_announced_with_every_change_and_only_then(service: St
     assert (await put(service, body))[1]["revision"] == 4
 
 
-async def test_a_stale_revision_is_refused(service: Started) -> None:
+async def test_a_stale_revision_is_rejected(service: Started) -> None:
     body = course(unique("course"))
     status, problem = await put(service, body, headers={"If-Match": '"1"'})
     assert (status, problem["field"]) == (412, "If-Match")
@@ -63,7 +63,7 @@ async def test_a_stale_revision_is_refused(service: Started) -> None:
     assert (await put(service, body | {"hours": 9.0}, headers={"If-Match": '"1"'}))[1]["revision"] == 2
 
 
-async def test_a_shared_course_and_an_own_one_of_its_id_and_revision_have_two_tags(service: Started) -> None:
+async def test_shared_and_own_courses_of_one_id_and_revision_have_different_tags(service: Started) -> None:
     body = course(unique("course"))
     path = f"/v1/courses/{body['id']}"
     assert (await put(service, body, tenant="shared", headers={"If-Match": "*"}))[0] == 412
@@ -87,7 +87,7 @@ async def test_a_shared_course_and_an_own_one_of_its_id_and_revision_have_two_ta
     assert (await service.ask("DELETE", path, "admin", tenant="shared")).status == 204
 
 
-async def test_a_patch_changes_a_course_and_what_it_leaves_out_stays(service: Started) -> None:
+async def test_a_patch_changes_only_named_fields_of_a_course(service: Started) -> None:
     body = course(unique("course"), description={"th": "คำอธิบาย", "en": "Description"}, url="https://example.org")
     path = f"/v1/courses/{body['id']}"
     await put(service, body, tenant="shared")
@@ -120,7 +120,7 @@ async def test_a_patch_changes_a_course_and_what_it_leaves_out_stays(service: St
     assert (await service.ask("PATCH", path, "admin", json={"hours": 6})).status == 404
 
 
-async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -> None:
+async def test_one_of_several_concurrent_changes_of_one_revision_wins(service: Started) -> None:
     body = course(unique("course"))
     await put(service, body)
     answers = await asyncio.gather(
@@ -131,7 +131,7 @@ async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -
     assert sorted(answer["revision"] for _, answer in free) == [3, 4, 5, 6, 7, 8]
 
 
-async def test_of_first_changes_at_once_one_adds_and_none_is_lost(service: Started) -> None:
+async def test_of_concurrent_first_puts_one_creates_and_none_is_lost(service: Started) -> None:
     identifier = unique("course")
     answers = await asyncio.gather(*(put(service, course(identifier, hours=30.0 + n)) for n in range(6)))
     assert sorted(status for status, _ in answers) == [200] * 5 + [201]
@@ -167,7 +167,7 @@ async def test_of_first_changes_at_once_one_adds_and_none_is_lost(service: Start
         ({"rating": {"mean": 5.5, "count": 2}}, 422, "rating.mean"),
     ],
 )
-async def test_a_wrong_course_is_refused_by_field(
+async def test_a_wrong_course_is_rejected_by_field(
     service: Started, changed: dict[str, Any], status: int, field: str
 ) -> None:
     got = await service.ask("PUT", "/v1/courses/self", "admin", json=course("self") | changed)
@@ -175,7 +175,7 @@ async def test_a_wrong_course_is_refused_by_field(
     assert (await service.ask("GET", "/v1/courses/self")).status == 404
 
 
-async def test_references_to_what_is_not_there_yet_are_warnings(service: Started) -> None:
+async def test_references_to_missing_things_are_warnings(service: Started) -> None:
     body = course(unique("course"))
     body["teaches"].append({"framework": "later", "skill": "x", "from": 0, "to": 90})
     body["teaches"].append({"framework": FRAMEWORK, "skill": "flying", "from": 0, "to": 1})
@@ -204,7 +204,7 @@ async def test_a_list_is_filtered_and_paged_by_id(service: Started) -> None:
         assert (got.status, (await got.json())["field"]) == (422, field)
 
 
-async def test_tenants_see_shared_courses_their_own_first_and_never_each_others(service: Started) -> None:
+async def test_tenants_see_shared_and_own_courses_and_never_each_others(service: Started) -> None:
     mine, both = unique("own"), unique("own")
     await put(service, course(both), tenant="shared")
     await put(service, course(both, hours=99.0, skill="writing"), tenant="zoo")
@@ -222,11 +222,11 @@ async def test_tenants_see_shared_courses_their_own_first_and_never_each_others(
     await service.ask("DELETE", f"/v1/courses/{both}", "admin", tenant="shared")
 
 
-async def test_the_document_of_the_api_is_valid(service: Started) -> None:
+async def test_the_openapi_document_is_valid(service: Started) -> None:
     validate(await (await service.client.get("/openapi.json")).json())
 
 
-async def test_an_entry_that_cannot_be_read_is_passed_over_by_lists_and_when_all_is_announced_again(
+async def test_lists_and_republishing_skip_an_undecodable_entry(
     service: Started,
 ) -> None:
     tenant, entries = "versions", service.database("catalog")["entries"]
@@ -251,9 +251,7 @@ async def test_an_entry_that_cannot_be_read_is_passed_over_by_lists_and_when_all
 
 
 @pytest.mark.parametrize("broken", [{"content.hours": "many"}, {"content": "x"}, {"sequence": "one"}, {"matches": 7}])
-async def test_an_entry_that_cannot_be_read_is_told_and_a_put_replaces_it(
-    service: Started, broken: dict[str, Any]
-) -> None:
+async def test_an_undecodable_entry_is_reported_and_a_put_replaces_it(service: Started, broken: dict[str, Any]) -> None:
     body = course(unique("course"))
     await put(service, body)
     entries = service.database("catalog")["entries"]
@@ -270,7 +268,7 @@ async def test_an_entry_that_cannot_be_read_is_told_and_a_put_replaces_it(
     assert (await service.ask("DELETE", path, "admin")).status == 204
 
 
-async def test_a_framework_that_cannot_be_read_is_told_and_a_put_replaces_it(service: Started) -> None:
+async def test_an_undecodable_framework_is_reported_and_a_put_replaces_it(service: Started) -> None:
     name = unique("framework")
     whole = msgspec.to_builtins(framework({"reading": 3})) | {"id": name}
     path = f"/v1/frameworks/{name}"

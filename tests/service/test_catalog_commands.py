@@ -53,7 +53,7 @@ def count(said: str, name: str) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
-async def test_a_table_is_shown_first_and_taken_when_its_columns_are_said(service: Started, tmp_path: Path) -> None:
+async def test_a_table_is_previewed_and_imported_once_its_columns_are_given(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_bytes("รหัสวิชา,ชื่อหลักสูตร,อื่น\nก 1,การเขียน,x\nก 2,,y\n".encode("cp874"))
     code, said = await told(service, tenant, "import", str(file))
@@ -75,7 +75,7 @@ async def test_a_table_is_shown_first_and_taken_when_its_columns_are_said(servic
 
 
 @pytest.mark.parametrize("ending", ["ndjson", "csv", "xlsx"])
-async def test_what_is_exported_is_unchanged_when_it_is_imported(service: Started, tmp_path: Path, ending: str) -> None:
+async def test_importing_an_export_changes_nothing(service: Started, tmp_path: Path, ending: str) -> None:
     tenant, file, there = unique("tenant"), tmp_path / "in.ndjson", tmp_path / f"out.{ending}"
     bodies = [course(f"c{n}", tags=["x, y"], requires=[{"course": "c0"}] if n else []) for n in range(5)]
     file.write_text("\n".join(json.dumps(body, ensure_ascii=False) for body in bodies))
@@ -87,7 +87,7 @@ async def test_what_is_exported_is_unchanged_when_it_is_imported(service: Starte
     assert (code, count(said, "unchanged"), count(said, "changed")) == (0, 5, 0), said
 
 
-async def test_what_cannot_be_done_says_why_in_a_line(service: Started, tmp_path: Path) -> None:
+async def test_a_failed_command_prints_one_line_with_the_reason(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_text("title\na\n")
     for arguments, word in (
@@ -103,9 +103,7 @@ async def test_what_cannot_be_done_says_why_in_a_line(service: Started, tmp_path
         assert (code, word in said, "Traceback" in said) == (2, True, False), said
 
 
-async def test_an_import_that_is_interrupted_says_so_and_the_next_one_does_the_rest(
-    service: Started, tmp_path: Path
-) -> None:
+async def test_an_interrupted_import_says_so_and_the_next_one_completes_it(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.ndjson"
     bodies = [course(f"c{n:05}") for n in range(200)]
     os.mkfifo(file)
@@ -144,7 +142,7 @@ async def _offers(service: Started, tenant: str, courses: int) -> bool:
     return len(await ids(service, "limit=500", tenant)) == courses
 
 
-def test_the_bar_tells_share_rows_rate_and_what_is_left() -> None:
+def test_the_progress_bar_shows_share_rows_rate_and_remaining_time() -> None:
     bar = Progress(1000)
     bar.sent(250)
     bar.rows(10)
@@ -167,9 +165,7 @@ FILES: dict[str, list[str]] = {
 
 @REAL
 @pytest.mark.parametrize("name", FILES)
-async def test_a_real_file_is_taken_whole_by_one_command_and_nothing_changes_its_meaning(
-    service: Started, name: str
-) -> None:
+async def test_a_real_file_is_imported_completely_by_one_command(service: Started, name: str) -> None:
     tenant, file = unique("tenant"), Path(DATASETS or "", name)
     code, said = await told(service, tenant, "import", str(file), *FILES[name])
     print(f"{name}\n{said}")  # noqa: T201 - the report is what is wanted of a run with real files

@@ -51,7 +51,7 @@ async def asked(service: Started, method: str, path: str, **options: Any) -> tup
     return got.status, await got.json() if got.status != 204 else None
 
 
-async def test_a_draft_goes_through_people_to_a_version(service: Started, announced: Topic) -> None:
+async def test_a_draft_is_signed_by_people_and_becomes_a_version(service: Started, announced: Topic) -> None:
     status, put = await asked(service, "PUT", "drafted/draft", json=body("drafted", cooking=2) | {"comment": "first"})
     assert (status, put["revision"], put["state"], put["base_version"]) == (201, 1, "draft", 0)
     assert (await service.ask("GET", "/v1/frameworks/drafted")).status == 404
@@ -105,7 +105,7 @@ async def test_a_version_that_was_published_meanwhile_stops_the_draft(service: S
     assert (await asked(service, "DELETE", "raced/draft"))[0] == 404
 
 
-async def test_publishing_goes_on_where_it_was_broken_off(service: Started) -> None:
+async def test_an_interrupted_publication_is_completed(service: Started) -> None:
     await approve(service, "broken-off", cooking=2)
     published = body("broken-off", cooking=2)["framework"]
     assert (await asked(service, "PUT", "broken-off", json=published))[0] == 201  # as far as the first try came
@@ -114,7 +114,7 @@ async def test_publishing_goes_on_where_it_was_broken_off(service: Started) -> N
     assert (await asked(service, "GET", "broken-off/draft"))[0] == 404
 
 
-async def test_a_tenant_drafts_its_own_one_in_place_of_the_shared_one(service: Started) -> None:
+async def test_a_tenant_drafts_its_own_version_of_a_shared_framework(service: Started) -> None:
     await approve(service, FRAMEWORK, cooking=2)
     assert (await asked(service, "POST", f"{FRAMEWORK}/draft:publish"))[1]["version"] == 1
     assert (await asked(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
@@ -136,7 +136,7 @@ async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared
     assert (impact["version"], impact["outdated"], impact["scale_changed"]) == (0, False, False)
 
 
-async def test_another_scale_is_told_beforehand_and_by_the_answer_of_publishing(service: Started) -> None:
+async def test_another_scale_is_reported_before_publishing_and_in_the_answer(service: Started) -> None:
     first = body("rescaled", cooking=2)["framework"]
     status, put = await asked(service, "PUT", "rescaled", json=first)
     assert (status, "scale_changed" in put) == (201, False)
@@ -155,7 +155,7 @@ async def test_another_scale_is_told_beforehand_and_by_the_answer_of_publishing(
     assert "scale_changed" not in put
 
 
-async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:
+async def test_an_invalid_draft_is_rejected_and_a_draft_can_be_deleted(service: Started) -> None:
     status, problem = await asked(service, "PUT", "one/draft", json=body("other", cooking=2))
     assert (status, problem["field"]) == (422, "id")
     wrong = body("one", cooking=2)
@@ -169,7 +169,7 @@ async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_d
         assert (await asked(service, "GET", path))[0] == 404
 
 
-async def test_a_retired_framework_takes_no_change_until_it_comes_back(service: Started) -> None:
+async def test_a_retired_framework_accepts_no_change_until_it_is_reactivated(service: Started) -> None:
     whole = body("ageing", cooking=2)["framework"]
     assert (await asked(service, "PUT", "ageing", json=whole))[0] == 201
     assert (await asked(service, "PATCH", "ageing", json={"retired": True}))[1]["version"] == 2
@@ -179,13 +179,13 @@ async def test_a_retired_framework_takes_no_change_until_it_comes_back(service: 
     assert (await asked(service, "PATCH", "ageing", json={"title": {"en": "New"}}))[1]["version"] == 4
 
 
-async def test_a_place_in_a_list_beyond_every_number_stored_is_refused(service: Started) -> None:
+async def test_a_list_position_out_of_range_is_rejected(service: Started) -> None:
     for after, status in ((2**63 - 1, 200), (2**63, 422), (10**30, 422)):
         got = await service.ask("GET", f"/v1/frameworks/{FRAMEWORK}/versions?after={after}", "admin")
         assert (got.status, (await got.json()).get("field")) == (status, "after" if status != 200 else None)
 
 
-async def test_the_loser_of_two_publications_at_once_is_told_so(
+async def test_the_loser_of_two_concurrent_publications_gets_a_conflict(
     service: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await asked(service, "PUT", "loser/draft", json=body("loser", cooking=2))
@@ -214,7 +214,7 @@ async def test_the_loser_of_two_publications_at_once_is_told_so(
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\x1b[31m", "\x7f", "\x85", "\b"])
-async def test_no_text_of_a_body_holds_a_control_character(service: Started, text: str) -> None:
+async def test_texts_with_control_characters_are_rejected(service: Started, text: str) -> None:
     wrong = body("controls", cooking=2) | {"by": text}
     assert [(got[0], got[1]["field"]) for got in [await asked(service, "PUT", "controls/draft", json=wrong)]] == [
         (422, "by")
@@ -228,7 +228,7 @@ async def test_no_text_of_a_body_holds_a_control_character(service: Started, tex
         assert (got[0], got[1]["field"]) == (422, "by")
 
 
-async def test_one_person_cannot_take_two_steps_whatever_name_is_given(service: Started) -> None:
+async def test_one_person_cannot_sign_twice_under_any_name(service: Started) -> None:
     async def as_key(person: str, method: str, path: str, **sent: Any) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {await key_of(service, person)}"}
         got = await service.ask(method, f"/v1/frameworks/different/{path}", None, headers=headers, json=sent)
@@ -246,7 +246,7 @@ async def test_one_person_cannot_take_two_steps_whatever_name_is_given(service: 
     assert (await as_key("ann", "POST", "draft:publish"))[0] == 200
 
 
-async def test_where_a_tenant_may_do_with_one_person_that_one_does_every_step(
+async def test_in_a_tenant_with_one_person_that_person_may_sign_every_step(
     mongodb_uri: str, kafka_bootstrap: str
 ) -> None:
     async with catalog(mongodb_uri, kafka_bootstrap, SOLE_EDITOR_TENANTS="small, agency") as alone:
@@ -263,7 +263,7 @@ async def test_where_a_tenant_may_do_with_one_person_that_one_does_every_step(
         assert got.status == 409
 
 
-async def test_another_sign_in_of_the_same_person_is_no_other_person(service: Started) -> None:
+async def test_a_second_sign_in_of_a_person_is_the_same_person(service: Started) -> None:
     store = KeyStore(service.mongodb, service.settings)
 
     async def signed_in(subject: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ async def sent(
     return got.status, json.loads(await got.read())
 
 
-async def test_a_matrix_is_looked_at_then_stored_then_unchanged_then_changed(service: Started) -> None:
+async def test_a_matrix_is_previewed_stored_unchanged_and_changed(service: Started) -> None:
     query = "format=csv&id=matrix&title_en=Matrix"
     status, report = await sent(service, f"{query}&dry_run=true", MATRIX)
     assert (status, report["status"], report["skills"], report["requirements"]) == (200, "checked", 2, 3)
@@ -52,7 +52,7 @@ async def test_a_matrix_is_looked_at_then_stored_then_unchanged_then_changed(ser
     assert [row["level"] for row in stored["requirements"]] == [1, 3, 2, 1]
 
 
-async def test_a_framework_that_would_be_untrue_is_refused_with_the_whole_list(service: Started) -> None:
+async def test_an_incomplete_framework_is_rejected_with_all_faults(service: Started) -> None:
     query = "format=csv&id=untrue&title_en=Untrue"
     wrong = f"{MATRIX}clerk,tax,banana\nclerk,,2\n"
     status, problem = await sent(service, query, wrong)
@@ -88,14 +88,14 @@ async def test_a_framework_that_would_be_untrue_is_refused_with_the_whole_list(s
         ("format=json", "x" * (FILE_LIMIT + 1), "application/json", 413, None),
     ],
 )
-async def test_what_cannot_be_read_names_the_field(  # noqa: PLR0917 - one case
+async def test_an_unreadable_framework_file_is_rejected_by_field(  # noqa: PLR0917 - one case
     service: Started, query: str, body: bytes | str, kind: str, status: int, field: str | None
 ) -> None:
     got, problem = await sent(service, query, body, kind)
     assert (got, problem.get("field")) == (status, field), problem
 
 
-async def test_an_archive_that_unpacks_to_too_much_is_refused(service: Started) -> None:
+async def test_an_archive_that_decompresses_to_too_much_is_rejected(service: Started) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("skills.csv", "w") as inside:
         for _ in range(UNPACKED_LIMIT // 2**20 + 1):
@@ -127,7 +127,7 @@ async def test_a_framework_is_written_and_read_again_over_http(service: Started)
     assert (await service.ask("GET", f"/v1/frameworks/{FRAMEWORK}:export?format=word")).status == 422
 
 
-async def test_the_commands_store_what_the_service_shows(
+async def test_the_commands_store_what_the_service_answers(
     service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(framework_files, "load", lambda _: service.settings)

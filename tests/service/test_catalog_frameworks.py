@@ -20,7 +20,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_a_framework_counts_its_own_versions(service: Started, announced: Topic) -> None:
+async def test_the_catalog_counts_the_versions_of_a_framework(service: Started, announced: Topic) -> None:
     path = "/v1/frameworks/own"
     body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="own", version=77))
     first = await service.ask("PUT", path, "admin", json=body)
@@ -47,7 +47,7 @@ async def test_a_framework_counts_its_own_versions(service: Started, announced: 
     assert [event.data.framework.version for event in events if isinstance(event.data, FrameworkPublished)] == [1, 2]
 
 
-async def test_a_patch_changes_a_framework_and_what_it_leaves_out_stays(service: Started) -> None:
+async def test_a_patch_changes_only_named_fields_of_a_framework(service: Started) -> None:
     body = msgspec.to_builtins(framework({"reading": 2}))
     path = "/v1/frameworks/patched"
     put = await service.ask("PUT", path, "admin", tenant="patching", json=body | {"id": "patched"})
@@ -65,7 +65,7 @@ async def test_a_patch_changes_a_framework_and_what_it_leaves_out_stays(service:
     assert other.status == 404
 
 
-async def test_wrong_frameworks_are_refused(service: Started) -> None:
+async def test_wrong_frameworks_are_rejected(service: Started) -> None:
     path = "/v1/frameworks/wrong"
     body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))
     body["requirements"][0]["skill"] = "ghost"
@@ -81,7 +81,7 @@ async def test_wrong_frameworks_are_refused(service: Started) -> None:
     assert (await service.ask("GET", path)).status == 404
 
 
-async def test_a_course_and_a_framework_of_one_id_stay_apart(service: Started, announced: Topic) -> None:
+async def test_a_course_and_a_framework_of_one_id_are_separate(service: Started, announced: Topic) -> None:
     body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="same"))
     assert (await service.ask("PUT", "/v1/frameworks/same", "admin", tenant="twin", json=body)).status == 201
     assert (await put(service, course("same"), tenant="twin"))[0] == 201

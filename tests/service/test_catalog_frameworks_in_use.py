@@ -151,7 +151,7 @@ async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchSto
         client.close()
 
 
-async def test_many_courses_are_let_wait_in_pieces_and_another_process_goes_on(
+async def test_many_courses_are_marked_in_batches_and_another_process_continues(
     stores: tuple[CatalogStore, MatchStore],
 ) -> None:
     catalog_store, store = stores
@@ -195,7 +195,7 @@ async def test_tenants_take_turns(stores: tuple[CatalogStore, MatchStore]) -> No
     assert await store.next_due("") is None
 
 
-async def test_nothing_is_proposed_in_a_retired_framework_and_what_was_proposed_stays(agency: Agency) -> None:
+async def test_nothing_is_proposed_in_a_retired_framework_and_earlier_proposals_stay(agency: Agency) -> None:
     await agency.frame(crafts("old", GLASS))
     await agency.course("before")
     assert set(await agency.matches("before")) == {("old", "glass")}
@@ -232,7 +232,7 @@ async def test_decisions_are_kept_for_each_framework(agency: Agency) -> None:
     assert await agency.taught("by-hand") == [given]
 
 
-async def test_what_was_rejected_stays_so_when_another_match_is_confirmed(agency: Agency) -> None:
+async def test_a_rejected_match_stays_rejected_when_another_is_confirmed(agency: Agency) -> None:
     await agency.frame(crafts("crafts", GLASS, POTTERY))
     await agency.course("both", title={"en": "Glass blowing, pottery and ceramics"})
     assert set(await agency.matches("both")) == {("crafts", "glass"), ("crafts", "pottery")}
@@ -282,7 +282,7 @@ async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the
     assert await agency.taught("mapped") == [given]
 
 
-async def test_a_mapped_row_is_confirmed_as_any_other_and_what_is_given_in_the_framework_wins(agency: Agency) -> None:
+async def test_a_mapped_row_can_be_confirmed_and_stated_skills_win(agency: Agency) -> None:
     await agency.frame(crafts("other", GLASS))
     await agency.frame(crafts("agency", GLASS, POTTERY, relations=[same("glass", "other/glass")]))
     given = row("other", "glass", 1, 2)

@@ -27,7 +27,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_the_catalog_is_shown_as_it_was(service: Started, announced: Topic) -> None:
+async def test_the_catalog_is_shown_at_past_revisions(service: Started, announced: Topic) -> None:
     tenant, identifier = "museum", unique("course")
     await put(service, course(identifier), tenant=tenant)
     await put(service, course(identifier, hours=5.0), tenant=tenant)
@@ -73,7 +73,9 @@ async def test_republishing_makes_new_stamps_and_no_new_history(service: Started
     assert await database["history"].count_documents({"key": f"again/{body['id']}"}) == 1
 
 
-async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(service: Started, announced: Topic) -> None:
+async def test_a_stamp_that_was_never_assigned_makes_no_later_change_outdated(
+    service: Started, announced: Topic
+) -> None:
     foreign = new_event("/test", "shared/foreign", 1, CourseWithdrawn("shared", "foreign"))
     await put(service, course(unique("course")), tenant="first")
     position = (await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {})[
@@ -98,7 +100,7 @@ async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(servic
 
 @pytest.mark.parametrize("rows", [1, 3, 500])
 @pytest.mark.parametrize("limit", [1, 2, 100])
-async def test_pages_of_the_past_hold_the_newest_row_of_each_course_however_many_rows_are_read_at_once(
+async def test_pages_of_past_revisions_contain_the_newest_row_of_each_course(
     service: Started, namespace: str, monkeypatch: pytest.MonkeyPatch, rows: int, limit: int
 ) -> None:
     monkeypatch.setattr("services.catalog.history._ROWS", rows)

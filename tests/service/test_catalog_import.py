@@ -93,7 +93,7 @@ async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
     assert len(await ids(service, "limit=100", "many")) == total + 1
 
 
-async def test_each_row_is_stored_and_answered_while_the_next_one_is_not_there_yet(service: Started) -> None:
+async def test_each_row_is_stored_and_answered_before_the_next_one_arrives(service: Started) -> None:
     answered = asyncio.Queue[dict[str, Any]]()
     names = [unique("course") for _ in range(3)]
 
@@ -150,7 +150,7 @@ class Blocked(web.StreamResponse):
         self.taken += len(data)
 
 
-async def test_a_client_that_never_reads_is_given_up() -> None:
+async def test_a_client_that_never_reads_is_disconnected() -> None:
     taken = []
 
     async def put(*parts: bytes) -> None:
@@ -178,7 +178,7 @@ class ReadLate(web.StreamResponse):
         self.read += data
 
 
-async def test_many_answers_wait_for_a_client_that_reads_when_everything_is_sent() -> None:
+async def test_many_answers_are_buffered_for_a_client_that_reads_last() -> None:
     """Clients that send a whole file before they read are common; half a million rows have 40 MB of verdicts."""
     stream, line = ReadLate(), b'{"line":%d,"status":"created","id":"officer-%06d","revision":2}\n'
     parts = [b"".join(line % (n, n) for n in range(at, at + 5000)) for at in range(0, 500_000, 5000)]
@@ -191,7 +191,7 @@ async def test_many_answers_wait_for_a_client_that_reads_when_everything_is_sent
     assert stream.read == b"".join(parts)
 
 
-async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
+async def test_a_client_that_never_reads_the_end_is_disconnected() -> None:
     ended = Answers(Blocked(), limit=100, patience=0.05)
     await ended.__aenter__()
     await ended.put(b"first")
@@ -201,7 +201,7 @@ async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
         await ended.__aexit__(None)
 
 
-async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -> None:
+async def test_an_import_of_empty_lines_is_ended_with_a_reason(service: Started) -> None:
     first = unique("course")
     body = json.dumps(course(first)).encode() + b"\n" * 20_000_000
     got = await service.ask("POST", "/v1/courses:import", "admin", data=io.BytesIO(body), headers=NDJSON)
@@ -211,7 +211,7 @@ async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv", "jsonld"])
-async def test_a_tenants_own_courses_are_exported_as_a_stream_and_read_again_as_they_are(
+async def test_a_tenants_courses_are_exported_as_a_stream_and_imported_unchanged(
     service: Started, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     monkeypatch.setattr("services.catalog.api.exporting._PAGE", 3)

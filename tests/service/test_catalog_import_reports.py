@@ -56,7 +56,7 @@ async def shown(service: Started, tenant: str, identifier: str) -> dict[str, Any
     return body
 
 
-async def test_a_table_is_taken_by_its_map_and_its_report_can_be_fetched_again(service: Started) -> None:
+async def test_a_table_is_imported_by_its_map_and_its_report_can_be_fetched(service: Started) -> None:
     tenant = unique("tenant")
     body = "Code,Name,Skills,Secret\nA 1,การเขียน,\"['x', 'y']\",1\nA 2,,x,2\nA 1,การเขียน,\"['x', 'y']\",3\nA 1,อื่น,,4\n"
     refused = await service.ask(
@@ -97,7 +97,7 @@ async def test_a_wrong_content_type_is_415_and_names_the_right_ones(service: Sta
         assert (got.status, problem["field"], "text/csv" in problem["detail"]) == (415, "Content-Type", True)
 
 
-async def test_what_an_import_may_not_ask_is_refused_by_its_parameter(service: Started) -> None:
+async def test_invalid_import_options_are_rejected_by_parameter(service: Started) -> None:
     for query, field in [
         ("map=x", "map"),
         ("default=colour%3Dred", "default"),
@@ -129,7 +129,7 @@ async def test_a_dry_run_says_what_would_happen_and_writes_nothing(service: Star
     assert report["mapping"] == {"title": ["Course Name"], "tags": ["Skills"]}
 
 
-async def test_unknown_courses_are_judged_at_the_end_of_the_file(service: Started) -> None:
+async def test_unknown_courses_are_checked_at_the_end_of_the_file(service: Started) -> None:
     tenant, there = unique("tenant"), unique("course")
     await put(service, course(there), tenant=tenant)
     later = unique("later")
@@ -149,7 +149,7 @@ def after(*names: str) -> list[dict[str, str]]:
     return [{"course": name} for name in names]
 
 
-async def test_cycles_that_keep_everybody_out_are_told_as_cycles(service: Started) -> None:
+async def test_cycles_that_nobody_can_enter_are_reported(service: Started) -> None:
     tenant = unique("tenant")
     body = lines(
         course("c", requires=after("a")),
@@ -167,7 +167,7 @@ async def test_cycles_that_keep_everybody_out_are_told_as_cycles(service: Starte
     assert report["cycles"] == [["a", "b", "c"], ["p", "p2", "q"]]  # `x` is entered by `free`, and opens `y`
 
 
-async def test_what_a_full_import_no_longer_holds_is_listed_and_withdrawn_only_when_asked(service: Started) -> None:
+async def test_courses_missing_from_a_full_import_are_listed_and_withdrawn_on_request(service: Started) -> None:
     tenant = unique("tenant")
     bodies = [course(f"c{n}") for n in range(4)]
     await sent(service, lines(*bodies, course("other", provider={"en": "Another"})), tenant)
@@ -190,7 +190,7 @@ async def test_what_a_full_import_no_longer_holds_is_listed_and_withdrawn_only_w
     await service.ask("DELETE", "/v1/courses/shared-one", "admin", tenant="shared")
 
 
-async def test_two_imports_of_one_file_at_once_store_each_course_once(service: Started) -> None:
+async def test_two_concurrent_imports_of_one_file_store_each_course_once(service: Started) -> None:
     tenant = unique("tenant")
     body = lines(*(course(f"c{n:04}") for n in range(400)))
     both = await asyncio.gather(*(sent(service, body, tenant) for _ in range(3)))
@@ -224,7 +224,7 @@ def rows_of(count: int) -> list[Row[Course]]:
 
 
 @pytest.mark.parametrize("lost", [{"answers_lost": 2}, {"calls_lost": 2}, {"answers_lost": 1, "calls_lost": 1}])
-async def test_a_database_that_comes_back_has_lost_nothing_and_stored_nothing_twice(
+async def test_an_import_survives_a_database_outage_without_loss_or_duplicates(
     service: Started, lost: dict[str, int]
 ) -> None:
     tenant, app = unique("tenant"), service.client.app
@@ -238,7 +238,7 @@ async def test_a_database_that_comes_back_has_lost_nothing_and_stored_nothing_tw
     assert await ids(service, tenant=tenant) == [f"c{n:04}" for n in range(1, 51)]
 
 
-async def test_a_database_that_stays_away_ends_the_import_with_its_reason(service: Started) -> None:
+async def test_an_import_ends_with_a_reason_if_the_database_stays_unavailable(service: Started) -> None:
     tenant, app = unique("tenant"), service.client.app
     asked = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=0.3)
     taken = CourseImport(Away(app[STORE], calls_lost=10**6), asked)
@@ -256,7 +256,7 @@ async def _stopped(service: Started, tenant: str, place: str) -> dict[str, Any] 
     return report if report["state"] == "stopped" else None
 
 
-async def test_an_import_whose_client_goes_has_stored_whole_courses_and_the_next_one_does_the_rest(
+async def test_an_import_of_a_disconnected_client_is_completed_by_the_next(
     service: Started,
 ) -> None:
     tenant = unique("tenant")

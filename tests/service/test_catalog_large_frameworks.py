@@ -66,7 +66,9 @@ def parts_in(topic: Topic, name: str) -> list[Event]:
     return [event for event in topic.events if f"/framework:{name}@" in event.subject]
 
 
-async def test_a_large_framework_is_kept_whole_and_announced_in_parts(service: Started, announced: Topic) -> None:
+async def test_a_large_framework_is_stored_completely_and_announced_in_parts(
+    service: Started, announced: Topic
+) -> None:
     whole = named(unique("big"), large_framework())
     assert len(msgspec.json.encode(whole)) > 2 * EVENT_LIMIT
     status, answer = await put(service, whole)
@@ -90,7 +92,7 @@ async def test_a_large_framework_is_kept_whole_and_announced_in_parts(service: S
     assert all([len(msgspec.json.encode(document, enc_hook=str)) < MEGABYTE async for document in kept])
 
 
-async def test_a_new_version_withdraws_the_parts_of_the_one_before(service: Started, announced: Topic) -> None:
+async def test_a_new_version_withdraws_the_parts_of_the_previous_one(service: Started, announced: Topic) -> None:
     name = unique("big")
     one, two = named(name, large_framework()), named(name, large_framework(skills=4100))
     small = named(name, framework({"reading": 3}))
@@ -119,7 +121,7 @@ async def test_a_new_version_withdraws_the_parts_of_the_one_before(service: Star
     assert (last.retired, last.skills) == (True, one.skills)
 
 
-async def test_a_large_draft_goes_through_people_to_a_version(service: Started) -> None:
+async def test_a_large_draft_is_signed_by_people_and_becomes_a_version(service: Started) -> None:
     name = unique("big")
     where, pieces = f"/v1/frameworks/{name}/draft", service.database("catalog")["framework_draft_pieces"]
 
@@ -163,7 +165,7 @@ async def test_republishing_announces_parts_then_their_header(service: Started, 
     assert all(event.catalog_revision < again.catalog_revision and event.sequence == 1 for event in parts)
 
 
-async def test_an_old_part_that_lands_late_does_not_stay_last(service: Started, announced: Topic) -> None:
+async def test_an_old_part_that_arrives_late_does_not_stay_last(service: Started, announced: Topic) -> None:
     whole = named(unique("big"), large_framework())
     await put(service, whole)
     await announced.of(f"agency/framework:{whole.id}", 1)
@@ -177,7 +179,7 @@ async def test_an_old_part_that_lands_late_does_not_stay_last(service: Started, 
     assert records[2].data == part.data
 
 
-async def test_two_contents_put_at_once_are_two_whole_versions(service: Started, announced: Topic) -> None:
+async def test_two_concurrent_contents_become_two_complete_versions(service: Started, announced: Topic) -> None:
     name = unique("big")
     contents = [named(name, large_framework(skills=count)) for count in (4000, 4050, 4100)]
     answers = await asyncio.gather(*(put(service, whole) for whole in contents))
@@ -193,9 +195,7 @@ async def test_two_contents_put_at_once_are_two_whole_versions(service: Started,
     await until(others_are_gone)
 
 
-async def test_a_topic_that_was_lost_is_filled_again_with_parts_and_header(
-    mongodb_uri: str, kafka_bootstrap: str
-) -> None:
+async def test_a_lost_topic_is_filled_again_with_parts_and_header(mongodb_uri: str, kafka_bootstrap: str) -> None:
     settings = settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)
     async with started(build, settings) as service:
         for skills in (4000, 4100):
@@ -294,7 +294,7 @@ ARCHIVES = [ESCO / "esco_classification_en_csv.zip", ESCO / "esco_relations_csv.
 
 
 @pytest.mark.skipif(not ESCO.exists(), reason="DATASETS_DIR is not set")
-async def test_esco_comes_in_whole_by_the_command_and_over_http_and_gives_paths(
+async def test_esco_is_imported_completely_and_gives_paths(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(framework_files, "load", lambda _: services["catalog"].settings)

@@ -118,7 +118,7 @@ async def test_matching_again_with_the_same_result_announces_nothing(service: St
     assert (await matched(service, body["id"]))["revision"] == 2
 
 
-async def test_what_a_course_is_shown_with_can_be_put_again_and_changes_nothing(service: Started) -> None:
+async def test_putting_an_answered_course_again_changes_nothing(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -130,9 +130,7 @@ async def test_what_a_course_is_shown_with_can_be_put_again_and_changes_nothing(
     assert (forged["revision"], await shown(service, forged["id"])) == (1, [])
 
 
-async def test_a_course_that_teaches_by_its_providers_word_is_announced_without_matches(
-    service: Started, announced: Topic
-) -> None:
+async def test_a_course_with_stated_skills_is_announced_without_matches(service: Started, announced: Topic) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -163,7 +161,7 @@ async def test_a_confirmed_match_is_taught_at_once_and_announced(service: Starte
     assert (again[1]["revision"], len(again[1]["matches"][0]["decisions"])) == (3, 1)
 
 
-async def test_the_same_file_again_does_not_take_away_what_was_confirmed(service: Started) -> None:
+async def test_importing_the_same_file_again_keeps_confirmed_matches(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -174,7 +172,7 @@ async def test_the_same_file_again_does_not_take_away_what_was_confirmed(service
     assert (await matched(service, body["id"]))["matches"][0]["status"] == "confirmed"
 
 
-async def test_a_rejected_match_never_comes_back_by_the_same_text(service: Started) -> None:
+async def test_a_rejected_match_never_returns_for_the_same_text(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -191,7 +189,7 @@ async def test_a_rejected_match_never_comes_back_by_the_same_text(service: Start
     assert [one["status"] for one in again["decisions"]] == ["rejected"]
 
 
-async def test_rejecting_what_was_confirmed_takes_the_row_away(service: Started) -> None:
+async def test_rejecting_a_confirmed_match_removes_its_row(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -202,7 +200,7 @@ async def test_rejecting_what_was_confirmed_takes_the_row_away(service: Started)
     assert [one["status"] for one in answer["matches"][0]["decisions"]] == ["confirmed", "rejected"]
 
 
-async def test_a_correction_is_what_the_course_teaches(service: Started) -> None:
+async def test_a_correction_becomes_what_the_course_teaches(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -221,7 +219,7 @@ async def test_a_correction_is_what_the_course_teaches(service: Started) -> None
         ({"skill": "dt-analytics", "from": 2, "to": 1}, "matches[0].right"),
     ],
 )
-async def test_a_correction_that_the_framework_does_not_know_is_refused_by_field(
+async def test_a_correction_that_the_framework_lacks_is_rejected_by_field(
     service: Started, right: dict[str, Any], field: str
 ) -> None:
     body = bare(unique("course"))
@@ -232,7 +230,7 @@ async def test_a_correction_that_the_framework_does_not_know_is_refused_by_field
     assert await teaches(service, body["id"]) == []
 
 
-async def test_of_several_decisions_on_a_course_all_hold_or_none(service: Started) -> None:
+async def test_several_decisions_on_a_course_are_stored_together_or_not_at_all(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -241,7 +239,7 @@ async def test_of_several_decisions_on_a_course_all_hold_or_none(service: Starte
     assert await teaches(service, body["id"]) == []
 
 
-async def test_a_decision_on_another_revision_is_refused(service: Started) -> None:
+async def test_a_decision_on_another_revision_is_rejected(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     await matched(service, body["id"])
@@ -261,7 +259,7 @@ async def test_only_an_admin_sees_and_decides_matches(service: Started, role: Ro
     assert (await service.ask("GET", "/v1/matches", role, officer=officer)).status == 403
 
 
-async def test_another_tenants_course_is_not_there(service: Started) -> None:
+async def test_another_tenants_course_is_not_found(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body, tenant="other")
     await matched(service, body["id"], tenant="other")
@@ -274,7 +272,7 @@ async def test_another_tenants_course_is_not_there(service: Started) -> None:
     assert (row["result"], row["problem"]["status"]) == ("refused", 404)
 
 
-async def test_many_are_decided_at_once_and_a_refused_one_stops_none(service: Started) -> None:
+async def test_many_matches_are_decided_at_once_and_a_rejected_one_stops_none(service: Started) -> None:
     courses = [bare(unique("course")) for _ in range(3)]
     for body in courses:
         await put(service, body)
@@ -337,7 +335,7 @@ async def test_a_changed_framework_matches_its_courses_again(service: Started) -
     assert [(one["framework"], one["skill"]) for one in found["matches"]] == [("crafts", "glass")]
 
 
-async def test_what_was_found_for_an_older_text_is_not_stored(service: Started) -> None:
+async def test_matches_for_an_older_text_are_not_stored(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     store: MatchStore = service.client.app[MATCHES]
@@ -362,7 +360,7 @@ class Failing(MatchingLoop):
         return super().matched(courses, *rest)
 
 
-async def test_a_course_that_cannot_be_matched_keeps_no_other_from_it(service: Started) -> None:
+async def test_a_course_that_cannot_be_matched_does_not_block_others(service: Started) -> None:
     tenant = unique("fails").replace("_", "-")[:60]
     good, bad = bare(unique("course")), bare(unique("course"))
     for body in (good, bad):
@@ -377,7 +375,7 @@ async def test_a_course_that_cannot_be_matched_keeps_no_other_from_it(service: S
     assert (await store.find(tenant, good["id"])).matches[0].skill == "dt-analytics"  # type: ignore[union-attr]
 
 
-async def test_of_two_decisions_at_once_none_is_lost(service: Started) -> None:
+async def test_two_concurrent_decisions_are_both_stored(service: Started) -> None:
     body = bare(unique("course"), title={"en": "Data Analytics and Project Management"})
     await put(service, body)
     found = await matched(service, body["id"])
@@ -409,7 +407,7 @@ async def test_a_withdrawn_course_has_no_matches_to_decide(service: Started) -> 
     assert (await matched(service, body["id"]))["matches"][0]["status"] == "proposed"
 
 
-async def test_what_people_decided_calibrates_anew(service: Started) -> None:
+async def test_decisions_recalibrate_the_confidence(service: Started) -> None:
     tenant = unique("decided").replace("_", "-")[:60]
     settings = service.settings
     assert isinstance(settings, CatalogSettings)
@@ -426,7 +424,7 @@ async def test_what_people_decided_calibrates_anew(service: Started) -> None:
     assert (fitted.courses, fitted.right, fitted.data) == (6, 3, "six decisions")
 
 
-async def test_the_health_of_a_catalog_is_told_to_its_admin(service: Started) -> None:
+async def test_an_admin_reads_the_health_of_the_catalog(service: Started) -> None:
     tenant = unique("health").replace("_", "-")[:60]
     one, other = unique("course"), unique("course")
     await put(service, bare(one, requires=[{"course": other}], url="https://example.org/a"), tenant=tenant)
@@ -444,7 +442,9 @@ async def test_the_health_of_a_catalog_is_told_to_its_admin(service: Started) ->
     assert (await service.ask("GET", "/v1/catalog/health", "platform", tenant=tenant)).status == 403
 
 
-async def test_an_imported_catalog_is_matched_and_imported_again_keeps_what_was_confirmed(service: Started) -> None:
+async def test_an_imported_catalog_is_matched_and_keeps_confirmed_matches_after_another_import(
+    service: Started,
+) -> None:
     names = sorted(unique("course") for _ in range(40))
     lines = "".join(json.dumps(bare(name)) + "\n" for name in names).encode()
 
@@ -465,7 +465,7 @@ async def test_an_imported_catalog_is_matched_and_imported_again_keeps_what_was_
         assert [row["skill"] for row in await teaches(service, name)] == ["dt-analytics"]
 
 
-async def test_a_course_with_skills_of_a_framework_that_nobody_sees_is_matched_and_keeps_them(
+async def test_a_course_with_skills_of_an_invisible_framework_is_matched_and_keeps_them(
     service: Started,
 ) -> None:
     foreign = {"framework": "esco", "skill": "S1.2.3", "from": 0, "to": 1}
@@ -490,7 +490,7 @@ async def test_a_course_with_skills_of_a_framework_that_nobody_sees_is_matched_a
 @pytest.mark.parametrize(
     ("first", "second", "status"), [("reject", "confirm", "rejected"), ("confirm", "reject", "confirmed")]
 )
-async def test_of_two_contrary_decisions_at_once_the_later_one_is_refused(
+async def test_the_later_of_two_contradicting_decisions_is_rejected(
     service: Started, monkeypatch: pytest.MonkeyPatch, first: str, second: str, status: str
 ) -> None:
     body = bare(unique("course"))
@@ -520,7 +520,7 @@ async def test_of_two_contrary_decisions_at_once_the_later_one_is_refused(
     assert (await decide(service, body["id"], second, ANALYTICS))[0] == 200  # who has seen it may overrule it
 
 
-async def test_the_levels_of_a_course_follow_those_that_people_confirm_of_the_one_before_it(
+async def test_levels_of_a_course_follow_the_confirmed_levels_of_its_prerequisite(
     service: Started, announced: Topic
 ) -> None:
     first, then = bare(unique("first")), bare(unique("then"))

@@ -71,7 +71,7 @@ async def test_a_published_course_is_found_with_its_highlights_and_a_withdrawn_o
     await finds(service, f"q={quote('บัญชีภาครัฐเบื้องตน')}")
 
 
-async def test_another_tenants_courses_are_not_found_and_its_cursors_not_taken(service: Started) -> None:
+async def test_another_tenants_courses_are_not_found_and_its_cursors_are_rejected(service: Started) -> None:
     word = unique("zebra").replace("-", "")
     own, other, shared = f"{word}-own", f"{word}-other", f"{word}-shared"
     await put(service, titled(own, f"{word} หนึ่ง", f"{word} one"))
@@ -98,7 +98,7 @@ async def test_an_own_course_hides_the_shared_one_of_its_id(service: Started) ->
     assert (await search(service, f"q={word}", tenant="nobody"))["courses"][0]["title"]["en"] == f"{word} common"
 
 
-async def test_every_replica_finds_what_another_one_has_taken(service: Started) -> None:
+async def test_every_replica_finds_courses_stored_by_another(service: Started) -> None:
     word = unique("gecko").replace("-", "")
     async with started(build, service.settings) as second:  # type: ignore[arg-type]
         await put(second, titled(word, f"{word} ไทย", word))
@@ -108,7 +108,7 @@ async def test_every_replica_finds_what_another_one_has_taken(service: Started) 
         await finds(third, f"q={word}", word)  # a new one reads the topic from its beginning
 
 
-async def test_filters_of_a_search_and_their_mistakes(service: Started) -> None:
+async def test_filters_of_a_search_work_and_invalid_ones_are_rejected(service: Started) -> None:
     word = unique("lemur").replace("-", "")
     await put(service, titled(f"{word}-a", f"{word} ก", word, hours=2.0, educational_level="beginner"))
     await put(service, titled(f"{word}-b", f"{word} ข", word, hours=20.0, provider={"th": "สถาบันลิง"}))
@@ -174,12 +174,12 @@ async def test_filters_of_a_search_and_their_mistakes(service: Started) -> None:
         "_",
     ],
 )
-async def test_no_query_is_an_error_of_the_service(service: Started, query: str) -> None:
+async def test_no_query_causes_a_server_error(service: Started, query: str) -> None:
     page = await search(service, f"q={quote(query)}")
     assert page["total"] >= len(page["courses"])
 
 
-async def test_a_course_that_was_withdrawn_while_the_index_still_holds_it_is_not_shown(service: Started) -> None:
+async def test_a_withdrawn_course_that_is_still_indexed_is_not_shown(service: Started) -> None:
     word = unique("tapir").replace("-", "")
     await put(service, titled(word, f"{word} ไทย", word))
     await finds(service, f"q={word}", word)
@@ -192,7 +192,7 @@ async def test_a_course_that_was_withdrawn_while_the_index_still_holds_it_is_not
     assert (page["courses"], page["highlights"]) == ([], {})
 
 
-async def test_who_asks_for_too_much_at_once_is_refused_and_others_are_answered(service: Started) -> None:
+async def test_a_caller_with_too_many_searches_is_rejected_and_others_are_answered(service: Started) -> None:
     key = [service.ask("GET", "/v1/courses?q=a", "officer", officer="greedy") for _ in range(40)]
     answers = [got.status for got in await asyncio.gather(*key)]
     assert set(answers) <= {200, 429, 503}

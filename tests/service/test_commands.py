@@ -49,7 +49,7 @@ def run(
 
 
 @pytest.mark.parametrize("service", PROGRAMS)
-def test_help_and_a_command_that_is_none_need_no_settings(service: str) -> None:
+def test_help_and_unknown_commands_need_no_settings(service: str) -> None:
     got = run([f"services.{service}", "--help"])
     assert (got.returncode, got.stderr) == (0, "")
     assert f"python -m services.{service}" in got.stdout
@@ -70,18 +70,18 @@ def test_help_does_nothing_else(argv: list[str]) -> None:
 
 @pytest.mark.parametrize("argv", [CHECK, COURSES, ITEMS])
 @pytest.mark.parametrize("shell", ["{} | true", "{} | head -c 1", "{} >&-", "{} 2>&-"])
-def test_a_command_whose_answer_nobody_reads_ends_as_it_would(argv: list[str], shell: str) -> None:
+def test_a_command_with_a_closed_output_ends_normally(argv: list[str], shell: str) -> None:
     assert run(argv, line=shell).returncode == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 @pytest.mark.parametrize("argv", [CHECK, COURSES, ITEMS])
-def test_an_answer_that_cannot_be_written_is_a_failure(argv: list[str]) -> None:
+def test_output_that_cannot_be_written_is_a_failure(argv: list[str]) -> None:
     got = run(argv, line="{} > /dev/full")
     assert (got.returncode, got.stderr) == (2, "the answer cannot be written: No space left on device\n")
 
 
-def test_what_a_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+def test_characters_that_a_terminal_lacks_are_escaped(tmp_path: Path) -> None:
     (tmp_path / "courses.csv").write_text("ชื่อหลักสูตร\nพลเมืองดิจิทัล\n", encoding="utf-8")
     got = run(["services.catalog", "check", "courses.csv"], {"PYTHONIOENCODING": "ascii"}, directory=tmp_path)
     assert got.returncode == 0
@@ -99,7 +99,7 @@ def test_what_a_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
         COURSES,
     ],
 )
-async def test_ctrl_c_while_a_command_loads_its_modules_is_told_in_one_word(argv: list[str]) -> None:
+async def test_ctrl_c_while_a_command_loads_its_modules_prints_one_word(argv: list[str]) -> None:
     program = (  # what is imported next after the package of the command raises the signal, in the middle of loading
         "import runpy, signal, sys, os\n"
         "class Press:\n"
@@ -119,7 +119,7 @@ async def test_ctrl_c_while_a_command_loads_its_modules_is_told_in_one_word(argv
     assert process.returncode in (-signal.SIGINT, 130)
 
 
-def test_a_file_is_to_blame_where_it_is_and_a_service_where_it_is(tmp_path: Path) -> None:
+def test_errors_distinguish_between_the_file_and_the_service(tmp_path: Path) -> None:
     (tmp_path / "courses.csv").mkdir()
     (tmp_path / "good.csv").write_text("title\nA\n")
     key = {"CATALOG_KEY": "a.b", "ASSESSMENT_KEY": "a.b"}
@@ -134,14 +134,14 @@ def test_a_file_is_to_blame_where_it_is_and_a_service_where_it_is(tmp_path: Path
 
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://x", "http://", "http://[::1", "http://127.0.0.1:99999", "x:1"])
-def test_an_address_that_is_none_is_named(address: str) -> None:
+def test_an_invalid_address_is_named(address: str) -> None:
     for argv in (["services.catalog", "export", "x.csv"], ["services.assessment", "import-officers", "x.csv"]):
         got = run([*argv, "--url", address])
         assert got.returncode == 2
         assert f"argument --url: is to be an address such as http://127.0.0.1:8102, not {address!r}" in got.stderr
 
 
-def test_a_key_that_no_header_holds_is_refused_by_the_name_of_its_variable() -> None:
+def test_a_key_that_fits_no_header_is_rejected_by_its_variable() -> None:
     for key in ("a\x01b", "ไทย"):
         got = run(["services.catalog", "export", "x.csv"], {"CATALOG_KEY": key})
         assert (got.returncode, got.stdout) == (2, "export: CATALOG_KEY holds characters that no API key has\n")

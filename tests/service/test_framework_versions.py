@@ -64,7 +64,7 @@ async def path_of(services: Services, officer: str, framework: str, profile: int
     return result
 
 
-async def test_publishing_carries_levels_over_plans_again_and_lists_what_is_unmapped(services: Services) -> None:
+async def test_publishing_maps_levels_replans_and_lists_unmapped_skills(services: Services) -> None:
     name, officer = unique("fw"), unique("officer")
     await put(services, version(name, "DS300", "DS310", "DS999"))
     await registered(services, officer, name)
@@ -102,7 +102,7 @@ async def test_publishing_carries_levels_over_plans_again_and_lists_what_is_unma
     assert "no skill 'DS300'; it is 'DG-020' now" in (await got.json())["detail"]
 
 
-async def test_a_job_group_moves_with_its_mapping_and_is_told_to_be_gone_without(services: Services) -> None:
+async def test_a_job_group_follows_its_mapping_and_is_reported_as_removed_without_one(services: Services) -> None:
     name, officer = unique("fw"), unique("officer")
     await put(services, version(name, "DS300"))
     await registered(services, officer, name)
@@ -125,7 +125,7 @@ async def test_a_job_group_moves_with_its_mapping_and_is_told_to_be_gone_without
     assert path["status"] == "ready"
 
 
-async def test_how_many_officers_a_change_concerns_is_told_before_and_after(
+async def test_the_number_of_affected_officers_is_shown_before_and_after_publishing(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = unique("fw")
@@ -152,7 +152,7 @@ async def test_how_many_officers_a_change_concerns_is_told_before_and_after(
     assert "officers" not in await put(services, version(name, "DS300")), "nobody answers: published all the same"
 
 
-async def test_a_mapping_that_does_not_fit_is_refused_by_its_field(services: Services) -> None:
+async def test_a_mapping_that_does_not_fit_is_rejected_by_its_field(services: Services) -> None:
     body = version(unique("fw"), "DG-020", mappings=[{"origin": "DS300", "target": "DG-20"}])
     got = await services["catalog"].ask("PUT", f"/v1/frameworks/{body['id']}", "admin", json=body)
     assert (got.status, (await got.json())["field"]) == (422, "mappings[0].target")

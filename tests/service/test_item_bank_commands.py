@@ -69,7 +69,7 @@ async def test_a_bank_is_imported_published_and_exported_in_another_format(servi
     assert (code, "no such version" in said) == (2, True)
 
 
-async def test_refused_items_are_told_and_the_exit_code_says_so(service: Started, tmp_path: Path) -> None:
+async def test_rejected_items_are_printed_and_change_the_exit_code(service: Started, tmp_path: Path) -> None:
     given = written(tmp_path, "reading", "cooking")
     code, said = await told(
         service, "import", given, "--bank", unique("b"), "--framework", FRAMEWORK, "--title-en", "M"
@@ -84,7 +84,7 @@ async def test_refused_items_are_told_and_the_exit_code_says_so(service: Started
     assert (code, "reading" in said) == (0, True)
 
 
-async def test_what_cannot_be_done_is_told(service: Started, tmp_path: Path) -> None:
+async def test_a_failed_command_prints_the_reason(service: Started, tmp_path: Path) -> None:
     (tmp_path / "items.txt").write_text("x", encoding="utf-8")
     assert (await told(service, "check", str(tmp_path / "items.txt")))[0] == 2
     assert (await told(service, "check", str(tmp_path / "absent.json")))[0] == 2

@@ -58,7 +58,7 @@ async def test_a_draft_becomes_a_version_that_never_changes(service: Started) ->
     assert (await asked(service, "DELETE", f"/{name}/draft"))[0] == 404
 
 
-async def test_the_first_fault_of_a_draft_is_told_by_its_field(service: Started) -> None:
+async def test_the_first_fault_of_a_draft_is_reported_by_field(service: Started) -> None:
     for changed, field in (
         ({"skill": "cooking"}, "items[1].skill"),
         ({"key": 7}, "items[1].key"),
@@ -119,7 +119,7 @@ async def test_a_stale_tag_changes_nothing(service: Started) -> None:
     assert (await asked(service, "GET", f"/{name}", headers={"If-None-Match": fresh}))[0] == 304
 
 
-async def test_publications_at_the_same_time_make_one_version_with_all_its_items(service: Started) -> None:
+async def test_concurrent_publications_make_one_complete_version(service: Started) -> None:
     name = unique("bank")
     await asked(service, "PUT", f"/{name}", json=bank(*(f"i{n}" for n in range(50))))
     answers = await asyncio.gather(
@@ -149,7 +149,9 @@ async def test_an_interrupted_publication_is_completed_by_the_next_change(servic
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "qti"])
-async def test_an_exported_bank_comes_back_unchanged_and_changed_items_are_told(service: Started, form: str) -> None:
+async def test_an_exported_bank_is_imported_unchanged_and_changed_items_are_reported(
+    service: Started, form: str
+) -> None:
     name, copy = unique("bank"), unique("copy")
     await asked(service, "PUT", f"/{name}", json=bank("a", "b", "c"))
     got = await service.ask("GET", f"/v1/item-banks/{name}:export?format={form}", "admin")
@@ -169,7 +171,7 @@ async def test_an_exported_bank_comes_back_unchanged_and_changed_items_are_told(
     assert (report["status"], report["created"], report["unchanged"], report["removed"]) == ("drafted", 1, 1, 2)
 
 
-async def test_a_file_with_a_fault_stores_nothing_and_tells_every_fault(service: Started) -> None:
+async def test_a_file_with_a_fault_stores_nothing_and_reports_every_fault(service: Started) -> None:
     name = unique("bank")
     good, bad = item("good"), item("bad", skill="cooking", key=9)
     raw = bank() | {"items": [good, bad, {"id": "worse"}, item("good")]}

@@ -133,7 +133,7 @@ async def test_keys_of_an_older_version_are_listed(settings: CatalogSettings) ->
         [],
     ],
 )
-async def test_what_cannot_be_done_is_said_in_a_sentence_and_makes_no_key(
+async def test_a_failed_command_prints_one_sentence_and_creates_no_key(
     settings: CatalogSettings, arguments: list[str]
 ) -> None:
     status, out, err = await command(settings, *arguments)
@@ -154,7 +154,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence_and_makes_no_key(
         ({"MONGODB_URL": "mongodb://user:geheim@127.0.0.1"}, 2),
     ],
 )
-async def test_servers_and_settings_that_cannot_be_used_are_said_in_a_sentence(
+async def test_unusable_servers_and_settings_are_reported_in_one_sentence(
     settings: CatalogSettings, changed: dict[str, str], status: int
 ) -> None:
     got, out, err = await command(settings, "list", **changed)
@@ -163,7 +163,7 @@ async def test_servers_and_settings_that_cannot_be_used_are_said_in_a_sentence(
     assert "gehe" not in err
 
 
-async def test_whoever_stops_reading_the_list_is_no_failure(settings: CatalogSettings) -> None:
+async def test_a_reader_that_closes_the_pipe_is_no_failure(settings: CatalogSettings) -> None:
     for n in range(3):
         await command(settings, "create", "--tenant", f"agency-{n}", "--role", "admin")
     reading, writing = os.pipe()

@@ -54,7 +54,7 @@ def languages_in(shown: dict[str, Any]) -> set[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(("query", "headers", "languages"), WANTED)
-async def test_sentences_come_in_the_languages_asked_for(
+async def test_sentences_are_rendered_in_the_requested_languages(
     service: Started, query: str, headers: dict[str, str], languages: tuple[Language, ...]
 ) -> None:
     officer = somebody()
@@ -89,7 +89,7 @@ async def test_sentences_come_in_the_languages_asked_for(
 
 
 @pytest.mark.parametrize("lang", ["de", "", "th,de", "th en", "TH;q=1", "%00"])
-async def test_a_language_that_there_is_not_is_refused(service: Started, portal: Portal, lang: str) -> None:
+async def test_an_unsupported_language_is_rejected(service: Started, portal: Portal, lang: str) -> None:
     officer = somebody()
     await planned(service, officer)
     address = f"/v1/officers/{officer.officer}/path"
@@ -109,7 +109,7 @@ async def test_a_language_that_there_is_not_is_refused(service: Started, portal:
         assert (refused.status, (await refused.json())["field"]) == (400, "lang")
 
 
-async def test_a_path_that_was_stored_with_its_sentences_is_answered_announced_and_planned_from(
+async def test_a_path_stored_with_sentences_is_answered_announced_and_planned_from(
     service: Started,
 ) -> None:
     officer = somebody()
@@ -145,7 +145,7 @@ async def test_a_path_that_was_stored_with_its_sentences_is_answered_announced_a
     assert past.alternatives is None
 
 
-async def test_a_program_that_stores_sentences_may_write_after_one_that_does_not(service: Started) -> None:
+async def test_an_older_version_that_stores_sentences_may_write_after_a_newer_one(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     plans = service.database("recommender")["plans"]
@@ -160,7 +160,7 @@ async def test_a_program_that_stores_sentences_may_write_after_one_that_does_not
 
 
 @pytest.mark.parametrize(("accept", "languages"), [(None, LANGUAGES), ("th", ("th",)), ("en-GB", ("en",))])
-async def test_the_stream_is_told_in_its_languages_whichever_form_a_path_was_announced_in(
+async def test_the_stream_is_rendered_in_its_languages_for_every_event_form(
     portal: Portal, accept: str | None, languages: tuple[Language, ...]
 ) -> None:
     officer, key = await portal.officer()
@@ -177,7 +177,7 @@ async def test_the_stream_is_told_in_its_languages_whichever_form_a_path_was_ann
         assert new["path"]["reason"]["messages"]
 
 
-async def test_a_path_that_cannot_be_read_ends_no_stream(portal: Portal) -> None:
+async def test_an_undecodable_path_ends_no_stream(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
     async with portal.stream(officer, key) as stream:

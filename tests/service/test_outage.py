@@ -46,7 +46,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
     await found.stop()
 
 
-async def test_the_portal_asks_kafka_now_whether_it_is_there(broker: EmbeddedBroker, mongodb_uri: str) -> None:
+async def test_the_portals_readiness_queries_kafka(broker: EmbeddedBroker, mongodb_uri: str) -> None:
     async with staged(broker.address, mongodb_uri) as stage, running_portal(*stage) as portal:
 
         async def said() -> tuple[int, str]:
@@ -68,7 +68,7 @@ async def test_the_portal_asks_kafka_now_whether_it_is_there(broker: EmbeddedBro
         assert (status, "no broker answers" in word) == (503, True)
 
 
-async def test_mongodb_away_is_503_and_the_relay_waits_for_it(mongodb: Server, kafka_bootstrap: str) -> None:
+async def test_without_mongodb_requests_get_503_and_the_relay_waits(mongodb: Server, kafka_bootstrap: str) -> None:
     settings = settings_of(CatalogSettings, mongodb.address, kafka_bootstrap)
     async with started(build, settings) as service, followed(settings, CATALOG_TOPIC) as topic:
         assert (await put(service, course("before")))[0] == 201

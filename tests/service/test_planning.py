@@ -41,7 +41,7 @@ def order(officer: str, sequence: int = 1, **levels: float) -> PlanRequest:
     return PlanRequest(profile(officer, levels, sequence=sequence), DAY, cause="assessment", partition=0)
 
 
-async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:
+async def test_only_the_newest_event_of_an_officer_in_a_batch_is_planned(office: Office) -> None:
     consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     profiles = [order("a", 1).profile, order("b", 7).profile, order("a", 3, reading=2).profile, order("a", 2).profile]
     await consumer.on_profiles([received(offset, one) for offset, one in enumerate(profiles)])
@@ -51,7 +51,7 @@ async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_pl
     assert (await office.path_of("a")).path.gaps[0].level == 2
 
 
-async def test_a_batch_that_comes_again_changes_nothing(office: Office) -> None:
+async def test_a_repeated_batch_changes_nothing(office: Office) -> None:
     consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     batch = [received(offset, order(f"o{offset}", 2).profile) for offset in range(20)]
     await consumer.on_profiles(batch)
@@ -61,7 +61,7 @@ async def test_a_batch_that_comes_again_changes_nothing(office: Office) -> None:
     assert planner.planned == 20
 
 
-async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office) -> None:
+async def test_after_a_write_conflict_the_writer_decides_again(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
 
     async def work(sequences: Iterable[int]) -> None:
@@ -78,7 +78,7 @@ async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office
         assert sequence == 7
 
 
-async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_change(office: Office) -> None:
+async def test_an_assessment_during_replanning_is_not_lost_and_neither_is_the_change(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
     await office.planner().plan([order(officer) for officer in officers])
     heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
@@ -96,7 +96,7 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
         assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
 
 
-async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
+async def test_replanning_reads_only_the_given_partitions(office: Office) -> None:
     await office.planner().plan(
         [order("mine"), PlanRequest(order("theirs").profile, DAY, cause="assessment", partition=1)]
     )
@@ -107,7 +107,7 @@ async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) 
     assert await office.replanner().after_catalog_change([0], 2) == 0
 
 
-async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) -> None:
+async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     same = msgspec.structs.replace(READ, modality="blended")
@@ -127,7 +127,7 @@ def doubting(office: Office) -> Planner:
     return planner
 
 
-async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office: Office) -> None:
+async def test_an_officer_whose_first_path_is_rejected_gets_a_reason(office: Office) -> None:
     planner = doubting(office)
     with pytest.raises(Rejected, match="the checker refuses the path: agency/a: "):
         await planner.plan([order("a")])
@@ -138,7 +138,7 @@ async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office
     assert planner.refused == 1
 
 
-async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others(office: Office) -> None:
+async def test_a_rejected_path_keeps_the_previous_one_and_does_not_stop_others(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.plan_of("a")
     planner = doubting(office)
@@ -149,7 +149,7 @@ async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others
     assert (await office.path_of("done")).path.status == "ready"
 
 
-async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
+async def test_replanning_never_saves_a_rejected_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
@@ -169,7 +169,7 @@ def dearer(office: Office) -> None:
 
 
 @pytest.mark.parametrize("field", ["announced", "profile", "feedback"])
-async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Office, field: str) -> None:
+async def test_replanning_skips_an_undecodable_plan(office: Office, field: str) -> None:
     officers = [f"o{number}" for number in range(5)]
     planner = office.planner()
     await planner.plan([order(officer) for officer in officers])
@@ -182,7 +182,7 @@ async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Offi
     assert await office.store.republish() == (4 if field == "announced" else 5)
 
 
-async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office: Office) -> None:
+async def test_replanning_skips_an_officer_whose_planning_fails(office: Office) -> None:
     failing = [order("o4", reading=1), order("o8", reading=1)]
     await office.planner().plan([*(order(f"o{number}") for number in (0, 1, 2, 3, 5, 6, 7)), *failing])
     dearer(office)
@@ -199,7 +199,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
     assert (await office.plan_of("o4"))["considered"] < office.catalog.revision  # due again with the next sweep
 
 
-async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Office) -> None:
+async def test_undecodable_rules_affect_only_their_tenant(office: Office) -> None:
     others = msgspec.structs.replace(order("b").profile, tenant="other")
     await office.planner().plan([order("a"), PlanRequest(others, DAY, cause="assessment", partition=0)])
     await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})

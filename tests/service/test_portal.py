@@ -23,7 +23,7 @@ from tests.support.services import issue_key
 pytestmark = pytest.mark.timeout(400)
 
 
-async def test_a_stream_gets_the_stored_path_and_then_each_new_one_byte_for_byte(portal: Portal) -> None:
+async def test_a_stream_sends_the_stored_path_and_then_each_new_one_byte_for_byte(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 3)
     async with portal.stream(officer, key) as stream:
@@ -35,7 +35,7 @@ async def test_a_stream_gets_the_stored_path_and_then_each_new_one_byte_for_byte
         assert (second.event, second.id, second.data) == ("path", "4", json.loads(msgspec.json.encode(newer)))
 
 
-async def test_a_stream_that_holds_the_stored_revision_is_sent_only_newer_ones(portal: Portal) -> None:
+async def test_a_stream_with_the_stored_revision_gets_only_newer_ones(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 3)
     async with portal.stream(officer, key, last_event_id="3") as stream:
@@ -64,7 +64,7 @@ async def test_a_path_stored_meanwhile_is_found_without_an_event(portal: Portal)
         assert (await stream.next()).id == "1"
 
 
-async def test_a_recommender_that_is_away_is_told_and_asked_again(portal: Portal) -> None:
+async def test_an_unavailable_recommender_is_reported_and_retried(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 5)
     portal.owner.broken = True
@@ -74,7 +74,7 @@ async def test_a_recommender_that_is_away_is_told_and_asked_again(portal: Portal
         assert (await stream.next()).id == "5"
 
 
-async def test_a_path_that_comes_during_the_fetch_is_sent_once_and_an_older_stored_one_not(portal: Portal) -> None:
+async def test_a_path_pushed_during_the_fetch_is_sent_once_and_an_older_stored_one_is_not(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
     portal.owner.held = asyncio.Event()
@@ -102,7 +102,7 @@ async def test_a_path_too_large_for_an_event_ends_the_stream_so_that_the_stored_
         assert (await stream.next()).id == "2"
 
 
-async def test_a_tombstone_is_told_as_erased(portal: Portal) -> None:
+async def test_a_tombstone_is_sent_as_erased(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
     async with portal.stream(officer, key) as stream:
@@ -148,7 +148,7 @@ async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_m
         client.close()
 
 
-async def test_a_structured_event_reaches_the_page_as_the_path_alone(portal: Portal) -> None:
+async def test_a_structured_event_is_pushed_as_the_path_alone(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
     async with portal.stream(officer, key) as stream:
@@ -164,7 +164,7 @@ async def test_a_structured_event_reaches_the_page_as_the_path_alone(portal: Por
         assert (got.event, got.id, got.data) == ("path", "2", json.loads(value or b""))
 
 
-async def test_of_a_stored_path_only_the_head_is_read(portal: Portal) -> None:
+async def test_only_the_head_of_a_stored_path_is_decoded(portal: Portal) -> None:
     officer, key = await portal.officer()
     whole = msgspec.json.encode(path(officer, 1)).replace(b'"assessment"', b'"a cause of tomorrow"')
     for unreadable in (b"\xff", b"[" * 100_000, b'{"tenant":"\xff"}', b"{}"):
@@ -178,7 +178,7 @@ async def test_of_a_stored_path_only_the_head_is_read(portal: Portal) -> None:
         assert got.data["path"]["later"] == "\ufffd"
 
 
-async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged(
+async def test_foreign_records_end_no_stream_and_are_not_logged(
     portal: Portal, caplog: pytest.LogCaptureFixture
 ) -> None:
     officer, key = await portal.officer()
@@ -204,7 +204,7 @@ async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged
     assert "ครบแล้ว" not in caplog.text
 
 
-async def test_every_stream_of_an_officer_is_told_and_nobody_elses(portal: Portal) -> None:
+async def test_every_stream_of_an_officer_gets_the_path_and_no_other(portal: Portal) -> None:
     officer, key = await portal.officer()
     other, other_key = await portal.officer()
     for name in (officer, other):
@@ -222,7 +222,7 @@ async def test_every_stream_of_an_officer_is_told_and_nobody_elses(portal: Porta
         assert [(await stream.next()).id for stream in (one, two, three)] == ["3", "3", "4"]
 
 
-async def test_another_officer_is_not_found_and_no_key_is_refused(portal: Portal) -> None:
+async def test_another_officer_is_not_found_and_a_missing_key_is_rejected(portal: Portal) -> None:
     officer, key = await portal.officer()
     for name, headers, status in [
         ("somebody-else", {"Authorization": f"Bearer {key}"}, 404),
@@ -235,7 +235,7 @@ async def test_another_officer_is_not_found_and_no_key_is_refused(portal: Portal
             assert answer.content_type == "application/problem+json"
 
 
-async def test_a_reader_that_leaves_is_forgotten(portal: Portal) -> None:
+async def test_a_disconnected_stream_is_removed(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
     async with portal.stream(officer, key) as stream:
@@ -266,7 +266,7 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
     assert asyncio.get_running_loop().time() - begun < 5
 
 
-async def test_what_happens_is_counted(portal: Portal) -> None:
+async def test_streams_and_messages_are_counted(portal: Portal) -> None:
     before = await portal.metrics()
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)

@@ -26,7 +26,7 @@ async def signed_in(portal: Portal, role: Role, officer: str | None = None) -> A
         yield session
 
 
-async def test_signing_in_sets_the_cookie_that_opens_everything_and_signing_out_takes_it(portal: Portal) -> None:
+async def test_signing_in_sets_the_session_cookie_and_signing_out_deletes_it(portal: Portal) -> None:
     portal.owner.stored["me"] = path("me", 1)
     async with signed_in(portal, "officer", "me") as session:
         async with session.get("/session") as answer:
@@ -40,7 +40,7 @@ async def test_signing_in_sets_the_cookie_that_opens_everything_and_signing_out_
 
 
 @pytest.mark.parametrize(("body", "status"), [({"key": "no.key"}, 401), ({}, 422), ({"key": "x", "more": 1}, 422)])
-async def test_a_key_that_does_not_work_signs_nobody_in(portal: Portal, body: dict[str, str], status: int) -> None:
+async def test_an_invalid_key_signs_nobody_in(portal: Portal, body: dict[str, str], status: int) -> None:
     async with portal.session.post(f"{portal.url}/session", json=body) as answer:
         assert answer.status == status
         assert not answer.cookies
@@ -56,7 +56,9 @@ async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSetting
 
 
 @pytest.mark.parametrize("secure", [True, False])
-async def test_only_the_cookie_of_the_expected_name_is_taken(stage: tuple[PortalSettings, Owner], secure: bool) -> None:
+async def test_only_the_cookie_with_the_expected_name_is_accepted(
+    stage: tuple[PortalSettings, Owner], secure: bool
+) -> None:
     settings, owner = stage
     async with running_portal(replace(settings, cookie_secure=secure), owner) as portal:
         key, other = await portal.key("platform"), await portal.key("officer", "me")
@@ -93,7 +95,7 @@ async def test_only_the_cookie_of_the_expected_name_is_taken(stage: tuple[Portal
         ({"Origin": ""}, False),
     ],
 )
-async def test_a_change_on_the_strength_of_a_cookie_comes_from_the_page_only(
+async def test_a_change_with_a_cookie_must_come_from_the_same_origin(
     portal: Portal, headers: dict[str, str], allowed: bool
 ) -> None:
     async with signed_in(portal, "platform") as session:
@@ -131,7 +133,7 @@ async def test_requests_are_forwarded_with_the_readers_own_credential(portal: Po
     assert not [name for name in ("Cookie", "X-Private", "Origin") if name in got]
 
 
-async def test_a_request_whose_client_goes_away_is_given_up_at_the_owner_too(portal: Portal) -> None:
+async def test_a_disconnected_clients_request_is_cancelled_at_the_owner(portal: Portal) -> None:
     headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
     portal.owner.held = asyncio.Event()
     try:
@@ -149,7 +151,7 @@ async def test_a_request_whose_client_goes_away_is_given_up_at_the_owner_too(por
         portal.owner.held = None
 
 
-async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:
+async def test_head_is_forwarded_and_opens_no_stream(portal: Portal) -> None:
     headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
     async with portal.session.head(f"{portal.url}/api/v1/courses", headers=headers) as answer:
         assert (answer.status, answer.headers["ETag"], await answer.read()) == (207, '"7"', b"")
@@ -177,14 +179,14 @@ async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:
         ("POST", "/v1/frameworks/f/draft:publish"),
     ],
 )
-async def test_what_editors_need_of_the_catalog_is_forwarded(portal: Portal, method: str, target: str) -> None:
+async def test_catalog_routes_for_editors_are_forwarded(portal: Portal, method: str, target: str) -> None:
     headers = {"Authorization": f"Bearer {await portal.key('admin')}"}
     async with portal.session.request(method, f"{portal.url}/api{target}", json={}, headers=headers) as answer:
         assert answer.status == 207
     assert portal.owner.asked[-1][:2] == (method, target)
 
 
-async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_signed_in(portal: Portal) -> None:
+async def test_only_owned_paths_are_forwarded_and_only_with_a_sign_in(portal: Portal) -> None:
     asked = len(portal.owner.asked)
     key = {"Authorization": f"Bearer {await portal.key('platform')}"}
     for target in (
@@ -204,7 +206,7 @@ async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_
     assert len(portal.owner.asked) == asked
 
 
-async def test_a_service_that_is_away_is_said_so(stage: tuple[PortalSettings, Owner]) -> None:
+async def test_an_unavailable_service_is_reported(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
     nowhere = ("http://127.0.0.1:9",)
     async with running_portal(replace(settings, catalog_url=nowhere, recommender_url=nowhere), owner) as portal:

@@ -52,7 +52,7 @@ async def get(portal: Portal, target: str, role: Any = "admin") -> tuple[int, st
         return answer.status, answer.content_type, await answer.text()
 
 
-async def test_a_document_names_the_portal_as_its_server_and_marks_what_it_does_not_forward(site: Portal) -> None:
+async def test_a_document_names_the_portal_as_server_and_marks_routes_not_forwarded(site: Portal) -> None:
     for _ in range(2):  # the first replica in turn is away
         status, _, text = await get(site, "/docs/catalog/openapi.json")
         found = json.loads(text)
@@ -66,7 +66,7 @@ async def test_a_document_names_the_portal_as_its_server_and_marks_what_it_does_
     assert (own["servers"], "/v1/system" in own["paths"]) == ([{"url": "/"}], True)
 
 
-async def test_the_page_and_all_that_it_names_come_from_the_portal(site: Portal) -> None:
+async def test_the_page_and_its_assets_come_from_the_portal(site: Portal) -> None:
     status, _, text = await get(site, "/docs/catalog")
     assert status == 200
     assert "aria-current=page>catalog<" in text
@@ -78,7 +78,7 @@ async def test_the_page_and_all_that_it_names_come_from_the_portal(site: Portal)
         assert (await get(site, target))[0] == 404, target
 
 
-async def test_a_service_that_is_away_or_tells_something_else_is_said_so_and_its_page_still_comes(site: Portal) -> None:
+async def test_an_unavailable_service_is_reported_and_its_page_is_served(site: Portal) -> None:
     for service in ("assessment", "recommender"):
         assert (await get(site, f"/docs/{service}"))[0] == 200
         status, kind, text = await get(site, f"/docs/{service}/openapi.json")
@@ -86,7 +86,7 @@ async def test_a_service_that_is_away_or_tells_something_else_is_said_so_and_its
         assert service in json.loads(text)["detail"]
 
 
-async def test_only_an_admin_sees_them(site: Portal) -> None:
+async def test_only_an_admin_can_read_the_documents(site: Portal) -> None:
     for target in ("/docs", "/docs/catalog", "/docs/catalog/openapi.json", "/docs/assets/start.js"):
         for role in ("platform", "officer"):
             assert (await get(site, target, role))[0] == 403, (target, role)
@@ -95,5 +95,5 @@ async def test_only_an_admin_sees_them(site: Portal) -> None:
 
 
 @pytest.mark.parametrize("strange", [{}, {"paths": {}}, {"info": {}, "paths": {"/v1/courses": {}}}])
-def test_a_document_without_this_or_that_is_served_all_the_same(strange: dict[str, Any]) -> None:
+def test_a_document_with_missing_parts_is_served(strange: dict[str, Any]) -> None:
     assert through_portal(strange, "catalog")["servers"] == [{"url": "/api"}]

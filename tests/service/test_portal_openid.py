@@ -102,9 +102,7 @@ async def test_an_officer_signs_in_with_the_provider_and_reads_the_own_path_only
             assert answer.status == 404
 
 
-async def test_the_page_is_told_whether_people_may_sign_in_with_the_provider(
-    portal: Portal, stage: tuple[PortalSettings, Owner]
-) -> None:
+async def test_the_sign_in_options_include_the_provider(portal: Portal, stage: tuple[PortalSettings, Owner]) -> None:
     async with portal.session.get(f"{portal.url}/session/options") as answer:
         assert await answer.json() == {"openid": True}
     async with running_portal(*stage) as without:
@@ -131,7 +129,7 @@ IDENTITIES: list[tuple[dict[str, Any], dict[str, str | None]]] = [
 ]
 
 
-async def test_the_claims_say_who_a_person_is(portal: Portal, provider: Provider) -> None:
+async def test_the_claims_identify_the_person(portal: Portal, provider: Provider) -> None:
     for claims, who in IDENTITIES:
         provider.changed_claims = claims
         async with Browser(portal) as browser:
@@ -170,9 +168,7 @@ async def test_a_token_that_is_not_for_this_sign_in_signs_nobody_in(portal: Port
             assert await browser.who() is None
 
 
-async def test_a_token_signed_with_what_is_no_key_of_the_provider_signs_nobody_in(
-    portal: Portal, provider: Provider
-) -> None:
+async def test_a_token_signed_with_a_foreign_key_signs_nobody_in(portal: Portal, provider: Provider) -> None:
     known = provider.key
     provider.listed = [known.as_dict(private=False)]
     for key in (ECKey.generate_key("P-256", {"kid": "one"}), RSAKey.generate_key(2048, {"kid": "one"})):
@@ -181,7 +177,7 @@ async def test_a_token_signed_with_what_is_no_key_of_the_provider_signs_nobody_i
             assert await browser.sign_in() == "/?sign-in=refused"
 
 
-async def test_a_signature_by_a_shared_secret_is_not_taken(
+async def test_a_signature_with_a_shared_secret_is_rejected(
     portal: Portal, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = OctKey.import_key(CLIENT_SECRET, {"kid": "one"})
@@ -205,9 +201,7 @@ async def test_the_provider_may_change_its_keys(portal: Portal, provider: Provid
     assert provider.asked["/keys"] == 1
 
 
-async def test_a_code_a_state_and_a_cookie_work_once_and_for_their_own_browser(
-    portal: Portal, provider: Provider
-) -> None:
+async def test_code_state_and_cookie_work_once_in_their_own_browser(portal: Portal, provider: Provider) -> None:
     async with Browser(portal) as browser, Browser(portal) as other:
         back = await browser.to_provider()
         await other.to_provider()
@@ -230,7 +224,7 @@ async def test_a_code_a_state_and_a_cookie_work_once_and_for_their_own_browser(
         assert told == "/?sign-in=refused"
 
 
-async def test_a_forged_cookie_is_no_sign_in(portal: Portal) -> None:
+async def test_a_forged_cookie_is_rejected(portal: Portal) -> None:
     for cookie in ("x", "x.y", "é.x", "W10=." + "0" * 64, "." * 50):
         headers = {"Cookie": f"learning-path-openid={cookie}"}
         async with portal.session.get(
@@ -239,14 +233,14 @@ async def test_a_forged_cookie_is_no_sign_in(portal: Portal) -> None:
             assert (answer.status, answer.headers.get("Location")) in ((303, "/?sign-in=expired"), (400, None))
 
 
-async def test_nobody_is_sent_elsewhere_after_the_sign_in(portal: Portal) -> None:
+async def test_the_sign_in_redirects_only_within_the_portal(portal: Portal) -> None:
     async with Browser(portal) as browser:
         for to in ("https://elsewhere.example", "//elsewhere.example", "/%5Celsewhere.example", "else", "/a%0d%0ab"):
             status, _, _ = await browser.go(f"/session/openid?to={to}")
             assert status == 400, to
 
 
-async def test_a_provider_that_is_away_is_told_as_that(portal: Portal, provider: Provider) -> None:
+async def test_an_unavailable_provider_is_reported(portal: Portal, provider: Provider) -> None:
     provider.away = True
     async with portal.session.get(f"{portal.url}/session/openid", allow_redirects=False) as answer:
         assert (answer.status, (await answer.json())["detail"]) == (503, "the provider answers 502; try again soon")
@@ -289,9 +283,7 @@ def key_of(browser: Browser) -> str:
 
 
 @pytest.mark.parametrize("over", ["idle", "absolute"])
-async def test_a_session_ends_when_nothing_was_asked_for_a_while_and_at_its_end_however_much_is(
-    portal: Portal, over: str
-) -> None:
+async def test_an_idle_session_ends_and_a_busy_one_ends_at_its_limit(portal: Portal, over: str) -> None:
     async with Browser(portal) as browser:
         assert await browser.sign_in() == "/"
         key = key_of(browser)
@@ -326,7 +318,7 @@ async def test_signing_out_everywhere_ends_the_live_streams_of_the_other_devices
             assert await works(watchful, key_of(phone)) is False
 
 
-async def test_no_secret_of_a_sign_in_is_told_in_a_log(
+async def test_no_secret_of_a_sign_in_is_logged(
     portal: Portal, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

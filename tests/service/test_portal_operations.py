@@ -103,7 +103,7 @@ async def test_nobody_is_let_in_without_a_key(services: Services) -> None:
             assert answer.status == 401, operation
 
 
-async def test_each_role_is_let_in_where_the_document_says_so_and_nowhere_else(services: Services) -> None:
+async def test_each_role_may_use_exactly_the_documented_routes(services: Services) -> None:
     allowed = {"Sec-Fetch-Site": "same-origin"}
     wrong = []
     for operation in await operations(services):
@@ -121,7 +121,7 @@ async def test_each_role_is_let_in_where_the_document_says_so_and_nowhere_else(s
     assert wrong == []
 
 
-async def test_what_the_portal_does_not_forward_is_not_there_for_anybody(services: Services) -> None:
+async def test_routes_that_the_portal_does_not_forward_are_not_found_for_every_role(services: Services) -> None:
     for operation in await operations(services):
         if operation.service != "portal" and not operation.forwarded:
             for role in (*ROLES, None):
@@ -157,7 +157,7 @@ ELSEWHERE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("sent", ELSEWHERE)
-async def test_no_change_is_taken_from_another_site_in_the_name_of_who_is_signed_in(
+async def test_a_change_from_another_site_is_rejected_for_signed_in_people(
     services: Services, sent: dict[str, Any]
 ) -> None:
     walked = 0

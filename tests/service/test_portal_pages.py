@@ -53,7 +53,7 @@ async def test_each_file_has_a_strict_policy_and_is_not_sent_twice(pages: Portal
             assert (answer.status, await answer.read()) == (200, b"")
 
 
-async def test_text_travels_packed_to_who_takes_it_and_plain_to_others(pages: Portal) -> None:
+async def test_text_is_compressed_for_clients_that_accept_it(pages: Portal) -> None:
     sizes = {}
     for encoding in ("gzip", "identity"):
         headers = {"Accept-Encoding": encoding}
@@ -65,13 +65,13 @@ async def test_text_travels_packed_to_who_takes_it_and_plain_to_others(pages: Po
     assert sizes["gzip"] < sizes["identity"] / 5
 
 
-async def test_nothing_besides_the_files_of_the_page_is_served(pages: Portal) -> None:
+async def test_only_the_files_of_the_page_are_served(pages: Portal) -> None:
     for target in ("nothing.js", "..%2Findex.html", "../index.html", "index.html", "notes.txt", "main-abc.js.map", ""):
         async with pages.session.get(f"{pages.url}/static/{target}") as answer:
             assert answer.status == 404, target
 
 
-async def test_without_built_pages_the_address_says_what_is_missing_and_the_rest_works(portal: Portal) -> None:
+async def test_without_built_pages_the_address_explains_it_and_the_rest_works(portal: Portal) -> None:
     async with portal.session.get(f"{portal.url}/") as answer:
         text = await answer.text()
         assert (answer.status, answer.content_type) == (503, "text/plain")

@@ -92,7 +92,7 @@ async def asked(portal: Portal, method: str, target: str, headers: dict[str, str
         return answer.status, answer.content_type, await answer.text()
 
 
-async def test_a_replica_that_is_gone_is_passed_over_whatever_is_asked(
+async def test_an_unreachable_replica_is_skipped_for_every_request(
     stage: tuple[PortalSettings, Owner],
 ) -> None:
     async with replicas("answers", "answers") as ([live, _], [address, _]):
@@ -106,7 +106,7 @@ async def test_a_replica_that_is_gone_is_passed_over_whatever_is_asked(
 
 
 @pytest.mark.parametrize("behaviour", ["breaks off", "is draining", "says nothing"])
-async def test_what_is_safe_to_repeat_is_sent_to_the_next_replica(
+async def test_a_repeatable_request_is_sent_to_the_next_replica(
     stage: tuple[PortalSettings, Owner], behaviour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forwarding, "_PATIENCE_SECONDS", 0.2)
@@ -120,7 +120,7 @@ async def test_what_is_safe_to_repeat_is_sent_to_the_next_replica(
             assert len({*bad.bodies, *good.bodies}) == 1
 
 
-async def test_what_is_not_safe_to_repeat_is_never_carried_out_twice(stage: tuple[PortalSettings, Owner]) -> None:
+async def test_an_unrepeatable_request_is_never_executed_twice(stage: tuple[PortalSettings, Owner]) -> None:
     for method, target, headers in UNSAFE:
         async with replicas("breaks off", "breaks off") as (both, addresses):
             async with portal_over(stage, *addresses) as portal:
@@ -129,13 +129,13 @@ async def test_what_is_not_safe_to_repeat_is_never_carried_out_twice(stage: tupl
             assert sum(len(replica.bodies) for replica in both) == 1, (method, target)
 
 
-async def test_where_every_replica_is_away_the_last_answer_is_passed_on(stage: tuple[PortalSettings, Owner]) -> None:
+async def test_if_every_replica_fails_the_last_answer_is_forwarded(stage: tuple[PortalSettings, Owner]) -> None:
     async with replicas("is draining", "is draining") as (both, addresses), portal_over(stage, *addresses) as portal:
         assert (await asked(portal, "GET", "/v1/courses", {}))[0] == 503
         assert [len(replica.bodies) for replica in both] == [1, 1]
 
 
-async def test_a_stream_finds_the_stored_path_at_the_replica_that_is_left(
+async def test_a_stream_gets_the_stored_path_from_the_remaining_replica(
     stage: tuple[PortalSettings, Owner],
 ) -> None:
     settings, owner = stage

@@ -65,7 +65,7 @@ async def state(portal: Portal) -> dict[str, list[dict[str, Any]]]:
         return {one["service"]: one["replicas"] for one in (await answer.json())["services"]}
 
 
-async def test_each_replica_says_how_it_is_and_one_that_is_away_holds_nothing_up(
+async def test_each_replica_reports_its_state_and_an_unreachable_one_delays_nothing(
     stage: tuple[PortalSettings, Owner],
 ) -> None:
     settings, owner = stage
@@ -122,7 +122,7 @@ async def test_each_replica_says_how_it_is_and_one_that_is_away_holds_nothing_up
     assert own["figures"]["learning_path_follower_lag_records"] == 0
 
 
-async def test_only_an_admin_is_told(portal: Portal) -> None:
+async def test_only_an_admin_can_read_the_system_state(portal: Portal) -> None:
     _, officers = await portal.officer()
     for key in (officers, await portal.key("platform")):
         async with portal.session.get(f"{portal.url}/v1/system", headers={"Authorization": f"Bearer {key}"}) as answer:
@@ -141,11 +141,11 @@ async def test_only_an_admin_is_told(portal: Portal) -> None:
         "",
     ],
 )
-def test_what_metrics_do_not_say_is_not_known(text: str) -> None:
+def test_missing_metrics_are_unknown(text: str) -> None:
     found = metrics_of(text)
     assert (found.version, found.started_at, found.figures) == (None, None, {})
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
-def test_a_figure_that_is_no_number_is_left_out(value: str) -> None:
+def test_a_metric_that_is_not_a_number_is_left_out(value: str) -> None:
     assert metrics_of(f"learning_path_consumer_lag_records {value}\n").figures == {}

@@ -83,7 +83,7 @@ async def program(*arguments: str) -> AsyncIterator[Process]:
         await process.communicate()
 
 
-async def test_a_stopping_service_says_so_first_and_finishes_what_it_has_in_hand() -> None:
+async def test_a_stopping_service_reports_it_and_finishes_active_requests() -> None:
     async with program("0") as running, aiohttp.ClientSession() as session:
         url = (await running.until("listening"))["addresses"][0]
         async with session.get(f"{url}/readyz") as answer:
@@ -111,7 +111,7 @@ async def test_a_second_signal_ends_the_draining() -> None:
         assert await running.ends() == 0
 
 
-async def test_a_background_task_that_dies_ends_the_process_with_its_reason() -> None:
+async def test_a_failed_background_task_ends_the_process_with_its_reason() -> None:
     async with program("0", "dies") as running:
         said = await running.until("ended by itself")
         assert said["message"] == "relay ended by itself"
@@ -119,7 +119,7 @@ async def test_a_background_task_that_dies_ends_the_process_with_its_reason() ->
         assert await running.ends() == 1
 
 
-async def test_what_is_missing_at_the_start_is_said_in_a_line() -> None:
+async def test_missing_things_at_the_start_are_reported_in_one_line() -> None:
     async with program("0", "away") as running:
         assert (await running.until("cannot start"))["message"] == "cannot start: MongoDB is away"
         assert await running.ends() == 1

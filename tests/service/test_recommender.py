@@ -114,7 +114,7 @@ async def test_an_officer_who_is_only_registered_has_a_provisional_path(service:
     assert stored["path"]["reason"]["en"]
 
 
-async def test_a_malformed_or_unknown_event_is_a_dead_letter_and_the_flow_goes_on(service: Started) -> None:
+async def test_a_malformed_or_unknown_event_becomes_a_dead_letter_and_the_consumer_continues(service: Started) -> None:
     officer = somebody(levels={"reading": 1})
     key, value, headers = to_kafka(new_event("/test", *assessed(officer)))
     future = [(name, b"assessment.completed.v9" if name == "ce_type" else text) for name, text in headers]
@@ -150,7 +150,7 @@ LEFT_IN_PLANS = {
 }
 
 
-async def test_an_erased_officer_leaves_the_counters_and_goes_on_from_them(service: Started, announced: Topic) -> None:
+async def test_an_erased_officer_leaves_the_counters_which_continue(service: Started, announced: Topic) -> None:
     officer = somebody(levels={"reading": 1})
     await service.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(service, officer)
@@ -177,7 +177,9 @@ async def send(service: Started, key: bytes, value: bytes | None, headers: Heade
         await publisher.resend(service.settings.topic(PROFILES_TOPIC), key, value, headers)
 
 
-async def test_a_plain_tombstone_erases_and_of_nobody_keeps_nothing(service: Started, announced: Topic) -> None:
+async def test_a_plain_tombstone_erases_and_stores_nothing_for_unknown_officers(
+    service: Started, announced: Topic
+) -> None:
     officer, nobody = somebody(levels={"reading": 1}), somebody()
     await service.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(service, officer)
@@ -198,7 +200,7 @@ async def test_a_plain_tombstone_erases_and_of_nobody_keeps_nothing(service: Sta
     assert (await path_of(service, officer, 2))["revision"] == 3
 
 
-async def test_a_record_about_another_than_its_key_changes_nobody(service: Started) -> None:
+async def test_a_record_about_another_subject_than_its_key_changes_nothing(service: Started) -> None:
     officer, other = somebody(levels={"reading": 1}), somebody("museum", levels={"reading": 1})
     for one in (officer, other):
         await service.publish(PROFILES_TOPIC, assessed(one))
@@ -219,9 +221,7 @@ async def test_a_record_about_another_than_its_key_changes_nobody(service: Start
 
 
 @pytest.mark.parametrize("sequence", [MAX_JUMP + 2, MAX_SEQUENCE, MAX_SEQUENCE + 1, 2**62, 2**63 - 1])
-async def test_a_sequence_beyond_what_could_have_happened_does_not_make_later_changes_old(
-    service: Started, sequence: int
-) -> None:
+async def test_an_impossible_sequence_does_not_make_later_changes_outdated(service: Started, sequence: int) -> None:
     officer, new = somebody(levels={"reading": 1}), somebody(levels={"reading": 1})
     await service.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(service, officer)
@@ -232,7 +232,7 @@ async def test_a_sequence_beyond_what_could_have_happened_does_not_make_later_ch
     assert (await path_of(service, new))["path"]["versions"]["profile"] == 1
 
 
-async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_changes_old(service: Started) -> None:
+async def test_an_impossible_stamp_does_not_make_later_changes_outdated(service: Started) -> None:
     officer = somebody("stamped", levels={"reading": 2, "writing": 4})
     await service.publish(PROFILES_TOPIC, assessed(officer))
     assert courses_of(await path_of(service, officer)) == ["read"]
@@ -271,7 +271,7 @@ async def test_a_path_is_shown_to_its_officer_and_its_platform_only(service: Sta
     assert (await service.ask("GET", "/v1/officers/nobody-knows/path")).status == 404
 
 
-async def test_the_documents_are_served(service: Started) -> None:
+async def test_the_openapi_documents_are_served(service: Started) -> None:
     validate(await (await service.ask("GET", "/openapi.json", None)).json())
     metrics = await (await service.ask("GET", "/metrics", None)).text()
     assert "learning_path_plans_saved_total" in metrics

@@ -74,7 +74,7 @@ async def test_an_analyst_sees_the_groups_of_the_own_agency_or_of_every_one_of_t
     assert (status, other["detail"]) == (404, none["detail"])
 
 
-async def test_the_gaps_of_an_agency(service: Started) -> None:
+async def test_the_gaps_of_an_agency_are_reported(service: Started) -> None:
     status, found = await gaps(service)
     assert (status, found["officers"], found["frameworks"]) == (200, 13, {"fw": 10})
     reading, dancing = found["skills"]
@@ -99,17 +99,17 @@ async def test_the_gaps_of_an_agency(service: Started) -> None:
     assert found["in_time"] is None
 
 
-async def test_it_officers_stand_first_unless_others_are_asked_for(service: Started) -> None:
+async def test_it_job_groups_are_listed_first_by_default(service: Started) -> None:
     _, found = await gaps(service, first="service, it-*")
     assert [row["job_group"] for row in found["groups"]] == ["service", "it-ops"]
 
 
-async def test_an_agency_of_few_is_told_nothing_about(service: Started) -> None:
+async def test_nothing_is_published_of_a_small_agency(service: Started) -> None:
     _, found = await gaps(service, "small")
     assert (found["officers"], found["skills"], found["courses"], found["groups"]) == (None, [], [], [])
 
 
-async def test_a_deadline_tells_what_training_cannot_close_and_stores_nothing(service: Started) -> None:
+async def test_a_deadline_reports_unclosable_gaps_and_stores_nothing(service: Started) -> None:
     planner = service.client.app[FEEDBACK_HANDLER].planner
     before = planner.planned
     _, found = await gaps(service, deadline="2027-11-20", weekly_hours="0.1")
@@ -125,7 +125,7 @@ async def test_a_deadline_tells_what_training_cannot_close_and_stores_nothing(se
     assert planner.planned == before
 
 
-async def test_figures_stay_the_same_until_as_many_officers_as_the_smallest_group_have_changed(
+async def test_figures_stay_until_the_smallest_group_of_officers_has_changed(
     service: Started,
 ) -> None:
     officers = [somebody(agency="steady", levels={"reading": 1, "dancing": 0}) for _ in range(9)]
@@ -147,7 +147,7 @@ async def test_figures_stay_the_same_until_as_many_officers_as_the_smallest_grou
     assert found["skills"][0]["level"] > 0
 
 
-async def test_what_is_wrong_with_a_question_is_named(service: Started) -> None:
+async def test_invalid_parameters_of_the_report_are_named(service: Started) -> None:
     for query, field in (
         ({"deadline": "2027-01-01"}, "weekly_hours"),
         ({"weekly_hours": "3"}, "deadline"),
@@ -158,14 +158,14 @@ async def test_what_is_wrong_with_a_question_is_named(service: Started) -> None:
         assert (status, problem["field"]) == (422, field)
 
 
-async def test_another_tenants_agency_of_the_same_name_is_another(service: Started) -> None:
+async def test_agencies_of_two_tenants_with_the_same_id_are_separate(service: Started) -> None:
     _, found = await gaps(service, tenant="other")
     assert found["officers"] == 9
     assert (await gaps(service, tenant="stranger"))[0] == 404
     assert (await gaps(service, role="officer", officer="somebody"))[0] == 403
 
 
-async def test_a_plan_from_before_figures_were_kept_is_counted_too(service: Started) -> None:
+async def test_a_plan_stored_without_figures_is_counted_too(service: Started) -> None:
     officers = [somebody(agency="old", levels={"reading": 1}) for _ in range(5)]
     await planned(service, *officers)
     await service.database("recommender")["plans"].update_many({"agency": "old"}, {"$unset": {"measures": ""}})
@@ -180,7 +180,7 @@ async def test_the_document_of_the_routes_is_valid(service: Started) -> None:
 
 
 @pytest.mark.parametrize("field", ["measures", "announced"])
-async def test_an_officer_whose_figures_cannot_be_read_does_not_blank_the_view(service: Started, field: str) -> None:
+async def test_an_officer_with_undecodable_figures_is_skipped(service: Started, field: str) -> None:
     officers = [somebody(agency=f"versions-{field}", levels={"reading": 1, "dancing": 0}) for _ in range(6)]
     await planned(service, *officers)
     plans = service.database("recommender")["plans"]
@@ -192,7 +192,7 @@ async def test_an_officer_whose_figures_cannot_be_read_does_not_blank_the_view(s
     assert (status, found["officers"]) == (200, 5)
 
 
-async def test_figures_of_an_earlier_day_stay_beside_those_of_today(service: Started) -> None:
+async def test_figures_of_an_earlier_day_are_kept_in_the_report(service: Started) -> None:
     officers = [somebody(agency="west", levels={"reading": 1, "dancing": 0}) for _ in range(6)]
     await planned(service, *officers)
     [first] = (await gaps(service, "west"))[1]["history"]

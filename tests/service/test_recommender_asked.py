@@ -79,7 +79,7 @@ async def refused_as(got: ClientResponse, status: int) -> None:
     assert (await got.json())["status"] == status
 
 
-async def test_a_caller_beyond_its_share_is_429_and_everybody_else_goes_on(service: Started) -> None:
+async def test_a_caller_over_its_share_gets_429_and_others_are_served(service: Started) -> None:
     before = somebody()
     await planned(service, before)
     for officer in ("greedy", "modest"):
@@ -104,7 +104,7 @@ async def test_a_caller_beyond_its_share_is_429_and_everybody_else_goes_on(servi
     assert (await what_if(service, "greedy")).status == 200
 
 
-async def test_beyond_the_whole_it_is_503_and_feedback_that_was_not_stored_can_be_sent_again(service: Started) -> None:
+async def test_over_the_total_limit_the_answer_is_503_and_feedback_can_be_sent_again(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     async with held(service) as gate:
@@ -124,7 +124,7 @@ async def test_beyond_the_whole_it_is_503_and_feedback_that_was_not_stored_can_b
     assert (status, taken["feedback_sequence"]) == (200, 1)
 
 
-async def test_a_what_if_whose_client_has_gone_is_given_up_and_feedback_is_not(service: Started) -> None:
+async def test_a_disconnected_clients_what_if_is_cancelled_and_feedback_is_not(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     async with held(service) as gate:

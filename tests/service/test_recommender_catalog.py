@@ -31,7 +31,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_officers_are_told(
+async def test_a_withdrawn_course_leaves_its_paths_and_the_officers_see_a_note(
     service: Started, announced: Topic
 ) -> None:
     tenant = "withdrawing"
@@ -60,7 +60,7 @@ async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_office
     assert len(await announced.of(other.key, 1)) == 1
 
 
-async def test_a_new_course_reaches_those_who_have_the_gap_it_closes(service: Started, announced: Topic) -> None:
+async def test_a_new_course_enters_the_paths_of_officers_with_its_gap(service: Started, announced: Topic) -> None:
     tenant = "growing"
     mine = msgspec.structs.replace(framework({"reading": 3, "dancing": 2}), id="growing")
     officer = somebody(tenant, levels={}, framework="growing")
@@ -77,7 +77,7 @@ async def test_a_new_course_reaches_those_who_have_the_gap_it_closes(service: St
     assert [step.course.id for step in event.data.recommended().path.steps] == ["dance"]
 
 
-async def test_a_framework_that_is_not_here_is_waited_for_and_its_arrival_plans(service: Started) -> None:
+async def test_a_missing_framework_is_awaited_and_its_arrival_plans(service: Started) -> None:
     officer = somebody("waiting", levels={}, framework="later")
     await service.publish(PROFILES_TOPIC, registered(officer))
     waiting = await path_of(service, officer)
@@ -94,7 +94,7 @@ async def test_a_framework_that_is_not_here_is_waited_for_and_its_arrival_plans(
     assert courses_of(stored) == ["late"]
 
 
-async def test_a_perfect_course_of_another_tenant_is_never_met(service: Started) -> None:
+async def test_a_perfect_course_of_another_tenant_is_never_planned(service: Started) -> None:
     perfect = course("perfect", ("reading", 0, 3), ("writing", 0, 4), hours=0.1)
     await service.publish(CATALOG_TOPIC, published("owner", perfect))
     theirs, ours = somebody("owner", levels={}), somebody("neighbour", levels={})
@@ -108,7 +108,7 @@ async def test_a_perfect_course_of_another_tenant_is_never_met(service: Started)
     assert (await service.ask("GET", f"/v1/officers/{theirs.officer}/path", tenant="neighbour")).status == 404
 
 
-async def test_an_agencys_own_framework_stands_before_the_shared_one_of_the_same_id(service: Started) -> None:
+async def test_an_agencys_own_framework_hides_the_shared_one_of_the_same_id(service: Started) -> None:
     own = framework({"reading": 2}, others=["writing"])
     await service.publish(CATALOG_TOPIC, published("sovereign", own))
     officer, other = somebody("sovereign", levels={}), somebody(levels={})
@@ -118,7 +118,7 @@ async def test_an_agencys_own_framework_stands_before_the_shared_one_of_the_same
     assert [gap["skill"] for gap in gaps[other.officer]] == ["reading", "writing"]
 
 
-async def test_an_agency_that_puts_its_own_copy_of_a_framework_keeps_its_officers(service: Started) -> None:
+async def test_officers_stay_planned_when_their_agency_puts_its_own_framework(service: Started) -> None:
     shared = msgspec.structs.replace(framework({"reading": 3}, version=2), id="copied")
     read = course("copied-read", ("reading", 0, 4), of="copied")
     await service.publish(CATALOG_TOPIC, published("shared", shared, 2), published("shared", read))
@@ -137,9 +137,7 @@ async def test_an_agency_that_puts_its_own_copy_of_a_framework_keeps_its_officer
         assert [gap["required"] for gap in stored["path"]["gaps"]] == [4]
 
 
-async def test_a_course_whose_description_alone_changes_brings_no_new_revision(
-    service: Started, announced: Topic
-) -> None:
+async def test_a_changed_description_alone_makes_no_new_revision(service: Started, announced: Topic) -> None:
     tenant = "describing"
     officer = somebody(tenant)
     mine = course("mine", ("reading", 0, 3), hours=1)

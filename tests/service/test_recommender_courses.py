@@ -16,7 +16,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_what_if_tells_what_changes(service: Started) -> None:
+async def test_what_if_lists_the_changes(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     body = {"compare_with": officer.officer, "budget_hours": 1}
@@ -25,7 +25,7 @@ async def test_what_if_tells_what_changes(service: Started) -> None:
     assert (await got.json())["changes"]
 
 
-async def test_why_not_a_course(service: Started) -> None:
+async def test_why_not_gives_a_reason_for_a_course(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     path = f"/v1/officers/{officer.officer}/path/why-not"
@@ -40,7 +40,7 @@ async def test_why_not_a_course(service: Started) -> None:
     assert (await service.ask("GET", f"{path}/read-long", "officer", officer="else")).status == 404
 
 
-async def test_courses_like_this_one(service: Started) -> None:
+async def test_similar_courses_are_listed(service: Started) -> None:
     got = await service.ask("GET", "/v1/courses/read/similar?limit=2")
     assert got.status == 200
     first = (await got.json())["similar"][0]

@@ -63,7 +63,7 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
     assert await feedback_of(service, officer) == nothing
 
 
-async def test_what_was_completed_is_not_suggested_again_and_what_is_pinned_stays(service: Started) -> None:
+async def test_completed_courses_are_not_suggested_again_and_pinned_ones_stay(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     await tell(service, officer, "write-long", "pin")
@@ -77,7 +77,7 @@ async def test_what_was_completed_is_not_suggested_again_and_what_is_pinned_stay
     assert [one["title"] for one in said] == [msgspec.to_builtins(text(name)) for name in ("write-long", "read")]
 
 
-async def test_the_same_key_counts_once_and_with_another_body_it_is_a_conflict(service: Started) -> None:
+async def test_a_repeated_feedback_key_counts_once_and_conflicts_with_another_body(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     first = await tell(service, officer, "read", "not_now", "once")
@@ -87,7 +87,7 @@ async def test_the_same_key_counts_once_and_with_another_body_it_is_a_conflict(s
     assert (status, problem["field"]) == (409, "Idempotency-Key")
 
 
-async def test_what_cannot_be_taken_is_refused_by_name_and_changes_nothing(service: Started) -> None:
+async def test_invalid_feedback_is_rejected_by_field_and_changes_nothing(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
 
@@ -117,7 +117,7 @@ async def test_what_cannot_be_taken_is_refused_by_name_and_changes_nothing(servi
     assert await document_of(service, officer) == before
 
 
-async def test_another_officer_and_another_tenant_see_and_change_nothing(service: Started) -> None:
+async def test_other_officers_and_tenants_can_neither_read_nor_change_feedback(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     path = f"/v1/officers/{officer.officer}/feedback"
@@ -153,7 +153,7 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
     assert (last.path.versions.profile, last.path.versions.feedback) == (7, 4)
 
 
-async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_stays_stale(service: Started) -> None:
+async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path_is_stale(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     feedback_handler = service.client.app[FEEDBACK_HANDLER]
@@ -176,7 +176,7 @@ async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_s
     assert (now["stale"], now["path"]["versions"]["feedback"]) == (False, 2)
 
 
-async def test_an_erased_officers_feedback_and_past_paths_are_gone(service: Started) -> None:
+async def test_an_erased_officers_feedback_and_past_paths_are_deleted(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     await tell(service, officer, "read", "not_relevant")
@@ -199,7 +199,7 @@ async def _none(history: Any, one: Profile) -> bool:
     return not await history.count_documents({"key": one.key})
 
 
-async def test_a_key_is_remembered_for_a_day_whatever_else_is_said(service: Started) -> None:
+async def test_an_idempotency_key_is_remembered_for_a_day(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     status, first = await tell(service, officer, "read", "not_now", key="first")
@@ -231,7 +231,7 @@ async def test_a_key_is_remembered_for_a_day_whatever_else_is_said(service: Star
     assert (len(kept), kept[0]["id"]) == (FEWEST_KEYS, f"other-{MOST_KEYS - FEWEST_KEYS + 1}")
 
 
-async def test_what_was_said_is_read_in_pages(service: Started) -> None:
+async def test_statements_are_listed_in_pages(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     for course, action in (("read", "not_now"), ("write", "pin"), ("read", "pin")):
@@ -247,7 +247,7 @@ async def test_what_was_said_is_read_in_pages(service: Started) -> None:
         assert (got.status, (await got.json())["field"]) == (422, field)
 
 
-async def test_a_completed_course_leaves_the_rest_of_the_path_and_is_to_be_confirmed(service: Started) -> None:
+async def test_a_completed_course_keeps_the_rest_of_the_path_and_is_to_be_assessed(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     before = await path_of(service, officer)

@@ -30,7 +30,7 @@ async def paths(service: Started, one: Profile, query: str = "", **options: Any)
     return answer.status, await answer.json()
 
 
-async def test_every_path_that_was_given_is_listed_newest_first_with_what_it_promised(service: Started) -> None:
+async def test_past_paths_are_listed_newest_first_with_their_figures(service: Started) -> None:
     one = somebody()
     assert (await paths(service, one))[0] == 404
     await planned(service, one)
@@ -60,7 +60,7 @@ async def test_every_path_that_was_given_is_listed_newest_first_with_what_it_pro
     assert READ.id in [step["course"] for step in found["paths"][1]["steps"]]
 
 
-async def test_pages_hold_every_revision_once_and_end_with_the_oldest_that_is_kept(service: Started) -> None:
+async def test_paging_lists_every_stored_revision_once(service: Started) -> None:
     one = somebody()
     await planned(service, one)
     for _ in range(2):
@@ -86,7 +86,7 @@ async def test_pages_hold_every_revision_once_and_end_with_the_oldest_that_is_ke
         assert problem["field"] == wrong.partition("=")[0]
 
 
-async def test_a_present_path_that_is_copied_already_is_listed_once(service: Started) -> None:
+async def test_a_current_path_that_is_already_archived_is_listed_once(service: Started) -> None:
     one = somebody()
     await planned(service, one)
     store = service.client.app[STORE]
@@ -97,7 +97,7 @@ async def test_a_present_path_that_is_copied_already_is_listed_once(service: Sta
     assert len(page) == 1
 
 
-async def test_only_the_officer_and_the_tenant_see_them_and_an_erasure_takes_them_away(service: Started) -> None:
+async def test_past_paths_are_private_and_deleted_by_an_erasure(service: Started) -> None:
     one, other = somebody(), somebody()
     await planned(service, one, other)
     assert (await tell(service, one, READ.id, "not_now"))[0] == 200

@@ -36,7 +36,7 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
 # --- past revisions --------------------------------------------------------------------------------------------------
 
 
-async def test_every_past_revision_is_kept_with_its_inputs_and_only_so_many(office: Office) -> None:
+async def test_past_revisions_are_stored_with_their_inputs_up_to_a_limit(office: Office) -> None:
     for sequence in range(1, KEPT + 4):
         await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
     rows = [row async for row in office.database["history"].find().sort("revision", 1)]
@@ -55,7 +55,7 @@ async def test_every_past_revision_is_kept_with_its_inputs_and_only_so_many(offi
     assert await office.store.history.find(f"{TENANT}/a", 1) is None
 
 
-async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office: Office) -> None:
+async def test_an_erasure_drops_paths_that_were_not_announced(office: Office) -> None:
     key = f"{TENANT}/a"
     for sequence in (1, 2, 3):
         await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
@@ -73,7 +73,7 @@ async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office:
 
 
 @pytest.mark.parametrize("by", ["event", "feedback"])
-async def test_who_loses_to_an_erasure_leaves_no_copy_of_a_path(
+async def test_a_writer_that_conflicts_with_an_erasure_leaves_no_copy(
     office: Office, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     await office.plan(profile("a", {"reading": 1}))
@@ -98,7 +98,7 @@ async def test_who_loses_to_an_erasure_leaves_no_copy_of_a_path(
     assert await history.count_documents({}) == 0
 
 
-async def test_keeping_a_revision_twice_changes_nothing(office: Office) -> None:
+async def test_archiving_a_revision_twice_changes_nothing(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
     summaries = await office.store.summaries([f"{TENANT}/a"])
     await office.store.history.keep(list(summaries.items()))
@@ -108,7 +108,7 @@ async def test_keeping_a_revision_twice_changes_nothing(office: Office) -> None:
     assert len(before) == 1
 
 
-async def test_a_path_names_everything_that_it_was_computed_from(office: Office) -> None:
+async def test_a_path_names_all_its_inputs(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
     await office.tell("a", "read", "not_relevant", "k")
     document = await office.plan_of("a")
@@ -123,7 +123,7 @@ async def test_a_path_names_everything_that_it_was_computed_from(office: Office)
 # --- rules and deadlines ---------------------------------------------------------------------------------------------
 
 
-async def test_the_paths_of_a_tenant_with_newer_rules_are_planned_again_by_their_owner(office: Office) -> None:
+async def test_newer_rules_replan_the_paths_in_the_owned_partitions(office: Office) -> None:
     for officer in ("a", "b"):
         await office.plan(profile(officer, {"reading": 0 if officer == "a" else 3}))
     await office.store.rules.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
@@ -161,7 +161,7 @@ async def test_a_deadline_that_has_passed_is_left_alone(office: Office) -> None:
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
+async def test_planning_a_batch_in_threads_equals_planning_one_by_one() -> None:
     known = CatalogReplica()
     levels = {f"s{number:02}": 4.0 for number in range(8)}
     entries = catalog(300, 8, seed=7)
@@ -184,7 +184,7 @@ async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
     assert len({msgspec.json.encode(one.path.steps) for one in together}) > 1
 
 
-async def test_the_event_loop_turns_while_a_batch_is_planned(office: Office) -> None:
+async def test_the_event_loop_runs_while_a_batch_is_planned(office: Office) -> None:
     turns = 0
 
     async def turning() -> None:
@@ -205,7 +205,7 @@ async def test_the_event_loop_turns_while_a_batch_is_planned(office: Office) -> 
 # --- a database that goes away ---------------------------------------------------------------------------------------
 
 
-async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_holds(tmp_path: Path) -> None:
+async def test_feedback_that_cannot_be_stored_is_an_error_and_stored_dismissals_hold(tmp_path: Path) -> None:
     try:
         server = find_mongodb(tmp_path / "mongodb")
         await server.start()
@@ -232,7 +232,7 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_
 # --- a path that does not obey yet -----------------------------------------------------------------------------------
 
 
-async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog(office: Office) -> None:
+async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
     held = await office.store.held(TENANT, "a")
     assert held is not None

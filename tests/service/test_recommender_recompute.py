@@ -71,7 +71,7 @@ async def settled(two: Two) -> None:
     await until(same)
 
 
-async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_moves_on(
+async def test_a_recomputed_path_is_byte_equal_even_after_later_changes(
     two: Two, capsys: pytest.CaptureFixture[str]
 ) -> None:
     officer = somebody(levels={"reading": 0, "writing": 1})
@@ -106,7 +106,7 @@ async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_mov
     assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
 
 
-async def test_a_path_whose_levels_were_carried_over_is_computed_again(two: Two) -> None:
+async def test_a_path_with_mapped_levels_is_recomputed(two: Two) -> None:
     tenant, officer = "carried", somebody(tenant="carried", levels={"skimming": 2, "gone": 1})
     moved = VersionMapping("skimming", "reading", "broader")
     yardstick = msgspec.structs.replace(framework({"reading": 3}), mappings=[moved])
@@ -121,7 +121,7 @@ async def test_a_path_whose_levels_were_carried_over_is_computed_again(two: Two)
 
 
 @pytest.mark.parametrize("owner", ["framework_scales", "shared", None])
-async def test_a_path_by_a_tenants_own_framework_is_computed_again_by_it(two: Two, owner: str | None) -> None:
+async def test_a_path_under_a_tenants_own_framework_is_recomputed(two: Two, owner: str | None) -> None:
     tenant = "framework_scales"
     await two.put("frameworks", framework({"reading": 1, "writing": 1}), tenant=tenant)
     await settled(two)
@@ -133,7 +133,7 @@ async def test_a_path_by_a_tenants_own_framework_is_computed_again_by_it(two: Tw
     assert same, sentence
 
 
-async def test_a_tenants_own_courses_are_read_as_the_tenant_saw_them(two: Two) -> None:
+async def test_recompute_reads_the_courses_that_the_tenant_saw(two: Two) -> None:
     await two.put("courses", course("read", ("reading", 0, 3), hours=0.5), tenant="own")
     await settled(two)
     officer = somebody("own", levels={"reading": 0, "writing": 2})
@@ -145,7 +145,7 @@ async def test_a_tenants_own_courses_are_read_as_the_tenant_saw_them(two: Two) -
         await two.again(officer.officer)
 
 
-async def test_a_path_that_was_tampered_with_is_told_apart(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_changed_stored_path_is_detected(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
     officer = somebody(levels={"reading": 0, "writing": 2})
     await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(two.recommender, officer)
@@ -161,7 +161,7 @@ async def test_a_path_that_was_tampered_with_is_told_apart(two: Two, capsys: pyt
     assert "\n  by the reference, path.coverage[2]: stored" in said
 
 
-async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_path_that_cannot_be_recomputed_is_reported(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
     assert await command(two.settings, ["nobody", "--tenant", "agency"]) == 2
     assert "no path of nobody is kept" in capsys.readouterr().out
     officer = somebody(levels={"reading": 0})
@@ -172,7 +172,7 @@ async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureF
         await recompute(gone, "agency", officer.officer, None)
 
 
-async def test_the_catalog_serves_a_framework_as_it_was(two: Two) -> None:
+async def test_the_catalog_serves_a_framework_at_a_past_revision(two: Two) -> None:
     await two.put("frameworks", msgspec.structs.replace(framework({"singing": 1}), id="moving"))
     await two.put("frameworks", msgspec.structs.replace(framework({"singing": 2}), id="moving"))
     history = two.catalog.database("catalog")["framework_history"]

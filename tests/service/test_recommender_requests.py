@@ -44,7 +44,7 @@ async def test_a_recommendation_can_be_for_a_target_instead_of_a_job_group(servi
     [{"budget_hours": 4}, {"weekly_hours": 2, "deadline": "2026-12-07", "as_of": "2026-11-23"}],
     ids=["hours", "pace and deadline"],
 )
-async def test_both_forms_of_a_budget_limit_the_path(service: Started, budget: dict[str, Any]) -> None:
+async def test_hours_and_deadline_both_limit_the_path(service: Started, budget: dict[str, Any]) -> None:
     body = await (await service.ask("POST", "/v1/recommendations", json={**ASKED, **budget})).json()
     assert body["path"]["budget_hours"] == 4
     assert body["path"]["hours"] == 4
@@ -74,7 +74,7 @@ async def test_both_forms_of_a_budget_limit_the_path(service: Started, budget: d
     ],
     ids=str,
 )
-async def test_a_bad_request_is_refused_by_the_name_of_its_field(
+async def test_an_invalid_recommendation_request_is_rejected_by_field(
     service: Started, changed: dict[str, Any], status: int, field: str
 ) -> None:
     asked = {name: value for name, value in {**ASKED, **changed}.items() if value is not None}
@@ -83,7 +83,7 @@ async def test_a_bad_request_is_refused_by_the_name_of_its_field(
     assert (answer.status, problem.get("field")) == (status, field), problem
 
 
-async def test_what_is_no_json_or_too_large_is_refused(service: Started) -> None:
+async def test_invalid_json_and_too_large_bodies_are_rejected(service: Started) -> None:
     assert (await service.ask("POST", "/v1/recommendations", data=b'{"framework"')).status == 400
     assert (await service.ask("POST", "/v1/recommendations", data=b" " * 300_000)).status == 413
 

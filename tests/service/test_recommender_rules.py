@@ -38,7 +38,7 @@ async def recommended(service: Started, **body: Any) -> tuple[int, dict[str, Any
 # --- rules of a tenant -----------------------------------------------------------------------------------------------
 
 
-async def test_new_rules_plan_every_path_of_the_tenant_again_and_no_other_tenants(service: Started) -> None:
+async def test_new_rules_replan_every_path_of_the_tenant_and_of_no_other(service: Started) -> None:
     mine, theirs = somebody("ruled"), somebody("free")
     await planned(service, mine, theirs)
     assert await put(service, "ruled", NOT_READ) == (200, {"version": 1, "changed": True})
@@ -53,7 +53,7 @@ async def test_new_rules_plan_every_path_of_the_tenant_again_and_no_other_tenant
     assert (status, set(courses_of(answered))) == (200, {"read-long", "write"})
 
 
-async def test_rules_are_counted_and_a_change_may_name_the_version_it_changes(service: Started) -> None:
+async def test_rules_have_versions_and_support_if_match(service: Started) -> None:
     empty = await service.ask("GET", "/v1/rules", tenant="counted")
     assert await empty.json() == {"version": 0, "rules": [], "mandatory": []}
     assert await put(service, "counted", NOT_READ) == (200, {"version": 1, "changed": True})
@@ -83,7 +83,7 @@ async def test_a_patch_of_the_rules_leaves_the_other_list(service: Started) -> N
     assert stale.status == 412
 
 
-async def test_rules_that_match_nothing_are_stored_and_warned_of(service: Started) -> None:
+async def test_rules_without_matching_courses_are_stored_with_a_warning(service: Started) -> None:
     rules = [{"field": "provider", "values": ["Nobody", " about PROVIDER"], "bias": 0}]
     body = {"rules": rules, "mandatory": ["read", "gone"]}
     status, taken = await put(service, "spelling", body)
@@ -100,7 +100,7 @@ async def test_rules_that_match_nothing_are_stored_and_warned_of(service: Starte
     assert "warnings" not in (await recommended(service, **ASKED))[1]
 
 
-async def test_rules_that_cannot_be_are_refused_by_name(service: Started) -> None:
+async def test_invalid_rules_are_rejected_by_field(service: Started) -> None:
     contradiction = NOT_READ | {"mandatory": ["read"]}
     for body, field in (
         (contradiction, "rules[0].values[0]"),
@@ -122,7 +122,7 @@ def guess(tenant: str, confidence: float, threshold: float = 0.4) -> Any:
     return published(tenant, replace(course("guess", hours=0.5), matched=[row]))
 
 
-async def test_what_is_matched_enters_paths_as_unconfirmed_and_the_least_confidence_keeps_it_out(
+async def test_matched_skills_enter_paths_as_unconfirmed_above_the_least_confidence(
     service: Started,
 ) -> None:
     officer = somebody("guessing")
@@ -163,7 +163,7 @@ async def test_the_least_confidence_is_patched_alone_and_bounded(service: Starte
         assert (status, problem["field"]) == (422, "least_confidence")
 
 
-async def test_a_mandatory_course_stands_in_every_path_and_cannot_be_dismissed(service: Started) -> None:
+async def test_a_mandatory_course_is_in_every_path_and_cannot_be_dismissed(service: Started) -> None:
     officer = somebody("strict")
     await service.publish(CATALOG_TOPIC, published("strict", course("duty", ("reading", 0, 1), hours=3)))
     await put(service, "strict", {"mandatory": ["duty"]})
@@ -173,7 +173,7 @@ async def test_a_mandatory_course_stands_in_every_path_and_cannot_be_dismissed(s
     assert (status, problem["field"]) == (409, "action")
 
 
-async def test_rules_and_mandatory_courses_of_a_request(service: Started) -> None:
+async def test_a_request_can_add_rules_and_mandatory_courses(service: Started) -> None:
     _, plain = await recommended(service, **ASKED)
     assert set(courses_of(plain)) == {"read", "write"}
     _, ruled = await recommended(service, **ASKED, **NOT_READ, mandatory=["write-long"], budget_hours=1)
@@ -185,7 +185,7 @@ async def test_rules_and_mandatory_courses_of_a_request(service: Started) -> Non
 # --- what if ---------------------------------------------------------------------------------------------------------
 
 
-async def test_what_if_takes_what_is_left_out_from_the_officer_and_tells_what_changes(service: Started) -> None:
+async def test_what_if_takes_missing_fields_from_the_officer_and_lists_the_changes(service: Started) -> None:
     officer = somebody(levels={"reading": 3, "writing": 0})
     await planned(service, officer)
     status, same = await recommended(service, compare_with=officer.officer)
@@ -196,7 +196,7 @@ async def test_what_if_takes_what_is_left_out_from_the_officer_and_tells_what_ch
     assert (await path_of(service, officer))["revision"] == 2  # nothing was stored
 
 
-async def test_what_if_i_already_took_it(service: Started) -> None:
+async def test_what_if_accepts_completed_courses(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     _, answered = await recommended(service, compare_with=officer.officer, completed=["read"])
@@ -219,7 +219,7 @@ async def test_an_officers_key_compares_with_itself_only(service: Started) -> No
     assert (status, problem["field"]) == (422, "framework")
 
 
-async def test_fewer_hours_need_only_what_changes(service: Started) -> None:
+async def test_what_if_with_fewer_hours_needs_only_the_changed_fields(service: Started) -> None:
     officer = somebody(weekly_hours=10, deadline=date(2999, 1, 1))
     await planned(service, officer)
     _, answered = await recommended(service, compare_with=officer.officer, deadline="2000-01-01")

@@ -100,7 +100,7 @@ async def restore(databases: Mapping[str, Database], backup: Backup) -> None:
         await databases[name]["leases"].update_many({}, {"$unset": {"read_back": "", "read_back_stamp": ""}})
 
 
-async def test_a_restore_in_the_written_order(mongodb_uri: str, kafka_bootstrap: str) -> None:
+async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_bootstrap: str) -> None:
     platform = Platform(mongodb_uri, kafka_bootstrap)
     client = connect(platform.catalog_settings, "restore")
     databases = {name: client[platform.catalog_settings.database(name)] for name in DATABASES}

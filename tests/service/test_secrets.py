@@ -103,7 +103,7 @@ async def say(service: Started, *parts: bytes) -> Answer:
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_no_secret_is_told_or_logged_wherever_it_is_sent(services: Services, name: str) -> None:
+async def test_no_secret_is_answered_or_logged_wherever_it_is_sent(services: Services, name: str) -> None:
     service = services[name]
     key = await service.key("admin" if name == "catalog" else "platform")
     told: list[tuple[object, bytes]] = []

@@ -145,7 +145,7 @@ async def test_how_long_a_link_works_is_bounded(services: Services, days: Any) -
     assert await open_shares(services) == []
 
 
-async def test_no_more_than_ten_links_are_open_however_many_are_asked_for_at_once(services: Services) -> None:
+async def test_at_most_ten_links_are_open_under_concurrent_requests(services: Services) -> None:
     officer = await planned(services)
     answers = await asyncio.gather(*(shared(services, officer) for _ in range(14)))
     assert {status for status, _ in answers} <= {201, 409}
@@ -156,7 +156,7 @@ async def test_no_more_than_ten_links_are_open_however_many_are_asked_for_at_onc
     assert len(await open_shares(services, officer)) == 10
 
 
-async def test_a_link_that_has_expired_opens_nothing_and_is_not_listed(services: Services) -> None:
+async def test_an_expired_link_does_not_work_and_is_not_listed(services: Services) -> None:
     _, made = await shared(services)
     past = {"$set": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}}
     await documents(services).update_one({"_id": made["share"]}, past)
@@ -189,7 +189,7 @@ async def _not(found: Awaitable[bool]) -> bool:
     return not await found
 
 
-async def test_a_link_with_another_secret_or_of_another_officer_opens_nothing(services: Services) -> None:
+async def test_a_link_with_another_secret_or_officer_does_not_work(services: Services) -> None:
     other = await planned(services)
     _, made = await shared(services, other)
     key_id, _, secret = made["key"].partition(".")
@@ -206,7 +206,7 @@ async def test_the_key_of_a_link_signs_nobody_in(services: Services) -> None:
     assert (await services["portal"].client.get("/session", headers=headers)).status == 403
 
 
-async def test_links_are_erased_with_the_officer(services: Services) -> None:
+async def test_an_erasure_deletes_the_links(services: Services) -> None:
     officer = await planned(services)
     _, made = await shared(services, officer)
     assert (await services["assessment"].ask("DELETE", f"/v1/officers/{officer}")).status == 204
@@ -230,9 +230,7 @@ def before(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, first: Calla
     monkeypatch.setattr(owner, name, gated)
 
 
-async def test_a_link_that_is_made_while_the_officer_is_erased_is_not_left(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_link_created_during_an_erasure_is_removed(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     early, late = await planned(services), await planned(services)
     assessment = services["assessment"]
 
@@ -281,7 +279,7 @@ async def sets(services: Services, paths: str, **options: Any) -> int:
     return got.status
 
 
-async def test_a_supervisor_reads_what_officers_of_the_agency_share_and_nothing_else(services: Services) -> None:
+async def test_a_supervisor_reads_only_paths_that_officers_of_the_agency_share(services: Services) -> None:
     mine, silent, elsewhere = await planned(services), await planned(services), await planned(services, "south")
     assert [await reads(services, one) for one in (mine, silent, elsewhere, "nobody")] == [404] * 4
     _, made = await shared(services, mine, days=3)
@@ -304,7 +302,7 @@ async def test_a_supervisor_reads_what_officers_of_the_agency_share_and_nothing_
     assert got.status == 404
 
 
-async def test_the_tenants_policy_lets_supervisors_read_all_paths_of_their_agency_and_is_off_at_first(
+async def test_the_tenants_policy_lets_supervisors_read_all_paths_and_is_off_by_default(
     services: Services,
 ) -> None:
     silent, elsewhere = await planned(services), await planned(services, "south")
@@ -334,7 +332,7 @@ async def test_the_tenants_policy_lets_supervisors_read_all_paths_of_their_agenc
     assert await reads(services, silent) == 404
 
 
-async def test_an_officer_who_moves_is_seen_by_the_new_agencys_supervisors_only(services: Services) -> None:
+async def test_an_officer_who_moves_is_visible_only_to_the_new_agencys_supervisors(services: Services) -> None:
     officer = await planned(services)
     await shared(services, officer)
     body = {"job_group": "service", "agency": "south"}

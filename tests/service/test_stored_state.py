@@ -14,7 +14,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.timeout(400)
 
 
-async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
+async def test_readiness_and_a_metric_report_a_record_held_for_too_long(
     mongodb_uri: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, held = asyncio.Event(), asyncio.Event()

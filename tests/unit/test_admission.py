@@ -35,7 +35,7 @@ class Held(Shelf):
         return [*super().routes(), kept, mine]
 
 
-async def test_one_more_than_can_be_borne_is_refused_at_once_and_probes_are_not() -> None:
+async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not() -> None:
     shelf = Held()
     async with wired(shelf, Limits(requests_in_hand=2)) as wire:
         held = [await wire.open() for _ in range(2)]
@@ -57,7 +57,7 @@ async def test_one_more_than_can_be_borne_is_refused_at_once_and_probes_are_not(
         assert (await wire.ask(TRACE)).status == 200
 
 
-async def test_a_change_is_in_hand_until_it_is_done_also_when_its_client_has_gone() -> None:
+async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_disconnects() -> None:
     shelf = Held()
     async with wired(shelf, Limits(requests_in_hand=1)) as wire:
         _, writer = await wire.open()
@@ -76,7 +76,7 @@ async def test_a_change_is_in_hand_until_it_is_done_also_when_its_client_has_gon
         assert shelf.stored
 
 
-async def test_one_officers_key_leaves_room_for_others() -> None:
+async def test_one_officers_key_cannot_use_all_capacity() -> None:
     shelf = Held()
     kept = b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n"
     async with wired(shelf, Limits(requests_in_hand=16)) as wire:
@@ -91,7 +91,7 @@ async def test_one_officers_key_leaves_room_for_others() -> None:
         shelf.go_on.set()
 
 
-async def test_slow_bodies_of_one_officer_take_no_room_from_others() -> None:
+async def test_slow_bodies_of_one_officer_do_not_block_others() -> None:
     put = b"PUT /v1/officers/me/things HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\n"
     shelf = Held()
     async with wired(shelf, Limits(requests_in_hand=16, body_seconds=60)) as wire:
@@ -126,7 +126,7 @@ class Gated(KeysInMemory):
         return await super().find(key_id)
 
 
-async def test_work_of_a_client_that_has_gone_is_not_begun() -> None:
+async def test_work_of_a_disconnected_client_is_not_started() -> None:
     shelf, keys = Held(), Gated()
     async with wired(shelf, keys=keys) as wire:
         key = await wire.key("platform")
@@ -144,7 +144,7 @@ async def test_work_of_a_client_that_has_gone_is_not_begun() -> None:
         assert not shelf.entered.is_set()
 
 
-async def test_a_key_that_asks_too_often_is_told_when_to_come_back() -> None:
+async def test_a_key_over_its_rate_gets_retry_after() -> None:
     limits = Limits(rate_per_officer=1, rate_per_key=4)
     async with wired(limits=limits) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
@@ -157,7 +157,7 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_back() -> None:
         assert (await wire.ask(READ + platform + b"\r\n")).status == 200
 
 
-async def test_an_address_without_a_key_is_held_back_and_keys_from_it_are_not() -> None:
+async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not() -> None:
     async with wired(limits=Limits(rate_per_address=1)) as wire:
         key = await wire.key("platform")
         for asked in (TRACE, b"GET /v1/nowhere HTTP/1.1\r\n" + HOST + b"\r\n", READ + b"\r\n"):
@@ -167,7 +167,7 @@ async def test_an_address_without_a_key_is_held_back_and_keys_from_it_are_not() 
         assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
 
 
-async def test_guessing_keys_is_held_back_and_a_key_that_was_good_still_opens() -> None:
+async def test_guessing_keys_is_rate_limited_and_a_valid_key_still_works() -> None:
     now = [0.0]
     async with wired(guesses=WrongKeyLimiter(12), clock=lambda: now[0]) as wire:
         good, fresh = await wire.key("platform"), await wire.key("platform")
@@ -183,7 +183,7 @@ async def test_guessing_keys_is_held_back_and_a_key_that_was_good_still_opens() 
         assert (await wire.ask(READ + fresh + b"\r\n")).status == 200
 
 
-async def test_guessing_the_secret_of_one_key_id_is_held_back_sooner() -> None:
+async def test_guessing_the_secret_of_one_key_id_is_rate_limited_sooner() -> None:
     async with wired(guesses=WrongKeyLimiter(60), clock=lambda: 0.0) as wire:
         key = await wire.key("platform")
         key_id = key.split()[2].partition(b".")[0]
@@ -191,7 +191,7 @@ async def test_guessing_the_secret_of_one_key_id_is_held_back_sooner() -> None:
         assert [got.status for got in tried] == [401] * 10 + [429] * 5
 
 
-async def test_more_connections_of_an_address_than_it_may_have_are_refused() -> None:
+async def test_connections_of_one_address_over_the_limit_are_rejected() -> None:
     async with wired(limits=Limits(connections_per_address=2)) as wire:
         kept = [await wire.open() for _ in range(2)]
         for reader, writer in kept:
@@ -204,7 +204,7 @@ async def test_more_connections_of_an_address_than_it_may_have_are_refused() -> 
             writer.close()
 
 
-async def test_the_access_log_names_who_asked() -> None:
+async def test_the_access_log_names_the_caller() -> None:
     with logged() as written:
         async with wired(limits=Limits(trusted_proxies=networks("127.0.0.0/8"))) as wire:
             key = await wire.key("platform")

@@ -74,7 +74,7 @@ def report(officers: Iterable[PathSummary], first: Iterable[str] = (), **framewo
     return shown(cohorts_of(named(officers), K, DAY), first, **frameworks)
 
 
-def test_sums_means_and_sizes_of_gaps() -> None:
+def test_the_report_computes_sums_means_and_sizes_of_gaps() -> None:
     found = report(
         [officer("service", row("reading", level), closes={"read": MICRO}) for level in [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]]
     )
@@ -100,24 +100,24 @@ def test_counts_of_some_officers_are_rounded_down() -> None:
     assert (found.skills[0].open, found.courses[0].officers, found.frameworks) == ({"no_course": 5}, 10, {"fw": 10})
 
 
-def test_of_an_agency_below_the_smallest_group_nothing_is_told() -> None:
+def test_nothing_is_published_of_an_agency_below_the_smallest_group() -> None:
     found = report([officer("service", row("reading", 1)) for _ in range(4)])
     assert (found.officers, found.skills, found.groups, found.without_path) == (None, [], [], {})
 
 
-def test_a_course_in_fewer_paths_than_the_smallest_group_is_not_told() -> None:
+def test_a_course_in_fewer_paths_than_the_smallest_group_is_not_published() -> None:
     officers = [officer("service", closes={"read": 1, "write": 1} if i < 4 else {"read": 1}) for i in range(8)]
     assert [row.course.id for row in report(officers).courses] == ["read"]
 
 
-def test_small_job_groups_are_one_cohort_or_are_not_told() -> None:
+def test_small_job_groups_form_one_cohort_or_are_not_published() -> None:
     small = [officer("legal") for _ in range(2)] + [officer("it-dev") for _ in range(4)]
     large = [officer() for _ in range(9)]
     assert {one.job_group: one.officers for one in report(small + large).groups} == {POOL: 6, "service": 9}
     assert {one.job_group: one.officers for one in report(small[:4] + large).groups} == {"service": 9}
 
 
-def test_a_skill_is_told_of_cohorts_of_whom_it_is_required_altogether() -> None:
+def test_a_skill_is_published_for_cohorts_that_all_need_it() -> None:
     officers = [officer("service", row("reading", 1)) for _ in range(9)]
     officers += [officer("legal", row("reading", 3), row("writing", 0, required=2)) for _ in range(4)]
     officers += [officer("it-dev", row("reading", 2)) for _ in range(3)]
@@ -126,7 +126,7 @@ def test_a_skill_is_told_of_cohorts_of_whom_it_is_required_altogether() -> None:
     assert [(one.skill, one.officers) for one in found.skills] == [("reading", 16)]
 
 
-def test_those_of_one_job_group_with_other_requirements_are_another_cohort() -> None:
+def test_officers_of_one_job_group_with_other_requirements_form_another_cohort() -> None:
     early = [officer("service", row("reading", 1)) for _ in range(6)]
     late = [officer("service", row("reading", 1), row("writing", 1)) for _ in range(7)]
     found = report(early + late)
@@ -134,7 +134,7 @@ def test_those_of_one_job_group_with_other_requirements_are_another_cohort() -> 
     assert {one.skill: one.officers for one in found.skills} == {"reading": 13, "writing": 7}
 
 
-def test_each_job_group_has_its_skills_beside_its_own_requirement() -> None:
+def test_each_job_group_lists_its_skills_with_its_own_requirements() -> None:
     service = [officer("service", row("reading", 1), row("writing", 2, required=2)) for _ in range(6)]
     it = [officer("it-ops", row("reading", 1, required=2, reached=2)) for _ in range(5)]
     few = [officer("legal", row("reading", 0)) for _ in range(4)]
@@ -148,13 +148,13 @@ def test_each_job_group_has_its_skills_beside_its_own_requirement() -> None:
     assert [(one.gap, one.after) for one in groups["it-ops"]] == [(1, 0)]
 
 
-def test_it_stands_first_where_it_is_asked_for() -> None:
+def test_a_requested_job_group_is_listed_first() -> None:
     assert first_groups(SKILL_FRAMEWORK, ["it-*", "service"]) == ["it-ops", "it-dev", "service"]
     officers = [officer(name, gap=gap) for name, gap in (("service", 9), ("it-dev", 1)) for _ in range(6)]
     assert [one.job_group for one in report(officers, ["it-ops", "it-dev"]).groups] == ["it-dev", "service"]
 
 
-def test_who_is_on_no_path_and_why() -> None:
+def test_officers_without_a_path_are_counted_by_cause() -> None:
     officers = [officer("it-ops", closes={"read": 1}) for _ in range(6)]
     officers += [officer("service", row("reading", 1, reached=1, cause="no_course")) for _ in range(5)]
     officers += [officer("service", row("reading", 3)) for _ in range(7)]
@@ -162,7 +162,7 @@ def test_who_is_on_no_path_and_why() -> None:
     assert report(officers).without_path == {"no_course": 5, "none_needed": 5, "waiting_for_framework": 5}
 
 
-def test_what_training_cannot_close_calls_for_hiring_or_for_time() -> None:
+def test_gaps_that_training_cannot_close_recommend_hiring_or_more_time() -> None:
     sample = [officer("service", row("reading", 0, reached=1, cause="no_course")) for _ in range(6)]
     sample += [officer("service", row("writing", 0, required=2, reached=0, cause="budget")) for _ in range(11)]
     found = unclosable_gaps(sample, SKILL_FRAMEWORK, K)
@@ -172,13 +172,13 @@ def test_what_training_cannot_close_calls_for_hiring_or_for_time() -> None:
     ]
 
 
-def test_a_gap_that_a_match_may_close_is_neither_closed_nor_a_reason_to_hire() -> None:
+def test_a_gap_that_an_unconfirmed_match_may_close_is_neither_closed_nor_a_reason_to_hire() -> None:
     guessed = [officer("service", row("reading", 0, reached=0, cause="unconfirmed")) for _ in range(9)]
     assert unclosable_gaps(guessed, SKILL_FRAMEWORK, K) == []
     assert all(one.skills[0].reached == 0 for one in guessed)
 
 
-def test_a_gap_of_few_is_not_told_and_neither_is_a_part_of_few() -> None:
+def test_a_gap_of_too_few_officers_is_not_published_and_neither_is_a_part_of_it() -> None:
     few = [officer("service", row("reading", 0, reached=1, cause="no_course")) for _ in range(2)]
     many = [officer("service", row("reading", 0, reached=1, cause="budget")) for _ in range(6)]
     done = [officer("service", row("reading", 3)) for _ in range(9)]
@@ -187,7 +187,7 @@ def test_a_gap_of_few_is_not_told_and_neither_is_a_part_of_few() -> None:
     assert (found.short, found.unreachable, found.insufficient_time) == (5, None, 5)
 
 
-def test_a_token_stands_for_one_officer_and_needs_the_key() -> None:
+def test_a_token_identifies_one_officer_and_depends_on_the_key() -> None:
     assert token_of(b"key", "t/a") == token_of(b"key", "t/a") != token_of(b"key", "t/b")
     assert token_of(b"key", "t/a") != token_of(b"other", "t/a")
     assert 0 <= token_of(b"key", "t/a") < 2**64
@@ -209,7 +209,7 @@ def test_figures_stay_until_enough_officers_have_changed() -> None:
     assert (group.as_of, shown(second.cohorts).skills[0].level) == (later, 2)
 
 
-def test_a_job_group_that_grows_out_of_the_pool_gives_nobody_away() -> None:
+def test_a_job_group_that_leaves_the_pool_reveals_no_officer() -> None:
     pool = [officer("legal") for _ in range(4)] + [officer("it-dev")]
     first = released(Release(), cohorts_of(named(pool), K, DAY), K)
     assert [cohort.name for cohort in first.cohorts] == [POOL]
@@ -217,7 +217,7 @@ def test_a_job_group_that_grows_out_of_the_pool_gives_nobody_away() -> None:
     assert released(first, cohorts_of(grown, K, DAY), K).cohorts == []
 
 
-def test_figures_of_past_days_stay_beside_those_of_today() -> None:
+def test_figures_of_past_days_are_kept_in_the_history() -> None:
     officers = named([officer("service", before=0.2) for _ in range(6)] + [officer("it-ops", before=0.4)] * 6)
     release = released(Release(), cohorts_of(officers, K, DAY), K)
     same_day = [Officer(one.token, 2, officer(one.measures.job_group, before=0.6)) for one in officers[:6]]
@@ -278,7 +278,7 @@ class Agency:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 40))
-def test_no_difference_of_two_published_sums_is_about_fewer_than_the_smallest_group(seed: int, size: int) -> None:
+def test_the_difference_of_two_published_sums_concerns_at_least_the_smallest_group(seed: int, size: int) -> None:
     agency, release = Agency(seed, size), Release()
     versions: dict[bytes, frozenset[tuple[int, int]]] = {}
     for _ in range(25):
@@ -297,7 +297,7 @@ def test_no_difference_of_two_published_sums_is_about_fewer_than_the_smallest_gr
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(10, 40))
-def test_past_figures_are_told_only_while_all_that_they_came_from_is_compared_with(seed: int, size: int) -> None:
+def test_past_figures_are_published_only_while_their_versions_are_remembered(seed: int, size: int) -> None:
     agency, release = Agency(seed, size), Release()
     published: dict[int, list[bytes]] = {}
     told = 0
@@ -349,7 +349,7 @@ def numbers_of(found: AgencyGaps) -> list[int | None]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 60))
-def test_no_count_of_some_officers_and_no_difference_of_two_is_about_few(seed: int, size: int) -> None:
+def test_counts_of_officers_and_their_differences_never_concern_too_few(seed: int, size: int) -> None:
     found = shown(cohorts_of(Agency(seed, size).officers.values(), K, DAY), fw=size)
     counts = [number for number in numbers_of(found) if number is not None]
     assert all(abs(one - other) % K == 0 for one, other in itertools.combinations([0, *counts], 2))
@@ -357,7 +357,7 @@ def test_no_count_of_some_officers_and_no_difference_of_two_is_about_few(seed: i
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 60))
-def test_no_sum_told_in_one_answer_less_others_is_about_few(seed: int, size: int) -> None:
+def test_differences_of_sums_in_one_answer_never_concern_too_few(seed: int, size: int) -> None:
     """Subtracting sums of job groups and skills from those of the agency never leaves a small group of officers."""
     people = list(Agency(seed, size).officers.values())
     cohorts = cohorts_of(people, K, DAY)
@@ -385,7 +385,7 @@ def test_no_sum_told_in_one_answer_less_others_is_about_few(seed: int, size: int
             assert not 0 < len(one & other - third) < K
 
 
-def test_a_course_and_a_skill_told_of_one_officer_less_give_nobody_away() -> None:
+def test_removing_one_officer_reveals_no_course_and_no_skill() -> None:
     """Seventeen officers: a skill of one group of ten, and a course that one officer of the pool takes, too."""
     officers = [officer("service", row("reading", 1), closes={"read": 2 * MICRO}) for _ in range(10)]
     officers += [officer("legal", row("writing", 0, required=2), closes={"read": MICRO})]
@@ -398,7 +398,7 @@ def test_a_course_and_a_skill_told_of_one_officer_less_give_nobody_away() -> Non
 
 
 @pytest.mark.parametrize("others", range(K))
-def test_officers_under_another_framework_leave_the_view(others: int) -> None:
+def test_officers_who_change_the_framework_leave_the_report(others: int) -> None:
     officers = named(officer("service", row("reading", 1)) for _ in range(12))
     found = shown(cohorts_of(officers, K, DAY), fw=12, other=others)
     assert (found.officers, found.frameworks[FRAMEWORK]) == (12, 10)

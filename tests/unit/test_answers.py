@@ -50,7 +50,7 @@ PLAN = inputs(
         ("a-long", "lower_value"),
     ],
 )
-def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) -> None:
+def test_every_course_outside_the_path_has_a_reason(name: str, cause: str) -> None:
     view = view_of(COURSES)
     path = recommend(PLAN, view)
     found = why_not(PLAN, view, path, name)
@@ -65,7 +65,7 @@ def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) ->
 
 
 @pytest.mark.parametrize("pinned", [["no-gap"], []])
-def test_no_course_is_said_to_be_worth_less_than_what_is_worth_nothing(pinned: list[str]) -> None:
+def test_no_course_is_reported_as_worth_less_than_a_course_without_value(pinned: list[str]) -> None:
     """What is pinned comes first whatever it closes, and a step may be worth less than can be counted."""
     yardstick = framework({"a": 2, "b": 3, "tiny": 2}, weights={"tiny": 0.000001}, others=["c"])
     levels = {skill: replace(PLAN.levels["a"]) for skill in ("a", "b", "tiny")}
@@ -83,7 +83,7 @@ def test_no_course_is_said_to_be_worth_less_than_what_is_worth_nothing(pinned: l
     assert compared
 
 
-def test_a_course_that_is_not_there_is_not_found() -> None:
+def test_an_unknown_course_is_not_found() -> None:
     view = view_of(COURSES)
     path = recommend(PLAN, view)
     with pytest.raises(NotFound):
@@ -92,7 +92,7 @@ def test_a_course_that_is_not_there_is_not_found() -> None:
         similar_courses("nowhere", view)
 
 
-def test_similar_courses_are_those_of_an_outside_cosine() -> None:
+def test_similar_courses_agree_with_an_independent_cosine() -> None:
     courses = catalog(80, 6, seed=5)
     skills = [f"s{n:02}" for n in range(6)]
     vectors = np.zeros((len(courses), 6))
@@ -110,7 +110,7 @@ def test_similar_courses_are_those_of_an_outside_cosine() -> None:
         assert [one.similarity for one in found] == pytest.approx(sorted(outside, reverse=True)[:10], abs=1e-6)
 
 
-def test_changes_tell_what_came_went_and_moved() -> None:
+def test_changes_list_added_removed_and_moved_courses() -> None:
     view = view_of(COURSES)
     one = recommend(PLAN, view)
     two = recommend(inputs(framework({"a": 2}, others=["b", "c"]), {"a": 0}, languages=["en"]), view)
@@ -120,7 +120,7 @@ def test_changes_tell_what_came_went_and_moved() -> None:
     assert (found.moved, found.hours) == ([], -9)
 
 
-def test_a_course_of_the_same_path_is_not_among_those_alike() -> None:
+def test_courses_of_the_same_path_are_not_listed_as_similar() -> None:
     courses = [
         course("one", ("a", 0, 2)),
         course("two", ("a", 0, 2)),
@@ -150,12 +150,12 @@ def ordered(*names: str) -> LearningPath:
         ("abxcd", "bcad", "a"),
     ],
 )
-def test_moved_is_what_moved(before: str, after: str, moved: str) -> None:
+def test_moved_lists_exactly_the_moved_courses(before: str, after: str, moved: str) -> None:
     assert "".join(path_diff(ordered(*before), ordered(*after)).moved) == moved
 
 
 @given(st.permutations("abcdefg"), st.permutations("abcdefgh"))
-def test_no_fewer_courses_could_have_moved(before: list[str], after: list[str]) -> None:
+def test_moved_is_a_smallest_set_of_courses(before: list[str], after: list[str]) -> None:
     moved = path_diff(ordered(*before), ordered(*after)).moved
     both = [name for name in after if name in before]
     for stays in combinations(both, len(both) - len(moved) + 1):
@@ -164,7 +164,7 @@ def test_no_fewer_courses_could_have_moved(before: list[str], after: list[str]) 
     assert [name for name in before if name in left] == left
 
 
-def test_a_path_that_was_refused_left_no_course_out() -> None:
+def test_a_rejected_path_answers_no_path_for_every_course() -> None:
     view = view_of(COURSES)
     path = refused(PLAN, view.catalog_revision, "the cause")
     causes = {name: why_not(PLAN, view, path, name).cause for name in ("a-short", "big", "c", "english")}

@@ -58,7 +58,7 @@ async def test_every_failure_is_a_problem_document(
         assert "secret of the house" not in problem["detail"]
 
 
-async def test_extra_headers_tell_how_to_go_on(shelf: Shelf) -> None:
+async def test_error_answers_carry_the_headers_to_continue(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         assert (await client.get("/v1/things/a")).headers["WWW-Authenticate"] == "Bearer"
         assert (await client.get("/v1/away")).headers["Retry-After"] == "2"
@@ -78,7 +78,7 @@ async def test_head_answers_like_get_without_a_body(shelf: Shelf) -> None:
         assert (await client.head("/v1/things/a", headers=headers | {"If-None-Match": '"7"'})).status == 304
 
 
-async def test_options_tells_the_methods(shelf: Shelf) -> None:
+async def test_options_lists_the_methods(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         got = await client.options("/v1/things/a")
         assert (got.status, got.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, PUT")
@@ -86,13 +86,13 @@ async def test_options_tells_the_methods(shelf: Shelf) -> None:
         assert (await client.options("/v1/slow")).headers["Allow"] == "OPTIONS, POST"
 
 
-async def test_a_strange_request_id_is_replaced(shelf: Shelf) -> None:
+async def test_an_invalid_request_id_is_replaced(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         got = await client.get("/v1/trace", headers={"X-Request-Id": "a b\tc"})
         assert re.fullmatch("[0-9a-f]{24}", got.headers["X-Request-Id"])
 
 
-async def test_bodies_are_refused_by_name(shelf: Shelf) -> None:
+async def test_invalid_bodies_are_rejected_by_field(shelf: Shelf) -> None:
     async with serving(shelf) as (client, keys):
         headers = await bearer(keys, "a", "admin")
         cases: list[tuple[bytes, int, str | None]] = [
@@ -126,7 +126,7 @@ async def test_bodies_are_refused_by_name(shelf: Shelf) -> None:
             assert (got.status, (await got.json())["field"]) == (status, name), value
 
 
-async def test_queries_are_refused_by_name(shelf: Shelf) -> None:
+async def test_invalid_queries_are_rejected_by_parameter(shelf: Shelf) -> None:
     async with serving(shelf) as (client, keys):
         headers = await bearer(keys, "a", "platform")
         queries = {"limit=x": "limit", "size=1": "size", "limit=1&limit=2": "limit", "since=null": "since", "=1": ""}
@@ -137,7 +137,7 @@ async def test_queries_are_refused_by_name(shelf: Shelf) -> None:
         assert (await client.get("/v1/things/a", headers=headers | {"If-None-Match": 'W/"7"'})).status == 304
 
 
-async def test_policies_hold(shelf: Shelf) -> None:
+async def test_policies_are_enforced(shelf: Shelf) -> None:
     async with serving(shelf) as (client, keys):
         mine = await bearer(keys, "a", "officer", "me")
         assert (await client.put("/v1/things/a", json={"name": "a"}, headers=mine)).status == 403
@@ -147,7 +147,7 @@ async def test_policies_hold(shelf: Shelf) -> None:
         assert (await client.get("/v1/officers/you", headers={"Authorization": "Basic a.b"})).status == 401
 
 
-async def test_a_trace_is_continued_or_begun(shelf: Shelf) -> None:
+async def test_a_trace_is_continued_or_started(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         text = await (await client.get("/v1/trace", headers={"traceparent": sent})).text()

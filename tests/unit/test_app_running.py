@@ -16,7 +16,7 @@ async def shelf() -> Shelf:
     return Shelf()
 
 
-async def test_a_change_goes_on_when_its_client_goes_away(shelf: Shelf) -> None:
+async def test_a_change_finishes_when_its_client_disconnects(shelf: Shelf) -> None:
     app = build_app("Shelf", shelf.routes(), Authenticator(KeysInMemory(), PEPPER))
     server = TestServer(app)
     await server.start_server()
@@ -61,7 +61,7 @@ async def test_readiness_names_what_is_wrong(shelf: Shelf) -> None:
         assert (got.status, (await got.json())["status"]) == (503, "draining")
 
 
-async def test_the_log_says_what_a_service_waits_for_when_that_changes_and_every_minute(
+async def test_the_log_reports_what_a_service_waits_for_on_change_and_every_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     fine, catalog = {"mongodb": "ok"}, {"mongodb": "ok", "catalog": "4 records are left"}
@@ -81,7 +81,7 @@ async def test_the_log_says_what_a_service_waits_for_when_that_changes_and_every
     assert told == [waits, waits, ("ready", None), waits]  # 31 looks, two seconds apart: said again after a minute
 
 
-async def test_a_background_task_that_dies_ends_the_process(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_background_task_that_fails_ends_the_process(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
     async def dies() -> None:
         raise RuntimeError("the broker is gone")
 
@@ -94,7 +94,7 @@ async def test_a_background_task_that_dies_ends_the_process(shelf: Shelf, caplog
     assert "relay ended by itself" in caplog.text
 
 
-async def test_a_background_task_may_finish_what_it_has_in_hand(shelf: Shelf) -> None:
+async def test_a_background_task_may_finish_its_current_work(shelf: Shelf) -> None:
     told = asyncio.Event()
     finished = []
 
@@ -109,7 +109,9 @@ async def test_a_background_task_may_finish_what_it_has_in_hand(shelf: Shelf) ->
     assert finished == [True]
 
 
-async def test_the_access_log_holds_templates_and_no_queries(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_access_log_contains_path_templates_and_no_queries(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "access")
     async with serving(shelf) as (client, _):
         await client.get("/v1/things/private?limit=secret")

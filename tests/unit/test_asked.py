@@ -64,14 +64,14 @@ async def held(asked: WorkQueue) -> AsyncIterator[Held]:
     found.let_go()
 
 
-async def test_work_is_done_in_a_thread_and_its_failure_is_the_askers(asked: WorkQueue) -> None:
+async def test_work_runs_in_a_thread_and_its_error_is_raised_to_the_caller(asked: WorkQueue) -> None:
     assert await asked.run(Caller("a"), "{} {x}".format, 1, x=2) == "1 2"
     with pytest.raises(ZeroDivisionError):
         await asked.run(Caller("a"), divmod, 1, 0)
     assert asked.in_hand == 0
 
 
-async def test_a_caller_beyond_its_share_is_refused_and_others_are_not(asked: WorkQueue, held: Held) -> None:
+async def test_a_caller_over_its_share_is_rejected_and_others_are_not(asked: WorkQueue, held: Held) -> None:
     first = await held.hold("greedy")
     waiting = [await held.ask("greedy", str(n)) for n in range(OFFICERS_SHARE - 1)]
     with pytest.raises(TooManyRequests) as refused:
@@ -97,7 +97,7 @@ async def test_a_system_has_a_larger_share(asked: WorkQueue, held: Held) -> None
     assert len(held.order) == SYSTEMS_SHARE > OFFICERS_SHARE
 
 
-async def test_beyond_the_whole_everybody_is_refused(asked: WorkQueue, held: Held) -> None:
+async def test_over_the_total_limit_everybody_is_rejected(asked: WorkQueue, held: Held) -> None:
     first = await held.hold()
     waiting = [await held.ask(f"caller {n}", str(n)) for n in range(MAX_IN_HAND - 1)]
     with pytest.raises(Overloaded) as refused:
@@ -108,7 +108,7 @@ async def test_beyond_the_whole_everybody_is_refused(asked: WorkQueue, held: Hel
     assert len(held.order) == MAX_IN_HAND - 1
 
 
-async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: WorkQueue, held: Held) -> None:
+async def test_callers_take_turns_however_much_work_one_of_them_submits(asked: WorkQueue, held: Held) -> None:
     first = await held.hold("greedy")
     many = [await held.ask("greedy", f"greedy {n}") for n in range(OFFICERS_SHARE - 1)]
     few = [await held.ask("modest", f"modest {n}") for n in range(2)]
@@ -118,7 +118,7 @@ async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: WorkQ
     assert asked.in_hand == 0
 
 
-async def test_what_nobody_waits_for_any_more_is_never_begun(asked: WorkQueue, held: Held) -> None:
+async def test_work_without_a_waiting_caller_is_never_started(asked: WorkQueue, held: Held) -> None:
     first = await held.hold()
     gone, stays = await held.ask("gone", "gone"), await held.ask("stays", "stays")
     gone.cancel()
@@ -130,7 +130,7 @@ async def test_what_nobody_waits_for_any_more_is_never_begun(asked: WorkQueue, h
     assert held.order == ["stays"]
 
 
-async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked: WorkQueue, held: Held) -> None:
+async def test_a_turn_of_a_caller_who_has_just_left_passes_to_the_next(asked: WorkQueue, held: Held) -> None:
     first = await held.hold()
     gone, stays = await held.ask("gone", "gone"), await held.ask("stays", "stays")
     first.add_done_callback(lambda _: gone.cancel())  # after its turn was given, before it has begun
@@ -142,9 +142,7 @@ async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked:
     assert await asked.run(Caller("next"), held.work("next")) == "next"
 
 
-async def test_work_that_has_begun_counts_until_it_ends_although_its_caller_has_gone(
-    asked: WorkQueue, held: Held
-) -> None:
+async def test_started_work_counts_until_it_ends_although_its_caller_has_left(asked: WorkQueue, held: Held) -> None:
     first = await held.hold("gone")
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)

@@ -63,7 +63,7 @@ async def held(keys: Keys, role: Role = "platform", officer: str | None = None, 
     return credential
 
 
-async def test_a_key_tells_who_it_is(keys: Keys) -> None:
+async def test_a_key_identifies_its_principal(keys: Keys) -> None:
     credential = await held(keys, "officer", "me")
     found = await Authenticator(keys, PEPPER).authenticate(credential)
     assert (found.tenant, found.role, found.officer) == ("agency", "officer", "me")
@@ -76,7 +76,7 @@ async def test_the_secret_is_not_stored(keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("pepper", [PEPPER, b"another pepper here"])
-async def test_what_is_no_key_is_refused(keys: Keys, pepper: bytes) -> None:
+async def test_an_invalid_key_is_rejected(keys: Keys, pepper: bytes) -> None:
     credential = await held(keys)
     authenticator = Authenticator(keys, pepper)
     key_id, _, secret = credential.partition(".")
@@ -88,7 +88,7 @@ async def test_what_is_no_key_is_refused(keys: Keys, pepper: bytes) -> None:
             await authenticator.authenticate(one)
 
 
-async def test_answers_are_remembered_for_a_while(keys: Keys) -> None:
+async def test_lookups_of_keys_are_cached_for_a_while(keys: Keys) -> None:
     clock = Clock()
     authenticator = Authenticator(keys, PEPPER, clock=clock)
     credential = await held(keys)
@@ -109,7 +109,7 @@ async def test_answers_are_remembered_for_a_while(keys: Keys) -> None:
     assert keys.asked == 3
 
 
-async def test_what_is_remembered_is_bounded_and_failures_are_not(keys: Keys) -> None:
+async def test_the_cache_of_keys_is_bounded_and_holds_no_failures(keys: Keys) -> None:
     authenticator = Authenticator(keys, PEPPER, capacity=10)
     credential = await held(keys)
     keys.away = True
@@ -123,7 +123,7 @@ async def test_what_is_remembered_is_bounded_and_failures_are_not(keys: Keys) ->
     assert len(authenticator._known) == 10
 
 
-async def test_an_expired_key_is_refused_even_where_it_was_remembered(keys: Keys) -> None:
+async def test_an_expired_key_is_rejected_although_it_is_cached(keys: Keys) -> None:
     with pytest.raises(Unauthorized):
         await Authenticator(keys, PEPPER).authenticate(await held(keys, seconds=-1))
     clock = Clock()
@@ -136,7 +136,7 @@ async def test_an_expired_key_is_refused_even_where_it_was_remembered(keys: Keys
         await authenticator.authenticate(credential)
 
 
-async def test_an_officers_key_is_remembered_for_a_moment_only(keys: Keys) -> None:
+async def test_an_officers_key_is_cached_only_briefly(keys: Keys) -> None:
     clock = Clock()
     authenticator = Authenticator(keys, PEPPER, clock=clock)
     credential = await held(keys, "officer", "me")
@@ -149,7 +149,7 @@ async def test_an_officers_key_is_remembered_for_a_moment_only(keys: Keys) -> No
         await authenticator.authenticate(credential)
 
 
-async def test_a_slow_look_up_does_not_lengthen_what_is_remembered(keys: Keys) -> None:
+async def test_a_slow_lookup_does_not_extend_the_cache_time(keys: Keys) -> None:
     clock = Clock()
     authenticator = Authenticator(keys, PEPPER, clock=clock)
     credential = await held(keys, "officer", "me")
@@ -168,7 +168,7 @@ async def test_a_slow_look_up_does_not_lengthen_what_is_remembered(keys: Keys) -
         await authenticator.authenticate(credential)
 
 
-async def test_keys_can_be_forgotten_at_once(keys: Keys) -> None:
+async def test_keys_can_be_removed_from_the_cache_at_once(keys: Keys) -> None:
     authenticator = Authenticator(keys, PEPPER)
     one, two = await held(keys), await held(keys)
     await authenticator.authenticate(one)
@@ -180,7 +180,7 @@ async def test_keys_can_be_forgotten_at_once(keys: Keys) -> None:
     await authenticator.authenticate(two)
 
 
-async def test_the_use_of_a_key_is_noted_now_and_then_and_never_that_of_a_guess(keys: Keys) -> None:
+async def test_the_use_of_a_key_is_recorded_at_intervals_and_never_for_a_guess(keys: Keys) -> None:
     clock = Clock()
     authenticator = Authenticator(keys, PEPPER, clock=clock)
     credential = await held(keys)
@@ -196,7 +196,7 @@ async def test_the_use_of_a_key_is_noted_now_and_then_and_never_that_of_a_guess(
         assert keys.used == [key_id] * noted
 
 
-def test_keys_of_wrong_shapes_are_not_issued() -> None:
+def test_keys_with_invalid_fields_are_not_issued() -> None:
     for tenant, role, officer in (
         ("a", "officer", None),
         ("a", "admin", "x"),

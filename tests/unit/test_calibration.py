@@ -82,7 +82,7 @@ def fit(items: list[Item], answers: list[dict[str, int]], least: int = 200) -> S
     return found
 
 
-def test_what_was_drawn_is_found_on_the_level_scale() -> None:
+def test_the_fit_recovers_the_parameters_that_the_answers_were_drawn_from() -> None:
     given = started(TRUE)
     found = fit(given, sessions(TRUE, 1500))
     assert [bool(one.parameters) for one in found.items] == [True] * len(TRUE)
@@ -100,7 +100,7 @@ def test_what_was_drawn_is_found_on_the_level_scale() -> None:
     assert not [fault for one in changed for fault in item_faults(one, framework({"reading": 4}))]
 
 
-def test_an_item_that_does_not_go_with_the_others_is_told() -> None:
+def test_an_item_that_disagrees_with_the_others_is_reported() -> None:
     chance = np.random.default_rng(5)
     answers = [{**one, "odd": int(chance.random() < 0.5)} for one in sessions(TRUE, 1000)]
     found = fit([*started(TRUE), item("odd", "choice", 1.7, 2.0)], answers)
@@ -112,7 +112,7 @@ def test_an_item_that_does_not_go_with_the_others_is_told() -> None:
 # --- without a fit: no girth is needed -------------------------------------------------------------------------------
 
 
-def test_few_answers_change_nothing_and_the_reason_is_told() -> None:
+def test_too_few_answers_change_nothing_and_the_reason_is_reported() -> None:
     (found,) = calibrated(TRUE, sessions(TRUE, 50), SCALE)
     assert {one.parameters for one in found.items} == {None}
     assert all("200 are needed" in one.reason for one in found.items)
@@ -140,7 +140,7 @@ def test_right_parameters_fit_their_own_answers() -> None:
         assert one.correlation > 0.3
 
 
-def test_no_answers_at_all_are_borne() -> None:
+def test_no_answers_at_all_raise_no_error() -> None:
     (found,) = calibrated(TRUE, [], SCALE)
     assert (found.sessions, [one.answers for one in found.items]) == (0, [0] * len(TRUE))
     assert table([found])[-1] == "misfitting: none"

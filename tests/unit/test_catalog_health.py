@@ -18,7 +18,7 @@ def any_of(*conditions: Prerequisite) -> Prerequisite:
     return Prerequisite(any=list(conditions))
 
 
-def test_a_sound_catalog_has_nothing_to_tell() -> None:
+def test_a_catalog_without_faults_reports_none() -> None:
     found = of(
         course("a", ("reading", 0, 2)),
         course("b", ("reading", 2, 4), requires=[after("a")]),
@@ -29,32 +29,32 @@ def test_a_sound_catalog_has_nothing_to_tell() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
-def test_a_cycle_is_shown_as_the_cycle(size: int) -> None:
+def test_a_cycle_is_reported_with_its_courses(size: int) -> None:
     names = [f"c{n:02}" for n in range(size)]
     courses = [course(name, ("reading", 0, 1), requires=[after(names[(n + 1) % size])]) for n, name in enumerate(names)]
     outside = course("z", ("reading", 0, 1), requires=[after("c00")])
     assert of(*courses, outside).cycles == [names]
 
 
-def test_two_cycles_are_two() -> None:
+def test_two_cycles_are_reported_separately() -> None:
     pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")]
     assert of(*(course(one, requires=[after(other)]) for one, other in pairs)).cycles == [["a", "b"], ["c", "d"]]
 
 
-def test_what_can_be_entered_another_way_is_no_cycle() -> None:
+def test_courses_with_another_way_in_are_no_cycle() -> None:
     free = course("free")
     one, other = course("a", requires=[any_of(after("b"), after("free"))]), course("b", requires=[after("a")])
     assert of(one, other, free).cycles == []
 
 
-def test_a_long_chain_is_walked_in_any_order() -> None:
+def test_a_long_chain_is_followed_in_any_order() -> None:
     chain = [course(f"c{n}", requires=[after(f"c{n - 1}")] if n else []) for n in range(20_000)]
     assert of(*chain[::-1]).cycles == []
     ring = [course(f"c{n}", requires=[after(f"c{n - 1 if n else 19_999}")]) for n in range(20_000)]
     assert len(of(*ring).cycles[0]) == 20_000
 
 
-def test_a_prerequisite_that_is_not_there_is_told() -> None:
+def test_a_missing_prerequisite_is_reported() -> None:
     found = of(course("a", requires=[any_of(after("gone"), after("lost"))]), course("b", requires=[after("a")]))
     assert [(one.course, one.missing) for one in found.dangling] == [("a", ["gone", "lost"])]
     assert found.cycles == []
@@ -70,7 +70,7 @@ def test_a_prerequisite_that_is_not_there_is_told() -> None:
         ([course("a", ("reading", 0, 4), requires=[at("writing", 1)])], "no_way", 4, 0),
     ],
 )
-def test_a_level_that_nobody_can_come_to_is_told_with_its_cause(
+def test_an_unreachable_level_is_reported_with_its_cause(
     courses: list[Course], cause: str, taught: float, reached: float
 ) -> None:
     (row,) = of(*courses, frameworks=[framework({"reading": 3})]).unreachable
@@ -78,7 +78,7 @@ def test_a_level_that_nobody_can_come_to_is_told_with_its_cause(
     assert (row.cause, row.taught, row.reached) == (cause, taught, reached)
 
 
-def test_courses_of_one_title_and_provider_or_one_address_are_twins() -> None:
+def test_courses_with_the_same_title_and_provider_or_address_are_twins() -> None:
     def named(identifier: str, title: str, url: str | None = None) -> Course:
         return Course(identifier, LocalizedText(en=title), LocalizedText(en="Provider"), 1.0, ["en"], url=url)
 
@@ -94,7 +94,7 @@ def test_courses_of_one_title_and_provider_or_one_address_are_twins() -> None:
     assert found.without_skills == 5
 
 
-def test_matches_below_the_threshold_are_told_weakest_first() -> None:
+def test_matches_below_the_threshold_are_reported_weakest_first() -> None:
     rows = [Match(FRAMEWORK, f"s{n}", 0, 1, confidence) for n, confidence in enumerate((0.9, 0.4, 0.3))]
     decided = Match(FRAMEWORK, "s9", 0, 1, 0.2, status="rejected")
     found = of(course("a"), matches={"a": [*rows, decided]})

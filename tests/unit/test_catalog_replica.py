@@ -34,7 +34,7 @@ def described(one: Course) -> Course:
     )
 
 
-def test_what_no_path_is_made_of_is_not_kept_and_its_change_is_no_news() -> None:
+def test_fields_that_no_path_uses_are_dropped_and_their_change_affects_no_plan() -> None:
     one = course("c1", ("a", 0, 2))
     first = fold_events(Snapshot(), [event(described(one), 1)])
     assert first.snapshot.own_course(TENANT, "c1") == one
@@ -45,7 +45,7 @@ def test_what_no_path_is_made_of_is_not_kept_and_its_change_is_no_news() -> None
     assert third.courses == {(TENANT, "c1"): 3}
 
 
-def test_what_is_matched_to_a_course_is_news_for_the_skill_and_taught_by_nobody() -> None:
+def test_a_changed_match_affects_plans_with_the_skill_and_is_not_taught() -> None:
     row = MatchedRow(framework=FRAMEWORK, skill="b", from_level=0, to_level=2, confidence=0.7, threshold=0.4)
     one = course("c1", ("a", 0, 2))
     first = fold_events(Snapshot(), [event(one, 1)])

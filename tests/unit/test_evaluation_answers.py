@@ -37,13 +37,13 @@ def test_only_later_answers_of_some_learners_are_predicted() -> None:
     assert first >= {(one, skill) for one, skill in zip(late.learner, late.skill, strict=True)}
 
 
-def test_who_answered_once_is_measured_and_never_predicted() -> None:
+def test_learners_with_one_answer_are_measured_and_not_predicted() -> None:
     one = np.zeros(1, dtype=np.int64)
     _, late = split(Answers(one, one, one + 1, one))
     assert len(late.right) == 0
 
 
-def test_the_posterior_predicts_better_than_what_does_not_look_at_the_problem() -> None:
+def test_the_posterior_predicts_better_than_baselines_that_ignore_the_problem() -> None:
     seen, late = split(drawn())
     told = figures(late, predicted(seen, late))
     assert told[MAJORITY][0] == 0.5
@@ -60,6 +60,6 @@ def test_the_rasch_fit_finds_the_difficulties() -> None:
     assert np.corrcoef(fit.problems, difficulties)[0, 1] > 0.98
 
 
-def test_without_the_set_there_are_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_data_set_there_are_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATASETS_DIR", raising=False)
     assert answers() is None

@@ -52,13 +52,13 @@ def test_no_subset_gains_more_where_prerequisites_are_dense(seed: int) -> None:
     check(officer, catalog(10, 3, seed))
 
 
-def test_two_courses_that_open_each_others_doors_are_worth_nothing() -> None:
+def test_two_courses_that_require_each_other_have_no_value() -> None:
     courses = [course("a", ("s", 0, 3), requires=[after("b")]), course("b", ("t", 0, 3), requires=[after("a")])]
     officer = inputs(framework({"s": 3, "t": 3}), {"s": 0, "t": 0}, budget_hours=10)
     assert optimum(Problem(officer, courses)).bound == 0
 
 
-def test_a_circle_is_worth_its_worth_once_one_door_opens_from_outside() -> None:
+def test_a_cycle_has_value_once_one_course_can_be_entered_from_outside() -> None:
     either = Prerequisite(any=[after("b"), at("u", 1)])
     courses = [
         course("a", ("s", 0, 3), requires=[either]),
@@ -73,7 +73,7 @@ def test_a_circle_is_worth_its_worth_once_one_door_opens_from_outside() -> None:
     assert poor.gained == 3_000_000
 
 
-def test_an_empty_catalog_has_an_empty_optimum() -> None:
+def test_the_optimum_of_an_empty_catalog_is_empty() -> None:
     best = optimum(Problem(inputs(framework({"s": 3}), {"s": 0}, budget_hours=6), []))
     assert (best.gained, best.bound, best.chosen) == (0, 0, [])
 

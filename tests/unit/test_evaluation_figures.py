@@ -32,23 +32,23 @@ def locked_door() -> Problem:
     return Problem(inputs(yardstick, {"s": 0, "t": 0}, budget_hours=6), courses)
 
 
-def test_only_what_can_be_entered_is_taken_by_the_filtered_baselines() -> None:
+def test_filtered_baselines_take_only_courses_that_can_be_entered() -> None:
     outcomes = baselines.baselines(locked_door(), {"big": 5.0, "small": 1.0}, 1)
     for name in (baselines.RANDOM, baselines.RATING, baselines.COSINE, baselines.AGAIN, baselines.DENSITY):
         assert outcomes[name].points == [Point(2.0, 1_000_000)]
 
 
-def test_the_plain_list_loses_the_hours_of_what_cannot_be_entered() -> None:
+def test_the_plain_list_wastes_the_hours_of_courses_that_cannot_be_entered() -> None:
     ranked = baselines.baselines(locked_door(), {}, 1)[baselines.RANKED]
     assert ranked == Outcome([Point(4.0, 0), Point(6.0, 1_000_000)], 2, 1)
 
 
-def test_an_outcome_counts_what_is_finished_by_the_hour() -> None:
+def test_an_outcome_counts_the_courses_finished_within_the_hours() -> None:
     outcome = Outcome([Point(2.0, 5), Point(4.0, 9)], 2)
     assert [outcome.at(hour) for hour in (0, 2, 3.9, 4, 40)] == [0, 5, 5, 9, 9]
 
 
-def test_a_case_holds_every_method_below_the_optimum() -> None:
+def test_no_method_of_a_case_exceeds_the_optimum() -> None:
     found = case(SYNTHETIC, 1)
     assert found.faults == found.auditor_faults == []
     assert 0 <= found.short < 0.5
@@ -57,7 +57,7 @@ def test_a_case_holds_every_method_below_the_optimum() -> None:
     assert found.methods[PLANNER].at(40) >= found.methods[baselines.RANDOM].at(40)
 
 
-def test_the_interval_of_a_ratio_holds_the_true_one() -> None:
+def test_the_interval_of_a_ratio_contains_the_true_value() -> None:
     chance = np.random.default_rng(1)
     true = chance.uniform(1, 3, 4000)
     value, low, high = ratio(list(true * 1.1 + chance.normal(0, 0.5, 4000)), list(true))
@@ -66,7 +66,7 @@ def test_the_interval_of_a_ratio_holds_the_true_one() -> None:
     assert low < value < high
 
 
-def test_what_is_realised_is_the_gap_that_the_courses_remove() -> None:
+def test_the_realised_gain_is_the_gap_that_the_courses_close() -> None:
     yardstick = framework({"s": 3, "t": 2}, weights={"s": 2}, others=["u"])
     courses = [course("half", ("s", 0, 2)), course("whole", ("s", 0, 5)), course("other", ("u", 0, 2))]
     problem = Problem(inputs(yardstick, {"s": 1, "t": 0}), courses)
@@ -78,7 +78,7 @@ def test_what_is_realised_is_the_gap_that_the_courses_remove() -> None:
     assert removed(problem, true, []) == 0
 
 
-def test_no_path_that_is_counted_is_refused_by_the_checker() -> None:
+def test_the_validator_rejects_no_evaluated_path() -> None:
     found = told(0, 15)
     assert found.faults == 0
     assert [len(gains) for gains in (*found.predicted.values(), *found.realised.values())] == [15] * 6
@@ -88,7 +88,7 @@ def test_the_order_of_the_catalog_changes_no_byte() -> None:
     assert digest(3, 1) == digest(3, 2)
 
 
-def test_an_index_is_weighed_by_kind() -> None:
+def test_the_memory_of_an_index_is_measured_by_kind() -> None:
     view = view_of(generated(300, 20, 1).courses)
     view.catalog.graph(champions=False)
     everything = held(view)
@@ -108,12 +108,12 @@ def test_an_index_is_weighed_by_kind() -> None:
         (Gate("a", 2.0, "ms"), None, ""),
     ],
 )
-def test_a_gate_says_by_how_much_it_misses(gate: Gate, passed: bool | None, verdict: str) -> None:
+def test_a_missed_target_reports_the_difference(gate: Gate, passed: bool | None, verdict: str) -> None:
     assert (gate.passed, gate.verdict) == (passed, verdict)
     assert gate.as_json()["pass"] is passed
 
 
-def test_rows_and_pictures_come_from_whatever_was_measured() -> None:
+def test_rows_and_charts_are_made_from_the_measurements() -> None:
     results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
     names = [gate.name for gate in gates(results)]
     assert len(names) == len(set(names))
@@ -122,7 +122,7 @@ def test_rows_and_pictures_come_from_whatever_was_measured() -> None:
         assert ET.fromstring(picture).tag.endswith("svg")  # noqa: S314 - our own text
 
 
-def test_the_page_keeps_its_words_and_changes_its_figures(tmp_path: Path) -> None:
+def test_writing_figures_keeps_the_text_of_the_page(tmp_path: Path) -> None:
     page = tmp_path / "evaluation.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
@@ -135,7 +135,7 @@ def test_the_page_keeps_its_words_and_changes_its_figures(tmp_path: Path) -> Non
     assert {path.name for path in (tmp_path / "img").iterdir()} == set(re.findall(r"img/([\w.-]+)", text))
 
 
-def test_a_chart_keeps_its_lines_inside_and_its_names_apart() -> None:
+def test_a_chart_keeps_lines_inside_and_labels_apart() -> None:
     axis = Axis("x", [(0, "0"), (10, "10")])
     picture = chart("a < b", axis, axis, {"one": [(0, 0), (20, 5)], "two": [(0, 1), (10, 5)], "none": []})
     root = ET.fromstring(picture)  # noqa: S314 - our own text

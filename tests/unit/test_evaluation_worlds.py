@@ -17,7 +17,7 @@ def test_the_same_seed_draws_the_same_catalog_and_another_seed_another() -> None
     assert one != other
 
 
-def test_a_generated_catalog_is_what_its_description_says() -> None:
+def test_a_generated_catalog_matches_its_description() -> None:
     drawn = draw(20_000, 200, 1)
     courses = list(drawn)
     assert [course.id for course in courses] == sorted({course.id for course in courses})
@@ -47,7 +47,7 @@ def test_officers_have_gaps_and_courses_that_can_be_entered() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in DRAWN if name != SYNTHETIC])
-def test_a_world_of_another_shape_can_be_studied_and_keeps_to_its_scale(name: str) -> None:
+def test_a_world_of_another_shape_is_feasible_and_stays_on_its_scale(name: str) -> None:
     world = DRAWN[name](1)
     officer = world.officer(np.random.default_rng(1), 40.0)
     problem = Problem(officer, world.courses)
@@ -79,7 +79,7 @@ def test_a_duration_is_read_as_hours(text: str, hours: float) -> None:
     ("text", "level"),
     [("Beginner Level", "beginner"), ("Advanced ", "advanced"), ("Subtitles: English", ""), ("not-mentioned", "")],
 )
-def test_a_level_column_that_holds_something_else_tells_no_level(text: str, level: str) -> None:
+def test_a_level_column_with_other_content_gives_no_level(text: str, level: str) -> None:
     assert real.level_of(text) == level
 
 

@@ -134,7 +134,7 @@ def test_golden_records_with_changed_bytes_give_an_event_or_are_rejected(
 
 
 @pytest.mark.parametrize("sd", [0, -0.0, 1e-9, -0.3, 100.1, "NaN", None])
-def test_a_level_without_uncertainty_is_refused(sd: Any) -> None:
+def test_a_level_without_uncertainty_is_rejected(sd: Any) -> None:
     for name in ("assessment.completed.v1", "officer.changed.v1"):
         key, value, headers = wire(name)
         whole = json.loads(value)
@@ -200,7 +200,7 @@ def test_nesting_of_any_depth_gives_an_event_or_is_rejected(depth: int, opening:
     ],
     ids=["no value", "bytes", "unknown", "no trace", "no name", "5,000", "900 kB", "content type", "twice the same"],
 )
-def test_headers_that_no_reader_knows_change_nothing(name: str, more: list[tuple[str, bytes | None]]) -> None:
+def test_unknown_headers_are_ignored(name: str, more: list[tuple[str, bytes | None]]) -> None:
     key, value, headers = wire(name)
     assert from_kafka(key, value, [*headers, *more]) == from_kafka(key, value, headers)
 
@@ -233,7 +233,7 @@ def test_bad_utf8_in_a_field_that_no_reader_knows_changes_nothing() -> None:
     assert from_kafka(key, value, headers, shapes=PATH_HEADS).data == PathHead("agency-demo", "o-1001", 5)
 
 
-def test_a_reader_of_attributes_is_not_held_up_by_the_value() -> None:
+def test_reading_attributes_does_not_decode_the_value() -> None:
     key, _, headers = wire(WITHDRAWN)
     assert from_kafka(key, b"\xff", headers, with_data=False).data is None
 
@@ -333,7 +333,7 @@ def test_fields_that_only_a_newer_version_knows_are_ignored_at_any_depth(name: s
 
 
 @pytest.mark.parametrize("name", ["$set", "", "x" * 200, "a.b", "a\nb"])
-def test_a_fact_has_any_name_that_could_ever_be_stored(name: str) -> None:
+def test_any_name_that_could_ever_be_stored_is_decoded(name: str) -> None:
     whole = json.loads(json.dumps(RECORDS["framework.published.v1"]["value"]))
     whole["framework"]["provenance"] = {name: {"status": "sourced"}}
     found = from_kafka(*wire("framework.published.v1", value=json.dumps(whole).encode())).data
@@ -341,20 +341,20 @@ def test_a_fact_has_any_name_that_could_ever_be_stored(name: str) -> None:
     assert list(found.framework.provenance) == [name]
 
 
-def test_a_value_that_is_too_large_is_rejected_before_it_is_looked_at() -> None:
+def test_a_value_that_is_too_large_is_rejected_before_decoding() -> None:
     with pytest.raises(Rejected, match=f"holds {MAX_VALUE_BYTES + 1} bytes"):
         from_kafka(*wire(WITHDRAWN, value=b"[" * (MAX_VALUE_BYTES + 1)))
 
 
 @pytest.mark.parametrize("value", [b"[1]", b'{"id":1}', b'{"sequence":1.5}', b'{"\xff', b"[" * 100_000, b"", b"null"])
-def test_what_is_no_structured_event_is_rejected(value: bytes) -> None:
+def test_an_invalid_structured_event_is_rejected(value: bytes) -> None:
     with pytest.raises(Rejected):
         from_kafka(b"t/c", value, [STRUCTURED])
     with pytest.raises(Rejected):
         from_kafka(b"t/c", value, [("content-type", b"APPLICATION/CloudEvents+JSON")])
 
 
-def test_a_reason_holds_nothing_of_the_record_but_a_bounded_word() -> None:
+def test_a_rejection_reason_quotes_at_most_a_bounded_word_of_the_record() -> None:
     with pytest.raises(Rejected) as refused:
         from_kafka(*wire(WITHDRAWN, value=b'{"tenant":"' + b"\xff" + b"secret" * 1000))
     assert "secret" not in repr(refused.value)
@@ -364,7 +364,7 @@ def test_a_reason_holds_nothing_of_the_record_but_a_bounded_word() -> None:
 # --- what could have happened ----------------------------------------------------------------------------------------
 
 
-def test_a_number_may_be_ahead_by_what_was_missed_and_not_by_more() -> None:
+def test_a_sequence_may_be_ahead_by_missed_changes_and_not_by_more() -> None:
     check_jump("t/o", 5, 7)
     check_jump("t/o", 7 + MAX_JUMP, 7)
     with pytest.raises(Rejected, match="revision 100008 of t/o is more than 100000 above 7"):
@@ -375,7 +375,7 @@ def stamped(stamp: int) -> Event:
     return from_kafka(*wire(WITHDRAWN, {"ce_catalogrevision": str(stamp)}))
 
 
-def test_stamps_may_jump_by_what_was_used_and_not_by_more() -> None:
+def test_stamps_may_jump_by_used_ones_and_not_by_more() -> None:
     check_stamps(map(stamped, [10**9, 10**9 + MAX_STAMP_JUMP, 5]), 0)
     check_stamps(map(stamped, [8, 7 + MAX_STAMP_JUMP]), 7)
     with pytest.raises(Rejected, match="above 8"):

@@ -43,7 +43,7 @@ def known(one: Course, started: int, completed: int) -> Course:
         ((10**9, 0), (1, 400), 18 / (10**9 + 20), MAX_COST_FACTOR),
     ],
 )
-def test_a_rate_and_what_a_course_costs(
+def test_the_completion_rate_raises_the_cost_of_a_course(
     counts: tuple[int, int] | None, rating: tuple[float, int] | None, rate: float, effort: int
 ) -> None:
     one = msgspec.structs.replace(
@@ -79,7 +79,7 @@ def door(*conditions: Prerequisite) -> Course:
         ([X, door(Prerequisite(any=[after("x"), at("z", 0)]))], 1_800_000),  # held before
     ],
 )
-def test_what_a_path_is_expected_to_gain(courses: list[Course], expected: int) -> None:
+def test_the_expected_gain_follows_completion_rates_and_dependencies(courses: list[Course], expected: int) -> None:
     plan = inputs(framework({"a": 2}, others=["x", "y", "z"]), {"a": 0})
     offers = [course_spec(one) for one in courses]
     start = LearnerState(plan.entry_levels(), set())
@@ -87,14 +87,14 @@ def test_what_a_path_is_expected_to_gain(courses: list[Course], expected: int) -
     assert expected_gain(ValueFunction(plan.targets()), FRAMEWORK, offers, needs) == expected
 
 
-def test_what_was_started_was_entered() -> None:
+def test_a_started_course_depends_on_no_other() -> None:
     plan = inputs(framework({"a": 2}, others=["x"]), {"a": 0}, started=["x", "door"])
     path = recommend(plan, view_of([X, door(at("x", 1))]))
     assert [step.course.id for step in path.steps] == ["x", "door"]
     assert path.coverage.expected == 1_800_000
 
 
-def test_a_course_that_many_fail_is_passed_over_for_an_equal_one() -> None:
+def test_a_course_with_a_low_completion_rate_loses_to_an_equal_one() -> None:
     hard, usual = known(course("hard", ("a", 0, 2)), 100, 40), course("usual", ("a", 0, 2))
     plan = inputs(framework({"a": 2}), {"a": 0})
     path = recommend(plan, view_of([hard, usual]))
@@ -103,7 +103,7 @@ def test_a_course_that_many_fail_is_passed_over_for_an_equal_one() -> None:
     assert [(other.course.id, other.score) for other in path.steps[0].alternatives] == [("hard", 537_037.0)]
 
 
-def test_a_well_liked_course_stands_before_an_equal_one() -> None:
+def test_a_course_with_a_better_rating_comes_before_an_equal_one() -> None:
     liked = msgspec.structs.replace(course("z", ("a", 0, 2)), rating=Rating(4.8, 300))
     path = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of([course("a", ("a", 0, 2)), liked]))
     assert [step.course.id for step in path.steps] == ["z"]
@@ -120,7 +120,7 @@ def sentence(path: LearningPath) -> str:
     return said(path).en
 
 
-def test_the_path_says_both_figures_where_they_differ_notably() -> None:
+def test_the_path_states_both_figures_if_they_differ_notably() -> None:
     plan = inputs(framework({"a": 2}), {"a": 0})
     one = recommend(plan, view_of([course("usual", ("a", 0, 2))]))
     assert sentence(one) == "1 course in 2 hours closes 100% of the gap. Every required level is reached."
@@ -146,7 +146,7 @@ PLANS: Any = st.builds(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS, st.integers(0, 10_000))
-def test_never_more_is_expected_than_gained_and_the_checker_finds_the_same(plan: Any, seed: int) -> None:
+def test_the_expected_gain_never_exceeds_the_gain_and_the_validator_agrees(plan: Any, seed: int) -> None:
     view = view_of(catalog(30, 8, seed))
     path = recommend(plan, view)
     assert path.coverage.expected is not None

@@ -23,14 +23,14 @@ def after(*said: tuple[str, Action], feedback: Feedback | None = None) -> Feedba
     return feedback
 
 
-def test_of_all_that_was_said_about_a_course_the_newest_holds() -> None:
+def test_the_newest_statement_about_a_course_is_valid() -> None:
     said = after(("a", "not_relevant"), ("a", "pin"), ("b", "not_now"))
     assert (said.those("not_relevant"), said.those("pin"), said.those("not_now")) == ([], ["a"], ["b"])
     assert said.slowed() == {"b": SLOWED}
     assert said.sequence == 3
 
 
-def test_a_completion_holds_whatever_is_said_after_it_until_it_is_taken_back() -> None:
+def test_a_completion_stays_valid_until_it_is_taken_back() -> None:
     said = after(("a", "started"), ("a", "completed"), ("a", "not_relevant"))
     assert said.completed_at() == {"a": NOW}
     assert said.those("not_relevant") == said.those("started") == []
@@ -40,7 +40,7 @@ def test_a_completion_holds_whatever_is_said_after_it_until_it_is_taken_back() -
     assert (back.completed_at(), back.those("started")) == ({}, ["a"])
 
 
-def test_undo_takes_back_the_newest_and_what_stood_before_holds_again() -> None:
+def test_undo_takes_back_the_newest_statement_and_restores_the_one_before() -> None:
     said = after(("a", "not_relevant"), ("a", "pin"), ("a", "undo"))
     assert said.those("not_relevant") == ["a"]
     assert said.sequence == 3
@@ -50,7 +50,7 @@ def test_undo_takes_back_the_newest_and_what_stood_before_holds_again() -> None:
     assert caught.value.field == "course"
 
 
-def test_a_mandatory_course_cannot_be_dismissed_and_stands_above_an_older_dismissal() -> None:
+def test_a_mandatory_course_cannot_be_dismissed_and_overrides_an_older_dismissal() -> None:
     with pytest.raises(Conflict) as caught:
         apply_feedback(Feedback(), "a", "not_relevant", at=NOW, now=NOW, mandatory=["a"])
     assert caught.value.field == "action"
@@ -60,20 +60,20 @@ def test_a_mandatory_course_cannot_be_dismissed_and_stands_above_an_older_dismis
     inputs.check()
 
 
-def test_what_lies_ahead_of_the_clock_is_refused() -> None:
+def test_a_statement_in_the_future_is_rejected() -> None:
     with pytest.raises(InvalidInput) as caught:
         apply_feedback(Feedback(), "a", "completed", at=NOW + timedelta(hours=1), now=NOW)
     assert caught.value.field == "at"
 
 
-def test_started_courses_stay_in_the_order_of_the_path_before() -> None:
+def test_started_courses_stay_in_the_order_of_the_previous_path() -> None:
     said = after(("c", "started"), ("x", "started"), ("a", "started"))
     assert said.started(["a", "b", "c"]) == ["a", "c", "x"]
     inputs = inputs_for(PlanRequest(profile(), DAY, said, TenantRules(), ["a", "b", "c"]), SKILL_FRAMEWORK)
     assert (inputs.started, inputs.previous) == (["a", "c", "x"], ["a", "b", "c"])
 
 
-def test_only_so_many_statements_about_a_course_are_kept_and_a_completion_is_never_pushed_out() -> None:
+def test_statements_about_a_course_are_bounded_and_completions_are_always_kept() -> None:
     said = after(("a", "completed"), *[("a", action) for _ in range(9) for action in ("pin", "not_now")])
     assert len(said.about("a")) == KEPT_PER_COURSE
     assert "a" in said.completed_at()
@@ -83,7 +83,7 @@ ACTIONS: list[Action] = ["completed", "started", "not_relevant", "not_now", "pin
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(ACTIONS)), max_size=40))
-def test_whatever_is_said_a_course_is_at_most_one_thing_and_the_inputs_are_sound(
+def test_after_any_statements_a_course_has_one_state_and_the_inputs_are_valid(
     said: list[tuple[str, Action]],
 ) -> None:
     feedback = Feedback()
@@ -99,11 +99,11 @@ def test_whatever_is_said_a_course_is_at_most_one_thing_and_the_inputs_are_sound
     inputs_for(PlanRequest(profile(), DAY, feedback, TenantRules(), []), SKILL_FRAMEWORK).check()
 
 
-def test_rules_about_skills_of_another_framework_say_nothing_here() -> None:
+def test_rules_about_skills_of_another_framework_are_ignored() -> None:
     rules = [Rule("skill", ["reading", "elsewhere"], 2), Rule("skill", ["elsewhere"], -1), Rule("course", ["c"], 0)]
     assert rules_within(rules, SKILL_FRAMEWORK) == [Rule("skill", ["reading"], 2), Rule("course", ["c"], 0)]
 
 
-def test_a_hash_tells_contents_apart() -> None:
+def test_different_contents_have_different_hashes() -> None:
     assert hash_of(after(("a", "pin"))) == hash_of(after(("a", "pin")))
     assert hash_of(after(("a", "pin"))) != hash_of(after(("a", "not_now")))

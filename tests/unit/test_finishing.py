@@ -117,7 +117,7 @@ def officer_of_the_seed() -> Profile:
     )
 
 
-def test_the_officer_of_the_seed_is_done_after_what_was_promised() -> None:
+def test_the_sample_officer_finishes_after_the_promised_courses() -> None:
     one = Studying(officer_of_the_seed(), seed())
     promised = one.left
     assert promised
@@ -131,7 +131,7 @@ def test_the_officer_of_the_seed_is_done_after_what_was_promised() -> None:
 
 
 @pytest.mark.parametrize("days", [0, 9])
-def test_after_each_course_exactly_the_rest_of_the_path_is_left(days: int) -> None:
+def test_after_each_course_exactly_the_rest_of_the_path_remains(days: int) -> None:
     one = Studying(officer_of_the_seed(), seed())
     while one.left:
         rest, before = one.left[1:], one.paths[-1]
@@ -166,7 +166,7 @@ def studying(courses: Sequence[Course] = SMALL, **fields: Any) -> Studying:
     return Studying(msgspec.structs.replace(profile(levels={"a": 0, "b": 0}), **fields), view)
 
 
-def test_hours_that_get_free_do_not_lengthen_the_path_and_the_officer_is_told_what_would_fit() -> None:
+def test_freed_hours_do_not_extend_the_path_and_the_officer_sees_what_would_fit() -> None:
     one = studying(weekly_hours=7, deadline=DAY + timedelta(weeks=1))
     assert 0 < one.paths[0].hours <= 7
     first = one.left
@@ -208,7 +208,7 @@ def test_a_completed_course_that_is_withdrawn_or_changed_keeps_its_level() -> No
         assert [step.course.id for step in found.path.steps] == one.left
 
 
-def test_what_completed_courses_taught_is_kept_while_there_is_room() -> None:
+def test_the_teaching_of_completed_courses_is_stored_up_to_a_limit() -> None:
     rows = course("c", *[(f"s{n}", 0, 1) for n in range(MOST_ROWS)]).teaches
     said = apply_feedback(Feedback(), "one", "completed", at=MOMENT, now=MOMENT, teaches=rows)
     more = apply_feedback(said, "other", "completed", at=MOMENT, now=MOMENT, teaches=rows[:1])
@@ -218,7 +218,7 @@ def test_what_completed_courses_taught_is_kept_while_there_is_room() -> None:
     )
 
 
-def test_only_an_assessment_takes_a_level_back() -> None:
+def test_only_an_assessment_lowers_a_level() -> None:
     one = studying()
     after = one.completes("a-low")
     assert [gap.level for gap in after.gaps] == [2, 0]
@@ -233,7 +233,7 @@ def test_only_an_assessment_takes_a_level_back() -> None:
     assert [row.skill for row in again.assess_first if row.kind == "confirm"] == []
 
 
-def test_a_path_that_no_longer_fits_is_planned_anew_within_the_hours() -> None:
+def test_a_path_that_no_longer_fits_is_replanned_within_the_hours() -> None:
     one = studying(weekly_hours=7, deadline=DAY + timedelta(weeks=2))
     one.waits(8)
     assert not has_risen(one.paths)
@@ -241,7 +241,7 @@ def test_a_path_that_no_longer_fits_is_planned_anew_within_the_hours() -> None:
     assert one.left
 
 
-def test_any_other_change_plans_anew() -> None:
+def test_any_other_change_replans() -> None:
     one = studying(weekly_hours=7, deadline=DAY + timedelta(weeks=1))
     for name in one.left:
         one.completes(name)
@@ -264,7 +264,7 @@ def test_a_level_in_a_request_is_later_than_its_completed_courses_for_gaps_and_e
 
 
 @pytest.mark.parametrize(("when", "opens"), [(MOMENT - timedelta(days=1), False), (LATER, True)])
-def test_a_completion_on_another_framework_counts_where_it_is_later(when: datetime, opens: bool) -> None:
+def test_a_completion_on_another_framework_counts_if_it_is_later(when: datetime, opens: bool) -> None:
     courses = [
         course("abroad", ("x", 0, 2), of="other"),
         course("next", ("a", 0, 3), requires=[at("x", 2, of="other")]),
@@ -278,7 +278,7 @@ def test_a_completion_on_another_framework_counts_where_it_is_later(when: dateti
     assert reference.recommend(plan, courses, 1) == path
 
 
-def test_a_path_that_uses_the_dearer_way_of_two_can_still_be_finished() -> None:
+def test_a_path_through_the_more_expensive_of_two_branches_can_still_be_finished() -> None:
     either = Prerequisite(any=[at("x", 1), at("y", 1)])
     courses = [
         course("xa", ("x", 0, 1), ("a", 0, 1), hours=4),
@@ -302,7 +302,7 @@ def scaled(top: int) -> Framework:
 
 
 @pytest.mark.parametrize(("top", "least"), [(3, 0.1875), (4, 0.25), (7, 0.4375), (100, 6.25)])
-def test_no_course_is_recommended_for_less_than_an_assessment_could_tell(top: int, least: float) -> None:
+def test_no_course_is_recommended_for_a_gap_that_no_assessment_could_measure(top: int, least: float) -> None:
     view = view_of([course("all", ("a", 0, top))])
     for short, recommended in ((least, True), (least - 0.001, False)):
         plan = inputs(scaled(top), {"a": round(top - short, 6)}, sd=0.3)
@@ -315,7 +315,7 @@ def test_no_course_is_recommended_for_less_than_an_assessment_could_tell(top: in
     assert path.coverage.after == 1
 
 
-def test_nothing_is_added_for_the_last_bit_of_a_level_and_the_setting_says_how_much_that_is() -> None:
+def test_no_course_is_added_for_a_gap_below_the_configured_smallest_gap() -> None:
     courses = [course("most", ("a", 0, 2.9), hours=2), course("rest", ("a", 2, 3), hours=8)]
     for smallest, found in ((0.25, ["most"]), (0.0, ["most", "rest"])):
         plan = inputs(framework({"a": 3}), {"a": 0}, smallest_gap=smallest)
@@ -336,7 +336,7 @@ def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> Learni
 @pytest.mark.parametrize(
     ("wanted", "said"), [({}, []), ({"mandatory": ["gone"]}, ["unknown"]), ({"pinned": ["gone"]}, ["withdrawn"])]
 )
-def test_a_withdrawn_course_is_news_once(wanted: dict[str, Any], said: list[str]) -> None:
+def test_a_withdrawn_course_is_reported_once(wanted: dict[str, Any], said: list[str]) -> None:
     view = view_of([course("a", ("a", 0, 3)), course("b", ("b", 0, 3))])
     plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "gone", "b"], **wanted)
     before, path = recommend(inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}), view), recommend(plan, view)
@@ -348,7 +348,7 @@ def test_a_withdrawn_course_is_news_once(wanted: dict[str, Any], said: list[str]
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_a_path_that_is_kept_is_told_as_it_was(number: int) -> None:
+def test_a_kept_path_is_shown_unchanged(number: int) -> None:
     chance = np.random.default_rng([number, 7])
     world, view = world_of(SYNTHETIC, 0)
     plan = world.officer(chance, 40.0)
@@ -368,7 +368,7 @@ DESCRIBED: list[tuple[Callable[[Course], Course], bool]] = [
 
 
 @pytest.mark.parametrize(("change", "counts"), DESCRIBED, ids=["description", "accreditation", "title", "hours"])
-def test_a_change_that_no_path_reads_concerns_no_plan(change: Callable[[Course], Course], counts: bool) -> None:
+def test_a_change_of_fields_that_no_path_uses_affects_no_plan(change: Callable[[Course], Course], counts: bool) -> None:
     def published(one: Course, stamp: int) -> Event:
         data = CoursePublished(SHARED_TENANT, one)
         return Event("1", "course", "/test", f"{SHARED_TENANT}/{one.id}", MOMENT, stamp, data, None, stamp)

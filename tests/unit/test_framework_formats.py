@@ -47,13 +47,13 @@ def test_a_matrix_is_read_in_every_separator_and_encoding(separator: str, encodi
 
 
 @pytest.mark.parametrize("raw", ["\n \nrole,skill,level\n\nclerk,law,2\n", "role,skill,level\rclerk,law,2\r"])
-def test_empty_rows_and_old_line_ends_are_no_rows(raw: str) -> None:
+def test_empty_rows_and_old_line_ends_are_ignored(raw: str) -> None:
     found = read("csv", [Source("matrix.csv", raw.encode())], NAMED)
     assert found.framework, found.faults
     assert (found.rows, [row.level for row in found.framework.requirements]) == (1, [2])
 
 
-def test_a_written_table_holds_no_formula() -> None:
+def test_a_written_table_contains_no_formula() -> None:
     found = table("role,skill,level", "=cmd(),law,2", "'=twice,law,1").framework
     assert found
     assert [group.title.en for group in found.job_groups] == ["=cmd()", "=twice"]
@@ -63,7 +63,7 @@ def test_a_written_table_holds_no_formula() -> None:
     assert read("csv", [Source("matrix.csv", written)], NAMED).framework == found
 
 
-def test_a_wide_matrix_may_stand_either_way() -> None:
+def test_a_wide_matrix_is_read_in_both_orientations() -> None:
     long = table("role,skill,level", "clerk,filing,1", "clerk,law,2", "chief,law,3").framework
     roles = table("role,filing,law", "clerk,1,2", "chief,,3").framework
     skills = table("skill,clerk,chief", "filing,1,", "law,2,3").framework
@@ -75,7 +75,7 @@ def test_a_wide_matrix_may_stand_either_way() -> None:
     assert rows == {(row.job_group, row.skill, row.level) for row in skills.requirements}
 
 
-def test_levels_by_word_need_a_known_list_or_a_given_one() -> None:
+def test_named_levels_need_a_known_or_a_given_scale() -> None:
     known = table("role,skill,level", "clerk,filing,Practitioner", "clerk,law,awareness").framework
     assert known
     assert [row.level for row in known.requirements] == [3, 1]
@@ -87,7 +87,7 @@ def test_levels_by_word_need_a_known_list_or_a_given_one() -> None:
     assert given.requirements[0].level == 2
 
 
-def test_a_mark_is_a_level_only_where_it_is_said_which() -> None:
+def test_a_mark_is_a_level_only_if_the_option_says_which() -> None:
     lines = ("skill,clerk,chief", "filing,✓,", "law,x,✓")
     refused = table(*lines)
     assert refused.framework is None
@@ -97,7 +97,7 @@ def test_a_mark_is_a_level_only_where_it_is_said_which() -> None:
     assert [row.level for row in taken.requirements] == [2, 2, 2]
 
 
-def test_every_fault_of_a_table_is_told_and_the_rest_is_taken_where_that_is_asked() -> None:
+def test_every_fault_of_a_table_is_reported_and_the_rest_is_imported_on_request() -> None:
     lines = (
         "role,skill,level,weight,skill description",
         "clerk,filing,1,,Keeps records",
@@ -132,13 +132,13 @@ def test_every_fault_of_a_table_is_told_and_the_rest_is_taken_where_that_is_aske
     assert rest.skills[0].description.en == "Keeps records"
 
 
-def test_a_quote_that_is_never_closed_is_told_with_its_row() -> None:
+def test_an_unclosed_quote_is_reported_with_its_row() -> None:
     reading = table("role,skill,level", "clerk,filing,1", 'clerk,"law,2', "clerk,tax,3")
     assert reading.framework is None
     assert (reading.faults[0].row, "never closed" in reading.faults[0].reason) == (3, True)
 
 
-def test_columns_are_joined_as_they_are_mapped_and_unknown_ones_are_named() -> None:
+def test_columns_are_joined_as_mapped_and_unknown_ones_are_named() -> None:
     lines = (
         "Family,Role,Role Level,Skill Name,Skill Level",
         "IT,Architect,Lead,Design,Expert",
@@ -174,7 +174,7 @@ ACCENTED = ("role,skill,level", "clerk,café management – début,1", "chef,cr�
         (ACCENTED, "utf-16", "utf-16"),
     ],
 )
-def test_a_file_is_read_in_the_encoding_that_it_is_in(lines: tuple[str, ...], encoding: str, taken: str | None) -> None:
+def test_a_file_is_read_in_its_own_encoding(lines: tuple[str, ...], encoding: str, taken: str | None) -> None:
     for end in ("\n", "\r\n", "\r"):
         reading = read("csv", [Source("matrix.csv", end.join(lines).encode(encoding))], NAMED)
         assert reading.framework == table(*lines).framework
@@ -184,28 +184,28 @@ def test_a_file_is_read_in_the_encoding_that_it_is_in(lines: tuple[str, ...], en
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp874"])
-def test_json_is_read_in_the_encoding_that_it_is_in(encoding: str) -> None:
+def test_json_is_read_in_its_own_encoding(encoding: str) -> None:
     whole = read("csv", [Source("matrix.csv", "\n".join(THAI).encode())], NAMED).framework
     assert whole
     written = write("json", whole, datetime(2026, 1, 1, tzinfo=UTC)).data
     assert read("json", [Source("f.json", written.decode().encode(encoding))], Options()).framework == whole
 
 
-def test_what_is_no_text_is_refused_with_its_line() -> None:
+def test_a_line_that_is_not_text_is_rejected_with_its_number() -> None:
     raw = "\n".join((*THAI, *THAI[1:])).encode()
     broken = raw.replace("ผู้".encode(), "ผู้".encode()[:-1], 1)
     with pytest.raises(Malformed, match=r"matrix.csv: line 3 is not UTF-8"):
         read("csv", [Source("matrix.csv", broken)], NAMED)
 
 
-def test_a_line_longer_than_what_is_read_at_once_is_one_line() -> None:
+def test_a_line_longer_than_the_buffer_is_one_line() -> None:
     name = "ทักษะ" * 20_000
     reading = read("csv", [Source("matrix.csv", f"role,skill,level\nclerk,{name},1\n".encode())], NAMED)
     assert reading.framework
     assert len(reading.framework.skills) == 1
 
 
-def test_long_words_are_cut_and_kept_whole_in_the_description() -> None:
+def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
     name = "a skill " * 60
     reading = table("role,skill,level,skill description", f"clerk,{name},1,{'x' * 6000}")
     assert reading.framework
@@ -248,7 +248,7 @@ def test_items_with_children_are_areas_and_the_others_skills_in_the_order_of_the
     assert [(one.kind, one.origin, one.target) for one in found.relations] == [("child_of", "b", "a")]
 
 
-def test_a_circle_of_items_is_told_and_nothing_is_taken() -> None:
+def test_a_cycle_of_items_is_reported_and_nothing_is_imported() -> None:
     circle = [link("isChildOf", "a", "b"), link("isChildOf", "b", "c"), link("isChildOf", "c", "a")]
     reading = package(["a", "b", "c", "s"], *circle, link("isChildOf", "s", "a"))
     assert reading.framework is None
@@ -257,7 +257,7 @@ def test_a_circle_of_items_is_told_and_nothing_is_taken() -> None:
     assert (itself.framework, itself.faults[0].reason[:31]) == (None, "`isChildOf` is a cycle: a → a; ")
 
 
-def test_a_circle_of_what_precedes_is_told_and_left_out_and_the_rest_is_kept() -> None:
+def test_a_cycle_of_precedes_relations_is_reported_and_left_out() -> None:
     order = [link("precedes", *pair) for pair in ("ab", "ba", "bc", "ce")]
     reading = package(["a", "b", "c", "e"], *order)
     assert reading.framework
@@ -265,7 +265,7 @@ def test_a_circle_of_what_precedes_is_told_and_left_out_and_the_rest_is_kept() -
     assert sum("`precedes` is a cycle" in fault.reason for fault in reading.faults) == 1
 
 
-def test_associations_of_a_package_are_kept_or_told() -> None:
+def test_associations_of_a_package_are_imported_or_reported() -> None:
     reading = package(
         ["a", "b", {"identifier": "a", "fullStatement": "Another"}, {"fullStatement": "Nameless"}, {"identifier": "w"}],
         link("exactMatchOf", "a", "x", destinationNodeURI={"identifier": "x", "uri": "https://example.org/x"}),
@@ -292,7 +292,7 @@ def test_associations_of_a_package_are_kept_or_told() -> None:
     }
 
 
-def test_a_long_circle_is_told_shortened_and_many_circles_are_bounded() -> None:
+def test_a_long_cycle_is_shortened_and_the_number_of_cycles_is_bounded() -> None:
     names = [f"i{n}" for n in range(400)]
     ring = [link("isChildOf", one, after) for one, after in zip(names, [*names[1:], names[0]], strict=True)]
     long = package(list(names), *ring)
@@ -304,13 +304,13 @@ def test_a_long_circle_is_told_shortened_and_many_circles_are_bounded() -> None:
     assert (many.framework.relations, len(many.faults)) == ([], 101)
 
 
-def test_words_in_another_language_are_told() -> None:
+def test_texts_in_another_language_are_reported() -> None:
     whole = {"CFDocument": {**DOCUMENT, "language": "es-MX"}, "CFItems": [{"identifier": "a", "fullStatement": "Día"}]}
     reading = read("case-1.0", [Source("package.json", json.dumps(whole).encode())], Options())
     assert any("'es-mx'" in line for line in reading.assumed)
 
 
-def test_a_rubric_is_the_scale_and_long_statements_give_way_to_short_ones() -> None:
+def test_a_rubric_gives_the_scale_and_short_statements_are_preferred() -> None:
     levels = [{"score": 0, "quality": "No"}, {"score": 3, "quality": "Yes"}]
     rubrics = [{"CFRubricCriteria": [{"CFRubricCriterionLevels": levels}]}]
     item = {
@@ -370,7 +370,7 @@ def esco(*tables: str) -> Reading:
     return read("esco", [Source(f"{n}.csv", one.encode()) for n, one in enumerate(tables)], Options())
 
 
-def test_esco_makes_job_groups_of_occupations_and_weighs_what_is_optional_less() -> None:
+def test_esco_occupations_become_job_groups_and_optional_skills_weigh_less() -> None:
     skills = "\n".join(
         [
             "conceptType,conceptUri,skillType,preferredLabel,altLabels,description",
@@ -404,7 +404,7 @@ def test_esco_makes_job_groups_of_occupations_and_weighs_what_is_optional_less()
         esco(occupations)
 
 
-def test_esco_skills_lie_in_the_nearest_group_and_groups_in_a_circle_do_not_loop() -> None:
+def test_esco_skills_belong_to_the_nearest_group_and_cyclic_groups_terminate() -> None:
     skills = f"conceptType,conceptUri,skillType,preferredLabel\nS,{ESCO}/skill/s1,knowledge,Law\n"
     groups = f"conceptType,conceptUri,preferredLabel,altLabels\nSkillGroup,{ESCO}/skill/g1,Group one,\n"
     steps = [("s1", "s2"), ("s2", "s1"), ("s2", "g1")]
@@ -439,7 +439,7 @@ def test_onet_ratings_are_levels_from_0_to_7_and_weights() -> None:
 
 
 @pytest.mark.parametrize("value", ["7.01", "-1", "high", "nan", ""])
-def test_onet_ratings_off_their_scale_are_refused(value: str) -> None:
+def test_onet_ratings_off_their_scale_are_rejected(value: str) -> None:
     raw = f"{ONET}\n11-1\t2.A\tReading\tLV\t3\tN\tN\n11-2\t2.A\tReading\tLV\t{value}\tN\tN\n"
     reading = read("onet", [Source("Skills.txt", raw.encode())], Options())
     assert (reading.framework, told(reading)) == (None, [("untrue", 3, "Data Value")])
@@ -448,7 +448,7 @@ def test_onet_ratings_off_their_scale_are_refused(value: str) -> None:
 # --- our own JSON ----------------------------------------------------------------------------------------------------
 
 
-def test_every_fault_of_our_own_json_is_told() -> None:
+def test_every_fault_of_the_projects_json_is_reported() -> None:
     whole = json.loads(write("json", framework({"a": 2, "b": 3}), datetime(2026, 1, 1, tzinfo=UTC)).data)
     whole["skills"] += [
         {"id": "c", "area": "ghost", "title": {"en": "C"}},
@@ -486,7 +486,7 @@ RUBBISH += [b"PK\x03\x04rubbish", b"a,b\n", b"\0\0\0", b"x" * 200_000, b"a,b\n" 
 
 @pytest.mark.parametrize("raw", RUBBISH)
 @pytest.mark.parametrize("name", FORMATS)
-def test_rubbish_is_refused_in_words_in_every_format(name: str, raw: bytes) -> None:
+def test_invalid_content_is_rejected_with_a_message_in_every_format(name: str, raw: bytes) -> None:
     reading = None
     with suppress(Problem):  # which says in words what is wrong with the whole
         reading = read(name, [Source("rubbish", raw)], Options())
@@ -504,7 +504,7 @@ def packed(**files: bytes) -> bytes:
     return out.getvalue()
 
 
-def test_an_archive_is_unpacked_up_to_a_limit_whatever_it_says() -> None:
+def test_an_archive_is_decompressed_up_to_a_limit_whatever_sizes_it_declares() -> None:
     small = packed(a__csv=b"x" * 100, b__txt=b"y", c__pdf=b"no table")
     assert [one.name for one in unpacked([File("a.zip", small)])] == ["a.zip/a.csv", "a.zip/b.txt"]
     with pytest.raises(TooLarge):
@@ -521,7 +521,7 @@ def test_an_archive_is_unpacked_up_to_a_limit_whatever_it_says() -> None:
         unpacked([File("a.zip", bytes(broken))])
 
 
-def test_a_text_in_several_languages_is_kept_in_ours() -> None:
+def test_a_text_in_several_languages_is_kept_in_thai_and_english() -> None:
     assert (Given("ขับเคลื่อน (Digital)").th(), Given("ขับเคลื่อน (Digital)").en()) == ("ขับเคลื่อน (Digital)", "")
     assert Given("", {"fr": "Données", "th": "ข้อมูล"}).en() == "Données"
     assert Given("R&amp;D\u0000").en() == "R&D"
@@ -546,7 +546,7 @@ def of_file(name: str, *files: str, options: Options = NAMED) -> Reading:
 
 
 @real
-def test_the_real_files_are_taken_whole() -> None:
+def test_the_real_files_are_imported_completely() -> None:
     digcomp = of_file("digcomp", "digcomp_3.0/digcomp3_data_supplement_2025-11-24.jsonld").framework
     assert digcomp
     assert (len(digcomp.areas), len(digcomp.skills), len(digcomp.scale)) == (5, 21, 9)

@@ -48,7 +48,7 @@ class Follower:
 
 
 @pytest.mark.parametrize("version", [1, 7])
-def test_a_framework_in_parts_is_the_same_put_together(version: int) -> None:
+def test_an_assembled_framework_equals_the_divided_one(version: int) -> None:
     whole = msgspec.structs.replace(large_framework(), version=version, retired=version > 1)
     made = divided(OWNER, whole)
     contents = [bytes(part.content) for part in made.parts]
@@ -60,7 +60,7 @@ def test_a_framework_in_parts_is_the_same_put_together(version: int) -> None:
     assert divided(OWNER, msgspec.structs.replace(whole, version=9)).header.digest == made.header.digest
 
 
-def test_a_row_or_a_head_that_no_part_can_hold_is_refused_by_its_place() -> None:
+def test_a_row_or_header_too_large_for_a_part_is_rejected_by_position() -> None:
     whole = large_framework()
     long = [msgspec.structs.replace(whole.skills[0], synonyms=[whole.title] * 20_000), *whole.skills[1:]]
     with pytest.raises(TooLarge, match=r"skills\[0\]"):
@@ -70,7 +70,7 @@ def test_a_row_or_a_head_that_no_part_can_hold_is_refused_by_its_place() -> None
 
 
 @pytest.mark.parametrize("header_at", [0, 2, -1], ids=["first", "between", "last"])
-async def test_a_version_is_held_when_header_and_all_parts_have_come(header_at: int) -> None:
+async def test_a_version_is_used_once_header_and_all_parts_have_arrived(header_at: int) -> None:
     made = divided(OWNER, large_framework())
     records = [*made.parts]
     place = len(records) if header_at < 0 else header_at
@@ -88,7 +88,7 @@ async def test_a_version_is_held_when_header_and_all_parts_have_come(header_at: 
     assert await follower.assembly.warning() is None
 
 
-async def test_a_missing_part_leaves_the_version_before_and_is_told() -> None:
+async def test_a_missing_part_keeps_the_previous_version_and_is_reported() -> None:
     follower = Follower()
     first = divided(OWNER, large_framework())
     await follower.read(*parts_of(first, 1), header_of(first, 90))
@@ -104,7 +104,7 @@ async def test_a_missing_part_leaves_the_version_before_and_is_told() -> None:
     assert follower.assembly.unfinished() == {}
 
 
-async def test_a_part_of_another_hash_does_not_count_until_the_right_one_comes() -> None:
+async def test_a_part_with_another_hash_is_ignored_until_the_right_one_arrives() -> None:
     follower, made = Follower(), divided(OWNER, large_framework())
     wrong = msgspec.structs.replace(made.parts[1], content=msgspec.Raw(b'{"skills":[]}'))
     records = parts_of(made, 1)
@@ -115,7 +115,7 @@ async def test_a_part_of_another_hash_does_not_count_until_the_right_one_comes()
     assert follower.held
 
 
-async def test_what_is_given_again_before_it_was_taken_is_made_again_and_afterwards_not() -> None:
+async def test_repeated_events_are_assembled_again_only_until_they_are_applied() -> None:
     follower, made = Follower(), divided(OWNER, large_framework())
     events = [*parts_of(made, 1), header_of(made, 90)]
     for _ in range(2):  # a handler that failed behind it is given the same batch again
@@ -129,7 +129,7 @@ async def test_what_is_given_again_before_it_was_taken_is_made_again_and_afterwa
     assert follower.stamps == [90]
 
 
-async def test_an_old_record_changes_nothing_and_other_records_pass() -> None:
+async def test_an_old_record_changes_nothing_and_other_records_pass_through() -> None:
     follower, made = Follower(), divided(OWNER, large_framework())
     other = record(CoursePublished(TENANT, course("c", ("s1", 0, 2))), key_of(TENANT, "c"), 50)
     assert await follower.read(other) == [other]
@@ -139,7 +139,7 @@ async def test_an_old_record_changes_nothing_and_other_records_pass() -> None:
     assert follower.held
 
 
-async def test_a_withdrawn_part_is_forgotten_and_a_superseded_version_never_comes() -> None:
+async def test_a_withdrawn_part_is_dropped_and_a_superseded_version_is_never_assembled() -> None:
     follower = Follower()
     made, newer = divided(OWNER, large_framework()), divided(OWNER, large_framework(skills=4100, version=2))
     await follower.read(*parts_of(made, 1), record(None, made.parts[0].key, 60, 2), header_of(made, 61))
@@ -163,7 +163,7 @@ async def test_two_contents_of_one_version_do_not_mix() -> None:
     assert follower.held[FRAMEWORK] == large_framework(skills=4100)
 
 
-async def test_parts_that_are_no_framework_are_refused_and_the_version_before_stays() -> None:
+async def test_parts_that_form_no_framework_are_rejected_and_the_previous_version_stays() -> None:
     follower, made = Follower(), divided(OWNER, large_framework())
     content = b'{"skills":[{"id":"no area"}]}'
     broken = [FrameworkPart(OWNER, FRAMEWORK, 1, made.header.digest, 0, msgspec.Raw(content))]

@@ -14,7 +14,7 @@ def related(*relations: Relation) -> Framework:
     return msgspec.structs.replace(base, areas=areas, relations=list(relations))
 
 
-def test_relations_that_lead_somewhere_are_taken() -> None:
+def test_valid_relations_are_accepted() -> None:
     related(
         Relation("precedes", "a", "b"),
         Relation("precedes", "b", "c"),
@@ -34,20 +34,20 @@ def test_relations_that_lead_somewhere_are_taken() -> None:
         (Relation("exact_match", "ghost", "https://example.org"), "relations[0].origin"),
     ],
 )
-def test_a_relation_that_leads_nowhere_is_refused(relation: Relation, field: str) -> None:
+def test_a_dangling_relation_is_rejected(relation: Relation, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         related(relation).check()
     assert refused.value.field == field
 
 
-def test_a_cycle_is_refused_as_the_cycle() -> None:
+def test_a_cycle_of_relations_is_rejected_and_named() -> None:
     with pytest.raises(InvalidInput, match=r"a → b → a|b → a → b"):
         related(Relation("precedes", "a", "b"), Relation("precedes", "b", "a"), Relation("precedes", "b", "c")).check()
     with pytest.raises(InvalidInput, match="inner → inner"):
         related(Relation("child_of", "inner", "inner")).check()
 
 
-def test_a_long_chain_is_no_cycle_and_a_long_cycle_is_found_whole() -> None:
+def test_a_long_chain_is_no_cycle_and_a_long_cycle_is_found_completely() -> None:
     chain = [(str(n), str(n + 1)) for n in range(20_000)]
     assert find_cycle(chain) == []
     cycle = find_cycle([*chain, ("20000", "0")])

@@ -25,7 +25,7 @@ def version_of(index: FrameworkReplica) -> int:
 @pytest.mark.parametrize(
     ("version", "stamp"), [(3, 12 + MAX_STAMP_JUMP), (3 + MAX_JUMP, 12), (3 + MAX_JUMP, 12 + MAX_STAMP_JUMP)]
 )
-def test_what_could_not_have_happened_is_refused_and_later_changes_are_taken(version: int, stamp: int) -> None:
+def test_an_impossible_version_is_rejected_and_later_changes_are_applied(version: int, stamp: int) -> None:
     index = FrameworkReplica()
     index.put([news(2, 10)])
     with pytest.raises(Rejected, match="above"):

@@ -103,7 +103,7 @@ def again(name: str, framework: Framework) -> Framework:
 @settings(max_examples=60, deadline=None)
 @given(SEEDS)
 @pytest.mark.parametrize("name", ["json", "case-1.1"])
-def test_what_holds_everything_gives_everything_back(name: str, seed: int) -> None:
+def test_a_lossless_format_returns_everything(name: str, seed: int) -> None:
     framework = made(seed, rich=True)
     assert write(name, framework, AT).not_held == []
     assert again(name, framework) == framework
@@ -111,7 +111,7 @@ def test_what_holds_everything_gives_everything_back(name: str, seed: int) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS)
-def test_a_table_gives_back_all_but_descriptions(seed: int) -> None:
+def test_a_table_returns_everything_except_descriptions(seed: int) -> None:
     framework = made(seed, rich=False)
     assert [lost.what for lost in write("csv", framework, AT).not_held] == ["id, title or description of the framework"]
     assert again("csv", framework) == framework
@@ -120,7 +120,7 @@ def test_a_table_gives_back_all_but_descriptions(seed: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(SEEDS)
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "onet"])
-def test_what_a_format_holds_it_holds_the_second_time_too(name: str, seed: int) -> None:
+def test_a_second_round_trip_loses_nothing_more(name: str, seed: int) -> None:
     framework = made(seed, rich=True)
     once = again(name, framework)
     assert again(name, once) == once
@@ -131,13 +131,13 @@ def test_what_a_format_holds_it_holds_the_second_time_too(name: str, seed: int) 
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=80))
-def test_every_text_becomes_an_identifier_and_always_the_same(words: str) -> None:
+def test_every_text_becomes_a_stable_identifier(words: str) -> None:
     name = identifier(words)
     assert msgspec.convert({"id": name, "title": {"en": "x"}}, Area).id == name
     assert identifier(name) == name == identifier(f" {words} ")
 
 
-def test_two_names_that_differ_in_signs_only_are_two_identifiers() -> None:
+def test_names_that_differ_only_in_punctuation_get_different_identifiers() -> None:
     names = [identifier(words) for words in ("C", "C++", "C#", "ขับเคลื่อน (Digital)", "นำทาง (Digital)", "Data analysis")]
     assert len(set(names)) == len(names)
     assert names[-1] == "data-analysis" == identifier("data  Analysis")

@@ -40,7 +40,7 @@ def told(*pieces: Piece) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("kind", "sd"), [("test", 0.3), ("external", 0.4), ("supervisor", 0.5), ("self", 0.8)])
-def test_one_piece_is_what_it_says_whenever_it_was(kind: EvidenceKind, sd: float) -> None:
+def test_a_single_piece_gives_its_own_level_at_any_age(kind: EvidenceKind, sd: float) -> None:
     for taken_at in (MOMENT, datetime(1900, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)):
         found = estimate(fold([Piece(kind, 1.234567, sd, taken_at, "a")]))
         assert found is not None
@@ -48,7 +48,7 @@ def test_one_piece_is_what_it_says_whenever_it_was(kind: EvidenceKind, sd: float
 
 
 @pytest.mark.parametrize("sd", [0.000001, 100.0])
-def test_the_surest_and_the_least_sure_piece_come_back_as_they_are(sd: float) -> None:
+def test_the_most_and_the_least_precise_piece_are_returned_unchanged(sd: float) -> None:
     assert told(piece("test", 3, sd=sd)) == (3, sd)
 
 
@@ -58,31 +58,31 @@ def test_two_tests_at_the_same_time_weigh_by_their_precision() -> None:
     assert sd == pytest.approx(1 / sqrt(1 / 0.09 + 1 / 0.36), abs=1e-6)
 
 
-def test_what_is_older_by_a_half_life_counts_half() -> None:
+def test_evidence_older_by_a_half_life_has_half_the_weight() -> None:
     level, sd = told(piece("test", 2, -HALF_LIFE_YEARS * 365.25), piece("test", 2.6))
     assert level == pytest.approx((2 * 0.5 + 2.6) / 1.5, abs=1e-6)
     assert sd == pytest.approx(0.3 / sqrt(1.5), abs=1e-6)
 
 
-def test_age_widens_and_never_moves_the_level() -> None:
+def test_age_increases_the_uncertainty_and_never_changes_the_level() -> None:
     assert widened(0.3, MOMENT, MOMENT + HALF_LIFE_YEARS * YEAR) == pytest.approx(0.3 * sqrt(2), abs=1e-6)
     assert widened(0.3, MOMENT, MOMENT - YEAR) == 0.3
     assert widened(0.3, datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)) == LARGEST_SD
 
 
-def test_a_later_test_overrides_a_self_rating_and_a_later_self_rating_weighs_little() -> None:
+def test_a_later_test_outweighs_a_self_rating_and_a_later_self_rating_has_little_weight() -> None:
     rating, test = piece("self", 4), piece("test", 1, 1)
     assert told(rating, test) == (1, 0.3)
     level, _ = told(test, piece("self", 2, 2))
     assert 1 < level < 1.2
 
 
-def test_of_the_ratings_of_one_kind_the_latest_counts() -> None:
+def test_only_the_latest_rating_of_one_kind_counts() -> None:
     assert told(piece("self", 4), piece("self", 1, 1)) == (1, 0.8)
     assert told(piece("supervisor", 1, 1), piece("supervisor", 4)) == (1, 0.5)
 
 
-def test_a_test_that_contradicts_all_earlier_ones_stands_in_their_place() -> None:
+def test_a_test_that_contradicts_all_earlier_evidence_replaces_it() -> None:
     assert told(piece("test", 1, -9), piece("test", 1, -8), piece("external", 1, -7), piece("test", 3)) == (3, 0.3)
     found = fold([piece("test", 1, -9), piece("test", 3)])
     [one] = contradictions(found)
@@ -90,7 +90,7 @@ def test_a_test_that_contradicts_all_earlier_ones_stands_in_their_place() -> Non
     assert one.allowed < one.apart
 
 
-def test_a_completed_course_is_no_level_and_only_raises_one() -> None:
+def test_a_completed_course_gives_no_level_and_can_only_raise_one() -> None:
     assert estimate(fold([piece("completion", 3)])) is None
     before, _ = told(piece("test", 2))
     raised, _ = told(piece("test", 2), piece("completion", 3, 1))
@@ -105,7 +105,7 @@ def test_a_completion_does_not_count_as_a_later_measurement() -> None:
     assert found.measured_at == MOMENT
 
 
-def test_contradictions_show_both_and_age_forgives() -> None:
+def test_contradictions_list_both_pieces_and_disappear_with_age() -> None:
     [one] = contradictions(fold([piece("self", 4), piece("test", 1, 1)]))
     assert (one.first.kind, one.second.kind) == ("self", "test")
     assert contradictions(fold([piece("test", 1), piece("self", 2)])) == []
@@ -137,7 +137,7 @@ def test_the_order_of_arrival_does_not_matter(pieces: list[Piece], random: objec
 
 
 @given(PIECES)
-def test_what_is_stored_between_pieces_changes_nothing_and_stays_small(pieces: list[Piece]) -> None:
+def test_storing_evidence_between_pieces_changes_no_result_and_stays_small(pieces: list[Piece]) -> None:
     held = SkillEvidence()
     for one in pieces:
         stored = msgspec.msgpack.encode(added(held, one))

@@ -17,24 +17,22 @@ from shared.errors import InvalidInput
 from tests.support.builders import DAY, MOMENT, framework, inputs, profile
 
 
-def test_a_known_level_falls_short_by_the_plain_difference() -> None:
+def test_a_certain_level_has_the_plain_difference_as_shortfall() -> None:
     assert expected_shortfall(3, 1.5, 0) == 1.5
     assert expected_shortfall(1, 1.5, 0) == 0
 
 
-def test_a_doubtful_level_at_the_requirement_is_expected_to_fall_short_by_its_density() -> None:
+def test_an_uncertain_level_at_the_requirement_has_its_density_as_shortfall() -> None:
     assert expected_shortfall(2, 2, 1) == pytest.approx(0.3989422804)
 
 
 @given(st.floats(0, 5), st.floats(0, 5), st.floats(0, 2), st.floats(0, 2))
-def test_shortfall_grows_with_the_level_and_never_faster_than_it(
-    level: float, mean: float, sd: float, more: float
-) -> None:
+def test_the_shortfall_grows_with_the_level_and_never_faster(level: float, mean: float, sd: float, more: float) -> None:
     low, high = expected_shortfall(level, mean, sd), expected_shortfall(level + more, mean, sd)
     assert low - 1e-9 <= high <= low + more + 1e-9
 
 
-def test_worth_is_weighted_and_stops_at_what_is_required() -> None:
+def test_the_value_is_weighted_and_bounded_by_the_requirement() -> None:
     worth = ValueFunction(inputs(framework({"a": 3, "b": 2}, weights={"a": 2}), {"a": 1, "b": 2}).targets())
     assert worth.gaps == {"a": 4_000_000}
     assert [worth.of("a", level) for level in (0.5, 1, 2, 3, 5)] == [0, 0, 2_000_000, 4_000_000, 4_000_000]
@@ -43,16 +41,16 @@ def test_worth_is_weighted_and_stops_at_what_is_required() -> None:
     assert (worth.coverage(0), worth.coverage(4_000_000)) == (0.5, 1.0)
 
 
-def test_a_skill_that_was_never_assessed_is_believed_to_be_half_way() -> None:
+def test_a_skill_that_was_never_assessed_has_the_prior_in_the_middle() -> None:
     (want,) = inputs(framework({"a": 3})).targets().values()
     assert (want.level, want.sd, want.assessed) == (1.5, 1.0, False)
 
 
-def test_doubt_alone_makes_no_gap() -> None:
+def test_uncertainty_alone_makes_no_gap() -> None:
     assert ValueFunction(inputs(framework({"a": 3}), {"a": 3}, sd=1).targets()).gap == 0
 
 
-def test_doubt_never_makes_coverage_negative() -> None:
+def test_uncertainty_never_makes_coverage_negative() -> None:
     worth = ValueFunction(inputs(framework({"a": 1}), {"a": 0}, sd=3).targets())
     assert worth.gap > worth.required
     assert worth.coverage(0) == 0.0
@@ -64,7 +62,7 @@ def test_hours_until_a_deadline_are_the_weeks_times_the_pace() -> None:
     assert hours_until(None, 3.5, DAY) is hours_until(DAY, None, DAY) is None
 
 
-def test_inputs_of_a_profile_leave_out_skills_that_the_framework_dropped_and_keep_other_yardsticks_apart() -> None:
+def test_inputs_of_a_profile_omit_dropped_skills_and_separate_other_frameworks() -> None:
     held = profile(levels={"a": 1, "gone": 2})
     held.levels.append(SkillLevel("other", "x", 3, 0.3, MOMENT))
     plan = inputs_of(held, framework({"a": 3}), date(2026, 1, 1))
@@ -92,7 +90,7 @@ def test_inputs_of_a_profile_leave_out_skills_that_the_framework_dropped_and_kee
         ({"slowed": {"x": 0.5}}, "slowed.x"),
     ],
 )
-def test_inputs_that_the_framework_does_not_know_are_refused_by_name(change: dict[str, Any], field: str) -> None:
+def test_inputs_that_the_framework_lacks_are_rejected_by_field(change: dict[str, Any], field: str) -> None:
     plan = inputs(framework({"a": 3}))
     wrong = type(plan)(**{name: getattr(plan, name) for name in plan.__struct_fields__} | change)
     with pytest.raises(InvalidInput) as refusal:

@@ -22,7 +22,7 @@ async def asked(wire: Wire, shelf: Shelf, *requests: bytes) -> tuple[asyncio.Str
     return reader, writer
 
 
-async def test_it_is_told_to_wait_and_is_answered_and_the_connection_ends() -> None:
+async def test_a_half_closed_client_gets_an_interim_response_and_the_answer() -> None:
     async with wired(shelf := Shelf()) as wire:
         reader, writer = await asked(wire, shelf, SLOW)
         writer.write_eof()
@@ -34,7 +34,7 @@ async def test_it_is_told_to_wait_and_is_answered_and_the_connection_ends() -> N
         assert not shelf.left.is_set()
 
 
-async def test_one_of_http_1_0_is_answered_and_sent_nothing_before() -> None:
+async def test_an_http_1_0_client_is_answered_without_an_interim_response() -> None:
     async with wired(shelf := Shelf()) as wire:
         reader, writer = await asked(wire, shelf, b"GET /v1/slow-answer HTTP/1.0\r\n\r\n")
         writer.write_eof()
@@ -44,7 +44,7 @@ async def test_one_of_http_1_0_is_answered_and_sent_nothing_before() -> None:
         assert await reader.read() == b""
 
 
-async def test_every_request_that_was_sent_before_is_answered() -> None:
+async def test_every_request_sent_before_the_half_close_is_answered() -> None:
     traces = [b"%032x" % number for number in range(1, 4)]
     async with wired(shelf := Shelf()) as wire:
         reader, writer = await asked(wire, shelf, SLOW, *(TRACE % one for one in traces))
@@ -57,7 +57,7 @@ async def test_every_request_that_was_sent_before_is_answered() -> None:
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
-async def test_one_that_has_gone_is_given_up(abruptly: bool) -> None:
+async def test_a_disconnected_client_is_abandoned(abruptly: bool) -> None:
     async with wired(shelf := Shelf()) as wire:
         _, writer = await asked(wire, shelf, SLOW)
         if abruptly:  # a reset, not an end
@@ -76,7 +76,7 @@ async def test_a_stream_of_events_ends_with_its_client() -> None:
             await shelf.left.wait()
 
 
-async def test_one_that_asks_nothing_is_let_go() -> None:
+async def test_a_half_closed_connection_without_a_request_is_closed() -> None:
     async with wired() as wire:
         reader, writer = await wire.open()
         writer.write_eof()

@@ -30,7 +30,7 @@ def c(name: str) -> dict[str, Any]:
         ("คพ 101 หรือ คพ 102", [{"any": [c("คพ101"), c("คพ102")]}]),
     ],
 )  # fmt: skip
-def test_an_expression_is_read(text: str, requires: list[dict[str, Any]]) -> None:
+def test_an_expression_is_parsed(text: str, requires: list[dict[str, Any]]) -> None:
     found = conditions_of(text, code_key)
     assert (found.understood, found.whole, msgspec.to_builtins(found.requires)) == (True, True, requires)
 
@@ -47,7 +47,7 @@ def test_an_expression_is_read(text: str, requires: list[dict[str, Any]]) -> Non
         ("ไม่เปิดสำหรับผู้ที่เคยเรียน คพ 100", [], [], ["คพ100"]),
     ],
 )
-def test_what_goes_beside_and_what_shuts_out_are_conditions_of_their_own(
+def test_corequisites_and_antirequisites_are_parsed_separately(
     text: str, requires: list[str], corequisites: list[str], antirequisites: list[str]
 ) -> None:
     found = conditions_of(text, code_key)
@@ -59,7 +59,7 @@ def test_what_goes_beside_and_what_shuts_out_are_conditions_of_their_own(
 @pytest.mark.parametrize(
     "text", ["CS 101 or consent of instructor", "CS 101 and permission of the department", "คพ 101 หรือได้รับอนุญาตจากผู้สอน"]
 )
-def test_the_consent_of_somebody_is_left_to_the_text(text: str) -> None:
+def test_consent_of_an_instructor_is_kept_in_the_text_only(text: str) -> None:
     found = conditions_of(text, code_key)
     assert (found.understood, found.whole, len(found.requires)) == (True, False, 1)
 
@@ -84,12 +84,12 @@ def test_the_consent_of_somebody_is_left_to_the_text(text: str) -> None:
         "",
     ],
 )
-def test_what_is_not_understood_to_its_last_word_is_not_enforced(text: str) -> None:
+def test_a_text_that_is_not_fully_understood_is_not_enforced(text: str) -> None:
     found = conditions_of(text, code_key)
     assert (found.understood, found.requires, found.corequisites) == (False, [], [])
 
 
-def test_where_a_file_has_ids_conditions_name_ids() -> None:
+def test_in_a_file_with_ids_conditions_refer_to_ids() -> None:
     found = conditions_of("intro-1 and (intro_2 or SQL)", str, ids=True)
     assert msgspec.to_builtins(found.requires) == [c("intro-1"), {"any": [c("intro_2"), c("SQL")]}]
     assert not conditions_of("algebra and geometry", str, ids=True).understood

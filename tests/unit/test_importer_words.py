@@ -52,14 +52,14 @@ from shared.imports.rows import ROW_LIMIT
         ("12", 12, True),
     ],
 )
-def test_a_duration_is_read_in_every_form(text: str, hours: float, assumed: bool) -> None:
+def test_a_duration_is_parsed_in_every_form(text: str, hours: float, assumed: bool) -> None:
     assert duration_of(text) == (hours, assumed)
 
 
 @pytest.mark.parametrize(
     "text", ["self-paced", "", "P0D", "PT", "-3 hours", "Week 3 of 5", "5 modules, 10 hours", "0 hours", "99999 hours"]
 )
-def test_a_duration_that_is_not_understood_to_its_last_number_is_none(text: str) -> None:
+def test_a_duration_that_is_not_fully_understood_is_none(text: str) -> None:
     assert duration_of(text) is None
 
 
@@ -84,7 +84,7 @@ def test_a_duration_that_is_not_understood_to_its_last_number_is_none(text: str)
         ("Level 1", None),
     ],
 )
-def test_a_level_is_read_from_level_words_only(text: str, level: str | None) -> None:
+def test_a_level_is_parsed_from_level_words_only(text: str, level: str | None) -> None:
     assert level_of(text) == level
 
 
@@ -105,7 +105,7 @@ def test_a_level_is_read_from_level_words_only(text: str, level: str | None) -> 
         ("['open", ["['open"]),
     ],
 )
-def test_a_list_is_read_in_every_form(text: str, items: list[str]) -> None:
+def test_a_list_is_parsed_in_every_form(text: str, items: list[str]) -> None:
     assert list_of(text) == items
 
 
@@ -121,7 +121,7 @@ def test_a_list_is_read_in_every_form(text: str, items: list[str]) -> None:
         ("<" * 100_000, "<" * 100_000),
     ],
 )
-def test_a_cell_is_shown_as_a_reader_sees_it(text: str, shown: str) -> None:
+def test_a_cell_is_reduced_to_its_visible_text(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
@@ -139,18 +139,18 @@ def test_a_cell_is_shown_as_a_reader_sees_it(text: str, shown: str) -> None:
         ("9999-12-31", None),
     ],
 )
-def test_a_date_is_read_in_both_calendars_and_far_ones_mean_never(text: str, found: date | None) -> None:
+def test_a_date_is_parsed_in_both_calendars_and_far_dates_mean_never(text: str, found: date | None) -> None:
     assert date_of(text) == found
 
 
 @pytest.mark.parametrize("text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01"])
-def test_what_is_no_date_is_refused(text: str) -> None:
+def test_an_invalid_date_is_rejected(text: str) -> None:
     with pytest.raises(InvalidDate):
         date_of(text)
 
 
 @pytest.mark.parametrize("unit", ["1,", "a,", "(", "(a,", "1 - ", "12:", "<a ", "&amp", "3 hours ", "beginner ", "[,"])
-def test_a_cell_as_large_as_a_row_may_be_is_read_at_once(unit: str) -> None:
+def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
     """A reader that looks at everything again for each character would not end within the test's time."""
     text = unit * (ROW_LIMIT // len(unit))
     for read in (list_of, plain, duration_of, level_of, language_of, modality_of, number_of, says_nothing):
@@ -159,7 +159,7 @@ def test_a_cell_as_large_as_a_row_may_be_is_read_at_once(unit: str) -> None:
         date_of(text)
 
 
-def test_languages_ways_numbers_and_nothing() -> None:
+def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
     names = ["Chinese (Simplified)", "English", "ภาษาไทย", "en-US", "tha", "Portuguese (Brazilian)", "Klingon"]
     assert [language_of(name) for name in names] == ["zh", "en", "th", "en", "th", "pt", None]
     ways = ["MOOC", "ออนไลน์", "On-site", "อบรมในห้องเรียน", "hybrid", "online and classroom", "by post"]

@@ -72,7 +72,7 @@ def workbook(*rows: Iterable[Any]) -> bytes:
         ("tis-620", "cp874"),
     ],
 )
-def test_a_thai_file_is_read_in_every_encoding_however_it_is_cut(encoding: str, found: str, size: int) -> None:
+def test_a_thai_file_is_read_in_every_encoding_and_chunking(encoding: str, found: str, size: int) -> None:
     body = f"code,title\nA1,{THAI}\nA2,Plain English\n".encode(encoding)
     reader, rows = read("csv", body, size=size)
     assert reader.encoding == found
@@ -81,7 +81,7 @@ def test_a_thai_file_is_read_in_every_encoding_however_it_is_cut(encoding: str, 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_utf_16_of_thai_letters_alone_needs_no_mark(encoding: str, size: int) -> None:
+def test_utf_16_of_thai_letters_alone_needs_no_byte_order_mark(encoding: str, size: int) -> None:
     reader, rows = read("csv", f"ชื่อวิชา,ชั่วโมง\n{THAI},3\n".encode(encoding), size=size)
     assert (reader.encoding, [row.content and row.content.title.th for row in rows]) == (encoding, [THAI])
 
@@ -106,7 +106,7 @@ def test_single_faults_in_utf_8_do_not_turn_the_file_into_another_encoding() -> 
     assert (rows[1].content.title.en, any("cp1252" in one.detail for one in rows[1].warnings)) == ("Café", True)
 
 
-def test_an_encoding_may_be_named_and_an_unknown_one_is_refused() -> None:
+def test_an_encoding_may_be_named_and_an_unknown_one_is_rejected() -> None:
     body = "title\nก\n".encode("cp874")  # one letter is no evidence
     assert eight_bit(body) == "cp1252"
     for name in ("TIS-620", "cp874", "windows-874", "ISO_8859-11"):
@@ -122,7 +122,7 @@ def test_an_encoding_may_be_named_and_an_unknown_one_is_refused() -> None:
 # --- CSV -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_is_read_by_its_columns_and_the_guess_is_told_first() -> None:
+def test_a_table_is_read_by_its_columns_and_a_guess_is_reported_first() -> None:
     body = (
         "Course Name,ชื่อภาษาไทย,Provider,Skills,Category,Level,Duration,Language,Rating,Reviews,End date,Link,Logo\n"
         "Data &amp; You ,ข้อมูลกับคุณ,Uni,\"['SQL', 'R, basics']\",Data,Beginner Level,Approx. 12 hours,English,4.5,"
@@ -165,7 +165,7 @@ def test_a_table_is_read_by_its_columns_and_the_guess_is_told_first() -> None:
         ("title=C", "two columns are called 'C'"),
     ],
 )
-def test_a_map_that_does_not_fit_is_refused_by_name(columns: str, told: str) -> None:
+def test_a_map_that_does_not_fit_is_rejected_by_name(columns: str, told: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         read("csv", b"A,B,C,c\n1,2,3,4\n", Options(columns=columns))
     assert refused.value.field == "map"
@@ -180,7 +180,7 @@ def test_every_separator_and_end_of_line_is_read(mark: str, end: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_quote_left_open_costs_its_own_row(size: int) -> None:
+def test_an_open_quote_loses_only_its_own_row(size: int) -> None:
     body = 'title,code\nfirst,1\n"never closed,2\nthird,3\n"two\nlines",4\nfifth,"5"\n'
     _, rows = read("csv", body.encode(), size=size)
     text = "a quote is opened here and not closed"
@@ -188,14 +188,14 @@ def test_a_quote_left_open_costs_its_own_row(size: int) -> None:
     assert rows[1].begins == '"never closed,2'
 
 
-def test_a_quote_left_open_at_the_end_or_before_very_much_costs_its_own_row() -> None:
+def test_an_open_quote_at_the_end_or_before_much_text_loses_only_its_own_row() -> None:
     lines = [f"row {n},{n}" for n in range(30_000)]
     _, rows = read("csv", "\n".join(["title,code", '"open,1', *lines, '"open at the end,2']).encode())
     assert [row.number for row in rows if row.content is None] == [2, 30_003]
     assert sum(row.content is not None for row in rows) == 30_000
 
 
-def test_lines_within_an_open_quote_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_inside_an_open_quote_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     cells = CsvReader._cells
 
@@ -211,13 +211,13 @@ def test_lines_within_an_open_quote_are_looked_at_once(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])
-def test_quotes_that_stand_for_themselves_over_several_lines_are_kept(size: int) -> None:
+def test_literal_quotes_over_several_lines_are_kept(size: int) -> None:
     body = b'title,code\r\n"a ""b""\r\n""c"" d\r\ne""",1\r\nnext,2\r\n'
     _, rows = read("csv", body, size=size)
     assert told(rows) == [(2, 'a "b"\n"c" d\ne"'), (3, "next")]
 
 
-def test_rows_of_another_width_are_refused_and_the_rest_is_read() -> None:
+def test_rows_of_another_width_are_rejected_and_the_rest_is_read() -> None:
     _, rows = read("csv", b"title,code\na,1,more\nb\nc,3,,\nd,4\n\n")
     assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, True), (4, False), (5, False)]
     assert [row.problems[0].detail for row in rows[:2]] == [
@@ -226,7 +226,7 @@ def test_rows_of_another_width_are_refused_and_the_rest_is_read() -> None:
     ]
 
 
-def test_a_row_without_end_is_refused_and_never_held() -> None:
+def test_a_row_without_end_is_rejected_and_never_buffered() -> None:
     reader = ListReader("csv", GUESS)
     found = list(reader.feed(b"title,code\n"))
     for _ in range(20):
@@ -248,7 +248,7 @@ def test_a_binary_file_is_no_csv() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://[x]/", "http://\u2100/"])
-def test_an_address_that_is_none_costs_at_most_its_row(url: str) -> None:
+def test_an_invalid_address_loses_at_most_its_row(url: str) -> None:
     _, rows = read("csv", f"title,url\na,{url}\nb,https://example.org/b\n".encode())
     assert [row.number for row in rows] == [2, 3]
     assert rows[1].content
@@ -256,18 +256,18 @@ def test_an_address_that_is_none_costs_at_most_its_row(url: str) -> None:
 
 
 @pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
-def test_hours_that_are_no_hours_are_told_with_their_words(hours: str) -> None:
+def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
     _, [row] = read("csv", f"title,hours\na,{hours}\n".encode())
     assert [one.detail for one in row.warnings][:1] == [f"no duration is read from {hours!r}"]
 
 
-def test_every_fault_of_a_row_is_told_with_its_words() -> None:
+def test_every_fault_of_a_row_is_reported_with_its_text() -> None:
     _, [row] = read("csv", b"code,title,url,hours\nC 1,,javascript:x,20000\n", Options(columns="guess"))
     assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422), ("url", 422)]
     assert row.begins == "C 1"
 
 
-def test_what_is_not_stated_is_assumed_and_says_so() -> None:
+def test_missing_facts_are_assumed_and_listed_as_assumed() -> None:
     [plain] = courses("csv", f"title\n{THAI}\n")
     assert (plain.hours, plain.languages, plain.assumed) == (10, ["th"], ["provider", "hours", "languages"])
     given = Options(columns="guess", defaults={"provider": "หน่วยงาน", "hours": "6", "languages": "ไทย, English"})
@@ -285,7 +285,7 @@ def test_one_column_may_be_title_and_description() -> None:
     )
 
 
-def test_a_long_description_is_kept_and_a_longer_one_is_cut_with_a_word() -> None:
+def test_a_long_description_is_kept_and_a_longer_one_is_cut_at_a_word() -> None:
     _, rows = read("csv", f"title,description\na,{'x' * 5000}\nb,{'y' * 5001}\n".encode())
     assert [len(row.content.description.en or "") for row in rows if row.content and row.content.description] == [
         5000
@@ -311,7 +311,7 @@ def test_prerequisites_of_a_provider_name_its_courses() -> None:
     assert [row.course for row in four.requires] == [one.id, two.id]
 
 
-def test_two_spellings_of_one_course_have_one_id_and_are_shown_as_they_came() -> None:
+def test_two_spellings_of_one_course_have_one_id_and_keep_their_spelling() -> None:
     nikhahit = THAI.replace("ำ", "\u0e4d\u0e32")
     body = f"provider,code,title\nสํานักงาน,CS 1,{nikhahit}\nสำนักงาน\u200b,cs1,{THAI}\n"
     first, second = courses("csv", body)
@@ -348,7 +348,7 @@ def bomb(name: str, size: int) -> bytes:
         (workbook(["title"], ["a"])[:-100], Malformed),
     ],
 )
-def test_a_workbook_that_is_none_or_unpacks_to_too_much_is_refused_before(body: bytes, shape: type[Problem]) -> None:
+def test_an_invalid_or_too_large_workbook_is_rejected_before_decompression(body: bytes, shape: type[Problem]) -> None:
     with pytest.raises(shape):
         read("xlsx", body)
 
@@ -367,7 +367,7 @@ def test_a_row_of_a_workbook_has_the_limit_of_every_row() -> None:
     assert [row.content.title.en for row in rows if row.content] == ["a"]
 
 
-def test_what_is_read_whole_of_a_workbook_is_bounded() -> None:
+def test_the_parts_of_a_workbook_that_are_read_at_once_are_bounded() -> None:
     parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -377,7 +377,7 @@ def test_what_is_read_whole_of_a_workbook_is_bounded() -> None:
         read("xlsx", file.getvalue())
 
 
-def test_a_sheet_that_claims_to_be_huge_is_read_for_what_it_holds() -> None:
+def test_a_sheet_that_declares_a_huge_size_is_read_by_its_content() -> None:
     parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -426,7 +426,7 @@ NODE = {
         lambda node: json.dumps({f"http://schema.org/{key}" if key[0] != "@" else key: node[key] for key in node}),
     ],
 )
-def test_a_course_in_json_ld_is_read_in_every_form_however_it_is_cut(form: Any, size: int) -> None:
+def test_a_course_in_json_ld_is_read_in_every_form_and_chunking(form: Any, size: int) -> None:
     [one] = courses("jsonld", form(NODE), size=size)
     assert msgspec.to_builtins(one) == {
         "id": id_by_code("Uni", "CS 1"),
@@ -445,7 +445,7 @@ def test_a_course_in_json_ld_is_read_in_every_form_however_it_is_cut(form: Any, 
     }
 
 
-def test_many_nodes_are_read_one_by_one_and_a_bad_one_costs_itself() -> None:
+def test_nodes_are_read_one_by_one_and_an_invalid_one_loses_only_itself() -> None:
     nodes = [
         json.dumps({"@id": "#u", "@type": "Organization", "name": "Uni"}),
         json.dumps({"@type": "Course", "name": "one", "provider": {"@id": "#u"}}),
@@ -461,7 +461,7 @@ def test_many_nodes_are_read_one_by_one_and_a_bad_one_costs_itself() -> None:
 
 
 @pytest.mark.parametrize("body", ['{"@type": "Course", "name": "a"', "[", '{"a": "', "<html>nothing</html>"])
-def test_json_ld_that_breaks_off_or_is_none_says_so(body: str) -> None:
+def test_incomplete_or_missing_json_ld_is_reported(body: str) -> None:
     try:
         _, rows = read("jsonld", body.encode())
     except Malformed:
@@ -469,19 +469,19 @@ def test_json_ld_that_breaks_off_or_is_none_says_so(body: str) -> None:
     assert [row.content for row in rows] == [None]
 
 
-def test_a_page_of_scripts_that_are_left_open_is_looked_through_once() -> None:
+def test_a_page_with_unclosed_scripts_is_read_in_linear_time() -> None:
     """It would take days where every one of them is looked for an end."""
     for page in (b"<script " * 2_000_000, b"<script ld+json>" * 1_000_000, b"<SCRIPT ld+json" * 1_000_000 + b">"):
         with pytest.raises(Malformed):
             read("jsonld", page)
 
 
-def test_json_ld_of_a_page_is_read_beside_other_scripts() -> None:
+def test_json_ld_of_a_page_with_other_scripts_is_read() -> None:
     page = '<script>let a = "<script>ld+json";</script><SCRIPT Type="application/ld+json">%s</SCRIPT ><script>'
     assert [one.code for one in courses("jsonld", (page % json.dumps(NODE)).encode())] == ["CS 1"]
 
 
-def test_json_ld_of_any_depth_does_not_end_the_reader() -> None:
+def test_json_ld_of_any_depth_does_not_crash_the_reader() -> None:
     deep = '{"@type": "Course", "name": "a", "provider": ' + '{"name": ' * 3000 + '"x"' + "}" * 3000 + "}"
     _, rows = read("jsonld", deep.encode())
     assert len(rows) == 1
@@ -523,7 +523,7 @@ LITTLE = decode(
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv", "xlsx"])
-def test_what_is_exported_is_read_again_as_it_was(form: Format) -> None:
+def test_an_export_is_imported_unchanged(form: Format) -> None:
     file = io.BytesIO()
     exporters.write(form, [WHOLE, LITTLE], file)
     _, rows = read(form, file.getvalue(), Options())
@@ -531,7 +531,7 @@ def test_what_is_exported_is_read_again_as_it_was(form: Format) -> None:
     assert list(itertools.chain(*(row.warnings for row in rows))) == []
 
 
-def test_json_ld_is_exported_without_what_it_has_no_word_for() -> None:
+def test_json_ld_is_exported_without_properties_that_it_has_no_term_for() -> None:
     file = io.BytesIO()
     exporters.write("jsonld", [WHOLE, LITTLE], file)
     assert json.loads(file.getvalue())["@context"] == "https://schema.org"
@@ -553,7 +553,7 @@ def test_json_ld_is_exported_without_what_it_has_no_word_for() -> None:
     assert (second.id, second.title, second.hours) == (LITTLE.id, LITTLE.title, 3)
 
 
-def test_no_cell_of_an_export_is_computed_by_a_spreadsheet() -> None:
+def test_no_cell_of_an_export_is_evaluated_by_a_spreadsheet() -> None:
     file = io.BytesIO()
     exporters.write("xlsx", [WHOLE], file)
     cells = [cell for row in openpyxl.load_workbook(file).active.iter_rows() for cell in row]

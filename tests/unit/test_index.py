@@ -15,7 +15,7 @@ def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -
     assert snapshot.view("mine").catalog_revision == 3
 
 
-def test_an_own_course_stands_before_a_shared_one_until_it_is_withdrawn() -> None:
+def test_an_own_course_hides_a_shared_one_until_it_is_withdrawn() -> None:
     snapshot = Snapshot().put_course("shared", course("a", ("a", 0, 1), hours=1), 1)
     snapshot = snapshot.put_course("mine", course("a", ("a", 0, 1), hours=9), 2)
     assert snapshot.view("mine").course("a") == course("a", ("a", 0, 1), hours=9)
@@ -23,7 +23,7 @@ def test_an_own_course_stands_before_a_shared_one_until_it_is_withdrawn() -> Non
     assert snapshot.withdraw_course("mine", "a", 3).view("mine").course("a") == course("a", ("a", 0, 1), hours=1)
 
 
-def test_frameworks_resolve_like_courses() -> None:
+def test_an_own_framework_hides_a_shared_one() -> None:
     snapshot = Snapshot().put_framework("shared", framework({"a": 1}, version=1), 1)
     snapshot = snapshot.put_framework("mine", framework({"a": 2}, version=7), 2)
     assert snapshot.view("mine").framework("fw") == framework({"a": 2}, version=7)
@@ -31,7 +31,7 @@ def test_frameworks_resolve_like_courses() -> None:
     assert snapshot.view("other").framework("none") is None
 
 
-def test_a_change_leaves_the_old_snapshot_as_it_was_and_keeps_what_it_did_not_touch() -> None:
+def test_a_change_keeps_the_old_snapshot_and_shares_unchanged_parts() -> None:
     before = Snapshot().put_courses("shared", catalog(30, 4, seed=1), 1).put_course("mine", course("m", ("a", 0, 1)), 2)
     shelf = before.view("other").catalog
     after = before.put_course("mine", course("n", ("a", 0, 1)), 3)
@@ -43,14 +43,14 @@ def test_a_change_leaves_the_old_snapshot_as_it_was_and_keeps_what_it_did_not_to
     assert (before.catalog_revision, after.catalog_revision) == (2, 3)
 
 
-def test_rows_of_one_skill_are_read_as_one() -> None:
+def test_rows_of_one_skill_are_merged() -> None:
     offer = course_spec(course("a", ("a", 1, 2), ("a", 2, 3), ("b", 0, 1)))
     assert offer.teaches == {("fw", "a"): (1, 3), ("fw", "b"): (0, 1)}
     assert [(it.skill, it.level) for it in offer.entry("fw")] == [("a", 1)]
     assert offer.entry("other") == []
 
 
-def test_a_shelf_made_before_a_skill_had_a_number_is_planned_on_afterwards() -> None:
+def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() -> None:
     snapshot = Snapshot().put_courses(SHARED_TENANT, [course("old", ("a", 0, 1))], 1)
     changed = snapshot.put_course("one", course("new", ("a", 1, 2)), 2)
     view = changed.view("one")

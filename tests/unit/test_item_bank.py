@@ -37,7 +37,7 @@ def item(given: dict[str, Any], **changes: Any) -> ItemShape:
 
 
 @pytest.mark.parametrize("given", [CHOICE, GRADED])
-def test_a_sound_item_has_no_fault(given: dict[str, Any]) -> None:
+def test_a_valid_item_has_no_fault(given: dict[str, Any]) -> None:
     assert item_faults(item(given), FRAMEWORK) == []
 
 
@@ -81,11 +81,11 @@ def test_a_fault_names_its_field(given: dict[str, Any], changes: dict[str, Any],
         ({"weight": 2}, "weight"),
     ],
 )
-def test_what_the_shape_excludes_names_its_field_too(changes: dict[str, Any], field: str) -> None:
+def test_a_fault_of_the_type_names_its_field_too(changes: dict[str, Any], field: str) -> None:
     assert [fault.field for fault in faults(CHOICE | changes, ItemShape)] == [field]
 
 
-def test_a_doubled_id_names_both_places() -> None:
+def test_a_duplicate_id_names_both_positions() -> None:
     (fault,) = bank_faults([item(CHOICE), item(GRADED)], FRAMEWORK)
     assert (fault.field, fault.detail) == ("items[1].id", "'r1' is given twice, first in items[0]")
 
@@ -99,7 +99,7 @@ def test_an_item_without_parameters_has_the_starting_values_of_its_level() -> No
     assert parameters_of(item(CHOICE, parameters=own)).boundaries == [2.5]
 
 
-def test_a_bank_tells_what_it_covers() -> None:
+def test_a_bank_reports_its_coverage() -> None:
     items = [item(CHOICE), item(CHOICE, id="r2", level=1), item(CHOICE, id="w1", skill="writing")]
     assert coverage(items) == {"reading": {2: 1, 1: 1}, "writing": {2: 1}}
     bank = ItemBank("b", FRAMEWORK.id, LocalizedText(en="b"), "draft", 0, 1, items)

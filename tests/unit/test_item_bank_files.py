@@ -54,7 +54,7 @@ BANK = ItemBank("b", "fw", LocalizedText(th="คลัง", en="bank"), "publish
 
 
 @pytest.mark.parametrize("form", list(MEDIA_TYPES))
-def test_what_is_written_is_read_again(form: FormatName) -> None:
+def test_a_written_bank_is_read_again(form: FormatName) -> None:
     raw = formats.write(form, BANK)
     reading = formats.read(form, raw, NONE)
     assert [(one.item, one.faults) for one in reading.items] == [(item, []) for item in ITEMS]
@@ -63,7 +63,7 @@ def test_what_is_written_is_read_again(form: FormatName) -> None:
 
 @pytest.mark.parametrize("form", list(MEDIA_TYPES))
 @pytest.mark.parametrize("raw", [b"", b"\x00\xff\xfe", b"{", b"PK\x03\x04nothing", b"[1, 2]", b"<a>"])
-def test_what_is_no_such_file_is_refused(form: FormatName, raw: bytes) -> None:
+def test_a_file_of_another_format_is_rejected(form: FormatName, raw: bytes) -> None:
     try:
         reading = formats.read(form, raw, NONE)
     except Problem:
@@ -76,7 +76,7 @@ def test_what_is_no_such_file_is_refused(form: FormatName, raw: bytes) -> None:
 HEADER = "id;skill;kind;level;stem_th;stem_en;option1_th;option1_en;option2_th;option2_en;right"
 
 
-def test_a_table_is_read_with_any_delimiter_and_without_what_the_defaults_say() -> None:
+def test_a_table_is_read_with_any_delimiter_and_with_defaults() -> None:
     header = "id kind stem_en stem_th option1_th option1_en option2_th option2_en right"
     raw = f"{header}\nx choice S ค ก a ข b 2".replace(" ", "\t")
     (one,) = formats.read("csv", raw.encode(), ItemDefaults("reading", 2)).items
@@ -84,7 +84,7 @@ def test_a_table_is_read_with_any_delimiter_and_without_what_the_defaults_say() 
     assert (one.item.skill, one.item.level, one.item.key) == ("reading", 2.0, 1)
 
 
-def test_a_row_is_told_all_its_faults_and_the_others_are_taken() -> None:
+def test_all_faults_of_a_row_are_reported_and_other_rows_are_accepted() -> None:
     rows = [
         "x;reading;choice;1;ค;S;ก;a;ข;b;2",
         "y;reading;essay;high;;S;ก;a;ข;b;9x",
@@ -98,7 +98,7 @@ def test_a_row_is_told_all_its_faults_and_the_others_are_taken() -> None:
 
 
 @pytest.mark.parametrize(("raw", "field"), [(b"id,colour\n", "colour"), (b"id,id\n", "id"), (b"skill,kind\n", "id")])
-def test_a_header_is_refused_by_its_column(raw: bytes, field: str) -> None:
+def test_an_invalid_header_is_rejected_by_column(raw: bytes, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         formats.read("csv", raw, NONE)
     assert caught.value.field == field
@@ -116,14 +116,14 @@ def test_a_header_is_refused_by_its_column(raw: bytes, field: str) -> None:
         ("1", "11", {"right"}),
     ],
 )
-def test_a_number_of_a_cell_is_taken_or_told(level: str, right: str, fields: set[str]) -> None:
+def test_a_number_in_a_cell_is_accepted_or_reported(level: str, right: str, fields: set[str]) -> None:
     raw = f"{HEADER}\nx;reading;choice;{level};ค;S;ก;a;ข;b;{right}"
     (one,) = formats.read("csv", raw.encode(), NONE).items
     assert {fault.field for fault in one.faults} == fields
     assert (one.item is None) == bool(fields)
 
 
-def test_a_table_in_another_encoding_is_refused() -> None:
+def test_a_table_in_another_encoding_is_rejected() -> None:
     with pytest.raises(Malformed, match="UTF-8"):
         formats.read("csv", f"{HEADER}\nx;reading;choice;1;ค".encode("cp874"), NONE)
 
@@ -183,14 +183,14 @@ def test_an_item_in_one_language_lacks_the_other() -> None:
         ("<x><y></x>", "cannot be read"),
     ],
 )
-def test_what_an_item_cannot_be_made_of_is_told(content: str, told: str) -> None:
+def test_content_that_forms_no_item_is_reported(content: str, told: str) -> None:
     (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
     assert one.item is None
     assert any(told in fault.detail for fault in one.faults), one.faults
 
 
 @pytest.mark.parametrize("number", ["1_0", "nan", "1" * 5000, "0x2", "two"])
-def test_a_number_of_an_item_is_told_where_it_is_none(number: str) -> None:
+def test_an_invalid_number_of_an_item_is_reported(number: str) -> None:
     names = {"LEVEL": "level", "DISCRIMINATION": "parameters.discrimination", "ANSWERS": "parameters.answers"}
     declared = "".join(
         f'<qti-outcome-declaration identifier="{name}" base-type="float"><qti-default-value>'
@@ -202,7 +202,7 @@ def test_a_number_of_an_item_is_told_where_it_is_none(number: str) -> None:
     assert set(names.values()) <= {fault.field for fault in one.faults}
 
 
-def test_a_bank_as_large_as_may_be_comes_back_from_a_package() -> None:
+def test_a_bank_of_the_maximum_size_survives_a_package() -> None:
     """Its manifest is larger than an item may be."""
     item = THAI.replace("q1", "{name}")
     ids = [f"{'x' * 58}{n:05}" for n in range(ITEMS_LIMIT)]
@@ -228,12 +228,12 @@ def test_entities_are_never_expanded() -> None:
         (package({"q.xml": THAI})[:-30], Malformed, "cannot be opened"),
     ],
 )
-def test_a_package_is_bounded_and_stays_within_itself(raw: bytes, kind: type[Problem], told: str) -> None:
+def test_a_package_is_bounded_and_refers_to_no_outside_file(raw: bytes, kind: type[Problem], told: str) -> None:
     with pytest.raises(kind, match=told):
         formats.read("qti", raw, NONE)
 
 
-def test_a_package_without_a_manifest_is_refused() -> None:
+def test_a_package_without_a_manifest_is_rejected() -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as opened:
         opened.writestr("q.xml", THAI)
@@ -241,7 +241,7 @@ def test_a_package_without_a_manifest_is_refused() -> None:
         formats.read("qti", packed.getvalue(), NONE)
 
 
-def test_an_encrypted_file_of_a_package_is_refused_in_words() -> None:
+def test_an_encrypted_file_of_a_package_is_rejected_with_a_message() -> None:
     raw = bytearray(package({"q.xml": THAI}))
     for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         place = raw.find(header)
@@ -254,12 +254,12 @@ def test_an_encrypted_file_of_a_package_is_refused_in_words() -> None:
 
 
 @pytest.mark.parametrize("cut", [30, 60, -1, -30])
-def test_a_package_that_is_cut_is_refused_in_words(cut: int) -> None:
+def test_a_truncated_package_is_rejected_with_a_message(cut: int) -> None:
     with pytest.raises(Malformed, match=r"it is damaged$"):
         formats.read("qti", package({"q.xml": THAI})[:cut], NONE)
 
 
-def test_a_damaged_file_of_a_package_is_refused() -> None:
+def test_a_damaged_file_of_a_package_is_rejected() -> None:
     raw = bytearray(package({"q.xml": THAI * 20}))
     place = raw.index(b"q.xml") + 200
     raw[place : place + 40] = bytes(40)

@@ -83,14 +83,14 @@ def test_a_step_depends_on_what_it_cannot_be_entered_without(seed: int) -> None:
     assert dependents(officer, path, begun) == studied_without_each(officer, path, begun)
 
 
-def test_a_wrong_order_and_a_course_twice_are_judged_too() -> None:
+def test_a_wrong_order_and_a_repeated_course_are_validated_too() -> None:
     low, high = course("low", ("a", 0, 1)), course("high", ("a", 1, 2), requires=[after("low")])
     for path in ([high, low], [low, high, high], [low, low, high]):
         officer = Learner({}, set())
         assert dependents(officer, path, set()) == studied_without_each(officer, path, set())
 
 
-def test_steps_that_have_nothing_to_do_with_each_other_are_not_looked_at_again() -> None:
+def test_independent_steps_are_not_checked_again() -> None:
     pairs = 100
     path = [
         one

@@ -129,7 +129,7 @@ def studied(offers: list[CourseSpec], officer: Officer) -> Officer:
         ),
     ],
 )
-def test_a_shortest_way_is_known(courses: list[Course], taken: list[str], hours: float) -> None:
+def test_a_minimum_closure_is_found(courses: list[Course], taken: list[str], hours: float) -> None:
     found = minimum_closure(
         start_at({}), [TaughtLevel((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {})))
     )
@@ -137,7 +137,7 @@ def test_a_shortest_way_is_known(courses: list[Course], taken: list[str], hours:
     assert ({way.id for way in found.courses}, found.hours, found.proved) == (set(taken), hours * MICRO, True)
 
 
-def test_twenty_conditions_that_one_course_meets() -> None:
+def test_one_course_that_satisfies_twenty_conditions_is_a_minimum_closure() -> None:
     names = [f"x{number:02}" for number in range(20)]
     skills = framework({"t": 2}, others=names)
     goal = course("goal", ("t", 0, 2), hours=2, requires=[at(name, 1) for name in names])
@@ -150,7 +150,7 @@ def test_twenty_conditions_that_one_course_meets() -> None:
     assert ([way.id for way in found.courses], found.proved) == (["wide", "goal"], True)
 
 
-def test_a_limit_on_the_search_is_told() -> None:
+def test_a_search_that_reaches_its_limit_is_reported() -> None:
     courses = entangled(25, 8, 7)
     ways = ways_of(courses, inputs(framework({"s00": 3}), {}))
     start = start_at({f"s{number:02}": 1 for number in range(8)})
@@ -165,7 +165,7 @@ def test_a_limit_on_the_search_is_told() -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 1_000_000))
-def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
+def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - test data
     skills = [f"s{number:02}" for number in range(8)]
     plan, courses = (
@@ -232,7 +232,7 @@ def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None
     st.builds(entangled, st.sampled_from([4, 10, 15]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
     st.integers(0, 100),
 )
-def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], asked: int) -> None:
+def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], asked: int) -> None:
     if plan.completed or plan.completed_at:
         return  # what a completion counts for at the next door is another rule, tested elsewhere
     view = view_of(courses)

@@ -33,13 +33,13 @@ def spans(*courses: tuple[CourseText, list[LevelRow]], on: LevelTable | None = N
     return levels.spans()
 
 
-def test_a_longer_course_leads_further() -> None:
+def test_a_longer_course_leads_to_a_higher_level() -> None:
     short, long = spans((course("a", hours=3.0), row()), (course("b", hours=40.0), row()))
     assert short == (0, 1)
     assert long[1] > short[1]
 
 
-def test_hours_count_beside_those_of_the_same_skill() -> None:
+def test_hours_count_relative_to_courses_of_the_same_skill() -> None:
     short = [(course(f"s{n}", hours=3.0), row()) for n in range(8)]
     long = [(course(f"l{n}", hours=30.0), row()) for n in range(8)]
     one = course("one", hours=9.0)
@@ -72,7 +72,7 @@ def test_numbered_titles_follow_each_other(first: str, second: str) -> None:
     assert found[1][0] == 2
 
 
-def test_courses_of_other_skills_and_circles_change_nothing_and_end() -> None:
+def test_courses_of_other_skills_and_cycles_change_nothing() -> None:
     alone = spans((course("b", hours=12.0, after=("a",)), row()))
     law = (course("a"), [LevelRow("law", 1.0, (3.0, 4.0))])
     assert spans(law, (course("b", hours=12.0, after=("a",)), row()))[1] == alone[0]
@@ -86,11 +86,11 @@ def test_the_order_of_the_courses_does_not_matter() -> None:
     assert forth == list(reversed(back))
 
 
-def test_what_people_decided_stays() -> None:
+def test_decided_levels_stay() -> None:
     assert spans((course("a", hours=40.0), row(0.0, 1.0)))[0] == (0, 1)
 
 
-def test_the_level_that_the_entry_asks_for_is_the_least() -> None:
+def test_the_required_entry_level_is_a_lower_bound() -> None:
     assert spans((course("a", hours=3.0, requires={"data": 2.0}), row()))[0][0] >= 2
 
 
@@ -116,7 +116,7 @@ def test_levels_stay_on_any_scale(steps: tuple[float, ...], hours: float | None,
         assert {low, high} <= set(steps)
 
 
-def test_the_courses_that_an_entry_names_are_known_at_any_depth() -> None:
+def test_courses_in_entry_conditions_are_found_at_any_depth() -> None:
     one = Course(
         "c",
         LocalizedText(en="c"),

@@ -6,7 +6,7 @@ from shared.errors import Overloaded, TooManyRequests
 from shared.limits import Admission, Buckets, Limits, check, client_address, counted_as, networks, spend
 
 
-def test_what_is_in_hand_is_bounded_in_all_and_for_each_key() -> None:
+def test_active_requests_are_bounded_in_total_and_per_key() -> None:
     admission = Admission(Limits(requests_in_hand=3))
     slots = [admission.enter() for _ in range(3)]
     with pytest.raises(Overloaded) as refused:
@@ -24,7 +24,7 @@ def test_what_is_in_hand_is_bounded_in_all_and_for_each_key() -> None:
     assert admission.in_hand == 1
 
 
-def test_streams_are_counted_apart_and_leave_room_for_the_rest() -> None:
+def test_streams_are_counted_separately_and_do_not_block_requests() -> None:
     admission = Admission(Limits(requests_in_hand=1))
     streams = [admission.enter() for _ in range(1)]
     streams[0].claim("a", 1, apart=True)
@@ -37,7 +37,7 @@ def test_streams_are_counted_apart_and_leave_room_for_the_rest() -> None:
     assert admission.apart == 3
 
 
-def test_bytes_in_hand_are_bounded_and_given_back() -> None:
+def test_buffered_bytes_are_bounded_and_released() -> None:
     admission = Admission(Limits(bytes_in_hand=10))
     first, second = admission.enter(), admission.enter()
     first.hold(8)
@@ -49,7 +49,7 @@ def test_bytes_in_hand_are_bounded_and_given_back() -> None:
     assert admission.bytes == 0
 
 
-def test_what_has_waited_too_long_is_refused() -> None:
+def test_a_request_that_has_waited_too_long_is_rejected() -> None:
     admission = Admission(Limits())
     admission.enter(0.9).leave()
     with pytest.raises(Overloaded):
@@ -57,13 +57,13 @@ def test_what_has_waited_too_long_is_refused() -> None:
     assert admission.in_hand == 0
 
 
-def test_shares() -> None:
+def test_the_share_of_a_key_depends_on_its_role() -> None:
     limits = Limits(requests_in_hand=128)
     assert (limits.share_of("officer"), limits.share_of("platform"), limits.share_of("admin")) == (16, 96, 96)
     assert Limits(requests_in_hand=1).share_of("officer") == 1
 
 
-def test_a_bucket_fills_again() -> None:
+def test_a_bucket_refills() -> None:
     buckets = Buckets(rate=2, burst=3)
     for _ in range(3):
         spend(buckets, "a", 100.0, "requests")
@@ -76,7 +76,7 @@ def test_a_bucket_fills_again() -> None:
         spend(buckets, "a", 200.0, "requests")
 
 
-def test_what_is_owed_is_paid_before_there_is_more() -> None:
+def test_a_negative_balance_is_refilled_first() -> None:
     buckets = Buckets(rate=1, burst=2)
     for _ in range(50):
         buckets.charge("a", 0.0)
@@ -86,7 +86,7 @@ def test_what_is_owed_is_paid_before_there_is_more() -> None:
     check(buckets, "a", 3.0, "x")
 
 
-def test_buckets_forget_whoever_asked_longest_ago() -> None:
+def test_the_least_recently_used_bucket_is_dropped() -> None:
     buckets = Buckets(rate=1, burst=1, capacity=2)
     for name in ("a", "b", "a", "c"):
         buckets.charge(name, 0.0)
@@ -112,12 +112,12 @@ def test_buckets_forget_whoever_asked_longest_ago() -> None:
         ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
     ],
 )
-def test_who_asks_behind_a_proxy(peer: str, forwarded: str, found: str) -> None:
+def test_the_client_address_behind_a_proxy_is_found(peer: str, forwarded: str, found: str) -> None:
     assert client_address(peer, forwarded, networks("10.0.0.0/8, fd00::/8")) == found
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "somewhere"])
-def test_networks_that_are_none(text: str) -> None:
+def test_invalid_networks_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         networks(text)
 

@@ -164,7 +164,7 @@ def test_an_install_takes_exactly_the_lock_whatever_was_published_later(tree: Pa
     assert _run(tree, "dev", python) == (0, "")
 
 
-def test_more_is_added_to_an_environment_and_what_left_the_lock_leaves_it(tree: Path, index: Path, ready: Path) -> None:
+def test_new_packages_are_added_and_removed_ones_are_uninstalled(tree: Path, index: Path, ready: Path) -> None:
     assert _run(tree, "local")[0] == 0
     assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
     assert "making the virtual environment" not in _run(tree, "dev")[1]
@@ -175,7 +175,7 @@ def test_more_is_added_to_an_environment_and_what_left_the_lock_leaves_it(tree: 
     assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
 
 
-def test_a_lock_that_leaves_out_what_it_needs_is_refused(tree: Path, index: Path, ready: Path) -> None:
+def test_an_incomplete_lock_is_rejected(tree: Path, index: Path, ready: Path) -> None:
     whole = _lock(tree, "local").read_text()
     _lock(tree, "local").write_text(re.sub(r"plain==1.0(.|\n)*?(?=^\w)", "", whole, flags=re.MULTILINE))
     for _ in range(2):
@@ -183,14 +183,14 @@ def test_a_lock_that_leaves_out_what_it_needs_is_refused(tree: Path, index: Path
         assert (status, "tool 1.0 requires plain" in said) == (1, True), said
 
 
-def test_another_file_than_the_locked_one_is_refused(tree: Path, index: Path, ready: Path) -> None:
+def test_another_file_than_the_locked_one_is_rejected(tree: Path, index: Path, ready: Path) -> None:
     _wheel(index, "plain", "1.0", "tool")
     status, said = _run(tree, "local")
     assert (status, "not the file that was locked" in said) == (1, True)
 
 
 @pytest.mark.parametrize("setting", ["PIP_TARGET", "PIP_PREFIX", "PIP_CONSTRAINT", "PIP_PRE", "PIP_USER", "PYTHONPATH"])
-def test_settings_of_the_user_change_nothing_about_what_is_installed(
+def test_user_settings_of_pip_do_not_change_the_installation(
     tree: Path, index: Path, ready: Path, setting: str
 ) -> None:
     beside = tree / "beside"
@@ -202,13 +202,13 @@ def test_settings_of_the_user_change_nothing_about_what_is_installed(
     assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
 
 
-def test_a_setting_that_leads_the_install_elsewhere_is_named(tree: Path, index: Path, ready: Path) -> None:
+def test_a_pip_setting_that_redirects_the_install_is_named(tree: Path, index: Path, ready: Path) -> None:
     (tree / "pip.conf").write_text(f"[install]\ntarget = {tree / 'elsewhere'}\n")
     status, said = _run(tree, "local", PIP_CONFIG_FILE=str(tree / "pip.conf"))
     assert (status, "pip config list" in said) == (1, True)
 
 
-def test_the_second_time_does_nothing_until_the_requirements_change(tree: Path) -> None:
+def test_a_second_run_does_nothing_until_the_requirements_change(tree: Path) -> None:
     status, said = _run(tree, "dev")
     assert (status, ".venv is ready" in said) == (0, True)
     assert _run(tree, "dev") == (0, "")
@@ -217,7 +217,7 @@ def test_the_second_time_does_nothing_until_the_requirements_change(tree: Path) 
     assert ".venv is ready" in _run(tree, "local")[1]
 
 
-def test_a_registry_out_of_reach_is_named(tree: Path, ready: Path) -> None:
+def test_an_unreachable_registry_is_named(tree: Path, ready: Path) -> None:
     _lock(tree, "local").write_text(f"absent==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}
     status, said = _run(tree, **nowhere)
@@ -286,7 +286,7 @@ def _only_sentence(said: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("full_before", [True, False], ids=["full at first", "full in the middle"])
-def test_a_full_disk_is_named_where_the_log_cannot_be_written_either(
+def test_a_full_disk_is_named_even_if_the_log_cannot_be_written(
     tree: Path, small_disk: Path, full_before: bool
 ) -> None:
     moved = _moved(tree, small_disk)
@@ -324,7 +324,7 @@ def test_a_full_disk_for_temporary_files_is_named(ready: Path, tmp_path: Path, s
     _only_sentence(said, FULL)
 
 
-def test_a_disk_that_may_only_be_read_is_named(tree: Path, small_disk: Path) -> None:
+def test_a_read_only_disk_is_named(tree: Path, small_disk: Path) -> None:
     moved = _moved(tree, small_disk)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     script = str(moved / "deploy" / "local" / "environment.py")
@@ -333,7 +333,7 @@ def test_a_disk_that_may_only_be_read_is_named(tree: Path, small_disk: Path) -> 
     _only_sentence(done.stderr, "`.venv` may not be written")
 
 
-def test_a_file_in_the_place_of_the_environment_is_named(tree: Path) -> None:
+def test_a_file_named_like_the_environment_is_named(tree: Path) -> None:
     (tree / ".venv").write_text("mine")
     status, said = _run(tree)
     assert status == 1
@@ -341,21 +341,21 @@ def test_a_file_in_the_place_of_the_environment_is_named(tree: Path) -> None:
     assert (tree / ".venv").read_text() == "mine"
 
 
-def test_a_link_that_leads_nowhere_is_named(tree: Path) -> None:
+def test_a_broken_link_is_named(tree: Path) -> None:
     (tree / ".venv").symlink_to(tree / "gone")
     status, said = _run(tree)
     assert status == 1
     _only_sentence(said, "`.venv` is a file, and a directory is needed there")
 
 
-def test_the_environment_is_made_where_the_log_cannot_be_written(tree: Path, ready: Path) -> None:
+def test_the_environment_is_made_even_if_the_log_cannot_be_written(tree: Path, ready: Path) -> None:
     _lock(tree, "local").write_text("# still nothing\n")
     (tree / ".local").write_text("mine")
     assert _run(tree) == (0, ".venv is ready\n")
     assert (tree / ".local").read_text() == "mine"
 
 
-def test_no_log_is_named_that_was_not_written(tree: Path, ready: Path) -> None:
+def test_a_log_that_was_not_written_is_not_mentioned(tree: Path, ready: Path) -> None:
     (tree / ".local").write_text("mine")
     _lock(tree, "local").write_text(f"absent==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     status, said = _run(tree)

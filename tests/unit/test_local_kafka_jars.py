@@ -80,14 +80,14 @@ def test_a_damaged_jar_is_noticed_and_fetched_again(maven: Path, tmp_path: Path,
     assert _calls(maven) == 2
 
 
-def test_a_damaged_maven_repository_is_gone_around(maven: Path, tmp_path: Path) -> None:
+def test_a_damaged_maven_repository_is_bypassed(maven: Path, tmp_path: Path) -> None:
     (maven / "damages").touch()
     libs = find_jars(print, tmp_path / "cache")
     assert version_of(libs) == "9.9.9"
     assert "-Dmaven.repo.local" in (maven / "calls").read_text().splitlines()[1]
 
 
-def test_other_jars_than_the_locked_ones_are_refused_and_named(maven: Path, tmp_path: Path) -> None:
+def test_other_jars_than_the_locked_ones_are_rejected_and_named(maven: Path, tmp_path: Path) -> None:
     (maven / "adds").touch()  # as when a registry resolves one more, or another version
     for _ in range(2):
         with pytest.raises(CannotStart, match=r"other files than the locked ones twice \(more-1.0.jar\)"):
@@ -108,13 +108,13 @@ def test_the_lock_is_of_the_version_that_the_pom_names() -> None:
     ("said", "expected"),
     [("Could not transfer artifact", "registry within reach"), ("No space left on device", "disk is full")],
 )
-def test_a_failed_fetch_says_what_to_do(maven: Path, tmp_path: Path, said: str, expected: str) -> None:
+def test_a_failed_download_explains_what_to_do(maven: Path, tmp_path: Path, said: str, expected: str) -> None:
     (maven / "refuses").write_text(said)
     with pytest.raises(CannotStart, match=expected):
         find_jars(print, tmp_path / "cache")
 
 
-def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_jars_and_java_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lock").write_text("0  kafka_2.13-9.9.9.jar\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)

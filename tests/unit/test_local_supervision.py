@@ -38,7 +38,7 @@ class Ending:
             await keep(Part("catalog", self, self.start), self.said.append, self.pause, **options)
 
 
-async def test_what_ends_again_and_again_is_started_ever_more_slowly(tmp_path: Path) -> None:
+async def test_a_part_that_ends_repeatedly_is_restarted_with_growing_pauses(tmp_path: Path) -> None:
     ending = Ending(tmp_path / "log", "print('no such setting'); raise SystemExit(3)", 9)
     await ending.kept()
     assert ending.pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
@@ -47,7 +47,7 @@ async def test_what_ends_again_and_again_is_started_ever_more_slowly(tmp_path: P
     assert ending.said[1] == "catalog runs again"
 
 
-async def test_what_ran_for_long_is_started_at_once(tmp_path: Path) -> None:
+async def test_a_part_that_ran_for_long_is_restarted_at_once(tmp_path: Path) -> None:
     ending = Ending(tmp_path / "log", "", 3)
     await ending.kept(steady=0.0)
     assert ending.pauses == [1, 1, 1]
@@ -61,7 +61,7 @@ async def test_what_ran_for_long_is_started_at_once(tmp_path: Path) -> None:
         (OSError(28, "No space left on device"), "The disk is full: free some 2 GB"),
     ],
 )
-async def test_a_start_that_fails_is_told_and_tried_again(tmp_path: Path, error: Exception, told: str) -> None:
+async def test_a_failed_start_is_reported_and_retried(tmp_path: Path, error: Exception, told: str) -> None:
     ending = Ending(tmp_path / "log", "", 3)
 
     async def fails() -> None:

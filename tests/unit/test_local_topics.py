@@ -30,7 +30,7 @@ def test_production_replicates_and_names_take_the_namespace() -> None:
     assert all(topic.config["min.insync.replicas"] == "2" for topic in topics)
 
 
-def test_a_taken_port_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     first = free_port()
     monkeypatch.setenv("PORT", str(first))
     assert fixed_ports() == {
@@ -46,7 +46,7 @@ def test_a_taken_port_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) 
             fixed_ports()
 
 
-def test_replicas_are_asked_for_by_the_service_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_replicas_is_set_by_service_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOMMENDER", "2")
     monkeypatch.setenv("PORTAL", "")
     assert wanted_replicas() == {"assessment": 1, "catalog": 1, "recommender": 2, "portal": 1}

@@ -54,7 +54,7 @@ def test_a_line_is_one_json_object(message: Any, args: tuple[Any, ...], fields: 
     assert line_of(message, *args, extra={"fields": fields})["level"] == "error"
 
 
-def test_an_exception_with_half_a_character_is_logged() -> None:
+def test_an_exception_with_an_unpaired_surrogate_is_logged() -> None:
     try:
         fail(ValueError("\udcff"))
     except ValueError:
@@ -71,7 +71,7 @@ def test_an_exception_with_half_a_character_is_logged() -> None:
         "https://planted@example.org/x",
     ],
 )
-def test_keys_and_passwords_are_blackened(text: str) -> None:
+def test_keys_and_passwords_are_redacted(text: str) -> None:
     for line in (line_of(text), line_of("%s", text), line_of("x", extra={"fields": {"a": [text]}})):
         assert "planted" not in str(line)
         assert "[secret]" in str(line)
@@ -81,12 +81,12 @@ def test_keys_and_passwords_are_blackened(text: str) -> None:
         assert "planted" not in line_of("failed", exc_info=True)["error"].splitlines()[-1]
 
 
-def test_what_only_looks_a_little_like_a_key_is_left() -> None:
+def test_texts_that_only_resemble_a_key_are_kept() -> None:
     assert line_of("0123456789abcdef.short")["message"] == "0123456789abcdef.short"
     assert line_of("http://127.0.0.1:8101")["message"] == "http://127.0.0.1:8101"
 
 
-def test_frames_hold_no_words() -> None:
+def test_frames_contain_no_messages() -> None:
     words = "told by a client"
     try:
         try:

@@ -63,7 +63,7 @@ def contributions(path: LearningPath) -> dict[tuple[str, str], int]:
 BOTH_LOW = inputs(NEEDS, {"a": 0, "b": 2})
 
 
-def test_a_matched_row_is_worth_its_confidence_and_raises_no_level() -> None:
+def test_an_unconfirmed_row_is_worth_its_confidence_and_raises_no_level() -> None:
     path = path_of(BOTH_LOW, matched("guess", ("a", 0, 3, 0.72)))
     (row,) = path.steps[0].closes
     assert (row.from_level, row.to_level, row.confidence, row.contribution) == (0, 3, 0.72, 3 * 720_000)
@@ -75,7 +75,7 @@ def test_a_matched_row_is_worth_its_confidence_and_raises_no_level() -> None:
     assert left.nearest.id == "guess"
 
 
-def test_the_reason_says_so_in_both_languages_rounded_down() -> None:
+def test_the_reason_states_the_confidence_in_both_languages_rounded_down() -> None:
     path = told(path_of(BOTH_LOW, matched("guess", ("a", 0, 3, 0.729))))
     step, (left,) = path.steps[0], path.open
     for reason in (step.reason, left.reason):
@@ -85,19 +85,19 @@ def test_the_reason_says_so_in_both_languages_rounded_down() -> None:
     assert "Closes" not in (step.reason.en or "")
 
 
-def test_a_second_match_of_a_level_adds_nothing_unless_it_is_surer() -> None:
+def test_a_second_match_of_a_level_adds_nothing_unless_it_is_more_confident() -> None:
     sure, twin = matched("sure", ("a", 0, 3, 0.9), hours=1), matched("twin", ("a", 0, 3, 0.9), hours=1)
     assert taken(path_of(BOTH_LOW, sure, twin, matched("doubt", ("a", 0, 3, 0.5), hours=0.5))) == ["sure"]
 
 
-def test_behind_a_confirmed_level_a_match_is_worth_its_share_of_what_is_left() -> None:
+def test_after_a_confirmed_level_a_match_is_worth_its_share_of_the_rest() -> None:
     path = path_of(BOTH_LOW, course("known", ("a", 0, 2), hours=9), matched("guess", ("a", 0, 3, 0.72), hours=1))
     assert contributions(path) == {("guess", "a"): 2_160_000, ("known", "a"): 560_000}
     assert path.coverage.gained == 2_000_000 + 720_000
     assert [gap.reached for gap in path.gaps] == [2, 2]
 
 
-def test_of_matches_of_several_levels_each_counts_for_what_it_is_surer_of_or_higher() -> None:
+def test_matches_of_several_levels_combine_by_confidence_and_level() -> None:
     low, high = matched("low", ("a", 0, 2, 0.9)), matched("high", ("a", 0, 3, 0.5))
     path = path_of(BOTH_LOW, low, high)
     assert path.coverage.gained == 1_500_000 + 800_000  # 3 with 50 %, and 2 with the other 40 of 90 %
@@ -105,7 +105,7 @@ def test_of_matches_of_several_levels_each_counts_for_what_it_is_surer_of_or_hig
 
 
 @pytest.mark.parametrize("worth", [0, 1, 71, 72, 99, 100, 199, 2_008_491])
-def test_shares_add_up_and_never_fall_as_a_worth_rises(worth: int) -> None:
+def test_shares_add_up_and_never_fall_when_the_value_rises(worth: int) -> None:
     assert (share(100, worth), share(0, worth)) == (worth, 0)
     assert abs(share(72, worth) - 0.72 * worth) < 25
     for percent in range(100):
@@ -113,7 +113,7 @@ def test_shares_add_up_and_never_fall_as_a_worth_rises(worth: int) -> None:
         assert 0 <= part <= share(percent + 1, worth + 1) - share(percent, worth + 1)
 
 
-def test_a_confirmed_row_takes_the_place_of_a_matched_one() -> None:
+def test_a_confirmed_row_replaces_a_matched_one() -> None:
     guess = matched("guess", ("a", 0, 3, 0.9), hours=1)
     path = path_of(BOTH_LOW, guess, course("known", ("a", 0, 3), hours=2))
     assert taken(path) == ["known"]
@@ -122,7 +122,7 @@ def test_a_confirmed_row_takes_the_place_of_a_matched_one() -> None:
     assert [row.confidence for row in path_of(BOTH_LOW, both).steps[0].closes] == [None]
 
 
-def test_a_matched_level_opens_no_entry_until_it_is_confirmed() -> None:
+def test_an_unconfirmed_level_satisfies_no_entry_condition() -> None:
     guess, goal = matched("guess", ("x", 0, 2, 0.99), ("a", 0, 1, 0.9)), course("goal", ("a", 1, 3), ("b", 0, 2))
     behind = course("behind", ("b", 0, 2), requires=[at("x", 1)])
     plan = inputs(NEEDS, {"a": 0, "b": 0})
@@ -131,7 +131,7 @@ def test_a_matched_level_opens_no_entry_until_it_is_confirmed() -> None:
     assert taken(path_of(plan, confirmed, goal, behind)) == ["guess", "goal"]
 
 
-def test_a_matched_from_bars_nobody_and_is_worth_nothing_to_who_is_below() -> None:
+def test_an_unconfirmed_from_level_prevents_no_entry_and_gives_no_value_below_it() -> None:
     guess = matched("guess", ("a", 2, 3, 0.9), ("x", 3, 4, 0.9))
     goal = course("goal", ("b", 0, 2), requires=[after("guess")])
     plan = inputs(NEEDS, {"a": 0, "b": 0})
@@ -164,7 +164,7 @@ def test_a_row_below_the_least_confidence_is_left_out(least: float | None, thres
         assert "ยังไม่ได้ยืนยัน (60 %)" in (answer.reason.th or "")
 
 
-def test_a_course_that_was_asked_about_and_is_only_matched_says_so() -> None:
+def test_why_not_states_that_a_course_is_only_matched() -> None:
     courses = [matched("guess", ("a", 0, 1, 0.5), hours=9), course("known", ("a", 0, 3), hours=1)]
     plan = replace(BOTH_LOW, budget_hours=10)
     answer = told_why_not(why_not(plan, view_of(courses), path_of(plan, *courses), "guess"))
@@ -173,7 +173,7 @@ def test_a_course_that_was_asked_about_and_is_only_matched_says_so() -> None:
     assert why_not(plan, view_of([*courses, courses[1]]), path_of(plan, *courses), "known").confidence is None
 
 
-def test_what_is_only_matched_is_not_said_to_teach_alike() -> None:
+def test_unconfirmed_matches_do_not_make_courses_similar() -> None:
     guess, known = matched("guess", ("a", 0, 3, 0.9)), course("known", ("a", 0, 3))
     assert similar_courses("known", view_of([guess, known])) == []
     assert similar_courses("guess", view_of([guess, known])) == []
@@ -199,7 +199,7 @@ def measured(levels: dict[str, float], done: dict[str, int], **wishes: Any) -> I
     )
 
 
-def test_a_completed_matched_course_moves_no_level_and_what_it_was_worth_is_gained() -> None:
+def test_a_completed_unconfirmed_course_changes_no_level_and_its_value_is_gained() -> None:
     guess, rest = matched("guess", ("a", 0, 2, 0.7), hours=1), course("rest", ("a", 0, 3), hours=30)
     goal = course("goal", ("b", 0, 2), requires=[at("a", 1)])
     low = {"a": 0.0, "b": 0.0}
@@ -215,7 +215,7 @@ def test_a_completed_matched_course_moves_no_level_and_what_it_was_worth_is_gain
     assert "matched by its description, not confirmed (70 %)" in (asked.reason.en or "")
 
 
-def test_no_course_stays_that_another_one_of_the_path_stands_in_for() -> None:
+def test_no_course_stays_that_another_one_of_the_path_makes_redundant() -> None:
     """The search knows the cheapest branch of a choice; the path opens the other one too."""
     guess, low = matched("guess", ("a", 0, 2, 0.7), hours=1), course("low", ("a", 0, 2), hours=2)
     either = Prerequisite(any=[after("guess"), after("low")])
@@ -224,7 +224,7 @@ def test_no_course_stays_that_another_one_of_the_path_stands_in_for() -> None:
     assert taken(path) == ["low", "high"]
 
 
-def test_the_match_to_be_confirmed_leads_higher_than_what_counts_already() -> None:
+def test_a_match_to_confirm_leads_above_the_current_level() -> None:
     """Of two completed courses the surer one leads no higher than a third, whose row is confirmed."""
     surer, higher = matched("surer", ("a", 0, 1, 0.9)), matched("higher", ("a", 0, 2.5, 0.7))
     done = dict.fromkeys(("surer", "higher", "sure"), 1)
@@ -233,7 +233,7 @@ def test_the_match_to_be_confirmed_leads_higher_than_what_counts_already() -> No
     assert asked == [("confirm", None), ("matched", 2.5)]
 
 
-def test_a_later_assessment_takes_the_place_of_what_a_completion_gained() -> None:
+def test_a_later_assessment_replaces_the_gain_of_a_completion() -> None:
     guess = matched("guess", ("a", 0, 2, 0.7))
     known = {"a": 0.0, "b": 2.0}
     assert path_of(measured(known, {"guess": 1}), guess).coverage.gap == 1_600_000
@@ -268,7 +268,7 @@ def test_finishing_a_path_with_matched_rows_leaves_its_other_steps_as_they_were(
     assert promised == 2_000_000 + 1_000_000 + 750_000 * 2 + 50_000
 
 
-def test_matched_courses_are_found_among_champions_and_beside_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matched_courses_are_found_among_champions_and_in_the_overlay(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [matched(f"m{n:02}", ("a", 0, 3, 0.4 + n / 100), hours=1 + n % 7) for n in range(40)]
     many += [course(f"c{n:02}", ("a", 0, 1), hours=3 + n) for n in range(20)]
     own = [matched("own", ("b", 0, 2, 0.9)), matched("m39", ("a", 0, 3, 0.1))]  # the second hides a shared one
@@ -344,11 +344,13 @@ def with_open(path: LearningPath, **changes: Any) -> LearningPath:
         ),
     ],
 )
-def test_the_checker_refuses_a_matched_row_that_passes_for_more(change: Callable[[LearningPath], LearningPath]) -> None:
+def test_the_validator_rejects_an_unconfirmed_row_that_is_overstated(
+    change: Callable[[LearningPath], LearningPath],
+) -> None:
     assert corrupted(change)
 
 
-def test_the_checker_refuses_a_course_that_a_matched_row_lets_in() -> None:
+def test_the_validator_rejects_a_course_entered_through_an_unconfirmed_row() -> None:
     courses = [matched("guess", ("a", 0, 1, 0.99)), course("goal", ("a", 1, 3))]
     sure = [replace(courses[0], matched=[], teaches=course("guess", ("a", 0, 1)).teaches), courses[1]]
     path = recommend(BOTH_LOW, view_of(sure))

@@ -44,24 +44,24 @@ def statuses(matches: list[Match]) -> dict[str, str]:
     return {one.skill: one.status for one in matches}
 
 
-def test_a_new_matching_replaces_what_nobody_decided() -> None:
+def test_a_new_matching_replaces_undecided_matches() -> None:
     before = [match("reading"), match("writing", "confirmed"), match("sums", "rejected")]
     after = proposed(before, found("maps", "writing", "sums"), "t", [])
     assert statuses(after) == {"writing": "confirmed", "sums": "rejected", "maps": "proposed"}
 
 
-def test_what_was_rejected_comes_back_only_by_another_text_and_with_its_past() -> None:
+def test_a_rejected_match_returns_only_after_a_text_change_and_keeps_its_decision() -> None:
     rejected = decide([match("sums")], MatchName(FRAMEWORK, "sums"), by("rejected"))
     assert statuses(proposed(rejected, found("sums"), "t", [])) == {"sums": "rejected"}
     (again,) = proposed(rejected, found("sums"), "another", [])
     assert (again.status, [one.status for one in again.decisions]) == ("proposed", ["rejected"])
 
 
-def test_what_a_course_teaches_anyway_is_not_proposed() -> None:
+def test_skills_that_a_course_teaches_are_not_proposed() -> None:
     assert proposed([], found("reading"), "t", [Teaches(FRAMEWORK, "reading", 0, 1)]) == []
 
 
-def test_a_decision_on_what_is_not_there_is_refused() -> None:
+def test_a_decision_on_an_unknown_match_is_rejected() -> None:
     with pytest.raises(NotFound):
         decide([match("writing")], READING, by("confirmed"))
 
@@ -80,7 +80,7 @@ def test_the_last_decisions_are_kept() -> None:
     assert matches[0].decisions[-1].status == matches[0].status == "confirmed"
 
 
-def test_rows_come_and_go_with_decisions_and_others_stay() -> None:
+def test_decisions_add_and_remove_their_rows_and_others_stay() -> None:
     given = course("c", ("sums", 0, 1))
     before = [match("reading"), match("writing")]
     both = decide(decide(before, READING, by("confirmed")), MatchName(FRAMEWORK, "writing"), by("confirmed"))
@@ -91,7 +91,7 @@ def test_rows_come_and_go_with_decisions_and_others_stay() -> None:
     assert [row.skill for row in with_decisions(taught, both, without).teaches] == ["sums", "writing"]
 
 
-def test_levels_that_the_provider_put_since_are_not_put_back_by_another_decision() -> None:
+def test_a_decision_does_not_revert_levels_that_the_provider_changed() -> None:
     before = [match("reading", "confirmed"), match("writing")]
     put = replace(course("c"), teaches=[Teaches(FRAMEWORK, "reading", 1, 3)])
     after = decide(before, MatchName(FRAMEWORK, "writing"), by("confirmed"))
@@ -116,12 +116,12 @@ def test_a_course_put_without_skills_keeps_the_confirmed_ones_and_one_with_skill
     assert [row.skill for row in kept(elsewhere, confirmed).teaches] == ["sums", "reading"]
 
 
-def test_what_the_catalog_alone_adds_is_not_kept_from_what_is_put() -> None:
+def test_fields_that_only_the_catalog_sets_are_ignored_in_a_put() -> None:
     shown = replace(course("c"), teaches=[Teaches(FRAMEWORK, "reading", 0, 1, "another/read")])
     assert kept(shown, []).teaches == []
 
 
-def test_the_text_of_a_course_is_its_words_however_they_are_written_and_not_what_it_teaches() -> None:
+def test_the_digest_of_a_course_ignores_spelling_variants_and_taught_skills() -> None:
     def text(title: str, *rows: tuple[str, float, float]) -> str:
         return text_of(replace(course("c", *rows), title=LocalizedText(th=title)))
 

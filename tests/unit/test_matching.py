@@ -56,18 +56,18 @@ def best(index: SimilarityIndex, one: CourseText) -> str:
         ({"th": "กฎหมายดิจิทัลเบื้องต้น"}, "law"),
     ],
 )
-def test_a_title_is_nearest_to_the_skill_that_it_names(title: dict[str, str], right: str) -> None:
+def test_a_title_is_most_similar_to_the_skill_that_it_names(title: dict[str, str], right: str) -> None:
     assert best(SimilarityIndex(SKILLS), course(**title)) == right
 
 
-def test_a_long_title_that_holds_the_label_is_nearer_than_a_short_one_that_shares_its_letters() -> None:
+def test_a_long_title_with_the_label_is_more_similar_than_a_short_one_sharing_letters() -> None:
     holds = course("a", en="How public servants may plan, do and check project management in small offices")
     shares = course("b", en="Projector")
     labels = SimilarityIndex(SKILLS).of([holds, shares]).labels
     assert labels[0, 2] > labels[1, 2]
 
 
-def test_a_tag_that_is_a_skills_name_is_as_near_as_can_be() -> None:
+def test_a_tag_equal_to_a_skills_name_has_the_highest_similarity() -> None:
     assert SimilarityIndex(SKILLS).of([course(en="Week three", tags=("Digital Law",))]).labels[0, 1] == pytest.approx(
         1.0, abs=1e-5
     )
@@ -85,7 +85,7 @@ def test_a_synonym_and_a_descriptor_count_as_the_skill_is_called() -> None:
     assert best(index, course(en="Containers deployed by hand")) == "cloud"
 
 
-def test_what_a_label_lists_or_adds_in_brackets_is_a_label_too() -> None:
+def test_listed_and_bracketed_parts_of_a_label_are_labels_too() -> None:
     more = skill("things", en="Internet of things (IoT)", synonyms=[LocalizedText(en="Arduino, Raspberry Pi")])
     index = SimilarityIndex([*SKILLS, more])
     for title in ("IoT", "Raspberry Pi", "Arduino"):
@@ -96,7 +96,7 @@ def test_letters_of_another_width_are_the_same_letters() -> None:
     assert best(SimilarityIndex(SKILLS), course(en="ＤＡＴＡ ＡＮＡＬＹＴＩＣＳ")) == "data"
 
 
-def test_courses_matched_together_come_out_as_each_alone() -> None:
+def test_courses_matched_together_get_the_same_result_as_alone() -> None:
     index = SimilarityIndex(SKILLS, [Example("e", ("Data analytics for beginners",), frozenset({"data"}))])
     courses = [course(f"c{n}", en=text) for n, text in enumerate(["Data", "Law of data", "x", "Projects and law", "1"])]
     together = index.of(courses)
@@ -107,7 +107,7 @@ def test_courses_matched_together_come_out_as_each_alone() -> None:
 
 
 @pytest.mark.parametrize("title", ["ๆ", "!?", "a", "\u0e48", "数据分析", "🎓"])
-def test_a_title_that_says_nothing_is_like_no_skill(title: str) -> None:
+def test_a_title_without_content_is_similar_to_no_skill(title: str) -> None:
     found = SimilarityIndex(SKILLS, [Example("e", ("Data",), frozenset({"data"}))]).of([course(th=title)])
     assert found.labels.max() < 0.5
     assert np.isfinite(found.labels).all()
@@ -125,7 +125,7 @@ def test_a_framework_of_one_skill_is_matched_too() -> None:
     assert best(SimilarityIndex(SKILLS[:1]), course(en="Data analytics")) == "data"
 
 
-def test_what_is_read_of_a_course_is_bounded() -> None:
+def test_the_compared_text_of_a_course_is_bounded() -> None:
     description = Prose(th="ยาวมาก" * 1000, en="One sentence of the description. " * 150)
     long = course(en="Title", description=description, tags=tuple(f"tag {n}" for n in range(500)))
     pieces, titles = long.pieces()
@@ -147,26 +147,26 @@ def test_a_course_like_one_whose_skills_are_known_probably_teaches_the_same() ->
     assert found.nearest[0, 0] == 0
 
 
-def test_an_example_does_not_speak_for_itself() -> None:
+def test_an_example_is_not_compared_with_itself() -> None:
     known = [Example("e1", ("Spreadsheets with pivot tables",), frozenset({"data"}))]
     found = SimilarityIndex(SKILLS, known).of([course("e1", en="Spreadsheets with pivot tables")])
     assert not found.examples.any()
 
 
-def test_an_example_may_teach_a_skill_that_the_framework_has_no_more() -> None:
+def test_an_example_may_teach_a_removed_skill() -> None:
     SimilarityIndex(SKILLS, [Example("e1", ("x y z",), frozenset({"gone"}))]).of([course(en="x y z")])
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_words_shown_are_whole_where_words_have_spaces() -> None:
+def test_displayed_words_are_whole_in_scripts_with_spaces() -> None:
     assert shared_words("advanced data analytics", "data analytics") == ["data analytics"]
     assert shared_words("metadata", "data analytics") == []
     assert shared_words("ai skills for everyone", "ai") == ["ai"]
 
 
-def test_thai_words_shown_do_not_begin_with_a_mark_that_lost_its_letter() -> None:
+def test_displayed_thai_words_do_not_begin_with_a_detached_mark() -> None:
     for word in shared_words("หลักการวิเคราะห์ข้อมูลสถิติ", "นักวิเคราะห์ข้อมูล"):
         assert not ("\u0e31" <= word[0] <= "\u0e4e" and word[0] not in "เแโใไาำะ")
     assert "วิเคราะห์ข้อมูล" in shared_words("หลักการวิเคราะห์ข้อมูลสถิติ", "วิเคราะห์ข้อมูล")
@@ -192,26 +192,26 @@ def test_confidence_is_how_often_it_is_right() -> None:
     assert curve.calibration_error(curve.reliability(confidence.ravel(), right.ravel())) < 0.03
 
 
-def test_what_enters_was_right_four_times_in_five_on_courses_held_out() -> None:
+def test_accepted_matches_were_right_four_times_in_five_on_held_out_courses() -> None:
     fitted = curve.fit(*known_truth(), "drawn")
     assert fitted.measured.precision == pytest.approx(0.8, abs=0.05)
     assert fitted.enters > fitted.shown
 
 
-def test_where_nothing_is_sure_enough_nothing_enters() -> None:
+def test_without_enough_confidence_nothing_is_accepted() -> None:
     found, _ = known_truth()
     right = np.random.default_rng(1).uniform(0, 1, found.labels.shape) < 0.3
     assert curve.fit(found, right, "noise").enters == 1.0
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_courses_that_are_all_right_or_all_wrong_teach_nothing(answer: bool) -> None:
+def test_a_fit_needs_right_and_wrong_examples(answer: bool) -> None:
     found, right = known_truth(20)
     with pytest.raises(InvalidInput):
         curve.fit(found, np.full_like(right, answer), "one answer")
 
 
-def test_a_calibration_is_read_as_it_was_written_and_another_form_is_refused() -> None:
+def test_a_calibration_is_read_as_it_was_written_and_another_form_is_rejected() -> None:
     fitted = curve.fit(*known_truth(), "drawn")
     assert curve.decoded(curve.encoded(fitted)) == fitted
     other = json.loads(curve.encoded(fitted)) | {"version": curve.VERSION + 1}
@@ -219,7 +219,7 @@ def test_a_calibration_is_read_as_it_was_written_and_another_form_is_refused() -
         curve.decoded(json.dumps(other).encode())
 
 
-def test_what_ships_says_what_made_it() -> None:
+def test_the_shipped_calibration_names_its_data() -> None:
     shipped = curve.shipped()
     assert shipped.courses == 400
     assert "thaimooc_400" in shipped.data
@@ -266,7 +266,7 @@ def test_levels_stay_on_any_scale(
     assert {low, high} <= set(steps)
 
 
-def test_what_its_entry_requires_raises_the_levels() -> None:
+def test_entry_conditions_raise_the_levels() -> None:
     assert span(course(en="Analytics", requires={"data": 2.0}), SKILLS[0], FIVE) == (2, 3)
     assert span(course(en="Analytics", requires={"law": 2.0}), SKILLS[0], FIVE) == (0, 2)
 
@@ -275,7 +275,7 @@ def test_a_short_course_for_beginners_leads_one_level_up() -> None:
     assert span(course(en="Analytics", hours=3.0), SKILLS[0], FIVE) == (0, 1)
 
 
-def test_a_descriptor_tells_the_level() -> None:
+def test_a_descriptor_determines_the_level() -> None:
     described = skill(
         "data",
         en="Data analytics",
@@ -304,7 +304,7 @@ def test_a_course_about_something_else_is_not_matched(title: str) -> None:
     assert Matcher(NATIONAL, [], curve.shipped()).match([course(th=title)]) == [[]]
 
 
-def test_no_more_skills_are_proposed_than_a_person_reads() -> None:
+def test_the_number_of_proposed_skills_is_bounded() -> None:
     everything = course(en="Everything", tags=tuple(one.title.en or "" for one in NATIONAL.skills))
     (found,) = Matcher(NATIONAL, [], curve.shipped()).match([everything])
     assert len(found) == MOST
@@ -345,7 +345,7 @@ def test_the_command_names_what_is_wrong_with_its_files(tmp_path: Path, row: dic
         calibrating.main(files(tmp_path, [row]))
 
 
-def test_a_file_that_holds_no_calibration_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_holds_no_calibration_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text("{}")
     for name in ("c.json", "missing.json"):
         with pytest.raises(InvalidInput, match=r"no calibration|cannot be read"):

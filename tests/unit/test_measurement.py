@@ -24,7 +24,7 @@ def test_a_right_or_wrong_item_follows_the_two_parameter_logistic_model() -> Non
     assert found[1][2] == pytest.approx(0.5)
 
 
-def test_the_options_of_a_graded_item_add_up_to_one_and_a_shorter_item_has_none_beyond_its_own() -> None:
+def test_option_probabilities_of_a_graded_item_add_up_to_one() -> None:
     found = option_probabilities(np.array([2.0, 1.5]), padded([[0.5, 1.5, 2.5], [2.0]]), LEVELS)
     assert found.sum(axis=1) == pytest.approx(np.ones((2, len(LEVELS))))
     assert (found >= 0).all()
@@ -72,7 +72,7 @@ def test_an_answer_moves_the_posterior_by_bayes_rule_and_an_impossible_one_leave
     assert (updated(after, np.zeros(81)) == after).all()
 
 
-def test_what_is_reported_stays_on_the_scale() -> None:
+def test_reported_values_stay_on_the_scale() -> None:
     low, high = np.zeros(81), np.zeros(81)
     low[0], high[-1] = 1, 1
     assert (estimate(GRID, low).level, estimate(GRID, high).level) == (0, 4)
@@ -104,7 +104,7 @@ def test_a_skill_stops_by_precision_by_decision_and_by_number() -> None:
     assert stop_reason(wide, density / density.sum(), 1, None) == "precise", "precision is in steps of the scale"
 
 
-def test_the_expected_reduction_is_that_of_the_answers_weighted_by_their_chance() -> None:
+def test_the_expected_reduction_is_the_mean_over_answers() -> None:
     posterior = bell(1.8, 0.7)
     options = option_probabilities(np.array([2.0]), padded([[1.0, 2.0, 3.0]]), GRID.points)[0]
     chances = options @ posterior
@@ -123,7 +123,7 @@ def test_the_most_informative_item_is_the_one_whose_difficulty_is_where_the_leve
     assert most_informative(told, bell(2, 0.2), ~everything) is None
 
 
-def test_a_session_may_show_each_item_with_its_probability_and_always_about_as_many() -> None:
+def test_a_session_may_show_each_item_with_its_probability_in_nearly_constant_number() -> None:
     wanted = np.array([0.37, 0.37, 0.37, 0.9, 1.0, 0.6, 0.2, 0.37])
     draws = np.array([drawn(wanted, seed, 3) for seed in range(4000)])
     assert draws.mean(axis=0) == pytest.approx(wanted, abs=0.025)
@@ -142,7 +142,7 @@ def test_an_item_is_shown_less_the_more_it_was_shown() -> None:
     assert eligibility(np.zeros(2), 0) == pytest.approx([TARGET, TARGET])
 
 
-def test_whoever_comes_the_share_of_an_item_that_everybody_would_be_shown_settles_below_the_limit() -> None:
+def test_the_share_of_a_most_informative_item_settles_below_the_limit() -> None:
     chance = np.random.default_rng(5)
     shown = 0.0
     for session in range(3000):

@@ -59,7 +59,7 @@ def event_of(path: LearningPath) -> PathRecommended:
 
 
 @pytest.mark.parametrize("code", TEMPLATES)
-def test_every_template_says_in_both_languages_what_it_is_given(code: str) -> None:
+def test_every_template_uses_its_values_in_both_languages(code: str) -> None:
     assert set(TEMPLATES[code]) == set(LANGUAGES)
     thai, english = TEMPLATES[code]["th"], TEMPLATES[code]["en"]
     assert arguments(thai) == arguments(english)
@@ -70,7 +70,7 @@ def test_every_template_says_in_both_languages_what_it_is_given(code: str) -> No
         assert compiled(template, "th")[1] == len(template)
 
 
-def test_every_code_that_is_said_has_a_template_and_every_template_is_said() -> None:
+def test_every_code_has_a_template_and_every_template_is_used() -> None:
     source = Path(messages.__file__).read_text(encoding="utf-8")
     said_here = set(re.findall(r'"([a-z_]+)"', source))
     causes = {"started", "mandatory", "pinned", "language", "rule", "feedback", "withdrawn", "unknown", "excluded"}
@@ -108,25 +108,25 @@ def test_a_template_is_filled_as_icu_does(
         ({"a": 0, "b": 0.0, "c": True, "d": "0.001"}, "0 and 0"),
     ],
 )
-def test_numbers_that_differ_are_shown_so_and_only_nothing_is_shown_as_0(
+def test_different_numbers_look_different_and_only_zero_is_shown_as_0(
     values: dict[str, float | str], words: str
 ) -> None:
     assert compiled("{a} and {b}", "en")[0](values) == words
 
 
-def test_a_gap_too_small_for_a_course_is_not_said_to_be_none() -> None:
+def test_a_gap_too_small_for_a_course_is_not_shown_as_zero() -> None:
     path = recommend(inputs(framework({"a": 3}), {"a": 2.995729}, sd=0.2), view_of([course("c", ("a", 0, 3))]))
     assert "is short by 0.004 of a level" in said(path, path.open[0]).en
     assert "ต่ำกว่าที่ต้องการ 0.004 ระดับ" in said(path, path.open[0]).th
 
 
 @pytest.mark.parametrize("template", ["{", "{a", "{a, select, x {y}}", "{a, plural, one {#} other {#}", "{}"])
-def test_what_is_no_template_is_refused(template: str) -> None:
+def test_an_invalid_template_is_rejected(template: str) -> None:
     with pytest.raises(ValueError, match=r"does not end|no argument"):
         compiled(template, "en")
 
 
-def test_a_value_that_is_missing_is_no_sentence() -> None:
+def test_a_missing_value_raises_an_error() -> None:
     with pytest.raises(KeyError):
         render("takes", {}, "en")
 
@@ -171,7 +171,7 @@ def test_paths_without_steps_are_rendered_from_an_event_too() -> None:
         assert_said_from_an_event(path)
 
 
-def test_a_path_that_was_stored_with_its_sentences_keeps_them_in_the_languages_asked_for() -> None:
+def test_a_path_stored_with_sentences_keeps_them_in_the_requested_languages() -> None:
     path = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of([course("c", ("a", 0, 2))]))
     before = Reason("เพราะ", "because")
     old = msgspec.structs.replace(path, reason=before, steps=[msgspec.structs.replace(path.steps[0], reason=before)])
@@ -180,7 +180,7 @@ def test_a_path_that_was_stored_with_its_sentences_keeps_them_in_the_languages_a
     assert shown == [(Reason("เพราะ"),) * 2, (Reason(en="because"),) * 2, (before, before)]
 
 
-def test_rows_that_do_not_fit_together_are_no_path() -> None:
+def test_inconsistent_rows_are_rejected() -> None:
     path = compact(recommend(inputs(framework({"a": 2}), {"a": 0}), view_of([course("c", ("a", 0, 2))])))
     for wrong in (msgspec.structs.replace(path, gaps=[]), msgspec.structs.replace(path, providers=[])):
         with pytest.raises(ValueError, match="do not fit together"):

@@ -38,7 +38,7 @@ def test_the_rows_do_not_depend_on_the_chunks(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 100_000])
-def test_a_byte_order_mark_is_left_out_before_the_first_line_only(size: int) -> None:
+def test_only_a_byte_order_mark_before_the_first_line_is_skipped(size: int) -> None:
     mark = b"\xef\xbb\xbf"
     body = mark + LINE + b"\n" + mark + LINE + b"\n" + LINE
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
@@ -47,14 +47,14 @@ def test_a_byte_order_mark_is_left_out_before_the_first_line_only(size: int) -> 
 
 
 @pytest.mark.parametrize("size", [1000, ROW_LIMIT, ROW_LIMIT + 1, 10 * ROW_LIMIT])
-def test_a_line_too_long_is_refused_and_the_rest_is_read(size: int) -> None:
+def test_a_line_too_long_is_rejected_and_the_rest_is_read(size: int) -> None:
     body = b"\n".join([LINE, b"x" * (3 * ROW_LIMIT), LINE, b"y" * (ROW_LIMIT + 1)])
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
     found = read(chunks)
     assert told(found) == [(1, "one"), (2, 413), (3, "one"), (4, 413)]
 
 
-def test_a_row_is_there_as_soon_as_its_line_has_ended() -> None:
+def test_a_row_is_yielded_as_soon_as_its_line_has_ended() -> None:
     reader = NdjsonReader(Course)
     assert told(list(reader.feed(LINE + b"\n"))) == [(1, "one")]
     assert told(list(reader.feed(LINE))) == []
@@ -95,7 +95,7 @@ def test_an_empty_body_has_no_rows() -> None:
         (b'{"id": "deep", "requires": ' + b'[{"any": ' * 2000 + b"[]" + b"}]" * 2000 + b"}", [(400, None)], "deep"),
     ],
 )
-def test_everything_that_is_wrong_with_a_row_is_told_by_its_field(
+def test_all_faults_of_a_row_are_reported_by_field(
     raw: bytes, expected: list[tuple[int, str | None]], begins: str
 ) -> None:
     [row] = read([raw])

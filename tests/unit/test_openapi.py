@@ -49,7 +49,7 @@ def validator(service: str, shape: str) -> jsonschema.Draft202012Validator:
 
 
 @SERVICES
-def test_no_property_has_a_default_that_a_generator_takes_for_a_promise(service: str) -> None:
+def test_no_property_has_a_default_in_the_schema(service: str) -> None:
     """A generator makes a property with a default one that is always there: a request could not leave it out."""
     for name, schema in described(service)["components"]["schemas"].items():
         for one in schema.get("properties", {}).values():
@@ -57,7 +57,7 @@ def test_no_property_has_a_default_that_a_generator_takes_for_a_promise(service:
 
 
 @SERVICES
-def test_what_may_be_left_out_of_a_request_is_not_required_and_what_is_always_sent_is(service: str) -> None:
+def test_optional_request_fields_are_not_required_and_constant_answer_fields_are(service: str) -> None:
     schemas = described(service)["components"]["schemas"]
     problem = schemas["ProblemDetails"]
     assert set(problem["required"]) == set(problem["properties"]) - {"field", "texts"}
@@ -74,7 +74,7 @@ def test_what_may_be_left_out_of_a_request_is_not_required_and_what_is_always_se
 
 
 @SERVICES
-def test_everything_is_described_and_every_body_has_an_example_that_is_taken(service: str) -> None:
+def test_everything_is_described_and_every_body_has_a_valid_example(service: str) -> None:
     for name, schema in described(service)["components"]["schemas"].items():
         assert schema.get("description"), name
     for name, operation in operations(service):
@@ -93,7 +93,7 @@ def routes_with_a_body() -> list[Route]:
 
 
 @pytest.mark.parametrize("route", routes_with_a_body(), ids=lambda route: f"{route.method} {route.path}")
-def test_an_example_is_what_the_route_takes(route: Route) -> None:
+def test_examples_match_the_bodies_of_their_routes(route: Route) -> None:
     found = decode(msgspec.json.encode(route.example), route.body)
     if isinstance(found, Framework):
         found.check()
@@ -179,7 +179,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def test_a_generated_client_takes_the_bodies_of_the_readme_and_every_example(clients: dict[str, Any]) -> None:
+def test_a_generated_client_accepts_the_bodies_of_the_readme_and_every_example(clients: dict[str, Any]) -> None:
     for service, shape, body in [*readme_bodies(), *examples()]:
         model = getattr(clients[service], shape)
         sent = model.model_validate(body).model_dump_json(by_alias=True, exclude_unset=True)
@@ -189,7 +189,7 @@ def test_a_generated_client_takes_the_bodies_of_the_readme_and_every_example(cli
             model.model_validate(body | {"unknown": 1})
 
 
-def test_a_generated_client_reads_answers_without_what_is_left_out(clients: dict[str, Any]) -> None:
+def test_a_generated_client_reads_answers_without_optional_fields(clients: dict[str, Any]) -> None:
     put = clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1, "changed": False})
     assert put.changed is False
     with pytest.raises(ValueError, match="changed"):

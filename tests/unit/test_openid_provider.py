@@ -22,7 +22,7 @@ class PackingProvider(Provider):
         return found
 
 
-async def test_a_provider_that_packs_its_answers_is_asked_for_plain_ones() -> None:
+async def test_the_provider_is_asked_for_uncompressed_answers() -> None:
     plain = ClientSession(auto_decompress=False, skip_auto_headers=("Accept-Encoding",))  # as the portal's is
     async with openid_provider(provider := PackingProvider()), plain as session:
         client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
@@ -52,7 +52,7 @@ async def signing_in(provider: SlowProvider, client: OpenIdProvider) -> list["as
 
 
 @pytest.mark.parametrize("away", [False, True])
-async def test_those_who_sign_in_at_the_same_time_wait_for_one_answer(away: bool) -> None:
+async def test_concurrent_sign_ins_share_one_request_to_the_provider(away: bool) -> None:
     async with openid_provider(provider := SlowProvider()), ClientSession() as session:
         client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
         people = await signing_in(provider, client)
@@ -66,7 +66,7 @@ async def test_those_who_sign_in_at_the_same_time_wait_for_one_answer(away: bool
         assert provider.asked["/.well-known/openid-configuration"] == 1 + away
 
 
-async def test_one_who_leaves_while_it_is_fetched_takes_it_from_nobody() -> None:
+async def test_cancelling_one_sign_in_does_not_cancel_the_shared_request() -> None:
     async with openid_provider(provider := SlowProvider()), ClientSession() as session:
         client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
         people = await signing_in(provider, client)

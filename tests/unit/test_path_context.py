@@ -41,7 +41,7 @@ def path(*requires: Prerequisite, job_group: str = "clerk", stage: str | None = 
     )
 
 
-def test_the_part_names_what_the_path_names_in_the_frameworks_order() -> None:
+def test_the_part_lists_what_the_path_names_in_the_frameworks_order() -> None:
     level = Prerequisite(framework="fw", skill="skill-2-1", level=1)
     either = Prerequisite(any=[Prerequisite(course="other"), Prerequisite(all=[level])])
     elsewhere = Prerequisite(framework="another", skill="skill-3-2", level=1)
@@ -51,7 +51,7 @@ def test_the_part_names_what_the_path_names_in_the_frameworks_order() -> None:
     assert (part.title, part.scale, part.version) == (WHOLE.title, WHOLE.scale, 7)
 
 
-def test_the_part_tells_nothing_of_other_job_groups_and_stages() -> None:
+def test_the_part_contains_nothing_of_other_job_groups_and_stages() -> None:
     part = part_of(WHOLE, path())
     assert [one.id for one in part.job_groups] == ["clerk"]
     assert [one.id for one in part.stages] == ["new"]
@@ -60,6 +60,6 @@ def test_the_part_tells_nothing_of_other_job_groups_and_stages() -> None:
     assert [word for word in ("it", "head", "skill-3-0", "old", "descriptors") if f'"{word}"' in told] == []
 
 
-def test_a_path_of_a_job_group_or_stage_that_is_gone_has_a_part_too() -> None:
+def test_a_path_of_a_removed_job_group_or_stage_has_a_part_too() -> None:
     assert part_of(WHOLE, path(job_group="gone", stage=None)).job_groups == []
     assert part_of(WHOLE, path(stage="gone")).stages == []

@@ -4,7 +4,7 @@ from services.portal.connections import Connection, Connections, StreamMessage
 from shared.auth import FORGOTTEN_SECONDS
 
 
-async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
+async def test_only_the_latest_of_several_unread_paths_is_sent() -> None:
     connections = Connections()
     with connections.open("t/o", "k") as connection:
         for revision in (1, 3, 2):
@@ -15,14 +15,14 @@ async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
     assert (connections.superseded, connections.streams) == (1, 0)
 
 
-async def test_a_status_never_stands_in_the_way_of_a_path() -> None:
+async def test_a_status_never_replaces_an_unsent_path() -> None:
     connection = Connection()
     connection.offer(StreamMessage("path", "one", 1))
     connection.offer(StreamMessage("status", "waiting"))
     assert await connection.next() == StreamMessage("path", "one", 1)
 
 
-async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
+async def test_a_stopping_replica_opens_no_stream() -> None:
     connections = Connections()
     connections.drop_all("follower")
     with connections.open("t/o", "k") as still_open:
@@ -34,7 +34,7 @@ async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
     assert {why: number for why, number in connections.dropped.items() if number} == {"shutdown": 1}
 
 
-async def test_an_erasure_is_remembered_until_no_older_key_is() -> None:
+async def test_an_erasure_is_remembered_longer_than_cached_keys() -> None:
     now = 100.0
     connections = Connections(lambda: now)
     connections.push("t/o", StreamMessage("path", "one", 1))

@@ -17,7 +17,7 @@ def failed(asked: Preconditions, present: Tag | None) -> str | None:
 
 
 @pytest.mark.parametrize("present", [SEVEN, None, Tag("shared-7"), Tag("7", weak=True)])
-def test_without_headers_everything_may_be_done(present: Tag | None) -> None:
+def test_without_headers_everything_is_allowed(present: Tag | None) -> None:
     asked = Preconditions.of([], [])
     assert not asked.given
     assert failed(asked, present) is None
@@ -45,7 +45,7 @@ def test_without_headers_everything_may_be_done(present: Tag | None) -> None:
         (['""'], Tag(""), True),
     ],
 )
-def test_if_match_is_strong(lines: list[str], present: Tag | None, holds: bool) -> None:
+def test_if_match_compares_strongly(lines: list[str], present: Tag | None, holds: bool) -> None:
     assert failed(Preconditions.of(lines, []), present) == (None if holds else "If-Match")
 
 
@@ -63,14 +63,14 @@ def test_if_match_is_strong(lines: list[str], present: Tag | None, holds: bool) 
         (['"7"'], None, False),
     ],
 )
-def test_if_none_match_is_weak(lines: list[str], present: Tag | None, same: bool) -> None:
+def test_if_none_match_compares_weakly(lines: list[str], present: Tag | None, same: bool) -> None:
     asked = Preconditions.of([], lines)
     assert failed(asked, present) == ("If-None-Match" if same else None)
     if present is not None:
         assert asked.unchanged(present) is same
 
 
-def test_if_match_is_asked_first() -> None:
+def test_if_match_is_checked_first() -> None:
     assert failed(Preconditions.of(['"6"'], ["*"]), SEVEN) == "If-Match"
     with pytest.raises(PreconditionFailed):
         Preconditions.of(['"6"'], ['"7"']).unchanged(SEVEN)
@@ -80,7 +80,7 @@ def test_if_match_is_asked_first() -> None:
     "line",
     ["", " ", ",", "7", "W/7", 'w/"7"', '"7', '7"', '"7" "8"', '*, "7"', "**", '"7";', '"a b"', "\udcff", "None"],
 )
-def test_what_is_no_tag_is_malformed_and_named(line: str) -> None:
+def test_an_invalid_tag_is_malformed_and_the_header_is_named(line: str) -> None:
     for name, asked in (("If-Match", ([line], [])), ("If-None-Match", ([], [line]))):
         with pytest.raises(Malformed) as caught:
             Preconditions.of(*asked)

@@ -30,7 +30,7 @@ def put(body: PutOfficer, before: Profile | None = None, sequence: int = 0) -> P
     return registered(body, SKILL_FRAMEWORK, before=before, tenant="agency", officer="me", sequence=sequence)
 
 
-def test_a_registration_begins_with_no_levels_and_goes_on_from_the_sequence() -> None:
+def test_a_registration_starts_without_levels_and_continues_the_sequence() -> None:
     first = put(BODY)
     assert first is not None
     assert (first.sequence, first.levels, first.framework_version) == (1, [], 1)
@@ -39,7 +39,7 @@ def test_a_registration_begins_with_no_levels_and_goes_on_from_the_sequence() ->
     assert after_erasure.sequence == 8
 
 
-def test_the_same_registration_again_is_no_change_though_the_framework_has_moved_on() -> None:
+def test_the_same_registration_is_no_change_although_the_framework_has_changed() -> None:
     first = put(BODY)
     assert first is not None
     newer = msgspec.structs.replace(SKILL_FRAMEWORK, version=5)
@@ -52,14 +52,14 @@ def test_the_same_registration_again_is_no_change_though_the_framework_has_moved
 
 
 @pytest.mark.parametrize(("changed", "field"), [({"job_group": "x"}, "job_group"), ({"stage": "x"}, "stage")])
-def test_what_the_framework_does_not_hold_is_refused_by_field(changed: dict[str, str], field: str) -> None:
+def test_references_that_the_framework_lacks_are_rejected_by_field(changed: dict[str, str], field: str) -> None:
     check(msgspec.structs.replace(BODY, stage="early"), SKILL_FRAMEWORK)
     with pytest.raises(InvalidInput) as caught:
         check(msgspec.structs.replace(BODY, **changed), SKILL_FRAMEWORK)
     assert caught.value.field == field
 
 
-def test_levels_are_those_of_all_evidence_and_other_skills_stay() -> None:
+def test_levels_come_from_all_evidence_and_other_skills_stay() -> None:
     first = with_evidence({}, [evidence("a", 1)])
     both = with_evidence(first, [evidence("a", 1.5, hours=1)])
     held = fused([level("b", 4)], both)
@@ -72,7 +72,7 @@ def test_the_same_skill_of_two_frameworks_is_two_levels() -> None:
     assert [(one.framework, one.level) for one in both] == [(FRAMEWORK, 3), ("other", 1)]
 
 
-def test_the_profile_shows_what_counts_and_what_contradicts() -> None:
+def test_the_profile_lists_counting_evidence_and_contradictions() -> None:
     first = put(BODY)
     assert first is not None
     known = with_evidence(
@@ -89,12 +89,12 @@ def test_the_profile_shows_what_counts_and_what_contradicts() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "-a", "a\n", "ก", "a" * 65, "a\x00"])
-def test_identifiers_are_plain(name: str) -> None:
+def test_identifiers_have_a_restricted_form(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(name, Identifier)
 
 
-def test_a_profile_says_whose_version_it_was_written_under() -> None:
+def test_a_profile_names_the_owner_of_its_framework_version() -> None:
     named = {"before": None, "tenant": "agency", "officer": "me", "sequence": 0}
     first = registered(BODY, SKILL_FRAMEWORK, owner="shared", **named)  # type: ignore[arg-type]
     assert first is not None
@@ -108,7 +108,7 @@ def test_a_profile_says_whose_version_it_was_written_under() -> None:
     assert (other.framework_version, other.framework_owner) == (7, "agency")
 
 
-def test_nobody_new_is_registered_under_a_retired_framework_and_whoever_is_under_it_stays() -> None:
+def test_a_retired_framework_accepts_no_new_officers_and_keeps_its_own() -> None:
     retired = msgspec.structs.replace(SKILL_FRAMEWORK, retired=True)
     known = put(BODY)
     check_admitted(SKILL_FRAMEWORK, None)

@@ -20,7 +20,7 @@ def ids(path: LearningPath) -> list[str]:
     return [step.course.id for step in path.steps]
 
 
-def test_most_gap_per_hour_comes_first_and_everything_is_closed() -> None:
+def test_the_course_with_most_value_per_hour_comes_first_and_all_gaps_are_closed() -> None:
     courses = [
         course("slow", ("a", 0, 2), hours=8),
         course("fast", ("a", 0, 2), hours=2),
@@ -35,7 +35,7 @@ def test_most_gap_per_hour_comes_first_and_everything_is_closed() -> None:
     assert (path.coverage.before, path.coverage.after, path.coverage.gained) == (0, 1, 3_000_000)
 
 
-def test_a_course_is_priced_with_what_unlocks_it() -> None:
+def test_the_cost_of_a_course_includes_its_prerequisites() -> None:
     courses = [
         course("basic", ("x", 0, 1), hours=1),
         course("goal", ("a", 0, 3), hours=2, requires=[at("x", 1)]),
@@ -48,7 +48,7 @@ def test_a_course_is_priced_with_what_unlocks_it() -> None:
     assert [(row.from_level, row.to_level, row.contribution) for row in path.steps[1].closes] == [(0, 3, 3_000_000)]
 
 
-def test_the_cheapest_branch_of_any_is_taken_and_every_branch_of_all() -> None:
+def test_the_cheapest_branch_of_any_and_every_branch_of_all_are_planned() -> None:
     courses = [course(name, ("x", 0, 1), hours=hours) for name, hours in (("p", 5), ("q", 1), ("r", 2))]
     either = Prerequisite(any=[after("p"), Prerequisite(all=[after("q"), after("r")])])
     path = recommend(
@@ -60,7 +60,7 @@ def test_the_cheapest_branch_of_any_is_taken_and_every_branch_of_all() -> None:
     assert ids(recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(dear))) == ["p", "goal"]
 
 
-def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens() -> None:
+def test_a_course_without_known_skills_is_planned_only_as_a_prerequisite() -> None:
     courses = [
         course("unknown", hours=1),
         course("stone", hours=1),
@@ -76,13 +76,13 @@ def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens
     )
 
 
-def test_a_completed_course_opens_doors_and_is_not_suggested_again() -> None:
+def test_a_completed_course_satisfies_conditions_and_is_not_suggested_again() -> None:
     courses = [course("first", ("a", 0, 1)), course("second", ("a", 0, 2), requires=[after("first")])]
     path = recommend(inputs(framework({"a": 2}), {"a": 0}, completed=["first"]), view_of(courses))
     assert ids(path) == ["second"]
 
 
-def test_whoever_is_below_from_takes_the_lower_course_first() -> None:
+def test_an_officer_below_from_takes_the_lower_course_first() -> None:
     courses = [
         course("high", ("a", 2, 3), hours=1),
         course("mid", ("a", 1, 2), hours=1),
@@ -106,7 +106,7 @@ def test_whoever_is_below_from_takes_the_lower_course_first() -> None:
             course("a", ("a", 0, 2), requires=[after("b")]), course("b", ("z", 0, 1), languages=["en"])]),
     ],
 )  # fmt: skip
-def test_an_open_gap_says_why(cause: str, change: dict[str, Any], courses: list[Course]) -> None:
+def test_an_open_gap_has_a_cause(cause: str, change: dict[str, Any], courses: list[Course]) -> None:
     plan = inputs(framework({"a": 2}), {"a": 0}, **change)
     path = recommend(plan, view_of(courses))
     assert (path.steps, [row.cause for row in path.open]) == ([], [cause])
@@ -115,18 +115,18 @@ def test_an_open_gap_says_why(cause: str, change: dict[str, Any], courses: list[
     assert not validate(path, plan, view_of(courses).course)
 
 
-def test_nothing_assessed_gives_a_provisional_path() -> None:
+def test_an_officer_without_assessments_gets_a_provisional_path() -> None:
     path = recommend(inputs(framework({"a": 2})), view_of([course("a", ("a", 1, 2))]))
     assert (path.status, ids(path), path.gaps[0].assessed) == ("provisional", ["a"], False)
 
 
-def test_no_gap_gives_no_steps_and_says_so() -> None:
+def test_an_officer_without_gaps_gets_no_steps_and_a_reason() -> None:
     path = recommend(inputs(framework({"a": 2}), {"a": 2}, sd=0.4), view_of([course("a", ("a", 1, 3))]))
     assert (path.status, path.steps, path.open, path.coverage.after) == ("ready", [], [], 1)
     assert said(path).en == "No gap: every required level is met."
 
 
-def test_an_explicit_target_stands_in_place_of_the_job_group() -> None:
+def test_an_explicit_target_replaces_the_job_group() -> None:
     plan = Inputs(tenant=TENANT, framework=framework({"a": 1}, others=["b"]), as_of=DAY, target={"b": 2})
     path = recommend(plan, view_of([course("a", ("a", 0, 1)), course("b", ("b", 0, 2))]))
     assert (ids(path), [gap.skill for gap in path.gaps], path.job_group) == (["b"], ["b"], "")
@@ -140,7 +140,7 @@ def test_a_perfect_course_of_another_tenant_never_appears() -> None:
     assert not any(step.alternatives for step in path.steps)
 
 
-def test_a_long_chain_and_a_prerequisite_of_itself_do_no_harm() -> None:
+def test_a_long_chain_and_a_self_prerequisite_are_handled() -> None:
     chain = [course(f"c{n:03}", ("x", 0, 1), requires=[after(f"c{n - 1:03}")] if n else []) for n in range(300)]
     goal = [
         course("goal", ("a", 0, 1), requires=[after("c299")]),
@@ -150,7 +150,7 @@ def test_a_long_chain_and_a_prerequisite_of_itself_do_no_harm() -> None:
     assert len(path.steps) == 301
 
 
-def test_a_needless_prerequisite_is_left_out_once_parts_are_joined() -> None:
+def test_a_redundant_prerequisite_is_dropped_when_closures_are_joined() -> None:
     courses = [
         course("x1", ("x", 0, 1), hours=1),
         course("xy", ("x", 0, 2), ("y", 0, 1), hours=2),
@@ -159,7 +159,7 @@ def test_a_needless_prerequisite_is_left_out_once_parts_are_joined() -> None:
     assert ids(recommend(inputs(framework({"a": 1}, others=["x", "y"]), {"a": 0}), view_of(courses))) == ["xy", "goal"]
 
 
-def test_the_paths_without_steps_carry_their_reason() -> None:
+def test_paths_without_steps_have_a_reason() -> None:
     view = view_of([])
     waiting = waiting_for_framework(profile(), view.catalog_revision, DAY)
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
@@ -192,7 +192,7 @@ thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(H
 
 @thorough
 @given(PLANS, CATALOGS)
-def test_every_path_passes_the_independent_checker(plan: Inputs, courses: list[Course]) -> None:
+def test_every_path_passes_the_independent_validator(plan: Inputs, courses: list[Course]) -> None:
     view = view_of(courses)
     path = recommend(plan, view)
     assert validate(path, plan, view.course) == []
@@ -214,7 +214,7 @@ def test_the_order_of_the_catalog_changes_no_byte(plan: Inputs, courses: list[Co
 
 @thorough
 @given(st.floats(0, 3), st.floats(0.5, 2), st.floats(0, 1), st.floats(0.2, 3))
-def test_who_is_further_from_a_requirement_gains_more_of_the_course_that_leads_to_it(
+def test_a_larger_gap_gives_the_course_that_closes_it_more_value(
     level: float, further: float, sd: float, weight: float
 ) -> None:
     whole = course("it", ("a", 0, 5), ("b", 0, 1))

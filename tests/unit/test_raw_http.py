@@ -51,7 +51,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-async def test_what_cannot_be_read_is_a_problem_and_nothing_of_it_is_told(name: str) -> None:
+async def test_an_unreadable_request_is_answered_without_quoting_it(name: str) -> None:
     with logged() as written:
         async with wired() as wire:
             got = await wire.ask(UNREADABLE[name])
@@ -103,7 +103,7 @@ async def test_a_chunk_that_breaks_later_is_answered_while_the_connection_stays_
         writer.close()
 
 
-async def test_a_head_that_ends_too_early_is_malformed() -> None:
+async def test_an_incomplete_request_head_is_malformed() -> None:
     async with wired() as wire:
         assert (await wire.ask(GET, end=True)).status == 400
 
@@ -122,7 +122,7 @@ async def test_a_head_that_ends_too_early_is_malformed() -> None:
         (b"Cookie: other=\xe0\xb8\x81", 200),
     ],
 )
-async def test_a_header_that_is_not_ascii_is_refused_by_name(header: bytes, status: int) -> None:
+async def test_a_header_that_is_not_ascii_is_rejected_by_name(header: bytes, status: int) -> None:
     async with wired() as wire:
         got = await wire.ask(GET + await wire.key() + header + b"\r\n\r\n")
         assert got.status == status
@@ -131,7 +131,7 @@ async def test_a_header_that_is_not_ascii_is_refused_by_name(header: bytes, stat
 
 
 @pytest.mark.parametrize("credential", [b"\xff", b"\xe0\xb8\x81.\xe0\xb8\x82", b"a.b\x7f"])
-async def test_a_key_that_is_not_ascii_opens_nothing(credential: bytes) -> None:
+async def test_a_key_that_is_not_ascii_is_rejected(credential: bytes) -> None:
     async with wired() as wire:
         got = await wire.ask(GET + b"Authorization: Bearer " + credential + b"\r\n\r\n")
         assert got.status in (400, 401)
@@ -150,7 +150,7 @@ async def test_a_key_that_is_not_ascii_opens_nothing(credential: bytes) -> None:
         ("identity, gzip", PACKED),
     ],
 )
-async def test_a_packed_body_is_unpacked(coding: str, packed: bytes) -> None:
+async def test_a_compressed_body_is_decompressed(coding: str, packed: bytes) -> None:
     async with wired() as wire:
         key = await wire.key()
         head = f"Content-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
@@ -161,7 +161,7 @@ async def test_a_packed_body_is_unpacked(coding: str, packed: bytes) -> None:
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "gzip, br", "nonsense"])
-async def test_an_unknown_packing_is_refused_from_the_headers(coding: str) -> None:
+async def test_an_unknown_content_coding_is_rejected_by_its_header(coding: str) -> None:
     async with wired() as wire:
         head = f"Content-Encoding: {coding}\r\nContent-Length: 1000000\r\n\r\n".encode()  # nothing of it is ever sent
         got = await wire.ask(PUT + await wire.key() + head)
@@ -170,26 +170,26 @@ async def test_an_unknown_packing_is_refused_from_the_headers(coding: str) -> No
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/v1/trace", "/v1/nowhere", "/v1/things/a"])
-async def test_nothing_packed_is_read_where_no_body_is(path: str) -> None:
+async def test_a_compressed_body_is_not_read_on_a_route_without_a_body(path: str) -> None:
     async with wired() as wire:
         head = f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"Content-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n"
         got = await wire.ask(head)  # nothing of it is ever sent
         assert (got.status, got.problem["field"]) == (400, "Content-Encoding")
 
 
-async def test_a_packed_body_without_a_key_is_refused_before_it_comes() -> None:
+async def test_a_compressed_body_without_a_key_is_rejected_before_it_is_read() -> None:
     async with wired() as wire:
         assert (await wire.ask(PUT + b"Content-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n")).status == 401
 
 
-async def test_the_limit_counts_what_is_unpacked() -> None:
+async def test_the_size_limit_counts_decompressed_bytes() -> None:
     packed = gzip.compress(bytes(200_000_000))
     async with wired() as wire:
         head = f"Content-Encoding: gzip\r\nContent-Length: {2000}\r\n\r\n".encode()
         assert (await wire.ask(PUT + await wire.key() + head + packed[:2000])).status == 413
 
 
-async def test_a_body_that_never_ends_is_given_up() -> None:
+async def test_a_body_that_never_ends_times_out() -> None:
     async with wired(limits=Limits(body_seconds=0.2)) as wire:
         key = await wire.key()
         for start in (LENGTH + b"\r\n{", CHUNKED + b"\r\n1\r\n{\r\n", LENGTH + b"\r\n"):
@@ -197,7 +197,7 @@ async def test_a_body_that_never_ends_is_given_up() -> None:
             assert (got.status, got.problem["title"], got.headers["connection"]) == (408, "Body too slow", "close")
 
 
-async def test_a_client_that_waits_to_be_told_is_told_only_where_its_body_is_wanted() -> None:
+async def test_expect_100_continue_is_answered_only_if_the_body_is_read() -> None:
     expecting = b"Expect: 100-continue\r\n" + LENGTH + b"\r\n"
     async with wired() as wire:
         assert (await wire.ask(PUT + expecting)).status == 401
@@ -213,7 +213,7 @@ async def test_a_client_that_waits_to_be_told_is_told_only_where_its_body_is_wan
                 assert (got.status, got.problem["field"]) == (400, "Expect")
 
 
-async def test_every_answer_has_the_same_guards_and_names_no_software() -> None:
+async def test_every_answer_has_security_headers_and_names_no_software() -> None:
     asked = [b"/v1/trace", b"/v1/nowhere", b"/v1/wrong", b"/v1/away", b"/livez", b"/metrics", b"/openapi.json"]
     async with wired() as wire:
         for path in asked:
@@ -225,7 +225,7 @@ async def test_every_answer_has_the_same_guards_and_names_no_software() -> None:
         assert (got.status, got.headers["cache-control"], got.headers["etag"]) == (200, "no-store", '"7"')
 
 
-async def test_an_unknown_error_is_logged_without_its_words() -> None:
+async def test_an_unexpected_error_is_logged_without_its_message() -> None:
     with logged() as written:
         async with wired() as wire:
             assert (await wire.ask(b"GET /v1/wrong HTTP/1.1\r\n" + HOST + b"\r\n")).status == 500
@@ -234,7 +234,7 @@ async def test_an_unknown_error_is_logged_without_its_words() -> None:
     assert b"the secret of the house" not in written.getvalue().replace(b'raise RuntimeError(\\"the secret', b"")
 
 
-async def test_what_is_left_of_a_refused_body_is_not_logged_as_an_error() -> None:
+async def test_the_rest_of_a_rejected_body_is_not_logged_as_an_error() -> None:
     with logged() as written:
         async with wired() as wire:
             reader, writer = await wire.open()
@@ -245,7 +245,7 @@ async def test_what_is_left_of_a_refused_body_is_not_logged_as_an_error() -> Non
     assert b'"level":"error"' not in written.getvalue()
 
 
-async def test_a_packed_body_that_never_unpacks_to_anything_is_too_large() -> None:
+async def test_a_compressed_body_without_content_is_too_large() -> None:
     named = b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03" + b"n" * 5000  # the name of a file that does not end
     async with wired() as wire:
         head = b"Content-Encoding: gzip\r\n" + CHUNKED + b"\r\n"
@@ -253,7 +253,7 @@ async def test_a_packed_body_that_never_unpacks_to_anything_is_too_large() -> No
         assert got.status == 413
 
 
-async def test_a_client_that_does_not_read_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_its_answers_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.connections._ANSWER_SECONDS", 0.2)
     async with wired() as wire:
         reader, writer = await wire.open()

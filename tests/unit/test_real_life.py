@@ -92,7 +92,7 @@ def computed_again(request: PlanRequest, planned: PlannedPath, view: View) -> Le
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_every_path_of_an_officer_is_sound_whatever_happens(seed: int) -> None:
+def test_every_path_of_an_officer_is_valid_after_any_event(seed: int) -> None:
     officer = officer_of(seed)
     assert_good(*officer.first(), officer.view)
     for request, planned in officer.go_on(4):
@@ -114,7 +114,7 @@ def test_finishing_a_path_keeps_what_it_promised(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(200, 206))
-def test_why_a_course_is_not_there_is_told_of_every_course(seed: int) -> None:
+def test_why_not_is_answered_for_every_course(seed: int) -> None:
     officer = officer_of(seed)
     request, planned = officer.first()
     framework = officer.view.framework(request.profile.framework)

@@ -10,11 +10,11 @@ from tests.support.words import said
 
 
 @pytest.mark.parametrize(("value", "words"), [(1, "1"), (10, "10"), (2.5, "2.5"), (0.333333, "0.33"), (100.0, "100")])
-def test_numbers_are_written_as_people_do(value: float, words: str) -> None:
+def test_numbers_are_formatted_for_people(value: float, words: str) -> None:
     assert number(value) == words
 
 
-def test_a_step_says_what_it_closes_in_both_languages_with_its_own_numbers() -> None:
+def test_a_step_states_what_it_closes_in_both_languages_with_its_numbers() -> None:
     plan = inputs(framework({"a": 3, "b": 2}, weights={"a": 3}), {"a": 1, "b": 1.25})
     path = recommend(plan, view_of([course("c", ("a", 1, 2), ("b", 0, 2), hours=6)]))
     step = path.steps[0]
@@ -33,7 +33,7 @@ def test_a_step_says_what_it_closes_in_both_languages_with_its_own_numbers() -> 
             assert number(value) in words.en
 
 
-def test_a_pure_prerequisite_says_what_it_unlocks() -> None:
+def test_a_pure_prerequisite_states_what_it_unlocks() -> None:
     courses = [course("x", ("x", 0, 2), hours=1), course("goal", ("a", 0, 1), requires=[at("x", 2)])]
     path = recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(courses))
     words = said(path, path.steps[0])
@@ -41,14 +41,14 @@ def test_a_pure_prerequisite_says_what_it_unlocks() -> None:
     assert words.th == "เป็นพื้นฐานของ “เรื่อง goal” (ต้องมี “เรื่อง x” ระดับ 2 ขึ้นไป) ใช้เวลา 1 ชั่วโมง"
 
 
-def test_a_course_that_must_come_first_is_said_to() -> None:
+def test_a_course_that_must_come_first_has_that_reason() -> None:
     courses = [course("x", ("x", 0, 2)), course("goal", ("a", 0, 1), requires=[Prerequisite(any=[after("x")])])]
     path = recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(courses))
     assert "(this course must come first)" in said(path, path.steps[0]).en
     assert "(ต้องเรียนหลักสูตรนี้ก่อน)" in said(path, path.steps[0]).th
 
 
-def test_a_level_that_was_only_assumed_is_said_to_be() -> None:
+def test_an_assumed_level_is_stated_as_assumed() -> None:
     path = recommend(inputs(framework({"a": 2})), view_of([course("c", ("a", 0, 2))]))
     assert "ยังไม่ได้ประเมิน" in said(path, path.steps[0]).th
     assert "not assessed yet" in said(path, path.steps[0]).en
@@ -56,7 +56,7 @@ def test_a_level_that_was_only_assumed_is_said_to_be() -> None:
     assert said(path).en.startswith("Provisional")
 
 
-def test_what_does_not_fit_says_by_how_much() -> None:
+def test_a_course_that_does_not_fit_states_the_missing_hours() -> None:
     courses = [course("x", ("x", 0, 1), hours=3), course("goal", ("a", 0, 1), hours=5, requires=[after("x")])]
     path = recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}, budget_hours=6.5), view_of(courses))
     assert said(path, path.open[0]).en == (
@@ -66,7 +66,7 @@ def test_what_does_not_fit_says_by_how_much() -> None:
     assert "ต้องใช้อีก 8 ชั่วโมงรวมหลักสูตรพื้นฐาน เวลาเหลือ 6.5 ชั่วโมง ขาดอีก 1.5 ชั่วโมง" in said(path, path.open[0]).th
 
 
-def test_the_path_says_what_it_comes_to() -> None:
+def test_the_path_states_its_totals() -> None:
     path = recommend(
         inputs(framework({"a": 4, "b": 1}), {"a": 0, "b": 0}), view_of([course("c", ("a", 0, 3), hours=2.5)])
     )
@@ -74,7 +74,7 @@ def test_the_path_says_what_it_comes_to() -> None:
     assert said(path).th == "เรียน 1 หลักสูตร รวม 2.5 ชั่วโมง ปิดช่องว่างได้ 60% ยังเหลือ 2 ทักษะที่ไม่ถึงระดับที่ต้องการ"
 
 
-def test_reasons_stand_in_both_languages_where_a_title_has_only_one() -> None:
+def test_reasons_are_in_both_languages_although_a_title_has_only_one() -> None:
     only_thai = msgspec.structs.replace(course("c", ("b", 0, 1), requires=[after("x")]), title=LocalizedText(th="ไทย"))
     courses = [course("x", ("a", 0, 1)), only_thai]
     path = recommend(inputs(framework({"b": 1}, others=["a"]), {"b": 0}), view_of(courses))
@@ -82,7 +82,7 @@ def test_reasons_stand_in_both_languages_where_a_title_has_only_one() -> None:
     assert "“ไทย”" in said(path, path.steps[0]).en
 
 
-def test_a_path_is_told_in_the_languages_that_are_asked_for() -> None:
+def test_a_path_is_rendered_in_the_requested_languages() -> None:
     path = recommend(inputs(framework({"a": 2})), view_of([course("c", ("a", 0, 2))]))
     thai, english, both = told(path, ["th"]), told(path, ["en"]), told(path)
     assert [(reason.th is None, reason.en is None) for reason in (thai.reason, english.reason, both.reason)] == [

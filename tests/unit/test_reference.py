@@ -31,7 +31,9 @@ from tests.support.random_plans import differences, entangled, officers, publish
     st.builds(entangled, st.sampled_from([0, 4, 15, 25, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
     st.integers(0, 2),
 )
-def test_a_small_world_gives_the_same_bytes(plan: Inputs, courses: list[Course], left_out: int) -> None:
+def test_planner_and_readable_rule_give_the_same_bytes_in_a_small_world(
+    plan: Inputs, courses: list[Course], left_out: int
+) -> None:
     view = view_of(courses)
     try:
         before = [step.course.id for step in recommend(plan, view).steps]
@@ -50,7 +52,7 @@ def test_a_small_world_gives_the_same_bytes(plan: Inputs, courses: list[Course],
     st.builds(entangled, st.sampled_from([4, 15, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
     st.sampled_from([0, 1, 2, 3]),
 )
-def test_a_small_world_gives_the_same_bytes_where_paths_may_hold_few_courses(
+def test_planner_and_readable_rule_give_the_same_bytes_for_short_paths(
     plan: Inputs, courses: list[Course], most: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -108,7 +110,9 @@ PARTS = [
         ({"previous": ["short"]}, [*DEAR, course("new", ("a", 0, 3), ("b", 0, 1), hours=4)], ["short"]),
     ],
 )
-def test_a_known_answer_is_the_same(wishes: dict[str, Any], courses: list[Course], found: list[str]) -> None:
+def test_planner_and_readable_rule_give_the_known_answer(
+    wishes: dict[str, Any], courses: list[Course], found: list[str]
+) -> None:
     plan = inputs(SKILLS, {"a": 0, "b": 0}, **wishes)
     assert [step.course.id for step in reference.recommend(plan, courses, 1).steps] == found
     assert differences(plan, view_of(courses), published(courses)) is None
@@ -119,7 +123,7 @@ def drawn(world: World, count: int) -> list[Inputs]:
     return [world.officer(chance, HOURS) for _ in range(count)]
 
 
-def test_a_generated_world_gives_the_same_bytes_whatever_was_done_and_said() -> None:
+def test_planner_and_readable_rule_give_the_same_bytes_in_a_generated_world() -> None:
     world = generated(1000, 200, 3)
     view = world.view()
     for number, plan in enumerate(drawn(world, 4)):
@@ -135,7 +139,7 @@ def test_a_generated_world_gives_the_same_bytes_whatever_was_done_and_said() -> 
             assert differences(one, view, world.courses) is None
 
 
-def test_a_generated_world_is_narrowed_to_the_same_courses() -> None:
+def test_planner_and_readable_rule_select_the_same_candidates() -> None:
     world = generated(1000, 200, 3)
     view = world.view()
     for plan in drawn(world, 4):
@@ -147,7 +151,7 @@ def test_a_generated_world_is_narrowed_to_the_same_courses() -> None:
         assert {found.space.course_id(number) for number in numbers} == set(readable.problem.courses)
 
 
-def test_a_started_course_that_was_withdrawn_opens_no_door() -> None:
+def test_a_withdrawn_started_course_satisfies_no_condition() -> None:
     either = Prerequisite(any=[after("gone"), at("x", 1)])
     courses = [course("goal", ("a", 0, 2), requires=[either]), course("x", ("x", 0, 1), hours=3)]
     plan = inputs(framework({"a": 2}, others=["x"]), {"a": 0}, started=["gone"])
@@ -155,7 +159,7 @@ def test_a_started_course_that_was_withdrawn_opens_no_door() -> None:
 
 
 @pytest.mark.skipif(real.folder() is None, reason="DATASETS_DIR is not set")
-def test_real_courses_give_the_same_bytes() -> None:
+def test_planner_and_readable_rule_give_the_same_bytes_for_real_courses() -> None:
     world = real.real_courses()
     view = world.view()
     for plan in drawn(world, 3):

@@ -22,7 +22,7 @@ from tests.evaluation.worlds import generated, shared
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_costs_of_an_officer_are_those_computed_from_nothing(number: int) -> None:
+def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> None:
     world = generated(600, 40, number)
     view, chance = world.view(), np.random.default_rng(number)
     courses = list(world.courses)
@@ -59,7 +59,7 @@ def test_costs_of_an_officer_are_those_computed_from_nothing(number: int) -> Non
         ("scale 0-7", 40, 21431247),
     ],
 )
-def test_two_courses_are_exchanged_at_once(world: str, number: int, optimum: int) -> None:
+def test_the_search_exchanges_two_courses_in_one_move(world: str, number: int, optimum: int) -> None:
     """The optimum is the exact solver's."""
     drawn, view = world_of(world, number)
     plan = drawn.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])

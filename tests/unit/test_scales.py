@@ -55,7 +55,7 @@ def scaled(*levels: float, required: float) -> Framework:
         (lambda: inputs(framework({"a": 3}), budget_hours=0.1 + 0.2).budget_hours, 0.3),
     ],
 )
-def test_a_number_is_kept_to_the_millionth_wherever_it_comes_in(build: Callable[[], Any], kept: object) -> None:
+def test_numbers_are_rounded_to_the_millionth_at_every_entry(build: Callable[[], Any], kept: object) -> None:
     assert build() == kept
 
 
@@ -103,7 +103,7 @@ def test_a_level_of_minus_zero_is_planned_like_zero() -> None:
     assert planned(-0.0) == planned(0.0)
 
 
-def test_what_was_computed_opens_what_was_written() -> None:
+def test_a_computed_level_satisfies_a_written_condition() -> None:
     courses = [course("one", ("a", 0, NOISY)), course("two", ("a", 2.1, 3))]
     plan = inputs(framework({"a": 3}), {"a": 0})
     assert names(plan_stateless(plan, view_of(courses))) == ["one", "two"]
@@ -116,7 +116,7 @@ def noisy(level: float) -> st.SearchStrategy[float]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_noise_below_half_a_millionth_changes_nothing(data: st.DataObject) -> None:
+def test_differences_below_half_a_millionth_change_nothing(data: st.DataObject) -> None:
     def built(draw: Callable[[float], float]) -> tuple[Any, list[Course]]:
         rows = [(0.0, 1.1), (1.1, 2.3), (2.3, 3.0)]
         chain = [course(f"c{n}", ("a", draw(low), draw(high)), hours=draw(2.5)) for n, (low, high) in enumerate(rows)]
@@ -135,7 +135,7 @@ def _asked(plan: Any, courses: list[Course]) -> tuple[Any, View]:
     return plan, view_of(courses)
 
 
-def test_a_level_that_equals_the_top_but_for_noise_is_on_the_scale() -> None:
+def test_a_level_above_the_top_by_rounding_noise_is_on_the_scale() -> None:
     top = scaled(0, 1, 2.1, required=2)
     body = SubmitAssessment(FRAMEWORK, "test", [Result("a", 2.1000000000000005)], MOMENT)
     check_assessment(body, top, MOMENT)
@@ -147,7 +147,7 @@ def test_a_level_that_equals_the_top_but_for_noise_is_on_the_scale() -> None:
 # --- a scale that is shorter now --------------------------------------------------------------------------------------
 
 
-def test_an_officer_measured_above_the_scale_is_at_its_top() -> None:
+def test_an_officer_measured_above_the_scale_counts_as_its_top() -> None:
     shorter = scaled(0, 1, 2, 3, required=3)
     view = Snapshot().put_framework(SHARED_TENANT, shorter, 1).view(TENANT)
     found = plan_for(profile(levels={"a": 4}), view, DAY)
@@ -163,13 +163,13 @@ def test_a_request_for_one_measured_above_the_scale_is_answered() -> None:
     assert ([gap.level for gap in path.gaps], names(path)) == ([3, 0], ["next"])
 
 
-def test_a_requirement_above_the_scale_is_its_top() -> None:
+def test_a_requirement_above_the_scale_counts_as_its_top() -> None:
     plan = inputs(scaled(0, 1, 2, 3, required=4), {"a": 0})
     path = plan_stateless(plan, view_of([course("top", ("a", 0, 3))]))
     assert ([gap.required for gap in path.gaps], path.open) == ([3], [])
 
 
-def test_a_scale_that_begins_above_zero_knows_officers_below_it() -> None:
+def test_a_scale_that_begins_above_zero_allows_officers_below_it() -> None:
     courses = [course("first", ("a", 0, 1)), course("next", ("a", 1, 4))]
     plan = inputs(scaled(1, 2, 3, 4, 5, required=4), {"a": 0})
     assert names(plan_stateless(plan, view_of(courses))) == ["first", "next"]

@@ -25,7 +25,7 @@ KINDS = [("test", 0.3), ("external", 0.4), ("supervisor", 0.5), ("self", 0.8), (
 
 
 @pytest.mark.parametrize(("kind", "sd"), KINDS)
-def test_each_kind_has_its_own_uncertainty_unless_the_result_says_it(kind: EvidenceKind, sd: float) -> None:
+def test_each_kind_has_its_own_uncertainty_unless_the_result_gives_one(kind: EvidenceKind, sd: float) -> None:
     results = [Result("reading", 2), Result("writing", 1, sd=0.1)]
     found = dict(pieces(Evidence("a-1", FRAMEWORK, kind, results, MOMENT, MOMENT, 2)))
     assert {key: one.sd for key, one in found.items()} == {"fw/reading": sd, "fw/writing": 0.1}
@@ -44,7 +44,7 @@ def test_events_name_kinds_that_every_reader_knows() -> None:
         ([Result("reading", 1), Result("reading", 2)], "results[1].skill"),
     ],
 )
-def test_what_the_framework_does_not_hold_is_refused_by_field(results: list[Result], field: str) -> None:
+def test_references_that_the_framework_lacks_are_rejected_by_field(results: list[Result], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         check(assessment(*results), SKILL_FRAMEWORK, MOMENT)
     assert caught.value.field == field
@@ -54,7 +54,7 @@ LEAST = [("test", 0.1), ("external", 0.15), ("supervisor", 0.25), ("self", 0.4),
 
 
 @pytest.mark.parametrize(("kind", "least"), LEAST)
-def test_no_kind_is_surer_than_it_can_be(kind: EvidenceKind, least: float) -> None:
+def test_no_kind_is_more_precise_than_its_bound(kind: EvidenceKind, least: float) -> None:
     check(assessment(Result("reading", 2, least), kind=kind), SKILL_FRAMEWORK, MOMENT)
     for sd in (least - 0.000001, 0.000001):
         with pytest.raises(InvalidInput, match=f"{least:g} of a level") as caught:
@@ -62,7 +62,7 @@ def test_no_kind_is_surer_than_it_can_be(kind: EvidenceKind, least: float) -> No
         assert caught.value.field == "results[1].sd"
 
 
-def test_no_piece_counts_for_more_than_nine_usual_ones() -> None:
+def test_no_piece_weighs_more_than_nine_usual_ones() -> None:
     assert set(LEAST_STANDARD_DEVIATION) == set(STANDARD_DEVIATION)
     for kind, least in LEAST_STANDARD_DEVIATION.items():
         assert 1 < (STANDARD_DEVIATION[kind] / least) ** 2 <= 9 + 1e-9
@@ -83,7 +83,7 @@ def test_a_clock_may_be_a_little_ahead_but_not_more() -> None:
         check(taken, SKILL_FRAMEWORK, MOMENT - CLOCK_SKEW - timedelta(seconds=1))
 
 
-def test_nobody_was_assessed_before_1900() -> None:
+def test_assessments_before_1900_are_rejected() -> None:
     for year, good in ((1900, True), (1899, False), (1, False)):
         taken = msgspec.structs.replace(assessment(Result("reading", 1)), taken_at=datetime(year, 1, 1, tzinfo=UTC))
         if good:
@@ -93,7 +93,7 @@ def test_nobody_was_assessed_before_1900() -> None:
                 check(taken, SKILL_FRAMEWORK, MOMENT)
 
 
-def test_an_assessments_id_is_its_tenants_officers_and_keys_alone() -> None:
+def test_the_id_of_an_assessment_depends_only_on_tenant_officer_and_key() -> None:
     one = assessment_id_of("agency", "officer", "key")
     assert one == assessment_id_of("agency", "officer", "key")
     others = {
@@ -103,7 +103,7 @@ def test_an_assessments_id_is_its_tenants_officers_and_keys_alone() -> None:
     assert len(others | {one}) == 4
 
 
-def test_a_bodys_digest_tells_bodies_apart_and_not_ways_to_write_them() -> None:
+def test_the_digest_of_a_body_depends_on_its_content_and_not_its_formatting() -> None:
     def digest(text: str) -> str:
         return digest_of(msgspec.json.decode(text, type=SubmitAssessment))
 

@@ -93,31 +93,31 @@ def test_a_course_is_found_by_words_with_a_misspelling_or_without_tone_marks(log
     assert log.ids(query)[:1] == [first]
 
 
-def test_what_no_course_is_about_is_not_found(log: Log) -> None:
+def test_a_query_without_matching_courses_finds_nothing(log: Log) -> None:
     for query in ("xylophone", "การทำอาหาร", "😀", ".*", "^$", "$where", "العربية", "ฮฮ" * 100, "\u202eabc"):
         assert log.ids(query) == [], query
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\t\n", "\u0e48\u0e49", "\u200b", "\u0301\u0301", "\u0000"])
-def test_a_query_that_shows_nothing_is_every_course_by_id(log: Log, nothing: str) -> None:
+def test_a_query_without_visible_characters_lists_every_course_by_id(log: Log, nothing: str) -> None:
     found = log.find(nothing)
     assert [name for _, name in found.courses] == sorted(TITLES)
     assert found.total == len(TITLES)
 
 
-def test_a_single_character_finds_what_holds_it(log: Log) -> None:
+def test_a_single_character_finds_courses_that_contain_it(log: Log) -> None:
     assert set(log.ids("น")) == {"data", "law", "python", "water", "leader"}
     assert set(log.ids("ฎ")) == {"law"}
     log.put(course("vitamins", en="Vitamin C and D"))
     assert log.ids("c")[:1] == ["vitamins"]
 
 
-def test_digits_of_any_script_are_the_same(log: Log) -> None:
+def test_digits_of_all_scripts_are_equal(log: Log) -> None:
     log.put(course("plan", "แผนปี ๒๕๖๙"))
     assert log.ids("2569") == log.ids("๒๕๖๙") == log.ids("2๕6๙") == ["plan"]
 
 
-def test_a_title_is_better_than_a_description_and_the_whole_title_than_a_part() -> None:
+def test_a_match_in_the_title_scores_higher_than_in_the_description() -> None:
     log = Log()
     log.put(
         course("told", en="Something else", description=Prose(en="All about statistics for everybody")),
@@ -159,14 +159,14 @@ def test_a_tenant_sees_its_own_courses_and_shared_ones_only(log: Log) -> None:
     assert "Secret" not in str(log.find("").facets)
 
 
-def test_what_a_tenant_has_changes_nothing_for_another(log: Log) -> None:
+def test_one_tenants_courses_do_not_affect_another_tenants_results(log: Log) -> None:
     before = log.find("data", tenant="third")
     log.put(*(course(f"c-{number}", en=f"Data {number}") for number in range(50)))
     assert log.find("data", tenant="third") == before
 
 
 @pytest.mark.parametrize("query", ["", "data", "ข้อมูล", "zz"])
-def test_pages_hold_every_course_once_while_the_catalog_changes(query: str) -> None:
+def test_paging_lists_every_course_once_while_the_catalog_changes(query: str) -> None:
     chance = random.Random(7)  # noqa: S311 - the same courses each time
     log = Log()
     names = [f"c-{number:03}" for number in range(300)]
@@ -204,7 +204,7 @@ def test_pages_together_are_in_the_order_of_one_large_page() -> None:
     assert seen == whole
 
 
-def test_a_cursor_is_good_for_its_own_search_only(log: Log) -> None:
+def test_a_cursor_is_valid_for_its_own_search_only(log: Log) -> None:
     cursor = log.find("data", limit=1).next
     assert cursor is not None
     assert log.ids("data", after=cursor) == log.ids("data")[1:]
@@ -224,7 +224,7 @@ def test_a_cursor_is_good_for_its_own_search_only(log: Log) -> None:
         assert refused.value.field == "after", bad
 
 
-def test_filters_hold_together_and_facets_count_what_is_left() -> None:
+def test_filters_combine_and_facets_count_the_rest() -> None:
     log = Log()
     log.publish(framework({"reading": 3, "writing": 0}))
     fw = framework({"reading": 3}).id
@@ -270,7 +270,7 @@ def test_filters_hold_together_and_facets_count_what_is_left() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_index_of_many_changes_finds_what_one_of_the_last_state_finds(seed: int) -> None:
+def test_an_index_after_many_changes_equals_one_of_the_final_state(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same changes each time
     log, present = Log(), dict[str, Course]()
     for _ in range(60):
@@ -308,5 +308,5 @@ def test_an_index_of_many_changes_finds_what_one_of_the_last_state_finds(seed: i
         ("แปล", "การเเปล", ["เเปล"]),
     ],
 )
-def test_highlights_are_places_in_the_text_as_it_came(query: str, text: str, shown: list[str]) -> None:
+def test_highlights_are_positions_in_the_original_text(query: str, text: str, shown: list[str]) -> None:
     assert [text[begin:end] for begin, end in Highlighter(query).spans(text)] == shown

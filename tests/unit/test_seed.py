@@ -133,7 +133,7 @@ def reachable(name: str, language: str | None = None) -> Held:
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_a_framework_holds_together_and_speaks_both_languages(name: str) -> None:
+def test_a_framework_is_consistent_and_bilingual(name: str) -> None:
     read = framework(name)
     read.check()
     assert read.id == name
@@ -143,7 +143,7 @@ def test_a_framework_holds_together_and_speaks_both_languages(name: str) -> None
     assert [text for text in texts(read) if not has_both_languages(text)] == []
 
 
-def test_the_2018_framework_has_its_full_shape() -> None:
+def test_the_2018_framework_is_complete() -> None:
     read = framework(NATIONAL)
     assert [stage.id for stage in read.stages] == ["early", "developing", "mature"]
     assert {row.stage for row in read.requirements} == {None, "early", "mature"}
@@ -159,7 +159,7 @@ def test_every_skill_is_required_of_someone_and_every_group_requires_skills(name
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_fifteen_units_are_sourced_with_code_and_page_and_the_rest_say_that_they_are_ours(name: str) -> None:
+def test_fifteen_units_are_sourced_with_code_and_page_and_the_rest_are_illustrative(name: str) -> None:
     sourced = 0
     for skill in framework(name).skills:
         title = skill.provenance.get("title.th")
@@ -176,7 +176,7 @@ def test_fifteen_units_are_sourced_with_code_and_page_and_the_rest_say_that_they
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_no_number_is_ever_called_sourced(name: str) -> None:
+def test_no_number_is_marked_as_sourced(name: str) -> None:
     read = framework(name)
     assert read.provenance["scale"].status == read.provenance["requirements"].status == "illustrative"
     for row in read.requirements:
@@ -194,7 +194,7 @@ def test_whether_a_unit_applies_is_sourced_exactly_where_the_unit_is() -> None:
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_what_is_sourced_names_its_page(name: str) -> None:
+def test_sourced_facts_name_their_page(name: str) -> None:
     read = framework(name)
     holders: list[Any] = [read, *read.areas, *read.skills, *read.job_groups, *read.requirements]
     facts = [holder.provenance for holder in holders]
@@ -205,7 +205,7 @@ def test_what_is_sourced_names_its_page(name: str) -> None:
 # --- courses ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_catalog_is_large_enough_and_every_course_says_that_it_is_an_example() -> None:
+def test_the_catalog_is_large_enough_and_every_course_is_marked_as_an_example() -> None:
     assert len(courses()) >= 120
     for course in courses().values():
         assert course.example, course.id
@@ -216,14 +216,14 @@ def test_the_catalog_is_large_enough_and_every_course_says_that_it_is_an_example
         assert 1.5 <= course.hours <= 40, course.id
 
 
-def test_every_text_of_a_course_stands_in_both_languages_and_no_title_stands_twice() -> None:
+def test_every_text_of_a_course_is_bilingual_and_titles_are_unique() -> None:
     assert [text for text in texts(list(courses().values())) if not has_both_languages(text)] == []
     for language in ("th", "en"):
         titles = [getattr(course.title, language) for course in courses().values()]
         assert len(set(titles)) == len(titles)
 
 
-def test_courses_name_only_skills_levels_and_courses_that_are_there() -> None:
+def test_courses_refer_only_to_existing_skills_levels_and_courses() -> None:
     skills = {(name, skill.id): framework(name).max_level for name in FRAMEWORKS for skill in framework(name).skills}
     for course in courses().values():
         for row in course.teaches:
@@ -234,7 +234,7 @@ def test_courses_name_only_skills_levels_and_courses_that_are_there() -> None:
                 assert condition.level <= skills[condition.framework, condition.skill], course.id
 
 
-def test_no_course_waits_for_itself() -> None:
+def test_no_course_requires_itself() -> None:
     waiting = {course.id: set(courses_named(course.requires)) for course in courses().values()}
     while free := {name for name, named in waiting.items() if not named & waiting.keys()}:
         waiting = {name: named for name, named in waiting.items() if name not in free}
@@ -243,7 +243,7 @@ def test_no_course_waits_for_itself() -> None:
 
 @pytest.mark.parametrize("language", [None, "th"])
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_every_requirement_but_the_one_left_open_is_reached_from_nothing(name: str, language: str | None) -> None:
+def test_every_requirement_except_the_open_one_is_reachable_without_skills(name: str, language: str | None) -> None:
     levels = reachable(name, language)
     missed = {(name, row.skill) for row in framework(name).requirements if levels.get((name, row.skill), 0) < row.level}
     assert missed == {key for key in NO_COURSE_ABOVE if key[0] == name}
@@ -293,7 +293,7 @@ def test_officers_are_assessed_on_what_their_job_group_requires_with_something_l
         assert each.assessment.taken_at.utcoffset() == timedelta(hours=7), each.officer
 
 
-def test_the_sample_officer_does_policy_work_and_has_no_deadline_that_could_pass() -> None:
+def test_the_sample_officer_does_policy_work_and_has_no_deadline() -> None:
     sample = officers()[0]
     assert sample.profile.job_group == "academic"
     assert sample.profile.framework == NATIONAL

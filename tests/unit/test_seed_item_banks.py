@@ -44,7 +44,7 @@ def test_every_required_skill_has_items_of_both_kinds_over_its_levels(path: Path
 
 
 @pytest.mark.parametrize("path", BANKS, ids=lambda path: path.stem)
-def test_every_text_is_written_for_its_item_in_both_languages(path: Path) -> None:
+def test_every_text_is_specific_to_its_item_and_bilingual(path: Path) -> None:
     facts, items, _ = read(path)
     assert facts.label == "starter"
     assert {item.label for item in items} == {"starter"}
@@ -58,7 +58,7 @@ def test_every_text_is_written_for_its_item_in_both_languages(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", BANKS, ids=lambda path: path.stem)
-def test_place_and_length_do_not_tell_the_right_option(path: Path) -> None:
+def test_position_and_length_do_not_reveal_the_right_option(path: Path) -> None:
     choices = [item for item in read(path)[1] if item.kind == "choice"]
     places = Counter(item.key for item in choices)
     assert set(places) == set(range(4))

@@ -68,7 +68,7 @@ def test_no_item_is_asked_twice_and_every_skill_is_measured() -> None:
         assert reading.reason in ("precise", "decided", "little_to_gain")
 
 
-def test_required_skills_come_first_and_take_turns_the_weightier_one_first() -> None:
+def test_required_skills_come_first_and_alternate_by_weight() -> None:
     pool = pool_of(*items_of("reading", 30), *items_of("writing", 30), *items_of("extra", 30))
     extra = SessionSkill("extra")
     sitting = begun(plan(extra, WRITING, READING), pool, Exposure(pool))
@@ -93,7 +93,7 @@ def test_the_same_session_chooses_the_same_items_in_every_process() -> None:
     assert len(shown) > 5, "other sessions show other items"
 
 
-def test_a_sitting_made_from_the_stored_session_knows_what_the_first_one_knew() -> None:
+def test_a_sitting_rebuilt_from_the_stored_session_equals_the_original() -> None:
     pool = pool_of(*items_of("reading", 40))
     sitting = begun(plan(SessionSkill("reading")), pool, Exposure(pool))
     for response in (2, 1):
@@ -102,7 +102,7 @@ def test_a_sitting_made_from_the_stored_session_knows_what_the_first_one_knew() 
         sitting = respond(sitting, response, pool)
 
 
-def test_a_session_ends_at_its_number_of_items() -> None:
+def test_a_session_ends_at_its_maximum_number_of_items() -> None:
     pool = pool_of(*items_of("reading", 30), *items_of("writing", 30))
     sitting = taken(plan(READING, WRITING, max_items=3), pool, {"reading": 2, "writing": 2})
     assert len(sitting.session.answers) == 3
@@ -110,7 +110,7 @@ def test_a_session_ends_at_its_number_of_items() -> None:
     assert sitting.session.end.ending == "item_limit"
 
 
-def test_a_bank_that_cannot_reach_the_precision_says_so() -> None:
+def test_a_session_reports_skills_that_the_bank_cannot_measure_precisely() -> None:
     pool = pool_of(choice("only", "reading", 2.0, discrimination=0.5))
     sitting = taken(plan(SessionSkill("reading"), WRITING), pool, {"reading": 2})
     result = step_of(sitting, MOMENT).result
@@ -125,7 +125,7 @@ def test_a_bank_that_cannot_reach_the_precision_says_so() -> None:
     assert result.skills[1].level is None
 
 
-def test_items_that_tell_nothing_are_not_asked_for_long() -> None:
+def test_uninformative_items_end_a_skill_early() -> None:
     pool = pool_of(*(choice(f"i{n}", "reading", 2.0, discrimination=0.01) for n in range(40)))
     sitting = taken(plan(SessionSkill("reading")), pool, {"reading": 2})
     assert len(sitting.session.answers) == 1
@@ -140,14 +140,14 @@ def test_an_item_without_parameters_has_the_starting_values_of_its_level() -> No
     assert begun(plan(READING), pool_of(*bare), Exposure(pool_of(*bare))).session.current is not None
 
 
-def test_a_bank_without_items_of_any_skill_begins_no_session() -> None:
+def test_a_bank_without_items_of_the_skills_starts_no_session() -> None:
     pool = pool_of(*items_of("other", 3))
     with pytest.raises(InvalidInput) as raised:
         begun(plan(READING), pool, Exposure(pool))
     assert raised.value.field == "skills"
 
 
-def test_a_late_answer_is_told_and_counts_as_not_answered() -> None:
+def test_a_late_answer_is_reported_and_counts_as_not_answered() -> None:
     pool = pool_of(*items_of("reading", 30))
     sitting = begun(plan(READING, seconds_per_item=30), pool, Exposure(pool))
     late = MOMENT + timedelta(seconds=31)
@@ -169,7 +169,7 @@ def test_a_late_answer_is_told_and_counts_as_not_answered() -> None:
     assert again.skills["reading"].answered == 1
 
 
-def test_after_the_time_of_the_session_it_has_ended_with_what_it_measured() -> None:
+def test_a_session_past_its_time_limit_ends_with_its_results() -> None:
     pool = pool_of(*items_of("reading", 30))
     sitting = respond(begun(plan(READING, seconds=60), pool, Exposure(pool)), 1, pool)
     answer = SubmitAnswer(current(sitting), 1, 2)
@@ -179,7 +179,7 @@ def test_after_the_time_of_the_session_it_has_ended_with_what_it_measured() -> N
     assert (after.session.end.ending, after.session.end.skills[0].answered) == ("time_limit", 1)
 
 
-def test_a_clock_that_goes_backwards_makes_no_answer_late_and_changes_no_order() -> None:
+def test_a_clock_that_moves_backwards_makes_no_answer_late_and_keeps_the_order() -> None:
     pool = pool_of(*items_of("reading", 30))
     before = MOMENT - timedelta(days=3)
     sitting = begun(plan(READING, seconds_per_item=30, seconds=600), pool, Exposure(pool))
@@ -194,7 +194,7 @@ def test_a_clock_that_goes_backwards_makes_no_answer_late_and_changes_no_order()
     assert answered(sitting, again, Exposure(pool), datetime(1990, 1, 1, tzinfo=UTC))[0] is sitting
 
 
-def test_what_is_wrong_with_an_answer_is_told_by_field_and_changes_nothing() -> None:
+def test_an_invalid_answer_is_rejected_by_field_and_changes_nothing() -> None:
     pool = pool_of(*items_of("reading", 30))
     sitting = respond(begun(plan(READING), pool, Exposure(pool)), 0, pool)
     first, second = sitting.session.answers[0].item, current(sitting)
@@ -219,7 +219,7 @@ def test_what_is_wrong_with_an_answer_is_told_by_field_and_changes_nothing() -> 
     assert stopped(ended, "left", MOMENT) is ended
 
 
-def test_which_option_is_right_is_nowhere_in_what_is_shown() -> None:
+def test_answers_never_reveal_the_right_option() -> None:
     pool = pool_of(*(choice(f"c{n}", "reading", n / 4) for n in range(16)))
     sitting = begun(plan(SessionSkill("reading")), pool, Exposure(pool))
     for _ in range(3):
@@ -247,7 +247,7 @@ def test_no_item_is_shown_to_more_than_the_limit_of_officers_who_are_all_alike(l
     assert min(shares.values()) >= 0
 
 
-def test_scales_that_do_not_begin_at_zero_or_have_wide_steps_are_measured_too() -> None:
+def test_scales_with_another_origin_or_wide_steps_are_supported() -> None:
     for scale in ([1.0, 2, 3], [0.0, 10, 20, 30]):
         top, step = scale[-1], (scale[-1] / 3)
         items = [graded(f"g{n}", "reading", top * n / 20, discrimination=3 / step) for n in range(20)]

@@ -32,7 +32,7 @@ def test_only_the_pepper_must_be_set() -> None:
     assert settings.api_key_pepper == PEPPER.encode()
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     wrong = {
         "HTTP_PORT": "eighty",
         "MONGODB_URI": "postgres://x",
@@ -50,12 +50,12 @@ def test_every_problem_is_told_at_once() -> None:
     assert len(caught.value.problems) == len(wrong) + 1
 
 
-def test_a_time_zone_that_is_none_is_refused() -> None:
+def test_an_unknown_time_zone_is_rejected() -> None:
     with pytest.raises(BadSettings, match="TIME_ZONE"):
         read(RecommenderSettings, {"API_KEY_PEPPER": PEPPER, "TIME_ZONE": "Bangkok"})
 
 
-def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_a_secret_may_be_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "pepper"
     file.write_text(f"{PEPPER}\n")
     assert read(StoreSettings, {"API_KEY_PEPPER_FILE": str(file)}).api_key_pepper == PEPPER.encode()
@@ -65,7 +65,7 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
         read(StoreSettings, {"API_KEY_PEPPER_FILE": str(tmp_path / "missing")})
 
 
-def test_a_short_pepper_is_refused_and_never_shown() -> None:
+def test_a_short_pepper_is_rejected_and_never_shown() -> None:
     with pytest.raises(BadSettings) as caught:
         read(StoreSettings, {"API_KEY_PEPPER": "short-secret"})
     assert "short-secret" not in str(caught.value)
@@ -94,20 +94,20 @@ SECURED = {
         "กกกกกกกกกกกกกกกกกก",
     ],
 )
-def test_a_pepper_that_can_be_guessed_is_refused(pepper: str) -> None:
+def test_a_pepper_that_can_be_guessed_is_rejected(pepper: str) -> None:
     with pytest.raises(BadSettings, match="API_KEY_PEPPER must be random") as caught:
         read(StoreSettings, {"API_KEY_PEPPER": pepper})
     assert pepper not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [secrets.token_hex, secrets.token_urlsafe, lambda _: "correct horse battery staple"])
-def test_a_random_pepper_is_taken(make: Callable[[int], str]) -> None:
+def test_a_random_pepper_is_accepted(make: Callable[[int], str]) -> None:
     pepper = make(16)
     assert read(StoreSettings, {"API_KEY_PEPPER": pepper}).api_key_pepper == pepper.encode()
 
 
 @pytest.mark.parametrize("shape", [StoreSettings, KafkaSettings, *BY_SERVICE.values()])
-def test_every_secret_may_stand_in_a_file_and_none_is_shown(shape: type[NamedSettings], tmp_path: Path) -> None:
+def test_every_secret_may_be_read_from_a_file_and_none_is_printed(shape: type[NamedSettings], tmp_path: Path) -> None:
     values = SECURED | {"MONGODB_URI": "mongodb://user:secret-of-mongodb@db.example/?replicaSet=rs0"}
     names = [one.name for one in described(shape) if one.secret]
     assert names
@@ -122,7 +122,7 @@ def test_every_secret_may_stand_in_a_file_and_none_is_shown(shape: type[NamedSet
     ]
 
 
-def test_a_secret_file_that_is_empty_or_not_utf8_is_refused_without_its_bytes(tmp_path: Path) -> None:
+def test_a_secret_file_that_is_empty_or_not_utf8_is_rejected_without_its_bytes(tmp_path: Path) -> None:
     file = tmp_path / "password"
     for content in (b"", b"\n", b"geheim\xff"):
         file.write_bytes(content)
@@ -145,7 +145,7 @@ def test_a_secret_file_that_is_empty_or_not_utf8_is_refused_without_its_bytes(tm
         ({"KAFKA_TLS_CA_FILE": __file__}, "KAFKA_TLS_CA_FILE must be a readable file"),
     ],
 )
-def test_settings_of_kafka_that_do_not_fit_together_are_refused(changed: dict[str, str], blamed: str) -> None:
+def test_contradictory_kafka_settings_are_rejected(changed: dict[str, str], blamed: str) -> None:
     with pytest.raises(BadSettings, match=blamed) as caught:
         read(PortalSettings, SECURED | changed)
     assert "secret-of-kafka" not in str(caught.value)
@@ -167,13 +167,13 @@ def test_settings_of_kafka_that_do_not_fit_together_are_refused(changed: dict[st
         ("LOGLEVEL", "LOG_LEVEL"),
     ],
 )
-def test_an_unknown_setting_is_refused_and_the_nearest_is_named(name: str, nearest: str) -> None:
+def test_an_unknown_setting_is_rejected_and_the_nearest_is_named(name: str, nearest: str) -> None:
     with pytest.raises(BadSettings, match=f"{name} is no setting; the nearest is {nearest}$") as caught:
         read(PortalSettings, {"API_KEY_PEPPER": PEPPER, name: "a-secret-perhaps"})
     assert "a-secret-perhaps" not in str(caught.value)
 
 
-def test_settings_of_other_services_and_variables_of_others_are_no_mistake() -> None:
+def test_settings_of_other_services_and_foreign_variables_are_ignored() -> None:
     others = {one.name: "" if one.secret else one.default or "" for s in BY_SERVICE.values() for one in described(s)}
     foreign = {
         "PATH": "/bin",
@@ -191,7 +191,7 @@ def test_settings_of_other_services_and_variables_of_others_are_no_mistake() -> 
     read(AssessmentSettings, others | foreign | {"API_KEY_PEPPER": PEPPER, "HTTP_PORT": "8101"})
 
 
-def test_several_addresses_of_a_service_are_taken_once_each() -> None:
+def test_several_addresses_of_a_service_are_deduplicated() -> None:
     given = {"API_KEY_PEPPER": PEPPER, "RECOMMENDER_URL": "http://one:8103/, https://two, http://one:8103"}
     assert read(PortalSettings, given).recommender_url == ("http://one:8103", "https://two")
     for wrong in ("http://one,", "http://one;http://two", "ftp://x", "http://", "http://u:p@one", "http://one:port"):
@@ -199,7 +199,7 @@ def test_several_addresses_of_a_service_are_taken_once_each() -> None:
             read(PortalSettings, given | {"RECOMMENDER_URL": wrong})
 
 
-def test_the_namespace_stands_before_every_name() -> None:
+def test_the_namespace_prefixes_every_name() -> None:
     settings = read(StoreSettings, {"API_KEY_PEPPER": PEPPER, "NAMESPACE": "t1."})
     assert settings.topic("catalog.state") == "t1.catalog.state"
     assert settings.group("recommender") == "t1.recommender"
@@ -207,13 +207,13 @@ def test_the_namespace_stands_before_every_name() -> None:
 
 
 @pytest.mark.parametrize("shape", [StoreSettings, *BY_SERVICE.values()])
-def test_every_setting_has_a_sentence(shape: type[StoreSettings]) -> None:
+def test_every_setting_has_a_description(shape: type[StoreSettings]) -> None:
     for setting in described(shape):
         assert setting.sentence.endswith("."), setting.name
         assert setting.secret or setting.default is not None
 
 
-def test_a_service_with_wrong_settings_says_so_and_exits_with_2() -> None:
+def test_a_service_with_invalid_settings_reports_them_and_exits_with_2() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("API_KEY")}
     done = subprocess.run(
         [sys.executable, "-m", "services.assessment"],

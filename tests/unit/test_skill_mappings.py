@@ -60,7 +60,7 @@ def test_a_relation_holds_in_both_directions() -> None:
     assert mapped(own, other, of=("own", "a"), to="other") == ["b"]
 
 
-def test_an_id_of_two_other_frameworks_says_nothing() -> None:
+def test_an_id_in_two_other_frameworks_is_ambiguous_and_ignored() -> None:
     own = named("own", "a", same=(("a", "1.1"),))
     assert mapped(own, named("one", "1.1"), named("two", "1.1"), of=("one", "1.1")) == []
 
@@ -100,5 +100,5 @@ def test_a_scale_of_two_steps_and_an_unknown_one_tell_no_levels() -> None:
         ("1.1", []),
     ],
 )
-def test_the_words_of_an_id_are_those_that_somebody_reads(skill: str, words: list[str]) -> None:
+def test_the_words_of_an_id_are_split_as_people_read_them(skill: str, words: list[str]) -> None:
     assert words_of_id(skill) == words

@@ -36,7 +36,7 @@ def told(path: LearningPath, course_id: str) -> tuple[list[str], str]:
 X, Y = course("x", ("x", 0, 1), ("b", 0, 0.5), hours=1), course("y", ("y", 0, 1), ("b", 0, 1), hours=1)
 
 
-def test_a_course_that_another_step_opens_as_well_is_not_unlocked() -> None:
+def test_a_course_that_another_step_also_enables_is_not_unlocked() -> None:
     either = Prerequisite(any=[after("x"), after("y")])
     path = planned([X, Y, course("goal", ("a", 0, 2), requires=[either])], previous=["x", "y", "goal"])
     assert [step.course.id for step in path.steps] == ["y", "goal"]
@@ -44,7 +44,7 @@ def test_a_course_that_another_step_opens_as_well_is_not_unlocked() -> None:
     assert [told(path, name)[0] for name in ("x", "y")] == [[], []]
 
 
-def test_a_level_of_another_framework_is_not_taken_for_the_skill_of_the_same_id() -> None:
+def test_a_level_of_another_framework_is_not_confused_with_the_same_skill_id() -> None:
     both = msgspec.structs.replace(
         X, teaches=[*course("x", ("a", 0, 1)).teaches, *course("x", ("a", 0, 3), of="o").teaches]
     )
@@ -54,7 +54,7 @@ def test_a_level_of_another_framework_is_not_taken_for_the_skill_of_the_same_id(
     assert "(needs “a” at level 3 or above)" in reason  # the id alone: nothing is known here of its title
 
 
-def test_what_lies_behind_another_door_is_unlocked_too() -> None:
+def test_courses_behind_another_condition_are_unlocked_too() -> None:
     courses = [
         X,
         course("middle", ("y", 0, 1), requires=[after("x")]),
@@ -68,7 +68,7 @@ def test_what_lies_behind_another_door_is_unlocked_too() -> None:
     assert "(needs “About y” at level 1 or above)" in told(path, "middle")[1]
 
 
-def test_one_branch_of_a_choice_is_not_said_to_be_a_must() -> None:
+def test_one_branch_of_an_any_is_not_stated_as_required() -> None:
     either = Prerequisite(any=[after("x"), after("nowhere")])
     path = planned([X, course("goal", ("a", 0, 2), requires=[either])])
     unlocks, reason = told(path, "x")
@@ -78,7 +78,7 @@ def test_one_branch_of_a_choice_is_not_said_to_be_a_must() -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1e-6, 2e-6, 9e-6])
-def test_a_course_that_is_too_long_by_millionths_of_an_hour_is_said_to_be(left: float) -> None:
+def test_a_course_that_exceeds_the_budget_by_millionths_is_reported(left: float) -> None:
     courses = [course("long", ("a", 0, 2), hours=3), course("short", ("b", 0, 2), hours=left + 1e-6)]
     plan = inputs(SKILLS, {"a": 0, "b": 0}, budget_hours=3 + left, mandatory=["long"])
     path = recommend(plan, view_of(courses))
@@ -86,7 +86,7 @@ def test_a_course_that_is_too_long_by_millionths_of_an_hour_is_said_to_be(left: 
     assert validate(path, plan, view_of(courses).course) == []
 
 
-def test_a_step_that_serves_nothing_is_refused() -> None:
+def test_a_step_without_purpose_is_rejected() -> None:
     courses = [course("idle", ("x", 0, 1)), course("goal", ("a", 0, 2))]
     path = planned(courses, mandatory=["idle"])
     view = view_of(courses)
@@ -107,7 +107,7 @@ def test_a_step_that_serves_nothing_is_refused() -> None:
         ({"mandatory": ["gone"], "previous": ["gone"]}, {"gone": "withdrawn"}),
     ],
 )
-def test_a_course_that_nobody_knows_is_named(wishes: dict[str, list[str]], kinds: dict[str, str]) -> None:
+def test_an_unknown_course_is_named(wishes: dict[str, list[str]], kinds: dict[str, str]) -> None:
     assert {note.course: note.kind for note in planned([X, Y], **wishes).notes} == kinds
 
 
@@ -127,7 +127,7 @@ def test_every_statement_of_a_small_world_is_true(plan: Inputs, courses: list[Co
 
 
 @pytest.mark.parametrize("sd", [0.05, 0.3])
-def test_a_gap_too_small_for_a_course_is_told_and_passes_the_checker_whatever_its_decimals(sd: float) -> None:
+def test_a_gap_too_small_for_a_course_is_stated_and_passes_the_validator(sd: float) -> None:
     """Levels that are fused from many results have six decimals, of which the last is often a 5."""
     view = view_of([course("goal", ("a", 0, 2))])
     causes = set()

@@ -31,7 +31,7 @@ def level(skill: str, value: float, sd: float = 0.3, *, later: bool = False, of:
 @pytest.mark.parametrize(
     ("kind", "counted", "doubt"), [("exact", 3.0, 0.0), ("broader", 3.0, 0.5), ("partial", 1.5, 1.0)]
 )
-def test_a_kind_of_mapping_says_how_much_counts_and_how_surely(kind: str, counted: float, doubt: float) -> None:
+def test_the_kind_of_mapping_determines_level_and_uncertainty(kind: str, counted: float, doubt: float) -> None:
     row = VersionMapping("DS300", "DG-020", kind, title=text("design"))  # type: ignore[arg-type]
     found = carried([level("DS300", 3.0)], mapped(row, **{"DG-020": 4}))
     [(skill, one)] = found.levels.items()
@@ -41,7 +41,7 @@ def test_a_kind_of_mapping_says_how_much_counts_and_how_surely(kind: str, counte
     assert (told_of.id, told_of.title, [to.id for to in told_of.successors]) == ("DS300", text("design"), ["DG-020"])
 
 
-def test_of_several_levels_of_one_skill_the_surest_mapping_counts_then_the_latest() -> None:
+def test_the_closest_mapping_counts_then_the_latest_measurement() -> None:
     rows = [
         VersionMapping("old", "new"),
         VersionMapping("part", "new", "partial"),
@@ -62,20 +62,20 @@ def test_of_several_levels_of_one_skill_the_surest_mapping_counts_then_the_lates
     assert counted(level("new", 2.0), level("part", 4.0, later=True)) == 2.0
 
 
-def test_one_skill_may_be_divided_and_another_framework_is_left_alone() -> None:
+def test_one_skill_may_be_split_and_other_frameworks_are_unaffected() -> None:
     yardstick = mapped(VersionMapping("old", "a"), VersionMapping("old", "b", "partial"), a=3, b=3)
     found = carried([level("old", 2.0), level("old", 4.0, of="elsewhere")], yardstick)
     assert {skill: one.level for skill, one in found.levels.items()} == {"a": 2.0, "b": 1.0}
     assert [one.id for one in found.successions] == ["old"]
 
 
-def test_a_level_of_a_skill_without_a_successor_does_not_count_and_is_told() -> None:
+def test_a_level_without_a_successor_does_not_count_and_is_reported() -> None:
     found = carried([level("gone", 2.0), level("a", 1.0)], mapped(a=3))
     assert list(found.levels) == ["a"]
     assert found.successions == [Succession("skill", "gone")]
 
 
-def test_a_job_group_has_a_successor_or_is_told_to_be_gone() -> None:
+def test_a_job_group_has_a_successor_or_is_reported_as_removed() -> None:
     yardstick = mapped(VersionMapping("clerks", JOB_GROUP, of="job_group"), a=3)
     name, told_of = job_group_of("clerks", yardstick)
     assert (name, told_of[0].successors) == (JOB_GROUP, [Successor(JOB_GROUP, text(JOB_GROUP), "exact")])
@@ -83,7 +83,7 @@ def test_a_job_group_has_a_successor_or_is_told_to_be_gone() -> None:
     assert job_group_of("nobody", yardstick) == ("nobody", [Succession("job_group", "nobody")])
 
 
-def test_an_officer_registered_later_under_an_old_version_is_read_alike() -> None:
+def test_an_officer_registered_later_under_an_old_version_is_mapped_equally() -> None:
     yardstick = mapped(
         VersionMapping("DS300", "DG-020"), VersionMapping("clerks", JOB_GROUP, of="job_group"), **{"DG-020": 4}
     )
@@ -105,13 +105,13 @@ def test_an_officer_registered_later_under_an_old_version_is_read_alike() -> Non
         (VersionMapping("old", JOB_GROUP, "partial", "job_group"), "mappings[0].kind", "exact"),
     ],
 )
-def test_a_mapping_that_does_not_fit_is_refused_by_its_field(row: VersionMapping, field: str, reason: str) -> None:
+def test_a_mapping_that_does_not_fit_is_rejected_by_its_field(row: VersionMapping, field: str, reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason) as refused:
         mapped(row, a=1, b=2).check()
     assert refused.value.field == field
 
 
-def test_a_skill_may_not_be_mapped_twice_to_the_same_nor_a_job_group_to_two() -> None:
+def test_duplicate_skill_mappings_and_two_successors_of_a_job_group_are_rejected() -> None:
     groups = [JobGroup(name, text(name)) for name in ("one", "two")]
     for rows in (
         [VersionMapping("old", "a"), VersionMapping("old", "a", "partial")],
@@ -133,7 +133,7 @@ def planned(yardstick: Framework, officer: Profile) -> LearningPath:
     return told(expanded(compact(made.path)))
 
 
-def test_a_path_says_in_both_languages_what_counts_now_and_what_is_to_be_done() -> None:
+def test_a_path_states_successors_and_actions_in_both_languages() -> None:
     rows = [
         VersionMapping("DS300", "DG-020", title=text("design")),
         VersionMapping("part", "DG-020", "partial"),
@@ -163,7 +163,7 @@ def test_a_path_says_in_both_languages_what_counts_now_and_what_is_to_be_done() 
         ({"stage": "early"}, "stage_gone", "register your stage anew", "ลงทะเบียนช่วงตำแหน่ง"),
     ],
 )
-def test_without_a_successor_the_path_says_what_to_do(
+def test_without_a_successor_the_path_states_what_to_do(
     change: dict[str, str], code: str, english: str, thai: str
 ) -> None:
     path = planned(mapped(**{"DG-020": 4}), msgspec.structs.replace(profile("o"), **change))
@@ -173,7 +173,7 @@ def test_without_a_successor_the_path_says_what_to_do(
     assert thai in str(path.reason.th)
 
 
-def test_many_skills_that_are_gone_are_counted() -> None:
+def test_many_removed_skills_are_counted() -> None:
     path = planned(mapped(**{"DG-020": 4}), profile("o", {f"s{i}": 1.0 for i in range(9)}))
     codes = [message.code for message in path_messages(path)]
     assert codes.count("skill_gone") == 5

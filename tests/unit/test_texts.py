@@ -23,7 +23,7 @@ AGENCY = "สำนักงานพัฒนาน้ำ"
         "\u200b".join(AGENCY),
     ],
 )
-def test_spellings_of_one_thai_name(spelling: str) -> None:
+def test_spellings_of_one_thai_name_fold_to_the_same_text(spelling: str) -> None:
     assert spelling != AGENCY
     assert folded(spelling) == folded(AGENCY)
 
@@ -44,19 +44,19 @@ def test_spellings_of_one_thai_name(spelling: str) -> None:
         ("a\u202eb", "ab"),
     ],
 )
-def test_spellings_of_one_name(one: str, other: str) -> None:
+def test_spellings_of_one_name_fold_to_the_same_text(one: str, other: str) -> None:
     assert folded(one) == folded(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("น้ำ", "นำ"), ("ที่", "ที"), ("ชั่น", "ชั้น"), ("กา", "กำ"), ("ab", "a b"), ("Café", "Cafe"), ("", "a")]
 )
-def test_two_names_stay_two(one: str, other: str) -> None:
+def test_different_names_fold_to_different_texts(one: str, other: str) -> None:
     assert folded(one) != folded(other)
 
 
 @pytest.mark.parametrize("text", ["a", "ก", "\u200bก", "-", "1", "ำ", "😀", "。"])
-def test_what_shows(text: str) -> None:
+def test_visible_texts_are_recognised(text: str) -> None:
     assert shows_something(text)
 
 
@@ -64,5 +64,5 @@ def test_what_shows(text: str) -> None:
     "text",
     ["", " ", "\u3000", "\u200b\u200d", "\ufeff", "\u00ad", "\u0e34\u0e49", "\u0301", "\u115f\uffa0", "\x00\x1f"],
 )
-def test_what_shows_nothing(text: str) -> None:
+def test_invisible_texts_are_recognised(text: str) -> None:
     assert not shows_something(text)

@@ -44,7 +44,7 @@ def put(tenant: str, entry: Course, stamp: int) -> Event:
     return news(tenant, entry.id, CoursePublished(tenant, entry), stamp)
 
 
-async def test_the_catalog_can_be_asked_what_changed_while_a_thread_folds_more(
+async def test_changes_can_be_read_while_a_thread_folds_more_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalog = CatalogReplica()
@@ -83,7 +83,7 @@ async def test_the_catalog_can_be_asked_what_changed_while_a_thread_folds_more(
     assert catalog.is_stale(plan)
 
 
-def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
+def test_a_fold_is_invisible_before_it_is_installed() -> None:
     catalog = CatalogReplica()
     found = fold_events(catalog.snapshot, [put("one", course("new", ("b", 0, 1)), 3)])
     assert (catalog.revision, catalog.changes_since(0)) == (0, {})
@@ -92,7 +92,7 @@ def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
     assert catalog.changes_since(0)
 
 
-def test_two_threads_that_name_what_is_new_never_give_one_number_twice() -> None:
+def test_two_threads_never_assign_one_number_twice() -> None:
     names, gate, other_done = Vocabulary(), Gate(), Flag()
 
     class Slow(dict[frozenset[str], int]):

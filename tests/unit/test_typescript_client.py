@@ -50,7 +50,7 @@ def test_the_bodies_of_the_readme_and_every_example_fit_the_generated_types(node
     compile_lines(node, client, "bodies.ts", lines)
 
 
-def test_what_an_answer_always_holds_and_what_it_may_leave_out_is_typed_so(node: Node, client: Path) -> None:
+def test_required_and_optional_fields_of_answers_are_typed(node: Node, client: Path) -> None:
     lines = [
         f"export const changed = (put: {schema('assessment', 'OfficerPut')}): boolean => put.changed;",
         f"export const next = (page: {schema('recommender', 'FeedbackHeld')}): number | null => page.next;",
@@ -60,7 +60,7 @@ def test_what_an_answer_always_holds_and_what_it_may_leave_out_is_typed_so(node:
     compile_lines(node, client, "answers.ts", lines)
 
 
-def test_the_compiler_refuses_a_client_that_reads_what_no_answer_holds(node: Node, client: Path) -> None:
+def test_the_compiler_rejects_a_client_that_reads_an_unknown_field(node: Node, client: Path) -> None:
     line = f"export const wrong = (put: {schema('assessment', 'OfficerPut')}) => put.unknown_field;"
     with pytest.raises(CannotStart, match="unknown_field"):
         compile_lines(node, client, "wrong.ts", [line])

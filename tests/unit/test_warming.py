@@ -40,7 +40,7 @@ RECORDS: dict[str, Any] = {
 }
 
 
-def test_every_array_of_a_graph_lies_in_memory_as_compiled_code_takes_it() -> None:
+def test_every_array_of_a_graph_has_the_compiled_memory_layout() -> None:
     shared = Snapshot().put_courses(SHARED_TENANT, catalog(600, 8, seed=4), 1)
     beside = shared.put_courses(TENANT, catalog(3, 8, seed=9), 2)
     for view in (shared.view(TENANT), beside.view(TENANT)):
@@ -51,7 +51,7 @@ def test_every_array_of_a_graph_lies_in_memory_as_compiled_code_takes_it() -> No
             assert array.dtype == RECORDS.get(name, np.int32), name
 
 
-def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:
+def test_an_array_is_copied_only_if_its_layout_differs() -> None:
     table = np.arange(6, dtype=np.int32).reshape(2, 3)
     assert as_array(table, np.int32) is table
     for other in (table.T, table[:, ::2], table.astype(np.int64)):
@@ -60,7 +60,7 @@ def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:
         assert (found == other).all()
 
 
-def test_a_warm_up_that_meets_two_signatures_of_a_kernel_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warm_up_with_two_signatures_of_a_function_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     warm_up()
     assert set(signatures().values()) == {1}
     assert len(COMPILED) >= len(signatures())

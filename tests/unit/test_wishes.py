@@ -42,7 +42,7 @@ def ids(path: LearningPath) -> list[str]:
     return [step.course.id for step in path.steps]
 
 
-def test_nothing_wished_takes_what_closes_most_per_hour() -> None:
+def test_without_preferences_the_course_with_most_value_per_hour_is_chosen() -> None:
     assert set(ids(planned())) == {"a-short", "b-first", "b-second"}
 
 
@@ -66,13 +66,13 @@ def test_nothing_wished_takes_what_closes_most_per_hour() -> None:
         ({"slowed": {"a-short": 1.5}}, {"a-short"}, {"a-long"}),
     ],
 )
-def test_wishes_choose(wishes: dict[str, Any], there: set[str], gone: set[str]) -> None:
+def test_preferences_change_the_choice(wishes: dict[str, Any], there: set[str], gone: set[str]) -> None:
     found = set(ids(planned(**wishes)))
     assert there <= found
     assert not gone & found
 
 
-def test_mandatory_courses_come_with_what_opens_them_past_the_budget() -> None:
+def test_mandatory_courses_come_with_their_prerequisites_beyond_the_budget() -> None:
     path = planned(mandatory=["extra"], budget_hours=3)
     assert ids(path) == ["x-basic", "extra"]
     assert [step.origin for step in path.steps] == ["mandatory", "mandatory"]
@@ -80,7 +80,7 @@ def test_mandatory_courses_come_with_what_opens_them_past_the_budget() -> None:
     assert "1 hour over the budget" in said(path).en
 
 
-def test_a_pinned_course_comes_where_it_fits_and_is_told_where_not() -> None:
+def test_a_pinned_course_is_planned_if_it_fits_and_noted_otherwise() -> None:
     assert ids(planned(pinned=["extra"], budget_hours=8))[:2] == ["x-basic", "extra"]
     path = planned(pinned=["extra"], budget_hours=3)
     assert "extra" not in ids(path)
@@ -88,13 +88,13 @@ def test_a_pinned_course_comes_where_it_fits_and_is_told_where_not() -> None:
     assert "1 hour" in said(path, path.notes[0]).en
 
 
-def test_what_was_started_stays_in_front_unless_it_was_withdrawn() -> None:
+def test_started_courses_stay_first_unless_withdrawn() -> None:
     path = planned(started=["b-second", "gone", "a-long"])
     assert ids(path)[:2] == ["b-second", "a-long"]
     assert [(note.course, note.kind) for note in path.notes] == [("gone", "withdrawn")]
 
 
-def test_a_completion_counts_as_reached_where_it_is_later() -> None:
+def test_a_completion_counts_as_reached_if_it_is_later() -> None:
     late = MOMENT + timedelta(days=1)
     levels = {"a": Estimate(0, 0.5, MOMENT), "b": Estimate(2, 0.1, MOMENT)}
     view = view_of(COURSES)
@@ -107,7 +107,7 @@ def test_a_completion_counts_as_reached_where_it_is_later() -> None:
     assert recommend(early, view).gaps[0].level == 0
 
 
-def test_the_path_before_stays_unless_a_new_one_is_worth_notably_more() -> None:
+def test_the_previous_path_stays_unless_a_new_one_is_notably_better() -> None:
     before = ["a-long", "b-first", "b-second"]
     path = planned(previous=before)
     assert (set(ids(path)), path.kept) == (set(before), True)
@@ -118,14 +118,14 @@ def test_the_path_before_stays_unless_a_new_one_is_worth_notably_more() -> None:
     assert [note.kind for note in path.notes] == ["withdrawn"]
 
 
-def test_what_does_not_fit_says_how_many_hours_are_missing() -> None:
+def test_a_requested_course_that_does_not_fit_states_its_missing_hours() -> None:
     path = planned(budget_hours=4)
     assert path.short_hours == 4
     assert "short by 4 hours" in said(path).en
     assert {row.cause for row in path.open} == {"budget"}
 
 
-def test_a_gap_that_is_mostly_doubt_is_to_be_assessed_first() -> None:
+def test_a_mostly_uncertain_gap_is_to_be_assessed_first() -> None:
     plan = inputs(TWO, {"a": 1.9, "b": 0}, sd=0.8)
     path = recommend(plan, view_of(COURSES))
     assert [row.skill for row in path.assess_first] == ["a"]
@@ -153,7 +153,7 @@ WISHES = st.fixed_dictionaries({
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WISHES, st.integers(0, 10_000), st.sampled_from([0, 0.5]))
-def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int, sd: float) -> None:
+def test_the_path_is_valid_for_any_preferences(wishes: dict[str, Any], seed: int, sd: float) -> None:
     courses = catalog(30, 6, seed)
     named = {
         field: [f"c{number:05}" for number in values]
@@ -202,7 +202,7 @@ def test_names_in_rules_are_compared_whatever_their_spelling(rule: Rule) -> None
     assert any("kept out by a rule" in said for said in validate(everything, plan, view.course))
 
 
-def test_rules_that_match_nothing_are_named() -> None:
+def test_rules_without_matching_courses_are_reported() -> None:
     rules = [
         Rule("provider", [SPELT, "อี่น"], 0),
         Rule("course", ["a-SHORT", "a-shorter"], 2),
@@ -232,7 +232,7 @@ def test_a_provider_whose_only_course_is_withdrawn_is_unknown() -> None:
     assert [one.field for one in unmatched(rules, [], view)] == ["rules[0].values[0]", "rules[1].values[0]"]
 
 
-def test_two_spellings_of_one_name_contradict_each_other() -> None:
+def test_rules_contradict_each_other_across_spellings() -> None:
     for rules in (
         [Rule("provider", [AGENCY], 0), Rule("provider", [SPELT], -1)],
         [Rule("course", ["a-short"], 0), Rule("course", ["A-Short"], 3)],

@@ -93,7 +93,7 @@ def is_limited(path: LearningPath) -> bool:
     ],
     ids=["chain", "chain, preferences", "long chain", "everything", "everything, preferences"],
 )
-def test_a_plan_that_needs_too_much_work_ends_with_the_best_so_far_and_says_so(
+def test_a_plan_that_reaches_the_work_limit_returns_the_best_path_and_says_so(
     world: tuple[list[Course], Framework], rules: list[Rule], spent: list[int]
 ) -> None:
     courses, yardstick = world
@@ -108,7 +108,7 @@ def test_a_plan_that_needs_too_much_work_ends_with_the_best_so_far_and_says_so(
     assert len(spent) == (4 if rules else 2)
 
 
-def test_a_long_chain_is_taken_as_far_as_a_path_may_hold() -> None:
+def test_a_long_chain_is_planned_up_to_the_maximum_length() -> None:
     courses, yardstick = chain(MOST_STEPS + 50)
     path = path_of(from_nothing(yardstick), view_of(courses))
     assert [step.course.id for step in path.steps] == [one.id for one in courses[:MOST_STEPS]]
@@ -128,7 +128,7 @@ def test_an_ordinary_plan_is_the_same_without_any_limit(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("visits", [0, 1, 100, 1_000, 10_000, 100_000])
-def test_wherever_the_search_ends_the_path_can_be_studied(monkeypatch: pytest.MonkeyPatch, visits: int) -> None:
+def test_the_path_is_feasible_at_any_work_limit(monkeypatch: pytest.MonkeyPatch, visits: int) -> None:
     courses, yardstick = wide(400, 20)
     plan, view = from_nothing(yardstick, PREFER), view_of(courses)
     monkeypatch.setattr(solution, "MAX_VISITS", visits)
@@ -139,7 +139,7 @@ def test_wherever_the_search_ends_the_path_can_be_studied(monkeypatch: pytest.Mo
     assert again.coverage.gained >= 0
 
 
-def test_a_mandatory_course_behind_more_than_a_path_may_hold_is_noted_and_the_rest_is_planned() -> None:
+def test_a_mandatory_course_with_too_many_prerequisites_is_noted_and_the_rest_is_planned() -> None:
     courses, yardstick = chain(MOST_STEPS + 50)
     plan = msgspec.structs.replace(from_nothing(yardstick), mandatory=[courses[-1].id, courses[9].id])
     path = path_of(plan, view_of(courses))
@@ -149,7 +149,7 @@ def test_a_mandatory_course_behind_more_than_a_path_may_hold_is_noted_and_the_re
     assert len(path.steps) <= MOST_STEPS
 
 
-def test_what_was_started_stays_in_front_however_much_it_is() -> None:
+def test_many_started_courses_stay_first() -> None:
     courses = [course(f"k{n:04}", ("a", 0, 1)) for n in range(MOST_STEPS + 5)]
     plan = inputs(framework({"a": 1, "b": 1}), {"a": 0, "b": 0}, started=[one.id for one in courses])
     path = path_of(plan, view_of([*courses, course("b", ("b", 0, 1))]))

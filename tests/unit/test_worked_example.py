@@ -60,7 +60,7 @@ def _coverage() -> Iterable[Sequence[str]]:
     yield *numbers, f"{held.before:.6f}", *after
 
 
-def test_the_tables_on_the_page_are_those_of_today() -> None:
+def test_the_tables_on_the_page_are_up_to_date() -> None:
     page = example.PAGE.read_text(encoding="utf-8")
     assert page == example.written(page), "python -m tests.support.worked_example writes them anew"
     assert page.count("<!-- by hand: ") == len(example.TABLES)
@@ -71,7 +71,7 @@ def test_the_tables_on_the_page_are_those_of_today() -> None:
     assert all(f"| {number} |" in example.tables()["worth"] for number in named)
 
 
-def test_beliefs_and_worth_are_those_of_the_planner() -> None:
+def test_estimates_and_values_equal_those_of_the_planner() -> None:
     wants, _ = posterior_targets(example.officer(), {one.id: one for one in example.COURSES}.get)
     assert {skill: (example.MEASURED[skill], example.SD, example.level(skill)) for skill in wants} == {
         skill: (it.measured, it.sd, it.level) for skill, it in wants.items()
@@ -81,7 +81,7 @@ def test_beliefs_and_worth_are_those_of_the_planner() -> None:
     assert found.of("data", 2) == example.worth("data", 2)
 
 
-def test_prices_and_bids_are_those_of_the_planner() -> None:
+def test_costs_and_scores_equal_those_of_the_planner() -> None:
     plan = _plan()
     prices = plan.problem.costs(plan.start_state)
     ways = plan.problem.courses
@@ -105,5 +105,5 @@ def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
 
 
 @pytest.mark.parametrize(("table", "rows"), [("routes", _routes), ("steps", _steps), ("coverage", _coverage)])
-def test_what_the_planner_finds_is_what_is_worked_out_by_hand(table: str, rows: Found) -> None:
+def test_the_planner_finds_the_path_worked_out_by_hand(table: str, rows: Found) -> None:
     assert [tuple(row) for row in rows()] == [tuple(row) for row in example.TABLES[table]()]
