@@ -73,7 +73,7 @@ evaluate: setup ## every gate of ranking and matching, in about half an hour; DA
 	@$(VENV)/python -m tests.evaluation.real_answers $(if $(QUICK),--print)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
-	rm -rf .venv .local $(addprefix services/portal/pages/,node_modules dist generated) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .local $(addprefix services/portal/pages/,node_modules dist generated) tests/lighthouse/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: setup ## lock the requirements again, with hashes and without addresses

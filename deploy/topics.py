@@ -1,5 +1,6 @@
 """Creates missing topics of deploy/topics.yaml: `python -m deploy.topics`.
 
+With `--recreate` it deletes all of them first, with every record: a step of restoring a backup (docs/operating.md).
 The environment holds TopicsSettings: the address and protocol of Kafka, NAMESPACE and TOPIC_REPLICATION.
 """
 
@@ -14,7 +15,7 @@ import yaml
 from shared.console import say
 from shared.errors import Unavailable
 from shared.events import TopicPlan
-from shared.kafka import Brokers, TopicSpec, create_topics, describe_topics, deviations
+from shared.kafka import Brokers, TopicSpec, create_topics, delete_topics, describe_topics, deviations
 from shared.settings import TopicsSettings, load
 
 _LIST = Path(__file__).with_name("topics.yaml")
@@ -51,6 +52,12 @@ async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int 
     return []
 
 
+async def recreate_topics(brokers: Brokers, namespace: str = "", replication: int = 1) -> list[str]:
+    """Delete every topic of the list with its records, create all again and return their names. Raises Unavailable."""
+    await delete_topics(brokers, [topic.name for topic in read_topics(namespace)])
+    return await ensure_topics(brokers, namespace, replication)
+
+
 async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
     """Return a sentence for each topic of the broker that is not as planned. Raises Unavailable."""
     planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
@@ -59,10 +66,12 @@ async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[st
 
 def main() -> int:
     """Run the command; the status is 0 if every topic is as planned, 2 if the settings are invalid."""
-    argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__)
+    parser.add_argument("--recreate", action="store_true", help="delete all topics with their records first")
+    make = recreate_topics if parser.parse_args().recreate else ensure_topics
     settings = load(TopicsSettings)
     try:
-        created = asyncio.run(ensure_topics(settings, settings.namespace, settings.topic_replication))
+        created = asyncio.run(make(settings, settings.namespace, settings.topic_replication))
         wrong = asyncio.run(check_topics(settings, read_topics(settings.namespace)))
     except Unavailable as error:
         print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201 - the output of a command

@@ -21,6 +21,7 @@ shielded and finishes.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -270,6 +271,7 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         )
         await runner.setup()
         await _listen(runner, settings)
+        _relieve_the_collector()
         telling = asyncio.create_task(tell_readiness(app[READINESS]))
         try:
             await _until_told(app[LIFECYCLE], settings.drain_seconds)
@@ -283,6 +285,17 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
             await runner.cleanup()
     log.info("stopped")
     return 1 if app[LIFECYCLE].failure else 0
+
+
+def _relieve_the_collector() -> None:
+    """Exempt what was loaded at the start from garbage collection, and collect less often.
+
+    Requests, events and imports create many objects that live for some milliseconds and are in no cycle. With the
+    default thresholds a fifth of the processor time of an import is spent on visiting them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def tell_readiness(

@@ -40,8 +40,16 @@ Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 # A server that is stopping, starting, electing or overloaded answers with one of these.
 _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 _DUPLICATE_KEY = 11000
-_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
+_PASSING_LABELS = (
+    "RetryableWriteError",
+    "TransientTransactionError",
+    "UnknownTransactionCommitResult",
+    "RetryableError",
+    "SystemOverloadedError",
+)
 
+
+_NO_SUCH_INDEX = {26, 27}
 
 BUILD_SECONDS = 600
 """How long the server may take to build the indexes of a service, when it starts on a large collection."""
@@ -109,6 +117,11 @@ def passing(error: PyMongoError) -> bool:
     return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
 
 
+def had_conflict(error: BaseException | None) -> bool:
+    """Return whether the server ended a transaction, of which nothing is written, since others wrote the same."""
+    return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
+
+
 async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered: bool = False) -> int:
     """Run writes together; return how many matched or inserted a document (a duplicate key does not count).
 
@@ -153,6 +166,17 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
     with unavailable(), pymongo.timeout(BUILD_SECONDS):
         for collection, models in indexes.items():
             await database[collection].create_indexes(list(models))
+
+
+async def drop_indexes(collection: Collection, names: Iterable[str]) -> None:
+    """Drop the indexes of earlier releases that are still there. Raises Unavailable."""
+    with unavailable():
+        for name in names:
+            try:
+                await collection.drop_index(name)
+            except OperationFailure as error:
+                if error.code not in _NO_SUCH_INDEX:
+                    raise
 
 
 async def reachable(client: Client) -> str | None:

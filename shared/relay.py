@@ -32,7 +32,17 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope
-from shared.kafka import Brokers, ConsumedEvent, Follower, Publisher, RecordMetadata, describe_topics, is_permanent
+from shared.kafka import (
+    BULK,
+    Brokers,
+    ConsumedEvent,
+    Follower,
+    Headers,
+    Publisher,
+    RecordMetadata,
+    describe_topics,
+    is_permanent,
+)
 from shared.mongo import Database, Document, bulk_write
 from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Staged, staged_events
 
@@ -237,7 +247,8 @@ class Relay:
                 most = min(most, self._window(behind) - behind)
         if most < 1:
             return
-        sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)
+        bulk_only = {"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}
+        sent = await self._send_batch(bulk_only, most, headers=BULK)
         self._bulk_share -= sent
         self._more_of_bulk = sent == most
 
@@ -261,7 +272,7 @@ class Relay:
         """What the rate allows in one pause, at least one."""
         return max(1, int((self._bulk_rate or 0) * _BULK_PAUSE_SECONDS))
 
-    async def _send_batch(self, which: Document, most: int = _BATCH) -> int:
+    async def _send_batch(self, which: Document, most: int = _BATCH, *, headers: Headers = ()) -> int:
         wanted = PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which
         pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(PENDING_INDEX)
         found = await pending.limit(most).to_list(most)
@@ -276,7 +287,7 @@ class Relay:
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return 0
-        results = await self._publisher.send(self._topic, envelopes)
+        results = await self._publisher.send(self._topic, envelopes, headers=headers)
         stamps = [envelope.catalog_revision for envelope in envelopes]
         await self._acknowledge(zip(entries, stamps, results, strict=True))
         for (key, envelope), result in zip(entries, results, strict=True):

@@ -40,9 +40,13 @@ class Node:
         self._node = node
         self._npm = npm
 
-    def npm(self, *arguments: str) -> None:
-        """Run npm in the folder of the pages. Raises CannotStart with its last lines."""
-        self._run(f"npm {arguments[0]}", self._npm, arguments, PAGES, quiet=True)
+    def npm(self, *arguments: str, cwd: Path) -> None:
+        """Run npm in a folder. Raises CannotStart with its last lines."""
+        self._run(f"npm {arguments[0]}", self._npm, arguments, cwd, quiet=True)
+
+    def script(self, program: Path, *arguments: str) -> None:
+        """Run a program in its folder. Raises CannotStart with its last lines."""
+        self._run(program.name, program, arguments, program.parent, quiet=True)
 
     def run(self, package_file: str, *arguments: str, cwd: Path | None = None, quiet: bool = True) -> None:
         """Run a program of the installed packages. Raises CannotStart with its last lines."""
@@ -84,10 +88,10 @@ def _cause(name: str, said: str) -> str:
     return "\n".join([f"{name} failed:", *said.splitlines()[-40:], f"The whole output: {shown(_LOG)}"])
 
 
-def find_node(report: Callable[[str], None]) -> Node:
-    """Return Node: the one on PATH, else that of the wheel, which is installed if missing. Raises CannotStart."""
+def find_node(report: Callable[[str], None], needed: tuple[int, int] = _NODE_NEEDED) -> Node:
+    """Return Node: PATH's if it is new enough, else the wheel's, fetched where it is missing. Raises CannotStart."""
     found = shutil.which("node")
-    if found and (npm := shutil.which("npm")) and _version(Path(found)) >= _NODE_NEEDED:
+    if found and (npm := shutil.which("npm")) and _version(Path(found)) >= needed:
         return Node(Path(found), Path(npm).resolve())
     return _of_wheel(sys.path) or _of_wheel([str(_fetched_wheel(report))]) or _no_node(found)
 
@@ -133,20 +137,23 @@ def _fetched_wheel(report: Callable[[str], None]) -> Path:
     return place
 
 
-def install(report: Callable[[str], None]) -> Node:
-    """Install the locked packages unless that was done; return Node. Raises CannotStart."""
-    node = find_node(report)
+def install(report: Callable[[str], None], folder: Path | None = None, needed: tuple[int, int] = _NODE_NEEDED) -> Node:
+    """Install the locked packages of a folder, that of the pages by default, where that was not done; return Node.
+
+    Raises CannotStart.
+    """
+    node = find_node(report, needed)
     with _alone():
-        _install(node, report)
+        _install(node, report, folder or PAGES)
     return node
 
 
-def _install(node: Node, report: Callable[[str], None]) -> None:
-    mark = PAGES / "node_modules" / ".complete"
-    wanted = _digest(["package.json", "package-lock.json"])
+def _install(node: Node, report: Callable[[str], None], folder: Path) -> None:
+    mark = folder / "node_modules" / ".complete"
+    wanted = _digest(["package.json", "package-lock.json"], folder)
     if not mark.exists() or mark.read_text() != wanted:
-        report("fetching the packages of the pages (150 MB, once)")
-        node.npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        report(f"fetching the packages of {shown(folder)} (150 MB, once)")
+        node.npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
         mark.write_text(wanted)
 
 
@@ -157,9 +164,9 @@ def build(report: Callable[[str], None]) -> Path:
     """
     node, mark = find_node(report), BUILT / ".complete"
     with _alone():
-        wanted = _digest(_SOURCES)
+        wanted = _digest(_SOURCES, PAGES)
         if not mark.exists() or mark.read_text() != wanted:
-            _install(node, report)
+            _install(node, report, PAGES)
             report("building the pages")
             node.run("vite/bin/vite.js", "build", "--logLevel", "warn")
             mark.write_text(wanted)
@@ -232,10 +239,11 @@ def pages(command: str, report: Callable[[str], None]) -> None:
         node.run("vite/bin/vite.js", quiet=False)
 
 
-def _digest(names: Sequence[str]) -> str:
-    """Return one hash of files and of the contents of folders."""
-    files = [file for name in names for file in sorted([PAGES / name, *(PAGES / name).rglob("*")]) if file.is_file()]
-    told = [[str(file.relative_to(PAGES)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
+def _digest(names: Sequence[str], folder: Path) -> str:
+    """Return one hash of files of a folder and of all that is in folders of it."""
+    places = [folder / name for name in names]
+    files = [file for place in places for file in sorted([place, *place.rglob("*")]) if file.is_file()]
+    told = [[str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

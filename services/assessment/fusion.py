@@ -64,7 +64,7 @@ _UNIT = 2.0**80
 _PER_LEVEL = 1_000_000
 
 
-class Piece(Struct, frozen=True, array_like=True):
+class Piece(Struct, frozen=True, array_like=True, gc=False):
     """One assessment of one skill, as stored."""
 
     kind: EvidenceKind

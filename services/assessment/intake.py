@@ -33,6 +33,9 @@ _PER_PART = 250
 _PARTS_AT_ONCE = 2
 """A bulk is decided in parts of so many submissions; while one part is written, the next one is decided."""
 
+_PER_TURN = 20
+"""After so many officers of a bulk, single requests get a turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -161,14 +164,16 @@ class Intake:
         while waiting:
             await asyncio.sleep(_STEP_SECONDS * lost)
             officers = await self._store.find_many(list(waiting))
-            names = {one.framework for one in submissions if one.framework}
+            names = {name for places in waiting.values() for i in places if (name := submissions[i].framework)}
             names |= {officer.profile.framework for officer in officers.values() if officer.profile}
             frameworks |= {name: await self._framework_or_problem(tenant, name) for name in names - set(frameworks)}
             batch = _Batch(submissions, outcomes, frameworks, self._frameworks, trace)
             archived = await self._archived(tenant, submissions, waiting, officers)
             changes: dict[str, Change] = {}
             most = len(submissions) if dry_run else _PER_WRITE
-            for key, places in waiting.items():
+            for number, (key, places) in enumerate(waiting.items(), 1):
+                if number % _PER_TURN == 0:
+                    await asyncio.sleep(0)
                 known = officers.get(key)
                 statistics = await self._store.statistics(known) if known else {}
                 if change := batch.change(known, places[:most], statistics, archived):
@@ -181,7 +186,7 @@ class Intake:
             again = set(changes) - done
             left = {key: places if key in again else places[most:] for key, places in waiting.items()}
             waiting = {key: places for key, places in left.items() if places}
-            lost = 0 if done else lost + 1
+            lost = lost + 1 if changes and not done else 0
             if lost == _ATTEMPTS:
                 raise Unavailable("too many changes at once to these officers; try again soon")
 

@@ -36,7 +36,7 @@ class OfficerPut(Struct, frozen=True):
     changed: bool
 
 
-class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One measured level. `sd`: its standard deviation in levels; by default it depends on the kind of assessment.
 
     The smallest `sd` of each kind: test 0.1, external 0.15, supervisor 0.25, self 0.4, completion 0.5.

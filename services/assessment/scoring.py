@@ -49,10 +49,9 @@ def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
     It is smaller in proportion where the steps of the framework's scale are below 1.
     """
     least = LEAST_STANDARD_DEVIATION[kind]
-    if framework is None:
+    if framework is None or framework.level_step >= 1:
         return least
-    levels = [step.level for step in framework.scale]
-    return millionths(least * min(1.0, (max(levels) - min(levels)) / (len(levels) - 1)), LEAST)
+    return millionths(least * framework.level_step, LEAST)
 
 
 def too_sure(kind: EvidenceKind, least: float) -> str:

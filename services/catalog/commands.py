@@ -2,7 +2,7 @@
 
 `import` and `export` connect to a running catalog at `--url` or CATALOG_URL; CATALOG_KEY holds the key of an admin of
 the tenant that owns the courses. `check` needs no service. The exit code is 0 if every row was accepted, 1 if some were
-rejected, 2 if the command failed, 130 if it was interrupted.
+rejected or the file has no course, 2 if the command failed, 130 if it was interrupted.
 """
 
 import argparse
@@ -50,6 +50,7 @@ _ENDINGS: dict[str, Format] = {
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "xlsx",
     ".jsonld": "jsonld", ".json": "jsonld", ".html": "jsonld", ".htm": "jsonld",
 }  # fmt: skip
+_NO_COURSE = "There is no course in this file."
 _PIECE = 64 * 1024
 _SHOWN = 20
 _ALWAYS_SHOWN = ("created", "changed", "unchanged", "refused")
@@ -176,7 +177,11 @@ def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
         numbers |= {"missing": report.absent, "withdrawn": report.withdrawn}
     say("")
     say_counts({name: number for name, number in numbers.items() if number or name in _ALWAYS_SHOWN})
-    return conclude(report, counts["refused"], "/v1/imports")
+    code = conclude(report, counts["refused"], "/v1/imports")
+    if report and not counts.total() and code == OK:
+        say(_NO_COURSE)
+        return REFUSED
+    return code
 
 
 def _say_whole(report: CourseImportReport) -> None:
@@ -216,7 +221,9 @@ def _check(file: Path, form: Format, options: Options) -> int:
     say(f"encoding   {reader.encoding or '-'}")
     counts = tally.counts
     say_counts({"courses": counts["created"], "repeated": counts["unchanged"], "refused": counts["refused"]})
-    return REFUSED if tally.counts["refused"] else OK
+    if not counts.total():
+        say(_NO_COURSE)
+    return OK if counts.total() and not counts["refused"] else REFUSED
 
 
 def _rows(file: Path, reader: ListReader) -> Iterator[Row[Course] | None]:

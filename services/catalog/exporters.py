@@ -14,6 +14,7 @@ from openpyxl.cell import WriteOnlyCell
 
 from services.catalog.importers import Format
 from shared.domain import Course
+from shared.imports.tables import guarded
 
 COLUMNS = (
     "id", "code", "title_th", "title_en", "provider_th", "provider_en", "hours", "languages", "educational_level",
@@ -23,7 +24,6 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of a table, each a fact that the import reads."""
 
-_COMPUTED = re.compile(r"'*[=+\-@\t\r]")
 _NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -47,23 +47,23 @@ def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
     file.write(wanted.after)
 
 
+def _given(course: Course) -> Course:
+    """Return a course without what only the catalog sets: what is matched, and rows mapped from another framework."""
+    return replace(course, matched=[], teaches=[row for row in course.teaches if row.mapped_from is None])
+
+
 def _ndjson(course: Course) -> bytes:
-    return msgspec.json.encode(replace(course, matched=[])) + b"\n"  # the catalog alone sets what is matched
+    return msgspec.json.encode(_given(course)) + b"\n"
 
 
 def _csv(course: Course) -> bytes:
     line = io.StringIO()
-    csv.writer(line).writerow([_guarded(cell) for cell in _cells(course)])
+    csv.writer(line).writerow([guarded(cell) for cell in _cells(course)])
     return line.getvalue().encode()
 
 
-def _guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet evaluates."""
-    return f"'{cell}" if _COMPUTED.match(cell) else cell
-
-
 def _cells(course: Course) -> list[str]:
-    given = msgspec.to_builtins(course)
+    given = msgspec.to_builtins(_given(course))
     flat: dict[str, Any] = dict(given)
     for name in ("title", "provider", "description"):
         flat |= {f"{name}_{language}": text for language, text in given.get(name, {}).items()}
@@ -85,7 +85,7 @@ def _write_workbook(courses: Iterable[Course], file: BinaryIO) -> None:
     for course in courses:
         row = []
         for text in _cells(course):
-            cell = WriteOnlyCell(sheet, _NOT_IN_A_WORKBOOK.sub("", _guarded(text)))
+            cell = WriteOnlyCell(sheet, _NOT_IN_A_WORKBOOK.sub("", guarded(text)))
             cell.data_type = "s"  # a text that begins with = is no formula
             row.append(cell)
         sheet.append(row)
@@ -94,6 +94,7 @@ def _write_workbook(courses: Iterable[Course], file: BinaryIO) -> None:
 
 def _node(course: Course) -> dict[str, Any]:
     """Return a course as schema.org JSON-LD. Properties without a schema.org term, such as levels, are left out."""
+    course = _given(course)
     given = msgspec.to_builtins(course)
     taught = [
         {"@type": "DefinedTerm", "termCode": row.skill, "inDefinedTermSet": row.framework} for row in course.teaches

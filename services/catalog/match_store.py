@@ -21,11 +21,14 @@ from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cann
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event
-from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
+from shared.mongo import Database, Document, drop_indexes, ensure_indexes, readable, unavailable
 from shared.outbox import outbox_push
 
 EXAMPLES = 5000
 """How many examples a course is compared with at most: the first by tenant and id."""
+
+_FORMER_INDEXES = ("by_match_status", "matched", "to_match")
+"""Those of earlier releases: every course was in them, which an import paid for."""
 
 _WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "content.stated": 0}
 
@@ -57,9 +60,13 @@ class MatchStore:
             name="levels_due",
             partialFilterExpression={"levels_due": True},
         )
-        by_status = IndexModel([("tenant", 1), ("matches.status", 1), ("id", 1)], name="by_match_status")
-        by_match = IndexModel([("tenant", 1), ("matched", 1), ("id", 1)], name="matched")
+        some: Document = {"matched": True}
+        by_status = IndexModel(
+            [("tenant", 1), ("matches.status", 1), ("id", 1)], name="matched_by_status", partialFilterExpression=some
+        )
+        by_match = IndexModel([("tenant", 1), ("id", 1)], name="matched_by_id", partialFilterExpression=some)
         await ensure_indexes(self._database, {COLLECTION: [due, levels, by_status, by_match]})
+        await drop_indexes(self._entries, _FORMER_INDEXES)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -85,7 +92,7 @@ class MatchStore:
         }
         asked = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
         query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": asked}}
-        query |= {"matches.status": wanted.status} if wanted.status is not None else {"matched": True}
+        query |= {"matched": True} | ({"matches.status": wanted.status} if wanted.status is not None else {})
         most = wanted.limit + 1
         found: list[tuple[str, MatchedCourse]] = []
         with unavailable():
@@ -156,7 +163,7 @@ class MatchStore:
     async def decided(self, tenant: str) -> AsyncIterator[Match]:
         """Yield the matches of a tenant that people have decided. Raises Unavailable."""
         for status in ("confirmed", "rejected", "corrected"):
-            query = {"tenant": tenant, "matches.status": status}
+            query = {"tenant": tenant, "matched": True, "matches.status": status}
             with unavailable():
                 async for document in self._entries.find(query, {"matches": 1}):
                     for match in _matches(document):

@@ -251,8 +251,10 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
 
 
 def matched_warnings(course: Course) -> list[Warned]:
-    """Return a warning if a client sent `matched`, for instance by sending back an answer."""
-    return [Warned("matched", "is set by the catalog; what was sent is not used")] if course.matched else []
+    """Return warnings about what only the catalog sets, if a client sent it, for instance by sending back an answer."""
+    fields = ["matched"] if course.matched else []
+    fields += [f"teaches[{place}]" for place, row in enumerate(course.teaches) if row.mapped_from is not None]
+    return [Warned(field, "is set by the catalog; what was sent is not used") for field in fields]
 
 
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:

@@ -9,7 +9,7 @@ from services.recommender.inputs import PlanRequest
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.framework_parts import FrameworkAssembly
-from shared.kafka import ConsumedEvent
+from shared.kafka import ConsumedEvent, is_bulk
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,22 @@ class ProfileConsumer:
         self._take_back = take_back
 
     async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
-        requests: list[PlanRequest] = []
-        for item in batch:
-            handle = HANDLERS.get(item.event.type)
-            if handle:
-                requests = await handle(self, item, requests)
-        await self._planner.plan(requests)
+        """Plan for the batch, for single changes before those of an import.
+
+        Raises Unavailable (try again) or Rejected (dead letter).
+        """
+        single = {item.event.subject for item in batch if not is_bulk(item.record)}
+        for group in (
+            [item for item in batch if item.event.subject in single],  # all events of an officer, in their order
+            [item for item in batch if item.event.subject not in single],
+        ):
+            requests: list[PlanRequest] = []
+            for item in group:
+                handle = HANDLERS.get(item.event.type)
+                if handle:
+                    requests = await handle(self, item, requests)
+            if requests:
+                await self._planner.plan(requests)
 
     async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """Return the requests with a plan for an officer who was registered or moved."""

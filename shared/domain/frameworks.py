@@ -135,10 +135,15 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     retired: bool = False
     mappings: list[VersionMapping] = []
 
-    @property
+    @cached_property
     def max_level(self) -> float:
         """The highest level of the scale."""
         return max(step.level for step in self.scale)
+
+    @cached_property
+    def level_step(self) -> float:
+        """The mean distance between two levels of the scale."""
+        return (self.max_level - min(step.level for step in self.scale)) / (len(self.scale) - 1)
 
     @cached_property
     def content_hash(self) -> str:
@@ -188,6 +193,11 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             "job_groups": _distinct("job_groups", [group.id for group in self.job_groups]),
             "stages": _distinct("stages", [stage.id for stage in self.stages]) | {None},
         }
+        levels: set[float] = set()
+        for i, step in enumerate(self.scale):
+            if step.level in levels:
+                raise InvalidInput(f"the level {step.level:g} is given twice", f"scale[{i}].level")
+            levels.add(step.level)
         for i, skill in enumerate(self.skills):
             if skill.area not in known["areas"]:
                 raise InvalidInput(f"unknown area {skill.area!r}", f"skills[{i}].area")

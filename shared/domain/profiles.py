@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from shared.domain.values import LEAST, Hours, Identifier, Language, Level, keep_millionths, key_of
 
 
-class SkillLevel(Struct, frozen=True, omit_defaults=True):
+class SkillLevel(Struct, frozen=True, omit_defaults=True, gc=False):
     """The current estimate of one level: mean, standard deviation (both in levels), and the time of measurement.
 
     An event with a standard deviation of 0 is rejected; stored profiles of older versions may contain it.

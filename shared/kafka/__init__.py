@@ -21,17 +21,19 @@ from shared.kafka.consumer import GroupConsumer
 from shared.kafka.delivery import overdue
 from shared.kafka.follower import Follower
 from shared.kafka.lag import GroupLag
-from shared.kafka.operations import create_topics, reachable, replay
+from shared.kafka.operations import create_topics, delete_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
-from shared.kafka.records import ConsumedEvent, OnEvents, Record, RecordMetadata, TopicSpec
+from shared.kafka.records import BULK, ConsumedEvent, Headers, OnEvents, Record, RecordMetadata, TopicSpec, is_bulk
 from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
 
 __all__ = [
+    "BULK",
     "Brokers",
     "ConsumedEvent",
     "Follower",
     "GroupConsumer",
     "GroupLag",
+    "Headers",
     "OnEvents",
     "Publisher",
     "Record",
@@ -40,8 +42,10 @@ __all__ = [
     "TopicState",
     "TopicWarning",
     "create_topics",
+    "delete_topics",
     "describe_topics",
     "deviations",
+    "is_bulk",
     "is_permanent",
     "overdue",
     "reachable",

@@ -5,10 +5,13 @@ import logging
 import random
 import ssl
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
+import aiokafka.client
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.errors import Unavailable
 from shared.kafka import batches
@@ -18,6 +21,10 @@ from shared.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 batches.install()
+
+# aiokafka asks for a topic so that a broker may create it: with its own number of partitions and settings, before
+# `deploy.topics` does. A reader or sender that comes too early must not do that.
+aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
 BATCH = 500
 FETCH_WAIT_MS = 100

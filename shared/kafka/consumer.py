@@ -85,7 +85,7 @@ class GroupConsumer:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_NEVER_MS,
             session_timeout_ms=6_000,  # how long nobody reads the partitions of a killed replica; brokers allow no less
-            heartbeat_interval_ms=2_000,
+            heartbeat_interval_ms=1_000,  # how late a member notices that another joins or leaves, and all wait for it
             rebalance_timeout_ms=60_000,
         )
         consumer.subscribe([self.topic], listener=_Assignment(partial(self._assigned, consumer)))

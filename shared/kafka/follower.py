@@ -130,13 +130,15 @@ class Follower:
             self.caught_up.clear()
             await within(consumer.stop())
 
-    async def _follow(self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         lag = Lag(consumer)
+        asked = {*ends}
         while True:
             if await self._identity.changed():
                 raise TopicReplaced(self.topic)
             if not self.caught_up.is_set():
                 self._step = "asking for the beginnings of its partitions"
+                asked = _raise_ends(consumer, ends, asked)
                 if left := await _left(consumer, ends):
                     self._step = f"{left} records are left"
                 else:
@@ -181,7 +183,19 @@ class Follower:
         log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, reason)
 
 
+def _raise_ends(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], asked: set[TopicPartition]
+) -> set[TopicPartition]:
+    """Take the end that the first fetch of a partition tells where it is higher; return who was not fetched yet.
+
+    The answer of a broker to `end_offsets` was once too low. What is written later does not count, or a reader of a
+    topic that is written all the time would never have caught up.
+    """
+    told = {place: mark for place in asked if (mark := consumer.highwater(place)) is not None}
+    ends.update({place: max(ends[place], mark) for place, mark in told.items()})
+    return asked - told.keys()
+
+
 async def _left(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> int:
-    """Return how many records are left. The end offsets of fetches count too: `end_offsets` was once too low."""
-    left = [max(end, consumer.highwater(place) or 0) - await consumer.position(place) for place, end in ends.items()]
-    return sum(max(0, one) for one in left)
+    """Return how many records are left to these ends."""
+    return sum([max(0, end - await consumer.position(place)) for place, end in ends.items()])

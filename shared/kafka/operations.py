@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.errors import Rejected, Unavailable
@@ -20,12 +20,16 @@ from shared.kafka.records import Record, TopicSpec, from_dead_letter, is_cut, ta
 log = logging.getLogger(__name__)
 
 
+_TOLD_SECONDS = 60.0
 _ANSWER_SECONDS = 1.5
 """How long readiness waits for a broker; its answer is due within 2 s."""
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Create missing topics; return those created. Existing topics are left unchanged."""
+    """Create missing topics; return those created, once the broker lists them. Existing topics are left unchanged.
+
+    Raises Unavailable.
+    """
     admin = AIOKafkaAdminClient(**connection(brokers))
     try:
         await admin.start()
@@ -42,11 +46,43 @@ async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[s
         for name, code, *reason in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise Unavailable(f"topic {name} was not created: Kafka error {code} {' '.join(map(str, reason))}")
+        await _until_listed(admin, {topic.name for topic in wanted})
         return [name for name, code, *_ in answer.topic_errors if code == 0]
-    except KafkaError as error:
-        raise Unavailable(f"Kafka at {addresses(brokers)}: {error}") from error
+    except (KafkaError, TimeoutError) as error:
+        raise Unavailable(f"Kafka at {addresses(brokers)}: {error!r}") from error
     finally:
         await admin.close()
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    """Return once the broker lists these topics: it hears of a new one a moment after the controller has made it."""
+    async with asyncio.timeout(_TOLD_SECONDS):
+        while not names <= set(await admin.list_topics()):
+            await asyncio.sleep(0.1)
+
+
+async def delete_topics(brokers: Brokers, names: Collection[str]) -> list[str]:
+    """Delete topics with all their records; return those that existed, once the broker no longer lists any.
+
+    Raises Unavailable.
+    """
+    admin = AIOKafkaAdminClient(**connection(brokers))
+    try:
+        await admin.start()
+        found = sorted(set(await admin.list_topics()) & set(names))
+        if found:
+            answer = await admin.delete_topics(found, timeout_ms=30_000)
+            for name, code, *_ in answer.topic_error_codes:
+                if code not in (0, UnknownTopicOrPartitionError.errno):
+                    raise Unavailable(f"topic {name} was not deleted: Kafka error {code}")
+        async with asyncio.timeout(_TOLD_SECONDS):
+            while set(await admin.list_topics()) & set(names):
+                await asyncio.sleep(0.1)
+    except (KafkaError, TimeoutError) as error:
+        raise Unavailable(f"Kafka at {addresses(brokers)}: {error!r}") from error
+    finally:
+        await admin.close()
+    return found
 
 
 async def reachable(brokers: Brokers) -> str | None:

@@ -60,9 +60,15 @@ class Publisher:
         """Send queued events and disconnect, within a few seconds."""
         await within(self._producer.stop())
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
-        """Send events in order and wait for all; return, per event, its position or the error (outcome unknown)."""
-        return await self._send_records(topic, [to_kafka(envelope) for envelope in envelopes])
+    async def send(
+        self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+    ) -> list[RecordMetadata | Exception]:
+        """Send events in order and wait for all; return, per event, its position or the error (outcome unknown).
+
+        `headers`: added to those of every event.
+        """
+        records = [(key, value, [*own, *headers]) for key, value, own in map(to_kafka, envelopes)]
+        return await self._send_records(topic, records)
 
     async def resend(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Send one record unchanged.

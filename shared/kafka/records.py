@@ -10,6 +10,9 @@ UNREADABLE = "unreadable-batch"
 
 Headers = Sequence[tuple[str, bytes | None]]
 
+BULK: Headers = [("bulk", b"1")]
+"""The header of records that announce what an import changed; a reader may process the others of a batch first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -47,6 +50,11 @@ class TopicSpec:
     partitions: int
     replication_factor: int
     config: Mapping[str, str]
+
+
+def is_bulk(record: Record) -> bool:
+    """Return whether a record announces what an import changed."""
+    return any(header in record.headers for header in BULK)
 
 
 OnEvents = Callable[[Sequence[ConsumedEvent]], Awaitable[None]]

@@ -13,7 +13,7 @@ from aiokafka.record.util import calc_crc32c
 
 from deploy.local.broker import ApacheKafka
 from deploy.local.servers import Server
-from deploy.topics import read_topics
+from deploy.topics import check_topics, ensure_topics, read_topics, recreate_topics
 from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
 from shared.events import CourseWithdrawn, Envelope, TopicPlan, new_event
@@ -97,6 +97,34 @@ async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
 
 async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
     assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
+
+
+async def test_a_reader_or_sender_that_comes_too_early_does_not_create_the_topic(
+    bootstrap: str, namespace: str
+) -> None:
+    topics = [f"{namespace}read", f"{namespace}sent"]
+    with pytest.raises(Unavailable, match=f"no topic {topics[0]}"):
+        await Follower(bootstrap, topics[0], Reader()).run()
+    async with Publisher(bootstrap) as publisher:
+        [landed] = await publisher.send(topics[1], things(1))
+    assert isinstance(landed, Exception)
+    assert await describe_topics(bootstrap, topics) == {}
+
+
+async def test_all_topics_are_deleted_and_created_again(bootstrap: str, namespace: str) -> None:
+    planned = read_topics(namespace)
+    names = [topic.name for topic in planned]
+    assert sorted(await ensure_topics(bootstrap, namespace)) == sorted(names)
+    before = await describe_topics(bootstrap, names)
+    async with Publisher(bootstrap) as publisher:
+        [first] = await publisher.send(f"{namespace}catalog.state", things(1))
+    assert isinstance(first, RecordMetadata)
+    assert sorted(await recreate_topics(bootstrap, namespace)) == sorted(names)
+    after = await describe_topics(bootstrap, names)
+    assert {state.id for state in before.values()}.isdisjoint({state.id for state in after.values()})
+    assert await check_topics(bootstrap, planned) == []
+    async with Publisher(bootstrap) as publisher:
+        assert await publisher.send(f"{namespace}catalog.state", things(1)) == [first]
 
 
 async def test_concurrent_creation_of_a_topic_succeeds_once(bootstrap: str, namespace: str) -> None:
@@ -318,6 +346,20 @@ async def test_a_follower_reports_what_it_waits_for_until_it_has_caught_up(
         gate.set()
         await asyncio.wait_for(follower.caught_up.wait(), 90)
         assert follower.pending is None
+
+
+async def test_a_follower_of_a_topic_that_is_always_written_catches_up(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(20))
+    more = iter(range(21, 1_000_000, 7))
+
+    async def write_more(_: Sequence[ConsumedEvent]) -> None:
+        await publisher.send(topic, things(7, first=next(more)))  # there is always a next record
+
+    follower = Follower(bootstrap, topic, write_more)
+    async with running(follower):
+        await asyncio.wait_for(follower.caught_up.wait(), 90)
 
 
 async def test_a_follower_from_the_end_reads_only_new_events(

@@ -12,7 +12,7 @@ import pytest
 from deploy.local.servers import External, find_mongodb
 from shared import relay as relay_module
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
-from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
+from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
 from tests.support.servers import missing, recreate_topic
@@ -88,8 +88,10 @@ class LosesAnswers(Publisher):
 
     lost = 1
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
-        results = await super().send(topic, envelopes)
+    async def send(
+        self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+    ) -> list[RecordMetadata | Exception]:
+        results = await super().send(topic, envelopes, headers=headers)
         if self.lost:
             self.lost -= 1
             return [TimeoutError("no answer")] * len(results)

@@ -9,7 +9,7 @@ import pytest
 
 from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
-from shared.kafka import GroupConsumer, GroupLag
+from shared.kafka import GroupConsumer, GroupLag, is_bulk
 from shared.outbox import Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
@@ -261,6 +261,8 @@ async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner:
         assert await owner.waiting() >= 30
         behind = 0
         await until_sent(owner)
+    told = {item.event.subject: is_bulk(item.record) for item in owner.read}
+    assert (told.pop("t/single"), set(told.values())) == (False, {True})
 
 
 async def test_a_slow_reader_has_fewer_bulk_events_waiting(owner: Owner) -> None:

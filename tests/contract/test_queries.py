@@ -190,6 +190,11 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.save_many", store.save_many(bulk)
     lost = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {})]
     yield "OfficerStore.save_many after a lost race", store.save_many(lost)
+    many = [f"many{number}" for number in range(30)]
+    await store.save_many([Change(None, *changed(1, one)) for one in many])
+    known = await store.find_many([f"{TENANT}/{one}" for one in many])
+    together = [Change(before, *changed(2, before.officer)) for before in known.values()]
+    yield "OfficerStore.save_many in one transaction", store.save_many(together)
     found = await store.find(TENANT, "a")
     assert found is not None
     yield "OfficerStore.statistics", store.statistics(found)
@@ -478,6 +483,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.agencies", store.agencies(TENANT)
     yield "PlanStore.agency_of", store.agency_of(TENANT, "a")
+    yield "PlanStore.count_open", store.count_open(TENANT, FRAMEWORK, "reading")
     yield "PlanStore.figures", store.figures(TENANT, "office", "a", 50)
     yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
     yield "SupervisionStore.of", store.supervision.of(TENANT)

@@ -6,13 +6,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pymongo import InsertOne, UpdateOne
 
-from services.assessment.store import OfficerStore
+from services.assessment.store import Change, OfficerStore
 from services.catalog.store import CatalogStore
 from services.recommender.store import ALL_INDEXES
+from shared.domain import Profile
 from shared.errors import Unavailable
-from shared.events import OfficerChanged, new_event
+from shared.events import Envelope, OfficerChanged, new_event
 from shared.mongo import Client, Database, Write, bulk_write, connect, ensure_indexes
 from shared.settings import StoreSettings, read
 from tests.support.builders import TENANT, profile
@@ -52,6 +54,10 @@ async def test_duplicates_and_writes_without_a_match_are_not_counted(database: D
     assert await bulk_write(database["things"], [*writes, UpdateOne({"_id": "there"}, {"$set": {"n": 1}})]) == 2
 
 
+def announced(one: Profile) -> Envelope:
+    return new_event("/assessment", one.key, one.sequence, OfficerChanged(one))
+
+
 async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
     members: ReplicaSet, client: Client, namespace: str
 ) -> None:
@@ -60,6 +66,11 @@ async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
     await ensure_indexes(office.database, ALL_INDEXES)  # and with them the collections, as every service does
     for name in ("planned", "speaking"):
         await office.plan(profile(name, {"reading": 0}))
+    several = [profile(f"bulk{n}", {"reading": 0}) for n in range(40)]
+    await officers.save_many([Change(None, each, announced(each)) for each in several])
+    found = await officers.find_many([each.key for each in several])
+    moved = [replace(each, sequence=2, agency="south") for each in several]
+    bulk = [Change(found[each.key], each, announced(each)) for each in moved]
     one = profile("assessed", {"reading": 0})
     event = new_event("/assessment", one.key, 1, OfficerChanged(one))
     things = client[f"{namespace}things"]["things"]
@@ -72,10 +83,11 @@ async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
             office.plan(profile("planned", {"reading": 1}, sequence=2)),
             office.tell("speaking", "read", "not_relevant", "key"),
             officers.save(None, one, event),
+            officers.save_many(bulk),
             catalog.put_course(None, TENANT, READ, ""),
             return_exceptions=True,
         )
-    assert [type(result) for result in results] == [Unavailable] * 7
+    assert [type(result) for result in results] == [Unavailable] * 8
     await members.until_state(0, "PRIMARY")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from services.assessment.api import INDEX
@@ -19,9 +20,10 @@ from services.assessment.intake import Intake
 from services.assessment.model import ImportedOfficer, ImportedResult
 from services.assessment.profile import fused
 from services.assessment.registration import Registrar
-from services.assessment.store import COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import _TOGETHER, COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
 from shared.decoding import convert
 from shared.errors import Unavailable
+from shared.events import OfficerChanged, new_event
 from shared.imports.job import ImportRequest
 from shared.imports.rows import Row
 from shared.imports.streaming import REPORTS
@@ -213,6 +215,84 @@ async def test_the_later_of_two_concurrent_files_is_told_that_its_key_was_used(s
     assert [level["level"] for level in (await profile_of(service, officer))["levels"]] == [1]
 
 
+async def many_changes(store: OfficerStore, officers: Sequence[str], agency: str) -> list[Change]:
+    """Return a change of each of these officers, based on what is stored of them now."""
+    found = await store.find_many([f"agency/{one}" for one in officers])
+    changes = []
+    for before in found.values():
+        assert before.profile is not None
+        after = msgspec.structs.replace(before.profile, sequence=before.sequence + 1, agency=agency)
+        changes.append(Change(before, after, new_event("/test", after.key, after.sequence, OfficerChanged(after))))
+    return changes
+
+
+async def test_of_many_officers_those_that_changed_before_are_not_written(service: Started) -> None:
+    officers = [await registered(service) for _ in range(_TOGETHER + 5)]
+    store = OfficerStore(service.database("assessment"))
+    changes = await many_changes(store, officers, "south")
+    for one in officers[:2]:
+        assert (await submit(service, one, assessment(1)))[0] == 202
+    assert (await service.ask("DELETE", f"/v1/officers/{officers[2]}")).status == 204
+    assert await store.save_many(changes) == {f"agency/{one}" for one in officers[3:]}
+    found = await store.find_many([f"agency/{one}" for one in officers])
+    profiles = [found[f"agency/{one}"].profile for one in officers]
+    assert [one and one.agency for one in profiles] == ["north", "north", None, *["south"] * (len(officers) - 3)]
+
+
+class Interrupted:
+    """A collection in whose first transaction, between its read and its write, another process writes."""
+
+    def __init__(self, officers: Any, meanwhile: Callable[[], Awaitable[Any]]) -> None:
+        self._officers = officers
+        self._meanwhile: Callable[[], Awaitable[Any]] | None = meanwhile
+        self.conflicts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._officers, name)
+
+    async def bulk_write(self, *writes: Any, **options: Any) -> Any:
+        if "session" in options and (meanwhile := self._meanwhile):
+            self._meanwhile = None
+            await meanwhile()
+            self.conflicts += 1
+        return await self._officers.bulk_write(*writes, **options)
+
+
+async def test_a_change_during_a_transaction_stays_and_the_other_officers_are_written(service: Started) -> None:
+    officers = [await registered(service) for _ in range(_TOGETHER + 5)]
+    store = OfficerStore(service.database("assessment"))
+    changes = await many_changes(store, officers, "south")
+    interrupted = Interrupted(store._officers, lambda: submit(service, officers[0], assessment(1)))
+    store._officers = interrupted  # type: ignore[assignment]
+    assert await store.save_many(changes) == {f"agency/{one}" for one in officers[1:]}
+    assert interrupted.conflicts == 1
+    first, *others = [await profile_of(service, one) for one in officers]
+    assert (first["agency"], first["sequence"], len(first["levels"])) == ("north", 2, 1)
+    assert {(one["agency"], one["sequence"]) for one in others} == {("south", 2)}
+
+
+async def test_rows_that_meet_a_single_submission_in_their_transaction_all_count(service: Started) -> None:
+    officers, app = [await registered(service) for _ in range(_TOGETHER + 5)], service.client.app
+    caught_up = asyncio.Event()
+    caught_up.set()
+    store = OfficerStore(service.database("assessment"))
+    interrupted = Interrupted(store._officers, lambda: submit(service, officers[3], assessment(4), "single"))
+    store._officers = interrupted  # type: ignore[assignment]
+    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
+    await job.begin()
+    rows = [row(one, n % 4, key="k") for n, one in enumerate(officers)]
+    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
+    assert interrupted.conflicts == 1
+    assert {one.status for one in told} == {"created"}
+    assert [one.revision for one in told] == [2, 2, 2, 3, *[2] * (len(officers) - 4)]
+    for one in officers:
+        found = await store.find("agency", one)
+        assert found is not None
+        assert len(found.accepted) == (2 if one == officers[3] else 1)
+        assert found.statistics == await store.recomputed(found)
+
+
 class OutOnce(OfficerStore):
     """A store whose first write fails, as with a database that is away, while the others of its batch are taken."""
 
@@ -247,6 +327,28 @@ async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(servi
         assert found is not None
         assert len(found.accepted) == 120
         assert found.statistics == await store.recomputed(found)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp874"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+async def test_a_table_may_come_with_thai_digits_from_any_spreadsheet(
+    service: Started, delimiter: str, encoding: str
+) -> None:
+    officer = await registered(service)
+    lines = [
+        ["officer", "skill", "level", "sd", "taken_at"],
+        [officer, "reading", "๒", "๐.๔", "๒๐๒๖-๑๑-๐๒T๐๙:๐๐:๐๐+๐๗:๐๐"],
+        [officer, "writing", "๑.๕", "", "2569-11-02T09:00:00+07:00"],
+        ["๑๒๓", "writing", "๑.๕", "", "2026-11-02T09:00:00+07:00"],
+    ]
+    table = "\r\n".join(delimiter.join(line) for line in lines).encode(encoding)
+    got = await service.ask("POST", "/v1/assessments:import", data=table, headers=CSV)
+    first, second, third, _ = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert (first["status"], second["status"], third["status"]) == ("created", "refused", "refused")
+    assert [second["problems"][0]["field"], third["problems"][0]["field"]] == ["taken_at", "officer"]
+    assert "2026" in second["problems"][0]["detail"]
+    levels = (await profile_of(service, officer))["levels"]
+    assert [(one["level"], one["sd"], one["measured_at"]) for one in levels] == [(2, 0.4, "2026-11-02T02:00:00Z")]
 
 
 @pytest.mark.parametrize("taken_at", ["2026", "46352", "46352.375"])

@@ -87,6 +87,17 @@ async def test_importing_an_export_changes_nothing(service: Started, tmp_path: P
     assert (code, count(said, "unchanged"), count(said, "changed")) == (0, 5, 0), said
 
 
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "id,title\n", "id,title\n,\n\n"])
+@pytest.mark.parametrize("ending", ["csv", "ndjson"])
+async def test_a_file_without_a_course_is_no_success(service: Started, tmp_path: Path, ending: str, text: str) -> None:
+    file = tmp_path / f"empty.{ending}"
+    file.write_text(text, encoding="utf-8")
+    for arguments in (["check", str(file)], ["import", str(file), *(["--map", "guess"] if ending == "csv" else [])]):
+        code, said = await told(service, unique("tenant"), *arguments)
+        assert code != 0, said
+        assert "There is no course in this file" in said or count(said, "refused") > 0 or code == 2, said
+
+
 async def test_a_failed_command_prints_one_line_with_the_reason(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_text("title\na\n")

@@ -71,6 +71,12 @@ async def test_wrong_frameworks_are_rejected(service: Started) -> None:
     body["requirements"][0]["skill"] = "ghost"
     got = await service.ask("PUT", path, "admin", json=body)
     assert (got.status, (await got.json())["field"]) == (422, "requirements[0].skill")
+    for second in (0, 0.0000001):  # levels are kept to a millionth
+        twice = msgspec.to_builtins(msgspec.structs.replace(framework({}), id="wrong", requirements=[]))
+        twice["skills"] = [{"id": "a", "area": "area", "title": {"en": "A"}}]
+        twice["scale"] = [{"level": level, "title": {"en": "Level"}} for level in (0, second)]
+        got = await service.ask("PUT", path, "admin", json=twice)
+        assert (got.status, (await got.json())["field"]) == (422, "scale[1].level")
     odd = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))
     odd["skills"][0]["provenance"] = {"le\0vel": {"status": "sourced"}}
     got = await service.ask("PUT", path, "admin", json=odd)

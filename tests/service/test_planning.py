@@ -1,7 +1,9 @@
 """Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the checker refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +16,7 @@ from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, new_event
-from shared.kafka import ConsumedEvent, Record
+from shared.kafka import BULK, ConsumedEvent, Record
 from shared.paths import LearningPath
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
@@ -27,9 +29,10 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
         yield office
 
 
-def received(offset: int, one: Profile) -> ConsumedEvent:
+def received(offset: int, one: Profile, *, bulk: bool = False) -> ConsumedEvent:
     data = AssessmentCompleted(one, f"assessment-{one.sequence}", "test", MOMENT)
-    key, value, headers = to_kafka(new_event("/test", one.key, one.sequence, data))
+    key, value, own = to_kafka(new_event("/test", one.key, one.sequence, data))
+    headers = [*own, *(BULK if bulk else ())]
     return ConsumedEvent(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
 
 
@@ -49,6 +52,36 @@ async def test_only_the_newest_event_of_an_officer_in_a_batch_is_planned(office:
     assert await office.announced("b") == [(1, 7)]
     assert planner.planned == 2
     assert (await office.path_of("a")).path.gaps[0].level == 2
+
+
+class InTurn(Planner):
+    """A planner that records for whom it planned together."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.turns: list[list[str]] = []
+
+    async def plan(self, requests: Sequence[PlanRequest]) -> None:
+        await super().plan(requests)
+        self.turns.append([request.profile.officer for request in requests])
+
+
+async def test_single_changes_are_planned_before_an_import_of_the_same_batch(office: Office) -> None:
+    """Of an officer with both, all events stay together and in their order."""
+    planner = InTurn(office.store, office.catalog, UTC)
+    consumer = ProfileConsumer(planner, nothing_to_take_back)
+    batch = [
+        received(0, order("bulk-1", 2).profile, bulk=True),
+        received(1, order("both", 2, reading=1).profile, bulk=True),
+        received(2, order("single", 2).profile),
+        received(3, order("both", 3, reading=2).profile),
+        received(4, order("bulk-2", 2).profile, bulk=True),
+        received(5, order("both", 4, reading=3).profile, bulk=True),
+    ]
+    await consumer.on_profiles(batch)
+    assert planner.turns == [["both", "single", "both", "both"], ["bulk-1", "bulk-2"]]
+    assert await office.announced("both") == [(1, 4)]
+    assert planner.planned == 4
 
 
 async def test_a_repeated_batch_changes_nothing(office: Office) -> None:

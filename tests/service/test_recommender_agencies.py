@@ -8,6 +8,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from services.recommender.api import FEEDBACK_HANDLER
+from services.recommender.store.plans import COLLECTION
+from shared.auth import Role
 from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
 from tests.support.builders import FRAMEWORK, course, framework, text
@@ -211,3 +213,32 @@ async def test_figures_of_an_earlier_day_are_kept_in_the_report(service: Started
     assert now["gap"] < before["gap"]
     again = (await gaps(service, "west"))[1]["history"]
     assert again == [before, now]
+
+
+async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few(service: Started) -> None:
+    """No course teaches dancing; reading is closed by one."""
+
+    async def told(tenant: str, role: Role = "editor") -> dict[str, Any]:
+        answer = await service.ask("GET", "/v1/open-skills", tenant=tenant, role=role)
+        assert answer.status == 200
+        found: dict[str, Any] = await answer.json()
+        return found
+
+    plans = service.database("recommender")[COLLECTION]
+    for tenant, least in (("agency", 11), ("other", 9)):
+        found = await told(tenant)
+        lacking = await plans.count_documents({"tenant": tenant, "open_skills": f"{FRAMEWORK}/dancing"})
+        assert lacking >= least
+        told_of = lacking - lacking % found["min_group"]
+        assert {"framework": FRAMEWORK, "skill": "dancing", "officers": told_of} in found["skills"]
+        counts = [row["officers"] for row in found["skills"]]
+        assert counts == sorted(counts, reverse=True)
+        assert await told(tenant, "admin") == found
+    somebody_else = somebody("few", agency="north", levels={"reading": 0})
+    await service.publish(PROFILES_TOPIC, assessed(somebody_else))
+    await path_of(service, somebody_else)
+    assert (await told("few"))["skills"] == []
+    refused: tuple[Role, ...] = ("officer", "platform", "supervisor")
+    for role in refused:
+        officer = somebody_else.officer if role == "officer" else None
+        assert (await service.ask("GET", "/v1/open-skills", role=role, tenant="few", officer=officer)).status == 403

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from shared.events import CourseWithdrawn, Envelope, new_event
-from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
+from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 from shared.relay import Relay
@@ -132,7 +132,9 @@ class Paused(Publisher):
         super().__init__(bootstrap)
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
+    async def send(
+        self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+    ) -> list[RecordMetadata | Exception]:
         self.reached.set()
         await self.go_on.wait()
-        return await super().send(topic, envelopes)
+        return await super().send(topic, envelopes, headers=headers)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from tests.support.platform import Officer, Platform, required
 
@@ -61,6 +61,8 @@ class Reader:
     async def shows(self, view: str) -> None:
         """Wait until the page is in this state."""
         await self.page.wait_for_selector(f'main[data-view="{view}"][aria-busy="false"]')
+        if view == "path":
+            await self.page.wait_for_selector("#history-title")  # the last of what is drawn after the head was painted
 
     async def news(self, words: str) -> str:
         """Wait until the live region says something with these words; return all of it."""
@@ -176,14 +178,19 @@ async def says(reader: Reader, words: str) -> str:
     return await reader.page.inner_text(TOAST)
 
 
-async def say(reader: Reader, course: str, action: str) -> None:
-    """Press the button of an action on the step of a course; what is finished is finished today."""
+async def reached(reader: Reader, course: str, action: str) -> Locator:
+    """Return the button of an action on the step of a course, in sight: some stand in a part that opens."""
     card = reader.page.locator(f'.step[data-course="{course}"]')
     if action == "completed":
         await card.locator(f'[data-keep="finish-{course}"]').click()
     elif action != "started" and not await card.locator(".choices").is_visible():
         await card.locator(".feedback summary").click()
-    await card.locator(f'[data-keep="{action}-{course}"]').click()
+    return card.locator(f'[data-keep="{action}-{course}"]')
+
+
+async def say(reader: Reader, course: str, action: str) -> None:
+    """Press the button of an action on the step of a course; what is finished is finished today."""
+    await (await reached(reader, course, action)).click()
 
 
 async def courses(reader: Reader, where: str = ".step") -> list[str]:

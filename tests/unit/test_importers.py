@@ -15,11 +15,11 @@ from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
 from shared.decoding import decode
-from shared.domain import Course
+from shared.domain import Course, LocalizedText, MatchedRow, Teaches
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
 from shared.imports.encodings import Recoder, eight_bit
 from shared.imports.rows import ROW_LIMIT, Row
-from shared.imports.tables import CsvReader
+from shared.imports.tables import CsvReader, guarded, unguarded
 
 THAI = "การเขียนโปรแกรมภาษาไพทอนเบื้องต้น"
 GUESS = Options(columns="guess")
@@ -558,3 +558,46 @@ def test_no_cell_of_an_export_is_evaluated_by_a_spreadsheet() -> None:
     exporters.write("xlsx", [WHOLE], file)
     cells = [cell for row in openpyxl.load_workbook(file).active.iter_rows() for cell in row]
     assert {cell.data_type for cell in cells if cell.value} == {"s"}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "  =1",
+        "\u00a0=1",
+        "＝1+1",
+        "＋1",
+        "－1",
+        "＠SUM(A1)",
+        "'=1",
+        "''\t",
+    ],
+)
+def test_a_cell_that_a_spreadsheet_might_compute_is_guarded_and_read_as_it_was(cell: str) -> None:
+    assert guarded(cell) == f"'{cell}"
+    assert unguarded(guarded(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", ["", "'", "''", "'tis", "1-1", "ก=1", " a", "https://example.org/=1"])
+def test_any_other_cell_is_written_as_it_is(cell: str) -> None:
+    assert guarded(cell) == unguarded(cell) == cell
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "xlsx", "jsonld"])
+def test_what_only_the_catalog_sets_is_not_exported(form: Format) -> None:
+    given, mapped = Teaches("esco", "a", 0, 1), Teaches("agency", "mapped-skill", 0, 1, "esco/a")
+    match = MatchedRow("agency", "matched-skill", 0, 1, 0.7, 0.5)
+    one = Course("c", LocalizedText(en="T"), LocalizedText(en="P"), 1.0, ["en"], [given, mapped], matched=[match])
+    file = io.BytesIO()
+    exporters.write(form, [one], file)
+    found = courses(form, file.getvalue())
+    assert "agency" not in msgspec.json.encode(found).decode()
+    if form != "jsonld":  # it has no levels
+        assert found == [msgspec.structs.replace(one, teaches=[given], matched=[])]

@@ -361,6 +361,8 @@ class SessionRunner:
                 due_at = session.due_at
             if session.plan.seconds is not None:
                 due_at = min(due_at, session.plan.started_at + timedelta(seconds=session.plan.seconds))
+        if due_at == session.due_at:
+            return sitting
         return replace(sitting, session=msgspec.structs.replace(session, due_at=due_at))
 
     @staticmethod

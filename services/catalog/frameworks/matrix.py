@@ -349,7 +349,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         level = {"level": decimal(row.level), "weight": decimal(row.weight)}
         rows.append({**named["job_group"][row.job_group], **skills[row.skill], **stage, **level})
     cells = [[row.get(name) for name in _WRITTEN] for row in rows]
-    return table(_WRITTEN, cells, guarded=True), _not_held(framework)
+    return table(_WRITTEN, cells, safe=True), _not_held(framework)
 
 
 def _titles(name: str, text: LocalizedText | Prose) -> dict[str, str | None]:

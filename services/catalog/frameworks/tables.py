@@ -7,7 +7,6 @@ limit of bytes and of files; the sizes that an archive declares are not trusted.
 import codecs
 import csv
 import io
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.imports.archives import UNREADABLE, why_unreadable
 from shared.imports.encodings import Recoder
+from shared.imports.tables import guarded, unguarded
 from shared.texts import folded
 
 UNPACKED_LIMIT = 256 * 1024 * 1024
@@ -30,7 +30,6 @@ _PIECE = 64 * 1024
 _LINE_LIMIT = 4_000_000
 _ZIP = b"PK\x03\x04"
 _SEPARATORS = "\t;,|"
-_FORMULA, _GUARDED = re.compile(r"'*[=+\-@]"), re.compile(r"'+[=+\-@]")
 _TEXTS = (".csv", ".tsv", ".txt")
 
 
@@ -193,7 +192,7 @@ def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
                 reason = f"has {len(cells)} cells, and the heading {len(names)}"
                 builder.fault(reason, row=number, id=clean(cells[0])[:64], verdict="untrue")
                 continue
-            read = zip(names, map(_unguarded, cells), strict=False)
+            read = zip(names, map(unguarded, cells), strict=False)
             found = {name: words for name, cell in read if name and (words := clean(cell))}
             yield Row(number, found)
     except csv.Error as error:
@@ -220,20 +219,15 @@ def pairs(text: str) -> dict[str, str]:
     return found
 
 
-def _unguarded(cell: str) -> str:
-    """Return a cell without the apostrophe that keeps a spreadsheet from reading it as a formula."""
-    return cell[1:] if _GUARDED.match(cell) else cell
-
-
 def table(
-    heading: Sequence[str], rows: Sequence[Sequence[object]], separator: str = ",", *, guarded: bool = False
+    heading: Sequence[str], rows: Sequence[Sequence[object]], separator: str = ",", *, safe: bool = False
 ) -> bytes:
-    """Return rows as a table in UTF-8. `guarded`: no cell is a formula to a spreadsheet."""
+    """Return rows as a table in UTF-8. `safe`: no cell is a formula to a spreadsheet."""
 
     def shown(cell: object) -> object:
         if not isinstance(cell, str):
             return "" if cell is None else cell
-        return f"'{escaped(cell)}" if guarded and _FORMULA.match(cell) else escaped(cell)
+        return guarded(escaped(cell)) if safe else escaped(cell)
 
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")

@@ -15,6 +15,7 @@ from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.imports.rows import ROW_LIMIT, Row, refused
+from shared.imports.tables import unguarded
 from shared.texts import folded
 
 GUESS = "guess"
@@ -184,15 +185,10 @@ class Table:
             return refused(number, problem, " ".join(cells).strip())
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
-            found = [text for n in numbers if n < len(cells) and (text := _unguarded(cells[n])).strip()]
+            found = [text for n in numbers if n < len(cells) and (text := unguarded(cells[n])).strip()]
             if found:
                 stated[fact] = found if fact in MANY else found[0]
         if self._columns.get("title") == self._columns.get("description") is not None:
             whole = str(stated.get("title", ""))
             stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
         return course_row(number, stated, self._options.defaults)
-
-
-def _unguarded(cell: str) -> str:
-    """Return a cell without the apostrophe that the export puts before a formula."""
-    return cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell

@@ -68,7 +68,7 @@ class SkillMappings:
         theirs, ours = self._scales.get(row.framework, []), self._scales[framework]
         if theirs == ours:
             return row.from_level, row.to_level
-        if len(theirs) <= _NO_LEVELS:
+        if len(theirs) <= _NO_LEVELS or len(ours) < _NO_LEVELS:
             return None
 
         def place(level: float) -> int:

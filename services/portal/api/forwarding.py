@@ -32,7 +32,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(paths?|path/why-not/[^/]+|feedback)", "recommender"),
-        (r"/v1/(recommendations|rules|messages|supervision|courses/[^/]+/similar)", "recommender"),
+        (r"/v1/(recommendations|rules|messages|supervision|open-skills|courses/[^/]+/similar)", "recommender"),
         (r"/v1/agencies(/[^/]+/(gaps|paths))?", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment|/shares(/[^/]+)?)?", "assessment"),
         (_SESSIONS, "assessment"),

@@ -31,6 +31,7 @@ from services.recommender.api.feedback import (
     get_feedback,
     give_feedback,
 )
+from services.recommender.api.open_skills import OpenSkills, list_open_skills
 from services.recommender.api.paths import (
     AskPath,
     ListPaths,
@@ -51,7 +52,7 @@ from services.recommender.api.supervision import (
     list_officer_paths,
     put_supervision,
 )
-from shared.auth import ADMINS, ANALYSTS, ASSESSORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
+from shared.auth import ADMINS, ANALYSTS, ASSESSORS, EDITORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
 from shared.routes import (
     ACCEPT_LANGUAGE,
     IDEMPOTENCY_KEY,
@@ -200,6 +201,7 @@ ROUTES = [
         query=ListOfficerPaths,
         answers={200: OfficerPaths},
     ),
+    Route("GET", "/v1/open-skills", list_open_skills, EDITORS, answers={200: OpenSkills}, problems=[503]),
     Route("GET", "/v1/agencies", list_agencies, ANALYSTS, query=ListAgencies, answers={200: Agencies}),
     Route(
         "GET",

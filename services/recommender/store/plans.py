@@ -53,7 +53,7 @@ COLLECTION = "plans"
 INDEXES = [
     *OUTBOX_INDEXES,
     IndexModel([("courses", 1)], name="courses"),
-    IndexModel([("open_skills", 1)], name="open_skills"),
+    IndexModel([("open_skills", 1), ("tenant", 1)], name="open_skills_tenant"),
     IndexModel([("framework_id", 1)], name="framework_id"),
     IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1), ("_id", 1)], name="agency_framework_officer"),
     IndexModel([("tenant", 1), ("agency", 1), ("officer", 1)], name="agency_officer"),
@@ -213,6 +213,13 @@ class PlanStore:
         with unavailable():
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, {"agency": 1})
         return found.get("agency") if found else None
+
+    async def count_open(self, tenant: str, framework: str, skill: str) -> int:
+        """Return how many officers' paths leave a skill open; reads index keys alone. Raises Unavailable."""
+        query = {"open_skills": f"{framework}/{skill}", "tenant": tenant}
+        with unavailable():
+            found = await self._plans.database.command("count", COLLECTION, query=query)
+        return int(found["n"])
 
     async def figures(self, tenant: str, agency: str, after: str, most: int) -> tuple[list[OfficerFigures], str | None]:
         """Return an agency's officers after an id, in order, each with the figures of the path. Raises Unavailable.

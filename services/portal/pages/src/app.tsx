@@ -46,7 +46,7 @@ export async function enterByLink(key: string): Promise<void> {
   }
   session.value = undefined;
   show('loading');
-  offerSignIn();
+  void offerSignIn();
   await enter(key);
 }
 
@@ -222,9 +222,11 @@ export function App(): JSX.Element {
       <main id="main" tabIndex={-1} aria-busy={screen === 'loading'} data-view={screen}>
         <View />
       </main>
-      <footer class="colophon">
-        <p>{t('privacy')}</p>
-      </footer>
+      {screen !== 'loading' && (
+        <footer class="colophon">
+          <p>{t('privacy')}</p>
+        </footer>
+      )}
     </>
   );
 }

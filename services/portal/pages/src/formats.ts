@@ -1,11 +1,12 @@
 /** Numbers and dates as the page's language writes them. */
 
 import { locale } from './i18n';
+import { formatters } from './intl';
 
 const number = (value: number, options: Intl.NumberFormatOptions): string =>
-  new Intl.NumberFormat(locale(), options).format(value);
+  formatters.getNumberFormat(locale(), options as Parameters<typeof formatters.getNumberFormat>[1]).format(value);
 const date = (value: Date, options: Intl.DateTimeFormatOptions): string =>
-  new Intl.DateTimeFormat(locale(), options).format(value);
+  formatters.getDateTimeFormat(locale(), options).format(value);
 
 /** Return a number with one decimal at most, for messages that choose a plural by it. */
 export const tenths = (value: number): number => Math.round(value * 10) / 10;
@@ -32,7 +33,7 @@ export const clock = (moment: Date): string => date(moment, { hour: '2-digit', m
 /** Return the name of a language by its ISO code; the code itself where it is none. */
 export function languageName(code: string): string {
   try {
-    return new Intl.DisplayNames([locale()], { type: 'language' }).of(code) ?? code;
+    return formatters.getLanguageNames(locale()).of(code) ?? code;
   } catch {
     return code;
   }

@@ -1,7 +1,8 @@
 /** The words of the pages in Thai and English, and the texts of the services, which come in one or both languages. */
 
 import { signal } from '@preact/signals';
-import { IntlMessageFormat } from 'intl-messageformat';
+import type { MessageFormatElement } from '@formatjs/icu-messageformat-parser';
+import { formatToParts } from 'intl-messageformat';
 import { type AllHTMLAttributes, type ComponentChild, type ComponentChildren, createElement, type JSX } from 'preact';
 import type agencies from '../locales/agency.th.json';
 import type editors from '../locales/editor.th.json';
@@ -12,6 +13,7 @@ import type supervisions from '../locales/supervision.th.json';
 import type supervisors from '../locales/supervisor.th.json';
 import type systems from '../locales/system.th.json';
 import thai from '../locales/th.json';
+import { formatters } from './intl';
 
 export type Key =
   | keyof typeof thai
@@ -30,7 +32,9 @@ export interface Text {
   en?: string | null;
 }
 type Values = Record<string, string | number>;
-type Words = Partial<Record<Key, string>>;
+/** A message as the build leaves it (`vite.config.ts`): text, or what its parser made of it. */
+type Message = string | MessageFormatElement[];
+type Words = Partial<Record<Key, Message>>;
 type Fetch = () => Promise<{ default: Words }>;
 
 const REMEMBERED = 'language';
@@ -40,7 +44,7 @@ const LOCALES = { th: 'th-TH-u-ca-buddhist-nu-latn', en: 'en-GB' } as const;
 const messages: Record<Language, Words> = { th: { ...thai }, en: {} };
 /** What is not fetched yet of English. */
 const missing = new Set<Fetch>([() => import('../locales/en.json')]);
-const formats = new Map<string, IntlMessageFormat>();
+const NAMED_FORMATS = { number: {}, date: {}, time: {} }; // no message has any
 const present = signal<Language>('th');
 
 /** Return the language of the page. */
@@ -58,12 +62,21 @@ export async function fetchWords(): Promise<void> {
   }
 }
 
-/** Add the words that the pages of one role use, in English only once English is asked for. Rejects as `fetchWords`. */
-export async function addWords(inThai: Words, inEnglish: Fetch): Promise<void> {
+/** Add words in Thai, and in English only once English is asked for. Rejects as `fetchWords`. */
+async function addWords(inThai: Words, inEnglish: Fetch): Promise<void> {
   Object.assign(messages.th, inThai);
   missing.add(inEnglish);
   if (present.value === 'en') await fetchWords();
 }
+
+/** Return what fetches a part of the pages together with words of its own. */
+export const withWords =
+  <Part,>(part: () => Promise<Part>, inThai: Fetch, inEnglish: Fetch) =>
+  async (): Promise<Part> => {
+    const [found, words] = await Promise.all([part(), inThai()]);
+    await addWords(words.default, inEnglish);
+    return found;
+  };
 
 /** Show the page in `next` from now on, and remember it on this device. Rejects where its words cannot be fetched. */
 export async function setLanguage(next: Language): Promise<void> {
@@ -89,25 +102,19 @@ export async function restoreLanguage(): Promise<void> {
 const bound = (text: string): string =>
   text.replace(/ (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|hour|course|skill|more)/g, '\u00a0');
 
-function format(key: Key): IntlMessageFormat {
-  const name = `${present.value} ${key}`;
-  let found = formats.get(name);
-  if (!found) {
-    const words = messages[present.value][key] ?? messages.th[key] ?? ''; // a newer service may name a cause without words yet
-    found = new IntlMessageFormat(words, locale());
-    formats.set(name, found);
-  }
-  return found;
+/** Return the parts of a message. A newer service may name a cause without words yet: it has none. */
+function partsOf<T>(key: Key, values?: Record<string, T>): (string | T)[] {
+  const message = messages[present.value][key] ?? messages.th[key] ?? '';
+  if (typeof message === 'string') return [message];
+  return formatToParts<T>(message, locale(), formatters, NAMED_FORMATS, values).map(({ value }: { value: string | T }) => value);
 }
 
 /** Return the message of `key` in the page's language. Numbers in `values` decide about plurals. */
-export const t = (key: Key, values?: Values): string => bound(String(format(key).format(values)));
+export const t = (key: Key, values?: Values): string => bound(partsOf(key, values).join(''));
 
 /** Return the message of `key` with elements among its values. */
-export function rich(key: Key, values: Record<string, ComponentChild>): ComponentChild[] {
-  const parts = format(key).format<ComponentChild>(values);
-  return [parts].flat().map((part) => (typeof part === 'string' ? bound(part) : part));
-}
+export const rich = (key: Key, values: Record<string, ComponentChild>): ComponentChild[] =>
+  partsOf<ComponentChild>(key, values).map((part) => (typeof part === 'string' ? bound(part) : part));
 
 /** Whether a text has a character to be seen: paths from before that was asked for may hold one that has none. */
 const shows = (text: string | null | undefined): text is string =>

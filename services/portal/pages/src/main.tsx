@@ -1,21 +1,31 @@
 /** Starts the pages. */
 
 import '@fontsource-variable/noto-sans-thai/index.css';
+import './styles/page.css';
+import './styles/controls.css';
+import './styles/skills.css';
 import { render } from 'preact';
 import { App, enterByLink } from './app';
 import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
 import { open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
+import { fetchLastPage } from './views';
+
+const SOON_MS = 2000; // after this, what a reader may want next is fetched
 
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
-  void restoreLanguage().then(() => {
-    render(<App />, host);
-    const opened = key === undefined ? open() : enterByLink(key);
-    return opened.then(() => fetchWords().catch(() => undefined));
-  });
+  if (shareLinkOf(window.location.hash) === undefined) fetchLastPage();
+  // Who is signed in is asked while words are fetched and the head is drawn.
+  const opened = key === undefined ? open() : undefined;
+  void restoreLanguage()
+    .then(() => {
+      render(<App />, host);
+      return key === undefined ? opened : enterByLink(key);
+    })
+    .then(() => window.setTimeout(() => void fetchWords().catch(() => undefined), SOON_MS));
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);

@@ -3,8 +3,9 @@
  * fragment, which no server is sent, and is kept nowhere else.
  */
 
+import { isId } from './ids';
+
 const KEY = /^[0-9a-f]{16}\.[\w-]{20,100}$/;
-const OFFICER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export interface ShareLink {
   key: string;
@@ -16,8 +17,8 @@ export function shareLinkOf(hash: string): ShareLink | null | undefined {
   const params = new URLSearchParams(hash.replace(/^#/, ''));
   const key = params.get('share');
   if (key === null) return undefined;
-  const officer = params.get('officer') ?? '';
-  return KEY.test(key) && OFFICER.test(officer) ? { key, officer } : null;
+  const officer = params.get('officer');
+  return KEY.test(key) && isId(officer) ? { key, officer } : null;
 }
 
 /** Return the address of a share link on this portal. */

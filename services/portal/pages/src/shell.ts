@@ -43,8 +43,8 @@ export function refused(error: ApiError): void {
 }
 
 /** Find out how people may sign in besides with a key. */
-export function offerSignIn(): void {
-  readSignInOptions().then(
+export function offerSignIn(): Promise<void> {
+  return readSignInOptions().then(
     (options) => {
       openid.value = options.openid;
     },
@@ -62,11 +62,12 @@ export async function open(): Promise<void> {
 /** Find out who is signed in, and show their page. */
 export async function start(): Promise<void> {
   show('loading');
-  offerSignIn();
+  const offered = offerSignIn();
   try {
     session.value = await readSession();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    await offered; // the form is shown with every way to sign in, so that none moves it later
     refused(error);
   }
 }

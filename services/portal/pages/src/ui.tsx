@@ -1,6 +1,6 @@
 /** The small parts that pages are made of. */
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { ButtonHTMLAttributes, ComponentChildren, InputHTMLAttributes, JSX } from 'preact';
 import { day, isoDay } from './formats';
 import { type Key, Localized, t, type Text } from './i18n';
@@ -58,6 +58,41 @@ export function Section({ name, title, why, target = false, children }: SectionP
       {children}
     </section>
   );
+}
+
+interface DisclosureProps {
+  name: string;
+  summary: ComponentChildren;
+  onOpen?: () => unknown;
+  children: () => ComponentChildren;
+}
+
+/** A part that opens. What is in it is drawn once it is opened, because a path has many such parts. */
+export function Disclosure({ name, summary, onOpen, children }: DisclosureProps): JSX.Element {
+  const [opened, setOpened] = useState(false);
+  return (
+    <details
+      data-keep={name}
+      onToggle={(event) => {
+        if (!event.currentTarget.open) return;
+        setOpened(true);
+        onOpen?.();
+      }}
+    >
+      <summary>{summary}</summary>
+      {opened && children()}
+    </details>
+  );
+}
+
+/** Draws its children once what stands before them was painted, so that a reader sees that first. */
+export function AfterPaint({ children }: { children: () => JSX.Element }): JSX.Element | null {
+  const [painted, setPainted] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setPainted(true)); // effects run after a paint; this is a task of its own
+    return () => clearTimeout(timer);
+  }, []);
+  return painted ? children() : null;
 }
 
 /** What is wrong with an entry; empty while nothing is. */

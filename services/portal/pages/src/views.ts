@@ -2,32 +2,34 @@
 
 import type { ComponentType } from 'preact';
 import type { Session } from './api';
-import { addWords } from './i18n';
+import { withWords } from './i18n';
 import type { ShareLink } from './share_link';
+import { session } from './shell';
 
 export type Load<P = object> = () => Promise<{ default: ComponentType<P> }>;
 
 const officer: Load = () => import('./officer/page');
 /** The report of an agency, which roles have among other pages. */
-export const agency: Load = async () => {
-  const [page, words] = await Promise.all([import('./agency/page'), import('../locales/agency.th.json')]);
-  await addWords(words.default, () => import('../locales/agency.en.json'));
-  return page;
-};
-const platform: Load = async () => {
-  await agency(); // for its words
-  return import('./agency/platform');
-};
-const supervisor: Load = async () => {
-  const [page, words] = await Promise.all([import('./supervisor/page'), import('../locales/supervisor.th.json')]);
-  await addWords(words.default, () => import('../locales/supervisor.en.json'));
-  return page;
-};
-const editor: Load = async () => {
-  const [page, words] = await Promise.all([import('./editor/page'), import('../locales/editor.th.json')]);
-  await addWords(words.default, () => import('../locales/editor.en.json'));
-  return page;
-};
+export const agency: Load = withWords(
+  () => import('./agency/page'),
+  () => import('../locales/agency.th.json'),
+  () => import('../locales/agency.en.json'),
+);
+const platform: Load = withWords(
+  () => import('./agency/platform'),
+  () => import('../locales/agency.th.json'),
+  () => import('../locales/agency.en.json'),
+);
+const supervisor: Load = withWords(
+  () => import('./supervisor/page'),
+  () => import('../locales/supervisor.th.json'),
+  () => import('../locales/supervisor.en.json'),
+);
+const editor: Load = withWords(
+  () => import('./editor/page'),
+  () => import('../locales/editor.th.json'),
+  () => import('../locales/editor.en.json'),
+);
 
 /** What somebody of a role sees after signing in. */
 export const VIEWS: Record<Session['role'], Load> = {
@@ -40,8 +42,29 @@ export const VIEWS: Record<Session['role'], Load> = {
 };
 
 /** What a share link opens. */
-export const sharedPage: Load<{ link: ShareLink | null }> = async () => {
-  const [page, words] = await Promise.all([import('./shared/page'), import('../locales/shared.th.json')]);
-  await addWords(words.default, () => import('../locales/shared.en.json'));
-  return page;
-};
+export const sharedPage: Load<{ link: ShareLink | null }> = withWords(
+  () => import('./shared/page'),
+  () => import('../locales/shared.th.json'),
+  () => import('../locales/shared.en.json'),
+);
+
+const REMEMBERED = 'role';
+
+session.subscribe((present) => {
+  if (!present) return;
+  try {
+    localStorage.setItem(REMEMBERED, present.role);
+  } catch {
+    // storage may be forbidden; the page works without it
+  }
+});
+
+/** Fetch the page of the role that was signed in last on this device, while it is asked who is signed in now. */
+export function fetchLastPage(): void {
+  try {
+    const role = localStorage.getItem(REMEMBERED);
+    if (role !== null && Object.hasOwn(VIEWS, role)) VIEWS[role as Session['role']]().catch(() => undefined);
+  } catch {
+    // as above
+  }
+}

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ApiError as ApiErrorType } from '../src/api';
 import type { Queue as QueueType, Source } from '../src/editor/queue';
-import type { Match, MatchPage } from '../src/editor/requests';
+import type { Match, MatchFilter, MatchPage, OpenSkill } from '../src/editor/requests';
 
 // The requests know the page's origin.
 vi.stubGlobal('window', { location: { origin: 'http://127.0.0.1', hash: '' }, addEventListener: () => undefined });
@@ -25,7 +25,12 @@ class Catalog implements Source {
   readonly decided: string[] = [];
   refuse: (() => Error) | undefined;
 
-  constructor(readonly confidences: Record<string, number>) {}
+  constructor(
+    readonly confidences: Record<string, number>,
+    readonly wanted: OpenSkill[] | undefined = [],
+  ) {}
+
+  open = (): Promise<OpenSkill[]> => (this.wanted ? Promise.resolve(this.wanted) : Promise.reject(new ApiError(503)));
 
   page = (_: object, least: number, most: number, after: string): Promise<MatchPage> => {
     this.asked.push(`${least}-${most} ${after}`.trim());
@@ -59,6 +64,43 @@ describe('the queue of matches', () => {
     const queue = new Queue({}, 'doubtful', new Catalog({ a: 0.35, b: 0.95, c: 0.05 }));
     await queue.more();
     expect(names(queue)).toEqual(['c', 'a', 'b']);
+  });
+
+  describe('in order of value', () => {
+    const matches: [course: string, skill: string, confidence: number][] = [
+      ['a', 'common', 0.5], ['b', 'rare', 0.9], ['c', 'common', 0.7], ['d', 'nobody', 0.99], ['e', 'nobody', 0.2],
+    ]; // prettier-ignore
+    const sourceOf = (open: Source['open']): Source => ({
+      open,
+      decide: () => Promise.resolve(),
+      page: ({ skill }: MatchFilter, least, most) =>
+        Promise.resolve({
+          courses: matches
+            .filter(([, of, n]) => (skill ?? of) === of && n >= least && n <= most)
+            .map(([course, of, n]) => ({ course, title: { en: course }, matches: [match(of, n)] })),
+          next: null,
+          threshold: 0.7,
+        }),
+    });
+    const open = [{ framework: 'f', skill: 'common', officers: 40 }, { framework: 'f', skill: 'rare', officers: 10 }];
+    const orderOf = async (filter: MatchFilter, source: Source) => {
+      const queue = new Queue(filter, 'valuable', source);
+      await queue.more();
+      return queue.items.value.map(({ course, officers }) => `${course} ${officers}`);
+    };
+
+    it('come the skills that most officers lack, then the most certain of the rest, each once', async () => {
+      expect(await orderOf({}, sourceOf(() => Promise.resolve(open)))).toEqual(['c 40', 'a 40', 'b 10', 'd 0', 'e 0']);
+    });
+
+    it('come those of a skill that was chosen, and no others', async () => {
+      expect(await orderOf({ framework: 'f', skill: 'rare' }, sourceOf(() => Promise.resolve(open)))).toEqual(['b 10']);
+    });
+
+    it('come the most certain where nobody can say what officers lack', async () => {
+      const nobody = sourceOf(() => Promise.reject(new ApiError(503)));
+      expect(await orderOf({}, nobody)).toEqual(['d 0', 'b 0', 'c 0', 'a 0', 'e 0']);
+    });
   });
 
   it('sends each decision and goes on to the next open match meanwhile', async () => {
@@ -101,6 +143,7 @@ describe('the queue of matches', () => {
     const catalog = new Catalog({ a: 0.99, b: 0.98, c: 0.97, d: 0.2 });
     const { page } = catalog;
     const source: Source = {
+      open: catalog.open,
       decide: catalog.decide,
       page: (filter, least, most, after) => (catalog.asked.length === 1 && !catalog.refuse ? failOnce() : page(filter, least, most, after)),
     };

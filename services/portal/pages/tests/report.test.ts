@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { csvCell, csvOf, furthestBehind, reachedOf, topOf } from '../src/agency/report';
+import { csvOf, furthestBehind, reachedOf, topOf } from '../src/agency/report';
 import type { AgencyView, GroupGaps } from '../src/agency/requests';
+import { csvCell } from '../src/files';
 
 const group = (job_group: string, gap: number): GroupGaps => ({
   ...{ job_group, title: { th: 'กลุ่ม', en: `group, ${job_group}` }, officers: 7, before: 0.5, after: 0.9, gap },

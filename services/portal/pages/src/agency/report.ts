@@ -1,5 +1,6 @@
 /** What is worked out of an agency's figures: who is furthest behind, and the figures as a CSV file. Pure, no DOM. */
 
+import { type Cell, csvFile } from '../files';
 import type { Text } from '../i18n';
 import type { AgencyView, GroupGaps, GroupSkill } from './requests';
 
@@ -19,19 +20,11 @@ export const reachedOf = ({ level, required, after }: GroupSkill): number => Mat
 /** Return the top of a scale that holds these levels: a whole number, 1 at least. */
 export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.max(0, ...levels)));
 
-type Cell = string | number | null | undefined;
 const COLUMNS = [
   ...['part', 'job_group', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'gap_after'],
   ...['share', 'share_after', 'hours', 'cause', 'short', 'unreachable', 'insufficient_time', 'recommendation', 'as_of'],
 ] as const;
 type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
-
-/** Return one value of a CSV file (RFC 4180). Words that a spreadsheet would take for a formula get a `'` in front. */
-export function csvCell(value: Cell): string {
-  if (value === null || value === undefined) return '';
-  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 const titles = (text: Text): Row => ({ title_th: text.th, title_en: text.en });
 
@@ -83,6 +76,5 @@ export function csvOf(view: AgencyView): string {
       ...{ recommendation: one.recommendation, as_of: view.in_time?.deadline },
     })),
   ];
-  const lines = [[...COLUMNS], ...rows.map((row) => COLUMNS.map((column) => row[column]))];
-  return lines.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
+  return csvFile([[...COLUMNS], ...rows.map((row) => COLUMNS.map((column) => row[column]))]);
 }

@@ -2,10 +2,10 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
+import { Bars, FigureTable, Legend } from '../charts';
 import { day, decimal, percent } from '../formats';
 import { type Key, language, localize, Localized, t, type Text } from '../i18n';
 import { Button, DateField, field, Section, today, Wrong } from '../ui';
-import { Bars, FigureTable, Legend } from './charts';
 import { furthestBehind, reachedOf, topOf } from './report';
 import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
 

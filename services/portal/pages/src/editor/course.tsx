@@ -2,8 +2,9 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { webAddress } from '../address';
 import type { ApiError } from '../api';
+import { useAsked } from '../asked';
 import { Trouble, asApiError } from '../errors';
 import { decimal, languageName, tenths } from '../formats';
 import { Localized, rich, t } from '../i18n';
@@ -230,46 +231,37 @@ function Rest({ course }: { course: CatalogCourse }): JSX.Element {
 
 /** The page of a course. */
 export function Course({ id }: { id: string }): JSX.Element {
-  const known = useSignal<Known | undefined>(undefined);
-  const error = useSignal<ApiError | undefined>(undefined);
-  const load = async () => {
-    error.value = undefined;
-    try {
-      known.value = await read(id);
-    } catch (thrown) {
-      error.value = asApiError(thrown);
-    }
-  };
+  const known = useAsked(() => read(id));
+  const refused = useSignal<ApiError | undefined>(undefined);
   const decide = async (match: Match, status: Decision['status'], right?: SkillSpan) => {
     const { framework, skill } = match;
     try {
       await decideMatch({ course: id, framework, skill, status, ...(right && { right }) });
+      refused.value = undefined;
     } catch (thrown) {
-      error.value = asApiError(thrown);
+      refused.value = asApiError(thrown);
       return;
     }
     forgetCourse(id);
-    await load();
+    await known.again();
   };
-  useEffect(() => {
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- another course is another component
-  }, []);
+  const error = refused.value ?? known.error;
   const course = known.value?.course;
+  const url = webAddress(course?.url);
   return (
     <article class="course" data-course={id}>
       <p>
         <a href={link('courses')}>{t('toSearch')}</a>
       </p>
-      {error.value && <Trouble error={error.value} again={load} />}
-      {!known.value && !error.value && <p role="status">{t('loading')}</p>}
+      {error && <Trouble error={error} again={known.again} />}
+      {!known.value && !error && <p role="status">{t('loading')}</p>}
       {course && known.value && (
         <>
           <Localized as="h1" text={course.title} />
           <Facts course={course} />
-          {course.url && (
+          {url && (
             <p>
-              <a href={course.url} rel="noreferrer">
+              <a href={url} rel="noreferrer">
                 {t('atProvider')}
               </a>
             </p>

@@ -3,8 +3,8 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import type { ApiError } from '../api';
-import { asApiError, Trouble } from '../errors';
+import { useAsked } from '../asked';
+import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
@@ -14,30 +14,17 @@ import { nextStep } from './drafting';
 import { Drafts } from './drafts';
 import { Impact } from './impact';
 import { PageHeading } from './parts';
-import { type FrameworkDraft, type FrameworkSummary, type FrameworkVersions, listFrameworks } from './requests';
+import { type FrameworkDraft, type FrameworkVersions, listFrameworks } from './requests';
 
 type Signature = FrameworkDraft['proposed'];
 
 function FrameworkList(): JSX.Element {
-  const found = useSignal<FrameworkSummary[] | undefined>(undefined);
-  const error = useSignal<ApiError | undefined>(undefined);
-  const load = async () => {
-    error.value = undefined;
-    try {
-      found.value = await listFrameworks();
-    } catch (thrown) {
-      error.value = asApiError(thrown);
-    }
-  };
-  useEffect(() => {
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
-  }, []);
+  const found = useAsked(listFrameworks);
   return (
     <>
       <PageHeading title="frameworksTitle" why="frameworksWhy" />
-      {error.value && <Trouble error={error.value} again={load} />}
-      {!found.value && !error.value && <p role="status">{t('loading')}</p>}
+      {found.error && <Trouble error={found.error} again={found.again} />}
+      {!found.value && !found.error && <p role="status">{t('loading')}</p>}
       <ul class="plain results">
         {found.value?.map((one) => (
           <li key={one.id}>

@@ -1,10 +1,8 @@
 /** The state of the catalog as a whole, with links to what can be mended. */
 
-import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
-import type { ApiError } from '../api';
-import { Trouble, asApiError } from '../errors';
+import { useAsked } from '../asked';
+import { Trouble } from '../errors';
 import { decimal, languageName } from '../formats';
 import { type Key, localize, Localized, rich, t } from '../i18n';
 import { link } from './address';
@@ -146,25 +144,12 @@ function Shown({ found }: { found: CatalogHealth }): JSX.Element {
 }
 
 export default function Health(): JSX.Element {
-  const found = useSignal<CatalogHealth | undefined>(undefined);
-  const error = useSignal<ApiError | undefined>(undefined);
-  const load = async () => {
-    error.value = undefined;
-    try {
-      found.value = await readHealth();
-    } catch (thrown) {
-      error.value = asApiError(thrown);
-    }
-  };
-  useEffect(() => {
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
-  }, []);
+  const found = useAsked(readHealth);
   return (
     <div class="health">
       <PageHeading title="healthTitle" why="healthWhy" />
-      {error.value && <Trouble error={error.value} again={load} />}
-      {!found.value && !error.value && <p role="status">{t('loading')}</p>}
+      {found.error && <Trouble error={found.error} again={found.again} />}
+      {!found.value && !found.error && <p role="status">{t('loading')}</p>}
       {found.value && <Shown found={found.value} />}
     </div>
   );

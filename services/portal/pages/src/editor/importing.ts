@@ -1,5 +1,6 @@
 /** What a file of courses is, which column of it holds what, and the lines of the answer. Pure, no DOM. */
 
+import { csvFile } from '../files';
 import type { ImportReport, RowResult } from './requests';
 
 /** What an import reads of a row; docs/importing.md says what each holds. */
@@ -96,14 +97,8 @@ export const remarksOf = ({ problems = [], warnings = [] }: RowResult): string[]
 
 const HEADER = ['line', 'status', 'id', 'begins', 'remarks'];
 
-/** Return a field of a CSV file; what a spreadsheet would compute is guarded by an apostrophe. */
-const csvField = (value: string): string => {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-};
-
-/** Return the verdicts on rows as a CSV file that spreadsheets open as UTF-8. */
+/** Return the verdicts on rows as a CSV file. */
 export function reportFile(rows: readonly RowResult[]): string {
   const lines = rows.map((row) => [String(row.line), row.status, row.id ?? '', row.begins ?? '', remarksOf(row).join('\n')]);
-  return `\ufeff${[HEADER, ...lines].map((line) => line.map(csvField).join(',')).join('\r\n')}\r\n`;
+  return csvFile([HEADER, ...lines]);
 }

@@ -5,6 +5,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import { ApiError } from '../api';
 import { Trouble, asApiError } from '../errors';
+import { saveFile } from '../files';
 import { t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
 import { link } from './address';
@@ -124,13 +125,8 @@ class Loading {
 }
 
 /** Give the verdicts on all rows to the person as a file. */
-function download(rows: RowResult[], name: string): void {
-  const anchor = document.createElement('a');
-  anchor.href = URL.createObjectURL(new Blob([reportFile(rows)], { type: 'text/csv;charset=utf-8' }));
-  anchor.download = `report-${name.replace(/\.[^.]*$/, '')}.csv`;
-  anchor.click();
-  URL.revokeObjectURL(anchor.href);
-}
+const download = (rows: RowResult[], name: string): void =>
+  saveFile(`report-${name.replace(/\.[^.]*$/, '')}.csv`, 'text/csv', reportFile(rows));
 
 function FileForm({ loading }: { loading: Loading }): JSX.Element {
   const wrong = useMemo(() => signal(''), []);

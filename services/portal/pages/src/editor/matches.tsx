@@ -3,7 +3,8 @@
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedKeyboardEvent } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import { Refusal, Trouble, asApiError } from '../errors';
+import { useAsked } from '../asked';
+import { Refusal, Trouble } from '../errors';
 import { tenths } from '../formats';
 import { type Key, localize, Localized, t } from '../i18n';
 import { session } from '../shell';
@@ -11,7 +12,7 @@ import { Button } from '../ui';
 import { address, goToView } from './address';
 import { courseOf, frameworkOf } from './names';
 import { Choice, CorrectForm, CourseLink, NamedCourse, PageHeading, SkillOptions, Span, Sureness } from './parts';
-import { type Item, marked, Queue } from './queue';
+import { type Item, marked, type Order, ORDERS, Queue } from './queue';
 import { type FrameworkSummary, listFrameworks } from './requests';
 
 const AHEAD = 3; // courses whose descriptions are fetched before they are shown
@@ -111,6 +112,7 @@ function Card({ queue, item }: { queue: Queue; item: Item }): JSX.Element {
       <p>
         <Sureness confidence={match.confidence} threshold={match.threshold} />
         {match.words.length > 0 && <span class="quiet"> · {t('wordsMatched', { words: match.words.join(', ') })}</span>}
+        {item.officers > 0 && <span class="quiet"> · {t('openFor', { n: item.officers })}</span>}
         {match.like && (
           <span class="quiet">
             {' '}
@@ -195,9 +197,20 @@ function Status({ queue }: { queue: Queue }): JSX.Element {
   );
 }
 
+interface Asked {
+  framework: string;
+  skill: string;
+  order: Order;
+}
+
+/** Return what the address asks of the queue. */
+function askedOf(params: URLSearchParams): Asked {
+  const order = ORDERS.find((one) => one === params.get('order')) ?? 'valuable';
+  return { framework: params.get('framework') ?? '', skill: params.get('skill') ?? '', order };
+}
+
 function Filters({ frameworks }: { frameworks: FrameworkSummary[] }): JSX.Element {
-  const { params } = address.value;
-  const [framework, skill, order] = ['framework', 'skill', 'order'].map((name) => params.get(name) ?? '') as [string, string, string];
+  const { framework, skill, order } = askedOf(address.value.params);
   const known = framework ? frameworkOf(framework) : undefined;
   return (
     <div class="fields filters">
@@ -216,8 +229,11 @@ function Filters({ frameworks }: { frameworks: FrameworkSummary[] }): JSX.Elemen
         </Choice>
       )}
       <Choice id="match-order" label={t('order')} value={order} onChoose={(value) => goToView('matches', { framework, skill, order: value })}>
-        <option value="">{t('orders.certain')}</option>
-        <option value="doubtful">{t('orders.doubtful')}</option>
+        {ORDERS.map((one) => (
+          <option key={one} value={one}>
+            {t(`orders.${one}`)}
+          </option>
+        ))}
       </Choice>
     </div>
   );
@@ -244,20 +260,19 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
 let kept: { of: unknown; name: string; queue: Queue } | undefined;
 
 /** Return the queue for a filter: the one that somebody left to look at a course, until it is done. */
-function queueOf(framework: string | null, skill: string | null, order: string | null): Queue {
+function queueOf({ framework, skill, order }: Asked): Queue {
   const name = JSON.stringify([framework, skill, order]);
   if (!kept?.queue.current || kept.of !== session.value || kept.name !== name) {
     const filter = { ...(framework && { framework }), ...(skill && { skill }) };
-    kept = { of: session.value, name, queue: new Queue(filter, order === 'doubtful' ? 'doubtful' : 'certain') };
+    kept = { of: session.value, name, queue: new Queue(filter, order) };
   }
   return kept.queue;
 }
 
 export default function Matches(): JSX.Element {
-  const { params } = address.value;
-  const [framework, skill, order] = [params.get('inFramework'), params.get('skill'), params.get('order')];
-  const frameworks = useSignal<FrameworkSummary[]>([]);
-  const queue = useMemo(() => queueOf(framework, skill, order), [framework, skill, order]);
+  const { framework, skill, order } = askedOf(address.value.params);
+  const frameworks = useAsked(listFrameworks); // the queue works without the filter
+  const queue = useMemo(() => queueOf({ framework, skill, order }), [framework, skill, order]);
   useEffect(() => {
     if (!queue.items.value.length) void queue.more();
     const warn = (event: BeforeUnloadEvent) => {
@@ -266,18 +281,10 @@ export default function Matches(): JSX.Element {
     window.addEventListener('beforeunload', warn);
     return () => window.removeEventListener('beforeunload', warn);
   }, [queue]);
-  useEffect(() => {
-    listFrameworks().then(
-      (found) => {
-        frameworks.value = found;
-      },
-      (thrown: unknown) => void asApiError(thrown), // the queue works without the filter
-    );
-  }, [frameworks]);
   return (
     <>
       <PageHeading title="matchesTitle" why="matchesWhy" />
-      <Filters frameworks={frameworks.value} />
+      <Filters frameworks={frameworks.value ?? []} />
       <Status queue={queue} />
       <Shown queue={queue} />
       <Done queue={queue} />

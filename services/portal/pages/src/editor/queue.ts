@@ -4,34 +4,60 @@ import { batch, signal } from '@preact/signals';
 import type { ApiError } from '../api';
 import { asApiError } from '../errors';
 import type { Text } from '../i18n';
-import { type Decision, decideMatch, type Match, type MatchFilter, type MatchPage, proposedMatches, type SkillSpan } from './requests';
+import {
+  type Decision,
+  decideMatch,
+  type Match,
+  type MatchFilter,
+  type MatchPage,
+  type OpenSkill,
+  proposedMatches,
+  readOpenSkills,
+  type SkillSpan,
+} from './requests';
 
 const ENOUGH = 60; // how many are fetched at a time at least, where there are more
 const LOW = 20; // fewer than this ahead: more are fetched
 
-export type Order = 'certain' | 'doubtful';
+/** `valuable`: first the skills that the most officers' paths leave open, and within a skill the most certain. */
+export const ORDERS = ['valuable', 'certain', 'doubtful'] as const;
+export type Order = (typeof ORDERS)[number];
 
 /** A match in the queue, and what was decided of it here. */
 export interface Item {
   course: string;
   title: Text;
   match: Match;
+  /** How many officers' paths leave its skill open, at least. */
+  officers: number;
   decided?: Decision['status'];
   right?: SkillSpan;
   state: 'open' | 'saving' | 'saved' | 'failed';
   error?: ApiError;
 }
 
-/** What the queue asks of the catalog. */
+/** What the queue asks of the services. */
 export interface Source {
+  open: () => Promise<OpenSkill[]>;
   page: (filter: MatchFilter, least: number, most: number, after: string) => Promise<MatchPage>;
   decide: (decision: Decision) => Promise<void>;
 }
 
-/** The tenths of confidence, in the order in which they are asked for: the catalog lists matches by course only. */
-function bandsOf(order: Order): [number, number][] {
-  const bands = Array.from({ length: 10 }, (_, i): [number, number] => [(9 - i) / 10, (10 - i) / 10]);
-  return order === 'certain' ? bands : bands.reverse();
+/** What is asked for at a time, because the catalog lists matches by course only. */
+interface Band {
+  filter: MatchFilter;
+  least: number;
+  most: number;
+}
+
+/** Return the bands in the order in which they are asked for: open skills first where that is wanted, then by tenths. */
+function bandsOf(filter: MatchFilter, order: Order, open: readonly OpenSkill[]): Band[] {
+  const tenths = Array.from({ length: 10 }, (_, i): Band => ({ filter, least: (9 - i) / 10, most: (10 - i) / 10 }));
+  if (order === 'doubtful') return tenths.reverse();
+  const isWanted = (one: OpenSkill) =>
+    [undefined, one.framework].includes(filter.framework) && [undefined, one.skill].includes(filter.skill);
+  const skills = order === 'valuable' ? open.filter(isWanted) : [];
+  return [...skills.map(({ framework, skill }): Band => ({ filter: { framework, skill }, least: 0, most: 1 })), ...tenths];
 }
 
 const nameOf = (course: string, { framework, skill }: Match): string => `${course} ${framework} ${skill}`;
@@ -44,17 +70,16 @@ export class Queue {
   readonly whole = signal(false);
   readonly error = signal<ApiError | undefined>(undefined);
   private readonly known = new Set<string>();
-  private readonly bands: [number, number][];
+  private bands: Band[] | undefined;
+  private officers: ReadonlyMap<string, number> = new Map();
   private after = '';
   private sending = Promise.resolve();
 
   constructor(
     private readonly filter: MatchFilter,
-    private readonly order: Order = 'certain',
-    private readonly source: Source = { page: proposedMatches, decide: decideMatch },
-  ) {
-    this.bands = bandsOf(order);
-  }
+    private readonly order: Order = 'valuable',
+    private readonly source: Source = { open: readOpenSkills, page: proposedMatches, decide: decideMatch },
+  ) {}
 
   /** The match that is shown; undefined past the last one. */
   get current(): Item | undefined {
@@ -66,37 +91,52 @@ export class Queue {
     return this.items.value.filter(({ state }) => state === 'saving' || state === 'failed').length;
   }
 
-  /** Fetch more, in order of confidence within what is fetched at once. */
+  /** Fetch more, in order within what is fetched at once. */
   async more(): Promise<void> {
     if (this.loading.value || this.whole.value) return;
     this.loading.value = true;
     this.error.value = undefined;
     const fresh: Item[] = [];
     try {
-      while (fresh.length < ENOUGH && this.bands[0]) fresh.push(...(await this.part(this.bands[0])));
+      this.bands ??= await this.begin();
+      for (let [band] = this.bands; band && fresh.length < ENOUGH; [band] = this.bands) fresh.push(...(await this.part(this.bands, band)));
     } catch (thrown) {
       this.error.value = asApiError(thrown);
     }
-    const sign = this.order === 'certain' ? -1 : 1;
-    fresh.sort((a, b) => sign * (a.match.confidence - b.match.confidence) || a.course.localeCompare(b.course));
+    const sign = this.order === 'doubtful' ? 1 : -1;
+    const worth = ({ officers }: Item) => (this.order === 'valuable' ? officers : 0);
+    fresh.sort(
+      (a, b) => worth(b) - worth(a) || sign * (a.match.confidence - b.match.confidence) || a.course.localeCompare(b.course),
+    );
     batch(() => {
       this.items.value = [...this.items.value, ...fresh];
-      this.whole.value = this.bands.length === 0;
+      this.whole.value = this.bands?.length === 0;
       this.loading.value = false;
     });
   }
 
+  /** Find out which skills officers' paths leave open; without an answer the queue is in order of confidence. */
+  private async begin(): Promise<Band[]> {
+    const open = await this.source.open().catch((thrown: unknown) => {
+      asApiError(thrown);
+      return [];
+    });
+    this.officers = new Map(open.map(({ framework, skill, officers }) => [`${framework} ${skill}`, officers]));
+    return bandsOf(this.filter, this.order, open);
+  }
+
   /** Fetch a page of a band; a band that is at its end is taken off. */
-  private async part([least, most]: [number, number]): Promise<Item[]> {
-    const page = await this.source.page(this.filter, least, most, this.after);
-    if (page.next === null) this.bands.shift();
+  private async part(bands: Band[], { filter, least, most }: Band): Promise<Item[]> {
+    const page = await this.source.page(filter, least, most, this.after);
+    if (page.next === null) bands.shift();
     this.after = page.next ?? '';
     return page.courses.flatMap(({ course, title, matches }) =>
       matches.flatMap((match): Item[] => {
         const name = nameOf(course, match);
         if (this.known.has(name)) return []; // on the edge of two bands
         this.known.add(name);
-        return [{ course, title, match, state: 'open' }];
+        const officers = this.officers.get(`${match.framework} ${match.skill}`) ?? 0;
+        return [{ course, title, match, officers, state: 'open' }];
       }),
     );
   }
@@ -111,8 +151,8 @@ export class Queue {
   decide(status: Decision['status'], right?: SkillSpan): void {
     const { current, at } = this;
     if (!current || current.state === 'saving') return;
-    const { course, match, title } = current;
-    this.put(at.value, { course, match, title, decided: status, ...(right && { right }), state: 'saving' });
+    const { course, match, title, officers } = current;
+    this.put(at.value, { course, match, title, officers, decided: status, ...(right && { right }), state: 'saving' });
     this.send(at.value);
     const next = this.items.value.findIndex((item, i) => i > at.value && item.state === 'open');
     this.goTo(next < 0 ? this.items.value.length : next);

@@ -1,6 +1,7 @@
 /** The requests of the editors' pages, in the manner of `src/api.ts`. */
 
 import type * as catalog from '../../generated/catalog';
+import type * as recommender from '../../generated/recommender';
 import { answer, api, ApiError } from '../api';
 import { Lines } from './importing';
 
@@ -8,6 +9,7 @@ type C = catalog.components['schemas'];
 
 export type Match = C['Match'];
 export type MatchPage = C['MatchPage'];
+export type OpenSkill = recommender.components['schemas']['OpenSkill'];
 export type MatchResult = C['MatchResult'];
 export type CourseMatches = C['CourseMatches'];
 export type SkillSpan = C['SkillSpan'];
@@ -39,6 +41,9 @@ export interface Decision {
 /** Return a page of courses with proposed matches whose confidence is from `least` to `most`. */
 export const proposedMatches = (filter: MatchFilter, least: number, most: number, after: string): Promise<MatchPage> =>
   answer(api.GET('/v1/matches', { params: { query: { status: 'proposed', ...filter, least, most, after, limit: 500 } } }));
+
+/** Return the skills that officers' paths leave open, the one of most officers first. */
+export const readOpenSkills = async (): Promise<OpenSkill[]> => (await answer(api.GET('/v1/open-skills'))).skills;
 
 /** Send one decision. Throws ApiError, for one that was refused too. */
 export async function decideMatch({ status, right, ...name }: Decision): Promise<void> {

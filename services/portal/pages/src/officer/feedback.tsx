@@ -6,7 +6,7 @@ import { useEffect, useLayoutEffect } from 'preact/hooks';
 import type { Action, Course, FeedbackHeld, LearningPath, Statement, Step } from '../api';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
-import { About, Button, DateField, field, noonOf, Section, today, Wrong } from '../ui';
+import { About, Button, DateField, Disclosure, field, noonOf, Section, today, Wrong } from '../ui';
 import type { Visit } from './visit';
 
 const CHOICES = ['pin', 'not_now', 'not_relevant'] as const;
@@ -134,20 +134,26 @@ export function StepFeedback({ step, visit }: StepProps): JSX.Element {
         </Button>
       </p>
       {asked.value && <Finished visit={visit} course={course} />}
-      <details data-keep={`choices-${course.id}`}>
-        <summary>
-          {t('moreChoices')}
-          <About title={course.title} />
-        </summary>
-        <ul class="choices">
-          {choices.map((action) => (
-            <li key={action}>
-              <Say visit={visit} course={course} action={action} />
-              <span class="quiet">{t(`actionWhy.${action}`)}</span>
-            </li>
-          ))}
-        </ul>
-      </details>
+      <Disclosure
+        name={`choices-${course.id}`}
+        summary={
+          <>
+            {t('moreChoices')}
+            <About title={course.title} />
+          </>
+        }
+      >
+        {() => (
+          <ul class="choices">
+            {choices.map((action) => (
+              <li key={action}>
+                <Say visit={visit} course={course} action={action} />
+                <span class="quiet">{t(`actionWhy.${action}`)}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Disclosure>
     </div>
   );
 }

@@ -2,12 +2,12 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
 import * as api from '../api';
-import { asApiError, Refusal } from '../errors';
+import { type Asked, useAsked } from '../asked';
+import { FigureTable } from '../charts';
+import { Refusal } from '../errors';
 import { day, decimal, month, percent, shortDay, signed, momentOf } from '../formats';
-import { type Key, Localized, t, type Text } from '../i18n';
-import { refused } from '../shell';
+import { type Key, language, Localized, t, type Text } from '../i18n';
 import { Button, Wrong } from '../ui';
 import { byMonth, ends, finished, type Moved, movements, spread } from './past';
 import type { Visit } from './visit';
@@ -16,62 +16,7 @@ const MOST_MOMENTS = 6; // each is a request
 const PAGE = 10; // paths
 const UNSEEN = 0.05; // levels: less than what the page shows
 
-interface Loaded<T> {
-  value?: T;
-  error?: api.ApiError;
-}
-
-/** Ask once, and again when one of `whenever` changes; the answer before stays until the new one is there. */
-function useAsked<T>(ask: () => Promise<T>, whenever: unknown[]): Loaded<T> {
-  const loaded = useSignal<Loaded<T>>({});
-  useEffect(() => {
-    let late = false;
-    ask().then(
-      (value) => {
-        if (!late) loaded.value = { value };
-      },
-      (thrown: unknown) => {
-        if (late) return;
-        const error = asApiError(thrown);
-        if (error.status === 401) refused(error);
-        else loaded.value = { ...loaded.value, error };
-      },
-    );
-    return () => {
-      late = true;
-    };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked anew for these only
-  }, whenever);
-  return loaded.value;
-}
-
-interface TableProps {
-  name: string;
-  heads: string[];
-  children: ComponentChildren;
-}
-
-/** The figures of a picture. */
-const Figures = ({ name, heads, children }: TableProps): JSX.Element => (
-  <details data-keep={`${name}-table`}>
-    <summary>{t('asTable')}</summary>
-    {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a part that scrolls is to be reached by keyboard */}
-    <div class="scroll" tabIndex={0} role="region" aria-label={heads.join(' · ')}>
-      <table>
-        <thead>
-          <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col">
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{children}</tbody>
-      </table>
-    </div>
-  </details>
-);
+type Loaded<T> = Pick<Asked<T>, 'value' | 'error'>;
 
 interface PartProps<T> {
   name: string;
@@ -123,14 +68,12 @@ function Finished({ said }: { said: api.FeedbackHeld['said'] }): JSX.Element {
           </li>
         ))}
       </ul>
-      <Figures name="finished" heads={[t('historyCourse'), t('historyDay')]}>
-        {all.map((one) => (
-          <tr key={one.sequence}>
-            <Localized as="th" scope="row" text={one.title ?? { en: one.course }} />
-            <td>{day(one.at)}</td>
-          </tr>
-        ))}
-      </Figures>
+      <FigureTable
+        name="finished"
+        label={t('historyFinished')}
+        heads={[t('historyCourse'), t('historyDay')]}
+        rows={all.map((one) => ({ id: String(one.sequence), title: one.title ?? { en: one.course }, cells: [day(one.at)] }))}
+      />
     </>
   );
 }
@@ -186,16 +129,16 @@ function LevelsMoved({ levels, framework }: { levels: Levels; framework: api.Fra
           );
         })}
       </ul>
-      <Figures name="levels" heads={[t('skill'), ...moments.map((at) => day(at))]}>
-        {moved.map(({ skill, levels: known }) => (
-          <tr key={skill}>
-            <Localized as="th" scope="row" text={titleOf(skill)} />
-            {known.map((level, i) => (
-              <td key={moments[i]}>{level === undefined ? t('historyNoLevel') : decimal(level)}</td>
-            ))}
-          </tr>
-        ))}
-      </Figures>
+      <FigureTable
+        name="levels"
+        label={t('historyLevels')}
+        heads={[t('skill'), ...moments.map((at) => day(at))]}
+        rows={moved.map(({ skill, levels: known }) => ({
+          id: skill,
+          title: titleOf(skill),
+          cells: known.map((level) => (level === undefined ? t('historyNoLevel') : decimal(level))),
+        }))}
+      />
     </>
   );
 }
@@ -247,18 +190,19 @@ function PastPaths({ paths }: { paths: api.PathRevision[] }): JSX.Element {
           <PastPath key={one.revision} one={one} />
         ))}
       </ol>
-      <Figures name="paths" heads={HEADS.map((head) => t(head))}>
-        {paths.map((one) => (
-          <tr key={one.revision}>
-            <th scope="row">{day(one.planned_at)}</th>
-            <td>{t(`because.${one.cause}`)}</td>
-            <td>{decimal(one.steps.length)}</td>
-            <td>{decimal(one.hours)}</td>
-            <td>{percent(one.coverage.before)}</td>
-            <td>{percent(one.coverage.after)}</td>
-          </tr>
-        ))}
-      </Figures>
+      <FigureTable
+        name="paths"
+        label={t('historyPaths')}
+        heads={HEADS.map((head) => t(head))}
+        rows={paths.map((one) => ({
+          id: String(one.revision),
+          title: { [language()]: day(one.planned_at) },
+          cells: [
+            ...[t(`because.${one.cause}`), decimal(one.steps.length), decimal(one.hours)],
+            ...[percent(one.coverage.before), percent(one.coverage.after)],
+          ],
+        }))}
+      />
     </>
   );
 }
@@ -270,10 +214,7 @@ export default function History({ visit }: { visit: Visit }): JSX.Element {
   const revision = path?.revision ?? 0;
   const known = path?.path.framework ?? '';
   const most = useSignal(PAGE);
-  const said: Loaded<api.FeedbackHeld> = {
-    ...(visit.feedback.value ? { value: visit.feedback.value } : {}),
-    ...(visit.feedbackFailed.value ? { error: visit.feedbackFailed.value } : {}),
-  };
+  const said = { value: visit.feedback.value, error: visit.feedbackFailed.value };
   const levels = useAsked(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
   const paths = useAsked(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
   return (

@@ -2,31 +2,30 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
-import { addWords, type Key, t } from '../i18n';
+import { type Key, t, withWords } from '../i18n';
 import { goTo } from '../shell';
 import { Button, Section, Wrong } from '../ui';
 import type { Visit } from './visit';
 
 type Part = ComponentType<{ visit: Visit }>;
 
-async function loadHistory(): Promise<Part> {
-  const [view, words] = await Promise.all([import('./history'), import('../../locales/history.th.json')]);
-  await addWords(words.default, () => import('../../locales/history.en.json'));
-  return view.default;
-}
-
-async function loadShare(): Promise<Part> {
-  const [view, words] = await Promise.all([import('./share'), import('../../locales/share.th.json')]);
-  await addWords(words.default, () => import('../../locales/share.en.json'));
-  return view.default;
-}
+const loadHistory = withWords(
+  () => import('./history'),
+  () => import('../../locales/history.th.json'),
+  () => import('../../locales/history.en.json'),
+);
+const loadShare = withWords(
+  () => import('./share'),
+  () => import('../../locales/share.th.json'),
+  () => import('../../locales/share.en.json'),
+);
 
 interface LaterProps {
   name: string;
   title: Key;
   why: Key;
   button: Key;
-  load: () => Promise<Part>;
+  load: () => Promise<{ default: Part }>;
   visit: Visit;
 }
 
@@ -35,7 +34,7 @@ function Later({ name, title, why, button, load, visit }: LaterProps): JSX.Eleme
   const open = async () => {
     view.value = { busy: true };
     try {
-      view.value = { part: await load() };
+      view.value = { part: (await load()).default };
       goTo(`${name}-title`); // the button is gone
     } catch {
       view.value = { failed: true };

@@ -1,6 +1,7 @@
 /** Today's next step: the one course to go on with, why, and the way to it. */
 
 import type { JSX } from 'preact';
+import { webAddress } from '../address';
 import type { CourseCard, LearningPath, Step } from '../api';
 import { tenths } from '../formats';
 import { Localized, t } from '../i18n';
@@ -13,10 +14,6 @@ import type { Visit } from './visit';
 export function nextStep(path: LearningPath, started: (course: string) => boolean): Step | undefined {
   return path.steps.find((step) => started(step.course.id)) ?? path.steps[0];
 }
-
-/** Return an address that a browser may be sent to, nothing where there is none. */
-export const webAddress = (url: string | null | undefined): string | undefined =>
-  url && /^https?:\/\//.test(url) ? url : undefined;
 
 /** The next step, above everything else of the path. */
 export function NextStep({ path, visit }: { path: LearningPath; visit: Visit | undefined }): JSX.Element | null {

@@ -1,20 +1,15 @@
 /** The page of one officer's path: an officer sees their own, others choose whose. */
 
-import '../styles/controls.css';
-import '../styles/skills.css';
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
+import { goToAddress, params } from '../address';
+import { isId } from '../ids';
 import { t } from '../i18n';
 import { focusOn, session, show, shown } from '../shell';
 import { EntryForm, Message } from '../ui';
 import { News } from './news';
 import { PathView } from './path_view';
 import { current, Visit } from './visit';
-
-const OFFICER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
-/** Return the officer that the address names, if it does. */
-const named = () => new URLSearchParams(window.location.hash.slice(1)).get('officer');
 
 /** Whose page this is, for a reader who is not the officer. */
 export function Whose(): JSX.Element | null {
@@ -31,7 +26,7 @@ export function Whose(): JSX.Element | null {
 }
 
 function choose(officer: string): void {
-  if (OFFICER.test(officer)) window.location.hash = `officer=${officer}`;
+  if (isId(officer)) goToAddress({ officer });
   else {
     show('choose', { complaint: 'officerNeeded' });
     focusOn('officer');
@@ -55,14 +50,8 @@ const Choose = (): JSX.Element => (
 /** Open the visit of the officer that is meant, as long as the page is open. */
 function useVisit(): void {
   const who = session.value;
-  const [address, setAddress] = useState(named);
-  useEffect(() => {
-    const changed = () => setAddress(named());
-    window.addEventListener('hashchange', changed);
-    return () => window.removeEventListener('hashchange', changed);
-  }, []);
   const role = who?.role;
-  const officer = role === 'officer' ? who?.officer : address;
+  const officer = role === 'officer' ? who?.officer : params.value.get('officer');
   useEffect(() => {
     if (!role) return undefined;
     if (!officer) {

@@ -1,9 +1,11 @@
 /** A path and all that one can see, say, ask and try of it. */
 
 import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
 import type { Recommended } from '../api';
 import { type Key, t } from '../i18n';
 import { goTo } from '../shell';
+import { AfterPaint } from '../ui';
 import { Assessment } from './assessment';
 import { Statements } from './feedback';
 import { HistorySection, ShareSection } from './later';
@@ -61,10 +63,27 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
         {visit.role === 'officer' && <Assessment visit={visit} />}
       </Summary>
+      <AfterPaint>
+        {() => <Below visit={visit} recommended={recommended} />}
+      </AfterPaint>
+      <Toast visit={visit} />
+    </>
+  );
+}
+
+/** What is below the head: the path, the skills, and all that can be asked. */
+function Below({ visit, recommended }: { visit: Visit; recommended: Recommended }): JSX.Element {
+  const { path } = recommended;
+  const framework = visit.framework.value;
+  const weekly = visit.profile.value?.weekly_hours ?? undefined;
+  const steps = useMemo(
+    () => recommended.path.steps.length > 0 && <Steps recommended={recommended} framework={() => visit.framework.value} weekly={weekly} visit={visit} />,
+    [recommended, weekly, visit], // the framework comes later and changes nothing of them
+  );
+  return (
+    <>
       <div class="columns">
-        {path.steps.length > 0 && (
-          <Steps recommended={recommended} framework={framework} weekly={visit.profile.value?.weekly_hours ?? undefined} visit={visit} />
-        )}
+        {steps}
         <div class="beside">
           <StudyTime path={path} visit={visit} />
           <ToAssess path={path} />
@@ -80,7 +99,6 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         {visit.role === 'officer' && <ShareSection visit={visit} />}
         <HistorySection visit={visit} />
       </div>
-      <Toast visit={visit} />
     </>
   );
 }

@@ -1,7 +1,5 @@
 /** A learning path as its officer sees it, for somebody who reads it and changes nothing. */
 
-import '../styles/controls.css';
-import '../styles/skills.css';
 import type { ComponentChildren, JSX } from 'preact';
 import type { Framework, Recommended } from '../api';
 import { NextStep } from './next_step';
@@ -30,7 +28,7 @@ export function Plan({ recommended, title, framework, weekly, children }: PlanPr
         {children}
       </Summary>
       <div class="columns">
-        {path.steps.length > 0 && <Steps recommended={recommended} framework={framework} weekly={weekly} visit={undefined} />}
+        {path.steps.length > 0 && <Steps recommended={recommended} framework={() => framework} weekly={weekly} visit={undefined} />}
         <div class="beside">
           <ToAssess path={path} />
           <Skills path={path} framework={framework} />

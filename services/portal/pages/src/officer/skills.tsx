@@ -2,11 +2,11 @@
 
 import type { JSX } from 'preact';
 import type { Framework, Gap, LearningPath } from '../api';
+import { FigureTable, Legend, MIDDLE, Required } from '../charts';
 import { decimal } from '../formats';
 import { type Key, Localized, t, type Text } from '../i18n';
 import { Section } from '../ui';
 
-const MIDDLE = 14; // px from the top of a bar's picture
 const UNDER = 25; // px from the top to the line of the likely range, clear of the bar
 const ROUNDING = 0.05; // levels: less than what the page shows
 
@@ -55,9 +55,7 @@ function Bar({ gap, scale }: { gap: Gap; scale: ScaleStep[] }): JSX.Element {
           <line class="range" x1={high} x2={high} y1={UNDER - 3} y2={UNDER + 3} />
         </>
       )}
-      <svg x={at(gap.required)} overflow="visible">
-        <path class="required" d={`M0 ${MIDDLE - 8}V${MIDDLE + 7}M0 ${MIDDLE - 8}l-4 -6h8z`} />
-      </svg>
+      <Required at={at(gap.required)} />
     </svg>
   );
 }
@@ -90,25 +88,7 @@ function Row({ gap, scale }: { gap: Gap; scale: ScaleStep[] }): JSX.Element {
   );
 }
 
-const SWATCHES: Record<'legendNow' | 'legendReached' | 'legendRequired' | 'legendRange', JSX.Element> = {
-  legendNow: <rect class="now" x={0} y={5} width={28} height={10} rx={5} />,
-  legendReached: <rect class="reached" x={0} y={5} width={28} height={10} rx={2} />,
-  legendRequired: <path class="required" d="M14 6V20M14 6l-4 -6h8z" />,
-  legendRange: <path class="range" d="M2 10H26M2 6V14M26 6V14" />,
-};
-
-const Legend = (): JSX.Element => (
-  <ul class="legend">
-    {(['legendNow', 'legendReached', 'legendRequired', 'legendRange'] as const).map((key) => (
-      <li key={key}>
-        <svg class="swatch" width={28} height={20} aria-hidden="true">
-          {SWATCHES[key]}
-        </svg>
-        {t(key)}
-      </li>
-    ))}
-  </ul>
-);
+const LEGEND = [['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired'], ['range', 'legendRange']] as const;
 
 function Axis({ scale }: { scale: ScaleStep[] }): JSX.Element {
   const top = topOf(scale);
@@ -126,43 +106,21 @@ function Axis({ scale }: { scale: ScaleStep[] }): JSX.Element {
 
 const HEADS: Key[] = ['skill', 'legendNow', 'range', 'legendReached', 'legendRequired'];
 
-function Table({ gaps, top }: { gaps: Gap[]; top: number }): JSX.Element {
-  return (
-    <details data-keep="gaps-table">
-      <summary>{t('asTable')}</summary>
-      {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by the keyboard */}
-      <div class="scroll" tabIndex={0} role="region" aria-label={t('asTable')}>
-        <table>
-          <thead>
-            <tr>
-              {HEADS.map((head) => (
-                <th key={head} scope="col">
-                  {t(head)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {gaps.map((gap) => (
-              <tr key={gap.skill}>
-                <Localized as="th" text={gap.title} scope="row" />
-                <td>{decimal(gap.level)}</td>
-                <td>
-                  {t('rangeOf', {
-                    low: decimal(Math.max(0, gap.level - gap.sd)),
-                    high: decimal(Math.min(top, gap.level + gap.sd)),
-                  })}
-                </td>
-                <td>{decimal(gap.reached)}</td>
-                <td>{decimal(gap.required)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </details>
-  );
-}
+const Table = ({ gaps, top }: { gaps: Gap[]; top: number }): JSX.Element => (
+  <FigureTable
+    name="gaps"
+    label={t('gaps')}
+    heads={HEADS.map((head) => t(head))}
+    rows={gaps.map((gap) => {
+      const [low, high] = [Math.max(0, gap.level - gap.sd), Math.min(top, gap.level + gap.sd)].map(decimal) as [string, string];
+      return {
+        id: gap.skill,
+        title: gap.title,
+        cells: [decimal(gap.level), t('rangeOf', { low, high }), decimal(gap.reached), decimal(gap.required)],
+      };
+    })}
+  />
+);
 
 /** Whether any level that this job group requires is marked as an example of ours, not as published. */
 const isIllustrative = (framework: Framework | undefined, path: LearningPath): boolean =>
@@ -211,7 +169,7 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
   const scale = scaleOf(path, framework);
   return (
     <Section name="gaps" title="gaps" why="gapsWhy" target>
-      <Legend />
+      <Legend entries={LEGEND} />
       {byArea(path.gaps, framework).map(({ id, title, gaps }) => (
         <div key={id} class="area">
           {title && <Localized as="h3" text={title} />}

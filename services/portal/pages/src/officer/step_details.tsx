@@ -1,14 +1,14 @@
 /** What a step is made of, for those who want to know: what it teaches, needs and opens, and what else there was. */
 
 import { useSignal } from '@preact/signals';
-import type { ComponentChild, ComponentChildren, JSX, TargetedToggleEvent } from 'preact';
+import type { ComponentChild, ComponentChildren, JSX } from 'preact';
 import type { CourseCard, Framework, LearningPath, Prerequisite, Similar, Step } from '../api';
 import * as api from '../api';
 import { asApiError, Refusal } from '../errors';
 import { decimal, percent, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
 import { goTo } from '../shell';
-import { About, Button } from '../ui';
+import { About, Button, Disclosure } from '../ui';
 import type { Visit } from './visit';
 
 /** Names of courses and skills where they are known, ids where they are not. */
@@ -139,24 +139,39 @@ function SimilarTo({ step, path, visit }: { step: Step; path: LearningPath; visi
   );
 }
 
-type DetailsProps = Omit<AlternativeProps, 'course'> & { framework: Framework | undefined };
+type DetailsProps = Omit<AlternativeProps, 'course'> & {
+  /** Asked for only once somebody looks, as it gives names alone. */
+  framework: () => Framework | undefined;
+};
 
 /** The details of a step; the alternatives of a path that came while the page is open are read when somebody looks. */
 export function StepDetails({ step, path, framework, visit }: DetailsProps): JSX.Element {
-  const names = new Names(path, framework);
+  const unread = path.steps.every((one) => !one.alternatives);
+  return (
+    <Disclosure
+      name={`more-${step.course.id}`}
+      summary={
+        <>
+          {t('more')}
+          <About title={step.course.title} />
+        </>
+      }
+      onOpen={() => {
+        if (unread) void visit?.askAlternatives();
+      }}
+    >
+      {() => <Details step={step} path={path} framework={framework} visit={visit} />}
+    </Disclosure>
+  );
+}
+
+function Details({ step, path, framework, visit }: DetailsProps): JSX.Element {
+  const names = new Names(path, framework());
   const { course, requires, closes } = step;
   const unlocks = step.unlocks ?? [];
-  const unread = path.steps.every((one) => !one.alternatives);
   const alternatives = step.alternatives?.map((one) => one.course) ?? visit?.alternatives.value.get(course.id) ?? [];
-  const look = (event: TargetedToggleEvent<HTMLDetailsElement>) => {
-    if (event.currentTarget.open && unread) void visit?.askAlternatives();
-  };
   return (
-    <details data-keep={`more-${course.id}`} onToggle={look}>
-      <summary>
-        {t('more')}
-        <About title={course.title} />
-      </summary>
+    <>
       {closes.length > 0 && (
         <Part title="closes">
           <ul class="closes">
@@ -195,6 +210,6 @@ export function StepDetails({ step, path, framework, visit }: DetailsProps): JSX
           {t('match')} {percent(Math.min(1, Math.max(0, step.similarity)))}
         </p>
       )}
-    </details>
+    </>
   );
 }

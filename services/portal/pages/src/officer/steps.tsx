@@ -1,13 +1,14 @@
 /** The path as an ordered list, by week where the officer's hours are known. */
 
 import type { JSX } from 'preact';
+import { webAddress } from '../address';
 import type { CourseCard, Framework, LearningPath, Recommended, Step } from '../api';
+import { saveFile } from '../files';
 import { decimal, languageName, percent, shortDay, tenths } from '../formats';
 import { Localized, localize, rich, t } from '../i18n';
 import { About, Button } from '../ui';
 import { calendarOf } from './calendar';
 import { SeedMark, StepFeedback } from './feedback';
-import { webAddress } from './next_step';
 import { StepDetails } from './step_details';
 import type { Visit } from './visit';
 import { type Span, spans, sundayOf, type Week, weeksOf } from './weeks';
@@ -44,7 +45,7 @@ interface CardProps {
   week: Week | undefined;
   mark: Mark;
   path: LearningPath;
-  framework: Framework | undefined;
+  framework: () => Framework | undefined;
   /** Undefined: somebody reads it who is not to change anything. */
   visit: Visit | undefined;
 }
@@ -112,11 +113,7 @@ function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly?:
       url: webAddress(course.url),
     });
     const text = calendarOf(path.steps, hours, new Date(), { revision, planned: planned_at, write });
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type: 'text/calendar;charset=utf-8' }));
-    link.download = 'learning-path.ics';
-    link.click();
-    URL.revokeObjectURL(link.href);
+    saveFile('learning-path.ics', 'text/calendar', text);
   };
   return (
     <p class="actions take-along">
@@ -136,7 +133,7 @@ const weeksTaken = (span: Span | undefined): number => (span ? span.last - span.
 
 interface StepsProps {
   recommended: Recommended;
-  framework: Framework | undefined;
+  framework: () => Framework | undefined;
   /** The hours a week, where they are known. */
   weekly: number | undefined;
   visit: Visit | undefined;

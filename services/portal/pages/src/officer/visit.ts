@@ -45,7 +45,7 @@ export class Visit {
   readonly alternatives = signal<ReadonlyMap<string, api.CourseCard[]>>(new Map());
   /** Whether the time of "what if" was asked for from elsewhere on the page. */
   readonly tryTime = signal(false);
-  private readonly busy = signal<ReadonlySet<string>>(new Set());
+  private readonly busy = new Map<string, Signal<boolean>>();
   private readonly keys = new Map<string, string>();
   private readonly awaited = new Set<api.Recommended['cause']>();
   private frameworkKnown = '';
@@ -60,7 +60,14 @@ export class Visit {
 
   /** Whether a request of this name is under way. */
   isBusy(name: string): boolean {
-    return this.busy.value.has(name);
+    return this.flag(name).value;
+  }
+
+  /** Of each request its own, so that one that begins or ends draws nothing again but what waits for it. */
+  private flag(name: string): Signal<boolean> {
+    const found = this.busy.get(name) ?? signal(false);
+    this.busy.set(name, found);
+    return found;
   }
 
   /** Open the stream. */
@@ -179,8 +186,9 @@ export class Visit {
 
   /** Do one task of this name at a time; `failed` takes a refusal. */
   private async alone(name: string, work: () => Promise<void>, failed: (error: api.ApiError) => unknown): Promise<void> {
-    if (this.busy.value.has(name)) return;
-    this.busy.value = new Set([...this.busy.value, name]);
+    const busy = this.flag(name);
+    if (busy.peek()) return;
+    busy.value = true;
     try {
       await work();
     } catch (thrown) {
@@ -188,7 +196,7 @@ export class Visit {
       if (error.status === 401 && this.isShown) refused(error);
       else await failed(error);
     } finally {
-      this.busy.value = new Set([...this.busy.value].filter((one) => one !== name));
+      busy.value = false;
     }
   }
 

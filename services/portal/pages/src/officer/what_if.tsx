@@ -8,7 +8,7 @@ import { asApiError, Refusal } from '../errors';
 import { decimal, percent, signed, tenths } from '../formats';
 import { type Key, Localized, localize, t, type Text } from '../i18n';
 import { goTo, focusOn } from '../shell';
-import { About, Button, field, Section, Wrong } from '../ui';
+import { About, Button, Disclosure, field, Section, Wrong } from '../ui';
 import { compare } from './changes';
 import { CoursePicker } from './course_picker';
 import { ENDLESS, Fit, readTime, TimeFields } from './study_time';
@@ -182,28 +182,28 @@ function Form({ visit, path, framework, profile, onAnswer }: FormProps): JSX.Ele
       {time.value === 'weekly' && (
         <TimeFields form="what-if" profile={profile} wrong={wrong ? 'what-if-wrong' : undefined} />
       )}
-      <details data-keep="what-if-took">
-        <summary>
-          {t('alreadyTook')}
-          {took.value.length > 0 && ` (${took.value.length})`}
-        </summary>
-        <CoursePicker
-          name="took"
-          framework={framework}
-          path={path}
-          label="alreadyTookAdd"
-          inPath
-          onPick={(course) => {
-            took.value = [...took.value.filter((other) => other.id !== course.id), course];
-          }}
-        />
-        <Taken
-          courses={took.value}
-          onRemove={(course) => {
-            took.value = took.value.filter((other) => other.id !== course.id);
-          }}
-        />
-      </details>
+      <Disclosure name="what-if-took" summary={t('alreadyTook') + (took.value.length > 0 ? ` (${took.value.length})` : '')}>
+        {() => (
+          <>
+            <CoursePicker
+              name="took"
+              framework={framework}
+              path={path}
+              label="alreadyTookAdd"
+              inPath
+              onPick={(course) => {
+                took.value = [...took.value.filter((other) => other.id !== course.id), course];
+              }}
+            />
+            <Taken
+              courses={took.value}
+              onRemove={(course) => {
+                took.value = took.value.filter((other) => other.id !== course.id);
+              }}
+            />
+          </>
+        )}
+      </Disclosure>
       <Wrong id="what-if-wrong">
         {wrong && t(wrong.wrong)}
         {error.value && <Refusal error={error.value} />}

@@ -1,6 +1,5 @@
 /** Whose plans supervisors may read: the tenant's policy in words, what it would open in an agency, and setting it. */
 
-import '../styles/controls.css';
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';

@@ -1,13 +1,15 @@
 /** A supervisor's pages: the officers of the agency whose plans may be read, one plan, and the rating of one officer. */
 
-import '../styles/controls.css';
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
+import { goToAddress, linkTo, params } from '../address';
 import { type ApiError, type Framework, type Profile, readFramework, readOfficer, readPath, type StoredPath } from '../api';
+import { useAsked } from '../asked';
 import { asApiError, Trouble } from '../errors';
 import { day, percent, tenths } from '../formats';
 import { type Key, Localized, t } from '../i18n';
+import { isId } from '../ids';
 import { Plan } from '../officer/plan';
 import { titleOf } from '../officer/summary';
 import { focusOn, session, show, title } from '../shell';
@@ -15,24 +17,19 @@ import { Button, EntryForm, Message } from '../ui';
 import { Rating } from './rating';
 import { listOfficerPaths, type OfficerPath, type OfficerPaths } from './requests';
 
-const OFFICER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
 interface Address {
   view: 'list' | 'plan' | 'rate';
   officer: string;
 }
 
 /** Return what the address asks for: `#plan=ID`, `#rate=ID`, or the list. */
-function named(): Address {
-  const params = new URLSearchParams(window.location.hash.slice(1));
+function addressOf(asked: URLSearchParams): Address {
   for (const view of ['plan', 'rate'] as const) {
-    const officer = params.get(view) ?? '';
-    if (OFFICER.test(officer)) return { view, officer };
+    const officer = asked.get(view);
+    if (isId(officer)) return { view, officer };
   }
   return { view: 'list', officer: '' };
 }
-
-const link = (view: 'plan' | 'rate', officer: string): string => `#${new URLSearchParams({ [view]: officer })}`;
 
 const Back = (): JSX.Element => (
   <p>
@@ -53,11 +50,11 @@ function Row({ one }: { one: OfficerPath }): JSX.Element {
         </span>
       </span>
       <span class="actions">
-        <a href={link('plan', one.officer)} data-keep={`plan-${one.officer}`}>
+        <a href={linkTo({ plan: one.officer })} data-keep={`plan-${one.officer}`}>
           {t('supervisor.plan')}
           <span class="unseen" lang="en">: {one.officer}</span>
         </a>
-        <a href={link('rate', one.officer)} data-keep={`rate-${one.officer}`}>
+        <a href={linkTo({ rate: one.officer })} data-keep={`rate-${one.officer}`}>
           {t('supervisor.rate')}
           <span class="unseen" lang="en">: {one.officer}</span>
         </a>
@@ -70,7 +67,7 @@ function Row({ one }: { one: OfficerPath }): JSX.Element {
 function RateById(): JSX.Element {
   const complaint = useSignal<Key | undefined>(undefined);
   const choose = (officer: string) => {
-    if (OFFICER.test(officer)) window.location.hash = link('rate', officer);
+    if (isId(officer)) goToAddress({ rate: officer });
     else {
       complaint.value = 'officerNeeded';
       focusOn('officer');
@@ -150,37 +147,27 @@ interface Read {
   profile: Profile | undefined;
 }
 
+async function readPlan(officer: string): Promise<Read> {
+  const stored = await readPath(officer);
+  const [framework, profile] = await Promise.all([
+    readFramework(stored.path.framework).catch(() => undefined), // ids do instead
+    readOfficer(officer).catch(() => undefined), // without it the path is not told by week
+  ]);
+  return { stored, framework, profile };
+}
+
 function OfficerPlan({ officer }: { officer: string }): JSX.Element {
-  const found = useSignal<Read | undefined>(undefined);
-  const trouble = useSignal<ApiError | undefined>(undefined);
-  const load = async () => {
-    trouble.value = undefined;
-    try {
-      const stored = await readPath(officer);
-      const [framework, profile] = await Promise.all([
-        readFramework(stored.path.framework).catch(() => undefined), // ids do instead
-        readOfficer(officer).catch(() => undefined), // without it the path is not told by week
-      ]);
-      found.value = { stored, framework, profile };
-    } catch (error) {
-      trouble.value = asApiError(error);
-    }
-  };
-  useEffect(() => {
-    found.value = undefined;
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once for each officer
-  }, [officer]);
-  if (trouble.value) {
+  const plan = useAsked(() => readPlan(officer));
+  if (plan.error) {
     return (
       <Message title="supervisor.planTitle">
-        <Trouble error={trouble.value} special={{ 404: 'supervisor.notShared' }} again={load} />
+        <Trouble error={plan.error} special={{ 404: 'supervisor.notShared' }} again={plan.again} />
         <Back />
       </Message>
     );
   }
-  if (!found.value) return <Message title="loading" />;
-  const { stored, framework, profile } = found.value;
+  if (!plan.value) return <Message title="loading" />;
+  const { stored, framework, profile } = plan.value;
   return (
     <>
       <Back />
@@ -192,7 +179,7 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
       >
         <p class="notice">{t('supervisor.readOnly')}</p>
         <p>
-          <a href={link('rate', officer)} data-keep="plan-rate">
+          <a href={linkTo({ rate: officer })} data-keep="plan-rate">
             {t('supervisor.rate')}
           </a>{' '}
           {profile && <span class="quiet">(<Localized text={titleOf(framework?.job_groups, profile.job_group)} />)</span>}
@@ -204,23 +191,23 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
 
 /** The page that the address asks for. */
 export default function SupervisorPage(): JSX.Element {
-  const address = useSignal(named());
+  const { view, officer } = addressOf(params.value);
+  const opened = useRef(false);
   useEffect(() => {
     show('page');
     title.value = 'supervisor.title';
-    const changed = () => {
-      address.value = named();
-      focusOn('main');
-      window.scrollTo(0, 0);
-    };
-    window.addEventListener('hashchange', changed);
     return () => {
-      window.removeEventListener('hashchange', changed);
       title.value = 'title';
     };
-  }, [address]);
-  const { view, officer } = address.value;
-  if (view === 'plan') return <OfficerPlan officer={officer} />;
+  }, []);
+  useEffect(() => {
+    if (opened.current) {
+      focusOn('main');
+      window.scrollTo(0, 0);
+    }
+    opened.current = true;
+  }, [view, officer]);
+  if (view === 'plan') return <OfficerPlan key={officer} officer={officer} />;
   if (view === 'rate') return <Rating key={officer} officer={officer} back={<Back />} />;
   return <List agency={session.value?.agency ?? ''} />;
 }

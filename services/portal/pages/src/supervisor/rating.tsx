@@ -2,14 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
 import { type ApiError, newKey } from '../api';
+import { useAsked } from '../asked';
 import { asApiError, Trouble } from '../errors';
 import { decimal } from '../formats';
 import { Localized, t } from '../i18n';
 import { focusOn } from '../shell';
 import { Button, Message, Wrong } from '../ui';
-import { type Form, type FormSkill, readForm, submitRating } from './requests';
+import { type FormSkill, readForm, submitRating } from './requests';
 
 interface SkillProps {
   skill: FormSkill;
@@ -60,29 +60,16 @@ function Skill({ skill, chosen, onChoose }: SkillProps): JSX.Element {
 
 /** The form; what is not known is left out. */
 export function Rating({ officer, back }: { officer: string; back: JSX.Element }): JSX.Element {
-  const form = useSignal<Form | undefined>(undefined);
+  const form = useAsked(() => readForm(officer));
   const chosen = useSignal<ReadonlyMap<string, number>>(new Map());
   const trouble = useSignal<ApiError | undefined>(undefined);
   const empty = useSignal(false);
   const busy = useSignal(false);
   const done = useSignal(false);
   const attempt = useSignal<{ key: string; at: string } | undefined>(undefined);
-  const load = async () => {
-    trouble.value = undefined;
-    try {
-      form.value = await readForm(officer);
-    } catch (error) {
-      trouble.value = asApiError(error);
-    }
-  };
-  useEffect(() => {
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once for each officer
-  }, []);
   const { value } = form;
-  const failed = trouble.value && (
-    <Trouble error={trouble.value} special={{ 404: 'rating.notHere' }} again={value ? undefined : load} />
-  );
+  const refusal = trouble.value ?? form.error;
+  const failed = refusal && <Trouble error={refusal} special={{ 404: 'rating.notHere' }} again={value ? undefined : form.again} />;
   if (!value) {
     return failed ? (
       <Message title="rating.title">

@@ -1,15 +1,14 @@
 /** The state of the system for its operators: every replica of every service, and what was imported last. */
 
 import './system.css';
-import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { ApiError } from '../api';
-import { asApiError, Trouble } from '../errors';
+import { useAsked } from '../asked';
+import { Trouble } from '../errors';
 import { clock, day, decimal, momentOf } from '../formats';
 import { type Key, t } from '../i18n';
 import { Button } from '../ui';
-import { type ImportReport, type ReplicaState, readCourseImports, readOfficerImports, readSystem, type ServiceState, type SystemState } from './requests';
+import { type ImportReport, type ReplicaState, readCourseImports, readOfficerImports, readSystem, type ServiceState } from './requests';
 import { type Figures, figuresOf, troublesOf, type Verdict, verdictOf, worst } from './state';
 
 const EVERY_MS = 15_000;
@@ -93,26 +92,13 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
 
 /** The latest imports of one kind. What cannot be had says so, and nothing else waits for it. */
 function Imports({ name, read }: { name: 'courses' | 'officers'; read: () => Promise<ImportReport[]> }): JSX.Element {
-  const found = useSignal<ImportReport[] | undefined>(undefined);
-  const error = useSignal<ApiError | undefined>(undefined);
-  const load = async () => {
-    error.value = undefined;
-    try {
-      found.value = await read();
-    } catch (thrown) {
-      error.value = asApiError(thrown);
-    }
-  };
-  useEffect(() => {
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
-  }, []);
+  const found = useAsked(read);
   const reports = found.value;
   return (
     <section class="imports" aria-labelledby={`imports-${name}-title`} data-imports={name}>
       <h2 id={`imports-${name}-title`}>{t(`imports.${name}`)}</h2>
-      {error.value && <Trouble error={error.value} again={load} />}
-      {!reports && !error.value && <p class="quiet">{t('loading')}</p>}
+      {found.error && <Trouble error={found.error} again={found.again} />}
+      {!reports && !found.error && <p class="quiet">{t('loading')}</p>}
       {reports?.length === 0 && <p class="quiet">{t('noImports')}</p>}
       <ul class="plain">
         {reports?.map((report) => (
@@ -134,49 +120,44 @@ function Imports({ name, read }: { name: 'courses' | 'officers'; read: () => Pro
 }
 
 export default function SystemPage(): JSX.Element {
-  const found = useSignal<{ state: SystemState; at: string } | undefined>(undefined);
-  const error = useSignal<ApiError | undefined>(undefined);
-  const load = async () => {
-    try {
-      found.value = { state: await readSystem(), at: new Date().toISOString() };
-      error.value = undefined;
-    } catch (thrown) {
-      error.value = asApiError(thrown);
-    }
-  };
+  const found = useAsked(async () => ({ state: await readSystem(), at: new Date() }));
+  const { again } = found;
   useEffect(() => {
-    void load();
     const asking = window.setInterval(() => {
-      if (!document.hidden) void load();
+      if (!document.hidden) void again();
     }, EVERY_MS);
     return () => window.clearInterval(asking);
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- begun when the page is opened
-  }, []);
+  }, [again]);
+  const first = !found.value && !found.error; // what stands below comes afterwards, so that nothing is pushed down
   const services = found.value?.state.services;
   const verdict: Verdict | undefined = services && worst(services.map(verdictOf));
   return (
     <div class="system">
       <h1 id="page-title">{t('systemTitle')}</h1>
       <p class="sentence" role="status" data-verdict={verdict}>
-        {verdict ? t(`system.${verdict}`) : !error.value && t('loading')}
+        {verdict ? t(`system.${verdict}`) : !found.error && t('loading')}
       </p>
-      {error.value && <Trouble error={error.value} again={load} />}
+      {found.error && <Trouble error={found.error} again={again} />}
       {found.value && (
         <p class="quiet">
-          {t('asOf', { at: clock(new Date(found.value.at)) })}{' '}
-          <Button name="ask-again" class="small" onClick={load}>
+          {t('asOf', { at: clock(found.value.at) })}{' '}
+          <Button name="ask-again" class="small" onClick={again}>
             {t('askAgain')}
           </Button>
         </p>
       )}
       {services?.map((state) => <Service key={state.service} state={state} />)}
-      <p>
-        <a href="/docs" data-keep="docs">
-          {t('apiDocuments')}
-        </a>
-      </p>
-      <Imports name="courses" read={readCourseImports} />
-      <Imports name="officers" read={readOfficerImports} />
+      {!first && (
+        <>
+          <p>
+            <a href="/docs" data-keep="docs">
+              {t('apiDocuments')}
+            </a>
+          </p>
+          <Imports name="courses" read={readCourseImports} />
+          <Imports name="officers" read={readOfficerImports} />
+        </>
+      )}
     </div>
   );
 }

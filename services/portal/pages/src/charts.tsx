@@ -1,7 +1,7 @@
 /** Figures as a picture, a bar for each row, with the table of the same figures below it. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import { type Key, Localized, t, type Text } from '../i18n';
+import { type Key, Localized, t, type Text } from './i18n';
 
 export interface BarRow {
   id: string;
@@ -14,7 +14,15 @@ export interface BarRow {
   mark?: string | undefined;
 }
 
-const MIDDLE = 14; // px from the top of a bar's picture
+/** How far the middle of a bar is from the top of its picture, in px. */
+export const MIDDLE = 14;
+
+/** The mark of what is required, at a place on a bar. */
+export const Required = ({ at }: { at: string }): JSX.Element => (
+  <svg x={at} overflow="visible">
+    <path class="required" d={`M0 ${MIDDLE - 8}V${MIDDLE + 7}M0 ${MIDDLE - 8}l-4 -6h8z`} />
+  </svg>
+);
 
 function Bar({ row, top }: { row: BarRow; top: number }): JSX.Element {
   const part = (value: number) => `${((100 * Math.min(top, Math.max(0, value))) / top).toFixed(2)}%`;
@@ -23,11 +31,7 @@ function Bar({ row, top }: { row: BarRow; top: number }): JSX.Element {
       <rect class="track" x={0} y={MIDDLE - 5} width="100%" height={10} rx={5} />
       {row.after !== undefined && <rect class="reached" x={0} y={MIDDLE - 5} width={part(row.after)} height={10} rx={5} />}
       <rect class="now" x={0} y={MIDDLE - 5} width={part(row.now)} height={10} rx={5} />
-      {row.required !== undefined && (
-        <svg x={part(row.required)} overflow="visible">
-          <path class="required" d={`M0 ${MIDDLE - 8}V${MIDDLE + 7}M0 ${MIDDLE - 8}l-4 -6h8z`} />
-        </svg>
-      )}
+      {row.required !== undefined && <Required at={part(row.required)} />}
     </svg>
   );
 }
@@ -36,10 +40,11 @@ const SWATCHES = {
   now: <rect class="now" x={0} y={5} width={28} height={10} rx={5} />,
   after: <rect class="reached" x={0} y={5} width={28} height={10} rx={5} />,
   required: <path class="required" d="M14 6V20M14 6l-4 -6h8z" />,
+  range: <path class="range" d="M2 10H26M2 6V14M26 6V14" />,
 };
 
 /** Which colour says what. */
-export const Legend = ({ entries }: { entries: [keyof typeof SWATCHES, Key][] }): JSX.Element => (
+export const Legend = ({ entries }: { entries: readonly (readonly [keyof typeof SWATCHES, Key])[] }): JSX.Element => (
   <ul class="legend">
     {entries.map(([swatch, key]) => (
       <li key={swatch}>
@@ -97,7 +102,7 @@ export const FigureTable = ({ name, label, heads, rows }: TableProps): JSX.Eleme
             <tr key={row.id}>
               <Localized as="th" text={row.title} scope="row" />
               {row.cells.map((cell, i) => (
-                <td key={heads[i + 1]}>{cell}</td>
+                <td key={i}>{cell}</td>
               ))}
             </tr>
           ))}

@@ -1,0 +1,68 @@
+/** The pages of a role that has several: links from one to another, and the one that is open, fetched when it is opened. */
+
+import { useSignal } from '@preact/signals';
+import type { ComponentType, JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { type Key, t } from './i18n';
+import { focusOn, show, title } from './shell';
+import { Message } from './ui';
+import type { Load } from './views';
+
+/** One page: what its link says, where it leads, what the window is called while it is open. */
+export interface RolePage {
+  name: string;
+  link: string;
+  words: Key;
+  title: Key;
+  load: Load;
+}
+
+interface RolePagesProps {
+  /** The name of the links together. */
+  label: Key;
+  pages: readonly RolePage[];
+  /** The name of the page that is open. */
+  open: string;
+}
+
+export function RolePages({ label, pages, open }: RolePagesProps): JSX.Element {
+  const fetched = useSignal<{ name: string; Page: ComponentType } | undefined>(undefined);
+  const before = useRef(open);
+  const page = pages.find(({ name }) => name === open);
+  const { load, title: called } = page ?? {};
+  useEffect(() => {
+    if (!load) return undefined;
+    title.value = called ?? 'title';
+    if (open !== 'officers') show('page'); // that one says itself what it shows
+    if (before.current !== open) focusOn('main');
+    before.current = open;
+    let over = false;
+    load().then(
+      (found) => {
+        if (!over) fetched.value = { name: open, Page: found.default };
+      },
+      () => show('failed', { complaint: 'unreachable' }),
+    );
+    return () => {
+      over = true;
+      title.value = 'title';
+    };
+  }, [open, load, called, fetched]);
+  const found = fetched.value;
+  return (
+    <>
+      <nav class="page-nav" aria-label={t(label)}>
+        <ul>
+          {pages.map(({ name, link, words }) => (
+            <li key={name}>
+              <a href={link} aria-current={name === open ? 'page' : undefined} data-keep={`to-${name}`}>
+                {t(words)}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      {found?.name === open ? <found.Page /> : <Message title="loading" />}
+    </>
+  );
+}

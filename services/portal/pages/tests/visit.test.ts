@@ -1,0 +1,162 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Recommended } from '../src/api';
+
+/** The stream of an officer's page, as the portal would send it. */
+class Stream {
+  static opened: Stream[] = [];
+  static readonly CLOSED = 2;
+  readyState = 1;
+  private readonly listeners = new Map<string, ((event: { data: string }) => void)[]>();
+
+  constructor(readonly url: string) {
+    Stream.opened.push(this);
+  }
+
+  addEventListener(name: string, listener: (event: { data: string }) => void): void {
+    this.listeners.set(name, [...(this.listeners.get(name) ?? []), listener]);
+  }
+
+  send(name: string, data: unknown = {}): void {
+    for (const listener of this.listeners.get(name) ?? []) listener({ data: JSON.stringify(data) });
+  }
+
+  close(): void {
+    this.readyState = Stream.CLOSED;
+  }
+}
+
+const answers = new Map<string, [status: number, body: unknown]>();
+const asked: string[] = [];
+const answer = (input: Request | string): Promise<Response> => {
+  const { method, url } = input as Request;
+  const { pathname } = new URL(url);
+  asked.push(`${method} ${pathname}`);
+  const [status, body] = answers.get(`${method} ${pathname}`) ?? [404, { detail: 'nothing here' }];
+  return Promise.resolve(new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } }));
+};
+
+const location = { origin: 'http://127.0.0.1', hash: '' };
+vi.stubGlobal('window', { location, addEventListener: () => undefined, removeEventListener: () => undefined, setTimeout, clearTimeout });
+vi.stubGlobal('EventSource', Stream);
+vi.stubGlobal('fetch', answer);
+vi.stubGlobal('document', { getElementById: () => null });
+
+let of: typeof import('../src/officer/visit');
+let shell: typeof import('../src/shell');
+let visit: import('../src/officer/visit').Visit;
+
+const path = (revision: number, cause: Recommended['cause'], courses: string[] = ['a']): Recommended =>
+  ({
+    ...{ revision, cause, planned_at: '2026-11-26T09:00:00Z' },
+    path: {
+      ...{ framework: 'f', versions: { framework: 1, profile: 1, feedback: 0 }, hours: courses.length, gaps: [], open: [] },
+      ...{ coverage: { before: 0, after: 1, gained: 1 }, steps: courses.map((id) => ({ course: { id, title: { en: id }, hours: 1 } })) },
+    },
+  }) as unknown as Recommended;
+
+const stream = (): Stream => {
+  const found = Stream.opened.at(-1);
+  if (!found) throw new Error('no stream was opened');
+  return found;
+};
+const shown = () => visit.recommended.value?.revision;
+
+beforeAll(async () => {
+  of = await import('../src/officer/visit');
+  shell = await import('../src/shell');
+});
+
+beforeEach(() => {
+  Stream.opened = [];
+  answers.clear();
+  asked.length = 0;
+  visit = new of.Visit('o-1', 'officer');
+  of.current.value = visit;
+  visit.open();
+});
+
+afterEach(() => visit.close());
+
+describe('a path on an officer’s page', () => {
+  it('is shown at once where none is read', () => {
+    expect(shell.shown.value.screen).toBe('loading');
+    stream().send('path', path(3, 'assessment'));
+    expect([shown(), shell.shown.value.screen, visit.change.value]).toEqual([3, 'path', undefined]);
+  });
+
+  it('is announced while another is read, with what changed, and shown when the reader asks', () => {
+    stream().send('path', path(1, 'officer', ['a', 'b']));
+    stream().send('path', path(2, 'catalog', ['b', 'c']));
+    expect([shown(), visit.waiting.value?.revision]).toEqual([1, 2]);
+    expect(visit.change.value?.difference).toMatchObject({ added: [{ id: 'c' }], removed: [{ id: 'a' }] });
+    visit.showWaiting();
+    expect([shown(), visit.waiting.value]).toEqual([2, undefined]);
+  });
+
+  it('is shown at once, and once only, where it was asked for here', () => {
+    stream().send('path', path(1, 'officer'));
+    visit.expect('assessment');
+    stream().send('path', path(2, 'assessment'));
+    expect(shown()).toBe(2);
+    stream().send('path', path(3, 'assessment'));
+    expect([shown(), visit.waiting.value?.revision]).toEqual([2, 3]);
+  });
+
+  it('never gives way to an older one', () => {
+    stream().send('path', path(5, 'officer'));
+    stream().send('path', path(7, 'catalog'));
+    for (const older of [6, 7, 5]) stream().send('path', path(older, 'feedback'));
+    expect([shown(), visit.waiting.value?.revision]).toEqual([5, 7]);
+  });
+
+  it('is gone once the officer is erased, and is said to be new when one comes afterwards', () => {
+    stream().send('path', path(1, 'officer'));
+    stream().send('erased');
+    expect([shown(), shell.shown.value.screen]).toEqual([undefined, 'erased']);
+    stream().send('path', path(2, 'officer'));
+    expect([shown(), shell.shown.value.screen, visit.change.value?.difference]).toEqual([2, 'path', undefined]);
+  });
+
+  it('stays while the service is away', () => {
+    stream().send('status', { status: 'unavailable' });
+    expect(shell.shown.value.screen).toBe('failed');
+    stream().send('path', path(1, 'officer'));
+    stream().send('status', { status: 'unavailable' });
+    expect([shown(), shell.shown.value.screen]).toEqual([1, 'path']);
+  });
+});
+
+describe('feedback', () => {
+  const FEEDBACK = 'POST /api/v1/officers/o-1/feedback';
+  const HELD = 'GET /api/v1/officers/o-1/feedback';
+  const course = { id: 'a', title: { en: 'A' } };
+
+  it('is told as sent with the revision that it leads to', async () => {
+    answers.set(FEEDBACK, [200, { stale: false, revision: 4 }]);
+    answers.set(HELD, [200, { feedback_sequence: 1, said: [] }]);
+    await visit.giveFeedback(course, 'started');
+    expect(visit.lastFeedback.value).toMatchObject({ action: 'started', taken: { revision: 4 } });
+    expect(visit.isBusy('feedback')).toBe(false);
+  });
+
+  it('is found to be stored where only its answer was lost', async () => {
+    answers.set(FEEDBACK, [503, { detail: 'busy' }]);
+    answers.set(HELD, [200, { feedback_sequence: 1, said: [{ course: 'a', action: 'started', sequence: 1, at: '' }] }]);
+    await visit.giveFeedback(course, 'started');
+    expect(visit.lastFeedback.value).toMatchObject({ taken: { stale: false } });
+    expect(visit.lastFeedback.value).not.toHaveProperty('error');
+  });
+
+  it('is told as refused where it was not stored', async () => {
+    answers.set(FEEDBACK, [409, { detail: 'no' }]);
+    answers.set(HELD, [200, { feedback_sequence: 0, said: [] }]);
+    await visit.giveFeedback(course, 'pin');
+    expect(visit.lastFeedback.value?.error?.status).toBe(409);
+  });
+
+  it('is sent once while it is on its way', async () => {
+    answers.set(FEEDBACK, [200, { stale: false, revision: 1 }]);
+    await Promise.all([visit.giveFeedback(course, 'pin'), visit.giveFeedback(course, 'pin')]);
+    expect(asked.filter((one) => one === FEEDBACK)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,54 @@
+"""How many officers' paths wait for a course of each skill: what a decision of an editor about a match is worth."""
+
+import asyncio
+
+from aiohttp import web
+from msgspec import Struct
+
+from services.recommender.api.context import MIN_GROUP, STORE, view_of
+from services.recommender.disclosure import rounded_down
+from services.recommender.planner.index.catalog import View
+from shared.routes import json_response, principal
+
+_SKILLS = 1000
+"""How many skills are counted at most."""
+
+
+class OpenSkill(Struct, frozen=True):
+    """A skill that the paths of at least `officers` leave below the requirement."""
+
+    framework: str
+    skill: str
+    officers: int
+
+
+class OpenSkills(Struct, frozen=True):
+    """Skills that paths leave open, the one of most officers first.
+
+    Counts are rounded down to multiples of `min_group`; a skill that fewer officers lack is not told.
+    """
+
+    skills: list[OpenSkill]
+    min_group: int
+
+
+async def list_open_skills(request: web.Request) -> web.StreamResponse:
+    """Return the skills that the paths of the caller's tenant leave open, with how many do.
+
+    These paths are planned again once a course that teaches the skill is published or changed. At most 1,000 required
+    skills are counted.
+    """
+    tenant, smallest, store = principal(request).tenant, request.app[MIN_GROUP], request.app[STORE]
+    names = required_skills(view_of(request))[:_SKILLS]
+    counts = await asyncio.gather(*(store.count_open(tenant, *name) for name in names))
+    told = [
+        OpenSkill(*name, officers)
+        for name, count in zip(names, counts, strict=True)
+        if (officers := rounded_down(count, smallest))
+    ]
+    return json_response(OpenSkills(sorted(told, key=lambda one: (-one.officers, one.framework, one.skill)), smallest))
+
+
+def required_skills(view: View) -> list[tuple[str, str]]:
+    """Return framework and skill of everything that a job group requires; no path leaves another skill open."""
+    return sorted({(name, row.skill) for name, one in view.frameworks.items() for row in one.requirements})
