@@ -26,13 +26,17 @@ _THAI_BLOCK = 0x0E
 """The upper byte of every Thai letter in UTF-16."""
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_THAI = re.compile(rb"[\x81-\x84\x86-\x90\x98-\xa0\xdb-\xde\xfc-\xff]")
+_THAI_DIGITS = re.compile(rb"[\xf0-\xf9]{2,}")
+"""Thai digits in cp874, as in a date; in cp1252 letters such as ð and ø, of which no two stand together."""
 _RUN = 3
 
 
 def eight_bit(raw: bytes) -> str:
     """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters come in runs, accented letters singly."""
     runs = _HIGH.findall(raw)
-    thai = sum(len(run) for run in runs if len(run) >= _RUN and not _NOT_THAI.search(run))
+    thai = sum(
+        len(run) for run in runs if (len(run) >= _RUN and not _NOT_THAI.search(run)) or _THAI_DIGITS.fullmatch(run)
+    )
     return "cp874" if thai * 2 > sum(map(len, runs)) else "cp1252"
 
 

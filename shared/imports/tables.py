@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
 from shared.imports.encodings import eight_bit
@@ -17,6 +18,7 @@ T = TypeVar("T")
 
 _LINES = 1000
 _DELIMITERS = ",;\t|"
+_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _SEVERAL = re.compile(r"[\s,;|]+")
 _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 """What a spreadsheet may compute: also with full-width signs, and with spaces or a line end before the sign."""
@@ -54,6 +56,7 @@ class FieldTable(Generic[T]):
         self._shape = shape
         self._fields = list(msgspec.structs.fields(shape))  # type: ignore[arg-type]
         self._lists = {one.encode_name for one in self._fields if "list" in str(one.type)}
+        self._numbers = {one.encode_name for one in self._fields if _is_number(one.type)}
         self._header: list[str] | None = None
 
     @property
@@ -79,11 +82,15 @@ class FieldTable(Generic[T]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         given: dict[str, Any] = {
-            name: _SEVERAL.split(text) if name in self._lists else text
+            name: _SEVERAL.split(text) if name in self._lists else self._plain(name, text)
             for name, cell in zip(self._header, cells, strict=False)
             if name and (text := cell.strip())
         }
         return row_of(number, given, self._shape, begins=given.get("officer"), strict=False)
+
+    def _plain(self, name: str, text: str) -> str:
+        """Return the text of a cell; numbers, dates and times with ASCII digits."""
+        return text.translate(_THAI_DIGITS) if name in self._numbers else text
 
     def _named(self, header: list[str]) -> list[str]:
         while header and not header[-1]:
@@ -98,6 +105,14 @@ class FieldTable(Generic[T]):
         if missing:
             raise InvalidInput(f"the first row names no column {', '.join(missing)}", "header")
         return header
+
+
+def _is_number(shape: Any) -> bool:
+    """Return whether a field contains a number, a date or a time, or nothing."""
+    kind = inspect.type_info(shape)
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    numbers = inspect.IntType, inspect.FloatType, inspect.DateType, inspect.DateTimeType, inspect.NoneType
+    return all(isinstance(getattr(one, "type", one), numbers) for one in kinds)
 
 
 class _Open(Exception):

@@ -170,7 +170,7 @@ def _running_mean(known: Answers, asked: Answers, learners: int) -> Floats:
 def _by_posterior(fit: Rasch, known: Answers, asked: Answers) -> Floats:
     """Measure each learner as a session does, and predict from the posterior."""
     grid = Grid.over(_SCALE)
-    _, spread = mean_and_sd(grid.points, grid.prior())
+    _, spread = mean_and_sd(grid, grid.prior())
     levels_a_logit = spread / fit.spread
     discrimination = np.full(len(fit.problems), 1.0 / levels_a_logit)
     thresholds = (_MIDDLE + fit.problems * levels_a_logit)[:, None]

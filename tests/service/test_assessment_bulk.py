@@ -329,6 +329,28 @@ async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(servi
         assert found.statistics == await store.recomputed(found)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp874"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+async def test_a_table_may_come_with_thai_digits_from_any_spreadsheet(
+    service: Started, delimiter: str, encoding: str
+) -> None:
+    officer = await registered(service)
+    lines = [
+        ["officer", "skill", "level", "sd", "taken_at"],
+        [officer, "reading", "๒", "๐.๔", "๒๐๒๖-๑๑-๐๒T๐๙:๐๐:๐๐+๐๗:๐๐"],
+        [officer, "writing", "๑.๕", "", "2569-11-02T09:00:00+07:00"],
+        ["๑๒๓", "writing", "๑.๕", "", "2026-11-02T09:00:00+07:00"],
+    ]
+    table = "\r\n".join(delimiter.join(line) for line in lines).encode(encoding)
+    got = await service.ask("POST", "/v1/assessments:import", data=table, headers=CSV)
+    first, second, third, _ = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert (first["status"], second["status"], third["status"]) == ("created", "refused", "refused")
+    assert [second["problems"][0]["field"], third["problems"][0]["field"]] == ["taken_at", "officer"]
+    assert "2026" in second["problems"][0]["detail"]
+    levels = (await profile_of(service, officer))["levels"]
+    assert [(one["level"], one["sd"], one["measured_at"]) for one in levels] == [(2, 0.4, "2026-11-02T02:00:00Z")]
+
+
 @pytest.mark.parametrize("taken_at", ["2026", "46352", "46352.375"])
 async def test_a_number_in_a_table_is_not_a_time(service: Started, taken_at: str) -> None:
     officer = await registered(service)

@@ -68,7 +68,7 @@ def test_an_answer_moves_the_posterior_by_bayes_rule_and_an_impossible_one_leave
     likelihood = option_probabilities(np.array([1.5]), padded([[3.0]]), GRID.points)[0, 1]
     after = updated(GRID.prior(), likelihood)
     assert after == pytest.approx(GRID.prior() * likelihood / (GRID.prior() @ likelihood))
-    assert mean_and_sd(GRID.points, after)[0] > mean_and_sd(GRID.points, GRID.prior())[0]
+    assert mean_and_sd(GRID, after)[0] > mean_and_sd(GRID, GRID.prior())[0]
     assert (updated(after, np.zeros(81)) == after).all()
 
 
@@ -108,8 +108,8 @@ def test_the_expected_reduction_is_the_mean_over_answers() -> None:
     posterior = bell(1.8, 0.7)
     options = option_probabilities(np.array([2.0]), padded([[1.0, 2.0, 3.0]]), GRID.points)[0]
     chances = options @ posterior
-    spreads = [mean_and_sd(GRID.points, updated(posterior, one))[1] for one in options]
-    expected = mean_and_sd(GRID.points, posterior)[1] - float(chances @ np.array(spreads))
+    spreads = [mean_and_sd(GRID, updated(posterior, one))[1] for one in options]
+    expected = mean_and_sd(GRID, posterior)[1] - float(chances @ np.array(spreads))
     assert expected_reduction(GRID, posterior, options) == pytest.approx(expected)
     flat = option_probabilities(np.array([1e-6]), padded([[1.0]]), GRID.points)[0]
     assert expected_reduction(GRID, posterior, flat) == pytest.approx(0, abs=1e-6)

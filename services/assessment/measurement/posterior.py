@@ -9,6 +9,7 @@ ended at the top level would leave no probability of having reached it. Reported
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import sqrt
 from statistics import fmean
@@ -42,6 +43,11 @@ class Grid:
         step = fmean(upper - lower for lower, upper in pairwise(levels))
         return cls(np.linspace(-step / 2, levels[-1] + step / 2, GRID_POINTS), step, levels[-1])
 
+    @cached_property
+    def squares(self) -> Floats:
+        """The squares of the levels."""
+        return np.asarray(self.points**2)
+
     def prior(self) -> Floats:
         """Return the probability before the first answer: nearly flat, N(middle of the scale, 0.27 of its top)."""
         density = np.exp(-(((self.points - self.top / 2) / (_PRIOR_SD * self.top)) ** 2) / 2)
@@ -67,15 +73,15 @@ def updated(posterior: Floats, likelihood: Floats) -> Floats:
     return posterior if total <= 0 else np.asarray(product / total)
 
 
-def mean_and_sd(points: Floats, posterior: Floats) -> tuple[float, float]:
+def mean_and_sd(grid: Grid, posterior: Floats) -> tuple[float, float]:
     """Return mean and standard deviation in levels, not clipped to the scale."""
-    mean = float(points @ posterior)
-    return mean, sqrt(max(float(points**2 @ posterior) - mean**2, 0.0))
+    mean = float(grid.points @ posterior)
+    return mean, sqrt(max(float(grid.squares @ posterior) - mean**2, 0.0))
 
 
 def estimate(grid: Grid, posterior: Floats) -> LevelEstimate:
     """Return level, standard deviation and intervals, clipped to the scale."""
-    mean, sd = mean_and_sd(grid.points, posterior)
+    mean, sd = mean_and_sd(grid, posterior)
     width = grid.points[1] - grid.points[0]
     edges = np.concatenate([grid.points - width / 2, [grid.points[-1] + width / 2]])
     cumulative = np.concatenate([[0.0], np.cumsum(posterior)])

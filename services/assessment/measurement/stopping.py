@@ -24,7 +24,7 @@ StopReason = Literal["precise", "decided", "little_to_gain", "item_limit", "no_i
 
 def stop_reason(grid: Grid, posterior: Floats, answered: int, required: float | None) -> StopReason | None:
     """Return why a skill needs no more items given the answers; None to continue."""
-    if answered and mean_and_sd(grid.points, posterior)[1] <= PRECISION * grid.step:
+    if answered and mean_and_sd(grid, posterior)[1] <= PRECISION * grid.step:
         return "precise"
     if required is not None and answered >= LEAST_ITEMS:
         probability = probability_of(grid, posterior, required)
@@ -42,5 +42,5 @@ def expected_reduction(grid: Grid, posterior: Floats, options: Floats) -> float:
     chance = joint.sum(axis=1)
     safe = np.maximum(chance, 1e-12)
     means = joint @ grid.points / safe
-    spreads = np.sqrt(np.maximum(joint @ grid.points**2 / safe - means**2, 0.0))
-    return float(mean_and_sd(grid.points, posterior)[1] - chance @ spreads) / grid.step
+    spreads = np.sqrt(np.maximum(joint @ grid.squares / safe - means**2, 0.0))
+    return float(mean_and_sd(grid, posterior)[1] - chance @ spreads) / grid.step

@@ -8,7 +8,7 @@ extends a limit and never makes an answer late.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -118,7 +118,7 @@ def answered(
     )
     states = {**sitting.skills, item.skill: _with_answer(sitting.pool, sitting.skills[item.skill], kept)}
     after = msgspec.structs.replace(session, answers=[*session.answers, kept], current=None)
-    moved = _moved_on(replace(sitting, session=after, skills=states), exposure, now)
+    moved = _moved_on(Sitting(after, sitting.pool, states), exposure, now)
     return moved, Conflict("the time of this item has passed: it counts as not answered", "item") if late else None
 
 
@@ -129,7 +129,7 @@ def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
         return sitting
     end = SessionEnd(ending, now, measures(sitting))
     after = msgspec.structs.replace(session, revision=session.revision + 1, current=None, end=end)
-    return replace(sitting, session=after)
+    return Sitting(after, sitting.pool, sitting.skills)
 
 
 def measures(sitting: Sitting) -> list[SkillResult]:
@@ -177,7 +177,7 @@ def _with_answer(pool: ItemPool, state: SkillState, answer: SessionAnswer) -> Sk
         remaining = remaining.copy()
         remaining[place] = False
     if answer.score is None:
-        return replace(state, shown=state.shown + 1, open=remaining)
+        return SkillState(state.posterior, state.shown + 1, state.answered, remaining)
     posterior = updated(state.posterior, of.options(place, pool.grid)[answer.score])
     return SkillState(posterior, state.shown + 1, state.answered + 1, remaining)
 
@@ -201,9 +201,9 @@ def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
             current=ShownItem(item.id, skill, now),
             stopped=reasons,
         )
-        return replace(sitting, session=after, skills=states)
+        return Sitting(after, sitting.pool, states)
     after = msgspec.structs.replace(session, stopped=reasons)
-    return stopped(replace(sitting, session=after, skills=states), "complete", now)
+    return stopped(Sitting(after, sitting.pool, states), "complete", now)
 
 
 def _next_of_skill(
@@ -218,7 +218,8 @@ def _next_of_skill(
     if reason := stop_reason(pool.grid, state.posterior, state.answered, required):
         return 0, state, reason
     allowed = _drawn(sitting, skill, exposure) if state.open is None else state.open
-    state = replace(state, open=allowed)
+    if state.open is None:
+        state = SkillState(state.posterior, state.shown, state.answered, allowed)
     place = most_informative(of.informations, state.posterior, allowed)
     if place is None:
         return 0, state, "no_items_left"
@@ -254,6 +255,6 @@ def _result_of(sitting: Sitting, one: SessionSkill) -> SkillResult:
         low_95=millionths(found.low_95),
         high_95=millionths(found.high_95),
         reached=None if reached is None else millionths(reached),
-        precise=mean_and_sd(grid.points, state.posterior)[1] <= PRECISION * grid.step,
+        precise=mean_and_sd(grid, state.posterior)[1] <= PRECISION * grid.step,
         reason=reason,
     )
