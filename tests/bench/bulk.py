@@ -2,7 +2,7 @@
 
     python -m tests.bench.bulk [--quick]     these figures alone
 
-The results are those of made-up officers, ten of each, as a learning platform exports them. The floor is a bare
+The results are those of made-up officers, ten of each, as a learning platform exports them. The baseline is a bare
 `insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done before the import and
 half after it. CPU is that of all processes that the bench has started, from the first row to the last officer's path,
 without what they take while nothing happens. Meanwhile single assessments are submitted and their paths awaited.
@@ -68,7 +68,7 @@ def result_rows(officers: int) -> list[dict[str, Any]]:
 
 
 async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list[Figure]:
-    """Return the figures; `tick` is called for every result, the floor's too: twice `results` in all."""
+    """Return the figures; `tick` is called for every result, the baseline's too: twice `results` in all."""
     officers = max(1, results // _EACH)
     client = connect(read(StoreSettings, site.servers), "bench")
     database = client[read(StoreSettings, site.servers).database("recommender")]
@@ -113,7 +113,7 @@ async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list
         Figure(f"{name}: from the first row to the last path", whole, "s"),
         Figure("CPU of all processes per officer of a bulk, from its rows to its path", 1000 * spent / officers, "ms"),
         Figure(
-            "slowest single push during that, floor: alone, and a second",
+            "slowest single push during that, baseline: alone, and a second",
             max(beside),
             "ms",
             max(alone) + _LATER_MS,
