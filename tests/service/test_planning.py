@@ -150,7 +150,7 @@ async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None
     assert (await office.plan_of("a"))["considered"] == 3
 
 
-# --- what the validator rejects ----------------------------------------------------------------------------------------
+# --- what the validator rejects --------------------------------------------------------------------------------------
 
 
 def doubting(office: Office) -> Planner:
