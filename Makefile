@@ -62,7 +62,7 @@ deployables: setup ## the validators of what is in deploy/ and of the workflow
 fmt: setup ## format, and mend what ruff can mend
 	@$(VENV)/ruff check --fix-only --quiet . && $(VENV)/ruff format .
 
-bench: setup ## the performance table, each figure beside its floor
+bench: setup ## the performance table, each figure next to its baseline
 	@$(VENV)/python -m tests.bench
 
 evaluate: setup ## every gate of ranking and matching, in about half an hour; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two

@@ -215,9 +215,9 @@ def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupS
     """Return each published skill of these cohorts with its sums; the largest total gap first."""
     found = []
     for skill in framework.skills:
-        told = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
-        if told:
-            number, sums = sum(one.officers for one in told), [one.skills[skill.id] for one in told]
+        figures = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
+        if figures:
+            number, sums = sum(one.officers for one in figures), [one.skills[skill.id] for one in figures]
             levels = (round(sum(getattr(one, name) for one in sums) / number, 1) for name in _LEVELS)
             found.append((GroupSkill(skill.id, skill.title, number, *levels), sums))
     return sorted(found, key=lambda pair: (-pair[0].gap * pair[0].officers, pair[0].skill))
@@ -226,9 +226,9 @@ def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupS
 def _courses(cohorts: Sequence[Cohort], cards: Mapping[str, CourseCard], smallest: int) -> list[CourseDemand]:
     counts = _summed(cohort.figures.courses for cohort in cohorts)
     rows = [
-        CourseDemand(cards[course], told)
+        CourseDemand(cards[course], officers)
         for course, number in counts.items()
-        if course in cards and (told := rounded_down(number, smallest))
+        if course in cards and (officers := rounded_down(number, smallest))
     ]
     return sorted(rows, key=lambda row: (-row.officers, row.course.id))[:_COURSES]
 

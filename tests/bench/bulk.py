@@ -3,8 +3,8 @@
     python -m tests.bench.bulk [--quick] [--each 1]     these figures alone
 
 The results are those of made-up officers, ten of each unless told otherwise, as a learning platform exports them. The
-floor is a bare `insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done before
-the import and half after it. CPU is that of all processes that the bench has started, from the first row to the last
+baseline is a bare `insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done
+before the import and half after it. CPU is that of all processes that the bench has started, from the first row to the last
 officer's path, without what they take while nothing happens. Meanwhile single assessments are submitted and their paths
 awaited.
 """
@@ -69,7 +69,7 @@ def result_rows(officers: int, each: int = _EACH) -> list[dict[str, Any]]:
 
 
 async def measure(site: Site, results: int, tick: Tick = lambda _: None, *, each: int = _EACH) -> list[Figure]:
-    """Return the figures; `tick` is called for every result, the floor's too: twice `results` in all."""
+    """Return the figures; `tick` is called for every result, the baseline's too: twice `results` in all."""
     officers = max(1, results // each)
     client = connect(read(StoreSettings, site.servers), "bench")
     database = client[read(StoreSettings, site.servers).database("recommender")]
@@ -114,7 +114,7 @@ async def measure(site: Site, results: int, tick: Tick = lambda _: None, *, each
         Figure(f"{name}: from the first row to the last path", whole, "s"),
         Figure("CPU of all processes per officer of a bulk, from its rows to its path", 1000 * spent / officers, "ms"),
         Figure(
-            "slowest single push during that, floor: alone, and a second",
+            "slowest single push during that, baseline: alone, and a second",
             max(beside),
             "ms",
             max(alone) + _LATER_MS,

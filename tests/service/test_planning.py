@@ -20,7 +20,7 @@ from shared.kafka import BULK, ConsumedEvent, Record
 from shared.paths import LearningPath
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
-from tests.support.words import said
+from tests.support.words import sentences
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ async def test_an_officer_whose_first_path_is_rejected_gets_a_reason(office: Off
         await planner.plan([order("a")])
     path = (await office.path_of("a")).path
     assert (path.status, path.steps) == ("refused", [])
-    assert "unsound" in said(path).en
+    assert "unsound" in sentences(path).en
     assert await office.announced("a") == [(1, 1)]
     assert planner.refused == 1
 

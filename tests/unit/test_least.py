@@ -33,7 +33,7 @@ from shared.errors import InvalidInput
 from shared.paths import LearningPath, OpenGap
 from tests.support.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
 from tests.support.random_plans import entangled, officers
-from tests.support.words import said_why_not
+from tests.support.words import why_not_sentences
 
 MOST = 30_000
 """Sets that an exhaustive search looks at; a world that has more proves nothing here."""
@@ -257,4 +257,4 @@ def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], as
         assert shortest is not None
         missing = shortest / MICRO - (plan.budget_hours or 0)
         assert answer.hours >= missing - 1e-6
-        assert "at most" in said_why_not(answer).en or answer.hours == pytest.approx(missing, abs=1e-6)
+        assert "at most" in why_not_sentences(answer).en or answer.hours == pytest.approx(missing, abs=1e-6)
