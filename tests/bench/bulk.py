@@ -4,9 +4,9 @@
 
 The results are those of made-up officers, ten of each unless told otherwise, as a learning platform exports them. The
 baseline is a bare `insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done
-before the import and half after it. CPU is that of all processes that the bench has started, from the first row to the last
-officer's path, without what they take while nothing happens. Meanwhile single assessments are submitted and their paths
-awaited.
+before the import and half after it. CPU is that of all processes that the bench has started, from the first row to the
+last officer's path, without what they take while nothing happens. Meanwhile single assessments are submitted and their
+paths awaited.
 """
 
 import argparse
