@@ -38,7 +38,7 @@ from tests.evaluation.worlds import World, shared
 from tests.support.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
 from tests.support.closure_program import ClosureProgram
 from tests.support.random_plans import entangled, officers
-from tests.support.words import said_why_not
+from tests.support.words import why_not_sentences
 
 MOST = 30_000
 """Sets that an exhaustive search looks at; a world that has more proves nothing here."""
@@ -296,4 +296,4 @@ def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], as
         assert shortest is not None
         missing = shortest / MICRO - (plan.budget_hours or 0)
         assert answer.hours >= missing - 1e-6
-        assert "at most" in said_why_not(answer).en or answer.hours == pytest.approx(missing, abs=1e-6)
+        assert "at most" in why_not_sentences(answer).en or answer.hours == pytest.approx(missing, abs=1e-6)
