@@ -166,12 +166,12 @@ def _registry() -> CollectorRegistry:
 
 
 async def _readiness(lifecycle: Lifecycle, checks: Mapping[str, Check], warnings: Mapping[str, Check]) -> Readiness:
-    results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
+    results, reported = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
     if lifecycle.failure:
         results["background"] = lifecycle.failure
     ready = not lifecycle.draining and all(result == "ok" for result in results.values())
     status = "ready" if ready else "draining" if lifecycle.draining else "not ready"
-    return Readiness(status, results, {name: result for name, result in told.items() if result != "ok"})
+    return Readiness(status, results, {name: result for name, result in reported.items() if result != "ok"})
 
 
 def _probes(readiness: Callable[[], Awaitable[Readiness]], registry: CollectorRegistry) -> list[Route]:
@@ -272,9 +272,9 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         await runner.setup()
         await _listen(runner, settings)
         _relieve_the_collector()
-        telling = asyncio.create_task(tell_readiness(app[READINESS]))
+        telling = asyncio.create_task(log_readiness(app[READINESS]))
         try:
-            await _until_told(app[LIFECYCLE], settings.drain_seconds)
+            await _until_stopping(app[LIFECYCLE], settings.drain_seconds)
         finally:
             telling.cancel()
     except Problem as error:
@@ -298,21 +298,21 @@ def _relieve_the_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-async def tell_readiness(
+async def log_readiness(
     readiness: Callable[[], Awaitable[Readiness]], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> None:
     """Log what the service waits for whenever that changes, and every minute as long as it is not ready."""
-    told: set[str] | None = None
+    last: set[str] | None = None
     silent = 0.0
     while True:
         found = await readiness()
         waits = {name: result for name, result in found.checks.items() if result != "ok"}
-        if told is None or waits.keys() != told or (waits and silent >= _REMIND_SECONDS):
+        if last is None or waits.keys() != last or (waits and silent >= _REMIND_SECONDS):
             if waits:
                 log.warning("not ready", extra={"fields": {"checks": waits}})
             else:
                 log.info("ready")
-            told, silent = {*waits}, 0.0
+            last, silent = {*waits}, 0.0
         seconds = _UNREADY_SECONDS if waits else _READY_SECONDS
         await pause(seconds)
         silent += seconds
@@ -332,7 +332,7 @@ def _obey_signals(lifecycle: Lifecycle) -> None:
         asyncio.get_running_loop().add_signal_handler(number, lifecycle.stop)
 
 
-async def _until_told(lifecycle: Lifecycle, drain_seconds: float) -> None:
+async def _until_stopping(lifecycle: Lifecycle, drain_seconds: float) -> None:
     """Return when the process should stop.
 
     After a signal, wait until load balancers have had time to stop routing to it.

@@ -135,8 +135,8 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
             inner = dict(_fields(one))
             for name in given:
                 if name not in inner:
-                    told = f"Object contains unknown field `{str(name)[:_LONGEST]}`; there are: {', '.join(inner)}"
-                    yield InvalidInput(told, _at(f"{place}.{str(name)[:_LONGEST]}"))
+                    message = f"Object contains unknown field `{str(name)[:_LONGEST]}`; there are: {', '.join(inner)}"
+                    yield InvalidInput(message, _at(f"{place}.{str(name)[:_LONGEST]}"))
             for field in msgspec.structs.fields(one):
                 name = field.encode_name
                 if name in given:

@@ -194,7 +194,10 @@ class PathAnnounced(PathHead, frozen=True):
         return cls(event.tenant, event.officer, event.revision, event.cause, event.planned_at, compact(event.path))
 
     def recommended(self) -> PathRecommended:
-        """Return the event with what follows from it, without sentences (`messages.told`). Raises ValueError."""
+        """Return the event with its derived fields, without sentences.
+
+        `messages.with_sentences` adds them. Raises ValueError.
+        """
         head = (self.tenant, self.officer, self.revision, self.cause, self.planned_at)
         return PathRecommended(*head, expanded(self.path))
 

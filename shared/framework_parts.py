@@ -222,8 +222,8 @@ class FrameworkAssembly:
         found = self.unfinished()
         if not found:
             return None
-        told = [f"{name} ({missing} parts missing)" for name, missing in sorted(found.items())]
-        return f"the previous version stays: {', '.join(told[:5])}"
+        incomplete = [f"{name} ({missing} parts missing)" for name, missing in sorted(found.items())]
+        return f"the previous version stays: {', '.join(incomplete[:5])}"
 
 
 def _version(header: FrameworkAnnounced | None) -> int:

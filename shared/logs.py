@@ -55,12 +55,12 @@ class JsonLines(logging.Handler):
 
 def frames_of(error: BaseException) -> str:
     """Return the types and code lines of an exception and its causes, without messages, which may contain any data."""
-    told: list[str] = []
+    causes: list[str] = []
     one: BaseException | None = error
-    while one is not None and len(told) < _LONGEST_CHAIN:
-        told.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__qualname__)
+    while one is not None and len(causes) < _LONGEST_CHAIN:
+        causes.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__qualname__)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-    return "\ncaused by:\n".join(told)
+    return "\ncaused by:\n".join(causes)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -1,7 +1,7 @@
-"""The messages of a path: template codes with values, made from the fields of the path alone.
+"""The messages of a path: template codes with values, derived from the fields of the path alone.
 
-    told(path, languages)         -> the path with every reason filled in, as messages and in these languages
-    told_why_not(answer, languages)
+    with_sentences(path, languages)    -> the path with every reason as messages and rendered in these languages
+    why_not_with_sentences(answer, languages)
     step_messages(path), open_messages(path), ...   -> the messages alone, for checks and statistics
 
 Templates are in `shared/templates.json`. A path that was stored with its sentences keeps them.
@@ -38,34 +38,34 @@ NOTABLY = 1.25
 """A weight this many times the mean of the requirements counts as high; its inverse as low."""
 
 
-def told(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> LearningPath:
-    """Return the path with every reason filled in, in these languages."""
+def with_sentences(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> LearningPath:
+    """Return the path with every reason rendered in these languages."""
 
-    def said(reason: Reason, messages: Iterator[Message]) -> Reason:
-        return in_words(list(messages), languages) if not (reason.th or reason.en) else _only(reason, languages)
+    def worded(reason: Reason, messages: Iterator[Message]) -> Reason:
+        return reason_of(list(messages), languages) if not (reason.th or reason.en) else _only(reason, languages)
 
     gaps = {gap.skill: gap for gap in path.gaps}
     courses = {step.course.id: step for step in path.steps}
     mean = _mean_weight(path)
     return replace(
         path,
-        reason=said(path.reason, path_messages(path)),
-        steps=[replace(step, reason=said(step.reason, _step(step, gaps, courses, mean))) for step in path.steps],
-        open=[replace(row, reason=said(row.reason, open_messages(path, row))) for row in path.open],
+        reason=worded(path.reason, path_messages(path)),
+        steps=[replace(step, reason=worded(step.reason, _step(step, gaps, courses, mean))) for step in path.steps],
+        open=[replace(row, reason=worded(row.reason, open_messages(path, row))) for row in path.open],
         assess_first=[
-            replace(one, reason=said(one.reason, assess_messages(one, gaps[one.skill]))) for one in path.assess_first
+            replace(one, reason=worded(one.reason, assess_messages(one, gaps[one.skill]))) for one in path.assess_first
         ],
-        notes=[replace(note, reason=said(note.reason, note_messages(note))) for note in path.notes],
+        notes=[replace(note, reason=worded(note.reason, note_messages(note))) for note in path.notes],
     )
 
 
-def told_why_not(answer: WhyNot, languages: Sequence[Language] = LANGUAGES) -> WhyNot:
+def why_not_with_sentences(answer: WhyNot, languages: Sequence[Language] = LANGUAGES) -> WhyNot:
     """Return the answer with its reason rendered in these languages."""
-    return replace(answer, reason=in_words(list(why_not_messages(answer)), languages))
+    return replace(answer, reason=reason_of(list(why_not_messages(answer)), languages))
 
 
-def in_words(messages: list[Message], languages: Sequence[Language]) -> Reason:
-    """Return messages as a reason, in these languages."""
+def reason_of(messages: list[Message], languages: Sequence[Language]) -> Reason:
+    """Return a reason from messages, rendered in these languages."""
     words = {
         language: " ".join([render(message.code, message.values, language) for message in messages])
         for language in languages

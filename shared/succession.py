@@ -59,8 +59,8 @@ def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succes
         return job_group, []
     rows = framework.successors.get(("job_group", job_group), [])
     targets = [Successor(row.target, groups[row.target], row.kind) for row in rows]
-    told = Succession("job_group", job_group, targets, rows[0].title if rows else None)
-    return (rows[0].target if rows else job_group), [told]
+    succession = Succession("job_group", job_group, targets, rows[0].title if rows else None)
+    return (rows[0].target if rows else job_group), [succession]
 
 
 def stage_of(stage: str | None, framework: Framework) -> list[Succession]:

@@ -96,8 +96,8 @@ class ApacheKafka:
         argv += ["-c", self._properties, *self._format_arguments()]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
-            said = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
-            raise CannotStart(f"{self.name} could not prepare {self._directory}:\n{said}")
+            output = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
+            raise CannotStart(f"{self.name} could not prepare {self._directory}:\n{output}")
 
 
 class EmbeddedBroker:

@@ -112,10 +112,10 @@ def find_python() -> "str | None":
 def serves(path: "str | Path") -> bool:
     """Return whether a Python has a version that the requirements are locked for."""
     try:
-        said = subprocess.check_output(
+        output = subprocess.check_output(
             [str(path), "-c", "import sys; print(*sys.version_info[:2])"], stderr=subprocess.DEVNULL
         )
-        return OLDEST <= tuple(int(part) for part in said.split()) <= NEWEST
+        return OLDEST <= tuple(int(part) for part in output.split()) <= NEWEST
     except (OSError, ValueError, subprocess.CalledProcessError):
         return False
 
@@ -138,8 +138,8 @@ def install(kind: str) -> bool:
 
 def differing(kind: str) -> "list[str]":
     """Return the locked packages that are missing or have another version in the environment."""
-    said = subprocess.check_output([str(venv_python()), "-I", "-c", INSTALLED]).decode()
-    held = {plain(name): version for name, _, version in (pin.partition("==") for pin in said.split())}
+    output = subprocess.check_output([str(venv_python()), "-I", "-c", INSTALLED]).decode()
+    held = {plain(name): version for name, _, version in (pin.partition("==") for pin in output.split())}
     pins = re.findall(r"^([\w.-]+)==([^\s;]+)( ;)?", read(requirements(kind)), re.MULTILINE)
     right = {(plain(name), version) for name, version, _ in pins}  # a package may have one version for each Python
     absent = [name for name, _, marker in pins if not marker and plain(name) not in held]

@@ -29,10 +29,10 @@ def find_java() -> Path:
     if (java := found or shutil.which("java")) is None:
         raise CannotStart(f"there is no `java`: {_GET_JAVA}")
     try:
-        said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
+        output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotStart(f"`{java} -version` does not run: {_GET_JAVA}") from error
-    version = re.search(r'version "(?:1\.)?(\d+)', said)
+    version = re.search(r'version "(?:1\.)?(\d+)', output)
     if version is None or int(version[1]) < _JAVA_NEEDED:
         raise CannotStart(f"`{java}` is Java {version[1] if version else '?'}: {_GET_JAVA}")
     return Path(java)
@@ -101,9 +101,9 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
             )
         except subprocess.TimeoutExpired as error:
             raise CannotStart(f"Maven did not bring Apache Kafka within {_FETCH_SECONDS} s: try again later") from error
-    said = log.read_text(errors="replace")
+    output = log.read_text(errors="replace")
     if done.returncode:
-        if "No space left" in said:
+        if "No space left" in output:
             raise CannotStart(f"the disk is full: free some 200 MB for {shown(place)}")
         raise CannotStart(
             f"Maven could not fetch Apache Kafka: is its registry within reach? See {shown(log)}; or set KAFKA_HOME"

@@ -73,23 +73,23 @@ class Node:
             raise CannotStart(_cause(name, done.stdout or ""))
 
 
-def _cause(name: str, said: str) -> str:
+def _cause(name: str, output: str) -> str:
     with contextlib.suppress(OSError):
         LOCAL.mkdir(exist_ok=True)
-        _LOG.write_text(said, encoding="utf-8")
-    if "ENOSPC" in said:
+        _LOG.write_text(output, encoding="utf-8")
+    if "ENOSPC" in output:
         return "the disk is full: free some 300 MB, then try again"
-    if name.startswith("npm ci") and _OUT_OF_REACH.search(said):
+    if name.startswith("npm ci") and _OUT_OF_REACH.search(output):
         return "npm cannot reach its package registry: check the network and the proxy (HTTPS_PROXY), then try again"
-    if "EINTEGRITY" in said:
+    if "EINTEGRITY" in output:
         return "a package is not the one that was locked: stop here, and inform the maintainers"
-    if not said:
+    if not output:
         return f"{name} failed; its output is above"
-    return "\n".join([f"{name} failed:", *said.splitlines()[-40:], f"The whole output: {shown(_LOG)}"])
+    return "\n".join([f"{name} failed:", *output.splitlines()[-40:], f"The whole output: {shown(_LOG)}"])
 
 
 def find_node(report: Callable[[str], None], needed: tuple[int, int] = _NODE_NEEDED) -> Node:
-    """Return Node: PATH's if it is new enough, else the wheel's, fetched where it is missing. Raises CannotStart."""
+    """Return Node: the one on PATH if it is new enough, else the wheel's, downloaded if missing. Raises CannotStart."""
     found = shutil.which("node")
     if found and (npm := shutil.which("npm")) and _version(Path(found)) >= needed:
         return Node(Path(found), Path(npm).resolve())
@@ -103,10 +103,10 @@ def _no_node(found: str | None) -> Node:
 def _version(node: Path) -> tuple[int, ...]:
     """Return the version of a Node as numbers, empty if it cannot run."""
     try:
-        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
+        output = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+    return tuple(int(part) for part in re.findall(r"\d+", output)[:2])
 
 
 def _of_wheel(places: list[str]) -> Node | None:
@@ -240,11 +240,11 @@ def pages(command: str, report: Callable[[str], None]) -> None:
 
 
 def _digest(names: Sequence[str], folder: Path) -> str:
-    """Return one hash of files of a folder and of all that is in folders of it."""
+    """Return one hash of files in a folder and of the contents of its subfolders."""
     places = [folder / name for name in names]
     files = [file for place in places for file in sorted([place, *place.rglob("*")]) if file.is_file()]
-    told = [[str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    hashes = [[str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
+    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 
 @contextlib.contextmanager

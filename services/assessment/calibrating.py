@@ -146,13 +146,13 @@ def _row(one: ItemFit) -> tuple[str, ...]:
     before = parameters_of(one.item)
     now = one.parameters or before
     places = " ".join(f"{level:.2f}" for level in now.boundaries)
-    told = [f"{before.discrimination:.2f}", " ".join(f"{level:.2f}" for level in before.boundaries)]
+    present = [f"{before.discrimination:.2f}", " ".join(f"{level:.2f}" for level in before.boundaries)]
     moved = one.parameters is not None
     return (
         one.item.id,
         str(one.answers),
-        f"{told[0]} -> {now.discrimination:.2f}" if moved else told[0],
-        f"{told[1]} -> {places}" if moved else told[1],
+        f"{present[0]} -> {now.discrimination:.2f}" if moved else present[0],
+        f"{present[1]} -> {places}" if moved else present[1],
         "-" if one.misfit is None else f"{one.misfit:.2f}",
         "-" if one.correlation is None else f"{one.correlation:.2f}",
         one.reason if one.fits else "MISFIT",
@@ -182,6 +182,6 @@ def picture(skill: str, items: Sequence[ItemFit]) -> str:
     series: dict[str, list[tuple[float, float]]] = {}
     for one in items:
         mark = "" if one.fits else " (misfit)"
-        series[f"{one.item.id}{mark}: observed"] = [(level, told) for level, _, told in one.curve]
+        series[f"{one.item.id}{mark}: observed"] = [(level, observed) for level, _, observed in one.curve]
         series[f"{one.item.id}: expected"] = [(level, share) for level, share, _ in one.curve]
     return chart(f"{skill}: observed and expected", across, up, series)

@@ -64,9 +64,9 @@ class ItemFit:
     @property
     def fits(self) -> bool:
         """Whether the item follows the model and discriminates between levels; True if that is unknown."""
-        told = parameters_of(self.item) if self.parameters is None else self.parameters
+        parameters = parameters_of(self.item) if self.parameters is None else self.parameters
         sound = self.misfit is None or MISFIT[0] <= self.misfit <= MISFIT[1]
-        return sound and (self.parameters is None or told.discrimination >= LEAST_DISCRIMINATION)
+        return sound and (self.parameters is None or parameters.discrimination >= LEAST_DISCRIMINATION)
 
 
 @dataclass(frozen=True)
@@ -163,15 +163,15 @@ def _fitted(items: Sequence[Item], scores: Scores) -> list[ItemParameters | str]
     parameters: list[ItemParameters | str] = []
     for item, slope, row, good, answered in zip(items, slopes, places, sound, scores, strict=True):
         levels = [round(float(level), 6) for level in spread * row + middle]
-        told = round(float(slope) / spread, 6)
-        bounded = _DISCRIMINATIONS[0] <= told <= _DISCRIMINATIONS[1] and all(
+        discrimination = round(float(slope) / spread, 6)
+        bounded = _DISCRIMINATIONS[0] <= discrimination <= _DISCRIMINATIONS[1] and all(
             _LOCATIONS[0] <= level <= _LOCATIONS[1] for level in levels
         )
         if not good or not bounded:
             parameters.append("the fit does not tell levels apart by it")
             continue
         where = {"difficulty": levels[0]} if item.kind == "choice" else {"thresholds": levels}
-        parameters.append(ItemParameters(told, answers=int((answered != _MISSING).sum()), **where))
+        parameters.append(ItemParameters(discrimination, answers=int((answered != _MISSING).sum()), **where))
     return parameters
 
 
@@ -231,5 +231,5 @@ def _with_fit(one: ItemFit, scores: Scores, posterior: Floats, options: Floats, 
 
 def root_mean_square(found: Sequence[SkillFit]) -> float | None:
     """Return the root mean square difference of observed and expected shares over all groups; None without groups."""
-    gaps = [(told - share) ** 2 for of in found for one in of.items for _, share, told in one.curve]
+    gaps = [(observed - share) ** 2 for of in found for one in of.items for _, share, observed in one.curve]
     return sqrt(sum(gaps) / len(gaps)) if gaps else None

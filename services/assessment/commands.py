@@ -135,7 +135,7 @@ def _check(asked: argparse.Namespace, form: FormatName) -> int:
     results = results_of(reading, framework, {})
     _say_faults(results)
     sound = [
-        one.item for one, told in zip(reading.items, results, strict=True) if one.item and told.verdict != "refused"
+        one.item for one, result in zip(reading.items, results, strict=True) if one.item and result.verdict != "refused"
     ]
     for skill, levels in sorted(coverage(sound).items()):
         say(f"{skill:<32} " + "  ".join(f"level {level:g}: {count}" for level, count in sorted(levels.items())))

@@ -85,8 +85,8 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         outcomes = await self.patiently(
             lambda: self._intake.submit_many(self._tenant, submissions, self._trace, dry_run=self.report.dry_run)
         )
-        told = {row.number: _told(row, content, one) for (content, row), one in zip(good, outcomes, strict=True)}
-        return [told.get(row.number) or refused_row(row, None) for row in rows]
+        results = {row.number: _result(row, content, one) for (content, row), one in zip(good, outcomes, strict=True)}
+        return [results.get(row.number) or refused_row(row, None) for row in rows]
 
 
 def _submission(row: ImportedResult, origin: str | None) -> Submission:
@@ -94,7 +94,7 @@ def _submission(row: ImportedResult, origin: str | None) -> Submission:
     return Submission(row.officer, key, row.kind, row.measured(), row.taken_at, row.framework, origin)
 
 
-def _told(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -> RowResult:
+def _result(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -> RowResult:
     if outcome.problems:
         row.problems = [refusal(_in_row(problem, content)) for problem in outcome.problems]
         return refused_row(row, content.officer)
@@ -122,22 +122,22 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
 
     async def verdicts(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Unavailable."""
-        told: dict[int, RowResult] = {}
+        results: dict[int, RowResult] = {}
         first: list[tuple[Row[ImportedOfficer], ImportedOfficer]] = []
         for row in rows:
             if row.content is None:
-                told[row.number] = refused_row(row, None)
+                results[row.number] = refused_row(row, None)
                 continue
             digest = _digest(row.content)
             stands, held = self._seen.setdefault(_digest(row.content.officer), (row.number, digest))
             if stands == row.number:
                 first.append((row, row.content))
             elif held == digest:
-                told[row.number] = RowResult(row.number, "unchanged", row.content.officer)
+                results[row.number] = RowResult(row.number, "unchanged", row.content.officer)
             else:
                 problem = Conflict(f"row {stands} is the same officer and stands; this one differs", "officer")
                 row.problems = [refusal(problem)]
-                told[row.number] = refused_row(row, row.content.officer)
+                results[row.number] = refused_row(row, row.content.officer)
         bodies = [(content.officer, _registration(content), self._origin(row, content)) for row, content in first]
         done = await self.patiently(
             lambda: self._registrar.put_many(self._tenant, bodies, self._trace, dry_run=self.report.dry_run)
@@ -147,11 +147,11 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
                 status: Literal["created", "changed", "unchanged"] = (
                     "unchanged" if not one.changed else "created" if one.profile_sequence == 1 else "changed"
                 )
-                told[row.number] = RowResult(row.number, status, content.officer, one.profile_sequence)
+                results[row.number] = RowResult(row.number, status, content.officer, one.profile_sequence)
             else:
                 row.problems = [refusal(one)]
-                told[row.number] = refused_row(row, content.officer)
-        return [told[row.number] for row in rows]
+                results[row.number] = refused_row(row, content.officer)
+        return [results[row.number] for row in rows]
 
     def _origin(self, row: Row[ImportedOfficer], content: ImportedOfficer) -> str | None:
         """Return the name of a row with its content: another content on the same line is another row."""

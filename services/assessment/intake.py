@@ -113,8 +113,8 @@ class Intake:
             statistics = await self._store.statistics(before)
             changed = profiles.with_evidence(statistics, [evidence])
             statistics |= changed
-            told = statistics if before.statistics is None else changed
-            after = profiles.assessed(before.profile, told, own, owner)
+            new_statistics = statistics if before.statistics is None else changed
+            after = profiles.assessed(before.profile, new_statistics, own, owner)
             data = AssessmentCompleted(after, assessment_id, scoring.announced_kind(body.kind), body.taken_at)
             envelope = new_event(SOURCE, after.key, sequence, data, trace)
             return (
@@ -259,11 +259,13 @@ class _Batch:
             return None
         changed = profiles.with_evidence(statistics, [one for one, _ in evidence])
         whole = statistics | changed
-        told = whole if officer.statistics is None else changed
+        new_statistics = whole if officer.statistics is None else changed
         is_own = any(one.framework == before.framework for one, _ in evidence)
         own = self.frameworks[before.framework] if is_own else None
         framework = own if isinstance(own, Framework) else None
-        after = profiles.assessed(before, told, framework, self.replica.owner(before.tenant, before.framework))
+        after = profiles.assessed(
+            before, new_statistics, framework, self.replica.owner(before.tenant, before.framework)
+        )
         last = evidence[-1][0]
         data = AssessmentCompleted(after, last.assessment_id, scoring.announced_kind(last.kind), last.taken_at)
         envelope = new_event(SOURCE, after.key, sequence, data, self.trace)

@@ -25,8 +25,8 @@ from shared.errors import InvalidInput
 def check(body: PutOfficer, framework: Framework) -> None:
     """Check that the framework has the job group and the stage. Raises InvalidInput naming the field."""
     if body.job_group not in {group.id for group in framework.job_groups}:
-        told = f"framework {framework.id} has no job group {body.job_group!r}"
-        raise InvalidInput(f"{told}{now_called(framework, 'job_group', body.job_group)}", "job_group")
+        message = f"framework {framework.id} has no job group {body.job_group!r}"
+        raise InvalidInput(f"{message}{now_called(framework, 'job_group', body.job_group)}", "job_group")
     if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
         raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
 
@@ -159,8 +159,8 @@ def self_assessment(profile: Profile, framework: Framework) -> SelfAssessmentFor
     skills = []
     for skill in framework.skills:
         if skill.id in required:
-            said = {step.level: step.title for step in skill.descriptors}
-            levels = [FormLevel(step.level, step.title, said.get(step.level)) for step in scale]
+            titles = {step.level: step.title for step in skill.descriptors}
+            levels = [FormLevel(step.level, step.title, titles.get(step.level)) for step in scale]
             skills.append(FormSkill(skill.id, skill.title, required[skill.id].level, levels, skill.description))
     return SelfAssessmentForm(
         profile.officer, framework.id, framework.version, profile.job_group, skills, profile.stage

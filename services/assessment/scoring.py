@@ -32,8 +32,8 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
-            told = f"framework {framework.id} has no skill {result.skill!r}"
-            yield InvalidInput(f"{told}{now_called(framework, 'skill', result.skill)}", f"results[{i}].skill")
+            message = f"framework {framework.id} has no skill {result.skill!r}"
+            yield InvalidInput(f"{message}{now_called(framework, 'skill', result.skill)}", f"results[{i}].skill")
         elif result.skill in seen:
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:

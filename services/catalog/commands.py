@@ -125,7 +125,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
         return FAILED
     report, tally = sent
     tally.say()
-    return _told(report, tally.counts)
+    return _conclude(report, tally.counts)
 
 
 def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: bool) -> str | None:
@@ -168,7 +168,7 @@ def _header(file: Path, form: Format, options: Options) -> list[str]:
     return reader.table.header if reader.table else []
 
 
-def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
+def _conclude(report: CourseImportReport | None, counts: Counter[str]) -> int:
     """Print the report and return the exit code."""
     numbers = {status: counts[status] for status in _ALWAYS_SHOWN}
     if report:

@@ -97,8 +97,8 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
         async def decide() -> tuple[bool, int] | None:
             before = await store.find(framework_key(tenant, framework.id))
             had = before.content if before and isinstance(before.content, Framework) else None
-            if told := scale_change(had, framework):
-                say(f"{told.th}\n{told.en}")
+            if scale_note := scale_change(had, framework):
+                say(f"{scale_note.th}\n{scale_note.en}")
             if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
                 return False, before.sequence
             after = await store.put_framework(before, tenant, framework, "")

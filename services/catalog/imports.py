@@ -150,8 +150,8 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             raise TypeError("a twin is a course")
         first, content = divmod(self._seen[_hash(course.id)], 1 << 32)
         if content == _content(course):
-            told = Warned("id", f"row {first} is the same course")
-            return RowResult(row.number, "unchanged", course.id, warnings=[told])
+            warning = Warned("id", f"row {first} is the same course")
+            return RowResult(row.number, "unchanged", course.id, warnings=[warning])
         entry = await self.patiently(lambda: self._store.find(key_of(self._tenant, course.id)))
         differing = ""
         if entry and isinstance(entry.content, Course) and not self.report.dry_run:
@@ -174,8 +174,8 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             offered = await self.patiently(lambda: self._store.offered(SHARED_TENANT, part))  # noqa: B023 - awaited in the same turn
             offered |= await self.patiently(lambda: self._store.offered(self._tenant, part))  # noqa: B023 - awaited in the same turn
             unknown += [name for name in part if name not in offered]
-        told = [UnknownCourse(name, self._count_named[name], self._named[name]) for name in sorted(unknown)[:_TOLD]]
-        self.change(unknown=len(unknown), unknown_courses=told, cycles=list(cycles_of(self._conditions))[:_TOLD])
+        listed = [UnknownCourse(name, self._count_named[name], self._named[name]) for name in sorted(unknown)[:_TOLD]]
+        self.change(unknown=len(unknown), unknown_courses=listed, cycles=list(cycles_of(self._conditions))[:_TOLD])
         if self._full or self._withdraws:
             await self._missing(withdraw=self._withdraws)
 

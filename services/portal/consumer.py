@@ -10,7 +10,7 @@ from shared.cloudevents import data_of, from_kafka
 from shared.errors import Rejected
 from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump
 from shared.kafka import ConsumedEvent, Follower
-from shared.messages import told
+from shared.messages import with_sentences
 from shared.templates import LANGUAGES
 
 ERASED = "{}"
@@ -81,7 +81,7 @@ def _once_told(text: str) -> InWords:
 
 
 def _shown(event: PathRecommended, languages: Languages) -> str:
-    return msgspec.json.encode(msgspec.structs.replace(event, path=told(event.path, languages))).decode()
+    return msgspec.json.encode(msgspec.structs.replace(event, path=with_sentences(event.path, languages))).decode()
 
 
 HANDLERS: dict[str, Callable[[PathConsumer, ConsumedEvent], None]] = {

@@ -37,8 +37,8 @@ class Size(Struct, frozen=True):
 class SkillGaps(Struct, frozen=True):
     """One required skill: the number of officers who need it, their mean levels, and the causes of open gaps.
 
-    Levels are means over these officers. `open`: cause -> officers whose path does not reach the requirement, rounded
-    down.
+    Levels are means over these officers; `gap` and `after` are the levels missing before and after their paths. `open`:
+    cause -> officers whose path does not reach the requirement, rounded down.
     """
 
     skill: str
@@ -60,7 +60,10 @@ class CourseDemand(Struct, frozen=True):
 
 
 class GroupSkill(Struct, frozen=True):
-    """One skill of a job group: the number of its officers who need it, and their mean levels."""
+    """One skill of a job group: the number of its officers who need it, and means over them.
+
+    `gap` and `after`: the levels missing before and after their paths.
+    """
 
     skill: str
     title: LocalizedText
@@ -215,9 +218,9 @@ def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupS
     """Return each published skill of these cohorts with its sums; the largest total gap first."""
     found = []
     for skill in framework.skills:
-        told = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
-        if told:
-            number, sums = sum(one.officers for one in told), [one.skills[skill.id] for one in told]
+        figures = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
+        if figures:
+            number, sums = sum(one.officers for one in figures), [one.skills[skill.id] for one in figures]
             levels = (round(sum(getattr(one, name) for one in sums) / number, 1) for name in _LEVELS)
             found.append((GroupSkill(skill.id, skill.title, number, *levels), sums))
     return sorted(found, key=lambda pair: (-pair[0].gap * pair[0].officers, pair[0].skill))
@@ -226,9 +229,9 @@ def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupS
 def _courses(cohorts: Sequence[Cohort], cards: Mapping[str, CourseCard], smallest: int) -> list[CourseDemand]:
     counts = _summed(cohort.figures.courses for cohort in cohorts)
     rows = [
-        CourseDemand(cards[course], told)
+        CourseDemand(cards[course], officers)
         for course, number in counts.items()
-        if course in cards and (told := rounded_down(number, smallest))
+        if course in cards and (officers := rounded_down(number, smallest))
     ]
     return sorted(rows, key=lambda row: (-row.officers, row.course.id))[:_COURSES]
 

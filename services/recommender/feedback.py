@@ -56,26 +56,30 @@ class Feedback(Struct, frozen=True):
 
     def about(self, course: str) -> list[Statement]:
         """Return the valid statements about a course, oldest first."""
-        return [said for said in self.said if said.course == course]
+        return [statement for statement in self.said if statement.course == course]
 
     def holding(self) -> dict[str, Statement]:
         """Return course -> its newest statement, in the order in which they were made."""
-        newest = {said.course: said for said in self.said}
+        newest = {statement.course: statement for statement in self.said}
         return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
 
     def completed_at(self) -> dict[str, datetime]:
         """Return course -> completion time, ordered by course id."""
-        found = {said.course: said.at for said in self.said if said.action == "completed"}
+        found = {statement.course: statement.at for statement in self.said if statement.action == "completed"}
         return dict(sorted(found.items()))
 
     def taught(self) -> dict[str, list[Teaches]]:
         """Return completed course -> what it taught then, if that was recorded."""
-        return {said.course: said.taught for said in self.said if said.action == "completed" and said.taught}
+        return {
+            statement.course: statement.taught
+            for statement in self.said
+            if statement.action == "completed" and statement.taught
+        }
 
     def those(self, action: Saying) -> list[str]:
         """Return the courses with this current statement, oldest statement first, without completed courses."""
         done = self.completed_at()
-        return [name for name, said in self.holding().items() if said.action == action and name not in done]
+        return [name for name, statement in self.holding().items() if statement.action == action and name not in done]
 
     def started(self, path: Sequence[str]) -> list[str]:
         """Return the started courses: those of the previous path first, in its order; then by statement."""
@@ -109,7 +113,7 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
     if action == "undo":
         if not about:
             raise Conflict("there is no statement about this course to take back", "course")
-        return Feedback(sequence, [said for said in feedback.said if said != about[-1]])
+        return Feedback(sequence, [statement for statement in feedback.said if statement != about[-1]])
     if at > now + _CLOCK_SKEW:
         raise InvalidInput("is in the future", "at")
     if action == "not_relevant" and course in mandatory:
@@ -118,9 +122,9 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
         raise Conflict("is completed already; take that back first", "action")
     if not about and len(feedback.holding()) >= MOST_COURSES:
         raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
-    spare = [said for said in about if said.action != "completed"]
+    spare = [statement for statement in about if statement.action != "completed"]
     dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
-    said = [one for one in feedback.said if one not in dropped]
-    room = MOST_ROWS - sum(len(one.taught) for one in said)
+    statement = [one for one in feedback.said if one not in dropped]
+    room = MOST_ROWS - sum(len(one.taught) for one in statement)
     taught = list(teaches) if action == "completed" and len(teaches) <= room else []
-    return Feedback(sequence, [*said, Statement(sequence, course, action, at, taught)])
+    return Feedback(sequence, [*statement, Statement(sequence, course, action, at, taught)])

@@ -93,8 +93,8 @@ def compared(
     # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    if said := _difference(past, solve(request_of(record, rules), view).path):
-        differences.append(said)
+    if difference := _difference(past, solve(request_of(record, rules), view).path):
+        differences.append(difference)
     return differences
 
 
@@ -103,8 +103,8 @@ def by_reference(
 ) -> list[str]:
     """Return the differences between the path of the readable rule and the stored bytes; empty if there are none."""
     path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)
-    said = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
-    return [f"by the reference, {said}"] if said else []
+    difference = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
+    return [f"by the reference, {difference}"] if difference else []
 
 
 def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
@@ -130,13 +130,13 @@ def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
             here = f"{place}.{name}".lstrip(".")
             if one is absent or other is absent:
                 return f"{here}: only in the {'path computed again' if one is absent else 'stored path'}"
-            if said := first_difference(one, other, here):
-                return said
+            if difference := first_difference(one, other, here):
+                return difference
         return None
     if isinstance(stored, list) and isinstance(found, list):
         for i, (one, other) in enumerate(zip(stored, found, strict=False)):
-            if said := first_difference(one, other, f"{place}[{i}]"):
-                return said
+            if difference := first_difference(one, other, f"{place}[{i}]"):
+                return difference
         return None if len(stored) == len(found) else f"{place}: {len(stored)} entries were stored, {len(found)} found"
     same = stored == found and type(stored) is type(found)
     return None if same else f"{place}: stored {stored!r}, computed again {found!r}"

@@ -1,4 +1,4 @@
-"""`make bench`: every figure and its floor from the same run; the table, `.local/bench.json`, `docs/performance.md`.
+"""`make bench`: every figure and its baseline from the same run; the table, `.local/bench.json`, `docs/performance.md`.
 
 --quick    a tenth of everything, to see that it works; writes nothing
 """

@@ -1,10 +1,10 @@
-"""How fast a recommender works off a backlog, compared with the same reads, plans and writes one after another.
+"""Measures how fast a recommender processes a backlog, compared with the same reads, plans and writes in sequence.
 
-The recommender is a process of its own; the records are on the topic before it starts. It is timed by the number of
-plans in MongoDB, looked at every 20 ms: from where its first batch is wholly written to where all are, and only what
-comes between is counted. Announcing goes on meanwhile, and is timed to the last event that its relay sent. One half
-of the floor's plans and writes is done before the recommender runs and the other half after it, so that a machine that
-changes its pace changes it for both.
+The recommender is a separate process; the records are on the topic before it starts. The number of plans in MongoDB is
+read every 20 ms: the time runs from the complete write of its first batch to that of its last, and only plans between
+these count. Announcing continues meanwhile, and is timed to the last event that its relay sent. Half of the baseline's
+plans and writes run before the recommender and half after it, so that a machine that changes its speed affects both
+equally.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ _TARGET = 0.5
 
 @dataclass(frozen=True)
 class Parts:
-    """The seconds of the floor: reading, planning, writing."""
+    """The seconds of the baseline: reading, planning, writing."""
 
     reading: float
     planning: float
@@ -61,9 +61,9 @@ class Parts:
 
 
 async def measure(servers: Mapping[str, str], directory: Path, events: int, tick: Tick) -> tuple[list[Figure], Parts]:
-    """Return the figures of a backlog of so many officers, and what the floor is made of.
+    """Return the figures of a backlog of so many officers, and what the baseline is made of.
 
-    `tick` is called for every plan, the floor's too: twice `events` in all. Raises AssertionError if the two sides
+    `tick` is called for every plan, the baseline's too: twice `events` in all. Raises AssertionError if the two sides
     do not come to the same plans.
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})
@@ -75,26 +75,26 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
     try:
         bare = client[settings.database("bench")]["plans"]
         plans = client[settings.database("recommender")][COLLECTION]
-        floor = _Bare(bare, tick)
-        await floor.read(settings, events)
-        await floor.work(0, events // 2)
+        baseline = _Bare(bare, tick)
+        await baseline.read(settings, events)
+        await baseline.work(0, events // 2)
         replica = Replica("recommender", 0, directory)
         replica.start({**servers, "NAMESPACE": settings.namespace})
         try:
             saved, announced = await _worked_off(replica, plans, events, tick)
         finally:
             await replica.child.stop()
-        await floor.work(events // 2, events)
+        await baseline.work(events // 2, events)
         await _agree(bare, plans, events)
         for collection in (bare, plans):
             await client.drop_database(collection.database.name)
     finally:
         client.close()
-    rate = events / floor.parts.whole
+    rate = events / baseline.parts.whole
     return [
         Figure("recommender on a backlog: consumed, planned, saved", saved, "events/s", rate, _TARGET),
         Figure("recommender on a backlog: announced as well", announced, "events/s", rate),
-    ], floor.parts
+    ], baseline.parts
 
 
 async def publish(settings: RecommenderSettings, topic: str, envelopes: Iterable[Envelope]) -> None:
@@ -141,7 +141,7 @@ async def _sent(session: aiohttp.ClientSession, url: str) -> float:
     )
 
 
-# --- the floor -------------------------------------------------------------------------------------------------------
+# --- the baseline ---------------------------------------------------------------------------------------------------
 
 
 class _Bare:
@@ -198,6 +198,6 @@ def _inserts(
 async def _agree(bare: Plans, plans: Plans, events: int) -> None:
     """Raise AssertionError unless both sides hold the same plans."""
     shape = {"courses": 1, "open_skills": 1, "status": 1}
-    ours, floor = [{one["_id"]: one async for one in side.find({}, shape)} for side in (plans, bare)]
-    if len(ours) != events or ours != floor:
-        raise AssertionError(f"the recommender came to {len(ours)} plans that are not the floor's")
+    ours, baseline = [{one["_id"]: one async for one in side.find({}, shape)} for side in (plans, bare)]
+    if len(ours) != events or ours != baseline:
+        raise AssertionError(f"the recommender came to {len(ours)} plans that are not the baseline's")

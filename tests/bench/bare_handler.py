@@ -1,4 +1,4 @@
-"""The floor of a read: `python -m tests.bench.bare_handler`, an aiohttp handler that does one motor `find_one`.
+"""The baseline of a read: `python -m tests.bench.bare_handler`, an aiohttp handler that does one motor `find_one`.
 
 Settings as for a recommender. Answers the path of the plan `tenant/officer` at `/TENANT/OFFICER`, and nothing else.
 """

@@ -1,4 +1,4 @@
-"""The floor of a recommendation: `python -m tests.bench.bare_planner`, an aiohttp handler that only plans.
+"""The baseline of a recommendation: `python -m tests.bench.bare_planner`, an aiohttp handler that only plans.
 
 It holds the catalog of `plans`, plans as the service does, off its loop on as many threads, and renders the sentences;
 there are no keys, no rules, no log and no measurements. HTTP_PORT says where it listens.
@@ -17,7 +17,7 @@ from services.recommender.plan_pool import PlanPool, plan_stateless
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.warmup import warm_up
 from shared.domain import SHARED_TENANT
-from shared.messages import told
+from shared.messages import with_sentences
 from shared.work_queue import THREADS
 from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
@@ -60,7 +60,7 @@ def build() -> web.Application:
             languages=asked.languages,
         )
         path = await solver.run(plan_stateless, inputs, view)
-        return web.Response(body=msgspec.json.encode({"path": told(path)}), content_type="application/json")
+        return web.Response(body=msgspec.json.encode({"path": with_sentences(path)}), content_type="application/json")
 
     app = web.Application()
     app.router.add_post("/", plan)

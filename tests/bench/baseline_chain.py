@@ -1,4 +1,4 @@
-"""The floor of a push: what MongoDB and Kafka take by themselves, with bare clients, one after another.
+"""The baseline of a push: what MongoDB and Kafka take by themselves, with bare clients, one after another.
 
 Two MongoDB writes (majority, journal), each followed by the change stream's wake and a Kafka round trip (an awaited
 send, then the consumer's `getmany`). The documents and records are as large as the system's own.
@@ -26,7 +26,7 @@ class Link:
 
     def __init__(self, collection: AsyncIOMotorCollection[dict[str, Any]], bootstrap_servers: str, size: int) -> None:
         self._collection = collection
-        self._topic = f"floor-{collection.name}"
+        self._topic = f"baseline-{collection.name}"
         self._bootstrap_servers = bootstrap_servers
         self._size = size
         self._woken: asyncio.Queue[None] = asyncio.Queue()
@@ -78,7 +78,7 @@ class Chain:
 
     def __init__(self, servers: Mapping[str, str], sizes: tuple[int, int]) -> None:
         self._client = connect(read(StoreSettings, servers), "bench")
-        database = self._client["floor"]
+        database = self._client["baseline"]
         names = ("profiles", "paths")
         self._links = [
             Link(database[name], servers["KAFKA_BOOTSTRAP_SERVERS"], size)

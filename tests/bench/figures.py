@@ -1,4 +1,4 @@
-"""A figure of the bench: the measured value, its floor from the same run, and the target for their ratio."""
+"""A figure of the bench: the measured value, its baseline from the same run, and the target for their ratio."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ _LOWER_IS_BETTER = {"ms", "MiB", "bytes"}
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the table. `floor` is in the unit of `value`; `target` bounds value / floor."""
+    """One row of the table. `baseline` is in the unit of `value`; `target` bounds value / baseline."""
 
     name: str
     value: float
     unit: str
-    floor: float | None = None
+    baseline: float | None = None
     target: float | None = None
 
     @property
     def ratio(self) -> float | None:
-        """Value / floor."""
-        return self.value / self.floor if self.floor else None
+        """Value / baseline."""
+        return self.value / self.baseline if self.baseline else None
 
     @property
     def passed(self) -> bool | None:
@@ -43,7 +43,7 @@ class Figure:
             "name": self.name,
             "value": round(self.value, 3),
             "unit": self.unit,
-            "floor": None if self.floor is None else round(self.floor, 3),
+            "baseline": None if self.baseline is None else round(self.baseline, 3),
             "ratio": None if self.ratio is None else round(self.ratio, 3),
             "target": self.target,
             "pass": self.passed,

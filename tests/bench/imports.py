@@ -1,8 +1,8 @@
-"""How fast `POST /v1/courses:import` takes courses, compared with a bare `insert_many` of the same documents.
+"""Measures the speed of `POST /v1/courses:import`, compared with a bare `insert_many` of the same documents.
 
-The documents of the floor are those that the import has stored, with their events, written to a collection without the
-import's indexes but `_id`, 500 at a time, to a majority with the journal. Half of it is done before the import and
-half after it, so that a machine that changes its pace changes it for both.
+The documents of the baseline are those that the import has stored, with their events, written to a collection that has
+only the index on `_id`, 500 at a time, to a majority with the journal. Half of it runs before the import and half after
+it, so that a machine that changes its speed affects both equally.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def measure(  # noqa: PLR0917 - the service, and how much is asked of it
 ) -> list[Figure]:
     """Return courses a second through the API compared with a bare write, and how much memory the service took for it.
 
-    `tick` is called for every course, the floor's too: twice `count` in all.
+    `tick` is called for every course, the baseline's too: twice `count` in all.
     """
     settings = read(CatalogSettings, servers)
     client = connect(settings)

@@ -1,4 +1,4 @@
-"""Asks two HTTP servers in turns: ours and the floor, each a process of its own, by the same load generator."""
+"""Queries two HTTP servers alternately with the same load generator: a service and its baseline."""
 
 import asyncio
 import json
@@ -35,16 +35,16 @@ class Question:
             return (await answer.json())["path"]
 
 
-async def in_turns(ours: Question, floor: Question, seconds: float, tick: Callable[[], None]) -> tuple[float, float]:
+async def in_turns(ours: Question, baseline: Question, seconds: float, tick: Callable[[], None]) -> tuple[float, float]:
     """Return the answers a second of both: medians of `BLOCKS` blocks of so many seconds each, which take turns."""
-    for question in (ours, floor):
+    for question in (ours, baseline):
         await _asked(question, _WARM_UP_SECONDS)
-    rates, floors = [], []
+    rates, baselines = [], []
     for _ in range(BLOCKS):
         rates.append(await _asked(ours, seconds))
-        floors.append(await _asked(floor, seconds))
+        baselines.append(await _asked(baseline, seconds))
         tick()
-    return median(rates), median(floors)
+    return median(rates), median(baselines)
 
 
 async def _asked(question: Question, seconds: float) -> float:

@@ -70,17 +70,17 @@ async def measure(
     argv = [sys.executable, "-m", "tests.bench.bare_planner"]
     bare = Child("bare planner", argv, directory / "bare-planner.log", {"HTTP_PORT": str(port)})
     ours = Question(replica.port, "/v1/recommendations", bearer(key), bodies())
-    floor = Question(port, "/", bodies=ours.bodies)
+    baseline = Question(port, "/", bodies=ours.bodies)
     replica.start(environment)
     bare.start()
     try:
         async with aiohttp.ClientSession() as session:
             await replica.until(session, "readyz")
-            await until(lambda: _answers(session, floor), bare, 60, "the bare planner")
+            await until(lambda: _answers(session, baseline), bare, 60, "the bare planner")
             for body in ours.bodies:
-                if await ours.path_for(session, body) != await floor.path_for(session, body):
+                if await ours.path_for(session, body) != await baseline.path_for(session, body):
                     raise AssertionError(f"the service and the bare planner plan differently: {body}")
-        rate, bare_rate = await in_turns(ours, floor, seconds, tick)
+        rate, bare_rate = await in_turns(ours, baseline, seconds, tick)
     finally:
         await asyncio.gather(replica.child.stop(), bare.stop())
     return [Figure("POST /v1/recommendations, 2,400 courses", rate, "requests/s", bare_rate, _TARGET)]

@@ -1,7 +1,7 @@
-"""How long an assessment takes to become a path on the officer's open stream, one at a time, and its floor.
+"""Measures the time from an assessment to its path on the officer's open stream, one at a time, with a baseline.
 
-Each round submits one assessment over HTTP and waits for its path on the live stream, then goes once through the floor
-(`chain`). It is timed from before the request is sent, so the service's first write counts, as the floor's does.
+Each round submits one assessment over HTTP and waits for its path on the live stream, then runs the baseline (`chain`)
+once. The time starts before the request is sent, so the service's first write counts, as the baseline's does.
 """
 
 import asyncio
@@ -91,26 +91,26 @@ async def measure(site: Site, rounds: int, tick: Callable[[], None]) -> tuple[li
         for _ in range(_WARM_UP):
             await chain.once()
         pushes: list[list[Push]] = []
-        floors: list[list[float]] = []
+        baselines: list[list[float]] = []
         for _ in range(BLOCKS):
             pushes.append([])
-            floors.append([])
+            baselines.append([])
             for _ in range(rounds):
                 await asyncio.sleep(_REST_SECONDS)
                 pushes[-1].append(await submit.one())
                 await asyncio.sleep(_REST_SECONDS)
-                floors[-1].append(await chain.once() * 1000)
+                baselines[-1].append(await chain.once() * 1000)
                 tick()
-    return _figures(pushes, floors), await _stages(site, [push for block in pushes for push in block])
+    return _figures(pushes, baselines), await _stages(site, [push for block in pushes for push in block])
 
 
-def _figures(pushes: list[list[Push]], floors: list[list[float]]) -> list[Figure]:
+def _figures(pushes: list[list[Push]], baselines: list[list[float]]) -> list[Figure]:
     value = median([median([push.pushed for push in block]) for block in pushes])
-    floor = median([median(block) for block in floors])
+    baseline = median([median(block) for block in baselines])
     everything = [push.pushed for block in pushes for push in block]
-    slowest = percentile(everything, 0.99), percentile([one for block in floors for one in block], 0.99)
+    slowest = percentile(everything, 0.99), percentile([one for block in baselines for one in block], 0.99)
     return [
-        Figure("assessment to path on the live stream, p50", value, "ms", floor, _TARGET),
+        Figure("assessment to path on the live stream, p50", value, "ms", baseline, _TARGET),
         Figure("assessment to path on the live stream, p99", slowest[0], "ms", slowest[1]),
     ]
 

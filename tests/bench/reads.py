@@ -29,19 +29,19 @@ async def measure(site: Site, officer: str, directory: Path, seconds: float, tic
     )
     bare.start()
     ours = Question(urlsplit(site.recommender).port, f"/v1/officers/{officer}/path", bearer(site.key))
-    floor = Question(port, f"/{TENANT}/{officer}")
+    baseline = Question(port, f"/{TENANT}/{officer}")
     try:
         async with aiohttp.ClientSession() as session:
-            await until(lambda: _same(session, floor, ours), bare, 30, "the bare handler")
-        rate, bare_rate = await in_turns(ours, floor, seconds, tick)
+            await until(lambda: _same(session, baseline, ours), bare, 30, "the bare handler")
+        rate, bare_rate = await in_turns(ours, baseline, seconds, tick)
     finally:
         await bare.stop()
     return [Figure("GET /v1/officers/{id}/path", rate, "requests/s", bare_rate, _TARGET)]
 
 
-async def _same(session: aiohttp.ClientSession, floor: Question, ours: Question) -> bool:
+async def _same(session: aiohttp.ClientSession, baseline: Question, ours: Question) -> bool:
     """Return whether both answer, and with a path that was made from the same."""
     try:
-        return bool((await floor.path_for(session))["versions"] == (await ours.path_for(session))["versions"])
+        return bool((await baseline.path_for(session))["versions"] == (await ours.path_for(session))["versions"])
     except aiohttp.ClientConnectionError:
         return False

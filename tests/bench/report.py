@@ -39,7 +39,7 @@ def table(figures: Sequence[Figure]) -> Table:
     """Return the figures as a table for a terminal."""
     shown = Table(title="make bench")
     shown.add_column("figure")
-    for name in ("value", "floor", "ratio", "target", ""):
+    for name in ("value", "baseline", "ratio", "target", ""):
         shown.add_column(name, justify="right")
     for row in map(_cells, figures):
         shown.add_row(*row)
@@ -48,8 +48,8 @@ def table(figures: Sequence[Figure]) -> Table:
 
 def line(figure: Figure) -> str:
     """Return a figure in one line of text."""
-    name, value, floor, ratio, bound, outcome = _cells(figure)
-    compared = f", floor {floor}, ratio {ratio}" if ratio else ""
+    name, value, baseline, ratio, bound, outcome = _cells(figure)
+    compared = f", baseline {baseline}, ratio {ratio}" if ratio else ""
     return f"{name}: {value}{compared} {bound} {outcome}".rstrip()
 
 
@@ -58,7 +58,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     return (
         figure.name,
         f"{_number(figure.value)} {figure.unit}",
-        _number(figure.floor),
+        _number(figure.baseline),
         "" if figure.ratio is None else f"{figure.ratio:.2f}",
         figure.bound,
         outcome,
@@ -96,7 +96,7 @@ def _page(results: Results) -> str:
         software=", ".join([f"Python {platform.python_version()}", *results.servers]),
         libraries=", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         seconds=f"{results.seconds:.0f}",
-        figures=_markdown(("Figure", "Value", "Floor", "Ratio", "Target", ""), map(_cells, results.figures)),
+        figures=_markdown(("Figure", "Value", "Baseline", "Ratio", "Target", ""), map(_cells, results.figures)),
         stages=_markdown(
             ("Stretch", "p50, ms", "p99, ms"),
             [(row.name, f"{row.p50:.1f}", f"{row.p99:.1f}") for row in results.stages],
@@ -130,11 +130,12 @@ This page, its picture and `.local/bench.json` are written by one command, which
 
     make bench
 
-Every speed stands beside its **floor**: the same servers, in the same run, used by bare clients that do nothing else.
-The two take turns, so a slow or busy machine slows both, and the ratio says what our own code costs. The absolute
-figures are those of one machine with everything on it: MongoDB, Apache Kafka, all services and the load.
+Every speed is shown next to its **baseline**: the same servers, in the same run, used by bare clients that do
+nothing else. The two run alternately, so a slow or busy machine slows both, and the ratio is the cost of the
+services' own code. The absolute figures are those of one machine with everything on it: MongoDB, Apache Kafka, all
+services and the load.
 
-![Each figure as a multiple of its floor](img/performance.svg)
+![Each figure as a multiple of its baseline](img/performance.svg)
 
 {figures}
 
@@ -146,38 +147,40 @@ Measured on {date} in {seconds} s on {machine}.
 
 - **Assessment to path.** One assessment at a time is submitted over HTTP; its path is awaited on the officer's open
   live stream. Twenty officers with open streams take turns; the time starts before the request is sent. Five blocks;
-  the value is the median of the blocks' medians, p99 is over all rounds. *Floor:* two MongoDB writes (majority,
+  the value is the median of the blocks' medians, p99 is over all rounds. *Baseline:* two MongoDB writes (majority,
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
   (`tests/bench/push_latency.py`, `chain.py`)
 - **Sizes.** The paths of 250 made-up officers over the starter catalog that have ten steps: the data of the event,
-  and the whole document with nothing waiting, as BSON. The floor is the bound itself. (`cost.py`, `fixtures.py`)
+  and the whole document with nothing waiting, as BSON. The baseline is the bound itself. (`cost.py`, `fixtures.py`)
 - **CPU of an officer.** Assessments are submitted one after the other, each once the path of the one before has come
   on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while nothing
   happens is taken off, and the rest divided by the assessments. Median of five blocks, first with 1,000 officers
-  stored, then with 100,000, which is the value beside the former as its floor. (`cost.py`, which also runs alone:
+  stored, then with 100,000, which is the value beside the former as its baseline. (`cost.py`, which also runs alone:
   `python -m tests.bench.cost`)
-- **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
-  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it,
+- **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:*
+  one process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path
+  of it,
   and answers it as it is stored. The service keeps the last 128 rendered answers, and here it is asked for one path.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `turns.py`, `load.py`)
 - **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: what comes of it is what the
   service can bear. Then clients that wait for nobody send four times as many, and go away after 5 s without an answer.
-  The value is what was accepted then, the floor what was accepted before; the 99th percentile and the memory of the
+  The value is what was accepted then, the baseline what was accepted before; the 99th percentile and the memory of the
   service's process likewise, at most five times and one and a half times as much. Every assessment that was accepted
   is looked for in the officers' profiles afterwards. (`overload.py`, `flood.py`)
 - **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalog of 2,400
-  courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Floor:*
-  one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the checker
+  courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Baseline:*
+  one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the validator
   is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
   officer with the same path. Load and turns as above. (`plans.py`, `bare_planner.py`)
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
   end of its first batch to its last saved plan. Its relay announces meanwhile; the second row counts until the last
-  event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the
+  event was acknowledged. *Baseline:* in one process, one after another, bare aiokafka reads of the same records, the
   same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
-- **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`. *Floor:*
-  a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes until the last
+- **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`.
+  *Baseline:* a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes
+  until the last
   of these officers has a path, without what they use while nothing happens. Meanwhile single assessments are pushed;
   the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
   `python -m tests.bench.bulk`)

@@ -82,12 +82,12 @@ async def measure(site: Site, directory: Path, seconds: float, share: float, tic
     asked: dict[str, Any] = {"headers": bearer(site.key), "officers": officers, "seconds": seconds}
     asked["session"] = {"skills": _skills(), "max_items": 300}
     ours = {**asked, "port": urlsplit(site.assessment).port, "bare": False}
-    floor = {**asked, "port": port, "bare": True}
+    baseline = {**asked, "port": port, "bare": True}
     try:
         await until(lambda: _listens(port), bare, 30, "the bare writer")
         rates: tuple[list[float], list[float]] = ([], [])
         for _ in range(BLOCKS):
-            for found, question in zip(rates, (ours, floor), strict=True):
+            for found, question in zip(rates, (ours, baseline), strict=True):
                 found.append(await _answers(question))
             tick()
     finally:
@@ -125,4 +125,6 @@ async def _answers(asked: dict[str, Any]) -> float:
 
 def table(figures: Sequence[Figure]) -> str:
     """Return figures as lines, for a run of this part alone."""
-    return "\n".join(f"{one.name}: {one.value:.2f} {one.unit}, floor {one.floor}, ratio {one.ratio}" for one in figures)
+    return "\n".join(
+        f"{one.name}: {one.value:.2f} {one.unit}, baseline {one.baseline}, ratio {one.ratio}" for one in figures
+    )

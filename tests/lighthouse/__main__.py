@@ -24,7 +24,7 @@ from msgspec.json import decode
 from playwright.async_api import BrowserContext, async_playwright
 
 from deploy.local.pages import Node, build, install
-from deploy.local.processes import LOCAL, ROOT
+from deploy.local.processes import LOCAL, ROOT, CannotStart
 from deploy.local.stack import Stack
 from tests.support.agencies import agency_of
 from tests.support.editors import Tenant
@@ -234,4 +234,7 @@ if __name__ == "__main__":
     asked.add_argument("--loads", type=int, default=5, help="how often each page is loaded")
     asked.add_argument("--only", default="", help="a part of the name of the page to measure; writes no table")
     given = asked.parse_args()
-    asyncio.run(main(given.loads, given.only))
+    try:
+        asyncio.run(main(given.loads, given.only))
+    except CannotStart as error:
+        raise SystemExit(str(error)) from error

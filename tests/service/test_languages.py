@@ -11,7 +11,7 @@ from services.recommender.store import PlanStore
 from services.recommender.store.documents import event_of
 from shared.compact_paths import CompactOpen
 from shared.events import PROFILES_TOPIC, PathAnnounced, PathRecommended
-from shared.messages import told
+from shared.messages import with_sentences
 from shared.paths import Reason
 from shared.templates import LANGUAGES, TEMPLATES, Language
 from tests.support.portal import Portal, path, running_portal, staged
@@ -118,7 +118,7 @@ async def test_a_path_stored_with_sentences_is_answered_announced_and_planned_fr
     document = await plans.find_one({"_id": officer.key})
     assert document is not None
     event = event_of(document)
-    whole = replace(event, path=replace(told(event.path), reason=Reason("อย่างเดิม", "as it was")))
+    whole = replace(event, path=replace(with_sentences(event.path), reason=Reason("อย่างเดิม", "as it was")))
     changed = {"$set": {"path": msgspec.json.encode(whole)}, "$unset": {"announced": "", "alternatives": ""}}
     await plans.update_one({"_id": officer.key}, changed)
     address = f"/v1/officers/{officer.officer}/path"
@@ -152,7 +152,7 @@ async def test_an_older_version_that_stores_sentences_may_write_after_a_newer_on
     document = await plans.find_one({"_id": officer.key})
     assert document is not None
     event = event_of(document)
-    newer = replace(event, revision=2, path=replace(told(event.path), reason=Reason("ใหม่", "newer")))
+    newer = replace(event, revision=2, path=replace(with_sentences(event.path), reason=Reason("ใหม่", "newer")))
     fields = {"path": msgspec.json.encode(newer), "revision": 2}  # it leaves alone what it does not know
     await plans.update_one({"_id": officer.key}, {"$set": fields})
     shown = await (await service.ask("GET", f"/v1/officers/{officer.officer}/path")).json()

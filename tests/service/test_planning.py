@@ -1,4 +1,4 @@
-"""Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the checker refuses."""
+"""Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the validator rejects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -20,7 +20,7 @@ from shared.kafka import BULK, ConsumedEvent, Record
 from shared.paths import LearningPath
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
-from tests.support.words import said
+from tests.support.words import sentences
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None
     assert (await office.plan_of("a"))["considered"] == 3
 
 
-# --- what the checker refuses ----------------------------------------------------------------------------------------
+# --- what the validator rejects --------------------------------------------------------------------------------------
 
 
 def doubting(office: Office) -> Planner:
@@ -162,11 +162,11 @@ def doubting(office: Office) -> Planner:
 
 async def test_an_officer_whose_first_path_is_rejected_gets_a_reason(office: Office) -> None:
     planner = doubting(office)
-    with pytest.raises(Rejected, match="the checker refuses the path: agency/a: "):
+    with pytest.raises(Rejected, match="the validator rejects the path: agency/a: "):
         await planner.plan([order("a")])
     path = (await office.path_of("a")).path
     assert (path.status, path.steps) == ("refused", [])
-    assert "unsound" in said(path).en
+    assert "unsound" in sentences(path).en
     assert await office.announced("a") == [(1, 1)]
     assert planner.refused == 1
 

@@ -2,36 +2,36 @@
 
 from typing import NamedTuple
 
-from shared.messages import told, told_why_not
+from shared.messages import why_not_with_sentences, with_sentences
 from shared.paths import AssessFirst, LearningPath, Note, OpenGap, Reason, Step, WhyNot
 
 
-class Said(NamedTuple):
+class Sentences(NamedTuple):
     """A sentence or two in both languages."""
 
     th: str
     en: str
 
 
-def said(path: LearningPath, part: Step | OpenGap | AssessFirst | Note | None = None) -> Said:
+def sentences(path: LearningPath, part: Step | OpenGap | AssessFirst | Note | None = None) -> Sentences:
     """Return the sentences of a path, or of a part of it."""
-    shown = told(path)
+    shown = with_sentences(path)
     if part is None:
         return in_both(shown.reason)
     parts = zip(_parts(path), _parts(shown), strict=True)
     return in_both(next(told_part.reason for one, told_part in parts if one is part))
 
 
-def said_why_not(answer: WhyNot) -> Said:
+def why_not_sentences(answer: WhyNot) -> Sentences:
     """Return the sentences about a course that is not in a path."""
-    return in_both(told_why_not(answer).reason)
+    return in_both(why_not_with_sentences(answer).reason)
 
 
-def in_both(reason: Reason) -> Said:
+def in_both(reason: Reason) -> Sentences:
     """Return the sentences of a reason that was rendered in both languages."""
     assert reason.th
     assert reason.en
-    return Said(reason.th, reason.en)
+    return Sentences(reason.th, reason.en)
 
 
 def _parts(path: LearningPath) -> list[Step | OpenGap | AssessFirst | Note]:

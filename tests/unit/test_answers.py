@@ -18,7 +18,7 @@ from services.recommender.planner.pipeline import (
 from shared.errors import NotFound
 from shared.paths import LearningPath
 from tests.support.builders import after, catalog, course, framework, inputs, view_of
-from tests.support.words import said_why_not
+from tests.support.words import why_not_sentences
 
 COURSES = [
     course("a-long", ("a", 0, 2), hours=8),
@@ -55,11 +55,11 @@ def test_every_course_outside_the_path_has_a_reason(name: str, cause: str) -> No
     path = recommend(PLAN, view)
     found = why_not(PLAN, view, path, name)
     assert found.cause == cause
-    assert said_why_not(found).th
+    assert why_not_sentences(found).th
     if cause == "lower_value":
         assert (found.step, found.gain, found.hours, found.score) == (1, 2_000_000, 8, 250_000)
         assert found.taken_score == path.steps[0].score
-        assert "0.25 levels per hour" in said_why_not(found).en
+        assert "0.25 levels per hour" in why_not_sentences(found).en
     if cause == "does_not_fit":
         assert found.hours == 18
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 from aiohttp.test_utils import TestServer
 
-from shared.app import LIFECYCLE, Readiness, background, build_app, tell_readiness
+from shared.app import LIFECYCLE, Readiness, background, build_app, log_readiness
 from shared.auth import Authenticator
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, serving
 
@@ -75,7 +75,7 @@ async def test_the_log_reports_what_a_service_waits_for_on_change_and_every_minu
 
     caplog.set_level(logging.INFO, "shared.app")
     with pytest.raises(RuntimeError, match="StopIteration"):
-        await tell_readiness(readiness, pause)
+        await log_readiness(readiness, pause)
     told = [(record.message, getattr(record, "fields", {}).get("checks")) for record in caplog.records]
     waits = ("not ready", {"catalog": "4 records are left"})
     assert told == [waits, waits, ("ready", None), waits]  # 31 looks, two seconds apart: said again after a minute

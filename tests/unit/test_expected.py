@@ -22,7 +22,7 @@ from services.recommender.planner.value import ValueFunction
 from shared.domain import Completions, Course, Prerequisite, Rating
 from shared.paths import LearningPath
 from tests.support.builders import FRAMEWORK, after, at, catalog, course, framework, inputs, view_of
-from tests.support.words import said
+from tests.support.words import sentences
 
 
 def known(one: Course, started: int, completed: int) -> Course:
@@ -117,7 +117,7 @@ def test_a_budget_counts_plain_hours() -> None:
 
 
 def sentence(path: LearningPath) -> str:
-    return said(path).en
+    return sentences(path).en
 
 
 def test_the_path_states_both_figures_if_they_differ_notably() -> None:
@@ -126,7 +126,7 @@ def test_the_path_states_both_figures_if_they_differ_notably() -> None:
     assert sentence(one) == "1 course in 2 hours closes 100% of the gap. Every required level is reached."
     two = recommend(plan, view_of([known(course("hard", ("a", 0, 2)), 100, 42)]))
     assert "closes 100% of the gap if every course is completed, 50% as courses are usually completed." in sentence(two)
-    assert "100% หากเรียนจบทุกหลักสูตร หรือ 50% ตามที่ผู้เรียนมักเรียนจบ" in said(two).th
+    assert "100% หากเรียนจบทุกหลักสูตร หรือ 50% ตามที่ผู้เรียนมักเรียนจบ" in sentences(two).th
 
 
 PLANS: Any = st.builds(

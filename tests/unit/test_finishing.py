@@ -27,7 +27,7 @@ from shared.paths import LearningPath
 from tests.evaluation.finishing import finished, has_risen, unreached
 from tests.evaluation.quality import SYNTHETIC, world_of
 from tests.support.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
-from tests.support.words import said
+from tests.support.words import sentences
 
 SEED = Path(__file__).parents[2] / "deploy" / "seed"
 NATIONAL = "th-digital-2018"
@@ -181,9 +181,9 @@ def test_freed_hours_do_not_extend_the_path_and_the_officer_sees_what_would_fit(
     assert "kept" in {why_not(finishing, one.view, one.paths[-1], name).cause for name in left_out}
     kept = [row for row in one.paths[-1].open if row.cause == "kept"]
     assert kept
-    assert "pin the course" in said(one.paths[-1], kept[0]).en
-    assert "เวลายังพอ" in said(one.paths[-1], kept[0]).th
-    assert said(one.paths[-1]).en.startswith("The path is finished, with ")
+    assert "pin the course" in sentences(one.paths[-1], kept[0]).en
+    assert "เวลายังพอ" in sentences(one.paths[-1], kept[0]).th
+    assert sentences(one.paths[-1]).en.startswith("The path is finished, with ")
 
 
 def test_courses_may_be_completed_out_of_order_and_from_outside_the_path() -> None:
@@ -210,11 +210,11 @@ def test_a_completed_course_that_is_withdrawn_or_changed_keeps_its_level() -> No
 
 def test_the_teaching_of_completed_courses_is_stored_up_to_a_limit() -> None:
     rows = course("c", *[(f"s{n}", 0, 1) for n in range(MOST_ROWS)]).teaches
-    said = apply_feedback(Feedback(), "one", "completed", at=MOMENT, now=MOMENT, teaches=rows)
-    more = apply_feedback(said, "other", "completed", at=MOMENT, now=MOMENT, teaches=rows[:1])
+    feedback = apply_feedback(Feedback(), "one", "completed", at=MOMENT, now=MOMENT, teaches=rows)
+    more = apply_feedback(feedback, "other", "completed", at=MOMENT, now=MOMENT, teaches=rows[:1])
     assert (set(more.taught()), set(more.completed_at())) == ({"one"}, {"one", "other"})
     assert "taught" not in msgspec.to_builtins(
-        apply_feedback(said, "third", "pin", at=MOMENT, now=MOMENT, teaches=rows).said[-1]
+        apply_feedback(feedback, "third", "pin", at=MOMENT, now=MOMENT, teaches=rows).said[-1]
     )
 
 
@@ -224,10 +224,10 @@ def test_only_an_assessment_lowers_a_level() -> None:
     assert [gap.level for gap in after.gaps] == [2, 0]
     [confirm] = [row for row in after.assess_first if row.kind == "confirm"]
     assert confirm.skill == "a"
-    assert said(after, confirm).en == (
+    assert sentences(after, confirm).en == (
         "Assess “About a” to confirm: level 2 is counted from completed courses; the assessment before found 0 ± 0.3."
     )
-    assert said(after, confirm).th.startswith("ควรประเมิน “เรื่อง a” เพื่อยืนยัน ระดับ 2 นับจากหลักสูตรที่เรียนจบ")
+    assert sentences(after, confirm).th.startswith("ควรประเมิน “เรื่อง a” เพื่อยืนยัน ระดับ 2 นับจากหลักสูตรที่เรียนจบ")
     again = one.is_assessed(a=1.0)
     assert [gap.level for gap in again.gaps] == [1, 0]
     assert [row.skill for row in again.assess_first if row.kind == "confirm"] == []
@@ -310,8 +310,13 @@ def test_no_course_is_recommended_for_a_gap_that_no_assessment_could_measure(top
         assert validate(path, plan, view.course) == []
         assert bool(path.steps) is recommended
         assert [row.cause for row in path.open] == ([] if recommended else ["too_small"])
-    assert said(path, path.open[0]).en.endswith("less than an assessment could tell; no course is recommended for it.")
-    assert said(path).en == "No gap that an assessment could tell. 1 skill short by less than an assessment could tell."
+    assert sentences(path, path.open[0]).en.endswith(
+        "less than an assessment could tell; no course is recommended for it."
+    )
+    assert (
+        sentences(path).en
+        == "No gap that an assessment could tell. 1 skill short by less than an assessment could tell."
+    )
     assert path.coverage.after == 1
 
 
@@ -334,16 +339,16 @@ def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> Learni
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"), [({}, []), ({"mandatory": ["gone"]}, ["unknown"]), ({"pinned": ["gone"]}, ["withdrawn"])]
+    ("wanted", "kinds"), [({}, []), ({"mandatory": ["gone"]}, ["unknown"]), ({"pinned": ["gone"]}, ["withdrawn"])]
 )
-def test_a_withdrawn_course_is_reported_once(wanted: dict[str, Any], said: list[str]) -> None:
+def test_a_withdrawn_course_is_reported_once(wanted: dict[str, Any], kinds: list[str]) -> None:
     view = view_of([course("a", ("a", 0, 3)), course("b", ("b", 0, 3))])
     plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "gone", "b"], **wanted)
     before, path = recommend(inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}), view), recommend(plan, view)
     assert [note.kind for note in path.notes] == ["withdrawn"]
     assert not same_path(before, alternatives(before), path)
     after = kept(plan, view, path)
-    assert [note.kind for note in after.notes] == said
+    assert [note.kind for note in after.notes] == kinds
     assert same_path(path, alternatives(path), after)
 
 

@@ -16,7 +16,7 @@ from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import share
 from shared.compact_paths import CompactPath, compact, encoded, expanded
 from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite
-from shared.messages import told, told_why_not
+from shared.messages import why_not_with_sentences, with_sentences
 from shared.paths import LearningPath
 from tests.support.builders import FRAMEWORK, MOMENT, TENANT, after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, published
@@ -43,7 +43,7 @@ def matched(
 
 
 def path_of(plan: Inputs, *courses: Course) -> LearningPath:
-    """Return the path over these courses: sound by the checker, and the same by the rule that is to be read."""
+    """Return the path over these courses: sound by the validator, and the same by the rule that is to be read."""
     stock = published(courses)
     view = view_of(stock)
     path = recommend(plan, view)
@@ -76,7 +76,7 @@ def test_an_unconfirmed_row_is_worth_its_confidence_and_raises_no_level() -> Non
 
 
 def test_the_reason_states_the_confidence_in_both_languages_rounded_down() -> None:
-    path = told(path_of(BOTH_LOW, matched("guess", ("a", 0, 3, 0.729))))
+    path = with_sentences(path_of(BOTH_LOW, matched("guess", ("a", 0, 3, 0.729))))
     step, (left,) = path.steps[0], path.open
     for reason in (step.reason, left.reason):
         assert "matched by its description, not confirmed (72 %)" in (reason.en or "")
@@ -157,7 +157,7 @@ def test_a_row_below_the_least_confidence_is_left_out(least: float | None, thres
     guess = matched("guess", ("a", 0, 3, 0.6), threshold=threshold)
     plan = replace(BOTH_LOW, least_confidence=least)
     assert taken(path_of(plan, guess)) == (["guess"] if counts else [])
-    answer = told_why_not(why_not(plan, view_of([guess]), path_of(plan, guess), "guess"))
+    answer = why_not_with_sentences(why_not(plan, view_of([guess]), path_of(plan, guess), "guess"))
     assert answer.cause == ("in_path" if counts else "unsure")
     if not counts:
         assert "not confirmed (60 %)" in (answer.reason.en or "")
@@ -167,7 +167,7 @@ def test_a_row_below_the_least_confidence_is_left_out(least: float | None, thres
 def test_why_not_states_that_a_course_is_only_matched() -> None:
     courses = [matched("guess", ("a", 0, 1, 0.5), hours=9), course("known", ("a", 0, 3), hours=1)]
     plan = replace(BOTH_LOW, budget_hours=10)
-    answer = told_why_not(why_not(plan, view_of(courses), path_of(plan, *courses), "guess"))
+    answer = why_not_with_sentences(why_not(plan, view_of(courses), path_of(plan, *courses), "guess"))
     assert answer.confidence == 0.5
     assert "matched by its description, not confirmed (50 %)" in (answer.reason.en or "")
     assert why_not(plan, view_of([*courses, courses[1]]), path_of(plan, *courses), "known").confidence is None
@@ -181,7 +181,9 @@ def test_unconfirmed_matches_do_not_make_courses_similar() -> None:
 
 def test_a_matched_course_that_does_not_fit_is_named_with_its_hours() -> None:
     plan = replace(BOTH_LOW, budget_hours=1)
-    path = told(path_of(plan, matched("guess", ("a", 0, 3, 0.7), hours=5), matched("long", ("a", 0, 3, 0.9), hours=6)))
+    path = with_sentences(
+        path_of(plan, matched("guess", ("a", 0, 3, 0.7), hours=5), matched("long", ("a", 0, 3, 0.9), hours=6))
+    )
     (left,) = path.open
     assert (left.cause, left.courses, left.hours, left.missing_hours) == ("budget", ["guess"], 5, 4)
     assert (left.level, left.confidence, left.at_most) == (3, 0.7, False)
@@ -210,7 +212,7 @@ def test_a_completed_unconfirmed_course_changes_no_level_and_its_value_is_gained
     assert (done.coverage.gap, done.coverage.before) == (3_600_000, 0.28)
     later = path_of(measured(low, {"guess": 1}, budget_hours=40), guess, rest, goal)
     assert contributions(later) == {("rest", "a"): 1_600_000, ("goal", "b"): 2_000_000}
-    (asked,) = [one for one in told(done).assess_first if one.kind == "matched"]
+    (asked,) = [one for one in with_sentences(done).assess_first if one.kind == "matched"]
     assert (asked.skill, asked.level, asked.confidence) == ("a", 2, 0.7)
     assert "matched by its description, not confirmed (70 %)" in (asked.reason.en or "")
 

@@ -17,13 +17,13 @@ from shared.compact_paths import CompactPath, alternatives, compact, encoded, ex
 from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
 from shared.events import PathAnnounced, PathRecommended, new_event
-from shared.messages import told
+from shared.messages import with_sentences
 from shared.paths import LearningPath, Message, Reason
 from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, render
 from tests.bench import fixtures
 from tests.support.builders import DAY, course, framework, inputs, profile, view_of
 from tests.support.random_plans import entangled, officers
-from tests.support.words import said
+from tests.support.words import sentences
 
 PLANNED_AT = datetime(2026, 11, 26, 3, 4, 5, tzinfo=UTC)
 THAI = re.compile(r"[\u0e00-\u0e7f]")
@@ -116,8 +116,8 @@ def test_different_numbers_look_different_and_only_zero_is_shown_as_0(
 
 def test_a_gap_too_small_for_a_course_is_not_shown_as_zero() -> None:
     path = recommend(inputs(framework({"a": 3}), {"a": 2.995729}, sd=0.2), view_of([course("c", ("a", 0, 3))]))
-    assert "is short by 0.004 of a level" in said(path, path.open[0]).en
-    assert "ต่ำกว่าที่ต้องการ 0.004 ระดับ" in said(path, path.open[0]).th
+    assert "is short by 0.004 of a level" in sentences(path, path.open[0]).en
+    assert "ต่ำกว่าที่ต้องการ 0.004 ระดับ" in sentences(path, path.open[0]).th
 
 
 @pytest.mark.parametrize("template", ["{", "{a", "{a, select, x {y}}", "{a, plural, one {#} other {#}", "{}"])
@@ -138,7 +138,7 @@ def assert_said_from_an_event(path: LearningPath) -> None:
     rounded = [msgspec.structs.replace(step, similarity=round(step.similarity, 3)) for step in bare.steps]
     assert again == msgspec.structs.replace(bare, steps=rounded)
     text = msgspec.json.encode(encoded(compact(path))).decode()
-    shown = told(again)
+    shown = with_sentences(again)
     parts = (shown.steps, shown.open, shown.assess_first, shown.notes)
     for reason in (shown.reason, *(part.reason for some in parts for part in some)):
         assert reason.messages
@@ -176,7 +176,7 @@ def test_a_path_stored_with_sentences_keeps_them_in_the_requested_languages() ->
     before = Reason("เพราะ", "because")
     old = msgspec.structs.replace(path, reason=before, steps=[msgspec.structs.replace(path.steps[0], reason=before)])
     languages: list[tuple[Language, ...]] = [("th",), ("en",), LANGUAGES]
-    shown = [(told(old, one).reason, told(old, one).steps[0].reason) for one in languages]
+    shown = [(with_sentences(old, one).reason, with_sentences(old, one).steps[0].reason) for one in languages]
     assert shown == [(Reason("เพราะ"),) * 2, (Reason(en="because"),) * 2, (before, before)]
 
 
@@ -210,4 +210,4 @@ def test_alternatives_are_kept_as_ids_and_scores() -> None:
 def test_a_message_has_values_of_its_own() -> None:
     one = Message("takes", {"hours": 2.0})
     assert msgspec.json.decode(msgspec.json.encode(one), type=Message) == one
-    assert said(recommend(inputs(framework({"a": 2}), {"a": 0}), view_of([course("c", ("a", 0, 2))]))).en
+    assert sentences(recommend(inputs(framework({"a": 2}), {"a": 0}), view_of([course("c", ("a", 0, 2))]))).en

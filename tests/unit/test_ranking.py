@@ -13,7 +13,7 @@ from services.recommender.planner.pipeline import recommend, refused, waiting_fo
 from shared.domain import Course, Prerequisite
 from shared.paths import LearningPath
 from tests.support.builders import DAY, TENANT, after, at, catalog, course, framework, inputs, profile, view_of
-from tests.support.words import said
+from tests.support.words import sentences
 
 
 def ids(path: LearningPath) -> list[str]:
@@ -70,7 +70,7 @@ def test_a_course_without_known_skills_is_planned_only_as_a_prerequisite() -> No
     assert ids(path) == ["stone", "goal"]
     assert validate(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
     none = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses[:1]))
-    assert (none.steps, said(none, none.open[0]).en) == (
+    assert (none.steps, sentences(none, none.open[0]).en) == (
         [],
         "No further course teaches “About a” above level 0 (2 required).",
     )
@@ -110,8 +110,8 @@ def test_an_open_gap_has_a_cause(cause: str, change: dict[str, Any], courses: li
     plan = inputs(framework({"a": 2}), {"a": 0}, **change)
     path = recommend(plan, view_of(courses))
     assert (path.steps, [row.cause for row in path.open]) == ([], [cause])
-    assert said(path, path.open[0]).th
-    assert said(path).th
+    assert sentences(path, path.open[0]).th
+    assert sentences(path).th
     assert not validate(path, plan, view_of(courses).course)
 
 
@@ -123,7 +123,7 @@ def test_an_officer_without_assessments_gets_a_provisional_path() -> None:
 def test_an_officer_without_gaps_gets_no_steps_and_a_reason() -> None:
     path = recommend(inputs(framework({"a": 2}), {"a": 2}, sd=0.4), view_of([course("a", ("a", 1, 3))]))
     assert (path.status, path.steps, path.open, path.coverage.after) == ("ready", [], [], 1)
-    assert said(path).en == "No gap: every required level is met."
+    assert sentences(path).en == "No gap: every required level is met."
 
 
 def test_an_explicit_target_replaces_the_job_group() -> None:
@@ -165,9 +165,9 @@ def test_paths_without_steps_have_a_reason() -> None:
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
     no = refused(inputs(framework({"a": 1})), view.catalog_revision, "step 1: stands twice")
     assert no.status == "refused"
-    assert "stands twice" in said(no).en
-    assert said(waiting).th
-    assert said(no).th
+    assert "stands twice" in sentences(no).en
+    assert sentences(waiting).th
+    assert sentences(no).th
 
 
 # --- properties over generated catalogs ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from services.recommender.provenance import Record, request_of
 from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework
 from shared.events import PathAnnounced, PathRecommended, encode
-from shared.messages import told, told_why_not
+from shared.messages import why_not_with_sentences, with_sentences
 from shared.paths import LearningPath
 from tests.bench import fixtures
 from tests.support.builders import TENANT
@@ -71,8 +71,8 @@ def announced(path: LearningPath) -> LearningPath:
 
 def assert_told_alike(path: LearningPath, stored: LearningPath) -> None:
     steps = [replace(step, alternatives=[], similarity=round(step.similarity, 3)) for step in path.steps]
-    one = told(replace(path, steps=steps))
-    assert one == told(stored)
+    one = with_sentences(replace(path, steps=steps))
+    assert one == with_sentences(stored)
     reasons = [one.reason, *(step.reason for step in one.steps), *(row.reason for row in one.open)]
     reasons += [*(asked.reason for asked in one.assess_first), *(note.reason for note in one.notes)]
     for reason in reasons:
@@ -122,7 +122,7 @@ def test_why_not_is_answered_for_every_course(seed: int) -> None:
     inputs = inputs_for(request, framework)
     for course in officer.chance.sample(officer.courses, 12):
         answer = pipeline.why_not(inputs, officer.view, announced(planned.path), course.id)
-        assert told_why_not(answer).reason.th
-        assert told_why_not(answer).reason.en
+        assert why_not_with_sentences(answer).reason.th
+        assert why_not_with_sentences(answer).reason.en
         if answer.score is not None and answer.taken_score is not None:
             assert answer.cause == ("lower_value" if answer.score <= answer.taken_score else "worse_overall")

@@ -16,7 +16,7 @@ from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import entangled, officers
-from tests.support.words import said
+from tests.support.words import sentences
 
 SKILLS = framework({"a": 2, "b": 1}, others=["x", "y"])
 
@@ -30,7 +30,7 @@ def planned(courses: list[Course], **wishes: Any) -> LearningPath:
 
 def told(path: LearningPath, course_id: str) -> tuple[list[str], str]:
     step = next(step for step in path.steps if step.course.id == course_id)
-    return step.unlocks, said(path, step).en
+    return step.unlocks, sentences(path, step).en
 
 
 X, Y = course("x", ("x", 0, 1), ("b", 0, 0.5), hours=1), course("y", ("y", 0, 1), ("b", 0, 1), hours=1)

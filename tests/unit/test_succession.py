@@ -12,7 +12,7 @@ from services.recommender.planner.index.catalog import Snapshot
 from shared.compact_paths import compact, expanded
 from shared.domain import SHARED_TENANT, Framework, JobGroup, Profile, SkillLevel, VersionMapping
 from shared.errors import InvalidInput
-from shared.messages import path_messages, told
+from shared.messages import path_messages, with_sentences
 from shared.paths import LearningPath, Succession, Successor
 from shared.succession import carried, job_group_of
 from tests.support.builders import DAY, FRAMEWORK, JOB_GROUP, MOMENT, TENANT, course, framework, profile, text
@@ -130,7 +130,7 @@ def planned(yardstick: Framework, officer: Profile) -> LearningPath:
     view = Snapshot().put_framework(SHARED_TENANT, yardstick, 1).put_course(SHARED_TENANT, offered, 2).view(TENANT)
     made = plan_for(officer, view, DAY)
     assert made.violations == []
-    return told(expanded(compact(made.path)))
+    return with_sentences(expanded(compact(made.path)))
 
 
 def test_a_path_states_successors_and_actions_in_both_languages() -> None:

@@ -16,7 +16,7 @@ from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from tests.support.builders import MOMENT, after, catalog, course, framework, inputs, view_of
-from tests.support.words import said
+from tests.support.words import sentences
 
 TWO = framework({"a": 2, "b": 2}, others=["x"])
 NOTHING = {"a": 0, "b": 0}
@@ -77,7 +77,7 @@ def test_mandatory_courses_come_with_their_prerequisites_beyond_the_budget() -> 
     assert ids(path) == ["x-basic", "extra"]
     assert [step.origin for step in path.steps] == ["mandatory", "mandatory"]
     assert path.over_budget_hours == 1
-    assert "1 hour over the budget" in said(path).en
+    assert "1 hour over the budget" in sentences(path).en
 
 
 def test_a_pinned_course_is_planned_if_it_fits_and_noted_otherwise() -> None:
@@ -85,7 +85,7 @@ def test_a_pinned_course_is_planned_if_it_fits_and_noted_otherwise() -> None:
     path = planned(pinned=["extra"], budget_hours=3)
     assert "extra" not in ids(path)
     assert [(note.course, note.kind) for note in path.notes] == [("extra", "does_not_fit")]
-    assert "1 hour" in said(path, path.notes[0]).en
+    assert "1 hour" in sentences(path, path.notes[0]).en
 
 
 def test_started_courses_stay_first_unless_withdrawn() -> None:
@@ -121,7 +121,7 @@ def test_the_previous_path_stays_unless_a_new_one_is_notably_better() -> None:
 def test_a_requested_course_that_does_not_fit_states_its_missing_hours() -> None:
     path = planned(budget_hours=4)
     assert path.short_hours == 4
-    assert "short by 4 hours" in said(path).en
+    assert "short by 4 hours" in sentences(path).en
     assert {row.cause for row in path.open} == {"budget"}
 
 
@@ -129,7 +129,7 @@ def test_a_mostly_uncertain_gap_is_to_be_assessed_first() -> None:
     plan = inputs(TWO, {"a": 1.9, "b": 0}, sd=0.8)
     path = recommend(plan, view_of(COURSES))
     assert [row.skill for row in path.assess_first] == ["a"]
-    assert "1.9" in said(path, path.assess_first[0]).th
+    assert "1.9" in sentences(path, path.assess_first[0]).th
 
 
 def test_preferences_never_cost_more_than_a_tenth_of_what_could_be_closed() -> None:
@@ -199,7 +199,7 @@ def test_names_in_rules_are_compared_whatever_their_spelling(rule: Rule) -> None
     assert reference.recommend(plan, OURS, 1) == path
     everything = recommend(inputs(TWO, NOTHING), view)
     assert set(ids(everything)) == {"A-Short", "b-all"}
-    assert any("kept out by a rule" in said for said in validate(everything, plan, view.course))
+    assert any("kept out by a rule" in sentences for sentences in validate(everything, plan, view.course))
 
 
 def test_rules_without_matching_courses_are_reported() -> None:

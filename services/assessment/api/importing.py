@@ -27,8 +27,8 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedResult, asked.encoding or named_encoding(request))
-    told = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
-    job = ResultImport(request.app[INTAKE], told)
+    wanted_import = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    job = ResultImport(request.app[INTAKE], wanted_import)
     return await answer_import(request, reader, job, REPORT)
 
 
@@ -41,6 +41,6 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedOfficer, asked.encoding or named_encoding(request))
-    told = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
-    job = OfficerImport(request.app[REGISTRAR], told)
+    wanted_import = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    job = OfficerImport(request.app[REGISTRAR], wanted_import)
     return await answer_import(request, reader, job, REPORT)

@@ -272,7 +272,9 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
     framework = await _framework(request, facts)
     verdicts = await asyncio.to_thread(results_of, reading, framework, known)
     taken = [
-        one.item for one, told in zip(reading.items, verdicts, strict=True) if one.item and told.verdict != "refused"
+        one.item
+        for one, result in zip(reading.items, verdicts, strict=True)
+        if one.item and result.verdict != "refused"
     ]
     refused = len(verdicts) - len(taken)
     if not taken or (refused and not wanted.skip_refused):
@@ -367,9 +369,9 @@ async def _save(
 
 
 async def _same(store: ItemBankStore, before: StoredBank, wanted: NewDraft, items: Sequence[Item]) -> bool:
-    told = (before.facts, before.version, before.framework_version, before.items)
+    stored_draft = (before.facts, before.version, before.framework_version, before.items)
     asked = (wanted.facts, wanted.version, wanted.framework_version, len(items))
-    return told == asked and await store.items(before) == list(items)
+    return stored_draft == asked and await store.items(before) == list(items)
 
 
 async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:

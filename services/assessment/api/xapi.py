@@ -48,7 +48,7 @@ class XapiAbout(Struct, frozen=True):
 
 async def show_about(_: web.Request) -> web.StreamResponse:
     """Return the supported versions of xAPI."""
-    return _told(json_response(XapiAbout(list(VERSIONS))), VERSIONS[-1])
+    return _versioned(json_response(XapiAbout(list(VERSIONS))), VERSIONS[-1])
 
 
 async def post_statements(request: web.Request) -> web.StreamResponse:
@@ -69,7 +69,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
         raise TooLarge(f"a request may hold {MOST_STATEMENTS} statements")
     tenant, trace = principal(request).tenant, trace_of(request)
     ids = await request.app[RECEIVER].take(tenant, statements, trace, several=several)
-    return _told(json_response(ids), version)
+    return _versioned(json_response(ids), version)
 
 
 async def put_statement(request: web.Request) -> web.StreamResponse:
@@ -82,7 +82,7 @@ async def put_statement(request: web.Request) -> web.StreamResponse:
     if _uuid(given.setdefault("id", named), "id") != named:
         raise Malformed("is not the statementId of the request", "id")
     await request.app[RECEIVER].take(principal(request).tenant, [given], trace_of(request), several=False)
-    return _told(no_content(), version)
+    return _versioned(no_content(), version)
 
 
 async def get_statement(request: web.Request) -> web.StreamResponse:
@@ -95,7 +95,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
     stored = found["stored"].isoformat()
     content = {"timestamp": stored, "version": version, **msgspec.json.decode(found["content"])}
     authority = {"objectType": "Agent", "account": {"homePage": "urn:tenant", "name": tenant}}
-    return _told(json_response({**content, "stored": stored, "authority": authority}), version)
+    return _versioned(json_response({**content, "stored": stored, "authority": authority}), version)
 
 
 async def put_mapping(request: web.Request) -> web.StreamResponse:
@@ -133,7 +133,7 @@ def _version(request: web.Request) -> str:
     raise Malformed(f"must name a version that is spoken: {', '.join(VERSIONS)}", _VERSION)
 
 
-def _told(response: web.Response, version: str) -> web.Response:
+def _versioned(response: web.Response, version: str) -> web.Response:
     response.headers[_VERSION] = version
     return response
 

@@ -46,15 +46,15 @@ class BankImport(Struct, frozen=True):
 
 def results_of(reading: BankReading, framework: Framework | None, known: Mapping[str, Item]) -> list[ItemResult]:
     """Return the result of each item of a file; without a framework, skills and levels are not checked."""
-    told = []
+    results = []
     first: dict[str, int] = {}
     for one in reading.items:
         faults = [*one.faults, *(item_faults(one.item, framework) if one.item else ())]
         if one.id is not None and (before := first.setdefault(one.id, one.number)) != one.number:
             faults.append(InvalidInput(f"is given twice, first as number {before}", "id"))
         shown = [ItemFault(fault.detail, fault.field) for fault in faults[:_FAULTS]]
-        told.append(ItemResult(one.number, one.id, _verdict(one, known, refused=bool(faults)), shown))
-    return told
+        results.append(ItemResult(one.number, one.id, _verdict(one, known, refused=bool(faults)), shown))
+    return results
 
 
 def _verdict(

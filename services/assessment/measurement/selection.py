@@ -56,5 +56,5 @@ def most_informative(informations: Floats, posterior: Floats, allowed: Mask) -> 
     """Return the index of the most informative allowed item; None if none is allowed. `informations`: (items, 81)."""
     if not allowed.any():
         return None
-    told = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank
-    return int(np.argmax(np.where(allowed, told, -1.0)))
+    expected = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank
+    return int(np.argmax(np.where(allowed, expected, -1.0)))

@@ -62,8 +62,8 @@ class ItemPool:
         discrimination = np.array([one.discrimination for one in parameters])
         thresholds = padded([one.boundaries for one in parameters])
         places = {item.id: place for place, item in enumerate(items)}
-        told = information(discrimination, thresholds, self.grid.points)
-        return SkillItems(number, items, places, discrimination, thresholds, told)
+        informations = information(discrimination, thresholds, self.grid.points)
+        return SkillItems(number, items, places, discrimination, thresholds, informations)
 
 
 class Exposure:

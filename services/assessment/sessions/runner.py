@@ -153,7 +153,7 @@ class SessionRunner:
             return await self._answered(fresh, body)
 
         sitting, problem = await retry_on_conflict(decide, "this session")
-        sitting = await self._handed_in(sitting, trace)
+        sitting = await self._submitted(sitting, trace)
         if problem is not None:
             raise problem
         return sitting
@@ -300,9 +300,9 @@ class SessionRunner:
 
         ended = await retry_on_conflict(decide, "this session")
         self._sittings.pop(ended.plan.key, None)
-        return await self._handed_in(ended, trace)
+        return await self._submitted(ended, trace)
 
-    async def _handed_in(self, sitting: Sitting, trace: Callable[[], str]) -> Sitting:
+    async def _submitted(self, sitting: Sitting, trace: Callable[[], str]) -> Sitting:
         """Return an ended session after submitting its result, or unchanged if that must wait.
 
         If the officer was erased, deletes the session and raises NotFound.
@@ -311,7 +311,7 @@ class SessionRunner:
         if session.end is None or session.settled:
             return sitting
         try:
-            sequence = await self._hand_in(session, trace())
+            sequence = await self._submit(session, trace())
             settled = {"settled": True, "due_at": None, "profile_sequence": sequence}
             after = msgspec.structs.replace(session, revision=session.revision + 1, **settled)
             if not await self._sessions.advance(session, after):
@@ -329,7 +329,7 @@ class SessionRunner:
         finally:
             self._sittings.pop(session.plan.key, None)
 
-    async def _hand_in(self, session: Session, trace: str) -> int | None:
+    async def _submit(self, session: Session, trace: str) -> int | None:
         """Submit the results of a session; return the sequence of the profile, None if there are no results."""
         plan, end = session.plan, session.end
         if _is_gone(await self._officers.find(plan.tenant, plan.officer), plan):

@@ -43,8 +43,8 @@ class StatementReceiver:
         mapping = await self._statements.mapping(tenant)
         for one in received:
             if mapping is None or one.home_page != mapping.home_page:
-                told = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
-                raise Malformed(told, f"{places[one.id]}actor.account.homePage")
+                message = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
+                raise Malformed(message, f"{places[one.id]}actor.account.homePage")
         rules = ActivityRules(mapping.rules if mapping else [])
         batches = [received[at : at + _AT_ONCE] for at in range(0, len(received), _AT_ONCE)]
         stored: dict[str, tuple[str, str]] = {}
@@ -78,13 +78,13 @@ class StatementReceiver:
         *,
         bulk: bool,
     ) -> None:
-        told = {one.id: rules.submissions(one) for one in batch}
-        submissions = [one for found in told.values() if not isinstance(found, str) for one in found]
+        mapped = {one.id: rules.submissions(one) for one in batch}
+        submissions = [one for found in mapped.values() if not isinstance(found, str) for one in found]
         outcomes = await self._intake.submit_many(tenant, submissions, trace, bulk=bulk)
         by_key = dict(zip([one.key for one in submissions], outcomes, strict=True))
         kept = []
         for one in batch:
-            reason = _reason(told[one.id], by_key)
+            reason = _reason(mapped[one.id], by_key)
             status = "unmapped" if reason else "mapped"
             officer_key = key_of(tenant, one.officer)
             kept.append(KeptStatement(one, officer_key, status, datetime.now(UTC), reason))  # type: ignore[arg-type]
@@ -96,11 +96,11 @@ class StatementReceiver:
                     raise Conflict(f"another statement has the id {one.id}", "id")
 
 
-def _reason(told: list[Submission] | str, outcomes: Mapping[str, Outcome]) -> str:
+def _reason(mapped: list[Submission] | str, outcomes: Mapping[str, Outcome]) -> str:
     """Return why a statement is no evidence; empty if it is. Raises Conflict for evidence of other content."""
-    if isinstance(told, str):
-        return told
-    for one in told:
+    if isinstance(mapped, str):
+        return mapped
+    for one in mapped:
         for problem in outcomes[one.key].problems:
             if isinstance(problem, Conflict):
                 raise Conflict("evidence of another content was taken under this id", "id")

@@ -234,8 +234,8 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
         if row.version == entry.sequence:
             state = "retired" if isinstance(entry.content, Framework) and entry.content.retired else "published"
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
-        told = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
-        versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *told))
+        signatures = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
+        versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *signatures))
     return json_response(FrameworkVersions(versions, page[-1].catalog_revision if len(rows) > len(page) else None))
 
 

@@ -73,8 +73,8 @@ async def store_framework(
         if had is not None:
             groups = await asyncio.to_thread(concerned, had, framework)
             officers = await request.app[OFFICERS].count(request, framework.id, groups)
-        told = scale_change(had, framework)
-        return FrameworkPut(framework.id, after.sequence, True, *gone, officers, told), before is None  # noqa: FBT003 - a field of a record
+        scale_note = scale_change(had, framework)
+        return FrameworkPut(framework.id, after.sequence, True, *gone, officers, scale_note), before is None  # noqa: FBT003 - a field of a record
 
     return await retry_on_conflict(decide, "this framework")
 

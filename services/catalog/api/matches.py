@@ -125,8 +125,8 @@ async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], s
         try:
             after, changed = await _decided(request, name.course, [name], status, _UNCONDITIONAL)
         except Problem as problem:
-            told = MatchProblem.of(problem)
-            results.append(MatchResult(name.course, name.framework, name.skill, "refused", problem=told))
+            match_problem = MatchProblem.of(problem)
+            results.append(MatchResult(name.course, name.framework, name.skill, "refused", problem=match_problem))
         else:
             result: Literal["changed", "unchanged"] = "changed" if changed else "unchanged"
             results.append(MatchResult(name.course, name.framework, name.skill, result, after.entry.sequence))

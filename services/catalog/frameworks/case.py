@@ -219,8 +219,8 @@ class _Package:
         elif label:
             synonyms.append(Given(label))
         description = Given(_string(item, "notes"))
-        if said := _mapping(extension.get("description")):
-            description = Given("", {language: str(words) for language, words in said.items()})
+        if stated := _mapping(extension.get("description")):
+            description = Given("", {language: str(words) for language, words in stated.items()})
         if short and len(clean(statement)) > len(clean(short)) and not both:
             title, description = Given(short), Given("\n".join(filter(None, (statement, _string(item, "notes")))))
         texts = (
@@ -266,11 +266,14 @@ class _Package:
         both = _mapping(extension.get("title"))
         if clean(title.text) in map(clean, map(str, both.values())):
             title = Given("", {language: str(words) for language, words in both.items()})
-        said, language = _string(self._document, "description"), _string(self._document, "language").lower()
+        stated, language = _string(self._document, "description"), _string(self._document, "language").lower()
         if language.partition("-")[0] not in ("", "en", "th"):
             builder.assume(f"the words of the package are in {language[:20]!r}; they are kept as English ones")
-        if "description" not in extension and said:
-            extension = {**extension, "description": builder.text(Given(said), row=None, id=name, field="description")}
+        if "description" not in extension and stated:
+            extension = {
+                **extension,
+                "description": builder.text(Given(stated), row=None, id=name, field="description"),
+            }
         builder.head(
             id=name,
             title=builder.text(title, row=None, id=name, field="CFDocument.title"),

@@ -119,7 +119,7 @@ class _Files:
         for area in used:
             if group := self._groups.get(area):
                 title = Given(group.get("preferredlabel"))
-                builder.area(_last(area), title, row=group.number, description=_said(group))
+                builder.area(_last(area), title, row=group.number, description=_stated(group))
             elif area:
                 builder.area(area, Given(area.replace("-", " / ")))
         occupations: set[str] = set()
@@ -127,7 +127,7 @@ class _Files:
             occupations.add(row.get("concepturi"))
             if self._named(row):
                 name, title = row.get("concepturi"), Given(row.get("preferredlabel"))
-                self._builder.job_group(_last(name), title, row=row.number, description=_said(row))
+                self._builder.job_group(_last(name), title, row=row.number, description=_stated(row))
                 self._not_kept(row, "code", "altlabels")
         for row in self._rows(_LINKS):
             self._give_link(row, occupations)
@@ -168,7 +168,7 @@ class _Files:
             row=row.number,
             code=address,
             synonyms=synonyms,
-            description=_said(row),
+            description=_stated(row),
         )
         return area
 
@@ -202,7 +202,7 @@ class _Files:
             self._builder.require(_last(occupation), _last(skill), 1.0, row=row.number, weight=weight)
 
 
-def _said(row: Row) -> Given:
+def _stated(row: Row) -> Given:
     return Given(row.get("description", "definition"))
 
 

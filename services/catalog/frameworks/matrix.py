@@ -140,8 +140,8 @@ class _Matrix:
             if words and not titles:
                 self._builder.fault("names no skill", row=row.number, field="skill", verdict="untrue")
         elif words and job_group and skill:
-            stage, weight, said = names["stage"], self._words(row, "weight"), self._words(row, "descriptor")
-            self._cells.append(_Cell(row.number, job_group, skill, stage, words, weight, said))
+            stage, weight, descriptor = names["stage"], self._words(row, "weight"), self._words(row, "descriptor")
+            self._cells.append(_Cell(row.number, job_group, skill, stage, words, weight, descriptor))
         elif words or (job_group and skill):
             missing = "level" if not words else "job_group" if not job_group else "skill"
             name = " / ".join(one for one in (job_group, skill) if one)

@@ -107,10 +107,13 @@ class _Tables:
             )
         titled = {row.get(_CODE): row for row in self._rows[_OCCUPATIONS]}
         for code, row in self._occupations.items():
-            told = titled.get(code)
-            title = (told or row).get("title") or code
+            titled_row = titled.get(code)
+            title = (titled_row or row).get("title") or code
             builder.job_group(
-                code, Given(title), row=row.number, description=Given(told.get("description") if told else "")
+                code,
+                Given(title),
+                row=row.number,
+                description=Given(titled_row.get("description") if titled_row else ""),
             )
         for code in titled:
             if code not in self._occupations:

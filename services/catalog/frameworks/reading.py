@@ -219,8 +219,8 @@ class Builder:
         if before == made:
             self.fault(f"says the same as {_at(first)}", row=row, id=name, verdict="changed")
         else:
-            said, here = (f"{decimal(one.level)}, weight {decimal(one.weight)}" for one in (before, made))
-            text = f"{said}, in {_at(first)}; here {here}"
+            earlier, here = (f"{decimal(one.level)}, weight {decimal(one.weight)}" for one in (before, made))
+            text = f"{earlier}, in {_at(first)}; here {here}"
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def _shared(self, name: str) -> str:

@@ -180,25 +180,25 @@ class _Draft:
 
     def _hours(self) -> None:
         words = self._text("duration")
-        told = self._text("hours")
-        number = number_of(told) if re.fullmatch(r"[\d๐-๙.,\s]+", told) else None
+        hours_text = self._text("hours")
+        number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+", hours_text) else None
         if words:
             self._words["duration"] = words[:_MOST_STATED]
         if number is not None:
             self._given["hours"] = number
             return
-        read = duration_of(told) if told else None
+        read = duration_of(hours_text) if hours_text else None
         if read is None and words:
             read = duration_of(words)
         if read is None:
-            if told or words:
-                self._warn("hours", f"no duration is read from {(words or told)[:100]!r}")
+            if hours_text or words:
+                self._warn("hours", f"no duration is read from {(words or hours_text)[:100]!r}")
             self._given["hours"] = ASSUMED_HOURS
             self._warn("hours", f"not stated; {ASSUMED_HOURS:g} are assumed")
         else:
             self._given["hours"] = read.hours
             if read.assumed:
-                self._warn("hours", f"{read.hours:g} are assumed for {(told or words)[:100]!r}")
+                self._warn("hours", f"{read.hours:g} are assumed for {(hours_text or words)[:100]!r}")
         if read is None or read.assumed:
             self._assumed.append("hours")
 

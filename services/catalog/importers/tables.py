@@ -110,8 +110,10 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
         guess = guessed(header)
         certain = all(name.strip() in FACTS for name in header if name.strip())
         if not certain and not options.accept_guess:
-            told = as_map(guess, header) or "none"
-            raise InvalidInput(f"say which column holds what; the guess is: {told}. Take it with map=guess", "map")
+            suggestion = as_map(guess, header) or "none"
+            raise InvalidInput(
+                f"say which column holds what; the guess is: {suggestion}. Take it with map=guess", "map"
+            )
         found = guess
     else:
         found = {}

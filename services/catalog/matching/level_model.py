@@ -249,11 +249,11 @@ def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats)
     total = own
     np.add.at(total, after, forth)
     np.add.at(total, before, back)
-    told = np.exp(total - total.max(axis=1, keepdims=True))
-    return np.asarray(told / told.sum(axis=1, keepdims=True))
+    belief = np.exp(total - total.max(axis=1, keepdims=True))
+    return np.asarray(belief / belief.sum(axis=1, keepdims=True))
 
 
-def _message(told: Floats, fits: Floats) -> Floats:
+def _message(belief: Floats, fits: Floats) -> Floats:
     """Return the log message that a row sends along an edge."""
-    sent = np.exp(told - told.max(axis=1, keepdims=True)) @ fits
+    sent = np.exp(belief - belief.max(axis=1, keepdims=True)) @ fits
     return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))

@@ -73,8 +73,8 @@ class CourseText(Struct, frozen=True):
         The title in each language comes first, then every tag, then the description's beginning.
         """
         titles = self.titles()
-        told = [piece for text in languages(self.description) for piece in _pieces(text)]
-        rest = dict.fromkeys(filter(None, map(normalised, chain(self.tags[:TAGS], told))))
+        description_pieces = [piece for text in languages(self.description) for piece in _pieces(text)]
+        rest = dict.fromkeys(filter(None, map(normalised, chain(self.tags[:TAGS], description_pieces))))
         return [*titles, *(text for text in rest if text not in titles)], len(titles)
 
     def titles(self) -> list[str]:

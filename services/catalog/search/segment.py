@@ -236,6 +236,6 @@ def _title(course: Course) -> str:
 
 
 def _rest(course: Course) -> str:
-    told = (course.description.th, course.description.en) if course.description else ()
+    descriptions = (course.description.th, course.description.en) if course.description else ()
     named = (course.id, course.provider.th, course.provider.en, *course.tags[:TAGS])
-    return " \t ".join([*filter(None, named), *(text[:PROSE] for text in told if text)])
+    return " \t ".join([*filter(None, named), *(text[:PROSE] for text in descriptions if text)])

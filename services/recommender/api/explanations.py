@@ -17,7 +17,7 @@ from services.recommender.planner import pipeline
 from services.recommender.provenance import request_of
 from shared.domain import Identifier
 from shared.errors import NotFound, Unavailable
-from shared.messages import told_why_not
+from shared.messages import why_not_with_sentences
 from shared.paths import Similar, WhyNot
 from shared.routes import REQUEST_ID, json_response, languages_of, read_query
 
@@ -73,7 +73,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
 
 def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Response:
     languages = languages_of(request)
-    found = told_why_not(found, languages)
+    found = why_not_with_sentences(found, languages)
     fields = {name: getattr(found, name) for name in found.__struct_fields__}
     return json_response(WhyNotAnswer(**fields, revision=revision, request_id=request[REQUEST_ID]), languages=languages)
 

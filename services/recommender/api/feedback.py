@@ -86,10 +86,10 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     officer = request.match_info["officer_id"]
     feedback = (await held_of(request, officer)).plan.feedback
     view = request.app[CATALOG].snapshot.view(principal(request).tenant)
-    rest = [said for said in feedback.said if said.sequence > wanted.after]
+    rest = [statement for statement in feedback.said if statement.sequence > wanted.after]
     page = rest[: wanted.limit]
-    courses = {said.course: view.course(said.course) for said in page}
+    courses = {statement.course: view.course(statement.course) for statement in page}
     titles = {name: course.title if course else None for name, course in courses.items()}
-    said = [Standing(**asdict(one), title=titles[one.course]) for one in page]
+    statement = [Standing(**asdict(one), title=titles[one.course]) for one in page]
     following = page[-1].sequence if len(rest) > len(page) else None
-    return json_response(FeedbackHeld(officer, feedback.sequence, said, following))
+    return json_response(FeedbackHeld(officer, feedback.sequence, statement, following))

@@ -18,7 +18,7 @@ from shared.decoding import convert
 from shared.domain import Framework, LocalizedText, Prerequisite, key_of
 from shared.errors import NotFound
 from shared.events import Cause, PathRecommended
-from shared.messages import told
+from shared.messages import with_sentences
 from shared.paths import Alternative, Coverage, LearningPath, Status
 from shared.preconditions import Tag
 from shared.routes import REQUEST_ID, AskWords, json_response, languages_of, not_modified, principal, read_query
@@ -214,7 +214,7 @@ def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) 
         replace(step, alternatives=_alternatives(others, view))
         for step, others in zip(event.path.steps, runners_up_of(stored.fields), strict=True)
     ]
-    return msgspec.json.encode(replace(event, path=told(replace(event.path, steps=steps), languages)))
+    return msgspec.json.encode(replace(event, path=with_sentences(replace(event.path, steps=steps), languages)))
 
 
 def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:

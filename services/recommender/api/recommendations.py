@@ -34,7 +34,7 @@ from services.recommender.planning import is_studied
 from services.recommender.store import StoredPlan
 from shared.domain import Framework, Hours, Identifier, Language, Level
 from shared.errors import InvalidInput, Warned
-from shared.messages import told
+from shared.messages import with_sentences
 from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, json_response, languages_of, principal, read_body
 
@@ -116,7 +116,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     inputs = replace(inputs, smallest_gap=request.app[PLAN_POOL].smallest_gap)
     path = await asking.run(caller, plan_stateless, inputs, view)
     found = Recommendation(
-        told(path, languages),
+        with_sentences(path, languages),
         stale=False,
         request_id=request[REQUEST_ID],
         changes=pipeline.path_diff(present.path, path) if present else None,

@@ -32,16 +32,16 @@ class Officer(Protocol):
         """Complete a course."""
 
 
-def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
+def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
     """Return the micro-levels that a path is expected to gain. `parts`: per skill, what each course adds to it."""
     rates = [_rate(course) for course in courses]
-    chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
+    chances = [rates[place] * prod(rates[other] for other in depends_on[place]) for place in range(len(courses))]
     gain = 0.0
     for added in parts:
         higher = 0.0
         for worth in sorted({*added} - {0.0}, reverse=True):
             chosen = {place for place, own in enumerate(added) if own >= worth}
-            least = 1 - prod(1 - chances[place] for place in chosen if leans[place].isdisjoint(chosen))
+            least = 1 - prod(1 - chances[place] for place in chosen if depends_on[place].isdisjoint(chosen))
             gain += worth * (least - higher)  # the chance that nothing adds more
             higher = least
     return gain
@@ -50,11 +50,11 @@ def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], parts: S
 def dependents(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
     """Return for each course the positions of the courses it depends on."""
     path = _Path(officer, courses, begun)
-    leans: list[set[int]] = [set() for _ in courses]
+    depends_on: list[set[int]] = [set() for _ in courses]
     for gone in range(len(courses)):
         for place in path.lost_without(gone):
-            leans[place].add(gone)
-    return leans
+            depends_on[place].add(gone)
+    return depends_on
 
 
 class _Path:

@@ -234,17 +234,17 @@ def _noted(note: Note, budget: float | None, end: Officer, find: Find) -> Iterat
 def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:
     """Check why later courses are said to need this step: it satisfies one of their conditions itself."""
     own = courses.get(step.course.id)
-    for name, said in step.unlock_conditions.items():
+    for name, stated in step.unlock_conditions.items():
         course = courses.get(name)
         if own is None or course is None:
             continue
         single = list(_single(course.requires))
-        needs = said.skill is None and any(one.course == own.id for one in single)
-        if said.skill is not None:
-            given = any(row.skill == said.skill and row.to_level >= (said.level or 0.0) for row in own.teaches)
-            asked = [one.level for one in single if one.skill == said.skill]
-            asked += [row.from_level for row in course.teaches if row.skill == said.skill]
-            needs = given and said.level in asked
+        needs = stated.skill is None and any(one.course == own.id for one in single)
+        if stated.skill is not None:
+            given = any(row.skill == stated.skill and row.to_level >= (stated.level or 0.0) for row in own.teaches)
+            asked = [one.level for one in single if one.skill == stated.skill]
+            asked += [row.from_level for row in course.teaches if row.skill == stated.skill]
+            needs = given and stated.level in asked
         if not needs or name not in step.unlocks:
             yield f"{name} is said to need it for what it does not give or does not need"
 

@@ -51,7 +51,7 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     found, walk = _walked(path, inputs, find)
     return [
         *found,
-        *_leaning(path, _Walk(inputs, find), find),
+        *_dependencies(path, _Walk(inputs, find), find),
         *false_statements(path, inputs.framework, walk, find),
     ]
 
@@ -350,13 +350,13 @@ class _Walk:
         """Check the gaps that a course may close by its description: all that add value, and no other."""
         matches = {skill: row for skill, row in self.matches(course).items() if skill in open_ones}
         added = {skill: self.may_gain(row) for skill, row in matches.items()}
-        told = {row.skill: (row.to_level, row.confidence) for row in rows}
+        stated = {row.skill: (row.to_level, row.confidence) for row in rows}
         counting = {skill for skill, row in matches.items() if self.counts(row)}
-        if len(told) != len(rows) or not told.keys() <= counting:
+        if len(stated) != len(rows) or not stated.keys() <= counting:
             yield "what it may close is not what is matched to it"
-        elif missing := {skill for skill, more in added.items() if more > SHARE_SLACK} - told.keys():
+        elif missing := {skill for skill, more in added.items() if more > SHARE_SLACK} - stated.keys():
             yield f"nothing is said of {', '.join(sorted(missing))}, which is matched to it"
-        elif any(told[skill] != (matches[skill].to_level, matches[skill].confidence) for skill in told):
+        elif any(stated[skill] != (matches[skill].to_level, matches[skill].confidence) for skill in stated):
             yield "how surely it may close a gap, or up to which level, is not as it is matched"
 
 
@@ -370,20 +370,20 @@ def _coverage(path: LearningPath, walk: _Walk) -> Iterator[str]:
         yield f"gained {path.coverage.gained}, the steps add up to {gained}"
     if abs(path.coverage.gap - gap) > slack or gained > path.coverage.gap:
         yield f"the gap is {gap:.0f}, not {path.coverage.gap}, or more is gained than that"
-    for name, told, left in (("before", path.coverage.before, gap), ("after", path.coverage.after, gap - gained)):
+    for name, stated, left in (("before", path.coverage.before, gap), ("after", path.coverage.after, gap - gained)):
         share = max(1 - left / required, 0.0) if required else 1.0
-        if abs(told - share) > (slack / required if required else 0) + 1e-6:
-            yield f"coverage {name} is {share:.6f}, not {told:.6f}"
+        if abs(stated - share) > (slack / required if required else 0) + 1e-6:
+            yield f"coverage {name} is {share:.6f}, not {stated:.6f}"
 
 
-def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
+def _dependencies(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     """Check everything that depends on which steps a step requires."""
     courses = [course for step in path.steps if (course := find(step.course.id))]
     if len(courses) < len(path.steps):
         return
-    leans = dependents(start, courses, {step.course.id for step in path.steps if step.origin == "started"})
+    depends_on = dependents(start, courses, {step.course.id for step in path.steps if step.origin == "started"})
     for place, step in enumerate(path.steps):
-        unlocked = [courses[later].id for later in range(len(courses)) if place in leans[later]]
+        unlocked = [courses[later].id for later in range(len(courses)) if place in depends_on[later]]
         if step.unlocks != unlocked:
             yield f"step {place + 1} ({step.course.id}): unlocks {unlocked}, not {step.unlocks}"
         if not step.closes and not unlocked and step.origin is None:
@@ -392,11 +392,11 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     for step in path.steps:
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
-    gain = expected_gain(courses, leans, list(_parts(courses, path.framework, start)))
+    gain = expected_gain(courses, depends_on, list(_parts(courses, path.framework, start)))
     held = [{**start.start[skill], **_sureness(courses, start, skill)} for skill in start.targets]
-    told, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
-    if told is None or told > path.coverage.gained or abs(told - gain) > slack:
-        yield f"expected to gain {gain:.0f}, not {told}"
+    stated, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
+    if stated is None or stated > path.coverage.gained or abs(stated - gain) > slack:
+        yield f"expected to gain {gain:.0f}, not {stated}"
 
 
 def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[list[float]]:

@@ -28,6 +28,7 @@ from services.recommender.planner.exact.conditions import (
     score_of,
     similarity_of,
 )
+from services.recommender.planner.exact.minimum_closure import ClosureCosts
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
@@ -52,6 +53,7 @@ class Branch:
     conditions: tuple[Condition, ...]
     id: str = ""
     cost: int = 0
+    hours: int = 0
 
 
 Achiever = CourseOption | Branch
@@ -79,26 +81,22 @@ class ProblemData:
 
     def price(self, achievers: Iterable[Achiever]) -> int:
         """Return what these cost by themselves."""
-        return sum(one.hours if self.by_hours and isinstance(one, CourseOption) else one.cost for one in achievers)
+        return sum(one.hours if self.by_hours else one.cost for one in achievers)
 
-    def meets(self, state: PathState, condition: Condition) -> bool:
-        """Return whether a condition holds."""
-        if isinstance(condition, LevelCondition):
-            return state.levels.get(condition.skill, 0) >= condition.level
-        if isinstance(condition, CourseCondition):
-            return condition.course in state.done
-        return any(self.admits(state, branch) for branch in self.achievers[condition])
+    def costs(
+        self,
+        state: PathState,
+        only: Collection[CourseOption] | None = None,
+        join: Callable[[Iterable[int]], int] = sum,
+    ) -> Costs:
+        """Return the costs of all courses not done, or of some, as a fixed point from UNREACHABLE.
 
-    def admits(self, state: PathState, achiever: Achiever) -> bool:
-        """Return whether a course can be entered, or every condition of a branch holds."""
-        return all(self.meets(state, condition) for condition in achiever.conditions)
-
-    def costs(self, state: PathState, only: Collection[CourseOption] | None = None) -> Costs:
-        """Return the costs of all courses not completed, or of some, as a fixed point from UNREACHABLE."""
+        `join`: what the conditions of a course cost together.
+        """
         courses = [option for option in self.courses.values() if option.id not in state.done] if only is None else only
         branches = [one for achievers in self.achievers.values() for one in achievers if isinstance(one, Branch)]
         priced: list[Achiever] = [*branches, *courses]
-        met = {condition for condition in self.achievers if self.meets(state, condition)}
+        met = {condition for condition in self.achievers if state.meets(condition)}
         costs = Costs(dict.fromkeys(priced, UNREACHABLE), {})
         while True:
             conditions = {
@@ -106,12 +104,20 @@ class ProblemData:
                 for condition, achievers in self.achievers.items()
             }
             lower = {
-                one: min(self.price([one]) + sum(conditions[condition] for condition in one.conditions), UNREACHABLE)
+                one: min(self.price([one]) + join([0, *(conditions[need] for need in one.conditions)]), UNREACHABLE)
                 for one in priced
             }
             if lower == costs.achievers:
                 return Costs(lower, conditions)
             costs = Costs(lower, conditions)
+
+    def closure_costs(self, state: PathState) -> ClosureCosts:
+        """Return the closure costs from a state, in micro-hours."""
+        timed = ProblemData(self.courses, self.achievers, by_hours=True)
+        lower_bound, additive_cost = timed.costs(state, join=max), timed.costs(state)
+        return ClosureCosts(
+            lambda name, _: lower_bound.of(self.courses[name]), lambda name, _: additive_cost.of(self.courses[name])
+        )
 
     def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
         """Return a reachable course with the cheapest achievers of all its conditions, by closure cost, then id."""
@@ -143,8 +149,8 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     also: Collection[str] = (),
     *,
     ignore_preferences: bool,
-) -> tuple[ProblemData, dict[str, CourseOption]]:
-    """Return the courses that can matter for an officer at the start, and all reachable ones.
+) -> tuple[ProblemData, ProblemData]:
+    """Return what can matter to an officer at the start, and all that can be reached.
 
     `also`: courses that matter in any case. `ignore_preferences`: preferred and deferred courses keep their plain cost.
     """
@@ -168,7 +174,7 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     def wanted_meet(branch: Branch) -> bool:
         """Return whether what is wanted may meet a branch: a path that uses a dear one can be studied all the same."""
         single = [condition for condition in branch.conditions if not isinstance(condition, AnyCondition)]
-        return bool(wanted) and all(whole.meets(then, condition) for condition in single)
+        return bool(wanted) and all(map(then.meets, single))
 
     chosen.update(shortlist(inputs.framework.id, value, usable.values(), costs))
     near: dict[Condition, Sequence[Achiever]] = {}
@@ -189,7 +195,8 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     for condition in near:
         if isinstance(condition, LevelCondition):
             near[condition] = [one for one in whole.achievers[condition] if one in chosen]
-    reachable = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
+    within_reach = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
+    reachable = ProblemData(within_reach, achievers_of(within_reach))
     return ProblemData({one.id: one for one in chosen if isinstance(one, CourseOption)}, near), reachable
 
 

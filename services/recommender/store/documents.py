@@ -175,12 +175,12 @@ def replan_at(profile: Profile, as_of: date) -> datetime | None:
 
 def unchanged(key: str, summary: PlanSummary) -> Document:
     """Return the query that matches a plan only while it is unchanged."""
-    said = summary.feedback_sequence
+    feedback_sequence = summary.feedback_sequence
     return {
         "_id": key,
         "profile_sequence": summary.profile_sequence,
         "revision": summary.revision,
-        "feedback_sequence": said or {"$in": [0, None]},
+        "feedback_sequence": feedback_sequence or {"$in": [0, None]},
     }
 
 
@@ -248,9 +248,9 @@ def is_stored(plan: NewPlan, summary: PlanSummary | None) -> bool:
     if summary is None:
         return False
     before = plan.based_on.feedback_sequence if plan.based_on else 0
-    said = plan.feedback.sequence if plan.feedback else before
+    feedback_sequence = plan.feedback.sequence if plan.feedback else before
     return (summary.profile_sequence, summary.revision, summary.feedback_sequence) == (
         plan.profile.sequence,
         plan.event.revision,
-        said,
+        feedback_sequence,
     )

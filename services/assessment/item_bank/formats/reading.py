@@ -47,8 +47,8 @@ class GivenRow:
     @property
     def id(self) -> str | None:
         """The id of the item, if it could be read."""
-        told = self.item.get("id")
-        return told[:64] if isinstance(told, str) else None
+        given_id = self.item.get("id")
+        return given_id[:64] if isinstance(given_id, str) else None
 
 
 def items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> list[GivenItem]:
@@ -65,8 +65,8 @@ def _items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> Iterator[Give
             yield GivenItem(number, None, None, row.faults)
             continue
         given = {name: value for name, value in usual.items() if value is not None} | row.item
-        told = {fault.field for fault in row.faults}
-        found = [*row.faults, *(fault for fault in faults(given, Item) if fault.field not in told)]
+        reported = {fault.field for fault in row.faults}
+        found = [*row.faults, *(fault for fault in faults(given, Item) if fault.field not in reported)]
         yield GivenItem(number, row.id, None if found else convert(given, Item), found)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
-from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
-from services.recommender.planner.exact.minimum_closure import TaughtLevel, minimum_closure
+from services.recommender.planner.exact.conditions import CourseOption, LevelCondition, PathState, score_of
+from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, levels_reached
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
@@ -84,8 +84,9 @@ def _extended(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
         key, level = (inputs.framework.id, skill), micro(reached[skill])
         highest = available.highest(key, level, micro(value.targets[skill].required))
         for goal in {level + 1, highest or level + 1}:
-            found = minimum_closure(end, [TaughtLevel(key, goal)], available, max(end.steps, 0))
-            if found and found.courses and found.hours <= end.hours:
+            limits = {"steps": max(end.steps, 0), "hours": end.hours}
+            found = minimum_closure(end, [LevelCondition(key, goal)], available, **limits)
+            if found and found.courses:
                 options.append(found.courses)
     ranked = sorted((-_score(end, option), [one.id for one in option]) for option in options)
     yield from ([*draft.names, *names] for score, names in ranked if score < 0)
