@@ -280,7 +280,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><link rel="stylesheet" href="{assets}/swagger-ui.css">
 <link rel="stylesheet" href="{assets}/site.css"></head>
-<body>{nav}<main id="page" data-document="{address}"></main>
+<body>{head}<main id="page" data-document="{address}"></main>
 <script src="{assets}/swagger-ui-bundle.js"></script><script src="{assets}/start.js"></script></body></html>
 """
 _START = """const allowTryItOutFor = () => (state, path, method) =>
@@ -294,9 +294,10 @@ SwaggerUIBundle({
 });
 """
 _SITE = """body { margin: 0; }
-body > nav { font-family: sans-serif; padding: 1rem 1.25rem 0; }
-body > nav a { display: inline-block; margin-inline-end: 1rem; padding: .25rem 0; }
-body > nav a[aria-current] { font-weight: 700; }
+body > header { font-family: sans-serif; padding: 1rem 1.25rem 0; }
+body > header h1 { font-size: 1.25rem; margin: .75rem 0 0; }
+header nav a { display: inline-block; margin-inline-end: 1rem; padding: .25rem 0; }
+header nav a[aria-current] { font-weight: 700; }
 .swagger-ui select { appearance: auto; }
 """
 _POLICY = (
@@ -330,9 +331,9 @@ def _installed(name: str) -> bytes:
     return (Path(found.submodule_search_locations[0]) / "swagger_ui" / name).read_bytes()
 
 
-def page(title: str, address: str, assets: str, nav: str = "") -> str:
-    """Return the page that shows the document at `address`; its files are in the folder `assets`; `nav` is HTML."""
-    return _PAGE.format(title=html.escape(title), address=html.escape(address), assets=html.escape(assets), nav=nav)
+def page(title: str, address: str, assets: str, head: str = "") -> str:
+    """Return the page that shows the document at `address`; its files are in the folder `assets`; `head` is HTML."""
+    return _PAGE.format(title=html.escape(title), address=html.escape(address), assets=html.escape(assets), head=head)
 
 
 def document_route(described: dict[str, Any]) -> Route:

@@ -26,6 +26,7 @@ class Keys:
     """API keys of one stack: an admin and an editor of `shared`; officers and one key of every other role of `example`.
 
     The supervisor belongs to the agency of the first sample officer, the analyst to no agency: it reads all of them.
+    `head` is the admin of `example`, whose pages are about the sample officers; `admin` loads the starter data.
     """
 
     admin: str
@@ -33,6 +34,7 @@ class Keys:
     platform: str
     supervisor: str
     analyst: str
+    head: str
     officers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -46,7 +48,7 @@ def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
         "officer": keys.officers[officer],
         "supervisor": keys.supervisor,
         "analyst": keys.analyst,
-        "admin": keys.admin,
+        "admin": keys.head,
         "editor": keys.editor,
         "platform": keys.platform,
     }
@@ -74,10 +76,11 @@ class Issuer:
             (TENANT, "platform", None, None),
             (TENANT, "supervisor", None, samples[0]["profile"]["agency"]),
             (TENANT, "analyst", None, None),
+            (TENANT, "admin", None, None),
         ]
         wanted += [(TENANT, "officer", officer, None) for officer in officers]
-        admin, editor, platform, supervisor, analyst, *rest = await self._issue(wanted)
-        return Keys(admin, editor, platform, supervisor, analyst, dict(zip(officers, rest, strict=True)))
+        admin, editor, platform, supervisor, analyst, head, *rest = await self._issue(wanted)
+        return Keys(admin, editor, platform, supervisor, analyst, head, dict(zip(officers, rest, strict=True)))
 
     async def _issue(self, wanted: Iterable[_Wanted]) -> list[str]:
         client = connect(self._settings, "keys")

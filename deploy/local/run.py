@@ -21,6 +21,7 @@ from deploy.local.servers import without_secrets
 from deploy.local.stack import Stack
 from deploy.local.supervision import supervise
 from shared.auth import Role
+from shared.domain import SHARED_TENANT
 
 STATE = LOCAL / "state"
 _NOTE = STATE / "running.json"
@@ -82,7 +83,11 @@ async def make_key(console: Console, tenant: str, role: Role, officer: str | Non
 
 def _print_addresses(console: Console, stack: Stack, officer: str) -> None:
     urls = stack.urls
-    notes = {"officer": f"officer {officer}", "admin": "of the tenant `shared`", "editor": "of the tenant `shared`"}
+    notes = {
+        "officer": f"officer {officer}",
+        "admin": f"of the tenant `{TENANT}`",
+        "editor": f"of the tenant `{SHARED_TENANT}`",
+    }
     lines = ["", "The page, signed in by a link (each holds a key that works for a day)"]
     for role, link in links(urls["portal"][0], stack.keys, officer).items():
         lines += [f"  {role:<12} {link}" + (f"  ·  {notes[role]}" if role in notes else "")]

@@ -37,8 +37,8 @@ class Size(Struct, frozen=True):
 class SkillGaps(Struct, frozen=True):
     """One required skill: the number of officers who need it, their mean levels, and the causes of open gaps.
 
-    Levels are means over these officers. `open`: cause -> officers whose path does not reach the requirement, rounded
-    down.
+    Levels are means over these officers; `gap` and `after` are the levels missing before and after their paths. `open`:
+    cause -> officers whose path does not reach the requirement, rounded down.
     """
 
     skill: str
@@ -60,7 +60,10 @@ class CourseDemand(Struct, frozen=True):
 
 
 class GroupSkill(Struct, frozen=True):
-    """One skill of a job group: the number of its officers who need it, and their mean levels."""
+    """One skill of a job group: the number of its officers who need it, and means over them.
+
+    `gap` and `after`: the levels missing before and after their paths.
+    """
 
     skill: str
     title: LocalizedText

@@ -309,7 +309,12 @@ class PortalSettings(Settings):
     openid_officer_claim: str = setting(
         "The claim that holds an officer's id, as the platform registered it.", parsers.filled, "preferred_username"
     )
-    openid_agency_claim: str = setting("The claim that names a supervisor's agency.", parsers.filled, "agency")
+    openid_agency_claim: str = setting(
+        "The claim that names the agency of a supervisor or an analyst; `*` there makes an analyst one of every agency "
+        "of the tenant.",
+        parsers.filled,
+        "agency",
+    )
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:

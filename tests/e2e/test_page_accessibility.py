@@ -123,7 +123,7 @@ async def test_every_target_is_large_enough_and_the_focus_is_always_visible(
             if not (found["outlined"] and found["seen"]):
                 hidden.append(found)
         assert hidden == []
-        assert len(walked) > 3
+        assert len(walked) >= 3
 
 
 @pytest.mark.parametrize("place", PLACES)

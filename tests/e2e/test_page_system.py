@@ -82,3 +82,30 @@ async def test_admins_read_and_try_every_services_api_document(platform: Platfor
         assert "200" in await page.inner_text(f"{listed} .live-responses-table tbody .response-col_status")
         await page.click('[id$="-livez"] .opblock-summary-control')
         assert await page.locator('[id$="-livez"] .try-out__btn').count() == 0
+
+
+SWAGGER_FAULTS = {"color-contrast", "nested-interactive", "scrollable-region-focusable", "select-name"}
+"""Rules of axe that Swagger UI breaks itself; docs/pages.md lists them. What stands around it breaks none."""
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_the_site_of_the_documents_has_no_fault_but_those_of_swagger_ui(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(tenant.key, "/#view=system")
+        await page.click("[data-keep=docs]")
+        broken = set[str]()
+        for service in ("assessment", "catalog", "recommender", "portal"):
+            await page.goto(f"{reader.url}/docs/{service}")
+            await page.wait_for_selector(".opblock")
+            await page.click(".opblock .opblock-summary-control >> nth=0")
+            await page.wait_for_selector(".opblock.is-open .opblock-body")
+            for fault in await reader.violations(inside=".swagger-ui"):
+                broken.add(fault.partition(":")[0])
+            assert await reader.violations(outside=".swagger-ui") == []
+        assert broken == SWAGGER_FAULTS
+        await page.focus("nav a >> nth=0")
+        await reader.page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.matches('nav a')")

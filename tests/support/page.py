@@ -99,9 +99,10 @@ class Reader:
         found: str = await self.page.evaluate("document.activeElement.dataset.keep ?? document.activeElement.id")
         return found
 
-    async def violations(self) -> list[str]:
-        """Return what axe finds wrong now."""
-        found = await Axe().run(self.page)
+    async def violations(self, inside: str = "", outside: str = "") -> list[str]:
+        """Return what axe finds wrong now: of the whole page, or inside or outside what a selector names."""
+        context = {"include": [[inside]]} if inside else {"exclude": [[outside]]} if outside else None
+        found = await Axe().run(self.page, context=context)
         return [
             f"{rule['id']}: {node['html'][:200]}" for rule in found.response["violations"] for node in rule["nodes"]
         ]

@@ -10,9 +10,10 @@ from playwright.async_api import Browser
 from deploy.local.keys import TENANT
 from tests.support.agencies import agency_of
 from tests.support.builders import unique
-from tests.support.editors import FRAMEWORK, editing
+from tests.support.editors import FRAMEWORK, Tenant, editing
 from tests.support.page import Reader, at_the_path, reading
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 OF_OFFICERS = ("officer", "assessment", "shared")
 OF_SUPERVISORS = ("plans", "plan", "rating")
@@ -47,14 +48,19 @@ async def at(
             tenant, reader = await stack.enter_async_context(editing(platform, browser, **window))
             if place == "matches":
                 await tenant.offer("one", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
+                await until(lambda: _is_matched(tenant), "a proposed match")
             if place == "supervision":
                 await _planned(Officer(platform, tenant.name), "agency-a")
             address = f"/#view={place}" + (f"&framework={FRAMEWORK}" if place == "frameworks" else "")
             await reader.sign_in(tenant.key, address)
             await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]')
-            await reader.page.wait_for_selector("main h1")
+            await reader.page.wait_for_selector("main .match" if place == "matches" else "main h1")
             await reader.page.wait_for_load_state("networkidle")
         yield reader
+
+
+async def _is_matched(tenant: Tenant) -> bool:
+    return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
 
 
 def _url(platform: Platform) -> str:

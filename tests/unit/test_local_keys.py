@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 from deploy.local.keys import Keys, links
 from shared.auth import GIVEN_ROLES
 
-KEYS = Keys("a.admin", "e.editor", "p.platform", "s.super&visor#", "y.analyst", {"o-1": "1.first", "o-2": "2.second"})
+KEYS = Keys(
+    "a.admin", "e.editor", "p.platform", "s.super&visor#", "y.analyst", "h.head", {"o-1": "1.first", "o-2": "2.second"}
+)
 
 
 def test_every_role_has_a_link_that_holds_its_key_in_the_fragment_and_nowhere_else() -> None:
@@ -18,7 +20,7 @@ def test_every_role_has_a_link_that_holds_its_key_in_the_fragment_and_nowhere_el
         "officer": {"key": ["2.second"]},
         "supervisor": {"key": ["s.super&visor#"]},
         "analyst": {"key": ["y.analyst"]},
-        "admin": {"key": ["a.admin"]},
+        "admin": {"key": ["h.head"]},
         "editor": {"key": ["e.editor"]},
         "platform": {"key": ["p.platform"]},
     }

@@ -43,8 +43,9 @@ class ApiSite:
             for name in names
         )
         nav = f'<nav aria-label="Services"><a href="/">Portal</a> {links}</nav>'
+        head = f"<header>{nav}<h1>API: {html.escape(service)}</h1></header>"
         address = f"{PLACE}/{service}/openapi.json"
-        return _answer(openapi.page(service, address, f"{PLACE}/assets", nav).encode(), "text/html")
+        return _answer(openapi.page(service, address, f"{PLACE}/assets", head).encode(), "text/html")
 
     async def get_document(self, request: web.Request) -> web.Response:
         """Return the document of a service, with the portal as its server. Raises Unavailable."""

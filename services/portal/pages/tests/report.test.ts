@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { csvOf, furthestBehind, topOf } from '../src/agency/report';
+import { csvOf, furthestBehind, reachedOf, topOf } from '../src/agency/report';
 import type { AgencyView, GroupGaps } from '../src/agency/requests';
 import { csvCell } from '../src/files';
 
 const group = (job_group: string, gap: number): GroupGaps => ({
   ...{ job_group, title: { th: 'กลุ่ม', en: `group, ${job_group}` }, officers: 7, before: 0.5, after: 0.9, gap },
   ...{ hours: 12, as_of: '2026-11-23' },
-  skills: [{ skill: 'reading', title: { en: 'Reading' }, officers: 7, level: 1, required: 2, gap: 1, after: 2 }],
+  skills: [{ skill: 'reading', title: { en: 'Reading' }, officers: 7, level: 1, required: 2, gap: 1, after: 0.5 }],
 });
 
 const VIEW: AgencyView = {
   ...{ agency: 'north', framework: 'fw', frameworks: { fw: 10 }, min_group: 5, officers: 13, request_id: 'r' },
   skills: [
     {
-      ...{ skill: 'reading', title: { th: 'การอ่าน' }, officers: 13, level: 1, required: 2.5, gap: 1.5, after: 2 },
+      ...{ skill: 'reading', title: { th: 'การอ่าน' }, officers: 13, level: 1, required: 2.5, gap: 1.5, after: 0.5 },
       ...{ sizes: [], open: { no_course: null, budget: 5 } },
     },
   ],
@@ -51,6 +51,14 @@ describe('an agency\'s report', () => {
     expect([topOf([]), topOf([0.2]), topOf([3, 3.1]), topOf([-1])]).toEqual([1, 1, 4, 1]);
   });
 
+  it('tells the level after the courses by what is missing then, and never a lower one than today', () => {
+    const reading = group('it', 1).skills[0];
+    if (!reading) throw new Error('no skill');
+    expect(reachedOf(reading)).toBe(1.5);
+    expect(reachedOf({ ...reading, after: 0 })).toBe(2);
+    expect(reachedOf({ ...reading, level: 3, gap: 0.2, after: 0.2 })).toBe(3); // some are above the requirement
+  });
+
   it.each([
     ['=1+1', "'=1+1"],
     ['+1', "'+1"],
@@ -76,6 +84,8 @@ describe('an agency\'s report', () => {
       ...['course', 'without_course', 'not_in_time'],
     ]);
     expect(rows[3]).toMatch(/^job_group_skill,it,reading,/);
+    expect(head.split(',')[9]).toBe('gap_after');
+    expect(rows[3]?.split(',').slice(5, 10)).toEqual(['7', '1', '2', '1', '0.5']);
     expect(rows[8]).toContain('<5');
     expect(csvOf({ ...VIEW, officers: null })).toContain('<5');
   });

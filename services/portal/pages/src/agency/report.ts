@@ -2,7 +2,7 @@
 
 import { type Cell, csvFile } from '../files';
 import type { Text } from '../i18n';
-import type { AgencyView, GroupGaps } from './requests';
+import type { AgencyView, GroupGaps, GroupSkill } from './requests';
 
 /** Return the job group with the largest gap per officer; undefined where nobody lacks anything or there is one group. */
 export function furthestBehind(groups: GroupGaps[]): string | undefined {
@@ -11,11 +11,17 @@ export function furthestBehind(groups: GroupGaps[]): string | undefined {
   return first.gap > 0 ? first.job_group : undefined;
 }
 
+/**
+ * Return the least mean level after the courses. The service tells how much of the requirement is missing then (`after`),
+ * not by how much some officers exceed it.
+ */
+export const reachedOf = ({ level, required, after }: GroupSkill): number => Math.max(level, required - after);
+
 /** Return the top of a scale that holds these levels: a whole number, 1 at least. */
 export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.max(0, ...levels)));
 
 const COLUMNS = [
-  ...['part', 'job_group', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'level_after'],
+  ...['part', 'job_group', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'gap_after'],
   ...['share', 'share_after', 'hours', 'cause', 'short', 'unreachable', 'insufficient_time', 'recommendation', 'as_of'],
 ] as const;
 type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
@@ -38,7 +44,7 @@ export function csvOf(view: AgencyView): string {
     ...view.groups.flatMap(({ job_group, skills }) =>
       skills.map((one) => ({
         ...{ part: 'job_group_skill', job_group, id: one.skill, ...titles(one.title), officers: one.officers },
-        ...{ level: one.level, required: one.required, gap: one.gap, level_after: one.after },
+        ...{ level: one.level, required: one.required, gap: one.gap, gap_after: one.after },
       })),
     ),
     ...view.history.flatMap((one) => [
@@ -54,7 +60,7 @@ export function csvOf(view: AgencyView): string {
     ...view.skills.flatMap((one) => [
       {
         ...{ part: 'skill', id: one.skill, ...titles(one.title), officers: one.officers },
-        ...{ level: one.level, required: one.required, gap: one.gap, level_after: one.after },
+        ...{ level: one.level, required: one.required, gap: one.gap, gap_after: one.after },
       },
       ...Object.entries(one.open).map(([cause, count]) => ({
         ...{ part: 'skill_open', id: one.skill, ...titles(one.title), cause, officers: told(count) },

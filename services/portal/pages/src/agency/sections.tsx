@@ -6,7 +6,7 @@ import { Bars, FigureTable, Legend } from '../charts';
 import { day, decimal, percent } from '../formats';
 import { type Key, language, localize, Localized, t, type Text } from '../i18n';
 import { Button, DateField, field, Section, today, Wrong } from '../ui';
-import { furthestBehind, topOf } from './report';
+import { furthestBehind, reachedOf, topOf } from './report';
 import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
 
 /** Return a count of some officers, which is rounded down; null says: some, but fewer than the smallest group. */
@@ -50,9 +50,9 @@ function sizeHead({ above, up_to }: SkillGaps['sizes'][number]): string {
   return up_to === null ? t('agency.lackMore', { above }) : t('agency.lackUpTo', { above, upTo: up_to });
 }
 
-const SKILL_HEADS = ['skill', 'agency.officers', 'legendNow', 'legendReached', 'legendRequired', 'agency.gapMean'] as const;
+const SKILL_HEADS = ['skill', 'agency.officers', 'legendNow', 'legendRequired', 'agency.gapMean', 'agency.gapAfter'] as const;
 
-const levels = (one: GroupSkill): string[] => [one.officers, one.level, one.after, one.required, one.gap].map(decimal);
+const levels = (one: GroupSkill): string[] => [one.officers, one.level, one.required, one.gap, one.after].map(decimal);
 
 const SkillBars = ({ skills, top }: { skills: GroupSkill[]; top: number }): JSX.Element => (
   <Bars
@@ -61,10 +61,10 @@ const SkillBars = ({ skills, top }: { skills: GroupSkill[]; top: number }): JSX.
       id: one.skill,
       title: one.title,
       now: one.level,
-      after: one.after,
+      after: reachedOf(one),
       required: one.required,
       words: t('agency.skillWords', {
-        ...{ n: one.officers, now: decimal(one.level), after: decimal(one.after), required: decimal(one.required) },
+        ...{ n: one.officers, now: decimal(one.level), after: decimal(reachedOf(one)), required: decimal(one.required) },
       }),
     }))}
   />
@@ -76,7 +76,7 @@ export function Skills({ view }: { view: AgencyView }): JSX.Element {
   return (
     <Section name="agency-skills" title="agency.skills" why="agency.skillsWhy">
       <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
-      <SkillBars skills={view.skills} top={topOf(view.skills.flatMap((one) => [one.level, one.after, one.required]))} />
+      <SkillBars skills={view.skills} top={topOf(view.skills.flatMap((one) => [one.level, one.required]))} />
       <FigureTable
         name="agency-skills"
         label={t('agency.skills')}
@@ -101,7 +101,7 @@ export function Skills({ view }: { view: AgencyView }): JSX.Element {
 
 /** The skills of each job group beside what its own work requires; that of the first group is open. */
 export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
-  const top = topOf(view.groups.flatMap((group) => group.skills.flatMap((one) => [one.level, one.after, one.required])));
+  const top = topOf(view.groups.flatMap((group) => group.skills.flatMap((one) => [one.level, one.required])));
   return (
     <Section name="group-skills" title="agency.groupSkills" why="agency.groupSkillsWhy">
       <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
