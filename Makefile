@@ -33,7 +33,7 @@ test: setup compiled pages ## unit, service, contract and end-to-end tests, on r
 pages: setup-local ## build the portal's pages, with Node from PATH or from the locked wheel
 	@$(VENV)/python -m deploy.local pages build
 
-frontend: setup ## the pages fit the services' OpenAPI documents, and eslint has nothing to say
+frontend: setup ## the pages fit the services' OpenAPI documents, and eslint reports nothing
 	@$(VENV)/python -m deploy.local pages check
 	@$(VENV)/python -m deploy.local pages test
 
@@ -59,7 +59,7 @@ deployables: setup ## the validators of what is in deploy/ and of the workflow
 	@$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	@if [ -f deploy/Dockerfile ] && [ -x $(VENV)/hadolint ]; then $(VENV)/hadolint deploy/Dockerfile; fi
 
-fmt: setup ## format, and mend what ruff can mend
+fmt: setup ## format, and apply ruff's fixes
 	@$(VENV)/ruff check --fix-only --quiet . && $(VENV)/ruff format .
 
 bench: setup ## the performance table, each figure next to its baseline

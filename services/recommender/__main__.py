@@ -184,7 +184,7 @@ def _measure(
     catalog = planner.catalog
     metrics.watch_assembly(registry, followed.assembly.missing_parts)
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
-    metrics.count(registry, "plans_rejected", "Paths that the checker refused.", lambda: planner.refused)
+    metrics.count(registry, "plans_rejected", "Paths that the validator rejected.", lambda: planner.refused)
     metrics.count(
         registry,
         "plans_skipped",
@@ -197,7 +197,7 @@ def _measure(
     metrics.count(
         registry,
         "feedback_stored_stale",
-        "Feedback that was stored while the checker refused the path that follows from it.",
+        "Feedback that was stored although the validator rejected the resulting path.",
         lambda: feedback_handler.kept_stale,
     )
 

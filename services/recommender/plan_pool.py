@@ -43,7 +43,7 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
     """Return the validated path for a request. Raises InvalidInput, or AssertionError if the validator rejects it."""
     path = pipeline.recommend(inputs, view)
     if found := validate(path, inputs, view.course):
-        raise AssertionError(f"the checker refuses a path: {found}")
+        raise AssertionError(f"the validator rejects a path: {found}")
     return path
 
 

@@ -118,7 +118,7 @@ class Planner:
             newest = {plan.profile.key: newest[plan.profile.key] for plan in lost}
         if refused:
             self.refused += len(refused)
-            raise Rejected(f"the checker refuses the path: {' | '.join(refused)}")
+            raise Rejected(f"the validator rejects the path: {' | '.join(refused)}")
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
         """Erase an officer; return whether the officer is erased now.
@@ -222,7 +222,7 @@ class Planner:
                 plans.append(new_plan(request, result, plan.summary))
         if refused:
             self.refused += len(refused)
-            log.error("the checker refuses %d paths after a change; the ones before stay, stale", len(refused))
+            log.error("the validator rejects %d paths after a change; the previous ones stay, stale", len(refused))
         await self.store.history.keep([(plan.profile.key, plan.based_on) for plan in plans if plan.based_on])
         lost = await self.store.save(plans)
         self.planned += len(plans) - len(lost)
@@ -387,7 +387,7 @@ class FeedbackHandler:
             if not await self._store.keep_feedback(summary, command.officer, feedback, key, beside):
                 return None
             self.kept_stale += 1
-            log.error("a path is refused after a feedback; the one before stays, stale: %s", planned.violations)
+            log.error("a path is rejected after feedback; the previous one stays, stale: %s", planned.violations)
         else:
             plan = replace(new_plan(request, planned, summary), feedback=feedback)
             if not await self._store.save_feedback(plan, key, beside):

@@ -1,11 +1,12 @@
 """How fast results come in through `POST /v1/assessments:import`, what an officer costs to the path, and who waits.
 
-    python -m tests.bench.bulk [--quick]     these figures alone
+    python -m tests.bench.bulk [--quick] [--each 1]     these figures alone
 
-The results are those of made-up officers, ten of each, as a learning platform exports them. The baseline is a bare
-`insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done before the import and
-half after it. CPU is that of all processes that the bench has started, from the first row to the last officer's path,
-without what they take while nothing happens. Meanwhile single assessments are submitted and their paths awaited.
+The results are those of made-up officers, ten of each unless told otherwise, as a learning platform exports them. The
+baseline is a bare `insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done
+before the import and half after it. CPU is that of all processes that the bench has started, from the first row to the
+last officer's path, without what they take while nothing happens. Meanwhile single assessments are submitted and their
+paths awaited.
 """
 
 import argparse
@@ -52,8 +53,8 @@ def officer_rows(count: int) -> list[dict[str, Any]]:
     return [{"officer": f"bulk-{n:06}", "job_group": "service", "agency": f"dept-{n % 20}"} for n in range(count)]
 
 
-def result_rows(officers: int) -> list[dict[str, Any]]:
-    """Return ten results of each officer, in the order of officers."""
+def result_rows(officers: int, each: int = _EACH) -> list[dict[str, Any]]:
+    """Return so many results of each officer, up to 12, in the order of officers."""
     return [
         {
             "officer": f"bulk-{n:06}",
@@ -63,13 +64,13 @@ def result_rows(officers: int) -> list[dict[str, Any]]:
             "key": f"{n}-{k}",
         }
         for n in range(officers)
-        for k in range(_EACH)
+        for k in range(each)
     ]
 
 
-async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list[Figure]:
+async def measure(site: Site, results: int, tick: Tick = lambda _: None, *, each: int = _EACH) -> list[Figure]:
     """Return the figures; `tick` is called for every result, the baseline's too: twice `results` in all."""
-    officers = max(1, results // _EACH)
+    officers = max(1, results // each)
     client = connect(read(StoreSettings, site.servers), "bench")
     database = client[read(StoreSettings, site.servers).database("recommender")]
     bare = client[read(StoreSettings, site.servers).database("assessment")]["bench_bare"]
@@ -85,7 +86,7 @@ async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list
             await _send(session, site, "officers", officer_rows(officers), lambda _: None)
             registered = officers / (time.perf_counter() - began)
             await _until_planned(database, officers, 1)
-            rows = result_rows(officers)
+            rows = result_rows(officers, each)
             half = len(rows) // 2
             seconds = await _bare(bare, rows[:half], tick)
             idle = await idle_share()
@@ -162,23 +163,25 @@ async def _until_planned(plans: Database, officers: int, sequence: int) -> None:
             await asyncio.sleep(0.5)
 
 
-async def alone(console: Console, results: int) -> list[Figure]:
+async def alone(console: Console, results: int, each: int) -> list[Figure]:
     """Start everything, and return these figures alone. Raises CannotStart."""
     broker = os.environ.get("BROKER") or "apache"
     unlimited: Mapping[str, str] = {"RATE_PER_KEY": "1000000"}
     async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
         urls = {service: stack.urls[service][0] for service in SERVICES}
         site = Site(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
-        return await measure(site, results)
+        return await measure(site, results, each=each)
 
 
 def main() -> int:
     """Print the figures; the status is 0 when everything was measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.bulk", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fiftieth of everything")
+    parser.add_argument("--each", type=int, choices=range(1, 13), default=_EACH, help="results of each officer")
+    asked = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     try:
-        figures = asyncio.run(alone(console, RESULTS // 50 if parser.parse_args().quick else RESULTS))
+        figures = asyncio.run(alone(console, RESULTS // 50 if asked.quick else RESULTS, asked.each))
     except CannotStart as error:
         console.print(str(error), markup=False)
         return 1

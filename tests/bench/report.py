@@ -170,7 +170,7 @@ Measured on {date} in {seconds} s on {machine}.
   is looked for in the officers' profiles afterwards. (`overload.py`, `flood.py`)
 - **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalog of 2,400
   courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Baseline:*
-  one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the checker
+  one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the validator
   is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
   officer with the same path. Load and turns as above. (`plans.py`, `bare_planner.py`)
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the

@@ -32,7 +32,7 @@ SLACK = 1e-6
 class Finished:
     """Officers of one world. `rose`: those whose hours left rose; `missed`: those who did not reach what was promised.
 
-    `faults`: plans that the checker refuses.
+    `faults`: plans that the validator rejects.
     """
 
     world: str
@@ -60,7 +60,7 @@ def finished(name: str, first: int, count: int) -> Finished:
 
 
 def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: int) -> tuple[list[LearningPath], int]:
-    """Return the paths from the first to the one without steps, and how many the checker refuses.
+    """Return the paths from the first to the one without steps, and how many the validator rejects.
 
     Ends after 100 courses, which no path of these worlds has.
     """

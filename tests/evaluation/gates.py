@@ -118,7 +118,7 @@ def _faults(results: Results) -> Iterator[Gate]:
     faulty += sum(told.faults for told in results.truths)
     yield Gate("violations that the independent checker finds", faulty, "", high=0, note=f"{paths:,} paths")
     wrong = sum(bool(case.auditor_faults) for case in cases)
-    yield Gate("exact solutions that the checker refuses", wrong, "", high=0, note=f"{len(cases):,} solutions")
+    yield Gate("exact solutions that the validator rejects", wrong, "", high=0, note=f"{len(cases):,} solutions")
 
 
 def _finished(results: Results) -> Iterator[Gate]:
@@ -129,7 +129,7 @@ def _finished(results: Results) -> Iterator[Gate]:
         faults = sum(part.faults for part in parts)
         yield Gate(f"finishing a path: hours left rise, {name}", rose, "officers", high=0, note=note)
         yield Gate(f"finishing a path: a promised level is not reached, {name}", missed, "officers", high=0)
-        yield Gate(f"finishing a path: plans that the checker refuses, {name}", faults, "", high=0)
+        yield Gate(f"finishing a path: plans that the validator rejects, {name}", faults, "", high=0)
 
 
 def _optimum(results: Results) -> Iterator[Gate]:

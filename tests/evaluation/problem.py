@@ -1,7 +1,7 @@
 """One officer before one catalog, in the auditor's own reading of the rules: who may enter what, what it is worth.
 
 The planner's arrays and prices are not used. What a level is worth is the one definition that is shared (`gaps`): it is
-what is being maximised, and the checker works it out by itself.
+what is being maximised, and the validator works it out by itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -41,7 +41,7 @@ PLANNER, OPTIMUM = "planner", "exact optimum"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One officer. Worths in micro-levels; `bound`: no path gains more; `faults`: what the checker says."""
+    """One officer. Worths in micro-levels; `bound`: no path gains more; `faults`: what the validator says."""
 
     world: str
     hours: float
@@ -105,7 +105,7 @@ def case(name: str, number: int) -> Case:
 def _methods(
     world: World, view: View, number: int, chosen: list[Candidate] | None
 ) -> tuple[dict[str, Outcome], list[str]]:
-    """Return what each method closes within 40 hours, and what the checker says against the planner's path.
+    """Return what each method closes within 40 hours, and what the validator says against the planner's path.
 
     `chosen`: the optimum at 40 hours, where it is known already.
     """

@@ -31,7 +31,7 @@ NORMAL, ROUNDED, WHOLE = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Predicted and realised gains, in weight x level, one per officer; `faults`: paths that the checker refuses.
+    """Predicted and realised gains, in weight x level, one per officer; `faults`: paths that the validator rejects.
 
     Predicted is what all courses gain; for `whole` what is expected as courses are usually completed.
     """

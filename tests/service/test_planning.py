@@ -1,4 +1,4 @@
-"""Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the checker refuses."""
+"""Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the validator rejects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -150,7 +150,7 @@ async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None
     assert (await office.plan_of("a"))["considered"] == 3
 
 
-# --- what the checker refuses ----------------------------------------------------------------------------------------
+# --- what the validator rejects --------------------------------------------------------------------------------------
 
 
 def doubting(office: Office) -> Planner:
@@ -162,7 +162,7 @@ def doubting(office: Office) -> Planner:
 
 async def test_an_officer_whose_first_path_is_rejected_gets_a_reason(office: Office) -> None:
     planner = doubting(office)
-    with pytest.raises(Rejected, match="the checker refuses the path: agency/a: "):
+    with pytest.raises(Rejected, match="the validator rejects the path: agency/a: "):
         await planner.plan([order("a")])
     path = (await office.path_of("a")).path
     assert (path.status, path.steps) == ("refused", [])

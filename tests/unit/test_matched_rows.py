@@ -43,7 +43,7 @@ def matched(
 
 
 def path_of(plan: Inputs, *courses: Course) -> LearningPath:
-    """Return the path over these courses: sound by the checker, and the same by the rule that is to be read."""
+    """Return the path over these courses: sound by the validator, and the same by the rule that is to be read."""
     stock = published(courses)
     view = view_of(stock)
     path = recommend(plan, view)

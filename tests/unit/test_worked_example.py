@@ -33,7 +33,7 @@ def _routes() -> Iterable[Sequence[str]]:
     found = _plan()
     for power in example.EXPONENTS:
         taken = reference.greedy(found.problem, found.start_state.copy(), found.targets, power)
-        route = reference.pruned_path(found.problem, found.start_state, taken)
+        route = reference.pruned_path(found.start_state, taken)
         hours = sum(way.hours for way in route.courses) / MICRO
         names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
         yield f"{power:g}", *names, f"{hours:g}", f"{route.value:,}"

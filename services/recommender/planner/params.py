@@ -61,12 +61,10 @@ class PlannerParams:
     """Runners-up recorded per pick."""
 
     # minimum closures and refinement
-    max_expansions: int = 40
-    """Partial closures expanded in one search for a minimum closure."""
-    max_compared: int = 8
-    """Courses compared for the lowest share of one condition."""
-    max_shared_conditions: int = 4
-    """Conditions up to which shares are counted in a lower bound; above, only the dearest one is."""
+    max_looked: int = 500
+    """Courses looked at in the search for a minimum closure of one goal; past it the shortest one found counts."""
+    max_looked_together: int = 100
+    """The same of several goals together; few of those can be proved."""
     max_pruned: int = 40
     """Courses of a closure up to which leaving out each of them is tried."""
     max_changes: int = 12

@@ -7,6 +7,7 @@ branch of an `any`. Levels are in micro-levels, hours and costs in micro-hours: 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from services.recommender.inputs import (
@@ -28,6 +29,7 @@ from services.recommender.planner.exact.conditions import (
     score_of,
     similarity_of,
 )
+from services.recommender.planner.exact.minimum_closure import ClosureCosts
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
@@ -52,6 +54,7 @@ class Branch:
     conditions: tuple[Condition, ...]
     id: str = ""
     cost: int = 0
+    hours: int = 0
 
 
 Achiever = CourseOption | Branch
@@ -75,24 +78,21 @@ class ProblemData:
     courses: Mapping[str, CourseOption]
     achievers: Mapping[Condition, Sequence[Achiever]]
 
-    def meets(self, state: PathState, condition: Condition) -> bool:
-        """Return whether a condition holds."""
-        if isinstance(condition, LevelCondition):
-            return state.levels.get(condition.skill, 0) >= condition.level
-        if isinstance(condition, CourseCondition):
-            return condition.course in state.done
-        return any(self.admits(state, branch) for branch in self.achievers[condition])
+    def costs(
+        self,
+        state: PathState,
+        only: Collection[CourseOption] | None = None,
+        own: Callable[[Achiever], int] = attrgetter("cost"),
+        join: Callable[[Iterable[int]], int] = sum,
+    ) -> Costs:
+        """Return the costs of all courses not done, or of some, as a fixed point from UNREACHABLE.
 
-    def admits(self, state: PathState, achiever: Achiever) -> bool:
-        """Return whether a course can be entered, or every condition of a branch holds."""
-        return all(self.meets(state, condition) for condition in achiever.conditions)
-
-    def costs(self, state: PathState, only: Collection[CourseOption] | None = None) -> Costs:
-        """Return the costs of all courses not completed, or of some, as a fixed point from UNREACHABLE."""
+        `own`: what a course costs itself; `join`: what its conditions cost together.
+        """
         courses = [option for option in self.courses.values() if option.id not in state.done] if only is None else only
         branches = [one for achievers in self.achievers.values() for one in achievers if isinstance(one, Branch)]
         priced: list[Achiever] = [*branches, *courses]
-        met = {condition for condition in self.achievers if self.meets(state, condition)}
+        met = {condition for condition in self.achievers if state.meets(condition)}
         costs = Costs(dict.fromkeys(priced, UNREACHABLE), {})
         while True:
             conditions = {
@@ -100,12 +100,20 @@ class ProblemData:
                 for condition, achievers in self.achievers.items()
             }
             lower = {
-                one: min(one.cost + sum(conditions[condition] for condition in one.conditions), UNREACHABLE)
+                one: min(own(one) + join([0, *(conditions[condition] for condition in one.conditions)]), UNREACHABLE)
                 for one in priced
             }
             if lower == costs.achievers:
                 return Costs(lower, conditions)
             costs = Costs(lower, conditions)
+
+    def closure_costs(self, state: PathState) -> ClosureCosts:
+        """Return the closure costs from a state, in micro-hours."""
+        hours = attrgetter("hours")
+        lower_bound, additive_cost = self.costs(state, own=hours, join=max), self.costs(state, own=hours)
+        return ClosureCosts(
+            lambda name, _: lower_bound.of(self.courses[name]), lambda name, _: additive_cost.of(self.courses[name])
+        )
 
     def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
         """Return a reachable course with the cheapest achievers of all its conditions, by closure cost, then id."""
@@ -137,8 +145,8 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     also: Collection[str] = (),
     *,
     ignore_preferences: bool,
-) -> tuple[ProblemData, dict[str, CourseOption]]:
-    """Return the courses that can matter for an officer at the start, and all reachable ones.
+) -> tuple[ProblemData, ProblemData]:
+    """Return what can matter to an officer at the start, and all that can be reached.
 
     `also`: courses that matter in any case. `ignore_preferences`: preferred and deferred courses keep their plain cost.
     """
@@ -162,7 +170,7 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     def wanted_meet(branch: Branch) -> bool:
         """Return whether what is wanted may meet a branch: a path that uses a dear one can be studied all the same."""
         single = [condition for condition in branch.conditions if not isinstance(condition, AnyCondition)]
-        return bool(wanted) and all(whole.meets(then, condition) for condition in single)
+        return bool(wanted) and all(map(then.meets, single))
 
     chosen.update(shortlist(inputs.framework.id, value, usable.values(), costs))
     near: dict[Condition, Sequence[Achiever]] = {}
@@ -183,7 +191,8 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     for condition in near:
         if isinstance(condition, LevelCondition):
             near[condition] = [one for one in whole.achievers[condition] if one in chosen]
-    reachable = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
+    within_reach = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
+    reachable = ProblemData(within_reach, achievers_of(within_reach))
     return ProblemData({one.id: one for one in chosen if isinstance(one, CourseOption)}, near), reachable
 
 

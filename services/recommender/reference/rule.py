@@ -184,26 +184,24 @@ def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
     return then.value - state.value
 
 
-def walk(
-    problem: ProblemData, state: PathState, courses: Iterable[CourseOption]
-) -> tuple[list[CourseOption], PathState]:
-    """Return those of these courses that can be entered in order, and the state at the end."""
+def walk(state: PathState, courses: Iterable[CourseOption]) -> tuple[list[CourseOption], PathState]:
+    """Return those of these courses that can be entered one after the other, and the state at the end."""
     entered, then = [], state.copy()
     for option in courses:
-        if problem.admits(then, option):
+        if then.admits(option):
             then.study(option)
             entered.append(option)
     return entered, then
 
 
 def drop_redundant(
-    problem: ProblemData, state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
+    state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
 ) -> tuple[list[CourseOption], PathState]:
-    """Replay courses without, from the end, each of `tried` whose removal keeps the rest feasible and its value."""
-    kept, end = walk(problem, state, courses)
+    """Walk courses without, from the end, each of `tried` without which the rest is feasible and closes as much."""
+    kept, end = walk(state, courses)
     for option in reversed(tried):
         rest = [other for other in kept if other is not option]
-        entered, then = walk(problem, state, rest)
+        entered, then = walk(state, rest)
         if entered == rest and then.value == end.value:
             kept, end = rest, then
     return kept, end
@@ -222,7 +220,7 @@ def greedy(
     path: list[CourseOption] = []
     while found := scored_closures(problem, state, problem.costs(state), targets, exponent):
         closure = found[0].closure
-        closure, _ = drop_redundant(problem, state, closure, closure[:-1])
+        closure, _ = drop_redundant(state, closure, closure[:-1])
         for option in closure:
             state.study(option)
         path += closure
@@ -241,9 +239,9 @@ class CoursePath(NamedTuple):
         return other if (other.value, other.saved) > (self.value, self.saved) else self
 
 
-def pruned_path(problem: ProblemData, start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
-    """Return the path of these courses without redundant ones."""
-    kept, end = drop_redundant(problem, start_state, courses, courses)
+def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
+    """Return the route of these courses, without what loses nothing."""
+    kept, end = drop_redundant(start_state, courses, courses)
     return CoursePath(end.value, -sum(option.cost for option in kept), kept)
 
 
@@ -251,7 +249,7 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
     """Return the best path of greedy passes with several exponents and starts, improved by exchanges."""
     best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
-        best = best.better(pruned_path(problem, start_state, greedy(problem, start_state.copy(), targets, exponent)))
+        best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
     everything = start_state.copy()
     for target in targets:
         everything.study(target)
@@ -266,11 +264,11 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
                 continue
             out = best.courses[place]
             rest = [option for option in best.courses if option is not out]
-            start, state = drop_redundant(problem, start_state, rest, rest)
+            start, state = drop_redundant(start_state, rest, rest)
             more = greedy(problem, state, [target for target in targets if target is not out])
-            best = best.better(pruned_path(problem, start_state, start + more))
+            best = best.better(pruned_path(start_state, start + more))
         for course in starts:
-            end = walk(problem, start_state, best.courses)[1]
+            end = walk(start_state, best.courses)[1]
             if course.id not in end.done and (complete or end.gains(course)):
                 best = exchanged(problem, start_state, targets, course, best, complete=complete)
         if best is before:
@@ -348,15 +346,15 @@ def started_with(
 ) -> CoursePath:
     """Return the path of the closure of a course, then the `kept` courses that fit, then the greedy."""
     closure = problem.closure(course, problem.costs(start_state))
-    path, state = drop_redundant(problem, start_state, closure, closure[:-1])
+    path, state = drop_redundant(start_state, closure, closure[:-1])
     if kept is not None:
         for other in kept:
             fits = other.hours <= state.hours and state.steps > 0 and other.id not in state.done
-            if fits and problem.admits(state, other):
+            if fits and state.admits(other):
                 state.study(other)
                 path.append(other)
-        path, state = drop_redundant(problem, start_state, path, path)
-    return pruned_path(problem, start_state, path + greedy(problem, state, targets))
+        path, state = drop_redundant(start_state, path, path)
+    return pruned_path(start_state, path + greedy(problem, state, targets))
 
 
 class Plan:
@@ -375,13 +373,7 @@ class Plan:
         self.inputs, self.courses, self.ignore_preferences = inputs, courses, ignore_preferences
         self.picks: list[Pick] = []
         self.notes: list[Note] = []
-        self.end = PathState(
-            hours=UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
-            steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
-            levels={skill: micro(level) for skill, level in entry_levels.items()},
-            done=set(inputs.done),
-            held=dict(value.stairs),
-        )
+        self.end = end_state(inputs, value, entry_levels, [])
         self.value, self.entry_levels = value, entry_levels
         self.problem, reachable = build_instance(
             inputs, courses.values(), value, self.end, also, ignore_preferences=ignore_preferences
@@ -405,7 +397,7 @@ class Plan:
         picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path
-        return pruned_path(self.problem, self.start_state, [self.problem.courses[pick.spec.id] for pick in picks])
+        return pruned_path(self.start_state, [self.problem.courses[pick.spec.id] for pick in picks])
 
     def _add_fixed(self) -> None:
         """Add the courses that come first regardless of their value: started, mandatory, pinned."""
@@ -440,7 +432,7 @@ class Plan:
             if origin == "pinned" and (hours > self.end.hours or len(closure) > self.end.steps):
                 closure = self._pin(name)
             else:
-                closure, _ = drop_redundant(self.problem, self.end, closure, closure[:-1])
+                closure, _ = drop_redundant(self.end, closure, closure[:-1])
         for one in closure:
             self.end.study(one)
             self.picks.append(Pick(one.spec, 0, one.cosine / MICRO, [], origin))
@@ -468,10 +460,10 @@ class Plan:
         """Return the previous path; None if it can no longer be studied."""
         names = self._left()
         options = [self.problem.courses[name] for name in names if name in self.problem.courses]
-        entered, then = walk(self.problem, self.start_state, options)
+        entered, then = walk(self.start_state, options)
         if len(entered) < len(names) or (names and min(then.hours, then.steps) < 0):
             return None
-        return pruned_path(self.problem, self.start_state, options)
+        return pruned_path(self.start_state, options)
 
     def _traced(self, path: CoursePath, *, in_order: bool) -> tuple[list[Pick], PathState]:
         """Return the picks of a path after the fixed courses, and the state at their end.
@@ -491,7 +483,7 @@ class Plan:
                 found = scored_closures(self.problem, inside, self.problem.costs(inside, only=left), targets)
                 if not found:
                     break
-                closure, _ = drop_redundant(self.problem, inside, found[0].closure, found[0].closure[:-1])
+                closure, _ = drop_redundant(inside, found[0].closure, found[0].closure[:-1])
             score = score_of(gain_of(inside, closure), sum(option.cost for option in closure))
             rivals = scored_closures(self.problem, state, self.problem.costs(state), self.targets)
             others = [RunnerUp(bid.target.spec.course, bid.score) for bid in rivals if bid.target not in path.courses]
@@ -511,14 +503,17 @@ class Plan:
         closure = self.problem.closure(option, costs)
         return len(closure) <= MOST_STEPS and sum(one.hours for one in closure) <= self.start_state.hours
 
-    def _available(self, known: Mapping[str, CourseOption]) -> AvailableCourses:
+    def _available(self, reachable: ProblemData) -> AvailableCourses:
         """Return the courses that the officer may use and can reach."""
-        taught = sorted(known.values(), key=lambda option: (option.hours, option.id))
+        taught = sorted(reachable.courses.values(), key=lambda option: (option.hours, option.id))
         return AvailableCourses(
             lambda skill: [
-                (option.level_effects[skill], option.id) for option in taught if skill in option.level_effects
+                (option.level_effects[skill], option.hours, option.id)
+                for option in taught
+                if skill in option.level_effects
             ],
-            known.get,
+            reachable.courses.get,
+            reachable.closure_costs,
             self._above,
             matched=lambda skill: [option.id for option in taught if self._may_raise(option, skill)],
         )

@@ -54,6 +54,14 @@ class CourseOption:
     cosine: int
     unconfirmed: Mapping[str, int] = field(default_factory=dict)
 
+    def achieves(self, condition: Condition) -> bool:
+        """Return whether having done the course satisfies a condition, or a part of it."""
+        if isinstance(condition, LevelCondition):
+            return self.level_effects.get(condition.skill, 0) >= condition.level
+        if isinstance(condition, CourseCondition):
+            return self.id == condition.course
+        return any(self.achieves(one) for branch in condition.branches for one in branch)
+
 
 @dataclass(slots=True)
 class PathState:
@@ -72,6 +80,18 @@ class PathState:
     def copy(self) -> "PathState":
         """Return a copy."""
         return PathState(self.hours, self.steps, dict(self.levels), set(self.done), dict(self.held), self.value)
+
+    def meets(self, condition: Condition) -> bool:
+        """Return whether a condition holds."""
+        if isinstance(condition, LevelCondition):
+            return self.levels.get(condition.skill, 0) >= condition.level
+        if isinstance(condition, CourseCondition):
+            return condition.course in self.done
+        return any(all(map(self.meets, branch)) for branch in condition.branches)
+
+    def admits(self, option: CourseOption) -> bool:
+        """Return whether a course can be entered."""
+        return all(map(self.meets, option.conditions))
 
     def study(self, option: CourseOption) -> None:
         """Complete a course: levels rise to what it teaches, and none falls."""

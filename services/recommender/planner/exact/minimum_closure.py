@@ -1,21 +1,26 @@
-"""The fewest hours in which an officer meets a need: a set of courses that can be studied one after the other.
+"""The minimum closure of goals: the fewest hours of courses that can be studied one after the other and meet them.
 
-A course that satisfies two conditions counts once, so added costs can be too high; hours that are shown are found here.
-Two figures per course (`ClosureCosts`) come first: its hours with those of its dearest condition, recursively, are a
-lower bound (h_max); the cheapest course for each of its conditions, recursively, makes a closure (h_add). Where that
-closure, each course counted once, is as short as the lower bound, it is proved minimal, as it is for most conditions.
+A course that satisfies two conditions counts once, so closure costs, which add up over conditions, can be too high;
+hours that are told are found here. To find a set of least cost is hard (it holds set cover), so it is a depth-first
+branch and bound with a limit:
 
-Else it is searched, best first: of the sets begun, the one that may become the shortest is extended by a course that
-meets what it still lacks, if it may become shorter than the shortest way known. No set is shorter than its own hours
-and those of the dearest need that it lacks; nor than its own and, for each need that it lacks, the least share of a
-course that meets it, shared among the needs that it meets; nor than what a course of it takes, and all that waits for
-it. The search visits a limited number of sets. Past it the shortest way known is an upper bound, and the best of the
-sets begun a lower one.
+    branch   A condition that no course of the begun set can satisfy is satisfied by a course outside of it. Each of
+             those is added in turn, the lowest closure cost per condition first, and is barred from the branches after
+             its own. So no set is looked at twice.
+    bound    The hours of the begun set, and for each condition that it lacks the least share of a course that
+             satisfies it, where a course divides its hours among the lacking conditions that it satisfies: a feasible
+             dual solution of the set cover (Chvatal 1979). A branch that cannot be shorter than the best set is left.
+
+The first set comes from the shortest few courses for each condition. Past the limit on courses looked at, the best set
+found is an upper bound.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import heappop, heappush, merge
-from itertools import count
+from copy import copy
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby, tee
 from typing import NamedTuple
 
 from services.recommender.inputs import MOST_STEPS
@@ -29,576 +34,372 @@ from services.recommender.planner.exact.conditions import (
     PathState,
 )
 from services.recommender.planner.params import PARAMS
-from services.recommender.planner.units import UNREACHABLE
+from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from shared.domain import Course
 
-MAX_EXPANSIONS = PARAMS.max_expansions
-MAX_COMPARED = PARAMS.max_compared
-MAX_SHARED_CONDITIONS = PARAMS.max_shared_conditions
+MAX_LOOKED = PARAMS.max_looked
+MAX_LOOKED_TOGETHER = PARAMS.max_looked_together
 MAX_PRUNED = PARAMS.max_pruned
-UNBOUNDED = 1 << 60
-
-
-class TaughtLevel(NamedTuple):
-    """A goal: some course of the set leads to this level, whatever level already counts for entry."""
-
-    skill: SkillKey
-    level: int
-
-
-Goal = Condition | TaughtLevel
 
 
 class MinimumClosure(NamedTuple):
-    """The shortest set found, in order of study. No set takes fewer than `lower_bound` hours. Micro-hours."""
+    """The shortest set found: micro-hours, and the courses in order of study.
+
+    `proved`: no set is shorter. No courses, and not proved: none was found that a path may hold, but there may be one.
+    """
 
     hours: int
-    lower_bound: int
     courses: list[CourseOption]
+    proved: bool
 
-    @property
-    def proved(self) -> bool:
-        """Whether no set is shorter."""
-        return self.hours <= self.lower_bound
+
+class Achiever(NamedTuple):
+    """A course that satisfies a condition or a part of it: micro-hours and id. It is decoded when it is taken."""
+
+    hours: int
+    id: str
 
 
 class ClosureCosts(NamedTuple):
-    """Costs of courses with their prerequisites from one state, in micro-hours; UNREACHABLE if there is none.
+    """Closure costs of a course (id, micro-hours) from one state, in micro-hours; UNREACHABLE where there is none.
 
-    `lower_bound`: the hours of a course and of its dearest condition (h_max). `additive_cost`: the hours of a course
-    and of each of its conditions (h_add).
+    `lower_bound`: its hours and those of its dearest condition, recursively (h_max). `additive_cost`: its hours and
+    those of all its conditions (h_add).
     """
 
-    lower_bound: Callable[[CourseOption], int]
-    additive_cost: Callable[[CourseOption], int]
+    lower_bound: Callable[[str, int], int]
+    additive_cost: Callable[[str, int], int]
 
 
 class AvailableCourses:
-    """The courses that an officer may use and can reach, looked up on demand.
+    """The courses that an officer may use and can reach, looked up when they are asked for.
 
-    `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `option`: the course
-    of an id as the officer may use it, or None. `above` (skill, micro-level): all courses that teach a skill of the
-    framework beyond a level, those that may be used first, then shortest first, then by id. `closure_costs`: costs from
-    a state; None: computed here. `matched`: the ids of the courses with an unconfirmed row of a skill of the framework,
-    shortest first, then by id. `incomplete`: whether a course was skipped because it is unknown whether it can be
-    reached.
+    `teachers`: (micro-level reached, micro-hours, id) of the courses that teach a skill, shortest first, then by id.
+    `option`: the course of an id as the officer may use it, or None. `closure_costs`: those from a state. `above`
+    (skill, micro-level): all courses that teach a skill of the framework beyond a level, those that may be used first,
+    then shortest first, then by id. `matched`: the ids of the courses with an unconfirmed row of a skill of the
+    framework, shortest first, then by id. `incomplete`: whether a course was skipped because it is not known whether it
+    can be reached.
     """
 
     def __init__(
         self,
-        teachers: Callable[[SkillKey], Iterable[tuple[int, str]]],
+        teachers: Callable[[SkillKey], Iterable[tuple[int, int, str]]],
         option: Callable[[str], CourseOption | None],
+        closure_costs: Callable[[PathState], ClosureCosts],
         above: Callable[[str, int], Iterable[Course]],
-        closure_costs: Callable[[PathState], ClosureCosts] | None = None,
         matched: Callable[[str], Iterable[str]] = lambda _: (),
     ) -> None:
-        self._teachers, self._way, self._closure_costs, self.above = teachers, option, closure_costs, above
-        self.matched = matched
-        self._ways: dict[str, CourseOption | None] = {}
-        self._lists: dict[SkillKey, list[tuple[int, str]]] = {}
-        self._meeting: dict[Goal, tuple[list[CourseOption], Iterator[CourseOption]]] = {}
-        self._known: tuple[object, _ClosureBounds] | None = None
+        self._teachers, self._option, self._closure_costs = teachers, option, closure_costs
+        self.above, self.matched = above, matched
+        self._options: dict[str, CourseOption | None] = {}
+        self._taught: dict[SkillKey, list[tuple[int, int, str]]] = {}
+        self._achievers: dict[Condition, Iterator[Achiever]] = {}
+        self._bounds: tuple[object, _ClosureBounds] | None = None
         self.incomplete = False
 
-    def bounds(self, start: PathState, targets: Sequence["Goal"]) -> "_ClosureBounds":
+    def bounds(self, start: PathState) -> "_ClosureBounds":
         """Return the bounds from a state; those of the last state are cached."""
-        if self._closure_costs is None:
-            return _ClosureBounds(self, start, relaxed_costs(self, start, targets))
         key = frozenset(start.done), frozenset(start.levels.items())
-        if self._known is None or self._known[0] != key:
-            self._known = key, _ClosureBounds(self, start.copy(), self._closure_costs(start))
-        return self._known[1]
+        if self._bounds is None or self._bounds[0] != key:
+            self._bounds = key, _ClosureBounds(self, start.copy(), self._closure_costs(start))
+        return self._bounds[1]
 
     def option(self, course_id: str) -> CourseOption | None:
         """Return a course that may be used and can be reached."""
-        if course_id not in self._ways:
-            self._ways[course_id] = self._way(course_id)
-        return self._ways[course_id]
+        if course_id not in self._options:
+            self._options[course_id] = self._option(course_id)
+        return self._options[course_id]
 
-    def _taught(self, skill: SkillKey) -> list[tuple[int, str]]:
-        if skill not in self._lists:
-            self._lists[skill] = list(self._teachers(skill))
-        return self._lists[skill]
+    def known(self, course_id: str) -> CourseOption:
+        """Return a course that is an achiever of something. Raises LookupError where it is none."""
+        if option := self.option(course_id):
+            return option
+        raise LookupError(f"{course_id} cannot be used")
+
+    def _teaching(self, skill: SkillKey) -> list[tuple[int, int, str]]:
+        if skill not in self._taught:
+            self._taught[skill] = list(self._teachers(skill))
+        return self._taught[skill]
 
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
-        """Return the highest level above `above`, up to `wanted`, that some course leads to; None if there is none."""
-        levels = sorted({min(level, wanted) for level, _ in self._taught(skill) if level > above}, reverse=True)
-        return next((level for level in levels if next(self.meeting(LevelCondition(skill, level)), None)), None)
+        """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
+        return max((min(level, wanted) for level, _, _ in self._teaching(skill) if level > above), default=None)
 
-    def meeting(self, condition: Goal) -> Iterator[CourseOption]:
-        """Yield the courses that satisfy a condition or a part of it, shortest first; each is looked up once."""
-        if (known := self._meeting.get(condition)) is None:
-            known = self._meeting[condition] = [], self._look_up(condition)
-        found, rest = known
-        for place in count():
-            if place == len(found):
-                if (option := next(rest, None)) is None:
-                    return
-                found.append(option)
-            yield found[place]
+    def achievers(self, condition: Condition) -> Iterator[Achiever]:
+        """Yield the courses that satisfy a condition or a part of it, shortest first, then by id."""
+        if condition not in self._achievers:
+            self._achievers[condition] = tee(self._look_up(condition), 1)[0]
+        return copy(self._achievers[condition])
 
-    def _look_up(self, condition: Goal) -> Iterator[CourseOption]:
-        if isinstance(condition, LevelCondition | TaughtLevel):
-            yield from (
-                option
-                for level, name in self._taught(condition.skill)
-                if level >= condition.level and (option := self.option(name))
-            )
-        elif isinstance(condition, CourseCondition):
-            if option := self.option(condition.course):
-                yield option
-        else:
-            yield from merged_by_hours(self.meeting(one) for branch in condition.branches for one in branch)
+    def _look_up(self, condition: Condition) -> Iterator[Achiever]:
+        if isinstance(condition, LevelCondition):
+            taught = self._teaching(condition.skill)
+            return (Achiever(hours, name) for level, hours, name in taught if level >= condition.level)
+        if isinstance(condition, CourseCondition):
+            option = self.option(condition.course)
+            return iter([Achiever(option.hours, option.id)] if option else [])
+        parts = (self.achievers(one) for branch in condition.branches for one in branch)
+        return (achiever for achiever, _ in groupby(merge(*parts)))  # one of several lists comes several times in a row
 
 
 class _ClosureBounds:
-    """From one state: lower bounds of conditions, and the closure that their cheapest courses make."""
+    """Bounds of the hours of closures from one state: from below by `lower_bound`, from above by a relaxed plan."""
 
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
-        self._available, self._closure_costs, self._root = available, closure_costs, _PartialClosure(start)
-        self._lower_bounds: dict[Goal, int] = {}
-        self._achievers: dict[Goal, tuple[int, CourseOption | None]] = {}
+        self._available, self._start = available, start
+        self.of_course, self.additive_cost = closure_costs
+        self._lower_bounds: dict[Condition, int] = {}
+        self._cheapest: dict[Condition, tuple[int, str]] = {}
 
-    def lower_bound_of(self, option: CourseOption) -> int:
-        """Return a lower bound of the hours of any closure of a course."""
-        return max(self._closure_costs.lower_bound(option), option.hours)
-
-    def lower_bound(self, condition: Goal) -> int:
+    def lower_bound(self, condition: Condition) -> int:
         """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
-        if self._root.meets(condition):
+        if self._start.meets(condition):
             return 0
         if isinstance(condition, AnyCondition):
-            return min(
-                (max(map(self.lower_bound, branch), default=0) for branch in condition.branches), default=UNREACHABLE
-            )
-        if (known := self._lower_bounds.get(condition)) is None:
-            known = UNREACHABLE
-            for option in self._available.meeting(condition):
-                if option.hours >= known:
+            branches = (max(map(self.lower_bound, branch), default=0) for branch in condition.branches)
+            return min(branches, default=UNREACHABLE)
+        if condition not in self._lower_bounds:
+            least = UNREACHABLE
+            for hours, name in self._available.achievers(condition):
+                if hours >= least:
                     break
-                known = min(known, self.lower_bound_of(option))
-            self._lower_bounds[condition] = known
-        return known
+                least = min(least, self.of_course(name, hours))
+            self._lower_bounds[condition] = least
+        return self._lower_bounds[condition]
 
-    def option(self, targets: Sequence[Goal]) -> list[CourseOption]:
-        """Return the cheapest courses for each target, for each of their conditions, and so on, in order of study.
+    def relaxed_plan(self, goals: Iterable[Condition]) -> list[CourseOption]:
+        """Return the cheapest course for each goal, for each condition of those, and so on, in order of study.
 
-        At most one course more than a path may hold.
+        No more than one above what a path may hold. All goals are reachable.
         """
         found: dict[str, CourseOption] = {}
-        waiting = list(targets)
+        waiting = list(goals)
         while waiting and len(found) <= MOST_STEPS:
             condition = waiting.pop()
-            if self._root.meets(condition):
+            if self._start.meets(condition):
                 continue
             if isinstance(condition, AnyCondition):
-                waiting += min(condition.branches, key=lambda branch: sum(self._achiever(one)[0] for one in branch))
-            elif (option := self._achiever(condition)[1]) and option.id not in found:
-                found[option.id] = option
-                waiting += option.conditions
-        return sorted(found.values(), key=lambda option: (self._closure_costs.additive_cost(option), option.id))
+                waiting += min(condition.branches, key=lambda branch: sum(self.cheapest(one)[0] for one in branch))
+            elif (name := self.cheapest(condition)[1]) not in found:
+                found[name] = self._available.known(name)
+                waiting += found[name].conditions
+        return sorted(found.values(), key=lambda option: (self.additive_cost(option.id, option.hours), option.id))
 
-    def _achiever(self, condition: Goal) -> tuple[int, CourseOption | None]:
-        """Return the cost of a condition by its cheapest achiever, and that course if there is one."""
-        if self._root.meets(condition):
-            return 0, None
+    def cheapest(self, condition: Condition) -> tuple[int, str]:
+        """Return the least closure cost of a condition and the course that it is of; no course of one that holds."""
+        if self._start.meets(condition):
+            return 0, ""
         if isinstance(condition, AnyCondition):
-            return min(sum(self._achiever(one)[0] for one in branch) for branch in condition.branches), None
-        if (known := self._achievers.get(condition)) is None:
-            known = UNREACHABLE, None
-            for option in self._available.meeting(condition):
-                if option.hours > known[0]:
+            return min(sum(self.cheapest(one)[0] for one in branch) for branch in condition.branches), ""
+        if condition not in self._cheapest:
+            best = UNREACHABLE, ""
+            for hours, name in self._available.achievers(condition):
+                if hours > best[0]:
                     break
-                additive_cost = self._closure_costs.additive_cost(option)
-                if known[1] is None or (additive_cost, option.id) < (known[0], known[1].id):
-                    known = additive_cost, option
-            self._achievers[condition] = known
-        return known
+                best = min(best, (self.additive_cost(name, hours), name))
+            self._cheapest[condition] = best
+        return self._cheapest[condition]
 
 
-def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
-    """Return the closure costs of the courses that may lead to these targets, as a fixed point from UNREACHABLE.
-
-    The reference definition; `optimizer.available_courses` computes the same for a whole catalog.
-    """
-    begun, options, meeting, waiting = (
-        _PartialClosure(start),
-        dict[str, CourseOption](),
-        dict[Goal, list[CourseOption]](),
-        list(targets),
-    )
-    while waiting:
-        condition = waiting.pop()
-        if condition in meeting or begun.meets(condition):
-            continue
-        if isinstance(condition, AnyCondition):
-            waiting += [one for branch in condition.branches for one in branch]
-        # for an AnyCondition: of every part, for a search also asks for courses of a part that is met already
-        meeting[condition] = list(available.meeting(condition))
-        fresh = {option.id: option for option in meeting[condition] if option.id not in options}
-        options.update(fresh)
-        waiting += [one for option in fresh.values() for one in option.conditions]
-
-    def settled(join: Callable[[list[int]], int]) -> dict[str, int]:
-        def behind(condition: Goal) -> int:
-            if begun.meets(condition):
-                return 0
-            if isinstance(condition, AnyCondition):
-                return min(
-                    (join([behind(one) for one in branch]) for branch in condition.branches), default=UNREACHABLE
-                )
-            return min((state[option.id] for option in meeting[condition]), default=UNREACHABLE)
-
-        state, before = dict.fromkeys(options, UNREACHABLE), dict[str, int]()
-        while state != before:
-            before = dict(state)
-            for option in options.values():
-                state[option.id] = min(
-                    option.hours + join([behind(condition) for condition in option.conditions]), UNREACHABLE
-                )
-        return state
-
-    lower_bound, additive_cost = settled(lambda parts: max(parts, default=0)), settled(sum)
-    return ClosureCosts(lambda option: lower_bound[option.id], lambda option: additive_cost[option.id])
-
-
+@dataclass(slots=True)
 class _PartialClosure:
-    """A partial set of courses: `order` can be studied, `stuck` cannot yet; the last of `stuck` was added last.
+    """A set that is begun: courses that can be studied, in `order`, and those that are `waiting` for others.
 
-    `met`: whether the targets are satisfied by `order`; `after`: course -> hours of it, of the course that it was added
-    for, and so on.
+    `state`: after the courses of `order`. `lacking`: the conditions that no other course of the set can satisfy, each
+    with the course that has it; None for a goal. `hours` of the whole set, in micro-hours.
     """
 
-    __slots__ = ("after", "done", "hours", "ids", "lacked", "levels", "met", "order", "start", "stuck")
+    state: PathState
+    order: list[CourseOption]
+    waiting: list[CourseOption]
+    lacking: list[tuple[Condition, CourseOption | None]]
+    hours: int = 0
 
-    def __init__(self, start: PathState) -> None:
-        self.start = start
-        self.levels: dict[SkillKey, int] = {}
-        self.ids: frozenset[str] = frozenset()
-        self.done: set[str] = set()
-        self.order: list[CourseOption] = []
-        self.stuck: list[tuple[CourseOption | None, Sequence[Goal]]] = []
-        self.hours = 0
-        self.met = False
-        self.after: dict[str, int] = {}
-        self.lacked: list[tuple[Goal, bool]] | None = None
+    def plus(self, option: CourseOption) -> "_PartialClosure":
+        """Return the set with one more course."""
+        state, order, waiting = self.state.copy(), [*self.order], [*self.waiting, option]
+        while ready := [one for one in waiting if state.admits(one)]:
+            for one in ready:
+                state.study(one)
+            order += ready
+            waiting = [one for one in waiting if one not in ready]
+        longer = _PartialClosure(state, order, waiting, [], self.hours + option.hours)
+        asked = [*self.lacking, *((condition, option) for condition in option.conditions)]
+        longer.lacking = [(one, asking) for one, asking in asked if not longer._may_meet(one, asking)]
+        return longer
 
-    def copy(self) -> "_PartialClosure":
-        other = _PartialClosure(self.start)
-        other.levels, other.ids, other.done = dict(self.levels), self.ids, set(self.done)
-        other.order, other.stuck, other.hours = list(self.order), list(self.stuck), self.hours
-        other.after = dict(self.after)
-        return other
-
-    def add(self, option: CourseOption, after: int = 0) -> None:
-        """Add a course that others wait for (`after`: their hours); study what can now be entered."""
-        self.ids |= {option.id}
-        self.after[option.id] = option.hours + after
-        self.hours += option.hours
-        self.lacked = None
-        self.stuck.append((option, option.conditions))
-        if not all(map(self.meets, option.conditions)):
-            return
-        moved = True
-        while moved:
-            moved = False
-            for place in reversed(range(len(self.stuck))):
-                one, conditions = self.stuck[place]
-                if all(map(self.meets, conditions)):
-                    del self.stuck[place]
-                    moved = True
-                    if one is None:
-                        self.met = True
-                    else:
-                        self.order.append(one)
-                        self.done.add(one.id)
-                        for skill, level in one.level_effects.items():
-                            self.levels[skill] = max(self.levels.get(skill, 0), level)
-
-    def meets(self, condition: Goal) -> bool:
-        if isinstance(condition, TaughtLevel):
-            return self.levels.get(condition.skill, 0) >= condition.level
-        if isinstance(condition, LevelCondition):
-            held = self.start.levels.get(condition.skill, 0)
-            return max(held, self.levels.get(condition.skill, 0)) >= condition.level
-        if isinstance(condition, CourseCondition):
-            return condition.course in self.done or condition.course in self.start.done
-        return any(all(map(self.meets, branch)) for branch in condition.branches)
-
-    def lacks(self) -> list[tuple[Goal, bool]]:
-        """Return the unmet conditions that no course of the set could satisfy; if there are none, all unmet ones.
-
-        Each with whether it must be satisfied from outside: courses of the set that wait for each other leave a choice.
-        """
-        if self.lacked is None:
-            self.lacked = self._find_lacked()
-        return self.lacked
-
-    def _find_lacked(self) -> list[tuple[Goal, bool]]:
-        unmet = [
-            (one, condition)
-            for one, conditions in reversed(self.stuck)
-            for condition in conditions
-            if not self.meets(condition)
-        ]
-        outside = list(dict.fromkeys(condition for one, condition in unmet if not self._could(condition, one)))
-        return [(condition, True) for condition in outside] or [
-            (condition, False) for condition in dict.fromkeys(n for _, n in unmet)
-        ]
-
-    def waits(self, condition: Goal) -> int:
-        """Return the smallest waiting time of a condition, in micro-hours.
-
-        The waiting time is the hours of a course that has the condition, of the course that this one was added for, and
-        so on.
-        """
-        asking = [
-            self.after[one.id] if one else 0
-            for one, conditions in self.stuck
-            if condition in conditions and not self.meets(condition)
-        ]
-        return min(asking, default=0)
-
-    def _could(self, condition: Goal, asking: CourseOption | None) -> bool:
-        """Return whether a condition would hold if all of `stuck`, except the asking course, were studied."""
-        if self.meets(condition):
+    def _may_meet(self, condition: Condition, asking: CourseOption | None) -> bool:
+        """Return whether a condition would hold if all that is waiting, but the course that has it, were studied."""
+        if self.state.meets(condition):
             return True
-        others = [one for one, _ in self.stuck if one and one is not asking]
-        if isinstance(condition, LevelCondition | TaughtLevel):
-            return any(one.level_effects.get(condition.skill, 0) >= condition.level for one in others)
-        if isinstance(condition, CourseCondition):
-            return any(one.id == condition.course for one in others)
-        return any(all(self._could(one, asking) for one in branch) for branch in condition.branches)
+        if isinstance(condition, AnyCondition):
+            return any(all(self._may_meet(one, asking) for one in branch) for branch in condition.branches)
+        return any(one.achieves(condition) for one in self.waiting if one is not asking)
+
+    def conditions(self) -> list[Condition]:
+        """Return conditions of which any larger set that can be studied satisfies one, by a course outside this set.
+
+        Courses that wait for each other leave open which; what the set lacks is satisfied in any case.
+        """
+        if self.lacking:
+            return list(dict.fromkeys(condition for condition, _ in self.lacking))
+        unmet = (one for option in self.waiting for one in option.conditions if not self.state.meets(one))
+        return [AnyCondition(tuple((one,) for one in dict.fromkeys(unmet)))]
 
 
-def minimum_closure(
+def minimum_closure(  # noqa: PLR0913 - goals and limits, by name
     start: PathState,
-    targets: Sequence[Goal],
+    goals: Iterable[Condition],
     available: AvailableCourses,
-    steps: int = UNBOUNDED,
-    most_sets: int = MAX_EXPANSIONS,
+    *,
+    steps: int = UNLIMITED,
+    hours: int = UNLIMITED,
+    limit: int | None = None,
 ) -> MinimumClosure | None:
-    """Return the shortest set of at most `steps` courses that satisfies all targets from here; None if there is none.
+    """Return the shortest set of at most so many courses and micro-hours that meets all goals; None: there is none.
 
-    If the limit on the search (`most_sets` visited) is reached, `lower_bound` is below the hours of the set.
+    `limit`: courses looked at, past which the set found may not be the shortest; None: that of the parameters.
     """
-    root = _PartialClosure(start)
-    if all(map(root.meets, targets)):
-        return MinimumClosure(0, 0, [])
-    if steps > 0 and (alone := _shortest_alone(root, targets, available)):
-        return MinimumClosure(alone.hours, alone.hours, [alone])
-    bounds = available.bounds(start, targets)
-    lower_bound = max(map(bounds.lower_bound, targets))
-    if lower_bound >= UNREACHABLE:
+    unmet = list(dict.fromkeys(goal for goal in goals if not start.meets(goal)))
+    if not unmet:
+        return MinimumClosure(0, [], proved=True)
+    if steps > 0 and (alone := _shortest_alone(start, unmet, available)):
+        return MinimumClosure(alone.hours, [alone], proved=True) if alone.hours <= hours else None
+    bounds = available.bounds(start)
+    least = max(map(bounds.lower_bound, unmet))
+    if least >= UNREACHABLE or least > hours:
         return None
-    known = bounds.option(targets)
+    known = bounds.relaxed_plan(unmet) if len(unmet) == 1 else _one_by_one(start, unmet, available)
     if len(known) > MOST_STEPS:
-        return None if steps <= MOST_STEPS else MinimumClosure(sum(option.hours for option in known), lower_bound, [])
+        return None if steps <= MOST_STEPS else MinimumClosure(0, [], proved=False)
     if len(known) <= MAX_PRUNED:
-        known = drop_redundant(start, known, targets)
-    found = MinimumClosure(sum(option.hours for option in known), lower_bound, known) if len(known) <= steps else None
-    if found and (found.proved or not most_sets):
-        return found
-    return _Search(start, available, steps, targets, most_sets, bounds, found).run()
+        known = without_redundant(start, known, unmet)
+    if limit is None:
+        limit = MAX_LOOKED if len(unmet) == 1 else MAX_LOOKED_TOGETHER
+    search = _BranchAndBound(available, available.bounds(start), unmet, min(steps, MOST_STEPS), hours + 1, limit)
+    search.offer(known)
+    if search.hours > least:
+        search.extend(_PartialClosure(start, [], [], [(goal, None) for goal in unmet]), frozenset())
+    if search.best is None:
+        return None if search.proved else MinimumClosure(0, [], proved=False)
+    return MinimumClosure(search.hours, search.best, search.proved)
 
 
-def greedy_closure(start: PathState, targets: Sequence[Goal], available: AvailableCourses) -> list[CourseOption] | None:
-    """Return the cheapest course for each condition alone, in order of study; None if a path may not hold them.
-
-    All targets must be reachable.
-    """
-    if alone := _shortest_alone(_PartialClosure(start), targets, available):
-        return [alone]
-    found = available.bounds(start, targets).option(targets)
-    if 1 < len(found) <= MAX_PRUNED:
-        return drop_redundant(start, found, targets)
-    return found if len(found) <= MOST_STEPS else None
-
-
-def _shortest_alone(
-    root: "_PartialClosure", targets: Sequence[Goal], available: AvailableCourses
-) -> CourseOption | None:
-    """Return the shortest course that satisfies the only target, if it can be entered at once: no set is shorter."""
-    if len(targets) != 1 or isinstance(targets[0], AnyCondition) or root.meets(targets[0]):
+def _shortest_alone(start: PathState, goals: Sequence[Condition], available: AvailableCourses) -> CourseOption | None:
+    """Return the shortest course that satisfies the only goal, if it can be entered at once: no set is shorter."""
+    if len(goals) != 1 or isinstance(goals[0], AnyCondition):
         return None
-    least = UNREACHABLE
-    for option in available.meeting(targets[0]):
-        if option.hours > least:
+    least = UNLIMITED
+    for hours, name in available.achievers(goals[0]):
+        if hours > least:
             break
-        if all(map(root.meets, option.conditions)):
+        option, least = available.known(name), hours
+        if start.admits(option):
             return option
-        least = option.hours
     return None
 
 
-class _Search:
-    """The partial closures, ordered by a lower bound of their hours."""
+def _one_by_one(start: PathState, goals: Sequence[Condition], available: AvailableCourses) -> list[CourseOption]:
+    """Return a closure of several goals: of each, the dearest first, the shortest found after those before it."""
+    bounds, state, courses = available.bounds(start), start.copy(), list[CourseOption]()
+    for goal in sorted(goals, key=lambda one: -bounds.cheapest(one)[0]):
+        if not state.meets(goal) and len(courses) <= MOST_STEPS:
+            more = _shortest_alone(state, [goal], available)
+            added = [more] if more else available.bounds(state).relaxed_plan([goal])
+            if 1 < len(added) <= MAX_PRUNED:
+                added = without_redundant(state, added, [goal])
+            for option in added:
+                state.study(option)
+            courses += added
+    return courses
+
+
+def without_redundant(
+    start: PathState, courses: Sequence[CourseOption], goals: Sequence[Condition]
+) -> list[CourseOption]:
+    """Return courses in order of study that meet all goals, without those, from the end, that are not needed for it."""
+    kept = list(courses)
+    for option in reversed(courses):
+        state, rest = start.copy(), [one for one in kept if one is not option]
+        if all(_studied(state, one) for one in rest) and all(map(state.meets, goals)):
+            kept = rest
+    return kept
+
+
+def _studied(state: PathState, option: CourseOption) -> bool:
+    """Study a course if it can be entered, and return whether it can."""
+    if admitted := state.admits(option):
+        state.study(option)
+    return admitted
+
+
+class _BranchAndBound:
+    """A search for a set of fewer than `hours` micro-hours: `best` is the shortest found, which takes `hours`.
+
+    `proved`: nothing was left out.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a search knows
         self,
-        start: PathState,
         available: AvailableCourses,
-        steps: int,
-        targets: Sequence[Goal],
-        most_sets: int,
         bounds: _ClosureBounds,
-        known: MinimumClosure | None,
+        goals: Sequence[Condition],
+        steps: int,
+        hours: int,
+        limit: int,
     ) -> None:
-        self._root, self._available, self._steps, self._targets = _PartialClosure(start), available, steps, targets
-        self._most_sets, self._bounds, self._known = most_sets, bounds, known
-        self._below = known.hours if known else UNREACHABLE
-        self._root.stuck.append((None, targets))
-        self._shares: dict[tuple[Goal, ...], int] = {}
-        self._heap: list[tuple[int, int, _PartialClosure, Iterator[tuple[_PartialClosure, int]] | None]] = []
-        self._seen: dict[frozenset[str], int] = {}
-        self._visited = 0
+        self._available, self._bounds, self._goals, self._steps, self._left = available, bounds, goals, steps, limit
+        self.best: list[CourseOption] | None = None
+        self.hours, self.proved = hours, True
 
-    def run(self) -> MinimumClosure | None:
-        self._push(self._root, max(map(self._bounds.lower_bound, self._targets)))
-        while self._heap:
-            lower_bound, _, one, rest = heappop(self._heap)
-            if one.met:
-                return MinimumClosure(one.hours, lower_bound, one.order)
-            if self._visited >= self._most_sets:
-                return self._cut_short(one, lower_bound)
-            self._next(one, lower_bound, rest if rest is not None else self._longer(one))
-        return self._known._replace(lower_bound=self._known.hours) if self._known else None
+    def offer(self, courses: list[CourseOption]) -> None:
+        """Take a closure as the best so far, if it is shorter and a path may hold it."""
+        hours = sum(option.hours for option in courses)
+        if len(courses) <= self._steps and hours < self.hours:
+            self.best, self.hours = courses, hours
 
-    def _push(
-        self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]] | None = None
-    ) -> None:
-        """Queue a partial closure that may become shorter than the shortest closure known."""
-        if lower_bound < self._below:
-            heappush(
-                self._heap, (lower_bound, -2 * self._visited + (rest is not None), one, rest)
-            )  # of equals the newest
-
-    def _next(self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]]) -> None:
-        """Take the next extension by one course, and queue the iterator again if more may follow."""
-        for longer, with_all in rest:
-            self._visited += 1
-            self._push(one, max(lower_bound, longer.hours), rest)
-            if len(longer.ids) > self._steps or (longer.met and longer.stuck):
-                return  # the same without what is stuck is shorter
-            able = max(lower_bound, longer.hours + self._missing(longer), with_all)
-            if able < self._seen.get(longer.ids, UNBOUNDED):
-                self._seen[longer.ids] = able
-                self._push(longer, able)
+    def extend(self, begun: _PartialClosure, barred: frozenset[str]) -> None:
+        """Look at all larger sets without barred courses."""
+        if not begun.lacking and not begun.waiting:
+            self.offer(begun.order)
             return
+        choices = self._choices(begun, barred)
+        satisfied = Counter(achiever.id for choice in choices for achiever in choice)
+        shares = (min(hours // satisfied[name] for hours, name in choice) for choice in choices)
+        if not choices or begun.hours + sum(shares) >= self.hours:
+            return
+        narrowest = min(choices, key=lambda choice: (len(choice), -choice[0].hours))
+        estimates = [
+            (self._bounds.additive_cost(name, hours) // satisfied[name], name, hours) for hours, name in narrowest
+        ]
+        for _, name, hours in sorted(estimates):
+            if begun.hours + hours < self.hours:
+                self.extend(begun.plus(self._available.known(name)), barred)
+            barred |= {name}
 
-    def _longer(self, one: _PartialClosure) -> Iterator[tuple[_PartialClosure, int]]:
-        """Yield the extensions by one course, shortest first, each with a lower bound of its hours.
+    def _choices(self, begun: _PartialClosure, barred: frozenset[str]) -> list[list[Achiever]]:
+        """Return for each condition that a set lacks the courses outside it of which any shorter closure has one.
 
-        Every larger set that can be studied contains one of these courses, which comes before what waits for it.
+        None where there is no shorter closure, or at the limit.
         """
-        after, found = self._outside(one)
-        for option in found:
-            if one.hours + option.hours >= self._below:
-                return
-            with_all = self._bounds.lower_bound_of(option) + after
-            if with_all < self._below:
-                longer = one.copy()
-                longer.add(option, after)
-                yield longer, with_all
-
-    def _outside(self, one: _PartialClosure) -> tuple[int, Iterator[CourseOption]]:
-        """Return courses of which any larger set that can be studied contains one, shortest first.
-
-        Before them, a lower bound of the hours of what waits for the added one.
-        """
-        lacked = one.lacks()
-        if lacked and lacked[0][1]:
-            firsts = [(next(self._meeting(condition, one), None), place) for place, (condition, _) in enumerate(lacked)]
-            dearest = max(firsts, key=lambda item: (item[0].hours if item[0] else UNBOUNDED, -item[1]))[1]
-            return one.waits(lacked[dearest][0]), self._meeting(lacked[dearest][0], one)
-        return 0, merged_by_hours(self._meeting(condition, one) for condition, _ in lacked)
-
-    def _meeting(self, condition: Goal, one: _PartialClosure) -> Iterator[CourseOption]:
-        return (option for option in self._available.meeting(condition) if option.id not in one.ids)
-
-    def _missing(self, one: _PartialClosure) -> int:
-        """Return a lower bound of the further hours of any larger set that can be studied."""
-        lacked = one.lacks()
-        if not lacked or not lacked[0][1]:
-            return 0
-        conditions = [condition for condition, _ in lacked]
-        firsts = [next(self._meeting(condition, one), None) for condition in conditions]
-        longest = max(option.hours if option else UNBOUNDED for option in firsts)
-        if longest == UNBOUNDED or not 1 < len(conditions) <= MAX_SHARED_CONDITIONS:
-            return longest
-        return max(longest, self._shares_of(conditions, one))
-
-    def _shares_of(self, conditions: Sequence[Goal], one: _PartialClosure) -> int:
-        """Return the least shares of these conditions, cached if no course of the set satisfies any of them in part."""
-        apart = not any(isinstance(condition, AnyCondition) for condition in conditions) and not any(
-            satisfies(asking, condition) for asking, _ in one.stuck if asking for condition in conditions
-        )
-        known = self._shares.get(key := tuple(conditions)) if apart else None
-        if known is None:
-            known = sum(self._share(condition, conditions, one) for condition in conditions)
-            if apart:
-                self._shares[key] = known
-        return known
-
-    def _share(self, condition: Goal, conditions: Sequence[Goal], one: _PartialClosure) -> int:
-        best = UNBOUNDED
-        for looked, option in enumerate(self._meeting(condition, one)):
-            least_share = option.hours // len(conditions)
-            if best <= least_share:
-                break
-            if looked >= MAX_COMPARED:
-                return least_share
-            best = min(best, option.hours // max(sum(satisfies(option, other) for other in conditions), 1))
-        return best
-
-    def _cut_short(self, one: _PartialClosure, lower_bound: int) -> MinimumClosure | None:
-        """Return the shortest closure known, or one from the cheapest completions of the best partial closure."""
-        whole = one.copy()
-        for option in self._bounds.option([condition for condition, _ in one.lacks()]):
-            if option.id not in whole.ids:
-                whole.add(option)
-        if not whole.met:
-            return self._known and self._known._replace(lower_bound=lower_bound)
-        found = drop_redundant(one.start, whole.order, self._targets) if len(whole.order) <= MAX_PRUNED else whole.order
-        hours = sum(option.hours for option in found)
-        if hours >= self._below or len(found) > min(self._steps, MOST_STEPS):
-            return self._known and self._known._replace(lower_bound=lower_bound)
-        return MinimumClosure(hours, lower_bound, found)
-
-
-def drop_redundant(start: PathState, courses: Sequence[CourseOption], targets: Sequence[Goal]) -> list[CourseOption]:
-    """Return courses that still satisfy all targets, dropping unnecessary ones from the end."""
-    found = list(courses)
-    for option in reversed(courses):
-        rest = [other for other in found if other is not option]
-        if _meets_all(start, rest, targets):
-            found = rest
-    return found
-
-
-def _meets_all(start: PathState, courses: Sequence[CourseOption], targets: Sequence[Goal]) -> bool:
-    """Return whether these courses can be studied in this order and satisfy all targets."""
-    state = _PartialClosure(start)
-    for option in courses:
-        state.add(option)
-        if state.stuck:
-            return False
-    return all(map(state.meets, targets))
-
-
-def merged_by_hours(parts: Iterable[Iterator[CourseOption]]) -> Iterator[CourseOption]:
-    """Merge lists of courses by hours, each course once."""
-    last = ""
-    for option in merge(*parts, key=lambda one: (one.hours, one.id)):
-        if option.id != last:  # one of several lists comes several times in a row
-            yield option
-        last = option.id
-
-
-def satisfies(option: CourseOption, condition: Goal) -> bool:
-    """Return whether a course satisfies a condition or a part of it."""
-    if isinstance(condition, LevelCondition | TaughtLevel):
-        return option.level_effects.get(condition.skill, 0) >= condition.level
-    if isinstance(condition, CourseCondition):
-        return option.id == condition.course
-    return any(satisfies(option, one) for branch in condition.branches for one in branch)
+        needless = begun.waiting and all(map(begun.state.meets, self._goals))  # without what is waiting it is shorter
+        if needless or len(begun.order) + len(begun.waiting) >= self._steps:
+            return []
+        if self._left <= 0:
+            self.proved = False
+            return []
+        taken = barred.union(one.id for one in (*begun.order, *begun.waiting))
+        choices: list[list[Achiever]] = []
+        for condition in begun.conditions():
+            choice = []
+            for achiever in self._available.achievers(condition):
+                if begun.hours + achiever.hours >= self.hours:
+                    break
+                if achiever.id not in taken and self._bounds.of_course(achiever.id, achiever.hours) < self.hours:
+                    choice.append(achiever)
+            self._left -= len(choice) + 1
+            if not choice:
+                return []
+            choices.append(choice)
+        return choices

@@ -16,10 +16,11 @@ from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     CourseCondition,
     CourseOption,
+    LevelCondition,
     PathState,
     score_of,
 )
-from services.recommender.planner.exact.minimum_closure import TaughtLevel, minimum_closure, satisfies
+from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, end_state, levels_reached
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
@@ -116,12 +117,9 @@ def _longer(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
         key = (draft.residual.inputs.framework.id, skill)
         whole = available.highest(key, reached, micro(value.targets[skill].required))
         for level in {reached + 1, whole or 0}:
-            found = (
-                minimum_closure(end, [TaughtLevel(key, level)], available, max(end.steps, 0))
-                if level > reached
-                else None
-            )
-            if found and found.courses and found.hours <= end.hours:
+            limits = {"steps": max(end.steps, 0), "hours": end.hours}
+            found = minimum_closure(end, [LevelCondition(key, level)], available, **limits) if level > reached else None
+            if found and found.courses:
                 options.append(found.courses)
     ranked = sorted((-_score(end, option), [one.id for one in option]) for option in options)
     yield from ([*draft.names, *names] for score, names in ranked if score < 0)
@@ -143,16 +141,14 @@ def _unseen(
     for skill, blocker in _open(draft, value, ("budget",)):
         if blocker.short and blocker.short.proved and micro(blocker.short.needed) > start.hours:
             continue  # before the path fewer conditions hold, so it takes no less there
-        rise = TaughtLevel((draft.residual.inputs.framework.id, skill), 0)
-        taught = [option for name in blocker.courses if (option := available.option(name)) and satisfies(option, rise)]
+        key = (draft.residual.inputs.framework.id, skill)
+        taught = [one for name in blocker.courses if (one := available.option(name)) and key in one.level_effects]
         for target in (option.id for option in taught[-1:]):
             if (target,) in seen or again.fits(target):
                 continue
-            goal = CourseCondition(target)
-            if available.bounds(start, [goal]).lower_bound(goal) > start.hours:
-                continue
-            closure = minimum_closure(start, [goal], available, max(start.steps, 0))
-            if closure and closure.courses and closure.hours <= start.hours:
+            limits = {"steps": max(start.steps, 0), "hours": start.hours}
+            closure = minimum_closure(start, [CourseCondition(target)], available, **limits)
+            if closure and closure.courses:
                 found.append((-_score(start, closure.courses), target))
     return min(found)[1] if found else None
 

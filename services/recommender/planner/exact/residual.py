@@ -15,18 +15,15 @@ from services.recommender.inputs import (
     names_of,
 )
 from services.recommender.planner.course_spec import CourseSpec, SkillKey
-from services.recommender.planner.exact.conditions import CourseCondition, CourseOption, PathState, course_option
-from services.recommender.planner.exact.minimum_closure import (
-    MAX_PRUNED,
-    AvailableCourses,
-    Goal,
-    MinimumClosure,
-    TaughtLevel,
-    drop_redundant,
-    greedy_closure,
-    minimum_closure,
-    satisfies,
+from services.recommender.planner.exact.conditions import (
+    Condition,
+    CourseCondition,
+    CourseOption,
+    LevelCondition,
+    PathState,
+    course_option,
 )
+from services.recommender.planner.exact.minimum_closure import AvailableCourses, MinimumClosure, minimum_closure
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
@@ -116,12 +113,12 @@ def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> l
 def pinned_closure(
     end: PathState, course_id: str, available: AvailableCourses
 ) -> tuple[list[str], MissingHours | None]:
-    """Return the minimum closure of a pinned course in order of study; or no courses, and the missing hours if any."""
-    left, target = max(end.hours, 0), [CourseCondition(course_id)]
-    within = minimum_closure(end, target, available, max(end.steps, 0))
-    if within and within.courses and within.hours <= left:
+    """Return the minimum closure of a pinned course in order of study; or none, and the missing hours if any."""
+    left, goal = max(end.hours, 0), [CourseCondition(course_id)]
+    within = minimum_closure(end, goal, available, steps=max(end.steps, 0), hours=left)
+    if within and within.courses:
         return [option.id for option in within.courses], None
-    found = minimum_closure(end, target, available)
+    found = minimum_closure(end, goal, available)
     if found and found.courses and found.hours > left:
         return [], MissingHours(found.hours / MICRO, left / MICRO, found.proved and not available.incomplete)
     return [], None
@@ -137,18 +134,19 @@ class ResidualProblem(NamedTuple):
     finishing: bool = False
 
     def blocker(self, skill: str, reached: float) -> GapBlocker:
-        """Return why a skill stays at the level that the path reaches: hours, a condition, an exclusion, no course."""
-        condition = TaughtLevel((self.inputs.framework.id, skill), micro(reached) + 1)
+        """Return what keeps a skill at the level that the path reaches: hours, a condition, an exclusion, no course."""
+        condition = LevelCondition((self.inputs.framework.id, skill), micro(reached) + 1)
         found = minimum_closure(self.end, [condition], self.available)
         if found is None:
             return self._unconfirmed(skill) or self._out_of_reach(skill, micro(reached))
         if not found.courses:  # more courses than any path may hold
-            return GapBlocker("budget", _named(next(self.available.meeting(condition)).spec.course))
-        nearest = next(option for option in found.courses if satisfies(option, condition))
+            shortest = next(self.available.achievers(condition))
+            return GapBlocker("budget", _named(self.available.known(shortest.id).spec.course))
+        nearest = next(option for option in found.courses if option.achieves(condition))
         return self._within_limits(condition, found, nearest, None)
 
     def _within_limits(
-        self, goal: Goal, found: MinimumClosure, nearest: CourseOption, matched: MatchedSpan | None
+        self, goal: Condition, found: MinimumClosure, nearest: CourseOption, matched: MatchedSpan | None
     ) -> GapBlocker:
         """Return why the shortest sequence to a goal, which can be studied after the path, is not in it."""
         course, courses, left = (
@@ -162,8 +160,10 @@ class ResidualProblem(NamedTuple):
             short = MissingHours(found.hours / MICRO, left / MICRO, proved)
             return GapBlocker("budget", course, short, courses=courses, matched=matched)
         steps = max(self.end.steps, 0)
-        within = found if len(courses) <= steps else minimum_closure(self.end, [goal], self.available, steps)
-        if within is None or within.hours > left:
+        fits = len(courses) <= steps
+        if not fits and (within := minimum_closure(self.end, [goal], self.available, steps=steps, hours=left)):
+            fits = bool(within.courses)
+        if not fits:
             return GapBlocker("budget", course, courses=courses, matched=matched)
         return GapBlocker("kept" if self.finishing else "little", course, courses=courses, matched=matched)
 
@@ -207,33 +207,11 @@ class ResidualProblem(NamedTuple):
                 value.targets[skill].lacks(reached[skill])
                 and (level := self.available.highest(key, held, wanted)) is not None
             ):
-                targets.append(TaughtLevel(key, level))
-        if not targets:
+                targets.append(LevelCondition(key, level))
+        found, left = minimum_closure(self.end, targets, self.available), max(self.end.hours, 0)
+        if found is None or found.hours <= left:
             return None
-        hours, proved, left = *self._together(targets), max(self.end.hours, 0)
-        return MissingHours(hours / MICRO, left / MICRO, proved) if hours > left else None
-
-    def _together(self, targets: list[TaughtLevel]) -> tuple[int, bool]:
-        """Return the hours of a sequence that reaches all targets, and whether it is proved to be shortest.
-
-        It appends the closure of each target after those of the others, the longest first, and drops redundant courses.
-        It is proved if it takes no more hours than the lower bound of one target.
-        """
-        apart = {target: minimum_closure(self.end, [target], self.available, most_sets=0) for target in targets}
-        state, taken = self.end.copy(), list[CourseOption]()
-        for target, _ in sorted(apart.items(), key=lambda item: (-item[1].hours if item[1] else 0, item[0])):
-            if any(satisfies(option, target) for option in taken):
-                continue
-            if (more := greedy_closure(state, [target], self.available)) is None:
-                return 0, False  # more courses than any path may hold: no number is given
-            for option in more:
-                state.study(option)
-            taken += more
-        if len(taken) <= MAX_PRUNED:
-            taken = drop_redundant(self.end, taken, targets)
-        hours = sum(option.hours for option in taken)
-        lower_bound = max(alone.lower_bound for alone in apart.values() if alone)
-        return hours, hours <= lower_bound and not self.available.incomplete
+        return MissingHours(found.hours / MICRO, left / MICRO, self._proved(found))
 
 
 def _named(course: Course) -> CourseName:

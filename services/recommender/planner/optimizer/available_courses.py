@@ -49,8 +49,8 @@ def _rows(view: View, skill: SkillKey, above: int) -> tuple[Records, Records]:
     return whole[whole["level"] > above], overlay[overlay["level"] > above]
 
 
-def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[int, str]]:
-    """Yield (micro-level reached, id) of the visible rows, shortest first, then by id."""
+def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[int, int, str]]:
+    """Yield (micro-level reached, micro-hours, id) of these rows that are to be seen, shortest first, then by id."""
     base, delta, deleted = view.catalog.base, view.catalog.delta, view.catalog.overlay
     hours = base.segment.hours[whole["course"]].tolist()
     rows = (
@@ -59,7 +59,7 @@ def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[in
         if base.ids[course] not in deleted
     )
     others = ((int(delta[0].hours[course]), delta[1][course], level) for course, level in overlay.tolist())
-    return ((level, name) for _, name, level in merge(rows, others))
+    return ((level, hours, name) for hours, name, level in merge(rows, others))
 
 
 @lru_cache(maxsize=4096)
@@ -101,9 +101,9 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
     """Return the courses that an officer may use and can reach. `costs`: specialised for this officer."""
     ours, numbers = inputs.framework.id, _Numbers(space)
 
-    def teachers(skill: SkillKey) -> Iterable[tuple[int, str]]:
-        if space.base_numbers is not None:
-            return _in_order(view, *_rows(view, skill, 0))
+    def teachers(skill: SkillKey) -> Iterable[tuple[int, int, str]]:
+        if space.base_numbers is not None:  # without a number it is not known whether a course can be used
+            return (row for row in _in_order(view, *_rows(view, skill, 0)) if available.option(row[2]))
         arrays, number = space.graph.arrays, VOCABULARY.skills.get(skill, -1)
         if not 0 <= number < len(arrays.skills) - 1:
             return ()
@@ -115,7 +115,7 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
         found = rows["course"].tolist()
         names = [space.course_id(course) for course in found]
         numbers.known.update(zip(names, found, strict=True))
-        return zip(rows["level"].tolist(), names, strict=True)
+        return zip(rows["level"].tolist(), arrays.courses[rows["course"]]["hours"].tolist(), names, strict=True)
 
     def option(course_id: str) -> CourseOption | None:
         number, spec = numbers.of(course_id), view.spec(course_id)
@@ -146,8 +146,8 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
     available = AvailableCourses(
         teachers,
         option,
-        partial(courses_above, inputs, view, space, costs),
         takers.closure_costs,
+        partial(courses_above, inputs, view, space, costs),
         partial(_matched, view, value, ours),
     )
     return available
@@ -160,7 +160,7 @@ def _matched(view: View, value: ValueFunction, framework: str, skill: str) -> It
         rows[counted(rows, value)][["course", "high"]]
         for rows in (view.catalog.base.segment.matched_to(number), view.catalog.delta[0].matched_to(number))
     )
-    return (name for _, name in _in_order(view, whole, overlay))
+    return (name for _, _, name in _in_order(view, whole, overlay))
 
 
 class _Takers:
@@ -175,8 +175,8 @@ class _Takers:
     def closure_costs(self, start: PathState) -> ClosureCosts:
         """Return closure costs from a state, each kind computed when it is first needed.
 
-        A course that is no champion has no number and is assumed to be entered at once; as it may lead to others,
-        `lower_bound` is 0.
+        What is no champion, and so has no number, can be entered at once; as it may lead to others, hours alone are a
+        lower bound.
         """
         entry_levels, held = self._doors(start), np.array(conditions_met(self._field, start.done), np.int32)
         number_of = self._number_of
@@ -191,12 +191,12 @@ class _Takers:
             costs_from(self._field.graph.arrays, entry_levels, held, DEAREST, costs)
             return costs.closure_cost
 
-        def added_of(option: CourseOption) -> int:
-            number = number_of(option.id)
-            return min(int(additive()[number]), UNREACHABLE) if number >= 0 else option.hours
+        def added_of(course_id: str, hours: int) -> int:
+            number = number_of(course_id)
+            return min(int(additive()[number]), UNREACHABLE) if number >= 0 else hours
 
-        def lower_bound_of(option: CourseOption) -> int:
-            return 0 if self._field.base_numbers is not None else int(dearest()[number_of(option.id)])
+        def lower_bound_of(course_id: str, hours: int) -> int:
+            return hours if self._field.base_numbers is not None else max(int(dearest()[number_of(course_id)]), hours)
 
         return ClosureCosts(lower_bound_of, added_of)
 
@@ -238,9 +238,9 @@ def courses_above(  # noqa: PLR0913, PLR0917 - bound to a plan
         found = chain(
             _in_order(view, whole[usable], overlay[beside]), _in_order(view, whole[~usable], overlay[~beside])
         )
-        yield from (course for _, name in found if name not in inputs.done and (course := view.course(name)))
+        yield from (course for _, _, name in found if name not in inputs.done and (course := view.course(name)))
         return
-    names = [name for _, name in _in_order(view, whole, overlay) if name not in inputs.done]
+    names = [name for _, _, name in _in_order(view, whole, overlay) if name not in inputs.done]
     for first in (True, False):
         for course in filter(None, map(view.course, names)):
             if (cost_multiplier(inputs, course, ignore_preferences=True) > 0) == first:
