@@ -134,6 +134,7 @@ async def test_an_editor_has_no_access_to_officers_and_publishes_only_through_dr
     assert not [path for _, _, path in opened if "{officer_id}" in path or "agenc" in path or "item-bank" in path]
     assert {(name, method, path) for name, method, path in opened if name != "catalog"} == {
         ("assessment", "GET", "/v1/frameworks/{framework_id}/officers"),
+        ("recommender", "GET", "/v1/open-skills"),
         ("portal", "GET", "/session"),
         ("portal", "*", "/api/{path:.*}"),
     }

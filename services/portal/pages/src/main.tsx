@@ -12,8 +12,6 @@ import { open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { fetchLastPage } from './views';
 
-const SOON_MS = 2000; // after this, what a reader may want next is fetched
-
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
@@ -25,7 +23,7 @@ if (host) {
       render(<App />, host);
       return key === undefined ? opened : enterByLink(key);
     })
-    .then(() => window.setTimeout(() => void fetchWords().catch(() => undefined), SOON_MS));
+    .then(() => fetchWords().catch(() => undefined));
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);
