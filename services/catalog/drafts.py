@@ -22,15 +22,15 @@ Place = tuple[str, str | None, str]
 """Job group, stage and skill of a requirement."""
 
 _PROPOSER_REVIEWS = {
-    "th": "ผู้เสนอร่างตรวจร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยกุญแจหรือบัญชีของตนแล้วตรวจ",
+    "th": "ผู้เสนอร่างตรวจร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยรหัสเข้าใช้งานหรือบัญชีของตนแล้วตรวจ",
     "en": "whoever proposed a draft may not review it: another person has to, with a key or an account of their own",
 }
 _PROPOSER_APPROVES = {
-    "th": "ผู้เสนอร่างอนุมัติร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยกุญแจหรือบัญชีของตนแล้วอนุมัติ",
+    "th": "ผู้เสนอร่างอนุมัติร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยรหัสเข้าใช้งานหรือบัญชีของตนแล้วอนุมัติ",
     "en": "whoever proposed a draft may not approve it: another person has to, with a key or an account of their own",
 }
 _REVIEWER_APPROVES = {
-    "th": "ผู้ตรวจร่างอนุมัติร่างเดียวกันไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยกุญแจหรือบัญชีของตนแล้วอนุมัติ",
+    "th": "ผู้ตรวจร่างอนุมัติร่างเดียวกันไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยรหัสเข้าใช้งานหรือบัญชีของตนแล้วอนุมัติ",
     "en": "whoever reviewed a draft may not approve it: another person has to, with a key or an account of their own",
 }
 

@@ -16,7 +16,7 @@ from tests.support.platform import Platform
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 WORDS = [
-    ("th", "ทักษะของหน่วยงาน", "ควรจ้างคนหรือทำสัญญา", "ต้องการเวลาเพิ่ม"),
+    ("th", "ทักษะของหน่วยงาน", "ควรรับคนเพิ่มหรือจ้างเหมา", "ต้องการเวลาเพิ่ม"),
     ("en", "Skills of agency", "Hire or contract", "Give more time"),
 ]
 
@@ -133,7 +133,7 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
         await page.wait_for_selector(".agency .notice")
-        assert "ไม่ให้รู้ว่าเป็นใคร" in await page.inner_text(".agency .notice")
+        assert "ไม่ให้ระบุตัวบุคคลได้" in await page.inner_text(".agency .notice")
         assert await page.locator(".agency .gap").count() == 0
         await page.click("#language")
         await page.wait_for_selector("html[lang=en]")

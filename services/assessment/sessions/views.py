@@ -20,7 +20,7 @@ from shared.domain import LocalizedText
 
 ENDINGS: dict[SessionEnding, LocalizedText] = {
     "complete": LocalizedText(
-        "ประเมินครบทุกทักษะเท่าที่คำถามที่มีจะบอกได้แล้ว", "Every skill was asked about as far as the items can tell."
+        "ประเมินครบทุกทักษะเท่าที่ข้อประเมินที่มีจะวัดได้แล้ว", "Every skill was asked about as far as the items can tell."
     ),
     "item_limit": LocalizedText("ตอบครบจำนวนข้อที่กำหนดแล้ว", "The number of items that was set is reached."),
     "time_limit": LocalizedText("หมดเวลาที่กำหนดแล้ว", "The time that was set has passed."),
@@ -28,7 +28,7 @@ ENDINGS: dict[SessionEnding, LocalizedText] = {
     "left": LocalizedText("ไม่มีการตอบต่อ จึงปิดการประเมิน", "No answer came any more, so the session was ended."),
 }
 _FEW_ITEMS = LocalizedText(
-    "คลังข้อคำถามมีข้อไม่พอที่จะประเมิน {count} ทักษะให้แม่นยำกว่านี้",
+    "คลังข้อประเมินมีข้อไม่พอที่จะประเมิน {count} ทักษะให้แม่นยำกว่านี้",
     "The item bank has too few items to measure {count} of the skills more surely.",
 )
 
