@@ -14,7 +14,7 @@ from shared.errors import Conflict, Malformed, NotFound
 
 _AT_ONCE = 500
 _BULK = 20
-"""A request with more statements is a bulk, which gives way to single changes."""
+"""A request with more statements is a bulk, over which single changes have priority."""
 
 
 class StatementReceiver:
