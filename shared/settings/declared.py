@@ -67,7 +67,7 @@ class KafkaSettings(NamedSettings):
         "The Kafka brokers, host:port, several separated by commas.", parsers.servers, "127.0.0.1:9092"
     )
     kafka_security_protocol: str = setting(
-        "How Kafka is spoken to: PLAINTEXT, SSL (TLS), SASL_PLAINTEXT (a user, no TLS) or SASL_SSL (a user, TLS).",
+        "The protocol to Kafka: PLAINTEXT, SSL (TLS), SASL_PLAINTEXT (a user, no TLS) or SASL_SSL (a user, TLS).",
         parsers.one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
         "PLAINTEXT",
     )
@@ -75,7 +75,7 @@ class KafkaSettings(NamedSettings):
         "The PEM file of the authorities that sign the brokers' certificates; empty: the system's.", parsers.ca_file, ""
     )
     kafka_sasl_mechanism: str = setting(
-        "How the user is proved with SASL: SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN.",
+        "The SASL mechanism that authenticates the user: SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN.",
         parsers.one_of("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"),
         "SCRAM-SHA-512",
     )
@@ -118,22 +118,22 @@ class Settings(StoreSettings, KafkaSettings):
         "INFO",
     )
     drain_seconds: float = setting(
-        "How long a stopping service stays up, saying not ready, so that balancers turn away from it.",
+        "How long a stopping service stays up and reports not ready, so that balancers stop sending requests to it.",
         parsers.seconds,
         "5",
     )
     held_seconds: float = setting(
-        "How long a reader of Kafka may have the same records in hand before its service says that it is not ready.",
+        "How long a reader of Kafka may work on the same records before its service reports that it is not ready.",
         parsers.seconds,
         "60",
     )
     requests_in_hand: int = setting(
-        "How many requests are worked on at the same time; one more is answered 503 at once.",
+        "How many requests are handled at the same time; further ones are answered 503 at once.",
         parsers.whole_number(1, 100_000),
         "64",
     )
     body_seconds: float = setting(
-        "How long the body of a request may take to come; where rows are streamed, each piece of it.",
+        "How long the body of a request may take to arrive; of a stream of rows, each piece.",
         parsers.seconds,
         "20",
     )
@@ -198,7 +198,7 @@ class AssessmentSettings(Settings):
         "120",
     )
     bulk_officers_per_second: int = setting(
-        "How many officers a second a bulk announces; more than the recommenders plan makes single changes wait.",
+        "How many officers a second an import announces; more than the recommenders can plan delays single changes.",
         parsers.whole_number(1, 100_000),
         "100",
     )
@@ -208,10 +208,10 @@ class AssessmentSettings(Settings):
 class CatalogSettings(Settings):
     http_port: int = setting(_PORT_SENTENCE, parsers.port, "8102")
     matching_calibration: str = setting(
-        "A file that `python -m services.catalog calibrate` has written; empty: the calibration that ships.", str, ""
+        "A file that `python -m services.catalog calibrate` has written; empty: the included calibration.", str, ""
     )
     assessment_url: tuple[str, ...] = setting(
-        "Where the assessment service answers; it is asked how many officers a change of a framework concerns.",
+        "The address of the assessment service, which counts the officers that a change of a framework affects.",
         parsers.urls,
         "http://127.0.0.1:8101",
     )
@@ -240,8 +240,7 @@ class RecommenderSettings(Settings):
         "Figures of an agency about fewer officers than this are withheld.", parsers.whole_number(1, 1000), "5"
     )
     smallest_gap: float = setting(
-        "Levels, of a scale from 0 to 4: what an officer is short by less than this, an assessment could not tell; no "
-        "course is recommended for it.",
+        "Levels, on a scale from 0 to 4: a smaller gap cannot be measured, and no course is recommended for it.",
         parsers.number(0, 1),
         "0.25",
     )
@@ -251,7 +250,7 @@ class RecommenderSettings(Settings):
         "technology,it-*",
     )
     catalog_url: tuple[str, ...] = setting(
-        "Where the catalog answers; only the command `recompute` asks it, at the first of several addresses.",
+        "The address of the catalog; only the command `recompute` uses it, the first of several addresses.",
         parsers.urls,
         "http://127.0.0.1:8102",
     )
@@ -272,7 +271,7 @@ class PortalSettings(Settings):
         "Where the recommender answers; several replicas separated by commas.", parsers.urls, "http://127.0.0.1:8103"
     )
     cookie_secure: bool = setting(
-        "Whether the sign-in cookie travels over HTTPS only; false is for one machine.", parsers.flag, "true"
+        "Whether the sign-in cookie is sent over HTTPS only; false is for one machine.", parsers.flag, "true"
     )
     sign_in_hours: int = setting("How long a sign-in lasts at most.", parsers.whole_number(1, 168), "12")
     sign_in_idle_minutes: int = setting(
@@ -288,13 +287,13 @@ class PortalSettings(Settings):
         parsers.url_or_nothing,
         "",
     )
-    openid_client_id: str = setting("The name under which the provider knows the portal.", str, "")
+    openid_client_id: str = setting("The client id of the portal at the provider.", str, "")
     openid_client_secret: str = setting(
-        "The secret that the provider gave to the portal; empty for a public client.", str, "", secret=True
+        "The client secret that the provider issued to the portal; empty for a public client.", str, "", secret=True
     )
-    openid_scopes: str = setting("What the provider is asked for.", parsers.filled, "openid profile")
+    openid_scopes: str = setting("The scopes that are requested from the provider.", parsers.filled, "openid profile")
     openid_tenant: str = setting(
-        "The tenant of everybody who signs in with the provider; empty: OPENID_TENANT_CLAIM says it.", str, ""
+        "The tenant of everybody who signs in with the provider; empty: OPENID_TENANT_CLAIM names it.", str, ""
     )
     openid_tenant_claim: str = setting("The claim that names the tenant.", str, "")
     openid_role_claim: str = setting(

@@ -149,28 +149,27 @@ Measured on {date} in {seconds} s on {machine}.
   live stream. Twenty officers with open streams take turns; the time starts before the request is sent. Five blocks;
   the value is the median of the blocks' medians, p99 is over all rounds. *Baseline:* two MongoDB writes (majority,
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
-  (`tests/bench/push_latency.py`, `chain.py`)
+  (`tests/bench/push_latency.py`, `baseline_chain.py`)
 - **Sizes.** The paths of 250 made-up officers over the starter catalog that have ten steps: the data of the event,
   and the whole document with nothing waiting, as BSON. The baseline is the bound itself. (`cost.py`, `fixtures.py`)
 - **CPU of an officer.** Assessments are submitted one after the other, each once the path of the one before has come
-  on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while nothing
-  happens is taken off, and the rest divided by the assessments. Median of five blocks, first with 1,000 officers
-  stored, then with 100,000, which is the value beside the former as its baseline. (`cost.py`, which also runs alone:
+  on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while idle is
+  subtracted, and the rest is divided by the number of assessments. Median of five blocks, first with 1,000 officers
+  stored, then with 100,000, which is the value; the first is its baseline. (`cost.py`, which also runs alone:
   `python -m tests.bench.cost`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:*
-  one process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path
-  of it,
-  and answers it as it is stored. The service keeps the last 128 rendered answers, and here it is asked for one path.
+  one process with a bare aiohttp handler that reads only the path of the same document with one motor `find_one`
+  and answers it as it is stored. The service keeps the last 128 rendered answers; all requests are for one path.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
-  `bare_handler.py`, `turns.py`, `load.py`)
-- **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: what comes of it is what the
-  service can bear. Then clients that wait for nobody send four times as many, and go away after 5 s without an answer.
+  `bare_handler.py`, `interleaved.py`, `load.py`)
+- **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: their rate is the capacity of
+  the service. Then clients that do not wait for answers send four times as many, and disconnect after 5 s without one.
   The value is what was accepted then, the baseline what was accepted before; the 99th percentile and the memory of the
-  service's process likewise, at most five times and one and a half times as much. Every assessment that was accepted
-  is looked for in the officers' profiles afterwards. (`overload.py`, `flood.py`)
+  service's process likewise, at most five times and one and a half times as much. Afterwards the bench checks
+  that every accepted assessment is in an officer's profile. (`overload.py`, `flood.py`)
 - **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalog of 2,400
-  courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Baseline:*
-  one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the validator
+  courses, on 16 kept connections; paths of 200 officers, drawn as in `make evaluate`, are requested in turn.
+  *Baseline:* one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the validator
   is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
   officer with the same path. Load and turns as above. (`plans.py`, `bare_planner.py`)
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
@@ -181,7 +180,7 @@ Measured on {date} in {seconds} s on {machine}.
 - **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`.
   *Baseline:* a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes
   until the last
-  of these officers has a path, without what they use while nothing happens. Meanwhile single assessments are pushed;
+  of these officers has a path, without what they use while idle. Meanwhile single assessments are pushed;
   the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
   `python -m tests.bench.bulk`)
 - **Memory.** Resident memory of each service process after the demo's work: starter catalog loaded, one officer
@@ -189,7 +188,7 @@ Measured on {date} in {seconds} s on {machine}.
 
 ## Where the time of a push goes
 
-Between the marks that every event leaves: when it was staged, when its record was sent, when its path was planned.
+Between the times that every event carries: when it was staged, when its record was sent, when its path was planned.
 Records carry whole milliseconds, so each stretch is good to 1 ms.
 
 {stages}
