@@ -169,9 +169,10 @@ Measured on {date} in {seconds} s on {machine}.
   that every accepted assessment is in an officer's profile. (`overload.py`, `flood.py`)
 - **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalog of 2,400
   courses, on 16 kept connections; paths of 200 officers, drawn as in `make evaluate`, are requested in turn.
-  *Baseline:* one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the validator
-  is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
-  officer with the same path. Load and turns as above. (`plans.py`, `bare_planner.py`)
+  *Baseline:* one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function
+  (the validator is part of it) on as many threads, and encodes the path: no keys, rules, log or
+  measurements. Both must answer every officer with the same path. Load and turns as above. (`plans.py`,
+  `bare_planner.py`)
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
   end of its first batch to its last saved plan. Its relay announces meanwhile; the second row counts until the last
   event was acknowledged. *Baseline:* in one process, one after another, bare aiokafka reads of the same records, the
@@ -183,6 +184,15 @@ Measured on {date} in {seconds} s on {machine}.
   of these officers has a path, without what they use while idle. Meanwhile single assessments are pushed;
   the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
   `python -m tests.bench.bulk`)
+- **Import of courses.** 100,000 made-up courses through `POST /v1/courses:import`, and the memory of the catalog's
+  process. *Baseline:* a bare `insert_many` of the documents that the import stored, half of it before and half after.
+  (`imports.py`)
+- **Adaptive sessions.** The CPU time of choosing the next item from a bank of 10,000, for one skill and for 28; the
+  worse one is given. Answers a second of 16 officers over HTTP. *Baseline:* a bare handler that writes, in turns.
+  (`sessions.py`, `answering.py`)
+- **Search.** The CPU time of a search among 100,000 made-up courses, half of the queries with a misspelling.
+  *Baseline:* a plain scan of the titles, which finds no misspelling and ranks nothing. (`search.py`, which also runs
+  alone: `python -m tests.bench.search`)
 - **Memory.** Resident memory of each service process after the demo's work: starter catalog loaded, one officer
   registered, assessed and pushed. (`memory.py`)
 
