@@ -172,21 +172,18 @@ async def test_through_the_portal_a_link_that_is_over_or_of_an_erased_officer_op
     keys = {officer: (await shared(services, officer))[1]["key"] for officer in (expired, erased)}
     past = {"$set": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}}
 
-    async def is_open(officer: str) -> bool:
+    async def status_of(officer: str) -> int:
         headers = {"Authorization": f"Bearer {keys[officer]}"}
-        answer = await services["portal"].client.get(f"/api/v1/officers/{officer}/path", headers=headers)
-        assert answer.status in (200, 401)
-        return answer.status == 200
+        return (await services["portal"].client.get(f"/api/v1/officers/{officer}/path", headers=headers)).status
 
-    assert [await is_open(officer) for officer in keys] == [True, True]
+    async def is_refused(officer: str) -> bool:
+        return await status_of(officer) == 401  # before: 200, or 404 if the path is deleted before the key
+
+    assert [await status_of(officer) for officer in keys] == [200, 200]
     await documents(services).update_one({"officer": expired, "role": "viewer"}, past)
     assert (await services["assessment"].ask("DELETE", f"/v1/officers/{erased}")).status == 204
     for officer in keys:
-        await until(lambda officer=officer: _not(is_open(officer)))
-
-
-async def _not(found: Awaitable[bool]) -> bool:
-    return not await found
+        await until(lambda officer=officer: is_refused(officer))
 
 
 async def test_a_link_with_another_secret_or_officer_does_not_work(services: Services) -> None:
