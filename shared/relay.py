@@ -382,9 +382,10 @@ class Relay:
                 await self._note_position()
         finally:
             reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
+            await asyncio.wait({reading})  # `await reading` would hide that this task is cancelled meanwhile
             self._position.clear()
+            if not reading.cancelled():
+                reading.result()
 
     async def _known_topic(self, noted: str | None) -> UUID | None:
         """Return the id of the topic that the stored offsets belong to; store it at the first start."""

@@ -51,7 +51,7 @@ async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[s
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(f"Kafka at {addresses(brokers)}: {error!r}") from error
     finally:
-        await admin.close()
+        await within(admin.close())
 
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: set[str]) -> None:
@@ -81,7 +81,7 @@ async def delete_topics(brokers: Brokers, names: Collection[str]) -> list[str]:
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(f"Kafka at {addresses(brokers)}: {error!r}") from error
     finally:
-        await admin.close()
+        await within(admin.close())
     return found
 
 

@@ -28,7 +28,7 @@ from aiokafka.protocol.types import (
 
 from shared.errors import Unavailable
 from shared.events import TopicPlan
-from shared.kafka.client import Brokers, addresses, connection
+from shared.kafka.client import Brokers, addresses, connection, within
 
 _TOPIC_RESOURCE = 2
 _CLEANUP_POLICY = "cleanup.policy"
@@ -150,7 +150,7 @@ async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: 
     except (KafkaError, OSError, TimeoutError) as error:
         raise Unavailable(f"Kafka: {error!r}") from error
     finally:
-        await client.close()
+        await within(client.close())  # which itself hides that this task is cancelled meanwhile
     return {name: replace(state, cleanup_policy=policies.get(name)) for name, state in found.items()}
 
 

@@ -5,10 +5,12 @@ import random
 import re
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.record.util import calc_crc32c
 
 from deploy.local.broker import ApacheKafka
@@ -312,6 +314,28 @@ async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
             await until(lambda: len(one.partitions) == 2 and len(two.partitions) == 2, seconds=60)
             assert one.partitions | two.partitions == {0, 1, 2, 3}
         await until(lambda: len(one.partitions) == 4, seconds=60)
+
+
+async def test_a_question_about_topics_can_be_cancelled_while_its_client_closes(
+    bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, gate, close = asyncio.Event(), asyncio.Event(), AIOKafkaClient.close
+
+    async def gated(self: AIOKafkaClient) -> None:
+        closing.set()
+        with suppress(asyncio.CancelledError):  # as aiokafka does while it waits for its task
+            await gate.wait()
+        await close(self)
+
+    monkeypatch.setattr(AIOKafkaClient, "close", gated)
+    asking = asyncio.create_task(describe_topics(bootstrap, [topic]))
+    try:
+        await asyncio.wait_for(closing.wait(), 60)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=60)
+        assert asking.cancelled()
+    finally:
+        gate.set()
 
 
 async def test_a_follower_reads_everything_and_reports_when_it_has_caught_up(
