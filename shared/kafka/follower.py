@@ -191,9 +191,9 @@ def _raise_ends(
     The answer of a broker to `end_offsets` was once too low. What is written later does not count, or a reader of a
     topic that is written all the time would never have caught up.
     """
-    told = {place: mark for place in asked if (mark := consumer.highwater(place)) is not None}
-    ends.update({place: max(ends[place], mark) for place, mark in told.items()})
-    return asked - told.keys()
+    marks = {place: mark for place in asked if (mark := consumer.highwater(place)) is not None}
+    ends.update({place: max(ends[place], mark) for place, mark in marks.items()})
+    return asked - marks.keys()
 
 
 async def _left(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> int:

@@ -57,18 +57,7 @@ def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> Non
         ("scale 0-100", 18, 420590000),
         ("scale 0-3", 31, 10384973),
         ("scale 0-7", 40, 21431247),
-    ],
-)
-def test_the_search_exchanges_two_courses_in_one_move(world: str, number: int, optimum: int) -> None:
-    """The optimum is the exact solver's."""
-    drawn, view = world_of(world, number)
-    plan = drawn.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])
-    assert pipeline.recommend(plan, view).coverage.gained == optimum
-
-
-@pytest.mark.parametrize(
-    ("world", "number", "optimum"),
-    [
+        # several exchanges away: the search by costs and exchanges alone misses 6 to 19 per cent of these
         ("many skills", 1018, 9817224),
         ("many skills", 1019, 21361883),
         ("shared prerequisites", 1011, 871000000),
@@ -77,8 +66,8 @@ def test_the_search_exchanges_two_courses_in_one_move(world: str, number: int, o
         ("uneven", 1019, 10615591),
     ],
 )
-def test_a_path_several_exchanges_away_is_found_by_discrepancies(world: str, number: int, optimum: int) -> None:
-    """The optimum is the exact solver's; the search by costs and exchanges alone misses 6 to 19 per cent of it."""
+def test_the_search_finds_the_optimum_that_single_exchanges_do_not_reach(world: str, number: int, optimum: int) -> None:
+    """The optimum is the exact solver's."""
     drawn, view = world_of(world, number)
     plan = drawn.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])
     assert pipeline.recommend(plan, view).coverage.gained == optimum
