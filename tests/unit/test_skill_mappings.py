@@ -114,7 +114,8 @@ def test_a_row_of_a_former_skill_is_its_successors_with_the_levels_that_officers
     own = replace(named("own", "a", "b"), mappings=rows)
 
     def found(skill: str, low: float, high: float) -> dict[str, tuple[float, float] | None]:
-        return {one.skill: one.levels for one in SkillMappings({"own": own}).of(Teaches("own", skill, low, high), "own")}
+        row = Teaches("own", skill, low, high)
+        return {one.skill: one.levels for one in SkillMappings({"own": own}).of(row, "own")}
 
     assert found("old", 1, 3) == {"a": (1, 3), "b": (0.5, 1.5)}
     assert found("steps", 2, 6) == {"a": (1, 3)}
