@@ -37,7 +37,7 @@ class Held(Shelf):
 
 async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=2)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=2)) as wire:
         held = [await wire.open() for _ in range(2)]
         for _, writer in held:
             writer.write(SLOW)
@@ -59,7 +59,7 @@ async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not()
 
 async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_disconnects() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=1)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=1)) as wire:
         _, writer = await wire.open()
         writer.write(SLOW)
         await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
@@ -79,7 +79,7 @@ async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_dis
 async def test_one_officers_key_cannot_use_all_capacity() -> None:
     shelf = Held()
     kept = b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n"
-    async with wired(shelf, Limits(requests_in_hand=16)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
         for _ in range(2):
             _, writer = await wire.open()
@@ -94,7 +94,7 @@ async def test_one_officers_key_cannot_use_all_capacity() -> None:
 async def test_slow_bodies_of_one_officer_do_not_block_others() -> None:
     put = b"PUT /v1/officers/me/things HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\n"
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=16, body_seconds=60)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16, body_seconds=60)) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
         slow = [await wire.open() for _ in range(20)]
         for _, writer in slow:
