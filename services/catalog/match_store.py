@@ -96,8 +96,8 @@ class MatchStore:
         named = {
             name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
         }
-        asked = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
-        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": asked}}
+        conditions = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
+        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": conditions}}
         query |= {"matched": True} | ({"matches.status": wanted.status} if wanted.status is not None else {})
         most = wanted.limit + 1
         found: list[tuple[str, MatchedCourse]] = []
