@@ -36,7 +36,7 @@ _PLAINLY = {
     "Expected `datetime` with a timezone component": _TIME,
     "Invalid RFC3339 encoded date": "is to be a date, such as 2026-11-02",
 }
-"""What the library says, and what clients are told."""
+"""Messages of the library, and the text that clients get instead."""
 _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)

@@ -155,7 +155,7 @@ class Relay:
     async def _keep_lease(self) -> None:
         await self._leases.update_one({"_id": self._lease}, {"$setOnInsert": {"holder": None}}, upsert=True)
         while True:
-            asked_at = asyncio.get_running_loop().time()
+            sent_at = asyncio.get_running_loop().time()
             free = {"$lt": [{"$ifNull": ["$until", datetime.fromtimestamp(0, UTC)]}, "$$NOW"]}
             lease = await self._leases.find_one_and_update(
                 {"_id": self._lease, "$expr": {"$or": [{"$eq": ["$holder", self._holder]}, free]}},
@@ -163,7 +163,7 @@ class Relay:
             )
             if lease is not None:
                 gained = not self.holds_lease
-                self._deadline = asked_at + _LEASE_SECONDS - _MARGIN_SECONDS
+                self._deadline = sent_at + _LEASE_SECONDS - _MARGIN_SECONDS
                 if gained:
                     self._wake.set()
             await asyncio.sleep(_RENEW_SECONDS)

@@ -78,8 +78,8 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
-    def __init__(self, intake: Intake, asked: ImportRequest[ImportReport]) -> None:
-        super().__init__(asked, ImportReport)
+    def __init__(self, intake: Intake, order: ImportRequest[ImportReport]) -> None:
+        super().__init__(order, ImportReport)
         self._intake = intake
 
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
@@ -118,8 +118,8 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
     The first row of an officer counts; a later equal one is unchanged, another is rejected.
     """
 
-    def __init__(self, registrar: Registrar, asked: ImportRequest[ImportReport]) -> None:
-        super().__init__(asked, ImportReport)
+    def __init__(self, registrar: Registrar, order: ImportRequest[ImportReport]) -> None:
+        super().__init__(order, ImportReport)
         self._registrar = registrar
         self._seen: dict[bytes, tuple[int, bytes]] = {}
         """Digest of an id -> the row that stands, and the digest of its content."""

@@ -48,12 +48,12 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     def __init__(
         self,
         store: CatalogStore,
-        asked: ImportRequest[CourseImportReport],
+        request: ImportRequest[CourseImportReport],
         *,
         full: bool = False,
         withdraw: bool = False,
     ) -> None:
-        super().__init__(asked, CourseImportReport)
+        super().__init__(request, CourseImportReport)
         self._store = store
         self._full, self._withdraws = full, withdraw
         self._seen: dict[int, int] = {}

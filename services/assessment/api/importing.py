@@ -25,9 +25,9 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     content under the same key is rejected. A request repeated under the same `Idempotency-Key` returns what the first
     request did with each row. Paths are updated after those of single submissions. With `dry_run` nothing is written.
     """
-    form, asked = named_format(request, TYPES), read_query(request, ImportRows)
-    reader = FileReader(form, ImportedResult, asked.encoding or named_encoding(request))
-    wanted_import = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    form, query = named_format(request, TYPES), read_query(request, ImportRows)
+    reader = FileReader(form, ImportedResult, query.encoding or named_encoding(request))
+    wanted_import = import_request(request, form, dry_run=query.dry_run, key=import_key(request))
     job = ResultImport(request.app[INTAKE], wanted_import)
     return await answer_import(request, reader, job, REPORT)
 
@@ -39,8 +39,8 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     /v1/officers/{officer_id}`: a field that is left out is removed, levels are kept. The first row of an officer
     counts; a later equal row is unchanged, a different one is rejected. An erased id is rejected.
     """
-    form, asked = named_format(request, TYPES), read_query(request, ImportRows)
-    reader = FileReader(form, ImportedOfficer, asked.encoding or named_encoding(request))
-    wanted_import = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
+    form, query = named_format(request, TYPES), read_query(request, ImportRows)
+    reader = FileReader(form, ImportedOfficer, query.encoding or named_encoding(request))
+    wanted_import = import_request(request, form, dry_run=query.dry_run, key=import_key(request))
     job = OfficerImport(request.app[REGISTRAR], wanted_import)
     return await answer_import(request, reader, job, REPORT)
