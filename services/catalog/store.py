@@ -105,6 +105,7 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
+        self._imports = Staged()
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
@@ -308,10 +309,14 @@ class CatalogStore:
 
     async def write_staged(self, writes: list[Write]) -> int:
         """Run updates that stage events as a bulk; return how many were applied. Raises Unavailable."""
-        count = await bulk_write(self._entries, writes) if writes else 0
-        if count:
-            self._staged.set_bulk()
-        return count
+        if not writes:
+            return 0
+        with self._staged.bulk():
+            return await bulk_write(self._entries, writes)
+
+    async def after_imports(self, most: float) -> None:
+        """Return when no import stores courses any more, or after `most` seconds."""
+        await self._imports.after_bulk(most)
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Store that a course is no longer offered, with its event. Raises Unavailable."""
@@ -325,10 +330,15 @@ class CatalogStore:
         it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
         Unavailable; then any of them may be stored.
         """
+        with self._imports.bulk():
+            return await self._put_courses(tenant, marked, trace)
+
+    async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
         in_use = await self.frameworks_in_use(tenant)
+        due = copies_due(tenant) if await self._may_be_copied(tenant) else {}
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
@@ -353,7 +363,7 @@ class CatalogStore:
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
                 **match_fields(course, matches, in_use),
-                **copies_due(tenant),
+                **due,
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -366,7 +376,18 @@ class CatalogStore:
             written[mark] = Stored("created" if new else "changed", sequence + 1)
         if writes and await self.write_staged(writes) == len(writes):
             found |= written
+        if writes and not due and await self._may_be_copied(tenant):  # since a moment ago
+            with unavailable():
+                await self._entries.update_many({"_id": {"$in": list(keys)}}, {"$set": copies_due(tenant)})
         return found
+
+    async def _may_be_copied(self, tenant: str) -> bool:
+        """Return whether a tenant's courses are shared ones, and another tenant has a framework of its own."""
+        if tenant != SHARED_TENANT:
+            return False
+        with unavailable():
+            others: Document = {"kind": "framework", "tenant": {"$ne": SHARED_TENANT}}
+            return await self._entries.find_one(others, {"_id": 1}, hint="by_id") is not None
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
         """Write a framework's next version and its event; a large one in parts. Raises Unavailable, TooLarge."""
