@@ -37,7 +37,7 @@ class SharedCourse(NamedTuple):
     shown: Course | None
 
 
-class PresentCopy(NamedTuple):
+class _PresentCopy(NamedTuple):
     """What a tenant has stored in the place of a copy; `course` is None if that is withdrawn."""
 
     entry: Entry
@@ -49,11 +49,11 @@ class PresentCopy(NamedTuple):
 class PlannedCopy(NamedTuple):
     """A copy to be matched: what is stored in its place, and the copy with the tenant's former matches."""
 
-    present: PresentCopy | None
+    present: _PresentCopy | None
     copy: MatchedCourse
 
 
-class FrameworkPass(NamedTuple):
+class _FrameworkPass(NamedTuple):
     """The shared courses that are compared next with a tenant's framework, and the state of its document."""
 
     tenant: str
@@ -91,7 +91,7 @@ class SharedCopies:
         if writes:
             await bulk_write(self._entries, writes)
 
-    async def next_pass(self, limit: int) -> FrameworkPass | None:
+    async def next_pass(self, limit: int) -> _FrameworkPass | None:
         """Return the next shared courses to be compared with a framework that changed; None without one.
 
         Raises Unavailable.
@@ -108,9 +108,9 @@ class SharedCopies:
             query = {"_id": {"$gt": after, "$lt": f"{SHARED_TENANT}0"}, "kind": "course"}
             rows = await self._entries.find(query, {"outbox": 0}, hint="_id_").sort("_id", 1).limit(limit).to_list(None)
         same = {name: framework[name] for name in ("_id", "sequence", "shared_from")}
-        return FrameworkPass(framework["tenant"], same, [_shared(row) for row in rows])
+        return _FrameworkPass(framework["tenant"], same, [_shared(row) for row in rows])
 
-    async def passed(self, one: FrameworkPass) -> None:
+    async def passed(self, one: _FrameworkPass) -> None:
         """Record that these courses were compared, unless the framework has changed since. Raises Unavailable."""
         change: Document = {"$set": {"shared_from": one.courses[-1].key if one.courses else None}}
         with unavailable():
@@ -159,10 +159,10 @@ def _shared(document: Document) -> SharedCourse:
     return SharedCourse(document["_id"], document["id"], document["sequence"], document.get("match_version"), shown)
 
 
-def _present(document: Document) -> PresentCopy:
+def _present(document: Document) -> _PresentCopy:
     course = None if document["withdrawn"] else matched_course(document).course
     entry = Entry(document["_id"], document["tenant"], document["id"], document["sequence"], course)
-    return PresentCopy(entry, document.get("match_version"), matches_of(document), course)
+    return _PresentCopy(entry, document.get("match_version"), matches_of(document), course)
 
 
 def _copy(shown: Course, own: AbstractSet[str], matches: Sequence[Match]) -> Course:
