@@ -110,6 +110,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app = Application(
         limits,
         middleware.middleware,
+        middleware.refusal,
         client_max_size=BODY_LIMIT,
         handler_args={"auto_decompress": False, "lingering_time": _LINGERING_SECONDS, "access_log": None},
     )

@@ -44,6 +44,11 @@ class Limits:
     wrong_keys_per_minute: int = 60
     trusted_proxies: Sequence[Network] = ()
 
+    @property
+    def least_share(self) -> int:
+        """The smallest share of a key: while fewer requests are active, no request is rejected."""
+        return self.share_of("officer")
+
     def share_of(self, role: str) -> int:
         """Return how many requests of one key may be active: a person an eighth of all, a system three quarters."""
         if role in ("officer", "supervisor", "analyst", "viewer"):

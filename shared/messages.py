@@ -110,10 +110,15 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
             "importance": _importance(gap.weight, mean),
             "assessed": gap.assessed,
         }
-        if row.confidence is not None:
+        source: dict[str, Value] = {"framework": row.mapped_from.partition("/")[0]} if row.mapped_from else {}
+        if row.confidence is not None and source:
+            yield Message("may_close_mapped", values | source)
+        elif row.confidence is not None:
             yield Message("may_close", {**values, "confidence": percent(row.confidence)})
         else:
             yield Message("closes" if row.to_level >= row.required else "narrows", values)
+            if source:
+                yield Message("mapped", {"skill": row.title, **source})
     named = sorted(step.unlocks, key=lambda course: course not in step.unlock_conditions)[:NAMED_UNLOCKS]
     for course in named:
         needs = _needs(step, step.unlock_conditions.get(course))

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from services.catalog import frameworks
-from services.catalog.drafts import scale_change
+from services.catalog.drafts import check_change, scale_change, unmapped
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
 from shared.console import say, sentence_of
 from shared.decoding import convert
-from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
+from shared.domain import SHARED_TENANT, Course, Framework, Identifier, LocalizedText
 from shared.errors import InvalidInput, NotFound, Problem
 from shared.mongo import connected
 from shared.retries import retry_on_conflict
@@ -96,15 +96,30 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
 
         async def decide() -> tuple[bool, int] | None:
             before = await store.find(framework_key(tenant, framework.id))
-            had = before.content if before and isinstance(before.content, Framework) else None
-            if scale_note := scale_change(had, framework):
-                say(f"{scale_note.th}\n{scale_note.en}")
+            check_change(before.content if before and isinstance(before.content, Framework) else None, framework)
             if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
                 return False, before.sequence
             after = await store.put_framework(before, tenant, framework, "")
-            return (True, after.sequence) if after else None
+            if after is None:
+                return None
+            former = before or await store.find(framework_key(SHARED_TENANT, framework.id))
+            _print(_consequences(former.content if former else None, framework))
+            return True, after.sequence
 
         return await retry_on_conflict(decide, "this framework")
+
+
+def _consequences(had: Course | Framework | None, framework: Framework) -> Iterable[str]:
+    """Yield what officers lose by a new version: unmapped skills and job groups, and levels of another scale."""
+    if not isinstance(had, Framework):
+        return
+    lost = {"skills": unmapped(had, framework, "skill"), "job groups": unmapped(had, framework, "job_group")}
+    for what, gone in lost.items():
+        if gone:
+            more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+            yield f"{what} that are neither there any more nor mapped: {', '.join(gone[:SHOWN])}{more}"
+    if note := scale_change(had, framework):
+        yield from (note.th or "", note.en or "")
 
 
 def _identifier(text: str) -> str:

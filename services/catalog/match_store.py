@@ -10,6 +10,7 @@ match_version  grows with every change of the matches: every write is a compare-
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,13 +221,14 @@ class MatchStore:
     async def spread(self, limit: int) -> bool:
         """Mark the next courses of a changed framework as due to be matched; return whether there was such a framework.
 
-        Courses whose provider states no skill of it: those of its tenant, or of every tenant if it is shared. The
-        framework's document records the last one, so that another process continues from there. Raises Unavailable.
+        Courses whose provider states no skill of it, or which teach a former one: those of its tenant, or of every
+        tenant if it is shared. The framework's document records the last one, so that another process continues from
+        there. Raises Unavailable.
         """
         with unavailable():
             framework = await self._entries.find_one(
                 {"kind": "framework", "match_due": True},
-                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1},
+                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1, "former_skills": 1},
                 hint="by_id",  # the other index leads through every course that waits
             )
             if framework is None:
@@ -238,7 +240,8 @@ class MatchStore:
             query = {"_id": place, "kind": "course", "withdrawn": False}
             found = self._entries.find(query, _WITHOUT_PROSE, hint="_id_").sort("_id", 1).limit(limit)
             rows = await found.to_list(None)
-            keys = [row["_id"] for row in rows if _lacks(row, framework["id"])]
+            former = frozenset(framework.get("former_skills", ()))
+            keys = [row["_id"] for row in rows if _concerned(row, framework["id"], former)]
             if keys:
                 wanted = {"_id": {"$in": keys}, "withdrawn": False}
                 await self._entries.update_many(wanted, {"$set": {"match_due": True}})
@@ -307,10 +310,17 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
     return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
 
 
-def _lacks(document: Document, framework: str) -> bool:
-    """Return whether the provider of a course names no skill of a framework; False where it cannot be read."""
-    given = readable(document, lambda one: given_rows(_course(one), _matches(one)))
-    return given is not None and framework not in {row.framework for row in given}
+def _concerned(document: Document, framework: str, former: AbstractSet[str]) -> bool:
+    """Return whether a framework changes the matches of a course; False where it cannot be read.
+
+    Its provider names no skill of it, or it teaches a former skill, or a skill that was a former one.
+    """
+    if (found := readable(document, _matched)) is None:
+        return False
+    given = {row.framework for row in given_rows(found.course, found.matches)}
+    taught = {row.skill for row in found.course.teaches if row.framework == framework}
+    succeeds = any(match.succeeds and match.framework == framework for match in found.matches)
+    return framework not in given or not former.isdisjoint(taught) or succeeds
 
 
 def _end_of(tenant: str) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
@@ -78,6 +78,16 @@ class Match(Struct, frozen=True):
     def key(self) -> tuple[str, str]:
         """Framework and skill."""
         return self.framework, self.skill
+
+    @property
+    def source_skill(self) -> str | None:
+        """The skill that it is mapped from, as `framework/skill`."""
+        return f"{self.mapped_from.framework}/{self.mapped_from.skill}" if self.mapped_from else None
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether it is the successor of a skill that a former version of its own framework had."""
+        return self.mapped_from is not None and self.mapped_from.framework == self.framework
 
     @property
     def row(self) -> Teaches | None:
@@ -229,20 +239,23 @@ LEAST_DOUBT = 0.000_001
 def announced(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
 
-    Without proposals of frameworks in which the provider states a skill, and of skills that the course teaches. Rows
-    that are mapped with their levels are among those it teaches, with `mapped_from`.
+    Without proposals of frameworks in which the provider states a skill, unless they are successors of a former skill
+    there, and of skills that the course teaches. Rows that are mapped with their levels are among those it teaches,
+    with `mapped_from`.
     """
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
     open_ones = [
         match
         for match in matches
-        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+        if match.status == "proposed"
+        and (match.framework not in frameworks or match.succeeds)
+        and match.key not in taught
     ]
     mapped = [
-        Teaches(one.framework, one.skill, one.from_level, one.to_level, f"{origin.framework}/{origin.skill}")
+        Teaches(one.framework, one.skill, one.from_level, one.to_level, one.source_skill)
         for one in sorted(open_ones, key=lambda one: one.key)
-        if one.source == "mapped" and (origin := one.mapped_from) is not None
+        if one.source == "mapped"
     ]
     rows = [
         MatchedRow(
@@ -252,6 +265,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             to_level=match.to_level,
             confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
             threshold=match.threshold,
+            mapped_from=match.source_skill or UNSET,
         )
         for match in open_ones
         if match.source == "matched"

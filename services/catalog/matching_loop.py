@@ -148,8 +148,12 @@ class MatchingLoop:
             texts = [CourseText.of(courses[place].course, framework, by.names) for place in lacking]
             for place, text, proposals in zip(lacking, texts, matcher.match(texts), strict=True):
                 mapped = [one for row in given[place] for one in by.mappings.of(row, framework)]
-                if rows := matcher.with_mapped(text, proposals, mapped):
-                    found[place][framework] = rows
+                found[place][framework] = matcher.with_mapped(text, proposals, mapped)
+            for place, course in enumerate(one.course for one in courses):
+                rows = [row for row in course.teaches if row.framework == framework]
+                if mapped := [one for row in rows for one in by.mappings.of(row, framework)]:
+                    text = CourseText.of(course, framework, by.names)
+                    found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
         return [
             (one, [*proposed(one.matches, rows, text_of(one.course), taught, enters), *_of_retired(one.matches, by)])

@@ -113,6 +113,14 @@ class CatalogStore:
             IndexModel([(field, ASCENDING) for field in ("kind", "tenant", *filtered, "id")], name=name)
             for name, filtered in filters.items()
         ]
+        lists += [
+            IndexModel(
+                [(field, ASCENDING) for field in ("kind", "tenant", f"matches.{filtered}", "id")],
+                name=f"mapped_by_{filtered}",
+                partialFilterExpression={"matches.source": "mapped"},
+            )
+            for filtered in ("skill", "framework")
+        ]
         await ensure_indexes(self._database, {COLLECTION: [*lists, *OUTBOX_INDEXES]})
         await self.parts.prepare()
 
@@ -159,23 +167,24 @@ class CatalogStore:
 
         Unreadable documents are skipped.
         """
+        within = {"kind": "course", "tenant": tenant, "withdrawn": False, "id": {"$gt": wanted.after}}
+        found = await self._first_shown(within | matching(wanted), wanted)
+        if mapped := matching_mapped(wanted):
+            found |= await self._first_shown(within | mapped, wanted)
+        return sorted(found.items())[: wanted.limit + 1]
+
+    async def _first_shown(self, query: Document, wanted: ListCourses) -> dict[str, Course]:
+        """Return the first courses of a query as they are shown, by id, if they teach what is wanted."""
         most = wanted.limit + 1
-        query = {
-            "kind": "course",
-            "tenant": tenant,
-            "withdrawn": False,
-            "id": {"$gt": wanted.after},
-            **matching(wanted),
-        }
+        found: dict[str, Course] = {}
         with unavailable():
-            courses: list[tuple[str, Course]] = []
             wide = {"content": 1, "id": 1, "matches": 1}
             async for document in self._entries.find(query, wide, batch_size=most).sort("id", ASCENDING):
-                if course := readable(document, _shown):
-                    courses.append((document["id"], course))
-                if len(courses) == most:
+                if (course := readable(document, _shown)) and _teaches(course, wanted):
+                    found[document["id"]] = course
+                if len(found) == most:
                     break
-            return courses
+        return found
 
     async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
         """Return key -> course for those of these courses that are offered and can be decoded. Raises Unavailable."""
@@ -190,19 +199,22 @@ class CatalogStore:
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
 
-    async def frameworks_in_use(self, tenant: str) -> set[str]:
+    async def frameworks_in_use(self, tenant: str) -> dict[str, frozenset[str]]:
         """Return the frameworks that a tenant sees and that are not retired; its own hide shared ones.
 
-        Raises Unavailable.
+        With the skills of former versions that each one maps to present ones. Raises Unavailable.
         """
-        retired: dict[str, bool] = {}
+        found: dict[str, Document] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
-                rows = self._entries.find(query, {"id": 1, "retired": 1, "content.retired": 1})
-                async for row in rows:
-                    retired[row["id"]] = bool(row.get("retired") or row.get("content", {}).get("retired"))
-        return {name for name, gone in retired.items() if not gone}
+                rows = self._entries.find(query, {"id": 1, "retired": 1, "content.retired": 1, "former_skills": 1})
+                found |= {row["id"]: row async for row in rows}
+        return {
+            name: frozenset(row.get("former_skills", ()))
+            for name, row in found.items()
+            if not (row.get("retired") or row.get("content", {}).get("retired"))
+        }
 
     async def _match_fields(self, entry: Entry) -> Document:
         """Return the fields that mark a course, or the courses of a framework, as due to be matched."""
@@ -210,7 +222,9 @@ class CatalogStore:
             return match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
         if entry.content is None:
             return {"match_due": False}
-        return {"match_due": not entry.content.retired, "match_from": "", "retired": entry.content.retired}
+        former = sorted({row.origin for row in entry.content.mappings if row.of == "skill"})
+        due = not entry.content.retired
+        return {"match_due": due, "match_from": "", "retired": not due, "former_skills": former}
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return framework id -> the scale that courses are checked against. Raises Unavailable."""
@@ -441,12 +455,14 @@ class CatalogStore:
         return count
 
 
-def match_fields(course: Course, matches: Sequence[Match], in_use: AbstractSet[str]) -> Document:
+def match_fields(course: Course, matches: Sequence[Match], in_use: Mapping[str, AbstractSet[str]]) -> Document:
     """Return the field that marks a course as due to be matched.
 
-    It is due if its provider states no skill in one of the frameworks in use.
+    It is due if its provider states no skill in one of the frameworks in use (their former skills, by id), or if it
+    teaches a former skill of one.
     """
-    return {"match_due": bool(in_use - {row.framework for row in given_rows(course, matches)})}
+    lacks = bool(in_use.keys() - {row.framework for row in given_rows(course, matches)})
+    return {"match_due": lacks or any(row.skill in in_use.get(row.framework, ()) for row in course.teaches)}
 
 
 def matching(wanted: ListCourses) -> Document:
@@ -458,6 +474,23 @@ def matching(wanted: ListCourses) -> Document:
     if wanted.language is not None:
         query["content.languages"] = wanted.language
     return query
+
+
+def matching_mapped(wanted: ListCourses) -> Document | None:
+    """Return the filter for courses to which a wanted skill is mapped; None if no skill is wanted."""
+    taught = {name: value for name in ("framework", "skill") if (value := getattr(wanted, name)) is not None}
+    if not taught:
+        return None
+    query: Document = {"matches.source": "mapped", "matches": {"$elemMatch": taught | {"source": "mapped"}}}
+    return query | ({"content.languages": wanted.language} if wanted.language is not None else {})
+
+
+def _teaches(course: Course, wanted: ListCourses) -> bool:
+    if wanted.framework is None and wanted.skill is None:
+        return True
+    return any(
+        wanted.framework in (None, row.framework) and wanted.skill in (None, row.skill) for row in course.teaches
+    )
 
 
 def _shown(document: Mapping[str, Any]) -> Course:

@@ -338,7 +338,7 @@ class FeedbackHandler:
         await self.planner.catch_up([plan.summary], [])
         snapshot = self.planner.catalog.snapshot
         if command.action != "undo":
-            known = {*plan.summary.courses, *(statement.course for statement in plan.feedback.said)}
+            known = {*plan.summary.courses, *(statement.course for statement in plan.feedback.statements)}
             if command.course not in known and snapshot.view(command.tenant).course(command.course) is None:
                 raise InvalidInput(f"unknown course {command.course!r}", "course")
         rules = await self._store.rules.of(command.tenant)

@@ -270,6 +270,16 @@ async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the
     assert found["mapped_from"] == {"framework": "digcomp", "skill": "1.1"}
     mapped = row("agency", "glass", 1.0, 3.0) | {"mapped_from": "digcomp/1.1"}
     assert await agency.taught("mapped") == [given, mapped]
+    for query, listed in (
+        ("framework=agency&skill=glass", ["mapped"]),
+        ("framework=agency", ["mapped"]),
+        ("skill=glass", ["mapped"]),
+        ("skill=1.1", ["mapped"]),
+        ("framework=agency&skill=pottery", []),
+        ("framework=agency&skill=glass&language=th", []),
+    ):
+        page = await agency.ask("GET", f"/v1/courses?{query}")
+        assert [one["id"] for one in page["courses"]] == listed, query
     event = (await announced.of(f"{agency.tenant}/mapped", 2))[-1]
     assert isinstance(event.data, CoursePublished)
     assert msgspec.to_builtins(event.data.course.teaches) == [given, mapped]
@@ -280,6 +290,35 @@ async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the
     await agency.course("mapped", given, status=200, title={"en": "Sunday workshop"})
     assert (await agency.matches("mapped"))["agency", "glass"]["status"] == "rejected"
     assert await agency.taught("mapped") == [given]
+
+
+async def test_rows_of_a_skill_that_a_version_maps_away_are_carried_to_its_successor(
+    agency: Agency, announced: Topic
+) -> None:
+    tiles = {"id": "tiles", "area": "crafts", "title": {"en": "Ceramic tiles"}}
+    await agency.frame(crafts("own", GLASS, tiles))
+    glass, old = row("own", "glass", 0, 2), row("own", "tiles", 1, 3)
+    await agency.course("before", glass, old, title={"en": "Saturday workshop"})
+    await agency.course("decided", title={"en": "Ceramic tiles"})
+    await agency.matches("before")
+    await agency.decide("decided", "confirm", "own", "tiles")
+    await agency.frame(crafts("own", GLASS, POTTERY, mappings=[{"origin": "tiles", "target": "pottery"}]), 200)
+    found = (await agency.matches("before"))["own", "pottery"]
+    assert (found["source"], found["from"], found["to"]) == ("mapped", 1.0, 3.0)
+    carried = row("own", "pottery", 1.0, 3.0) | {"mapped_from": "own/tiles"}
+    assert await agency.taught("before") == [glass, old, carried]
+    event = (await announced.of(f"{agency.tenant}/before", 2))[-1]
+    assert isinstance(event.data, CoursePublished)
+    assert msgspec.to_builtins(event.data.course.teaches) == [glass, old, carried]
+    assert {(one["skill"], one.get("mapped_from")) for one in await agency.taught("decided")} == {
+        ("tiles", None),
+        ("pottery", "own/tiles"),
+    }
+    await agency.course("later", old, title={"en": "Sunday workshop"})
+    assert (await agency.matches("later"))["own", "pottery"]["mapped_from"]["skill"] == "tiles"
+    await agency.frame(crafts("own", GLASS, POTTERY, tiles), 200)
+    assert await agency.matches("before") == {}
+    assert await agency.taught("before") == [glass, old]
 
 
 async def test_a_mapped_row_can_be_confirmed_and_stated_skills_win(agency: Agency) -> None:
@@ -306,7 +345,9 @@ async def test_a_mapping_from_a_framework_without_levels_is_sure_of_the_skill_al
     assert found["from"] < found["to"] <= 2.0
     shown = await agency.ask("GET", "/v1/courses/silent")
     assert shown["teaches"] == [given]
-    assert [(one["skill"], one["confidence"] < 1) for one in shown["matched"]] == [("glass", True)]
+    assert [(one["skill"], one["confidence"] < 1, one["mapped_from"]) for one in shown["matched"]] == [
+        ("glass", True, f"esco/{key}")
+    ]
 
 
 async def test_a_path_in_a_tenants_own_framework_comes_from_a_course_with_skills_of_esco(

@@ -339,12 +339,22 @@ class _Walk:
         yield from self._unconfirmed_closes(course, [row for row in rows if row.confidence is not None], open_ones)
         for row in rows:
             want = self.targets[row.skill]
+            if row.mapped_from != self._source(course, row.skill):
+                yield f"{row.skill} is not mapped from {row.mapped_from or 'nothing'}"
             percent = 100 if row.confidence is None else round(row.confidence * MICRO) // 10_000
             added = self.gains(row.skill, percent, row.to_level)
             slack = _slack({**self.sure[row.skill], percent: added})
             facts = (row.required, row.weight, row.from_level)
             if abs(row.contribution - added) > slack or facts != (want.required, want.weight, self.held[row.skill]):
                 yield f"{row.skill} is worth {added:.0f}, not {row.contribution}"
+
+    def _source(self, course: Course, skill: str) -> str | None:
+        """Return the skill of another framework that a course's row of a skill comes from."""
+        taught = [row for row in course.teaches if (row.framework, row.skill) == (self._inputs.framework.id, skill)]
+        if taught:
+            return next((row.mapped_from for row in taught), None) if all(row.mapped_from for row in taught) else None
+        row = self.matches(course).get(skill)
+        return row.mapped_from or None if row else None
 
     def _unconfirmed_closes(self, course: Course, rows: list[Closes], open_ones: set[str]) -> Iterator[str]:
         """Check the gaps that a course may close by its description: all that add value, and no other."""

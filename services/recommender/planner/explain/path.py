@@ -20,6 +20,7 @@ from services.recommender.planner.course_spec import (
     LearnerState,
     SkillKey,
     level_condition,
+    mapped_from,
 )
 from services.recommender.planner.exact.conditions import gap_effects
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
@@ -186,6 +187,7 @@ class _Reached:
                 weight=want.weight,
                 contribution=gain,
                 confidence=confidence,
+                mapped_from=mapped_from(offer.course, key),
             )
 
     def take(self, offer: CourseSpec) -> None:
