@@ -61,7 +61,7 @@ async def test_every_service_stops_while_a_server_hangs(
         for _, port in services:
             await until(lambda port=port: reaches_both(port))
         for server in away:
-            child = {"kafka": broker, "mongodb": mongodb}[server].child
+            child = {"kafka": broker.child, "mongodb": mongodb.child}[server]
             restored.callback(child.thaw)
             child.freeze()
         for child, _ in services:
