@@ -341,19 +341,19 @@ async def log_readiness(
 ) -> None:
     """Log what the service waits for whenever that changes, and every minute as long as it is not ready."""
     last: set[str] | None = None
-    silent = 0.0
+    elapsed = 0.0
     while True:
         found = await readiness()
         waits = {name: result for name, result in found.checks.items() if result != "ok"}
-        if last is None or waits.keys() != last or (waits and silent >= _REMIND_SECONDS):
+        if last is None or waits.keys() != last or (waits and elapsed >= _REMIND_SECONDS):
             if waits:
                 log.warning("not ready", extra={"fields": {"checks": waits}})
             else:
                 log.info("ready")
-            last, silent = {*waits}, 0.0
+            last, elapsed = {*waits}, 0.0
         seconds = _UNREADY_SECONDS if waits else _READY_SECONDS
         await pause(seconds)
-        silent += seconds
+        elapsed += seconds
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:

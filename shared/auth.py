@@ -57,7 +57,7 @@ PEOPLE: tuple[Role, ...] = ("officer", "supervisor", "analyst", "viewer")
 """The roles whose keys are held by one person each, and by no system."""
 
 FORGOTTEN_SECONDS = 4.0
-"""How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
+"""How long after its revocation an officer's key may still be in use somewhere, with a margin for an active request."""
 
 _OF_OFFICERS = ("officer", "viewer")
 _OF_AGENCIES = ("supervisor", "analyst")
@@ -244,7 +244,7 @@ class Authenticator:
         mark = _mark(credential)
         until, principal = self._known.get(mark, (0.0, None))
         if until <= self._clock():
-            if principal is None:  # one that was good is asked for again, however many others were wrong
+            if principal is None:  # a key that worked is looked up again, however many others were wrong
                 self._guesses.check(address, credential, self._clock())
             until, principal = await self._look_up(credential)
             if principal is None:

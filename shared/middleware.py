@@ -102,11 +102,13 @@ class Middleware:
             buckets=_BUCKETS,
             registry=registry,
         )
-        in_hand = Gauge("learning_path_http_server_active_requests", "Requests that are worked on.", registry=registry)
-        in_hand.set_function(lambda: self._admission.in_hand)
+        active = Gauge(
+            "learning_path_http_server_active_requests", "Requests that are being handled.", registry=registry
+        )
+        active.set_function(lambda: self._admission.active)
         apart = Gauge(
             "learning_path_http_server_detached_requests",
-            "Requests that are open and not among those in hand.",
+            "Open requests that are not counted as active.",
             registry=registry,
         )
         apart.set_function(lambda: self._admission.apart)
@@ -148,7 +150,7 @@ class Middleware:
 
         Decided from the head alone. Streams and what has a queue of its own are left to the middleware.
         """
-        if self._admission.in_hand < self._limits.least_share:
+        if self._admission.active < self._limits.least_share:
             return None
         started = perf_counter()
         route = self._route_of(message)
@@ -308,7 +310,7 @@ class Middleware:
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))
-        slot.kept = True  # the change is in hand as long as it is worked on, also when its client has gone
+        slot.kept = True  # the change counts as active until it is done, even when its client has gone
         task.add_done_callback(lambda _: slot.leave())
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)

@@ -90,7 +90,7 @@ IDEMPOTENCY_KEY = Header(
 )
 IMPORT_KEY = Header(
     "Idempotency-Key",
-    "Your own name of this import: sent again with the same file, each row is told what the first request made of it.",
+    "Your own name of this import: sent again with the same file, each row gets the result of the first request.",
 )
 ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")

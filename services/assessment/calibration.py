@@ -35,7 +35,7 @@ MISFIT = (0.7, 1.3)
 """Outside of this an item does not follow the model."""
 
 LEAST_DISCRIMINATION = 0.4
-"""Per level; what tells less apart is told as a misfit too."""
+"""Per level; an item below it is reported as a misfit too."""
 
 _GROUPS = 5
 _SPREAD = (0.2, 5.0)

@@ -31,7 +31,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     if assessment.taken_at > now + CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
-        yield InvalidInput("lies before the year 1900", "taken_at")
+        yield InvalidInput("is before the year 1900", "taken_at")
     known, top, least = framework.skills_by_id, framework.max_level, least_sd(assessment.kind, framework)
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):

@@ -91,8 +91,8 @@ class MatchStore:
         named = {
             name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
         }
-        asked = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
-        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": asked}}
+        conditions = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
+        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": conditions}}
         query |= {"matched": True} | ({"matches.status": wanted.status} if wanted.status is not None else {})
         most = wanted.limit + 1
         found: list[tuple[str, MatchedCourse]] = []
@@ -215,6 +215,10 @@ class MatchStore:
                         matches[one.entry.id] = one.matches
                         waiting += one.waiting
         return list(courses.values()), matches, waiting
+
+    async def after_imports(self, most: float) -> None:
+        """Return when no import stores courses any more, or after `most` seconds."""
+        await self._catalog.after_imports(most)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class OpenIdProvider:
         """Return the URL at which the browser signs in. Raises Unavailable."""
         metadata, _ = await self._known()
         challenge = _base64url(hashlib.sha256(verifier.encode()).digest())
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self._client.client_id,
             "redirect_uri": self._client.redirect_address,
@@ -104,7 +104,7 @@ class OpenIdProvider:
             "code_challenge_method": "S256",
         }
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
-        return metadata.authorization_endpoint + joint + urlencode(asked, quote_via=quote)
+        return metadata.authorization_endpoint + joint + urlencode(parameters, quote_via=quote)
 
     async def claims_of(self, code: str, nonce: str, verifier: str) -> Claims:
         """Exchange a code for an ID token, verify it, and return its claims.

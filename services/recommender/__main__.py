@@ -62,7 +62,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalog = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalog, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    feedback_handler = FeedbackHandler(planner, asked := WorkQueue())
+    feedback_handler = FeedbackHandler(planner, work_queue := WorkQueue())
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -127,7 +127,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         yield
         await publisher.stop()
         planner.pool.close()
-        asked.close()
+        work_queue.close()
         close(client)
 
     app = build_app(
@@ -157,7 +157,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
     app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
         feedback_handler,
-        asked,
+        work_queue,
         planner.pool,
         replanner.look_now,
     )
@@ -167,7 +167,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         KeyStore(client, settings),
     )
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
-    _measure(registry, planner, feedback_handler, asked, followed)
+    _measure(registry, planner, feedback_handler, work_queue, followed)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
@@ -178,7 +178,7 @@ def _measure(
     registry: CollectorRegistry,
     planner: Planner,
     feedback_handler: FeedbackHandler,
-    asked: WorkQueue,
+    work_queue: WorkQueue,
     followed: CatalogConsumer,
 ) -> None:
     catalog = planner.catalog
@@ -192,7 +192,7 @@ def _measure(
         lambda: planner.passed_over,
     )
     metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.watch_work(registry, asked)
+    metrics.watch_work(registry, work_queue)
     metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
         registry,

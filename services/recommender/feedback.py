@@ -30,7 +30,7 @@ KEPT_PER_COURSE = 5
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
-"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalog is asked."""
+"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalog is used."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 

@@ -21,7 +21,13 @@ def assessment(*results: Result, kind: EvidenceKind = "test") -> SubmitAssessmen
     return SubmitAssessment(FRAMEWORK, kind, list(results), MOMENT)
 
 
-KINDS = [("test", 0.3), ("external", 0.4), ("supervisor", 0.5), ("self", 0.8), ("completion", 1.0)]
+KINDS: list[tuple[EvidenceKind, float]] = [
+    ("test", 0.3),
+    ("external", 0.4),
+    ("supervisor", 0.5),
+    ("self", 0.8),
+    ("completion", 1.0),
+]
 
 
 @pytest.mark.parametrize(("kind", "sd"), KINDS)

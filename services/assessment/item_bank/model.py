@@ -23,7 +23,7 @@ ITEMS_LIMIT = 20_000
 """How many items a bank may hold."""
 
 STARTING_DISCRIMINATION: dict[str, float] = {"choice": 1.7, "graded": 2.0}
-"""Per level, of an item that is not calibrated yet: a question or a descriptor that tells neighbouring levels apart."""
+"""Per level, of an item that is not calibrated yet: a question or a descriptor that separates neighbouring levels."""
 
 STARTING_SPREAD = 0.6
 """Levels between the thresholds of a graded item that is not calibrated yet."""

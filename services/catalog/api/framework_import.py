@@ -99,7 +99,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
     `dry_run` the report is answered and nothing is stored. `map`: `column=heading` items; `scale`: the names of the
     levels from 0 on; both are separated by commas.
     """
-    asked, wanted = preconditions(request), read_query(request, ImportFramework)
+    conditions, wanted = preconditions(request), read_query(request, ImportFramework)
     if request.content_type not in (accepted := FORMATS[wanted.format].accepts):
         raise Unsupported(f"{wanted.format} is read as {' or '.join(accepted)}", "Content-Type")
     options = Options(
@@ -122,7 +122,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         return json_response(_report(reading, "checked" if reading.framework else "refused"))
     if reading.framework is None:
         return _refused(request, reading)
-    put, new = await store_framework(request, reading.framework, asked)
+    put, new = await store_framework(request, reading.framework, conditions)
     status: Literal["created", "changed", "unchanged"] = "created" if new else "changed" if put.changed else "unchanged"
     return json_response(_report(reading, status, put), 201 if new else 200, tag=Tag(str(put.version)))
 

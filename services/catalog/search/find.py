@@ -289,8 +289,8 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
     """Return the bytes that a cursor must match: the tenant and the search."""
-    asked = msgspec.structs.replace(wanted, after="", limit=1)
-    return blake2b(msgspec.json.encode([tenant, asked]), digest_size=8).digest()
+    unpaged = msgspec.structs.replace(wanted, after="", limit=1)
+    return blake2b(msgspec.json.encode([tenant, unpaged]), digest_size=8).digest()
 
 
 def _written(cursor: _Cursor) -> str:
