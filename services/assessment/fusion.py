@@ -32,7 +32,7 @@ STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "self": 0.8,
     "completion": 1.0,
 }
-"""How far a level of each kind is off, in levels, unless the assessment says so itself."""
+"""How far a level of each kind is off, in steps of the scale, unless the assessment says so itself."""
 
 LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "test": 0.1,
@@ -41,7 +41,7 @@ LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "self": 0.4,
     "completion": 0.5,
 }
-"""The smallest standard deviation that an assessment of each kind may state, in levels: about a third of the usual one
+"""The smallest standard deviation that an assessment of each kind may state, in steps: about a third of the usual one
 of what is measured, half of it of what somebody says. One piece thus counts for no more than nine usual ones."""
 
 MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")

@@ -51,6 +51,7 @@ class MatchStore:
         self.database = database
         self.catalog = catalog
         self._entries = database[COLLECTION]
+        self.imports = catalog.imports
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -220,10 +221,6 @@ class MatchStore:
                         matches[one.entry.id] = one.matches
                         waiting += one.waiting
         return list(courses.values()), matches, waiting
-
-    async def after_imports(self, most: float) -> None:
-        """Return when no import stores courses any more, or after `most` seconds."""
-        await self.catalog.after_imports(most)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

@@ -103,11 +103,11 @@ class MatchingLoop:
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
-        await self._store.after_imports(_IMPORT_SECONDS)
+        await self._store.imports.after_bulk(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._of(tenant)
             await self._store.propose(await self._together(batch, by))
-            await self._store.after_imports(_IMPORT_SECONDS)
+            await self._store.imports.after_bulk(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()
@@ -132,7 +132,7 @@ class MatchingLoop:
 
     async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
         """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""
-        await self._store.after_imports(_IMPORT_SECONDS)
+        await self._store.imports.after_bulk(_IMPORT_SECONDS)
         by = await self._of(tenant)
         if (planned := await self._copies.planned(tenant, courses, by.own)) is None:
             return False

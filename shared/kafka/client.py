@@ -35,7 +35,7 @@ PATIENT_BYTES = 256 * 1024
 """How long a fetch that nobody waits for lets records gather, and how many end the wait."""
 
 _POLL_MS = 500
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 Brokers = KafkaSettings | str
