@@ -452,8 +452,10 @@ def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
 def _profile(stored: Document) -> Profile:
     """Return a stored profile with its times limited to the range of events."""
     profile = msgspec.convert(stored, Profile)
+    if all(sendable(held.measured_at) == held.measured_at for held in profile.levels):
+        return profile
     levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
-    return profile if levels == profile.levels else msgspec.structs.replace(profile, levels=levels)
+    return msgspec.structs.replace(profile, levels=levels)
 
 
 def _archived(key: str, entry: Document) -> Document:
