@@ -243,7 +243,7 @@ def import_key(request: web.Request) -> str | None:
 
 
 _LARGE_BYTES = 256 * 1024
-"""A larger body is decoded in a thread."""
+"""The size of a body from which on it is decoded in a thread."""
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 

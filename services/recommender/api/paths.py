@@ -25,7 +25,7 @@ from shared.routes import REQUEST_ID, AskWords, json_response, languages_of, not
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
-"""How many answers are kept, at most: some 5 MB."""
+"""The most rendered paths in the cache: some 5 MB."""
 
 
 class Messages(Struct, frozen=True):
