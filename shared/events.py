@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from random import Random
 from typing import Annotated, Literal, NamedTuple
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -294,7 +293,7 @@ def encode(data: Data) -> bytes:
 def new_event(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
     """Return the envelope of a new event; `data` None makes a tombstone."""
     return Envelope(
-        id=str(UUID(int=_IDS.getrandbits(128), version=4)),
+        id=_new_id(),
         type=TOMBSTONE if data is None else NAMES[type(data)],
         source=source,
         subject=subject,
@@ -303,6 +302,13 @@ def new_event(source: str, subject: str, sequence: int, data: Data | None, trace
         data=None if data is None else encode(data),
         traceparent=traceparent,
     )
+
+
+def _new_id() -> str:
+    """Return a random UUID, version 4, as text; `uuid.UUID` takes four times as long."""
+    digits = f"{_IDS.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def sendable(moment: datetime) -> datetime:

@@ -11,9 +11,10 @@ await reachable(client)                         # a readiness check: None, or wh
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
 
+import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -48,6 +49,8 @@ _PASSING_LABELS = (
     "SystemOverloadedError",
 )
 
+
+_PARTS_AT_ONCE = 2
 
 _NO_SUCH_INDEX = {26, 27}
 
@@ -140,6 +143,21 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
                 raise
             return sum(int(error.details[count]) for count in ("nMatched", "nInserted", "nUpserted"))
     return result.matched_count + result.inserted_count + result.upserted_count
+
+
+async def overlapped(work: Callable[[T], Awaitable[None]], parts: Iterable[T]) -> None:
+    """Do work for each part of a bulk, two at a time: while one part is written, the next one is decided.
+
+    Raises the first error after all parts have ended.
+    """
+    turns = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+    async def one(part: T) -> None:
+        async with turns:
+            await work(part)
+
+    for problem in filter(None, await asyncio.gather(*map(one, parts), return_exceptions=True)):
+        raise problem
 
 
 def readable(document: Document, decode: Callable[[Document], T]) -> T | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from services.assessment import profile as profiles
 from services.assessment import scoring
@@ -21,6 +23,7 @@ from services.assessment.store import SOURCE, AcceptedEvidence, Change, Officer,
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from shared.events import AssessmentCompleted, new_event
+from shared.mongo import overlapped
 from shared.retries import retry_on_conflict
 
 _ARRIVAL_SECONDS = 1.0
@@ -30,15 +33,13 @@ _PER_WRITE = 100
 """The most assessments of one officer in one write: a document of MongoDB holds up to 16 MB."""
 
 _PER_PART = 250
-_PARTS_AT_ONCE = 2
-"""The submissions of one part of a bulk, and the parts in work: while one is written, the next one is decided."""
+"""The submissions of one part of a bulk; while one part is written, the next one is decided."""
 
 _PER_TURN = 20
 """The number of officers of a bulk after which single requests are let through."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True, gc=False):
     """Evidence about an officer under an idempotency key; `framework` missing means the officer's own.
 
     `origin`: the import and the row. Evidence that is already stored with the same origin was created by this row.
@@ -53,14 +54,13 @@ class Submission:
     origin: str | None = None
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile."""
 
     assessment_id: str = ""
     is_new: bool = False
     sequence: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = []
 
 
 class Intake:
@@ -136,15 +136,11 @@ class Intake:
         places: dict[str, list[int]] = {}
         for i, one in enumerate(submissions):
             places.setdefault(key_of(tenant, one.officer), []).append(i)
-        turns = asyncio.Semaphore(_PARTS_AT_ONCE)
 
         async def take(part: dict[str, list[int]]) -> None:
-            async with turns:
-                await self._take(tenant, submissions, outcomes, part, trace, dry_run=dry_run, bulk=bulk)
+            await self._take(tenant, submissions, outcomes, part, trace, dry_run=dry_run, bulk=bulk)
 
-        done = await asyncio.gather(*map(take, _parts(places)), return_exceptions=True)
-        for problem in filter(None, done):
-            raise problem
+        await overlapped(take, _parts(places))
         return outcomes
 
     async def _take(  # noqa: PLR0913 - one part of `submit_many`

@@ -27,6 +27,7 @@ from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, ke
 from shared.errors import TooLarge, Unavailable, Warned
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.rows import Row, RowProblem, RowResult
+from shared.mongo import overlapped
 from shared.texts import folded
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ MOST_COURSES = 500_000
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
+_PER_PART = 250
+"""Courses are stored in parts of so many; while one part is written, the next one is compared with what is stored."""
 
 
 class CourseImport(ImportJob[Course, CourseImportReport]):
@@ -124,13 +127,21 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         if self.report.dry_run:
             return await self.patiently(lambda: self._compared(courses))
         done: dict[str, Stored] = {}
-        for attempt in range(_ATTEMPTS):
-            left = {mark: course for mark, course in courses.items() if mark not in done}
-            if not left:
-                return done
-            await asyncio.sleep(0.005 * attempt)
-            done |= await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023 - awaited in the same turn
-        raise Unavailable("too many changes at once to these courses; try again soon")
+
+        async def put(left: dict[str, Course]) -> None:
+            for attempt in range(_ATTEMPTS):
+                await asyncio.sleep(0.005 * attempt)
+                put = await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023 - awaited in the same turn
+                done.update(put)
+                left = {mark: course for mark, course in left.items() if mark not in put}
+                if not left:
+                    return
+            raise Unavailable("too many changes at once to these courses; try again soon")
+
+        marks = list(courses)
+        parts = (marks[at : at + _PER_PART] for at in range(0, len(marks), _PER_PART))
+        await overlapped(put, ({mark: courses[mark] for mark in part} for part in parts))
+        return done
 
     async def _compared(self, courses: Mapping[str, Course]) -> dict[str, Stored]:
         found: dict[str, Stored] = {}

@@ -216,6 +216,10 @@ class MatchStore:
                         waiting += one.waiting
         return list(courses.values()), matches, waiting
 
+    async def after_imports(self, most: float) -> None:
+        """Return when no import stores courses any more, or after `most` seconds."""
+        await self._catalog.after_imports(most)
+
     # --- changing ----------------------------------------------------------------------------------------------------
 
     async def spread(self, limit: int) -> bool:

@@ -197,6 +197,8 @@ def decide(
 
 def rows_of(matches: Sequence[Match]) -> list[Teaches]:
     """Return the rows made by people's decisions; for each skill the last decision counts."""
+    if not matches:
+        return []
     decided = sorted(matches, key=lambda match: match.decisions[-1].at if match.decisions else _NEVER)
     return list({(row.framework, row.skill): row for match in decided if (row := match.row)}.values())
 
@@ -227,6 +229,8 @@ def kept(course: Course, matches: Sequence[Match]) -> Course:
     The confirmed rows stay in frameworks in which it was put without rows.
     """
     given = [row for row in course.teaches if row.mapped_from is None]
+    if not matches and not course.matched and len(given) == len(course.teaches):
+        return course
     named = {row.framework for row in given}
     stay = [row for row in rows_of(matches) if row.framework not in named]
     return replace(course, teaches=[*given, *stay], matched=[])
@@ -243,6 +247,8 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
     there, and of skills that the course teaches. Rows that are mapped with their levels are among those it teaches,
     with `mapped_from`.
     """
+    if not matches and not course.matched:
+        return course
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
     open_ones = [

@@ -35,6 +35,8 @@ MARKED = 1000
 """The most courses of a changed framework that are marked as due at a time."""
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
+_IMPORT_SECONDS = 2.0
+"""While courses are imported, a batch is matched after so many seconds: both are the work of one process."""
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
@@ -97,6 +99,7 @@ class MatchingLoop:
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
+        await self._store.after_imports(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._of(tenant)
             try:
@@ -105,6 +108,7 @@ class MatchingLoop:
                 log.exception("a batch of courses cannot be matched together")
                 matched = [await self._alone(one, by) for one in batch]
             await self._store.propose(matched)
+            await self._store.after_imports(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()

@@ -99,6 +99,7 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
+        self._imports = Staged()
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
@@ -297,10 +298,14 @@ class CatalogStore:
 
     async def write_staged(self, writes: list[Write]) -> int:
         """Run updates that stage events as a bulk; return how many were applied. Raises Unavailable."""
-        count = await bulk_write(self._entries, writes) if writes else 0
-        if count:
-            self._staged.set_bulk()
-        return count
+        if not writes:
+            return 0
+        with self._staged.bulk():
+            return await bulk_write(self._entries, writes)
+
+    async def after_imports(self, most: float) -> None:
+        """Return when no import stores courses any more, or after `most` seconds."""
+        await self._imports.after_bulk(most)
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Store that a course is no longer offered, with its event. Raises Unavailable."""
@@ -314,6 +319,10 @@ class CatalogStore:
         it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
         Unavailable; then any of them may be stored.
         """
+        with self._imports.bulk():
+            return await self._put_courses(tenant, marked, trace)
+
+    async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}

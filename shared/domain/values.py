@@ -63,10 +63,11 @@ class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     en: ShortText | None = None
 
     def __post_init__(self) -> None:
-        th = self.th if self.th and shows_something(self.th) else None
-        en = self.en if self.en and shows_something(self.en) else None
-        if th is self.th and en is self.en and (th or en):
+        th, en = self.th, self.en
+        if (th or en) and (th is None or shows_something(th)) and (en is None or shows_something(en)):
             return
+        th = th if th and shows_something(th) else None
+        en = en if en and shows_something(en) else None
         if not (th or en or (self.th and self.th.strip()) or (self.en and self.en.strip())):
             raise ValueError("needs a Thai (`th`) or an English (`en`) text")
         if not (th or en):
