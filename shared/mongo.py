@@ -3,6 +3,7 @@
 client = connect(settings)                      # does no I/O; it connects at its first use
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
+close(client)                                   # within a second, whatever is away
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable if MongoDB does not answer
 with connected(settings, "keys") as client: ...  # a client for one command
 await bulk_write(database["courses"], changes)  # the only way to write many: it detects writes without a majority
@@ -50,6 +51,7 @@ _PASSING_LABELS = (
 )
 
 
+_CLOSE_SECONDS = 1.0
 _PARTS_AT_ONCE = 2
 
 _NO_SUCH_INDEX = {26, 27}
@@ -88,6 +90,15 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
         ) from None
 
 
+def close(client: Client) -> None:
+    """Disconnect, within a second: without a limit the driver waits 25 s for a server that hangs to end its sessions.
+
+    It blocks the event loop, which has nothing else to do by then.
+    """
+    with pymongo.timeout(_CLOSE_SECONDS):
+        client.close()
+
+
 @contextmanager
 def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
     """Yield a client for the duration of a command and close it. Raises Unavailable if the URI cannot be used."""
@@ -95,7 +106,7 @@ def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
     try:
         yield client
     finally:
-        client.close()
+        close(client)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "self": 0.8,
     "completion": 1.0,
 }
-"""The standard deviation of a level by kind of evidence, in levels, unless the assessment states one."""
+"""The standard deviation of a level by kind of evidence, in steps of the scale, unless the assessment states one."""
 
 LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "test": 0.1,
@@ -41,7 +41,7 @@ LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "self": 0.4,
     "completion": 0.5,
 }
-"""The smallest standard deviation that an assessment of each kind may state, in levels: about a third of the usual one
+"""The smallest standard deviation that an assessment of each kind may state, in steps: about a third of the usual one
 of what is measured, half of it of what somebody says. One piece thus counts for no more than nine usual ones."""
 
 MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")

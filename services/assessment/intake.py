@@ -42,7 +42,8 @@ _PER_TURN = 20
 class Submission(Struct, frozen=True, gc=False):
     """Evidence about an officer under an idempotency key; `framework` missing means the officer's own.
 
-    `origin`: the import and the row. Evidence that is already stored with the same origin was created by this row.
+    `origin`: the import and the row, or the xAPI statement. Evidence that is already stored with the same origin was
+    created by this row or statement.
     """
 
     officer: str
@@ -55,10 +56,14 @@ class Submission(Struct, frozen=True, gc=False):
 
 
 class Outcome(Struct):
-    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile."""
+    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile.
+
+    `same_origin`: evidence of the same origin was accepted under this key before, maybe with other content.
+    """
 
     assessment_id: str = ""
     is_new: bool = False
+    same_origin: bool = False
     sequence: int = 0
     problems: list[Problem] = []
 
@@ -109,7 +114,8 @@ class Intake:
             scoring.check(body, framework, now)
             own = framework if framework.id == before.profile.framework else None
             sequence = before.sequence + 1
-            evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, sequence)
+            results = scoring.with_usual_sd(body.results, body.kind, framework)
+            evidence = Evidence(assessment_id, body.framework, body.kind, results, body.taken_at, now, sequence)
             statistics = await self._store.statistics(before)
             changed = profiles.with_evidence(statistics, [evidence])
             statistics |= changed
@@ -290,10 +296,11 @@ class _Batch:
         outcome.assessment_id = assessment_id_of(before.tenant, before.officer, one.key)
         if known := accepted.get(outcome.assessment_id):
             outcome.sequence = known.sequence
+            outcome.same_origin = one.origin is not None and known.origin == one.origin
             if known.digest != digest:
                 outcome.problems = [Conflict("this key was used for another assessment", "key")]
             else:  # an earlier try of this row, of which no answer came
-                outcome.is_new = one.origin is not None and known.origin == one.origin
+                outcome.is_new = outcome.same_origin
             return None
         if isinstance(framework, Problem):
             outcome.problems = [framework]
@@ -303,5 +310,6 @@ class _Batch:
             return None
         accepted[outcome.assessment_id] = AcceptedEvidence(digest, sequence, one.origin)
         outcome.is_new, outcome.sequence = True, sequence
-        about = framework.id, one.kind, one.results, one.taken_at, now, sequence, one.origin
+        results = scoring.with_usual_sd(one.results, one.kind, framework)
+        about = framework.id, one.kind, results, one.taken_at, now, sequence, one.origin
         return Evidence(outcome.assessment_id, *about), digest

@@ -51,6 +51,7 @@ class MatchStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._catalog = catalog
+        self.imports = catalog.imports
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -215,10 +216,6 @@ class MatchStore:
                         matches[one.entry.id] = one.matches
                         waiting += one.waiting
         return list(courses.values()), matches, waiting
-
-    async def after_imports(self, most: float) -> None:
-        """Return when no import stores courses any more, or after `most` seconds."""
-        await self._catalog.after_imports(most)
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

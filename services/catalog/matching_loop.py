@@ -99,7 +99,7 @@ class MatchingLoop:
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
-        await self._store.after_imports(_IMPORT_SECONDS)
+        await self._store.imports.after_bulk(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._of(tenant)
             try:
@@ -108,7 +108,7 @@ class MatchingLoop:
                 log.exception("a batch of courses cannot be matched together")
                 matched = [await self._alone(one, by) for one in batch]
             await self._store.propose(matched)
-            await self._store.after_imports(_IMPORT_SECONDS)
+            await self._store.imports.after_bulk(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()

@@ -99,7 +99,8 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
-        self._imports = Staged()
+        self.imports = Staged()
+        """Knows whether this process is storing the courses of an import."""
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
@@ -303,10 +304,6 @@ class CatalogStore:
         with self._staged.bulk():
             return await bulk_write(self._entries, writes)
 
-    async def after_imports(self, most: float) -> None:
-        """Return when no import stores courses any more, or after `most` seconds."""
-        await self._imports.after_bulk(most)
-
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Store that a course is no longer offered, with its event. Raises Unavailable."""
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
@@ -319,7 +316,7 @@ class CatalogStore:
         it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
         Unavailable; then any of them may be stored.
         """
-        with self._imports.bulk():
+        with self.imports.bulk():
             return await self._put_courses(tenant, marked, trace)
 
     async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:

@@ -35,7 +35,7 @@ PATIENT_BYTES = 256 * 1024
 """How long a low-priority fetch waits for more records, and how many bytes end the wait."""
 
 _POLL_MS = 500
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 Brokers = KafkaSettings | str
