@@ -276,7 +276,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
         for match in open_ones
         if match.source == "matched"
     ]
-    matched = sorted(rows, key=lambda row: (row.framework, row.skill))
+    matched = sorted([*course.matched, *rows], key=lambda row: (row.framework, row.skill))
     return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
