@@ -4,7 +4,7 @@
 
 - A request that cannot be parsed passes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line would contain what was sent, including a key.
-- A body that breaks off or is wrongly framed wakes its reader. With plain aiohttp the reader waits without end.
+- The reader of a body that breaks off or is wrongly framed gets an error. With plain aiohttp it waits without end.
 - A connection is closed if the client does not read its answer for a minute. aiohttp keeps it open without limit.
 - A request line and headers that arrive too slowly are rejected, and so are connections of one address over the limit.
 - A client that closes only its own side while it waits is answered. aiohttp would cancel its request.
@@ -35,12 +35,12 @@ UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
 
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
-"""The response of a request once it has begun, where it is sent in pieces."""
+"""The response of a request that is sent in pieces, once it has begun."""
 
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
 _LOOK_SECONDS = 0.25
-"""How often it is looked whether a client that has ended its side is still there."""
+"""How often to check whether a client that has closed its side is still connected."""
 
 _EVENTS = "text/event-stream"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -316,7 +316,7 @@ with warnings.catch_warnings():
             return _Server(super()._make_handler(**options), self._limiter, self._refusal)
 
         async def _handle(self, request: web.Request) -> web.StreamResponse:
-            """Have an `Expect` that nobody knows answered as well: aiohttp refuses it before any middleware.
+            """Answer an unknown `Expect` as well: aiohttp refuses it before any middleware.
 
             For a path that is not there its refusal quotes the header, which fails where that is no text.
             """

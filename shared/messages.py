@@ -32,7 +32,7 @@ MICRO = 1_000_000
 NAMED_UNLOCKS = 2
 NAMED_SUCCESSIONS = 5
 OFTEN_LEFT = 10
-"""Percentage points between the usual and the whole result from which on both are shown."""
+"""Percentage points between the expected and the whole result from which on both are shown."""
 
 NOTABLY = 1.25
 """A weight this many times the mean of the requirements counts as high; its inverse as low."""

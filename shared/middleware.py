@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 access = logging.getLogger("access")
 
 Credential = Callable[[web.Request], str | None]
-"""Takes the credential out of a request; None if there is none."""
+"""A function that returns the credential of a request, None if it has none."""
 
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
-"""Who asks, behind trusted proxies too."""
+"""The client's address; behind a trusted proxy the one that the proxy reports."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -102,11 +102,13 @@ class Middleware:
             buckets=_BUCKETS,
             registry=registry,
         )
-        in_hand = Gauge("learning_path_http_server_active_requests", "Requests that are worked on.", registry=registry)
-        in_hand.set_function(lambda: self._admission.in_hand)
+        active = Gauge(
+            "learning_path_http_server_active_requests", "Requests that are being handled.", registry=registry
+        )
+        active.set_function(lambda: self._admission.active)
         apart = Gauge(
             "learning_path_http_server_detached_requests",
-            "Requests that are open and not among those in hand.",
+            "Open requests that are not counted as active.",
             registry=registry,
         )
         apart.set_function(lambda: self._admission.apart)
@@ -148,7 +150,7 @@ class Middleware:
 
         Decided from the head alone. Streams and what has a queue of its own are left to the middleware.
         """
-        if self._admission.in_hand < self._limits.least_share:
+        if self._admission.active < self._limits.least_share:
             return None
         started = perf_counter()
         route = self._route_of(message)
@@ -308,7 +310,7 @@ class Middleware:
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))
-        slot.kept = True  # the change is in hand as long as it is worked on, also when its client has gone
+        slot.kept = True  # the change counts as active until it is done, even when its client has gone
         task.add_done_callback(lambda _: slot.leave())
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)

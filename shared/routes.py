@@ -90,7 +90,7 @@ IDEMPOTENCY_KEY = Header(
 )
 IMPORT_KEY = Header(
     "Idempotency-Key",
-    "Your own name of this import: sent again with the same file, each row is told what the first request made of it.",
+    "Your own name of this import: sent again with the same file, each row gets the result of the first request.",
 )
 ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
@@ -243,7 +243,7 @@ def import_key(request: web.Request) -> str | None:
 
 
 _LARGE_BYTES = 256 * 1024
-"""A larger body is decoded in a thread."""
+"""The size of a body from which on it is decoded in a thread."""
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 

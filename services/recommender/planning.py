@@ -304,12 +304,12 @@ class FeedbackHandler:
     `taken` counts stored feedback; `kept_stale` counts feedback whose new path the validator rejected.
     """
 
-    def __init__(self, planner: Planner, asked: WorkQueue) -> None:
+    def __init__(self, planner: Planner, queue: WorkQueue) -> None:
         self.taken = 0
         self.kept_stale = 0
         self.planner = planner
         self._store = planner.store
-        self._queue = asked
+        self._queue = queue
 
     async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
         """Store feedback and return its record; repeats of an Idempotency-Key within 24 hours are stored once.

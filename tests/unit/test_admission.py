@@ -47,7 +47,7 @@ class Held(Shelf):
 
 async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=2)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=2)) as wire:
         held = [await wire.open() for _ in range(2)]
         for _, writer in held:
             writer.write(SLOW)
@@ -69,7 +69,7 @@ async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not()
 
 async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_disconnects() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=1)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=1)) as wire:
         _, writer = await wire.open()
         writer.write(SLOW)
         await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
@@ -88,7 +88,7 @@ async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_dis
 
 async def test_one_officers_key_cannot_use_all_capacity() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=16)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
         await shelf.fill(wire, officer, places=2)
         got = await wire.ask(KEPT + officer + b"\r\n")
@@ -100,7 +100,7 @@ async def test_one_officers_key_cannot_use_all_capacity() -> None:
 async def test_a_rejected_request_costs_no_work_and_looks_like_any_other_rejection() -> None:
     shelf = Held()
     put = b"PUT /v1/things/a HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\nX-Request-Id: mine\r\n"
-    async with wired(shelf, Limits(requests_in_hand=16)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
         key = await wire.key()
         await shelf.fill(wire, key, places=12)
         assert wire.server.runner is not None
@@ -133,7 +133,7 @@ async def on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request
 async def test_requests_that_come_together_are_rejected_in_order() -> None:
     shelf = Held()
     ask = b"GET /v1/things/a HTTP/1.1\r\n" + HOST + b"X-Request-Id: %d\r\n"
-    async with wired(shelf, Limits(requests_in_hand=8)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=8)) as wire:
         key = await wire.key("platform")
         await shelf.fill(wire, key, places=6)
         reader, writer = await wire.open()
@@ -150,7 +150,7 @@ async def test_requests_that_come_together_are_rejected_in_order() -> None:
 
 async def test_streams_are_open_to_a_key_whose_share_of_requests_is_used() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=8)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=8)) as wire:
         key = await wire.key("platform")
         await shelf.fill(wire, key, places=6)
         reader, writer = await wire.open()
@@ -162,7 +162,7 @@ async def test_streams_are_open_to_a_key_whose_share_of_requests_is_used() -> No
 
 async def test_rejected_requests_are_logged_and_counted_by_route_and_caller() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=8, trusted_proxies=networks("127.0.0.0/8"))) as wire:
+    async with wired(shelf, Limits(concurrent_requests=8, trusted_proxies=networks("127.0.0.0/8"))) as wire:
         key = await wire.key("platform")
         await shelf.fill(wire, key, places=6)
         with logged() as written:
@@ -186,7 +186,7 @@ async def test_rejected_requests_are_logged_and_counted_by_route_and_caller() ->
 async def test_slow_bodies_of_one_officer_do_not_block_others() -> None:
     put = b"PUT /v1/officers/me/things HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\n"
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=16, body_seconds=60)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16, body_seconds=60)) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
         slow = [await wire.open() for _ in range(20)]
         for _, writer in slow:

@@ -21,10 +21,10 @@ from shared.domain import Framework, Teaches
 from shared.succession import carried_level
 
 _NO_LEVELS = 2
-"""A scale of two steps only tells whether somebody has a skill: no level of another scale follows from it."""
+"""A scale of two steps only shows whether somebody has a skill; it gives no level on another scale."""
 
 Key = tuple[str, str]
-"""Framework and skill. Of a framework that the tenant does not see the name is empty: any such framework."""
+"""Framework id and skill id. The framework id is empty for any framework that the tenant does not see."""
 
 
 class MappedSkill(Struct, frozen=True):
