@@ -33,7 +33,7 @@ _NOTHING = frozenset(
 )  # fmt: skip
 _LONGEST_NOTHING = 40
 _LONGEST_WORDS = 300
-"""A duration, a level or a date is no longer than this; what is longer is prose, and is not searched."""
+"""The most characters of a duration, a level or a date; a longer text is prose and is not searched."""
 
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
