@@ -9,9 +9,9 @@ import pytest
 from services.recommender.planner import pipeline
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
+from services.recommender.planner.optimizer.greedy import value_bound
 from services.recommender.planner.optimizer.instance import build_instance
 from services.recommender.planner.optimizer.query import build_query, search_space
-from services.recommender.planner.optimizer.greedy import value_bound
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction, posterior_targets
