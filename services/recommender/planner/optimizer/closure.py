@@ -11,7 +11,6 @@ from services.recommender.planner.units import UNREACHABLE
 def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int) -> None:
     """Assemble the closure of a reachable target in the workspace, unordered.
 
-    Uses the achievers found in the present scan: `new_scan` comes before the first closure in another state.
     A closure of more than `max_courses` is left incomplete, with 0 hours: no path can hold it.
     """
     graph, courses, effects = problem.graph, problem.courses, problem.effects
@@ -44,7 +43,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
             conditions = graph.branch_conditions[graph.branches[branch]["start"] : graph.branches[branch + 1]["start"]]
         for condition in conditions:
             if state.costs.condition_cost[condition] > 0:
-                achiever = cheapest(problem, state, workspace, wide(condition))
+                achiever = cheapest(problem, state, condition)
                 if visited[achiever] != counters[0]["epoch"]:
                     visited[achiever] = counters[0]["epoch"]
                     closure[found] = achiever
@@ -54,16 +53,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 
 
 @jit()
-def cheapest(problem: ProblemData, state: PlanState, workspace: Workspace, condition: int) -> int:
-    """Return the cheapest achiever of a condition (`look_up_cheapest`), looked up once in a scan."""
-    known, scan = workspace.achievers[condition], workspace.counters[0]["scan"]
-    if known["scan"] != scan:
-        known["scan"], known["achiever"] = scan, look_up_cheapest(problem, state, condition)
-    return int(known["achiever"])
-
-
-@jit()
-def look_up_cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
+def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
     """Return the cheapest achiever of a reachable condition: a course, equals by rank; or a branch, the first one."""
     graph, costs = problem.graph, state.costs
     row, total, best = graph.conditions[condition], costs.condition_cost[condition], NONE

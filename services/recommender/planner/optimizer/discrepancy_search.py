@@ -27,7 +27,6 @@ from services.recommender.planner.optimizer.state import (
     copy_costs,
     copy_of,
     copy_position,
-    new_scan,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -56,7 +55,7 @@ def search_discrepancies(
 
     `base` and `path`: a state and a path for the work, the state at the start.
     """
-    if value_bound(problem, start_state, found.targets) <= found.best.totals[0]["value"]:
+    if value_bound(problem, start_state, workspace, found.targets) <= found.best.totals[0]["value"]:
         return
     counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
     spared = counters[0]["visits_left"] // 2
@@ -71,12 +70,11 @@ def search_discrepancies(
         copy_costs(start_state, base)
         path.totals[0]["size"] = 0
         add_closure(problem, base, workspace, starts[place], path)
-        if value_bound(problem, base, found.targets) <= best.totals[0]["value"]:
+        if value_bound(problem, base, workspace, found.targets) <= best.totals[0]["value"]:
             continue
         for other in starts[place + 1 : MAX_PAIRED]:
             if base.costs.closure_cost[other] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
                 continue
-            new_scan(workspace)
             build_closure(problem, base, workspace, other)
             if not fits(base, workspace):
                 continue
@@ -103,7 +101,7 @@ def try_discrepancies(
     reset_bounds(base, targets, 1.0, NONE)
     while (
         workspace.counters[0]["visits_left"] > 0
-        and value_bound(problem, base, found.targets) > found.best.totals[0]["value"]
+        and value_bound(problem, base, workspace, found.targets) > found.best.totals[0]["value"]
     ):
         target = best_target(problem, base, workspace, targets, 1.0)
         copy_position(base, found.state)
@@ -116,7 +114,7 @@ def try_discrepancies(
         invalidate_bounds(base, targets, NONE)
 
 
-@jit(allocates=True)
+@jit()
 def fill_and_compare(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, excluded: int
 ) -> None:

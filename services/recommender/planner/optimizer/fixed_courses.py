@@ -25,7 +25,7 @@ from services.recommender.planner.optimizer.course_path import empty_path
 from services.recommender.planner.optimizer.greedy import add_closure
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.query import SearchSpace
-from services.recommender.planner.optimizer.state import PlanState, Workspace, new_scan, study_and_update
+from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
@@ -104,7 +104,6 @@ class _FixedCourseBuilder:
                 self._pick(taken, origin)
 
     def _fits(self, row: int) -> bool:
-        new_scan(self._workspace)
         build_closure(self._problem, self._state, self._workspace, row)
         counters, left = self._workspace.counters[0], self._state.left[0]
         return bool(counters["hours"] <= left["hours"] and counters["courses"] <= left["steps"])
@@ -127,7 +126,6 @@ class _FixedCourseBuilder:
 
     def _crowded(self, row: int) -> bool:
         """Return whether the closure of a course has more courses than a path may hold."""
-        new_scan(self._workspace)
         build_closure(self._problem, self._state, self._workspace, row)
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 

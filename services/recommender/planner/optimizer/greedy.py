@@ -19,7 +19,7 @@ from services.recommender.planner.optimizer.closure import (
 from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.course_path import CoursePath
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, new_scan, study_and_update
+from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
 from services.recommender.planner.units import UNREACHABLE
 
 UNBOUNDED = 1 << 62
@@ -42,7 +42,6 @@ def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> 
     """Return the reachable targets, by score at the start."""
     targets = np.zeros(len(state.done), TARGET_DTYPE)
     count = 0
-    new_scan(workspace)
     for course in range(len(state.done)):
         closure_cost = state.costs.closure_cost[course]
         if (
@@ -77,8 +76,8 @@ def attainable_value(problem: ProblemData, start_state: PlanState, targets: Reco
     return int(held.sum())
 
 
-@jit(allocates=True)
-def value_bound(problem: ProblemData, state: PlanState, targets: Records) -> int:
+@jit()
+def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records) -> int:
     """Return an upper bound, in micro-levels, of the value of any path that continues from a state.
 
     It is the fractional knapsack (Dantzig 1957) of the slots; prerequisites are ignored. A course's hours are divided
@@ -86,7 +85,10 @@ def value_bound(problem: ProblemData, state: PlanState, targets: Records) -> int
     courses, and gains no more than the largest addition of one course.
     """
     courses, effects, held, hours = problem.courses, problem.effects, state.held, state.left[0]["hours"]
-    most, density = np.zeros(len(held), np.int64), np.zeros(len(held))
+    slots, bound = workspace.slot_bounds, ZERO
+    for slot in range(len(held)):
+        bound += held[slot]
+        slots[slot]["most"], slots[slot]["per_hour"] = 0, 0.0
     for place in range(len(targets)):
         course = targets[place]["course"]
         needed, first, last = courses[course]["hours"], courses[course]["effect"], courses[course + 1]["effect"]
@@ -102,23 +104,24 @@ def value_bound(problem: ProblemData, state: PlanState, targets: Records) -> int
             slot = effects[effect]["slot"]
             added = effects[effect]["value"] - held[slot]
             if added > 0:
-                most[slot] = max(most[slot], added)
-                density[slot] = max(density[slot], per_hour)
-    bound, left = held.sum(), float(hours)
+                slots[slot]["most"] = max(slots[slot]["most"], added)
+                slots[slot]["per_hour"] = max(slots[slot]["per_hour"], per_hour)
+    left = float(hours)
     while left > 0:
         best, top = NONE, 0.0
-        for slot in range(len(density)):
-            if density[slot] > top:
-                best, top = wide(slot), density[slot]
+        for slot in range(len(slots)):
+            if slots[slot]["per_hour"] > top:
+                best, top = wide(slot), slots[slot]["per_hour"]
         if best < 0:
             break
-        bound += most[best] if most[best] <= left * top else wide(left * top * ROUNDING) + 1
-        left -= most[best] / top
-        density[best] = 0.0
+        most = slots[best]["most"]
+        bound += most if most <= left * top else wide(left * top * ROUNDING) + 1
+        left -= most / top
+        slots[best]["per_hour"] = 0.0
     return int(bound)
 
 
-@jit(allocates=True)
+@jit()
 def greedy(
     problem: ProblemData,
     state: PlanState,
@@ -134,7 +137,7 @@ def greedy(
     Stops early if the path can no longer reach `least_value`, in micro-levels.
     """
     reset_bounds(state, targets, exponent, excluded)
-    while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, targets) >= least_value:
+    while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
@@ -147,7 +150,6 @@ def greedy(
 @jit()
 def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, exponent: float) -> int:
     """Return the target of the highest score; of equals the higher cosine, the lower cost, the lower id; or -1."""
-    new_scan(workspace)
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
         target = targets[place]
@@ -192,7 +194,6 @@ def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None
 @jit(entry=True, allocates=True)
 def add_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int, path: CoursePath) -> None:
     """Add the closure of a reachable target to the path."""
-    new_scan(workspace)
     build_closure(problem, state, workspace, target)
     count = topological_order(problem, state, workspace)
     if count > 1:

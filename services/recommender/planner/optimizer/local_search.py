@@ -28,7 +28,6 @@ from services.recommender.planner.optimizer.state import (
     copy_costs,
     copy_position,
     costs_from_start,
-    new_scan,
     study,
 )
 from services.recommender.planner.params import PARAMS
@@ -107,7 +106,7 @@ def search_locally(problem: ProblemData, start_state: PlanState, workspace: Work
         counters[0]["limited"] = 1
 
 
-@jit(allocates=True)
+@jit()
 def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
     """Prune the trial, at whose end the state is; keep it if it is better than the best path; return whether it is."""
     if found.state.held.sum() < found.best.totals[0]["value"]:
@@ -119,7 +118,7 @@ def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, 
     return False
 
 
-@jit(allocates=True)
+@jit()
 def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
     """Drop each course in turn and refill greedily without it as a target; return whether the path improved."""
     best, trial, state = found.best, found.trial, found.state
@@ -130,7 +129,7 @@ def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Wor
             replay(problem, start_state, state, workspace, best, place, trial)
             prune(problem, start_state, state, workspace, trial, found.scratch)
             remaining = trial.totals[0]["size"]
-            if value_bound(problem, state, found.targets) >= best.totals[0]["value"]:
+            if value_bound(problem, state, workspace, found.targets) >= best.totals[0]["value"]:
                 costs_from_start(problem, start_state, state, workspace)
                 greedy(problem, state, workspace, found.targets, 1.0, out, trial, best.totals[0]["value"])
             if trial.totals[0]["size"] > remaining:
@@ -140,7 +139,7 @@ def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Wor
     return improved
 
 
-@jit(allocates=True)
+@jit()
 def start_with(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, size: int, out: int
 ) -> bool:
@@ -165,7 +164,7 @@ def start_with(
                 trial.courses[trial.totals[0]["size"]] = other
                 trial.totals[0]["size"] += 1
         prune(problem, start_state, state, workspace, trial, found.scratch)
-        if value_bound(problem, state, found.targets) < found.best.totals[0]["value"]:
+        if value_bound(problem, state, workspace, found.targets) < found.best.totals[0]["value"]:
             return False
         costs_from_start(problem, start_state, state, workspace)
     greedy(problem, state, workspace, found.targets, 1.0, NONE, trial, found.best.totals[0]["value"])
@@ -213,7 +212,6 @@ def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace
     """
     graph, condition_cost, counters = problem.graph, start_state.costs.condition_cost, workspace.counters
     spared, seen = np.zeros(len(condition_cost), np.int64), np.full(len(condition_cost), -1, np.int64)
-    new_scan(workspace)
     for place in range(len(targets)):
         if counters[0]["visits_left"] <= 0:
             break

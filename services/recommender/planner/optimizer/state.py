@@ -36,16 +36,15 @@ COUNTERS_DTYPE = np.dtype(
         (field, np.int64)
         for field in (
             *("hours", "cost", "courses", "gain", "size"),
-            *("visits_left", "epoch", "scan", "max_courses", "limited"),
+            *("visits_left", "epoch", "max_courses", "limited"),
         )
     ]
 )
 """Of the closure in the workspace: hours, cost, courses, gain, rows. Of the plan: courses that may still be visited,
-closures assembled and scans begun so far, courses that a closure may hold, 1 if something was left out as the
-visits were spent."""
+closures assembled so far, courses that a closure may hold, 1 if something was left out as the visits were spent."""
 
-ACHIEVER_DTYPE = np.dtype([("scan", np.int64), ("achiever", np.int64)])
-"""The cheapest achiever of a condition, and the scan in which it was found."""
+SLOT_BOUND_DTYPE = np.dtype([("most", np.int64), ("per_hour", np.float64)])
+"""Of a slot: the most that one course adds to it, and the most that a course adds per micro-hour; in micro-levels."""
 
 
 class PlanState(NamedTuple):
@@ -76,8 +75,8 @@ class Workspace(NamedTuple):
     """(1,) COUNTERS_DTYPE."""
     heap: Records
     """HEAP_DTYPE: conditions whose consumers are to be costed again."""
-    achievers: Records
-    """(M,) ACHIEVER_DTYPE: what `cheapest` found in the present scan."""
+    slot_bounds: Records
+    """SLOT_BOUND_DTYPE, per slot: scratch space of `value_bound`."""
 
 
 def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
@@ -86,8 +85,8 @@ def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Worksp
     counters, heap = np.zeros(1, COUNTERS_DTYPE), np.zeros(conditions + 1, HEAP_DTYPE)
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
     closure, visited = np.zeros((2, courses + branches + 1), np.int64)
-    achievers = np.full(conditions, -1, ACHIEVER_DTYPE)
-    return Workspace(closure, visited, np.zeros(instance.slots, np.int64), counters, heap, achievers)
+    held, slot_bounds = np.zeros(instance.slots, np.int64), np.zeros(instance.slots, SLOT_BOUND_DTYPE)
+    return Workspace(closure, visited, held, counters, heap, slot_bounds)
 
 
 def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspace) -> PlanState:
@@ -97,12 +96,6 @@ def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspa
     visited = costs_from(instance.problem.graph, levels, np.zeros(0, np.int32), ADDING, costs)
     workspace.counters["visits_left"] -= visited
     return PlanState(left, held, levels.copy(), np.zeros(len(costs.cost), np.bool_), costs)
-
-
-@jit(entry=True)
-def new_scan(workspace: Workspace) -> None:
-    """Begin a scan: closures are assembled in one state from now on, so achievers found before no longer count."""
-    workspace.counters[0]["scan"] += 1
 
 
 def copy_of(state: PlanState) -> PlanState:

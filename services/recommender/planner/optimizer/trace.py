@@ -24,7 +24,7 @@ from services.recommender.planner.optimizer.closure_cost import ADDING, Flags, c
 from services.recommender.planner.optimizer.course_path import CoursePath, empty_path, prune
 from services.recommender.planner.optimizer.greedy import best_target, invalidate_bounds, reset_bounds
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, new_scan, study_and_update
+from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED
 
@@ -185,7 +185,6 @@ def runners_up(
     scores: Longs,
 ) -> None:
     """Fill in the best targets outside this closure with their scores, best first."""
-    new_scan(workspace)
     costs, worst = np.zeros(len(courses), np.int64), len(courses) - 1
     for place in range(len(targets)):
         if targets[place]["upper_bound"] < max(scores[worst], 1):
