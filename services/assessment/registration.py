@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from services.assessment import profile as profiles
 from services.assessment.framework_replica import FrameworkReplica

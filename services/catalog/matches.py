@@ -21,10 +21,10 @@ Status = Annotated[
 ]
 Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
-"""How many decisions of a match are kept: the last ones."""
+"""How many decisions of a match are kept: the latest ones."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 AT_ONCE = 500
-"""How many matches one request decides at most."""
+"""The most matches that one request decides."""
 
 
 class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,6 +197,8 @@ def decide(
 
 def rows_of(matches: Sequence[Match]) -> list[Teaches]:
     """Return the rows made by people's decisions; for each skill the last decision counts."""
+    if not matches:
+        return []
     decided = sorted(matches, key=lambda match: match.decisions[-1].at if match.decisions else _NEVER)
     return list({(row.framework, row.skill): row for match in decided if (row := match.row)}.values())
 
@@ -227,13 +229,15 @@ def kept(course: Course, matches: Sequence[Match]) -> Course:
     The confirmed rows stay in frameworks in which it was put without rows.
     """
     given = [row for row in course.teaches if row.mapped_from is None]
+    if not matches and not course.matched and len(given) == len(course.teaches):
+        return course
     named = {row.framework for row in given}
     stay = [row for row in rows_of(matches) if row.framework not in named]
     return replace(course, teaches=[*given, *stay], matched=[])
 
 
 LEAST_DOUBT = 0.000_001
-"""No confidence is nearer to certain, or to impossible."""
+"""The distance from 0 and from 1 that every confidence keeps."""
 
 
 def announced(course: Course, matches: Sequence[Match]) -> Course:
@@ -243,6 +247,8 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
     there, and of skills that the course teaches. Rows that are mapped with their levels are among those it teaches,
     with `mapped_from`.
     """
+    if not matches and not course.matched:
+        return course
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
     open_ones = [
@@ -270,7 +276,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
         for match in open_ones
         if match.source == "matched"
     ]
-    matched = sorted(rows, key=lambda row: (row.framework, row.skill))
+    matched = sorted([*course.matched, *rows], key=lambda row: (row.framework, row.skill))
     return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
@@ -349,7 +355,7 @@ class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchProblem(Struct, frozen=True, omit_defaults=True):
-    """Why a decision was refused."""
+    """The reason why a decision was rejected."""
 
     status: int
     detail: str

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -43,7 +44,7 @@ from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
-from shared.mongo import KeyStore, connect, connected, ensure_indexes
+from shared.mongo import KeyStore, close, connect, connected, ensure_indexes
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
@@ -99,8 +100,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
     warm = asyncio.Event()
 
-    async def consume() -> None:
-        """Join the group once the planner is compiled and a framework has been received."""
+    async def prepared() -> None:
+        """Return once the planner is compiled and a framework has been received."""
         await planner.pool.run(warm_up)
         gc.collect()
         gc.freeze()  # what the compiler has left stays for ever: the collector need not visit it again
@@ -108,7 +109,6 @@ async def build(settings: RecommenderSettings) -> web.Application:
         await follower.caught_up.wait()
         while not catalog.has_framework:
             await asyncio.sleep(0.2)
-        await consumer.run()
 
     async def has_catalog() -> str | None:
         if pending := follower.pending:
@@ -128,7 +128,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         await publisher.stop()
         planner.pool.close()
         work_queue.close()
-        client.close()
+        close(client)
 
     app = build_app(
         "Recommender",
@@ -150,7 +150,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             clients,
             background("relay", relay.run),
             background("catalog", follower.run),
-            background("profiles", consume, stop=consumer.stop),
+            background("profiles", partial(consumer.run, prepared), stop=consumer.stop),
             background("replanning", replanner.run),
         ],
     )
