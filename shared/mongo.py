@@ -60,7 +60,7 @@ BUILD_SECONDS = 600
 """How long the server may take to build the indexes of a service, when it starts on a large collection."""
 
 _REFUSED_CODES = {13, 18}
-"""The server does not take the user, or does not let it do this."""
+"""The error codes of a server that rejects the user or denies an action."""
 
 
 def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
