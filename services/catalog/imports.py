@@ -33,7 +33,7 @@ from shared.texts import folded
 T = TypeVar("T")
 
 MOST_COURSES = 500_000
-"""Courses of one import: of each its id is kept in memory, so that one that comes twice is known."""
+"""The most courses of one import: the ids of all are kept in memory, to detect repeated ones."""
 
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50
@@ -149,7 +149,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             entry = await self._store.find(key_of(self._tenant, course.id))
             if entry is None or entry.content is None:
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
-            elif entry.content == entry.keeping(course):
+            elif entry.is_own(entry.keeping(course)):
                 found[mark] = Stored("unchanged", entry.sequence)
             else:
                 found[mark] = Stored("changed", entry.sequence + 1)
@@ -198,7 +198,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
         while page := await self.patiently(
-            lambda: self._store.page(self._tenant, ListCourses(after=after, limit=500))  # noqa: B023 - awaited in the same turn
+            lambda: self._store.page(self._tenant, ListCourses(after=after, limit=500), copies=False)  # noqa: B023 - awaited in the same turn
         ):
             for identifier, course in page[:500]:
                 after = identifier
@@ -220,7 +220,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
 
     async def _withdraw(self, identifier: str) -> bool:
         entry = await self._store.find(key_of(self._tenant, identifier))
-        if entry is None or entry.content is None:
+        if entry is None or not entry.is_own():
             return False
         return await self._store.withdraw_course(entry, self._trace) is not None
 

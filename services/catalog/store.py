@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 SOURCE = "/catalog"
 COLLECTION = "entries"
 _NO_NUMBER = {"$not": {"$gt": 0}}
-"""What holds of a document without a sequence."""
+"""The condition that a document without a sequence meets."""
 _MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
 """How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
@@ -53,7 +53,7 @@ class Entry:
     """A stored course or framework; `content` is None for a withdrawn course.
 
     `unreadable`: the document cannot be decoded, for instance after a manual change. Putting the entry replaces it; its
-    `sequence` is 0 if none is stored.
+    `sequence` is 0 if none is stored. `copied`: the catalog's copy of a shared course, see `shared_copies`.
     """
 
     key: str
@@ -63,10 +63,16 @@ class Entry:
     content: Course | Framework | None
     matches: tuple[Match, ...] = ()
     unreadable: bool = False
+    copied: bool = False
 
     def keeping(self, course: Course) -> Course:
         """Return a course to be put over this one: without skills it keeps those that people have confirmed."""
         return kept(course, self.matches)
+
+    def is_own(self, course: Course | None = None) -> bool:
+        """Return whether the tenant itself offers the course, with this content if one is given."""
+        offered = isinstance(self.content, Course) and not self.copied
+        return offered and (course is None or self.content == course)
 
     @property
     def shown(self) -> Course | Framework | None:
@@ -99,7 +105,8 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
-        self._imports = Staged()
+        self.imports = Staged()
+        """Knows whether this process is storing the courses of an import."""
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
@@ -128,7 +135,7 @@ class CatalogStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Entry | None:
-        """Return an entry, withdrawn ones too. Raises Unavailable."""
+        """Return an entry, also if it is withdrawn, or None. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
         return (await self.whole(document) or _unreadable(document)) if document else None
@@ -163,12 +170,13 @@ class CatalogStore:
                 return entry
         return None
 
-    async def page(self, tenant: str, wanted: ListCourses) -> list[tuple[str, Course]]:
+    async def page(self, tenant: str, wanted: ListCourses, *, copies: bool = True) -> list[tuple[str, Course]]:
         """Return the first matching courses of one tenant after `after`, by id. Raises Unavailable.
 
-        Unreadable documents are skipped.
+        Unreadable documents are skipped, and without `copies` those of shared courses.
         """
-        within = {"kind": "course", "tenant": tenant, "withdrawn": False, "id": {"$gt": wanted.after}}
+        within: Document = {"kind": "course", "tenant": tenant, "withdrawn": False, "id": {"$gt": wanted.after}}
+        within |= {} if copies else {"copied": None}
         found = await self._first_shown(within | matching(wanted), wanted)
         if mapped := matching_mapped(wanted):
             found |= await self._first_shown(within | mapped, wanted)
@@ -220,12 +228,16 @@ class CatalogStore:
     async def _match_fields(self, entry: Entry) -> Document:
         """Return the fields that mark a course, or the courses of a framework, as due to be matched."""
         if isinstance(entry.content, Course):
-            return match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
+            wanted = match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
+            return wanted | copies_due(entry.tenant)
         if entry.content is None:
-            return {"match_due": False}
+            return {"match_due": False} | copies_due(entry.tenant)
         former = sorted({row.origin for row in entry.content.mappings if row.of == "skill"})
         due = not entry.content.retired
-        return {"match_due": due, "match_from": "", "retired": not due, "former_skills": former}
+        from_first = "" if due and entry.tenant != SHARED_TENANT else None
+        return {
+            "match_due": due, "match_from": "", "shared_from": from_first, "retired": not due, "former_skills": former
+        }  # fmt: skip
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return framework id -> the scale that courses are checked against. Raises Unavailable."""
@@ -282,11 +294,11 @@ class CatalogStore:
         only_if: Document | None = None,
         matches: Sequence[Match] | None = None,
     ) -> Entry | None:
-        """Write a course's next revision and its event. Raises Unavailable.
+        """Write a course's next revision and its event; return the entry, None if `before` is no longer the stored one.
 
-        `fields` are written with the content; without them the course is marked as due to be matched as `match_fields`
-        decides. `only_if`: a condition on the stored document in addition to its sequence. `matches`: those that
-        `fields` set.
+        `fields`: further fields to write; without them `match_fields` decides whether the course is due to be matched.
+        `only_if`: a condition on the stored document in addition to its sequence. `matches`: the matches that `fields`
+        hold; by default those of `before`. Raises Unavailable.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:
@@ -303,10 +315,6 @@ class CatalogStore:
         with self._staged.bulk():
             return await bulk_write(self._entries, writes)
 
-    async def after_imports(self, most: float) -> None:
-        """Return when no import stores courses any more, or after `most` seconds."""
-        await self._imports.after_bulk(most)
-
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Store that a course is no longer offered, with its event. Raises Unavailable."""
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
@@ -319,7 +327,7 @@ class CatalogStore:
         it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
         Unavailable; then any of them may be stored.
         """
-        with self._imports.bulk():
+        with self.imports.bulk():
             return await self._put_courses(tenant, marked, trace)
 
     async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
@@ -327,6 +335,7 @@ class CatalogStore:
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
         in_use = await self.frameworks_in_use(tenant)
+        due = copies_due(tenant) if await self._may_be_copied(tenant) else {}
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
@@ -340,7 +349,7 @@ class CatalogStore:
             entry = readable(document, _entry) if document else None
             matches = entry.matches if entry else ()
             course = kept(marked[mark], matches)
-            if entry and entry.content == course:
+            if entry and entry.is_own(course):
                 found[mark] = Stored("unchanged", sequence)
                 continue
             data = CoursePublished(tenant, announced(course, matches))
@@ -351,6 +360,7 @@ class CatalogStore:
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
                 **match_fields(course, matches, in_use),
+                **due,
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -358,13 +368,23 @@ class CatalogStore:
             else:
                 change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
-                if entry is None:
-                    change["$unset"] = dict.fromkeys(_MATCHES, "")
+                change["$unset"] = dict.fromkeys(("copied",) if entry else (*_MATCHES, "copied"), "")
                 writes.append(UpdateOne({"_id": key, "sequence": sequence or _NO_NUMBER}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
         if writes and await self.write_staged(writes) == len(writes):
             found |= written
+        if writes and not due and await self._may_be_copied(tenant):  # since a moment ago
+            with unavailable():
+                await self._entries.update_many({"_id": {"$in": list(keys)}}, {"$set": copies_due(tenant)})
         return found
+
+    async def _may_be_copied(self, tenant: str) -> bool:
+        """Return whether a tenant's courses are shared ones, and another tenant has a framework of its own."""
+        if tenant != SHARED_TENANT:
+            return False
+        with unavailable():
+            others: Document = {"kind": "framework", "tenant": {"$ne": SHARED_TENANT}}
+            return await self._entries.find_one(others, {"_id": 1}, hint="by_id") is not None
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
         """Write a framework's next version and its event; a large one in parts. Raises Unavailable, TooLarge."""
@@ -399,7 +419,7 @@ class CatalogStore:
             raise TooLarge(f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}")
         fields: Document = {"sequence": after.sequence, "withdrawn": after.content is None}
         fields |= await self._match_fields(after) if also is None else also
-        gone: tuple[str, ...] = ("content", "publication", "summary")
+        gone: tuple[str, ...] = ("content", "publication", "summary", "copied")
         if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
             summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
             fields |= {"publication": publication_of(data), "summary": summary}
@@ -474,6 +494,11 @@ def match_fields(course: Course, matches: Sequence[Match], in_use: Mapping[str, 
     return {"match_due": lacks or any(row.skill in in_use.get(row.framework, ()) for row in course.teaches)}
 
 
+def copies_due(tenant: str) -> Document:
+    """Return the field that marks a shared course whose copies are to be made again; nothing for other tenants."""
+    return {"copies_due": True} if tenant == SHARED_TENANT else {}
+
+
 def matching(wanted: ListCourses) -> Document:
     """Return the MongoDB filter for a list's parameters, all of which are texts."""
     query: Document = {}
@@ -511,9 +536,9 @@ def _entry(document: Mapping[str, Any]) -> Entry:
     if document.get("content"):
         content = _framework(document) if document["kind"] == "framework" else _course(document)
     matches = tuple(stored(document.get("matches", []), list[Match]))
-    return Entry(
-        document["_id"], document["tenant"], document["id"], stored(document["sequence"], int), content, matches
-    )
+    copied = bool(document.get("copied"))
+    sequence = stored(document["sequence"], int)
+    return Entry(document["_id"], document["tenant"], document["id"], sequence, content, matches, copied=copied)
 
 
 def _unreadable(document: Mapping[str, Any]) -> Entry:

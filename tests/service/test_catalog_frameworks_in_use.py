@@ -15,7 +15,7 @@ from services.catalog.store import CatalogStore
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT, Framework
-from shared.events import CoursePublished
+from shared.events import CoursePublished, CourseWithdrawn
 from shared.mongo import connect
 from shared.settings import CatalogSettings
 from tests.support.builders import course, inputs, unique, view_of
@@ -290,6 +290,89 @@ async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the
     await agency.course("mapped", given, status=200, title={"en": "Sunday workshop"})
     assert (await agency.matches("mapped"))["agency", "glass"]["status"] == "rejected"
     assert await agency.taught("mapped") == [given]
+
+
+async def test_a_tenants_own_framework_is_matched_to_shared_courses_and_only_the_tenant_sees_it(
+    agency: Agency, announced: Topic
+) -> None:
+    await agency.frame(crafts("own", GLASS, POTTERY))
+    name, other = unique("shared-course"), unique("without-match")
+    body = {
+        "id": name,
+        "title": {"en": "Glass blowing by hand"},
+        "provider": {"en": "Provider"},
+        "hours": 12.0,
+        "languages": ["en"],
+        "teaches": [row("platform", "anything")],
+    }
+    unlike = body | {"id": other, "title": {"en": "Saturday"}}
+    for one in (body, unlike):
+        await agency.ask("PUT", f"/v1/courses/{one['id']}", 201, json=one, tenant="shared")
+    try:
+        found = await agency.matches(name)
+        assert {key[1]: one["status"] for key, one in found.items() if key[0] == "own"} == {"glass": "proposed"}
+        event = await announced.newest(f"{agency.tenant}/{name}", 1)
+        assert isinstance(event.data, CoursePublished)
+        assert (event.data.tenant, [one.skill for one in event.data.course.matched if one.framework == "own"]) == (
+            agency.tenant,
+            ["glass"],
+        )
+        whole = await announced.newest(f"shared/{name}", 1)
+        assert isinstance(whole.data, CoursePublished)
+        for seen in (
+            msgspec.to_builtins(whole.data.course),
+            await agency.ask("GET", f"/v1/courses/{name}", tenant=unique("another")),
+            await agency.ask("GET", f"/v1/courses/{name}", tenant="shared"),
+        ):
+            assert all(one["framework"] != "own" for one in seen.get("matched", []))
+        await agency.ask("GET", f"/v1/courses/{other}/matches", 404)
+        await agency.ask("GET", f"/v1/courses/{name}/matches", 404, tenant=unique("another"))
+
+        await agency.decide(name, "confirm", "own", "glass")
+        assert [(one["framework"], one["skill"]) for one in await agency.taught(name)] == [
+            ("platform", "anything"),
+            ("own", "glass"),
+        ]
+        await agency.ask("PUT", f"/v1/courses/{name}", json=body | {"hours": 20.0}, tenant="shared")
+        await agency.ask(
+            "PUT", f"/v1/courses/{other}", json=unlike | {"title": {"en": "Pottery and ceramics"}}, tenant="shared"
+        )
+        assert ("own", "pottery") in await agency.matches(other)
+        seen = await agency.ask("GET", f"/v1/courses/{name}")
+        assert (seen["hours"], [one["framework"] for one in seen["teaches"]]) == (20.0, ["platform", "own"])
+        assert len((await agency.ask("GET", "/v1/courses?limit=500&framework=own"))["courses"]) == 1
+
+        merge = {"Content-Type": "application/merge-patch+json"}
+        await agency.ask("PATCH", f"/v1/courses/{name}", 404, json={"hours": 1.0}, headers=merge)
+        await agency.ask("DELETE", f"/v1/courses/{name}", 404)
+        got = await agency.service.ask("GET", "/v1/courses:export", "admin", tenant=agency.tenant)
+        assert await got.text() == ""
+        got = await agency.service.ask(
+            "POST",
+            "/v1/courses:import?full=true&withdraw=true",
+            "admin",
+            tenant=agency.tenant,
+            data=msgspec.json.encode(body | {"id": "mine"}),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        report = msgspec.json.decode((await got.text()).splitlines()[-1])
+        assert (report.get("absent", 0), report.get("withdrawn", 0)) == (0, 0), report
+        assert (await agency.ask("GET", f"/v1/courses/{name}"))["hours"] == 20.0
+
+        replaced = await agency.ask("GET", f"/v1/courses/{other}")
+        del replaced["matched"]
+        assert (await agency.ask("PUT", f"/v1/courses/{other}", 201, json=replaced))["changed"], "it is its own now"
+        revision = (await agency.ask("GET", f"/v1/courses/{name}/matches"))["revision"]
+        assert len((await agency.ask("GET", "/v1/courses?limit=500"))["courses"]) >= 2
+    finally:
+        for gone in (name, other):
+            got = await agency.service.ask("DELETE", f"/v1/courses/{gone}", "admin", tenant="shared")
+            assert got.status == 204
+    await agency.matches("mine")
+    await agency.ask("GET", f"/v1/courses/{name}", 404)
+    withdrawn = await announced.newest(f"{agency.tenant}/{name}", revision + 1)
+    assert isinstance(withdrawn.data, CourseWithdrawn)
+    await agency.ask("GET", f"/v1/courses/{other}")
 
 
 async def test_rows_of_a_skill_that_a_version_maps_away_are_carried_to_its_successor(

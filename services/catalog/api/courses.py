@@ -25,7 +25,7 @@ from shared.work_queue import Caller
 
 SEARCH: web.AppKey[SearchReplica] = web.AppKey("search", SearchReplica)
 ID_LIMIT = 64
-"""How long an id may be."""
+"""The most characters of an id."""
 
 
 async def put_course(request: web.Request) -> web.StreamResponse:
@@ -67,8 +67,8 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
     async def decide() -> Entry | None:
         before = await store.find(key)
-        if before is None or (before.content is None and not before.unreadable):
-            raise NotFound("no such course")
+        if before is None or not (before.is_own() or before.unreadable):
+            raise NotFound("no such course of your own")
         conditions.check(present_tag(before, tenant))
         return await store.withdraw_course(before, trace)
 
@@ -144,12 +144,12 @@ async def store_course(request: web.Request, course: Course, conditions: Precond
         if conditions.given:
             conditions.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
         offered = kept(course, before.matches if before else ())
-        if before and before.content == offered:
+        if before and before.is_own(offered):
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
         after = await store.put_course(before, tenant, offered, trace)
         if after is None:
             return None
-        new = before is None or (before.content is None and not before.unreadable)
+        new = before is None or not (before.is_own() or before.unreadable)
         return CoursePut(course.id, after.sequence, changed=True, warnings=warnings), new
 
     return await retry_on_conflict(decide, "this course")

@@ -75,7 +75,7 @@ async def patch_entry(
         before = await store.find(key)
         if before is not None and before.unreadable:
             raise cannot_be_read()
-        if before is None or not isinstance(before.content, shape):
+        if before is None or before.copied or not isinstance(before.content, shape):
             raise NotFound(f"no such {shape.__name__.lower()} of your own")
         conditions.check(present_tag(before, tenant))
         content = await asyncio.to_thread(patched, before.content, patch, request[ROUTE].limit)
