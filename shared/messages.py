@@ -66,10 +66,8 @@ def why_not_with_sentences(answer: WhyNot, languages: Sequence[Language] = LANGU
 
 def reason_of(messages: list[Message], languages: Sequence[Language]) -> Reason:
     """Return a reason from messages, rendered in these languages."""
-    words = {
-        language: " ".join([render(message.code, message.values, language) for message in messages])
-        for language in languages
-    }
+    sentences = [render(message.code, message.values, languages) for message in messages]
+    words = {language: " ".join([one[i] for one in sentences]) for i, language in enumerate(languages)}
     return Reason(th=words.get("th"), en=words.get("en"), messages=messages)
 
 

@@ -42,10 +42,8 @@ def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Round these numbers of a record to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if not isinstance(value, float) or (value >= 1 and value.is_integer()):
-            continue
-        if (kept := millionths(value, least)) != value or not value:
-            force_setattr(record, name, kept)  # -0.0 equals 0.0 and is written otherwise
+        if isinstance(value, float) and (value <= least or round(value, 6) != value):  # also -0.0, which equals 0.0
+            force_setattr(record, name, millionths(value, least))
 
 
 LEAST = 0.000_001
