@@ -47,14 +47,14 @@ from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
 GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor", "analyst"]
-"""The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
+"""The roles of keys that operators create and of people who sign in; an officer creates the key of a viewer."""
 
 Role = GivenRole | Literal["viewer"]
 ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
 GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
 PEOPLE: tuple[Role, ...] = ("officer", "supervisor", "analyst", "viewer")
-"""The roles whose keys are held by one person each, and by no system."""
+"""The roles whose keys are held by one person each."""
 
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for an active request."""
@@ -193,7 +193,10 @@ def issue(  # noqa: PLR0913 - each is a part of the key
     label: str = "",
     agency: str | None = None,
 ) -> tuple[str, StoredKey]:
-    """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
+    """Return a new credential `id.secret`, to be shown once, and the key as it is stored.
+
+    Raises ValueError if role, officer, agency, expiry or label do not fit together or cannot be used.
+    """
     if role not in ROLES:
         raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")
     if (role in _OF_OFFICERS) != (officer is not None):

@@ -35,12 +35,12 @@ UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
 
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
-"""The response of a request once it has begun, where it is sent in pieces."""
+"""The response of a request that is sent in pieces, once it has begun."""
 
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
 _LOOK_SECONDS = 0.25
-"""How often it is looked whether a client that has ended its side is still there."""
+"""How often to check whether a client that has closed its side is still connected."""
 
 _EVENTS = "text/event-stream"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -42,7 +42,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
 _LOOSE = msgspec.json.Decoder(float_hook=float)
-"""Reads a number out of range as infinite, so that the field which does not take it is found and named."""
+"""A decoder that reads a number out of range as infinite, so that the error names the field."""
 _TOKEN = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
 
 

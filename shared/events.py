@@ -28,7 +28,7 @@ CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
 
 MAX_VALUE_BYTES = 4 * 1024 * 1024
-"""A larger value is no event. A broker takes records of 1 MiB after compression; MongoDB keeps documents of 16 MB."""
+"""The most bytes of an event's value. A broker takes records of 1 MiB after compression; MongoDB documents of 16 MB."""
 
 MAX_SEQUENCE = 1_000_000_000
 """The largest sequence, revision or version of one subject: a change every second for thirty years."""
@@ -244,7 +244,7 @@ PATH_HEADS: dict[str, type[Struct]] = {
     "path.recommended.v2": PathHead,
     "path.stored.v1": PathStored,
 }
-"""The `shapes` of a reader that passes paths on; see `from_kafka`."""
+"""The `shapes` for a reader that forwards paths without decoding them; see `from_kafka`."""
 
 
 class Event(Struct, frozen=True):
@@ -280,7 +280,7 @@ class Envelope(Struct, frozen=True, gc=False):
 
 
 _IDS = Random()  # noqa: S311 - ids are unique names and guard nothing; asking the system for each costs 20 µs
-"""Of this process alone, so that nobody seeds it."""
+"""A random generator of this process alone, which no other code can seed."""
 
 
 def encode(data: Data) -> bytes:

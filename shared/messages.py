@@ -32,7 +32,7 @@ MICRO = 1_000_000
 NAMED_UNLOCKS = 2
 NAMED_SUCCESSIONS = 5
 OFTEN_LEFT = 10
-"""Percentage points between the usual and the whole result from which on both are shown."""
+"""Percentage points between the expected and the whole result from which on both are shown."""
 
 NOTABLY = 1.25
 """A weight this many times the mean of the requirements counts as high; its inverse as low."""
@@ -66,10 +66,8 @@ def why_not_with_sentences(answer: WhyNot, languages: Sequence[Language] = LANGU
 
 def reason_of(messages: list[Message], languages: Sequence[Language]) -> Reason:
     """Return a reason from messages, rendered in these languages."""
-    words = {
-        language: " ".join([render(message.code, message.values, language) for message in messages])
-        for language in languages
-    }
+    sentences = [render(message.code, message.values, languages) for message in messages]
+    words = {language: " ".join([one[i] for one in sentences]) for i, language in enumerate(languages)}
     return Reason(th=words.get("th"), en=words.get("en"), messages=messages)
 
 

@@ -14,7 +14,7 @@ from shared.relay import Relay
 from shared.work_queue import WorkQueue
 
 NAMESPACE = "learning_path"
-"""The first part of every name, as Prometheus asks for."""
+"""The prefix of every metric name."""
 
 
 class _Count(Collector):

@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 access = logging.getLogger("access")
 
 Credential = Callable[[web.Request], str | None]
-"""Takes the credential out of a request; None if there is none."""
+"""A function that returns the credential of a request, None if it has none."""
 
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
-"""Who asks, behind trusted proxies too."""
+"""The client's address; behind a trusted proxy the one that the proxy reports."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

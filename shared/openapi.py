@@ -83,7 +83,7 @@ _PARAMETERS = {
     "least": ("Matches of at least this confidence, from 0 to 1.", 0.5),
     "most": ("Matches of at most this confidence, from 0 to 1.", 0.8),
 }
-"""What a parameter of a path or a query means, and an example."""
+"""The meaning of each path or query parameter, and an example."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):

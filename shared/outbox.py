@@ -22,10 +22,10 @@ from shared.events import Envelope
 Document = dict[str, Any]
 
 KEPT = 20
-"""How many events wait in one document at most: each carries the whole state, so a newer one replaces the older."""
+"""The most events that wait in one document: each carries the whole state, so a newer one replaces the older."""
 
 KEPT_BYTES = 2_000_000
-"""With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""
+"""The most bytes of waiting events in one document; the newest always stays. MongoDB takes documents of up to 16 MB."""
 
 BULK_DELAY = timedelta(days=1)
 """How far ahead `staged_at` of a bulk's events is."""

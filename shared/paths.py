@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, field
 from shared.domain import LocalizedText, Prerequisite
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number that MongoDB keeps."""
+"""A whole number that fits a 64-bit integer of MongoDB."""
 
 Value = str | bool | int | float | LocalizedText
 

@@ -14,10 +14,10 @@ from shared.domain import Framework, SkillLevel, VersionMapping, millionths
 from shared.paths import Succession, Successor
 
 SHARE: Mapping[str, float] = {"exact": 1.0, "broader": 1.0, "partial": 0.5}
-"""How much of a level counts in the successor: of a skill that only overlaps, half."""
+"""The share of a level that counts for the successor: half for a skill that only overlaps."""
 
 DOUBT: Mapping[str, float] = {"exact": 0.0, "broader": 0.5, "partial": 1.0}
-"""The standard deviation that a mapping adds, in levels of a scale from 0 to 4: what is not known of the rest."""
+"""The standard deviation that a mapping adds, in levels of a scale from 0 to 4."""
 
 _USUAL_TOP = 4
 _LARGEST_SD = 100.0

@@ -24,7 +24,7 @@ OFFICERS_SHARE, SYSTEMS_SHARE = 4, 16
 """Waiting and running pieces of work of one caller: an officer, or a system."""
 
 THREADS = max(1, (os.cpu_count() or 1) // 2)
-"""Half of the processors: the others are left to events and to the event loop."""
+"""Half of the processors; events and the event loop use the others."""
 
 RETRY_SECONDS = 2
 

@@ -30,13 +30,13 @@ _ARRIVAL_SECONDS = 1.0
 _ATTEMPTS = 20
 _STEP_SECONDS = 0.005
 _PER_WRITE = 100
-"""How many assessments of one officer are written together: MongoDB keeps documents of up to 16 MB."""
+"""The most assessments of one officer in one write: a document of MongoDB holds up to 16 MB."""
 
 _PER_PART = 250
-"""A bulk is decided in parts of so many submissions; while one part is written, the next one is decided."""
+"""The submissions of one part of a bulk; while one part is written, the next one is decided."""
 
 _PER_TURN = 20
-"""After so many officers of a bulk, single requests get a turn."""
+"""The number of officers of a bulk after which single requests are let through."""
 
 
 class Submission(Struct, frozen=True, gc=False):

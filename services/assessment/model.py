@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from shared.domain import LEAST, Hours, Identifier, Language, Level, LocalizedText, Prose, keep_millionths
 
 EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
-"""What evidence comes from. `completion`: a course was completed, which is weak evidence and no measurement."""
+"""The source of evidence. `completion`: a course was completed, which is weak evidence and no measurement."""
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

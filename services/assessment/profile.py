@@ -87,7 +87,7 @@ def registered(  # noqa: PLR0913 - by name, from one place
 
 
 Statistics = dict[str, SkillEvidence]
-"""What is kept of all evidence of an officer, by `framework/skill`."""
+"""Sums over all evidence of an officer, by `framework/skill`."""
 
 
 def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:

@@ -30,10 +30,10 @@ KEPT_EVIDENCE = 200
 """How many assessments stay in the officer's document; older ones move to the archive."""
 
 PROFILE_BYTES = 2_000_000
-"""How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
+"""The largest profile as JSON: it is announced whole, and stored with evidence and events in one document."""
 
 STATISTICS_BYTES = 2_000_000
-"""How large what is kept of an officer's evidence may be: some 8,000 skills."""
+"""The largest statistics of an officer's evidence, in bytes: some 8,000 skills."""
 
 _TOGETHER = 20
 """From so many officers on, updates are one transaction; for fewer it costs more than it saves."""

@@ -228,8 +228,8 @@ def check_change(before: Framework | None, after: Framework) -> None:
 def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
     """Return the changes that publishing a draft would make for the tenant's officers.
 
-    `present`: their current framework, the tenant's own version or else the shared one. `version`: of the tenant's own,
-    0 without one.
+    `present`: their current framework, the tenant's own version or else the shared one. `version`: the version of
+    the tenant's own framework, 0 if it has none.
     """
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])

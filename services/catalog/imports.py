@@ -33,7 +33,7 @@ from shared.texts import folded
 T = TypeVar("T")
 
 MOST_COURSES = 500_000
-"""Courses of one import: of each its id is kept in memory, so that one that comes twice is known."""
+"""The most courses of one import: the ids of all are kept in memory, to detect repeated ones."""
 
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50

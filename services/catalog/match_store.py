@@ -26,10 +26,10 @@ from shared.mongo import Database, Document, drop_indexes, ensure_indexes, reada
 from shared.outbox import outbox_push
 
 EXAMPLES = 5000
-"""How many examples a course is compared with at most: the first by tenant and id."""
+"""The most examples that a course is compared with: the first by tenant and id."""
 
 _FORMER_INDEXES = ("by_match_status", "matched", "to_match")
-"""Those of earlier releases: every course was in them, which an import paid for."""
+"""Indexes of earlier releases, to be dropped: they held every course and made imports slower."""
 
 _WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "content.stated": 0}
 

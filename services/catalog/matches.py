@@ -21,10 +21,10 @@ Status = Annotated[
 ]
 Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
-"""How many decisions of a match are kept: the last ones."""
+"""How many decisions of a match are kept: the latest ones."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 AT_ONCE = 500
-"""How many matches one request decides at most."""
+"""The most matches that one request decides."""
 
 
 class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -237,7 +237,7 @@ def kept(course: Course, matches: Sequence[Match]) -> Course:
 
 
 LEAST_DOUBT = 0.000_001
-"""No confidence is nearer to certain, or to impossible."""
+"""The distance from 0 and from 1 that every confidence keeps."""
 
 
 def announced(course: Course, matches: Sequence[Match]) -> Course:
@@ -355,7 +355,7 @@ class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchProblem(Struct, frozen=True, omit_defaults=True):
-    """Why a decision was refused."""
+    """The reason why a decision was rejected."""
 
     status: int
     detail: str

@@ -31,11 +31,11 @@ from shared.errors import Unavailable
 log = logging.getLogger(__name__)
 
 Names = dict[tuple[str, str], list[str]]
-"""What skills are called, in every language, by framework and skill."""
+"""The names of skills in every language, by framework and skill."""
 
 BATCH = 200
 MARKED = 1000
-"""How many courses a changed framework lets wait at a time."""
+"""The most courses of a changed framework that are marked as due at a time."""
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 _IMPORT_SECONDS = 2.0
@@ -43,14 +43,14 @@ _IMPORT_SECONDS = 2.0
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
-"""Matchers are kept for a minute, or for so many times as long as it took to make them."""
+"""Matchers are cached for a minute, or for this many times the time that it took to build them."""
 _LEVELS_SOON = 1.0
 _LEVELS_TIMES = 10
-"""Levels that took longer than a second to estimate are estimated again after so many times as long."""
+"""Levels that took longer than a second to estimate are estimated again after this many times that time."""
 _KEPT = 8
-"""Tenants whose matchers are kept in memory."""
+"""The most tenants whose matchers are cached."""
 _KEPT_SKILLS = 20_000
-"""How many skills the matchers of all kept tenants may have together: those of ESCO take 320 MB."""
+"""The most skills of all cached matchers together: those of ESCO take 320 MB."""
 
 
 class MatchingLoop:

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 SOURCE = "/catalog"
 COLLECTION = "entries"
 _NO_NUMBER = {"$not": {"$gt": 0}}
-"""What holds of a document without a sequence."""
+"""The condition that a document without a sequence meets."""
 _MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
 """How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
@@ -135,7 +135,7 @@ class CatalogStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Entry | None:
-        """Return an entry, withdrawn ones too. Raises Unavailable."""
+        """Return an entry, also if it is withdrawn, or None. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
         return (await self.whole(document) or _unreadable(document)) if document else None
@@ -294,11 +294,11 @@ class CatalogStore:
         only_if: Document | None = None,
         matches: Sequence[Match] | None = None,
     ) -> Entry | None:
-        """Write a course's next revision and its event. Raises Unavailable.
+        """Write a course's next revision and its event; return the entry, None if `before` is no longer the stored one.
 
-        `fields` are written with the content; without them the course is marked as due to be matched as `match_fields`
-        decides. `only_if`: a condition on the stored document in addition to its sequence. `matches`: those that
-        `fields` set.
+        `fields`: further fields to write; without them `match_fields` decides whether the course is due to be matched.
+        `only_if`: a condition on the stored document in addition to its sequence. `matches`: the matches that `fields`
+        hold; by default those of `before`. Raises Unavailable.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:

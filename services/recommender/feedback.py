@@ -26,11 +26,12 @@ SLOWED = 1.5
 """The cost factor of a course that is not wanted now."""
 
 KEPT_PER_COURSE = 5
-"""Statements about one course that can still be taken back, the newest."""
+"""How many statements about one course are kept, the newest, and can be taken back."""
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
-"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalog is used."""
+"""Rows of what completed courses taught that are stored per officer, some 300 kB; for further ones the catalog is
+used."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 

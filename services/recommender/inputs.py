@@ -18,7 +18,7 @@ from shared.succession import carried, job_group_of, stage_of
 from shared.texts import folded
 
 ALGORITHM = "t1.10"
-"""Changes whenever the same inputs may give another path."""
+"""The version of the planner; it changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
 """Integer units in one weight x level, and in one hour."""

@@ -20,7 +20,7 @@ C = TypeVar("C")
 R = TypeVar("R", bound=ImportReport)
 
 PATIENCE_SECONDS = 180.0
-"""How long an import waits for a database that is away."""
+"""How long an import waits for a database that does not answer."""
 
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50

@@ -23,8 +23,8 @@ _NEVER_MS = 24 * 3600 * 1000  # a batch that waits for MongoDB keeps its partiti
 _SETTLED_SECONDS = 60.0  # by then every replica has noticed that a topic is another one
 
 _ROOMS = (None, 900_000, 100_000, 10_000, 2_000)
-"""How many bytes of a dead letter's value are tried, one after the other: all, then what fits a record of 1 MiB, then
-less for a topic that takes less."""
+"""The byte limits of a dead letter's value that are tried in turn: all of it, what fits a record of 1 MiB, and less for
+a topic that takes less."""
 
 
 async def _nothing() -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 3
 
 Decode = Callable[[Record], Event]
-"""Raises Rejected."""
+"""A function that decodes a record. Raises Rejected."""
 
 
 class Reader(Protocol):

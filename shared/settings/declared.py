@@ -339,4 +339,4 @@ BY_SERVICE: dict[str, type[Settings]] = {
 }
 
 EVERY: tuple[type[NamedSettings], ...] = (*BY_SERVICE.values(), TopicsSettings)
-"""All services are often given one environment, so what another of them reads is no mistake."""
+"""All settings of all services: services often share one environment, so a setting of another service is accepted."""

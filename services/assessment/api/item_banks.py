@@ -50,7 +50,7 @@ from shared.routes import (
 
 BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
 BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asyncio.Semaphore)
-"""Who holds it may read or write a file."""
+"""The semaphore that a request holds while it reads or writes a file of items."""
 
 FILE_LIMIT = 16 * 1024 * 1024
 PUT_LIMIT = 4 * 1024 * 1024

@@ -48,7 +48,7 @@ _EXPOSURE_SECONDS = 120.0
 _SWEEP_SECONDS = 10.0
 _AT_ONCE = 100
 _HANDED_IN = timedelta(seconds=5)
-"""After this an ended session is taken for one that its process has not handed in."""
+"""After this time an ended session counts as not handed in by its process."""
 
 _PUT_OFF = timedelta(minutes=5)
 _LATER = 1.1

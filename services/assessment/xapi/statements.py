@@ -28,7 +28,7 @@ STATEMENT_LIMIT = 262_144
 
 Verb = Literal["passed", "failed", "completed", "scored"]
 VERBS: dict[str, Verb] = {f"http://adlnet.gov/expapi/verbs/{verb}": verb for verb in get_args(Verb)}
-"""The verbs that can say something about a level; statements with others are kept and counted."""
+"""The verbs that can give evidence of a level; statements with other verbs are stored and counted."""
 
 Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
 

@@ -25,7 +25,7 @@ from shared.work_queue import Caller
 
 SEARCH: web.AppKey[SearchReplica] = web.AppKey("search", SearchReplica)
 ID_LIMIT = 64
-"""How long an id may be."""
+"""The most characters of an id."""
 
 
 async def put_course(request: web.Request) -> web.StreamResponse:

@@ -24,10 +24,10 @@ from shared.routes import REQUEST_ID, json_response, preconditions, principal, r
 from shared.texts import shows_something
 
 FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
-"""Who holds it may read a file."""
+"""The semaphore that a request holds while it reads a file."""
 
 FILE_LIMIT = 64 * 1024 * 1024
-"""How many bytes a file may hold as it is sent. It waits on disk, not in memory."""
+"""The most bytes of a file as it is sent. It is stored on disk while it arrives, not in memory."""
 
 FormatName = Literal["json", "csv", "case-1.0", "case-1.1", "digcomp", "esco", "onet"]
 FrameworkFile = Annotated[

@@ -42,10 +42,10 @@ FACTS = (
     "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
-"""What a column may be mapped to. From `teaches` on they hold what our own export writes, lists as JSON."""
+"""The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
 
 MANY = frozenset({"tags", "accredited_against"})
-"""What several columns may hold."""
+"""The facts that several columns may be mapped to."""
 
 ASSUMED_HOURS = 10.0
 """The hours of a course whose file does not state them and gives no default; marked as assumed."""

@@ -86,7 +86,7 @@ class Conditions:
     antirequisites: list[str] = field(default_factory=list)
     understood: bool = True
     whole: bool = True
-    """Whether the text holds nothing else, such as the consent of somebody."""
+    """Whether the text holds only conditions, and nothing else such as "consent of the instructor"."""
 
 
 class _NotUnderstood(Exception):

@@ -31,7 +31,8 @@ from services.catalog.matching.texts import CourseText, normalised
 from shared.domain import ScaleLevel, Skill
 
 SIGNS = 7
-"""The signs of a row: constant, hours, hours beside those of the skill, three bands of words, a condition of entry."""
+"""The features of a row: constant, hours, hours relative to those of the skill, three bands of words, a condition of
+entry."""
 WEIGHTS = 3 * SIGNS + 3
 USUAL_HOURS = 10.0
 STEPS = 12
@@ -39,9 +40,9 @@ STEPS = 12
 ENTRY, EXIT = 0.65, 0.5
 """The quantiles of entry and exit that are reported; chosen on officers that no published figure uses."""
 _DOUBT = 0.03
-"""How probable any other entry is than the exit of the course before; and any other span than the rule's."""
+"""The probability that the entry is not the exit of the course before; and that the span is not that of the rule."""
 _PRIOR_ROWS = 2.0
-"""How many courses of usual hours are added to those of a skill: few tell little."""
+"""How many courses of usual hours are added to those of a skill, as a prior."""
 _DESCRIBED = 3.0
 """What a title that holds all runs of a descriptor adds to the logarithm of the odds of its level."""
 _ROUNDS = 6

@@ -14,7 +14,7 @@ from services.catalog.matching.texts import CourseText, languages, normalised
 from shared.domain import ScaleLevel, Skill
 
 SHORT_HOURS = 6.0
-"""A day. What is no longer leads a beginner one level up, not to the middle of the scale."""
+"""A day. A course that is no longer raises a beginner by one level, not to the middle of the scale."""
 
 
 class LevelBand(IntEnum):

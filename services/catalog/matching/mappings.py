@@ -24,7 +24,7 @@ _NO_LEVELS = 2
 """A scale of two steps only shows whether somebody has a skill; it gives no level on another scale."""
 
 Key = tuple[str, str]
-"""Framework and skill. Of a framework that the tenant does not see the name is empty: any such framework."""
+"""Framework id and skill id. The framework id is empty for any framework that the tenant does not see."""
 
 
 class MappedSkill(Struct, frozen=True):

@@ -24,7 +24,7 @@ from shared.routes import REQUEST_ID, languages_of, principal
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
-"""A stream ends after this and is opened anew by its reader, perhaps at another replica."""
+"""A stream ends after this time; its reader opens a new one, perhaps at another replica."""
 
 KEYS_SECONDS = 7.0
 """How often the keys that streams were opened with are checked."""

@@ -32,7 +32,7 @@ from shared.routes import json_response, no_content, principal, read_body, read_
 PLAIN_COOKIE = "learning-path"
 SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
 COOKIE: web.AppKey[str] = web.AppKey("cookie", str)
-"""The name of the one cookie that this portal takes. With HTTPS no other page can have set one of the prefix."""
+"""The name of the session cookie. With HTTPS its prefix keeps other hosts from setting it."""
 
 CALLBACK = "/session/openid/callback"
 

@@ -16,7 +16,7 @@ from shared.app import READINESS, REGISTRY, Readiness
 from shared.routes import json_response
 
 PATIENCE_SECONDS = 4.0
-"""How long one replica is waited for: longer than it takes to check what it needs (`shared.app`)."""
+"""How long to wait for one replica: longer than its own readiness checks take (`shared.app`)."""
 
 FIGURES = (
     "learning_path_outbox_pending_documents",

@@ -37,7 +37,7 @@ from shared.errors import InvalidInput, NotFound
 from shared.routes import REQUEST_ID, json_response, principal, read_query
 
 SAMPLE = 64
-"""How many officers are planned for one question about a deadline, at most."""
+"""The most officers that are planned for one question about a deadline."""
 
 
 class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from services.recommender.planner.index.catalog import View
 from shared.routes import json_response, principal
 
 _SKILLS = 1000
-"""How many skills are counted at most."""
+"""The most skills that are counted."""
 
 
 class OpenSkill(Struct, frozen=True):

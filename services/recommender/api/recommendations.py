@@ -39,7 +39,7 @@ from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, json_response, languages_of, principal, read_body
 
 _GIVEN_SD = 0.3
-"""Levels. What a level given without an `sd` is taken for: as sure as a test."""
+"""The standard deviation, in levels, of a level that is given without an `sd`: that of a test."""
 
 
 class GivenLevel(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from shared.errors import NotFound
 from shared.routes import json_response, principal, read_body, read_query
 
 _BATCH, _BATCHES = 500, 5
-"""How many officers are looked at together for those who share, and how often for one answer."""
+"""How many officers are read at a time to find those who share, and how often for one answer."""
 
 
 class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
