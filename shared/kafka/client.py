@@ -1,6 +1,7 @@
 """What both readers do with an aiokafka client: start, poll, measure the lag, stop."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -10,7 +11,7 @@ from typing import Any
 
 import aiokafka.client
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.errors import Unavailable
@@ -108,13 +109,19 @@ class Lag:
         self._next = 0.0
 
     async def measured(self) -> int:
-        """Return the number of unread records in the assigned partitions; updated at most once a second."""
+        """Return the number of unread records in the assigned partitions; updated at most once a second.
+
+        A rebalance in the meantime takes partitions away: they are left out.
+        """
         now = asyncio.get_running_loop().time()
         if now >= self._next:
             self._next = now + 1.0
-            places = self._consumer.assignment()
-            gaps = [(self._consumer.highwater(place) or 0) - await self._consumer.position(place) for place in places]
-            self._records = sum(max(0, gap) for gap in gaps)
+            self._records = 0
+            for place in self._consumer.assignment():
+                with contextlib.suppress(IllegalStateError):
+                    position = await self._consumer.position(place)
+                    if place in self._consumer.assignment():
+                        self._records += max(0, (self._consumer.highwater(place) or 0) - position)
         return self._records
 
 
