@@ -12,6 +12,8 @@ import { open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { fetchLastPage } from './views';
 
+const OTHER_WORDS_MS = 2000; // the words of the other language come after what the reader sees first
+
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
@@ -23,7 +25,7 @@ if (host) {
       render(<App />, host);
       return key === undefined ? opened : enterByLink(key);
     })
-    .then(() => fetchWords().catch(() => undefined));
+    .then(() => setTimeout(() => void fetchWords().catch(() => undefined), OTHER_WORDS_MS));
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);
