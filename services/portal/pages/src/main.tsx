@@ -12,8 +12,6 @@ import { open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { fetchLastPage } from './views';
 
-const OTHER_WORDS_MS = 2000; // the words of the other language come after what the reader sees first
-
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
@@ -25,7 +23,7 @@ if (host) {
       render(<App />, host);
       return key === undefined ? opened : enterByLink(key);
     })
-    .then(() => setTimeout(() => void fetchWords().catch(() => undefined), OTHER_WORDS_MS));
+    .then(() => fetchWords().catch(() => undefined));
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);
