@@ -1,3 +1,3 @@
 """The four services. They never import each other: what one needs of another is in the events."""
 
-import shared  # noqa: F401 - first of all: how Ctrl-C is told while the other modules are loaded
+import shared  # noqa: F401 - first of all: how Ctrl-C is reported while the other modules are loaded

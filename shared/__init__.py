@@ -11,7 +11,7 @@ import sys
 from types import TracebackType
 
 VERSION = "0.2.0"
-"""The release that these sources are; a test holds it to pyproject.toml."""
+"""The version of these sources, the same as in pyproject.toml."""
 
 
 def _without_interrupts(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

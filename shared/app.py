@@ -12,8 +12,8 @@
     run(build, load(CatalogSettings))                       # serves until SIGTERM; exit 1 if a background task failed
 
 `build_app` rejects a route without a policy. A test serves the same app: `TestServer(await build(settings))`.
-`contexts` end in reverse order, so pass a client before the tasks that use it. If a background task ends by itself, the
-process ends with the reason, so that the orchestrator starts a new one.
+`contexts` end in reverse order, so pass a client before the tasks that use it; background tasks end at the same time.
+If a background task ends by itself, the process ends with the reason, so that the orchestrator starts a new one.
 
 `shared.routes` describes what a handler can rely on. Every failure is answered as problem+json; the answer to an
 unexpected error reveals no details. If the client disconnects, a reading route is cancelled; a changing route is
@@ -23,9 +23,11 @@ shielded and finishes.
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
@@ -59,6 +61,7 @@ TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every rout
 
 _CHECK_SECONDS = 2.0
 _PATIENCE_SECONDS = 10.0
+_FINISH_SECONDS = 4.0  # how long background tasks may finish their current work, and then how long they may close
 _UNREADY_SECONDS, _READY_SECONDS, _REMIND_SECONDS = 2.0, 10.0, 60.0
 _KEEPALIVE_SECONDS = 75.0
 _LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and dropped, so that its answer is seen
@@ -107,10 +110,11 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app = Application(
         limits,
         middleware.middleware,
+        middleware.refusal,
         client_max_size=BODY_LIMIT,
         handler_args={"auto_decompress": False, "lingering_time": _LINGERING_SECONDS, "access_log": None},
     )
-    app[LIFECYCLE] = lifecycle
+    app[LIFECYCLE], app[_BACKGROUND] = lifecycle, []
     app[REGISTRY] = registry
     readiness: Callable[[], Awaitable[Readiness]] = partial(_readiness, lifecycle, checks or {}, warnings or {})
     app[READINESS] = readiness
@@ -216,6 +220,17 @@ async def _checked(check: Check) -> str:
 # --- background tasks ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Background:
+    name: str
+    task: "asyncio.Future[None]"
+    stop: Callable[[], None] | None
+    ended: Callable[["asyncio.Future[None]"], None]
+
+
+_BACKGROUND: web.AppKey[list[_Background]] = web.AppKey("background", list)
+
+
 def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
     """Return the context of a task that runs as long as the service; `stop` asks it to finish its current work.
 
@@ -226,17 +241,34 @@ def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable
         task = asyncio.ensure_future(work())
         ended = partial(_ended, app[LIFECYCLE], name)
         task.add_done_callback(ended)
+        app[_BACKGROUND].append(_Background(name, task, stop, ended))
         yield
-        task.remove_done_callback(ended)
-        if stop:
-            stop()
-            await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
-        task.cancel()
-        await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
-        if task.done() and not task.cancelled() and (error := task.exception()):
-            log.warning("%s, while stopping: %r", name, error)
+        await _end_all(app[_BACKGROUND])
 
     return running
+
+
+async def _end_all(running: list[_Background]) -> None:
+    """End all background tasks at the same time, so that a server that is away delays the stop once, not once each."""
+    ending = {one.task: one for one in running}
+    running.clear()
+    for one in ending.values():
+        one.task.remove_done_callback(one.ended)
+        if one.stop:
+            one.stop()
+    if finishing := [task for task, one in ending.items() if one.stop]:
+        _, unfinished = await asyncio.wait(finishing, timeout=_FINISH_SECONDS)
+        for task in unfinished:
+            log.warning("%s has not finished its current work; it is interrupted", ending[task].name)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending, timeout=_FINISH_SECONDS)
+    for task, one in ending.items():
+        if not task.done():
+            log.warning("%s does not end; the service ends without it", one.name)
+        elif not task.cancelled() and (error := task.exception()):
+            log.warning("%s, while stopping: %r", one.name, error)
 
 
 def _ended(lifecycle: Lifecycle, name: str, task: "asyncio.Future[None]") -> None:
@@ -249,13 +281,19 @@ def _ended(lifecycle: Lifecycle, name: str, task: "asyncio.Future[None]") -> Non
 
 
 def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, then exit with 0; exit with 1 if the start or a background task failed."""
+    """Serve until SIGTERM or SIGINT, then exit with 0; exit with 1 if the start or a background task failed.
+
+    The exit does not wait for threads: one may still compile the planner, or wait for a MongoDB that hangs, where
+    closing a cursor has no time limit. What was accepted is stored by then.
+    """
     logs.configure(settings.log_level)
     try:
         status = asyncio.run(_serve(build, settings))
     except KeyboardInterrupt:  # while it was still starting
         status = 130
-    raise SystemExit(status)
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) -> int:
@@ -303,19 +341,19 @@ async def log_readiness(
 ) -> None:
     """Log what the service waits for whenever that changes, and every minute as long as it is not ready."""
     last: set[str] | None = None
-    silent = 0.0
+    elapsed = 0.0
     while True:
         found = await readiness()
         waits = {name: result for name, result in found.checks.items() if result != "ok"}
-        if last is None or waits.keys() != last or (waits and silent >= _REMIND_SECONDS):
+        if last is None or waits.keys() != last or (waits and elapsed >= _REMIND_SECONDS):
             if waits:
                 log.warning("not ready", extra={"fields": {"checks": waits}})
             else:
                 log.info("ready")
-            last, silent = {*waits}, 0.0
+            last, elapsed = {*waits}, 0.0
         seconds = _UNREADY_SECONDS if waits else _READY_SECONDS
         await pause(seconds)
-        silent += seconds
+        elapsed += seconds
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:

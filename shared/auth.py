@@ -47,17 +47,17 @@ from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
 GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor", "analyst"]
-"""The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
+"""The roles of keys that operators create and of people who sign in; an officer creates the key of a viewer."""
 
 Role = GivenRole | Literal["viewer"]
 ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
 GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
 PEOPLE: tuple[Role, ...] = ("officer", "supervisor", "analyst", "viewer")
-"""The roles whose keys are held by one person each, and by no system."""
+"""The roles whose keys are held by one person each."""
 
 FORGOTTEN_SECONDS = 4.0
-"""How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
+"""How long after its revocation an officer's key may still be in use somewhere, with a margin for an active request."""
 
 _OF_OFFICERS = ("officer", "viewer")
 _OF_AGENCIES = ("supervisor", "analyst")
@@ -193,7 +193,10 @@ def issue(  # noqa: PLR0913 - each is a part of the key
     label: str = "",
     agency: str | None = None,
 ) -> tuple[str, StoredKey]:
-    """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
+    """Return a new credential `id.secret`, to be shown once, and the key as it is stored.
+
+    Raises ValueError if role, officer, agency, expiry or label do not fit together or cannot be used.
+    """
     if role not in ROLES:
         raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")
     if (role in _OF_OFFICERS) != (officer is not None):
@@ -241,10 +244,10 @@ class Authenticator:
         """
         if not credential:
             raise Unauthorized("this needs an API key: Authorization: Bearer <key>")
-        mark = hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()
+        mark = _mark(credential)
         until, principal = self._known.get(mark, (0.0, None))
         if until <= self._clock():
-            if principal is None:  # one that was good is asked for again, however many others were wrong
+            if principal is None:  # a key that worked is looked up again, however many others were wrong
                 self._guesses.check(address, credential, self._clock())
             until, principal = await self._look_up(credential)
             if principal is None:
@@ -253,6 +256,11 @@ class Authenticator:
         if principal is None:
             raise Unauthorized("the API key is unknown, expired or revoked")
         return principal
+
+    def cached(self, credential: str) -> Principal | None:
+        """Return the principal of a credential that needs no look-up now; None for any other."""
+        until, principal = self._known.get(_mark(credential), (0.0, None))
+        return principal if until > self._clock() else None
 
     def forget(self, key_ids: Collection[str]) -> None:
         """Remove these keys from the cache, so that the next request looks them up."""
@@ -289,6 +297,11 @@ class Authenticator:
         self._known.move_to_end(mark)
         while len(self._known) > self._capacity:
             self._known.popitem(last=False)
+
+
+def _mark(credential: str) -> bytes:
+    """Return the name under which a credential is cached."""
+    return hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()
 
 
 class WrongKeyLimiter:

@@ -60,14 +60,15 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A gap that a step narrows: the skill's position, the level after the step, its share of the value (micro-levels).
 
-    `confidence`: the probability that the course teaches the skill, if only its description was matched and nobody has
-    confirmed it.
+    `confidence`: the probability that the course teaches the skill, if it was only matched and nobody has confirmed it.
+    `mapped_from`: see Closes.
     """
 
     skill: Whole
     to_level: Number
     contribution: Whole
     confidence: Number | None = None
+    mapped_from: str | None = None
 
 
 class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -285,7 +286,13 @@ def _step(step: Step, skills: dict[str, int], places: dict[str, int], providers:
         _short(course.hours),
         course.languages,
         [
-            CompactClose(skills[row.skill], _short(row.to_level), row.contribution, _short_or_none(row.confidence))
+            CompactClose(
+                skills[row.skill],
+                _short(row.to_level),
+                row.contribution,
+                _short_or_none(row.confidence),
+                row.mapped_from,
+            )
             for row in step.closes
         ],
         _short(round(step.similarity, _SIMILARITY_PLACES)),
@@ -476,6 +483,7 @@ def _steps(
                     weight=gap.weight,
                     contribution=one.contribution,
                     confidence=_float(one.confidence),
+                    mapped_from=one.mapped_from,
                 )
             )
             if one.confidence is None:  # only what is confirmed raises the level

@@ -1,13 +1,15 @@
 """aiohttp's connections, corrected for input that it cannot parse, bodies that break off, and their number.
 
-    app = Application(limits, middleware)             # its connections are `Connection`s under any runner
+    app = Application(limits, middleware, refusal)    # its connections are `Connection`s under any runner
 
 - A request that cannot be parsed passes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line would contain what was sent, including a key.
-- A body that breaks off or is wrongly framed wakes its reader. With plain aiohttp the reader waits without end.
+- The reader of a body that breaks off or is wrongly framed gets an error. With plain aiohttp it waits without end.
 - A connection is closed if the client does not read its answer for a minute. aiohttp keeps it open without limit.
 - A request line and headers that arrive too slowly are rejected, and so are connections of one address over the limit.
 - A client that closes only its own side while it waits is answered. aiohttp would cancel its request.
+- A request that is sure to be rejected for lack of capacity is answered from its head, before a task, a request object
+  and a route are made for it: under overload that is most requests.
 """
 
 import asyncio
@@ -20,7 +22,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from aiohttp import EMPTY_PAYLOAD, web
-from aiohttp.http import HttpProcessingError, HttpVersion11
+from aiohttp.http import HttpProcessingError, HttpVersion11, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
@@ -33,19 +35,18 @@ UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
 
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
-"""The response of a request once it has begun, where it is sent in pieces."""
+"""The response of a request that is sent in pieces, once it has begun."""
 
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
 _LOOK_SECONDS = 0.25
-"""How often it is looked whether a client that has ended its side is still there."""
+"""How often to check whether a client that has closed its side is still connected."""
 
 _EVENTS = "text/event-stream"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Middleware = Callable[
-    [web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]
-]
+Refusal = Callable[[RawRequestMessage, str], bytes | None]
+"""Returns the whole answer to a request from this peer that is rejected by its head, or None."""
 
 
 class _Middleware(Protocol):
@@ -81,11 +82,12 @@ class ConnectionLimiter:
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_came", "_head_deadline", "_limiter", "_sends_no_more", "address", "broken")
+    __slots__ = ("_body", "_came", "_head_deadline", "_limiter", "_refusal", "_sends_no_more", "address", "broken")
 
-    def __init__(self, server: web.Server, limiter: ConnectionLimiter, **options: Any) -> None:
+    def __init__(self, server: web.Server, limiter: ConnectionLimiter, refusal: Refusal, **options: Any) -> None:
         super().__init__(server, **options)
         self._limiter = limiter
+        self._refusal = refusal
         self._head_deadline: asyncio.TimerHandle | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
         self._came = 0.0
@@ -128,7 +130,9 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes; if that fails, inform the reader of the body that no more will come."""
+        waiting, self._waiter = self._waiter, None  # aiohttp would wake it for a request that is refused here
         super().data_received(data)
+        self._waiter = waiting
         if self._messages:
             self._head_came()
             last, body = self._messages[-1]
@@ -137,8 +141,28 @@ class Connection(web.RequestHandler):
                 self._break_off()
             else:
                 self._body = body
+            if waiting is not None and not waiting.done() and not self._refused():
+                waiting.set_result(None)
         elif data and self._waiter is not None and self._head_deadline is None:
             self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
+
+    def _refused(self) -> bool:
+        """Answer the request that came to an idle connection, if it is to be refused; return whether it was."""
+        [(message, body), *more] = self._messages
+        if more or isinstance(message, _ErrInfo) or message.should_close or message.upgrade or not body.is_eof():
+            return False
+        if self.transport is None or self._paused or self._reading_paused or self.crowded:
+            return False
+        if (answer := self._refusal(message, self.address)) is None:
+            return False
+        self._messages.clear()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        self.transport.write(answer)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        return True
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp says None: close; True keeps it open
         """Keep the connection open while an answer is due; otherwise, and for a stream of events, let it close."""
@@ -257,7 +281,7 @@ class Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(self, like: web.Server, limiter: ConnectionLimiter) -> None:
+    def __init__(self, like: web.Server, limiter: ConnectionLimiter, refusal: Refusal) -> None:
         super().__init__(
             like.request_handler,
             request_factory=like.request_factory,
@@ -266,9 +290,10 @@ class _Server(web.Server):
             **like._kwargs,  # noqa: SLF001 - aiohttp offers no other way
         )
         self._limiter = limiter
+        self._refusal = refusal
 
     def __call__(self) -> web.RequestHandler:
-        return Connection(self, self._limiter, loop=self._loop, **self._kwargs)
+        return Connection(self, self._limiter, self._refusal, loop=self._loop, **self._kwargs)
 
 
 async def _unreached(_: web.Request) -> web.StreamResponse:
@@ -281,16 +306,17 @@ with warnings.catch_warnings():
     class Application(web.Application):
         """An application whose connections are `Connection`s, under any runner, with one middleware."""
 
-        def __init__(self, limits: Limits, middleware: _Middleware, **options: Any) -> None:
+        def __init__(self, limits: Limits, middleware: _Middleware, refusal: Refusal, **options: Any) -> None:
             super().__init__(middlewares=[middleware], **options)
             self._middleware = middleware
+            self._refusal = refusal
             self._limiter = ConnectionLimiter(limits)
 
         def _make_handler(self, **options: Any) -> web.Server:
-            return _Server(super()._make_handler(**options), self._limiter)
+            return _Server(super()._make_handler(**options), self._limiter, self._refusal)
 
         async def _handle(self, request: web.Request) -> web.StreamResponse:
-            """Have an `Expect` that nobody knows answered as well: aiohttp refuses it before any middleware.
+            """Answer an unknown `Expect` as well: aiohttp refuses it before any middleware.
 
             For a path that is not there its refusal quotes the header, which fails where that is no text.
             """

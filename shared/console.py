@@ -16,7 +16,7 @@ from yarl import URL
 from shared.errors import InvalidInput, Problem
 
 OK, REFUSED, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: everything was taken; some of it was refused; it could not be done; it was interrupted."""
+"""Exit codes: all accepted; some refused; not possible; interrupted."""
 
 F = TypeVar("F", bound=str)
 

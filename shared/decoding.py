@@ -12,7 +12,6 @@ patched(course, patch, 262_144)  a stored value with a merge patch applied
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
 from types import UnionType
@@ -37,13 +36,13 @@ _PLAINLY = {
     "Expected `datetime` with a timezone component": _TIME,
     "Invalid RFC3339 encoded date": "is to be a date, such as 2026-11-02",
 }
-"""What the library says, and what clients are told."""
+"""Messages of the library, and the text that clients get instead."""
 _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
 _LOOSE = msgspec.json.Decoder(float_hook=float)
-"""Reads a number out of range as infinite, so that the field which does not take it is found and named."""
+"""A decoder that reads a number out of range as infinite, so that the error names the field."""
 _TOKEN = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
 
 
@@ -52,12 +51,14 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
     Raises Malformed if it is not JSON, InvalidInput naming the wrong field.
     """
-    with _malformed():
-        try:
-            found = msgspec.json.decode(raw, type=shape)
-        except msgspec.ValidationError as error:
-            raise _invalid(error, shape, _loosely(raw)) from error
-    if _MAY_HOLD_CONTROLS.search(raw):
+    try:
+        found = msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, shape, _loosely(raw)) from error
+    except _NOT_JSON as error:
+        raise _malformed(error) from error
+    # Finding single bytes, with which every match begins, is ten times as fast as the expression.
+    if (b"\\" in raw or b"\x7f" in raw or b"\xc2" in raw) and _MAY_HOLD_CONTROLS.search(raw):
         _check_controls(_loosely(raw))
     check(found, shape)
     return found
@@ -65,22 +66,20 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
 def decode_patch(raw: bytes) -> object:
     """Return decoded JSON of any shape, to be applied with `patched`. Raises Malformed if it is not JSON."""
-    with _malformed():
-        try:
-            return _LOOSE.decode(raw)
-        except msgspec.ValidationError as error:
-            raise Malformed("a number in the body has too many digits") from error
-
-
-@contextmanager
-def _malformed() -> Iterator[None]:
-    """Raise Malformed for invalid JSON. A ValidationError is a DecodeError too, so it is caught inside."""
     try:
-        yield
-    except RecursionError as error:
-        raise _too_deep() from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
+        return _LOOSE.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Malformed("a number in the body has too many digits") from error
+    except _NOT_JSON as error:
+        raise _malformed(error) from error
+
+
+_NOT_JSON = (RecursionError, msgspec.DecodeError, UnicodeDecodeError)
+"""What invalid JSON raises. A ValidationError is a DecodeError too, and is caught before."""
+
+
+def _malformed(error: Exception) -> Malformed:
+    return _too_deep() if isinstance(error, RecursionError) else Malformed(f"the body is not JSON: {error}")
 
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from random import Random
 from typing import Annotated, Literal, NamedTuple
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,7 +28,7 @@ CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
 
 MAX_VALUE_BYTES = 4 * 1024 * 1024
-"""A larger value is no event. A broker takes records of 1 MiB after compression; MongoDB keeps documents of 16 MB."""
+"""The most bytes of an event's value. A broker takes records of 1 MiB after compression; MongoDB documents of 16 MB."""
 
 MAX_SEQUENCE = 1_000_000_000
 """The largest sequence, revision or version of one subject: a change every second for thirty years."""
@@ -245,7 +244,7 @@ PATH_HEADS: dict[str, type[Struct]] = {
     "path.recommended.v2": PathHead,
     "path.stored.v1": PathStored,
 }
-"""The `shapes` of a reader that passes paths on; see `from_kafka`."""
+"""The `shapes` for a reader that forwards paths without decoding them; see `from_kafka`."""
 
 
 class Event(Struct, frozen=True):
@@ -281,7 +280,7 @@ class Envelope(Struct, frozen=True, gc=False):
 
 
 _IDS = Random()  # noqa: S311 - ids are unique names and guard nothing; asking the system for each costs 20 µs
-"""Of this process alone, so that nobody seeds it."""
+"""A random generator of this process alone, which no other code can seed."""
 
 
 def encode(data: Data) -> bytes:
@@ -294,7 +293,7 @@ def encode(data: Data) -> bytes:
 def new_event(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
     """Return the envelope of a new event; `data` None makes a tombstone."""
     return Envelope(
-        id=str(UUID(int=_IDS.getrandbits(128), version=4)),
+        id=_new_id(),
         type=TOMBSTONE if data is None else NAMES[type(data)],
         source=source,
         subject=subject,
@@ -303,6 +302,13 @@ def new_event(source: str, subject: str, sequence: int, data: Data | None, trace
         data=None if data is None else encode(data),
         traceparent=traceparent,
     )
+
+
+def _new_id() -> str:
+    """Return a random UUID, version 4, as text; `uuid.UUID` takes four times as long."""
+    digits = f"{_IDS.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def sendable(moment: datetime) -> datetime:

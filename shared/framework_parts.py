@@ -23,10 +23,10 @@ from shared.errors import Rejected, TooLarge
 from shared.events import MAX_PARTS, TOMBSTONE, Event, FrameworkAnnounced, FrameworkPart, FrameworkPublished, part_key
 
 PART_BYTES = 500_000
-"""How many bytes of rows are in one part: with its attributes well below the megabyte that a broker takes."""
+"""The bytes of rows in one part: with its attributes well below the megabyte that a broker takes."""
 
 ROW_BYTES = 400_000
-"""How large one row may be, so that a part with a row more than it should have still fits."""
+"""The most bytes of one row; a part that exceeds its size by one such row is still accepted by a broker."""
 
 _ROWS = ("areas", "stages", "job_groups", "skills", "requirements", "relations")
 _Content = msgspec.defstruct(

@@ -34,8 +34,8 @@ _LONGEST_WAIT_SECONDS = 1.0
 class Limits:
     """The limits of one process. The defaults are those of the settings, which explain each."""
 
-    requests_in_hand: int = 64
-    bytes_in_hand: int = 64 * 2**20
+    concurrent_requests: int = 64
+    buffered_body_bytes: int = 64 * 2**20
     body_seconds: float = 20.0
     connections_per_address: int = 2000
     rate_per_key: int = 1000
@@ -44,21 +44,26 @@ class Limits:
     wrong_keys_per_minute: int = 60
     trusted_proxies: Sequence[Network] = ()
 
+    @property
+    def least_share(self) -> int:
+        """The smallest share of a key: while fewer requests are active, no request is rejected."""
+        return self.share_of("officer")
+
     def share_of(self, role: str) -> int:
         """Return how many requests of one key may be active: a person an eighth of all, a system three quarters."""
         if role in ("officer", "supervisor", "analyst", "viewer"):
-            return max(1, self.requests_in_hand // _OFFICERS_SHARE)
-        return max(1, self.requests_in_hand * 3 // 4)
+            return max(1, self.concurrent_requests // _OFFICERS_SHARE)
+        return max(1, self.concurrent_requests * 3 // 4)
 
 
-# --- what is in hand -------------------------------------------------------------------------------------------------
+# --- active requests -------------------------------------------------------------------------------------------------
 
 
 class Admission:
     """Counts active requests, and separately streams and requests that wait in a queue with its own limits."""
 
     def __init__(self, limits: Limits) -> None:
-        self.in_hand = 0
+        self.active = 0
         self.apart = 0
         self.bytes = 0
         self._limits = limits
@@ -70,15 +75,15 @@ class Admission:
         Raises Overloaded at once if too many requests are active, or if this one has waited too long: then the process
         is behind, and rejecting it shortens the wait of later ones.
         """
-        if self.in_hand >= self._limits.requests_in_hand or waited > _LONGEST_WAIT_SECONDS:
-            raise Overloaded("the service has as much in hand as it can bear", retry_after=_RETRY_SECONDS)
-        self.in_hand += 1
+        if self.active >= self._limits.concurrent_requests or waited > _LONGEST_WAIT_SECONDS:
+            raise Overloaded("the service is already handling as many requests as it can", retry_after=_RETRY_SECONDS)
+        self.active += 1
         return Slot(self)
 
     def _claimed(self, key: str, share: int, *, apart: bool) -> None:
         place = key, apart
         if self._by_key[place] >= share:
-            raise Overloaded(f"{share} requests of this key are in hand; the rest is kept for others")
+            raise Overloaded(f"{share} requests of this key are being handled; the rest is reserved for others")
         self._by_key[place] += 1
 
     def _left(self, key: str, *, apart: bool) -> None:
@@ -88,8 +93,8 @@ class Admission:
             del self._by_key[place]
 
     def _held(self, size: int) -> None:
-        if self.bytes + size > self._limits.bytes_in_hand:
-            raise Overloaded("the service has as many bytes in hand as it can bear", retry_after=_RETRY_SECONDS)
+        if self.bytes + size > self._limits.buffered_body_bytes:
+            raise Overloaded("the service holds as many bytes of bodies as it can", retry_after=_RETRY_SECONDS)
         self.bytes += size
 
 
@@ -117,7 +122,7 @@ class Slot:
         self._key = key
         if apart:
             self._apart = True
-            self._admission.in_hand -= 1
+            self._admission.active -= 1
             self._admission.apart += 1
 
     def hold(self, size: int) -> None:
@@ -134,7 +139,7 @@ class Slot:
         if self._apart:
             self._admission.apart -= 1
         else:
-            self._admission.in_hand -= 1
+            self._admission.active -= 1
         if self._key is not None:
             self._admission._left(self._key, apart=self._apart)  # noqa: SLF001 - parts of one concept
 

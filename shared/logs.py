@@ -89,7 +89,7 @@ def _second(seconds: int) -> str:
 def configure(level: str) -> None:
     """Log at this level and above to standard error, and raise the level of loggers that write too much."""
     logging.basicConfig(level=level, handlers=[JsonLines(sys.stderr.buffer)], force=True)
-    # Not written, so not asked for with every record.
+    # Not written, so not computed for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.captureWarnings(capture=True)
     sys.excepthook = _ended_by

@@ -32,7 +32,7 @@ MICRO = 1_000_000
 NAMED_UNLOCKS = 2
 NAMED_SUCCESSIONS = 5
 OFTEN_LEFT = 10
-"""Percentage points between the usual and the whole result from which on both are shown."""
+"""Percentage points between the expected and the whole result from which on both are shown."""
 
 NOTABLY = 1.25
 """A weight this many times the mean of the requirements counts as high; its inverse as low."""
@@ -66,10 +66,8 @@ def why_not_with_sentences(answer: WhyNot, languages: Sequence[Language] = LANGU
 
 def reason_of(messages: list[Message], languages: Sequence[Language]) -> Reason:
     """Return a reason from messages, rendered in these languages."""
-    words = {
-        language: " ".join([render(message.code, message.values, language) for message in messages])
-        for language in languages
-    }
+    sentences = [render(message.code, message.values, languages) for message in messages]
+    words = {language: " ".join([one[i] for one in sentences]) for i, language in enumerate(languages)}
     return Reason(th=words.get("th"), en=words.get("en"), messages=messages)
 
 
@@ -110,10 +108,15 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
             "importance": _importance(gap.weight, mean),
             "assessed": gap.assessed,
         }
-        if row.confidence is not None:
+        source: dict[str, Value] = {"framework": row.mapped_from.partition("/")[0]} if row.mapped_from else {}
+        if row.confidence is not None and source:
+            yield Message("may_close_mapped", values | source)
+        elif row.confidence is not None:
             yield Message("may_close", {**values, "confidence": percent(row.confidence)})
         else:
             yield Message("closes" if row.to_level >= row.required else "narrows", values)
+            if source:
+                yield Message("mapped", {"skill": row.title, **source})
     named = sorted(step.unlocks, key=lambda course: course not in step.unlock_conditions)[:NAMED_UNLOCKS]
     for course in named:
         needs = _needs(step, step.unlock_conditions.get(course))

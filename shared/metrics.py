@@ -14,7 +14,7 @@ from shared.relay import Relay
 from shared.work_queue import WorkQueue
 
 NAMESPACE = "learning_path"
-"""The first part of every name, as Prometheus asks for."""
+"""The prefix of every metric name."""
 
 
 class _Count(Collector):
@@ -79,7 +79,7 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
     gauge(
         registry,
         "consumer_held_seconds",
-        "How long the same records are in hand.",
+        "How long the same records have been worked on.",
         lambda: consumer.held_seconds,
     )
     count(
@@ -107,7 +107,7 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
     gauge(
         registry,
         "follower_held_seconds",
-        "How long the same records are in hand.",
+        "How long the same records have been worked on.",
         lambda: follower.held_seconds,
     )
     count(
@@ -126,7 +126,7 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
 
 def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
     """Expose the active pieces of work, and how many were rejected and dropped."""
-    gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: work.in_hand)
+    gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: work.tasks)
     count(
         registry,
         "work_queue_rejected_tasks",

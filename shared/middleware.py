@@ -3,6 +3,9 @@
 A request passes these checks in order: it can be read (400); there is capacity (503 at once); its key is valid (401);
 the key is within its rate (429) and its share of active requests (503); the policy allows it (403, 404); its body can
 be read (400). The body is not read before that. Probes skip all checks. `shared.app` installs this middleware.
+
+A request that is sure to get the 503 gets it from `refusal` before any other work: under overload most requests are
+rejected, and each must cost a small part of an accepted one.
 """
 
 import asyncio
@@ -11,17 +14,21 @@ import logging
 import random
 import re
 from collections.abc import Callable
+from functools import cached_property
+from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from shared.auth import ADMINS, Authenticator, authorize
+from shared.auth import ADMINS, Authenticator, Principal, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection
-from shared.errors import TITLES, Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
+from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
@@ -31,10 +38,10 @@ log = logging.getLogger(__name__)
 access = logging.getLogger("access")
 
 Credential = Callable[[web.Request], str | None]
-"""Takes the credential out of a request; None if there is none."""
+"""A function that returns the credential of a request, None if it has none."""
 
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
-"""Who asks, behind trusted proxies too."""
+"""The client's address; behind a trusted proxy the one that the proxy reports."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -86,7 +93,7 @@ class Middleware:
         self._systems = Buckets(limits.rate_per_key)
         self._officers = Buckets(limits.rate_per_officer)
         self._addresses = Buckets(limits.rate_per_address)
-        self._routes: dict[Any, Route] = {}
+        self._routes: dict[web.AbstractRoute | None, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
         self._seconds = Histogram(
             "learning_path_http_server_request_duration_seconds",
@@ -95,11 +102,13 @@ class Middleware:
             buckets=_BUCKETS,
             registry=registry,
         )
-        in_hand = Gauge("learning_path_http_server_active_requests", "Requests that are worked on.", registry=registry)
-        in_hand.set_function(lambda: self._admission.in_hand)
+        active = Gauge(
+            "learning_path_http_server_active_requests", "Requests that are being handled.", registry=registry
+        )
+        active.set_function(lambda: self._admission.active)
         apart = Gauge(
             "learning_path_http_server_detached_requests",
-            "Requests that are open and not among those in hand.",
+            "Open requests that are not counted as active.",
             registry=registry,
         )
         apart.set_function(lambda: self._admission.apart)
@@ -124,16 +133,69 @@ class Middleware:
         started = perf_counter()
         route = self._routes.get(request.match_info.route)
         given = request.headers.get("X-Request-Id", "")
-        request_id = given if _SANE_ID.fullmatch(given) else _new_id()
-        request[REQUEST_ID] = request_id
+        request[REQUEST_ID] = given if _SANE_ID.fullmatch(given) else _new_id()
         request[ADDRESS] = self._address(request)
         status = _GONE
         try:
             response = await self._answer(request, handler, route)
             status = response.status
         finally:
-            self._note(request, route, status, perf_counter() - started)
+            asker, address = request.get(PRINCIPAL), request[ADDRESS]
+            seconds = perf_counter() - started
+            self._note(request.method, route, status, seconds, request[REQUEST_ID], address, asker)
         return response
+
+    def refusal(self, message: RawRequestMessage, peer: str) -> bytes | None:
+        """Return the whole answer to a request for which there is no capacity; None if there is, or for a probe.
+
+        Decided from the head alone. Streams and what has a queue of its own are left to the middleware.
+        """
+        if self._admission.active < self._limits.least_share:
+            return None
+        started = perf_counter()
+        route = self._route_of(message)
+        if route is None or route.quiet or route.streams or route.apart:
+            return None
+        headers = message.headers
+        scheme, _, credential = headers.get("Authorization", "").partition(" ")
+        asker = self._authenticator.cached(credential.strip()) if scheme.lower() == "bearer" else None
+        slot: Slot | None = None
+        try:
+            slot = self._admission.enter()
+            if asker is not None:
+                slot.claim(asker.key_id, self._limits.share_of(asker.role))
+        except Overloaded as error:
+            given = headers.get("X-Request-Id", "")
+            request_id = given if _SANE_ID.fullmatch(given) else _new_id()
+            forwarded = ",".join(headers.getall("X-Forwarded-For", []))
+            address = client_address(peer, forwarded, self._limits.trusted_proxies)
+            seconds = perf_counter() - started
+            self._note(message.method, route, error.status, seconds, request_id, address, asker)
+            return _whole_answer(error, request_id)
+        finally:
+            if slot is not None:
+                slot.leave()
+        return None
+
+    def _route_of(self, message: RawRequestMessage) -> Route | None:
+        """Return the route that a request is for, by its method and path as they were sent, or None."""
+        pattern, routes = self._table.get(message.method, (None, []))
+        found = pattern and pattern.fullmatch(message.path.partition("?")[0])
+        return routes[found.lastindex - 1] if found and found.lastindex else None
+
+    @cached_property
+    def _table(self) -> dict[str, tuple[re.Pattern[str], list[Route]]]:
+        """One pattern for all routes of each method, with a group for each route."""
+        parts: dict[str, list[tuple[str, Route]]] = {}
+        for resolved, route in self._routes.items():
+            if resolved is not None and resolved.method == route.method:
+                told = resolved.get_info()
+                path = told["pattern"].pattern if "pattern" in told else re.escape(told["path"])
+                parts.setdefault(route.method, []).append((re.sub(r"\(\?P<\w+>", "(?:", path), route))
+        return {
+            method: (re.compile("|".join(f"({path})" for path, _ in of_method)), [route for _, route in of_method])
+            for method, of_method in parts.items()
+        }
 
     async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """Set the headers that every answer has, streams included."""
@@ -248,7 +310,7 @@ class Middleware:
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))
-        slot.kept = True  # the change is in hand as long as it is worked on, also when its client has gone
+        slot.kept = True  # the change counts as active until it is done, even when its client has gone
         task.add_done_callback(lambda _: slot.leave())
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
@@ -281,36 +343,60 @@ class Middleware:
             return stream
         detail, field = _whole(detail), None if field is None else _whole(field)
         problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field, texts)
-        response = web.Response(
-            body=msgspec.json.encode(problem), status=status, content_type="application/problem+json"
-        )
+        response = web.Response(body=msgspec.json.encode(problem), status=status, content_type=_PROBLEM)
         if status in _EXTRA_HEADERS:
             response.headers.update(_EXTRA_HEADERS[status])
         return response
 
-    def _note(self, request: web.Request, route: Route | None, status: int, seconds: float) -> None:
+    def _note(  # noqa: PLR0913, PLR0917 - what the access log says of a request
+        self,
+        method: str,
+        route: Route | None,
+        status: int,
+        seconds: float,
+        request_id: str,
+        address: str,
+        asker: Principal | None,
+    ) -> None:
         measured = self._measured.get((route, status))
         if measured is None:
-            method, path = (route.method, route.path) if route else ("-", "unmatched")
-            measured = self._measured[route, status] = self._seconds.labels(method, path, str(status))
+            labels = (route.method, route.path) if route else ("-", "unmatched")
+            measured = self._measured[route, status] = self._seconds.labels(*labels, str(status))
         measured.observe(seconds)
         if route is not None and route.quiet:
             return
         if access.isEnabledFor(logging.INFO):
             fields = {
-                "method": request.method,
+                "method": method,
                 "route": route.path if route else "unmatched",
                 "status": status,
                 "ms": round(seconds * 1000, 2),
-                "request_id": request[REQUEST_ID],
-                "address": request[ADDRESS],
+                "request_id": request_id,
+                "address": address,
             }
-            if (asking := request.get(PRINCIPAL)) is not None:
-                fields |= {"key_id": asking.key_id, "tenant": asking.tenant}
+            if asker is not None:
+                fields |= {"key_id": asker.key_id, "tenant": asker.tenant}
             # Made here and not by `access.info`, which looks for the caller: one line for every request.
             record = logging.LogRecord("access", logging.INFO, __file__, 0, "request", None, None)
             record.fields = fields
             access.handle(record)
+
+
+def _whole_answer(error: Overloaded, request_id: str) -> bytes:
+    """Return the answer to a rejected request as it is sent, with the headers that every answer has."""
+    problem = ProblemDetails("about:blank", error.title, error.status, error.detail, request_id)
+    body = msgspec.json.encode(problem)
+    lines = [
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        f"Content-Type: {_PROBLEM}",
+        f"Retry-After: {error.retry_after}",
+        f"X-Request-Id: {request_id}",
+        "X-Content-Type-Options: nosniff",
+        "Cache-Control: no-store",
+        f"Content-Length: {len(body)}",
+        f"Date: {rfc822_formatted_time()}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _new_id() -> str:
@@ -337,6 +423,7 @@ def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
         log.error("a change failed after its client had gone", extra={"fields": {"error": frames_of(error)}})
 
 
+_PROBLEM = "application/problem+json"
 _DETAILS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
 _UNREADABLE: dict[int, Problem] = {
     408: TooSlow("the request line and the headers did not come in time"),

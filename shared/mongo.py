@@ -3,6 +3,7 @@
 client = connect(settings)                      # does no I/O; it connects at its first use
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
+close(client)                                   # within a second, whatever is away
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable if MongoDB does not answer
 with connected(settings, "keys") as client: ...  # a client for one command
 await bulk_write(database["courses"], changes)  # the only way to write many: it detects writes without a majority
@@ -11,9 +12,10 @@ await reachable(client)                         # a readiness check: None, or wh
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
 
+import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -49,13 +51,16 @@ _PASSING_LABELS = (
 )
 
 
+_CLOSE_SECONDS = 1.0
+_PARTS_AT_ONCE = 2
+
 _NO_SUCH_INDEX = {26, 27}
 
 BUILD_SECONDS = 600
 """How long the server may take to build the indexes of a service, when it starts on a large collection."""
 
 _REFUSED_CODES = {13, 18}
-"""The server does not take the user, or does not let it do this."""
+"""The error codes of a server that rejects the user or denies an action."""
 
 
 def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
@@ -85,6 +90,15 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
         ) from None
 
 
+def close(client: Client) -> None:
+    """Disconnect, within a second: without a limit the driver waits 25 s for a server that hangs to end its sessions.
+
+    It blocks the event loop, which has nothing else to do by then.
+    """
+    with pymongo.timeout(_CLOSE_SECONDS):
+        client.close()
+
+
 @contextmanager
 def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
     """Yield a client for the duration of a command and close it. Raises Unavailable if the URI cannot be used."""
@@ -92,7 +106,7 @@ def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
     try:
         yield client
     finally:
-        client.close()
+        close(client)
 
 
 @contextmanager
@@ -140,6 +154,21 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
                 raise
             return sum(int(error.details[count]) for count in ("nMatched", "nInserted", "nUpserted"))
     return result.matched_count + result.inserted_count + result.upserted_count
+
+
+async def overlapped(work: Callable[[T], Awaitable[None]], parts: Iterable[T]) -> None:
+    """Do work for each part of a bulk, two at a time: while one part is written, the next one is decided.
+
+    Raises the first error after all parts have ended.
+    """
+    turns = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+    async def one(part: T) -> None:
+        async with turns:
+            await work(part)
+
+    for problem in filter(None, await asyncio.gather(*map(one, parts), return_exceptions=True)):
+        raise problem
 
 
 def readable(document: Document, decode: Callable[[Document], T]) -> T | None:

@@ -83,7 +83,7 @@ _PARAMETERS = {
     "least": ("Matches of at least this confidence, from 0 to 1.", 0.5),
     "most": ("Matches of at most this confidence, from 0 to 1.", 0.8),
 }
-"""What a parameter of a path or a query means, and an example."""
+"""The meaning of each path or query parameter, and an example."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -139,10 +139,10 @@ class _Schemas:
             if route.query:
                 shapes += get_type_hints(route.query, include_extras=True).values()
         found, self.components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)
-        asked = {cls.__name__ for cls in _structs(route.body for route in routes if route.body is not None)}
+        bodies = {cls.__name__ for cls in _structs(route.body for route in routes if route.body is not None)}
         for cls in _structs(shapes):
             if cls.__name__ in self.components:
-                always = cls.__name__ not in asked and not cls.__struct_config__.omit_defaults
+                always = cls.__name__ not in bodies and not cls.__struct_config__.omit_defaults
                 _without_defaults(self.components[cls.__name__], always=always)
         self._found = [(shape, schema) for shape, schema in zip(shapes, found, strict=True)]
 

@@ -9,7 +9,7 @@ field. Such an entry is always the only one, because the field holds the newest 
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -22,13 +22,16 @@ from shared.events import Envelope
 Document = dict[str, Any]
 
 KEPT = 20
-"""How many events wait in one document at most: each carries the whole state, so a newer one replaces the older."""
+"""The most events that wait in one document: each carries the whole state, so a newer one replaces the older."""
 
 KEPT_BYTES = 2_000_000
-"""With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""
+"""The most bytes of waiting events in one document; the newest always stays. MongoDB takes documents of up to 16 MB."""
 
 BULK_DELAY = timedelta(days=1)
 """How far ahead `staged_at` of a bulk's events is."""
+
+BULK_PAUSE_SECONDS = 0.25
+"""A bulk has ended when nothing of it was written for so long."""
 
 PENDING = {"outbox.sequence": {"$exists": True}}
 """Selects documents with staged events; the query is led by PENDING_INDEX."""
@@ -40,14 +43,31 @@ _SEQUENCE = attrgetter("sequence")
 
 
 class Staged(asyncio.Event):
-    """Set when an event was staged, for the relay of this process; `bulk_at` is the time of the last bulk write."""
+    """Set when an event was staged, for the relay of this process.
 
-    bulk_at = float("-inf")
+    `bulk_since` and `bulk_at` are the times of the first and the last write of the latest bulk.
+    """
+
+    bulk_since = bulk_at = float("-inf")
     bulk_writes = 0
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether a bulk is being written, or was within the last quarter of a second."""
+        return self.bulk_writes > 0 or asyncio.get_running_loop().time() < self.bulk_at + BULK_PAUSE_SECONDS
+
+    async def after_bulk(self, most: float) -> None:
+        """Return when no bulk is being written any more, or after `most` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                while self.in_bulk:
+                    await asyncio.sleep(BULK_PAUSE_SECONDS / 2)
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
         """Hold back events of bulks during a bulk write, however long it takes; wake the relay after it."""
+        if not self.in_bulk:
+            self.bulk_since = asyncio.get_running_loop().time()
         self.bulk_writes += 1
         try:
             yield

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, field
 from shared.domain import LocalizedText, Prerequisite
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number that MongoDB keeps."""
+"""A whole number that fits a 64-bit integer of MongoDB."""
 
 Value = str | bool | int | float | LocalizedText
 
@@ -44,7 +44,8 @@ class Closes(Struct, frozen=True, omit_defaults=True):
 
     `contribution` is in micro-levels; the contributions of all steps add up to `coverage.gained`. `confidence`: the
     course was matched to the skill by its description and nobody has confirmed it; its value is multiplied by this, and
-    the level counts neither as reached nor as an entry condition.
+    the level counts neither as reached nor as an entry condition. `mapped_from`: the course's provider states this
+    skill, `framework/skill`, and a framework states that both are the same.
     """
 
     skill: str
@@ -55,6 +56,7 @@ class Closes(Struct, frozen=True, omit_defaults=True):
     weight: float
     contribution: int
     confidence: float | None = None
+    mapped_from: str | None = None
 
 
 class CourseCard(Struct, frozen=True, omit_defaults=True):

@@ -1,8 +1,8 @@
 """Entity tags and the preconditions of a request (RFC 9110, 8.8.3 and 13).
 
-    asked = Preconditions.of(if_match, if_none_match)      # all lines of both headers; Malformed names the header
-    asked.check(tag)                                        # a change: PreconditionFailed, or nothing
-    asked.unchanged(tag)                                    # a read: True if the answer is 304
+    conditions = Preconditions.of(if_match, if_none_match)      # all lines of both headers; Malformed names the header
+    conditions.check(tag)                                        # a change: PreconditionFailed, or nothing
+    conditions.unchanged(tag)                                    # a read: True if the answer is 304
 
 `tag` is the tag that a GET would answer this caller now, None if that would be 404.
 """

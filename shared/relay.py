@@ -44,7 +44,7 @@ from shared.kafka import (
     is_permanent,
 )
 from shared.mongo import Database, Document, bulk_write
-from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Staged, staged_events
+from shared.outbox import BULK_DELAY, BULK_PAUSE_SECONDS, PENDING, PENDING_INDEX, Staged, staged_events
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ _LEASE_SECONDS = 5.0
 _RENEW_SECONDS = 1.5
 _MARGIN_SECONDS = 1.0
 _SWEEP_SECONDS = 2.0
-_BULK_PAUSE_SECONDS = 0.25
 _BULK_EVERY_SECONDS = 2.0
+_BULK_FIRST_SECONDS = 60.0
 _ASK_SECONDS = 0.05
 
 
@@ -155,7 +155,7 @@ class Relay:
     async def _keep_lease(self) -> None:
         await self._leases.update_one({"_id": self._lease}, {"$setOnInsert": {"holder": None}}, upsert=True)
         while True:
-            asked_at = asyncio.get_running_loop().time()
+            sent_at = asyncio.get_running_loop().time()
             free = {"$lt": [{"$ifNull": ["$until", datetime.fromtimestamp(0, UTC)]}, "$$NOW"]}
             lease = await self._leases.find_one_and_update(
                 {"_id": self._lease, "$expr": {"$or": [{"$eq": ["$holder", self._holder]}, free]}},
@@ -163,7 +163,7 @@ class Relay:
             )
             if lease is not None:
                 gained = not self.holds_lease
-                self._deadline = asked_at + _LEASE_SECONDS - _MARGIN_SECONDS
+                self._deadline = sent_at + _LEASE_SECONDS - _MARGIN_SECONDS
                 if gained:
                     self._wake.set()
             await asyncio.sleep(_RENEW_SECONDS)
@@ -197,8 +197,8 @@ class Relay:
     async def _send_pending(self) -> None:
         while True:
             with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
-                soon = self._in_bulk() or self._more_of_bulk
-                async with asyncio.timeout(_BULK_PAUSE_SECONDS if soon else _SWEEP_SECONDS):
+                soon = self._wake.in_bulk or self._more_of_bulk
+                async with asyncio.timeout(BULK_PAUSE_SECONDS if soon else _SWEEP_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
             try:
@@ -217,24 +217,25 @@ class Relay:
             self._next_count = now + _SWEEP_SECONDS / 2
             self.pending = await self._documents.count_documents(PENDING, hint=PENDING_INDEX)
 
-    def _in_bulk(self) -> bool:
-        return (
-            self._wake.bulk_writes > 0 or asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
-        )
-
     def _singles_only(self) -> Document:
         """Return the condition that excludes events of a running bulk, except every two seconds."""
         now = asyncio.get_running_loop().time()
-        if self._bulk_rate or (self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
+        if self._bulk_rate or (self._wake.in_bulk and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
             return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
         self._bulk_sent_at = now
         return {}
 
     async def _send_paced(self, rate: float) -> None:
-        """Send as many documents of bulks as the rate allows by now, at most those of one pause."""
+        """Send as many documents of bulks as the rate allows by now, at most those of one pause.
+
+        In the first minute of a bulk that is still being written, one pause's documents are sent every two seconds.
+        """
         now = asyncio.get_running_loop().time()
-        earned = rate * min(now - self._bulk_sent_at, _BULK_PAUSE_SECONDS)
-        self._bulk_sent_at, self._bulk_share = now, min(self._bulk_share + earned, max(1.0, rate * _BULK_PAUSE_SECONDS))
+        next_at = min(self._bulk_sent_at + _BULK_EVERY_SECONDS, self._wake.bulk_since + _BULK_FIRST_SECONDS)
+        if self._wake.in_bulk and now < next_at:
+            return
+        earned = rate * min(now - self._bulk_sent_at, BULK_PAUSE_SECONDS)
+        self._bulk_sent_at, self._bulk_share = now, min(self._bulk_share + earned, max(1.0, rate * BULK_PAUSE_SECONDS))
         most = int(self._bulk_share)
         if most >= 1 and self._more_of_bulk and self._backlog:
             if self._asked is None:
@@ -260,7 +261,7 @@ class Relay:
         the rate allows, so that a slow commit does not stop the bulk. Otherwise it grows by half.
         """
         now = asyncio.get_running_loop().time()
-        if now >= self._window_at + _BULK_PAUSE_SECONDS:
+        if now >= self._window_at + BULK_PAUSE_SECONDS:
             window = self._bulk_window
             window = window // 2 if 2 * behind >= window else window + (window + 1) // 2
             least = max(self._pause_share // 5, 1)
@@ -270,7 +271,7 @@ class Relay:
     @property
     def _pause_share(self) -> int:
         """What the rate allows in one pause, at least one."""
-        return max(1, int((self._bulk_rate or 0) * _BULK_PAUSE_SECONDS))
+        return max(1, int((self._bulk_rate or 0) * BULK_PAUSE_SECONDS))
 
     async def _send_batch(self, which: Document, most: int = _BATCH, *, headers: Headers = ()) -> int:
         wanted = PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which

@@ -28,8 +28,8 @@ stream finishes its work even if the client disconnects.
 """
 
 import asyncio
+import random
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
@@ -90,7 +90,7 @@ IDEMPOTENCY_KEY = Header(
 )
 IMPORT_KEY = Header(
     "Idempotency-Key",
-    "Your own name of this import: sent again with the same file, each row is told what the first request made of it.",
+    "Your own name of this import: sent again with the same file, each row gets the result of the first request.",
 )
 ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
@@ -243,7 +243,7 @@ def import_key(request: web.Request) -> str | None:
 
 
 _LARGE_BYTES = 256 * 1024
-"""A larger body is decoded in a thread."""
+"""The size of a body from which on it is decoded in a thread."""
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 
@@ -251,8 +251,13 @@ def trace_of(request: web.Request) -> str:
     """Return the W3C traceparent to pass on: the client's trace continued, or a new one."""
     match = _TRACEPARENT.match(request.headers.get("traceparent", ""))
     if match and match[1].strip("0") and match[2].strip("0"):
-        return f"00-{match[1]}-{secrets.token_hex(8)}-{match[3]}"
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+        return f"00-{match[1]}-{_random_hex(8)}-{match[3]}"
+    return f"00-{_random_hex(16)}-{_random_hex(8)}-01"
+
+
+def _random_hex(size: int) -> str:
+    """Return so many random bytes in hexadecimal; they need not be secret."""
+    return f"{random.getrandbits(8 * size):0{2 * size}x}"
 
 
 # --- what a handler answers ------------------------------------------------------------------------------------------

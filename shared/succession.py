@@ -14,10 +14,10 @@ from shared.domain import Framework, SkillLevel, VersionMapping, millionths
 from shared.paths import Succession, Successor
 
 SHARE: Mapping[str, float] = {"exact": 1.0, "broader": 1.0, "partial": 0.5}
-"""How much of a level counts in the successor: of a skill that only overlaps, half."""
+"""The share of a level that counts for the successor: half for a skill that only overlaps."""
 
 DOUBT: Mapping[str, float] = {"exact": 0.0, "broader": 0.5, "partial": 1.0}
-"""The standard deviation that a mapping adds, in levels of a scale from 0 to 4: what is not known of the rest."""
+"""The standard deviation that a mapping adds, in levels of a scale from 0 to 4."""
 
 _USUAL_TOP = 4
 _LARGEST_SD = 100.0
@@ -78,9 +78,19 @@ def _offer(
         found[level.skill] = rank, level
 
 
+def carried_level(level: float, row: VersionMapping, top: float) -> float:
+    """Return what a level of a former skill counts as in its successor, on the framework's scale up to `top`."""
+    return millionths(level * SHARE[row.kind] * _scaled(row, top))
+
+
+def _scaled(row: VersionMapping, top: float) -> float:
+    return top / row.scale_top if row.scale_top else 1.0
+
+
 def _through(held: SkillLevel, row: VersionMapping, framework: Framework) -> SkillLevel:
-    sd = hypot(held.sd, DOUBT[row.kind] * framework.max_level / _USUAL_TOP)
-    level = millionths(held.level * SHARE[row.kind])
+    top = framework.max_level
+    sd = hypot(held.sd * _scaled(row, top), DOUBT[row.kind] * top / _USUAL_TOP)
+    level = carried_level(held.level, row, top)
     return replace(held, skill=row.target, level=level, sd=min(millionths(sd), _LARGEST_SD))
 
 

@@ -6,7 +6,7 @@ publishes, and use any ICU message library.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -33,12 +33,16 @@ _PLAIN = re.compile(r"[^{}#]+|#")
 _ARGUMENT = re.compile(r"{\s*(\w+)\s*(?:,\s*(plural|select)\s*,)?")
 _OPTION = re.compile(r"\s*(\w+)\s*{")
 
-Fill = Callable[[Values], str]
+Fill = Callable[[Values, int], str]
+"""Fills a template with values; numbers are shown with at most so many decimals."""
+
+_NO_NUMBERS = (bool, str, LocalizedText)
 
 
-def render(code: str, values: Values, language: Language) -> str:
-    """Return a sentence. Raises KeyError for an unknown code or a missing value."""
-    return _filled(code, language)(values)
+def render(code: str, values: Values, languages: Sequence[Language]) -> list[str]:
+    """Return a sentence in each of these languages. Raises KeyError for an unknown code or a missing value."""
+    places = decimals(values)
+    return [_filled(code, language)(values, places) for language in languages]
 
 
 @cache
@@ -79,30 +83,30 @@ def compiled(template: str, language: Language, start: int = 0, counted: str | N
 
 
 def _joined(parts: list[str | Fill]) -> Fill:
-    def fill(values: Values) -> str:
-        return "".join([part if isinstance(part, str) else part(values) for part in parts])
+    def fill(values: Values, places: int) -> str:
+        return "".join([part if isinstance(part, str) else part(values, places) for part in parts])
 
     return fill
 
 
 def _argument(name: str, language: Language) -> Fill:
-    def fill(values: Values) -> str:
+    def fill(values: Values, places: int) -> str:
         value = values[name]
         if isinstance(value, LocalizedText):
             return (value.th or value.en or "") if language == "th" else (value.en or value.th or "")
-        return value if isinstance(value, str) else number(value, decimals(values))
+        return value if isinstance(value, str) else number(value, places)
 
     return fill
 
 
 def _choice(name: str, kind: str, options: Mapping[str, Fill]) -> Fill:
-    def fill(values: Values) -> str:
+    def fill(values: Values, places: int) -> str:
         value = values[name]
         if kind == "select" or isinstance(value, str | LocalizedText):
             chosen = str(value).lower() if isinstance(value, bool) else str(value)
         else:
-            chosen = "one" if number(value, decimals(values)) == "1" else "other"
-        return options.get(chosen, options["other"])(values)
+            chosen = "one" if number(value, places) == "1" else "other"
+        return options.get(chosen, options["other"])(values, places)
 
     return fill
 
@@ -114,7 +118,7 @@ def number(value: float, places: int = FEWEST_DECIMALS) -> str:
 
 def decimals(values: Values) -> int:
     """Return the number of decimals, two to six, that distinguishes different values of a message, and each from 0."""
-    numbers = {value for value in values.values() if not isinstance(value, bool | str | LocalizedText)} | {0}
+    numbers = {value for value in values.values() if not isinstance(value, _NO_NUMBERS)} | {0}
     for places in range(FEWEST_DECIMALS, MOST_DECIMALS):
         if len({round(value, places) for value in numbers}) == len(numbers):
             return places

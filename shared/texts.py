@@ -19,7 +19,7 @@ def shows_something(text: str) -> bool:
 
     Spaces, controls, zero-width and bidirectional marks, fillers and combining marks without a letter are not visible.
     """
-    if text[:1].isalnum() and text[0] not in _BLANK:  # as nearly every text begins; the rest is looked at in full
+    if text and text[0].isalnum() and text[0] not in _BLANK:  # as nearly every text begins
         return True
     return any(unicodedata.category(char)[0] in _SHOWN and char not in _BLANK for char in text)
 

@@ -17,14 +17,14 @@ from typing import ParamSpec, TypeVar
 
 from shared.errors import Overloaded, TooManyRequests
 
-MAX_IN_HAND = 32
-"""Pieces of work in hand, waiting or running: half of the requests that a service takes in hand by default."""
+MAX_TASKS = 32
+"""Waiting and running pieces of work together: half of `CONCURRENT_REQUESTS` by default."""
 
 OFFICERS_SHARE, SYSTEMS_SHARE = 4, 16
-"""And of one caller, an officer or a system."""
+"""Waiting and running pieces of work of one caller: an officer, or a system."""
 
 THREADS = max(1, (os.cpu_count() or 1) // 2)
-"""Half of the processors: the others are left to events and to the event loop."""
+"""Half of the processors; events and the event loop use the others."""
 
 RETRY_SECONDS = 2
 
@@ -52,12 +52,12 @@ class WorkQueue:
         self.refused = 0
         self.dropped = 0
         self.threads = self._idle = threads or THREADS
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="asked")
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="work-queue")
         self._held: Counter[str] = Counter()
         self._turns: dict[str, deque[asyncio.Future[None]]] = {}
 
     @property
-    def in_hand(self) -> int:
+    def tasks(self) -> int:
         """The number of pieces that wait or run."""
         return self._held.total()
 
@@ -83,7 +83,7 @@ class WorkQueue:
             self.refused += 1
             text = f"{share} requests of yours are being worked on; send the next when one is answered"
             raise TooManyRequests(text, retry_after=RETRY_SECONDS)
-        if self.in_hand >= MAX_IN_HAND:
+        if self.tasks >= MAX_TASKS:
             self.refused += 1
             raise Overloaded("too many requests are being worked on; try again soon", retry_after=RETRY_SECONDS)
         self._held[caller] += 1

@@ -17,6 +17,7 @@ from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
 from deploy.local.stack import Stack
+from tests.support.deadlines import bound_tests, pytest_runtest_call  # noqa: F401 - a hook
 from tests.support.servers import started_server
 
 settings.register_profile("tests", deadline=None)  # how long one example takes is no property of the code
@@ -27,7 +28,8 @@ SLOW_FIRST = ("unit/test_warming", "service/test_restore", "e2e/", "contract/", 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the slow files, so that no worker is left alone with one of them at the end."""
+    """Bound the tests, and start with the slow files, so that no worker is left alone with one of them at the end."""
+    bound_tests(items)
     items.sort(key=lambda item: next((n for n, part in enumerate(SLOW_FIRST) if part in item.nodeid), len(SLOW_FIRST)))
 
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 """What the local stack downloads, stores and logs; `make clean` removes it."""
 
+_SHOWN = 300
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
@@ -126,10 +127,11 @@ class Child:
         return True
 
     def tail(self, lines: int = 15) -> str:
-        """Return the last lines of the log."""
+        """Return the last lines of the log, each cut to what can be read in a terminal."""
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 20_000))
-            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+            last = log.read().decode("utf-8", "replace").splitlines()[-lines:]
+            return "\n".join(line if len(line) <= _SHOWN else f"{line[:_SHOWN]} ..." for line in last)
         return ""
 
     def failure(self, what: str) -> CannotStart:

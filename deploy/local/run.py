@@ -93,9 +93,9 @@ def _print_addresses(console: Console, stack: Stack, officer: str) -> None:
         lines += [f"  {role:<12} {link}" + (f"  ·  {notes[role]}" if role in notes else "")]
     lines += [f"  another portal: {url}/" for url in urls["portal"][1:]]
     lines += [""]
-    lines += ["The API and its documentation"]
+    lines += ["The API, as documentation (the portal's is for an admin who has signed in)"]
     for service in SERVICES:
-        lines += [f"  {service:<12} {url}  ·  {url}/docs" for url in urls[service]]
+        lines += [f"  {service:<12} {url}/docs" for url in urls[service]]
     lines += ["", f"The same keys for the API (tenant `{TENANT}`; the admin's is `shared`)"]
     lines += [f"  platform     {stack.keys.platform}", f"  admin        {stack.keys.admin}"]
     lines += ["  more keys: make key ROLE=officer OFFICER=ID (ROLE=platform TENANT=...)", ""]

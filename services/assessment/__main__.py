@@ -48,7 +48,7 @@ from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport
 from shared.imports.streaming import REPORTS
 from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
-from shared.mongo import KeyStore, connect, connected
+from shared.mongo import KeyStore, close, connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import AssessmentSettings
@@ -99,7 +99,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         yield
         await publisher.stop()
         await lag.stop()
-        client.close()
+        close(client)
 
     app = build_app(
         "Assessment",

@@ -36,11 +36,11 @@ _DRAWN = 8
 
 async def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
-    asked = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     settings = load(AssessmentSettings)
     try:
         with connected(settings, "assessment") as client:
-            return await calibrate(client[settings.database("assessment")], asked)
+            return await calibrate(client[settings.database("assessment")], args)
     except Problem as problem:
         say(f"calibrate: {where(problem.field)}{problem.detail}")
     except ImportError as error:
@@ -60,25 +60,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def calibrate(database: Database, asked: argparse.Namespace) -> int:
+async def calibrate(database: Database, args: argparse.Namespace) -> int:
     """Fit, report and publish. Raises Problem, ImportError, OSError."""
     banks, sessions = ItemBankStore(database), SessionStore(database)
-    newest = await banks.version(asked.tenant, asked.bank)
+    newest = await banks.version(args.tenant, args.bank)
     if newest is None:
-        raise NotFound(f"no published bank {asked.bank!r} of {asked.tenant}", "bank")
-    if not asked.dry_run and await banks.draft(asked.tenant, asked.bank):
+        raise NotFound(f"no published bank {args.bank!r} of {args.tenant}", "bank")
+    if not args.dry_run and await banks.draft(args.tenant, args.bank):
         raise Conflict("the bank has a draft: publish it or drop it first", "bank")
     bank = await banks.whole(newest)
-    answered = await answers_of(banks, sessions, asked.tenant, bank)
-    found = calibrated(bank.items, answered, _scale_of(bank), asked.least)
+    answered = await answers_of(banks, sessions, args.tenant, bank)
+    found = calibrated(bank.items, answered, _scale_of(bank), args.least)
     lines = table(found)
     for line in lines:
         say(line)
-    if asked.report:
-        write_report(asked.report, bank, found, lines)
-        say(f"report: {asked.report / 'calibration.md'}")
+    if args.report:
+        write_report(args.report, bank, found, lines)
+        say(f"report: {args.report / 'calibration.md'}")
     fitted = sum(one.parameters is not None for of in found for one in of.items)
-    if asked.dry_run or not fitted:
+    if args.dry_run or not fitted:
         say("nothing was published" + ("" if fitted else ": no item has enough answers"))
         return OK
     published = await _publish(banks, newest, with_parameters(bank.items, found))

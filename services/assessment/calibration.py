@@ -26,16 +26,16 @@ LEAST_ANSWERS = 200
 """How many answers an item needs to be fitted, unless asked otherwise."""
 
 LEAST_OF_OPTION = 5
-"""How often each option of a graded item, or right and wrong of a choice item, has to be there."""
+"""How many answers each option of a graded item, or right and wrong of a choice item, needs."""
 
 LEAST_ITEMS = 3
-"""How many items of a skill are fitted together at least."""
+"""The smallest number of items of a skill that are fitted together."""
 
 MISFIT = (0.7, 1.3)
-"""Outside of this an item does not follow the model."""
+"""The range of the fit statistic outside of which an item does not follow the model."""
 
 LEAST_DISCRIMINATION = 0.4
-"""Per level; what tells less apart is told as a misfit too."""
+"""A discrimination, per level; an item below it is reported as a misfit too."""
 
 _GROUPS = 5
 _SPREAD = (0.2, 5.0)

@@ -48,8 +48,8 @@ class _Refusal(msgspec.Struct):
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
-    asked = _parser().parse_args(arguments)
-    return carry_out(asked.command, lambda: _command(asked), "The same command does it again.")
+    args = _parser().parse_args(arguments)
+    return carry_out(args.command, lambda: _command(args), "The same command does it again.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,23 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _command(asked: argparse.Namespace) -> int:
-    form = format_of(asked.file, asked.format, _ENDINGS)
-    if asked.command == "check":
-        return _check(asked, form)
+async def _command(args: argparse.Namespace) -> int:
+    form = format_of(args.file, args.format, _ENDINGS)
+    if args.command == "check":
+        return _check(args, form)
     async with aiohttp.ClientSession(headers=authorization("ASSESSMENT_KEY")) as session:
-        if asked.command == "import":
-            return await _import(asked, form, session)
-        return await _export(asked, form, session)
+        if args.command == "import":
+            return await _import(args, form, session)
+        return await _export(args, form, session)
 
 
-async def _import(asked: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
+async def _import(args: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
     texts = ("framework", "title_th", "title_en", "skill", "level")
-    query = {name: str(value) for name in texts if (value := getattr(asked, name)) is not None}
-    query |= {name: "true" for name in ("dry_run", "skip_refused", "publish") if getattr(asked, name)}
-    url = f"{asked.url}/v1/item-banks/{asked.bank}:import"
+    query = {name: str(value) for name in texts if (value := getattr(args, name)) is not None}
+    query |= {name: "true" for name in ("dry_run", "skip_refused", "publish") if getattr(args, name)}
+    url = f"{args.url}/v1/item-banks/{args.bank}:import"
     headers = {"Content-Type": MEDIA_TYPES[form]}
-    raw = await asyncio.to_thread(asked.file.read_bytes)
+    raw = await asyncio.to_thread(args.file.read_bytes)
     async with session.post(url, params={"format": form, **query}, data=raw, headers=headers) as answer:
         body = await answer.read()
         if answer.status == HTTPStatus.OK:
@@ -117,21 +117,21 @@ async def _import(asked: argparse.Namespace, form: FormatName, session: aiohttp.
     return REFUSED if report.refused else OK
 
 
-async def _export(asked: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
-    query = {"format": form} | ({"version": str(asked.version)} if asked.version else {})
-    async with session.get(f"{asked.url}/v1/item-banks/{asked.bank}:export", params=query) as answer:
+async def _export(args: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
+    query = {"format": form} | ({"version": str(args.version)} if args.version else {})
+    async with session.get(f"{args.url}/v1/item-banks/{args.bank}:export", params=query) as answer:
         body = await answer.read()
         if answer.status != HTTPStatus.OK:
             raise refused(answer.status, body.decode(errors="replace"))
-    with replacing(asked.file) as part:
+    with replacing(args.file) as part:
         await asyncio.to_thread(part.write_bytes, body)
-    say(f"{asked.bank}: {len(body):,} bytes in {asked.file}")
+    say(f"{args.bank}: {len(body):,} bytes in {args.file}")
     return OK
 
 
-def _check(asked: argparse.Namespace, form: FormatName) -> int:
-    framework = decode(asked.framework_file.read_bytes(), Framework) if asked.framework_file else None
-    reading = formats.read(form, asked.file.read_bytes(), ItemDefaults(asked.skill, asked.level))
+def _check(args: argparse.Namespace, form: FormatName) -> int:
+    framework = decode(args.framework_file.read_bytes(), Framework) if args.framework_file else None
+    reading = formats.read(form, args.file.read_bytes(), ItemDefaults(args.skill, args.level))
     results = results_of(reading, framework, {})
     _say_faults(results)
     sound = [

@@ -23,7 +23,7 @@ from services.assessment.model import EvidenceKind
 from shared.domain import LEAST, millionths
 
 HALF_LIFE_YEARS = 2.0
-"""After so many years evidence counts half: its standard deviation grows by 19 % a year."""
+"""After this many years evidence has half its weight: its standard deviation grows by 19 % a year."""
 
 STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "test": 0.3,
@@ -32,7 +32,7 @@ STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "self": 0.8,
     "completion": 1.0,
 }
-"""How far a level of each kind is off, in levels, unless the assessment says so itself."""
+"""The standard deviation of a level by kind of evidence, in steps of the scale, unless the assessment states one."""
 
 LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "test": 0.1,
@@ -41,17 +41,17 @@ LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "self": 0.4,
     "completion": 0.5,
 }
-"""The smallest standard deviation that an assessment of each kind may state, in levels: about a third of the usual one
+"""The smallest standard deviation that an assessment of each kind may state, in steps: about a third of the usual one
 of what is measured, half of it of what somebody says. One piece thus counts for no more than nine usual ones."""
 
 MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")
-"""Kinds of which every piece counts. Of the others, which one person repeats, the latest piece counts."""
+"""Kinds of evidence of which every piece counts. Of the other kinds only the latest piece counts."""
 
 OVERRIDDEN: tuple[EvidenceKind, ...] = ("self", "completion")
-"""Kinds of which nothing counts that is not later than the latest measurement."""
+"""Kinds of evidence that count only if they are later than the latest measurement."""
 
 APART = 2.0
-"""Two levels contradict each other if they are more than so many standard deviations of their difference apart."""
+"""Two levels contradict each other if their difference exceeds this many of its standard deviations."""
 
 LARGEST_SD = 100.0
 

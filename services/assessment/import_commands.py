@@ -20,8 +20,8 @@ _DEFAULT_URL = "http://127.0.0.1:8101"
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
-    asked = _parser().parse_args(arguments)
-    return carry_out(asked.command, lambda: _import(asked), "What was stored stays; the same command does the rest.")
+    args = _parser().parse_args(arguments)
+    return carry_out(args.command, lambda: _import(args), "What was stored stays; the same command does the rest.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,14 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _import(asked: argparse.Namespace) -> int:
-    form = format_of(asked.file, asked.format, _ENDINGS)
+async def _import(args: argparse.Namespace) -> int:
+    form = format_of(args.file, args.format, _ENDINGS)
     headers = {"Content-Type": _TYPES[form], **authorization("ASSESSMENT_KEY")}
-    query = {"dry_run": "true"} if asked.dry_run else {}
-    if asked.encoding:
-        query["encoding"] = asked.encoding
-    url = f"{asked.url}/v1/{NAMES[asked.command]}:import"
-    sent = await send_rows(asked.file, url, query, headers, ImportReport)
+    query = {"dry_run": "true"} if args.dry_run else {}
+    if args.encoding:
+        query["encoding"] = args.encoding
+    url = f"{args.url}/v1/{NAMES[args.command]}:import"
+    sent = await send_rows(args.file, url, query, headers, ImportReport)
     if sent is None:
         return FAILED
     report, tally = sent

@@ -19,10 +19,14 @@ from shared.errors import Conflict, Problem
 from shared.imports.encodings import Recoder
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.ndjson import NdjsonReader
-from shared.imports.rows import ImportReport, Row, RowResult, refusal
+from shared.imports.rows import ImportReport, Row, RowResult, RowStatus, refusal
 from shared.imports.tables import CsvReader, FieldTable
+from shared.mongo import overlapped
 
 T = TypeVar("T")
+
+_PER_PART = 250
+"""Officers are registered in parts of so many; while one part is written, the next one is decided."""
 
 Format = Literal["ndjson", "csv"]
 TYPES: dict[str, Format] = {
@@ -74,8 +78,8 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
-    def __init__(self, intake: Intake, asked: ImportRequest[ImportReport]) -> None:
-        super().__init__(asked, ImportReport)
+    def __init__(self, intake: Intake, order: ImportRequest[ImportReport]) -> None:
+        super().__init__(order, ImportReport)
         self._intake = intake
 
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
@@ -114,8 +118,8 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
     The first row of an officer counts; a later equal one is unchanged, another is rejected.
     """
 
-    def __init__(self, registrar: Registrar, asked: ImportRequest[ImportReport]) -> None:
-        super().__init__(asked, ImportReport)
+    def __init__(self, registrar: Registrar, order: ImportRequest[ImportReport]) -> None:
+        super().__init__(order, ImportReport)
         self._registrar = registrar
         self._seen: dict[bytes, tuple[int, bytes]] = {}
         """Digest of an id -> the row that stands, and the digest of its content."""
@@ -138,25 +142,30 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
                 problem = Conflict(f"row {stands} is the same officer and stands; this one differs", "officer")
                 row.problems = [refusal(problem)]
                 results[row.number] = refused_row(row, row.content.officer)
-        bodies = [(content.officer, _registration(content), self._origin(row, content)) for row, content in first]
-        done = await self.patiently(
-            lambda: self._registrar.put_many(self._tenant, bodies, self._trace, dry_run=self.report.dry_run)
-        )
-        for (row, content), one in zip(first, done, strict=True):
-            if isinstance(one, OfficerPut):
-                status: Literal["created", "changed", "unchanged"] = (
-                    "unchanged" if not one.changed else "created" if one.profile_sequence == 1 else "changed"
-                )
-                results[row.number] = RowResult(row.number, status, content.officer, one.profile_sequence)
-            else:
-                row.problems = [refusal(one)]
-                results[row.number] = refused_row(row, content.officer)
+
+        async def put(part: Sequence[tuple[Row[ImportedOfficer], ImportedOfficer]]) -> None:
+            bodies = [(content.officer, _registration(content), self._origin(row, content)) for row, content in part]
+            done = await self.patiently(
+                lambda: self._registrar.put_many(self._tenant, bodies, self._trace, dry_run=self.report.dry_run)
+            )
+            for (row, content), one in zip(part, done, strict=True):
+                results[row.number] = _registered(row, content.officer, one)
+
+        await overlapped(put, (first[at : at + _PER_PART] for at in range(0, len(first), _PER_PART)))
         return [results[row.number] for row in rows]
 
     def _origin(self, row: Row[ImportedOfficer], content: ImportedOfficer) -> str | None:
         """Return the name of a row with its content: another content on the same line is another row."""
         name = self.name_of(row)
         return name and f"{name}/{_digest(content).hex()}"
+
+
+def _registered(row: Row[ImportedOfficer], officer: str, done: OfficerPut | Problem) -> RowResult:
+    if isinstance(done, Problem):
+        row.problems = [refusal(done)]
+        return refused_row(row, officer)
+    status: RowStatus = "unchanged" if not done.changed else "created" if done.profile_sequence == 1 else "changed"
+    return RowResult(row.number, status, officer, done.profile_sequence)
 
 
 def _digest(content: object) -> bytes:

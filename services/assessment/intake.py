@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from services.assessment import profile as profiles
 from services.assessment import scoring
@@ -21,27 +23,27 @@ from services.assessment.store import SOURCE, AcceptedEvidence, Change, Officer,
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from shared.events import AssessmentCompleted, new_event
+from shared.mongo import overlapped
 from shared.retries import retry_on_conflict
 
 _ARRIVAL_SECONDS = 1.0
 _ATTEMPTS = 20
 _STEP_SECONDS = 0.005
 _PER_WRITE = 100
-"""How many assessments of one officer are written together: MongoDB keeps documents of up to 16 MB."""
+"""The most assessments of one officer in one write: a document of MongoDB holds up to 16 MB."""
 
 _PER_PART = 250
-_PARTS_AT_ONCE = 2
-"""A bulk is decided in parts of so many submissions; while one part is written, the next one is decided."""
+"""The submissions of one part of a bulk; while one part is written, the next one is decided."""
 
 _PER_TURN = 20
-"""After so many officers of a bulk, single requests get a turn."""
+"""The number of officers of a bulk after which single requests are let through."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True, gc=False):
     """Evidence about an officer under an idempotency key; `framework` missing means the officer's own.
 
-    `origin`: the import and the row. Evidence that is already stored with the same origin was created by this row.
+    `origin`: the import and the row, or the xAPI statement. Evidence that is already stored with the same origin was
+    created by this row or statement.
     """
 
     officer: str
@@ -53,14 +55,17 @@ class Submission:
     origin: str | None = None
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile."""
+class Outcome(Struct):
+    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile.
+
+    `same_origin`: evidence of the same origin was accepted under this key before, maybe with other content.
+    """
 
     assessment_id: str = ""
     is_new: bool = False
+    same_origin: bool = False
     sequence: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = []
 
 
 class Intake:
@@ -109,7 +114,8 @@ class Intake:
             scoring.check(body, framework, now)
             own = framework if framework.id == before.profile.framework else None
             sequence = before.sequence + 1
-            evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, sequence)
+            results = scoring.with_usual_sd(body.results, body.kind, framework)
+            evidence = Evidence(assessment_id, body.framework, body.kind, results, body.taken_at, now, sequence)
             statistics = await self._store.statistics(before)
             changed = profiles.with_evidence(statistics, [evidence])
             statistics |= changed
@@ -136,15 +142,11 @@ class Intake:
         places: dict[str, list[int]] = {}
         for i, one in enumerate(submissions):
             places.setdefault(key_of(tenant, one.officer), []).append(i)
-        turns = asyncio.Semaphore(_PARTS_AT_ONCE)
 
         async def take(part: dict[str, list[int]]) -> None:
-            async with turns:
-                await self._take(tenant, submissions, outcomes, part, trace, dry_run=dry_run, bulk=bulk)
+            await self._take(tenant, submissions, outcomes, part, trace, dry_run=dry_run, bulk=bulk)
 
-        done = await asyncio.gather(*map(take, _parts(places)), return_exceptions=True)
-        for problem in filter(None, done):
-            raise problem
+        await overlapped(take, _parts(places))
         return outcomes
 
     async def _take(  # noqa: PLR0913 - one part of `submit_many`
@@ -294,10 +296,11 @@ class _Batch:
         outcome.assessment_id = assessment_id_of(before.tenant, before.officer, one.key)
         if known := accepted.get(outcome.assessment_id):
             outcome.sequence = known.sequence
+            outcome.same_origin = one.origin is not None and known.origin == one.origin
             if known.digest != digest:
                 outcome.problems = [Conflict("this key was used for another assessment", "key")]
             else:  # an earlier try of this row, of which no answer came
-                outcome.is_new = one.origin is not None and known.origin == one.origin
+                outcome.is_new = outcome.same_origin
             return None
         if isinstance(framework, Problem):
             outcome.problems = [framework]
@@ -307,5 +310,6 @@ class _Batch:
             return None
         accepted[outcome.assessment_id] = AcceptedEvidence(digest, sequence, one.origin)
         outcome.is_new, outcome.sequence = True, sequence
-        about = framework.id, one.kind, one.results, one.taken_at, now, sequence, one.origin
+        results = scoring.with_usual_sd(one.results, one.kind, framework)
+        about = framework.id, one.kind, results, one.taken_at, now, sequence, one.origin
         return Evidence(outcome.assessment_id, *about), digest

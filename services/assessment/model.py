@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from shared.domain import LEAST, Hours, Identifier, Language, Level, LocalizedText, Prose, keep_millionths
 
 EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
-"""What evidence comes from. `completion`: a course was completed, which is weak evidence and no measurement."""
+"""The source of evidence. `completion`: a course was completed, which is weak evidence and no measurement."""
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -39,7 +39,8 @@ class OfficerPut(Struct, frozen=True):
 class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One measured level. `sd`: its standard deviation in levels; by default it depends on the kind of assessment.
 
-    The smallest `sd` of each kind: test 0.1, external 0.15, supervisor 0.25, self 0.4, completion 0.5.
+    The smallest `sd` of each kind, in steps of the scale: test 0.1, external 0.15, supervisor 0.25, self 0.4,
+    completion 0.5.
     """
 
     skill: Identifier

@@ -87,7 +87,7 @@ def registered(  # noqa: PLR0913 - by name, from one place
 
 
 Statistics = dict[str, SkillEvidence]
-"""What is kept of all evidence of an officer, by `framework/skill`."""
+"""Sums over all evidence of an officer, by `framework/skill`."""
 
 
 def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:
@@ -106,10 +106,9 @@ def assessed(
 
     `framework`, of this `owner`: the officer's own, if the evidence is about it.
     """
-    after = msgspec.structs.replace(before, sequence=before.sequence + 1, levels=fused(before.levels, changed))
-    if framework is None:
-        return after
-    return msgspec.structs.replace(after, framework_version=framework.version, framework_owner=owner)
+    under = {"framework_version": framework.version, "framework_owner": owner} if framework else {}
+    levels = fused(before.levels, changed)
+    return msgspec.structs.replace(before, sequence=before.sequence + 1, levels=levels, **under)
 
 
 def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]:

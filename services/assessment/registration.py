@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from services.assessment import profile as profiles
 from services.assessment.framework_replica import FrameworkReplica
@@ -34,7 +35,7 @@ class Registrar:
         tenant: str,
         officer: str,
         body: PutOfficer,
-        asked: Preconditions,
+        conditions: Preconditions,
         trace: str,
         *,
         allow_again: Callable[[Officer], Awaitable[None]],
@@ -50,7 +51,7 @@ class Registrar:
         async def decide() -> tuple[OfficerPut, bool] | None:
             before = await self._store.find(tenant, officer)
             known = before.profile if before else None
-            asked.check(Tag(str(known.sequence)) if known else None)
+            conditions.check(Tag(str(known.sequence)) if known else None)
             if before is not None and known is None:
                 await allow_again(before)
             change = self._change(before, (tenant, officer), body, framework, trace)
@@ -109,7 +110,7 @@ class Registrar:
         framework: Framework,
         trace: str,
     ) -> OfficerPut | Change:
-        """Return a change that can be saved, or what is told of a row that changes nothing, or did so before.
+        """Return a change that can be saved, or the result of a row that changes nothing, or did so before.
 
         Raises Conflict, InvalidInput, TooLarge.
         """

@@ -1,15 +1,19 @@
 """Checks an assessment and converts it to pieces of evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIATION, Piece
-from services.assessment.model import Evidence, EvidenceKind, SubmitAssessment
+from services.assessment.model import Evidence, EvidenceKind, Result, SubmitAssessment
 from shared.domain import LEAST, Framework, key_of, millionths
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind, sendable
 
 CLOCK_SKEW = timedelta(minutes=5)
+
+_MOST_STEPS = 10
 
 
 def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> None:
@@ -27,7 +31,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     if assessment.taken_at > now + CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
-        yield InvalidInput("lies before the year 1900", "taken_at")
+        yield InvalidInput("is before the year 1900", "taken_at")
     known, top, least = framework.skills_by_id, framework.max_level, least_sd(assessment.kind, framework)
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
@@ -43,15 +47,38 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
         seen.add(result.skill)
 
 
-def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
-    """Return the smallest standard deviation that an assessment of a kind may state, in levels.
+def step_of(framework: Framework) -> float:
+    """Return the step of a framework's scale: what the standard deviations of `fusion` are multiples of.
 
-    It is smaller in proportion where the steps of the framework's scale are below 1.
+    It is the mean distance between two levels, or a tenth of the scale if that is more: nobody tells apart the points
+    of a scale from 0 to 100.
     """
-    least = LEAST_STANDARD_DEVIATION[kind]
-    if framework is None or framework.level_step >= 1:
-        return least
-    return millionths(least * framework.level_step, LEAST)
+    steps = len(framework.scale) - 1
+    return framework.level_step * max(1.0, steps / _MOST_STEPS)
+
+
+def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
+    """Return the smallest standard deviation that an assessment of a kind may state, in levels of the framework.
+
+    Without a framework, in steps of a scale.
+    """
+    return millionths(LEAST_STANDARD_DEVIATION[kind] * (step_of(framework) if framework else 1.0), LEAST)
+
+
+def usual_sd(kind: EvidenceKind, framework: Framework) -> float:
+    """Return the standard deviation of an assessment of a kind that states none, in levels of the framework."""
+    return millionths(STANDARD_DEVIATION[kind] * step_of(framework), LEAST)
+
+
+def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Framework) -> list[Result]:
+    """Return results to store: those without a standard deviation get the usual one of the framework's scale.
+
+    It is stored unless it is that of a step of 1, so that a later change of the scale does not change old evidence.
+    """
+    usual = usual_sd(kind, framework)
+    if usual == STANDARD_DEVIATION[kind]:
+        return [*results]
+    return [msgspec.structs.replace(one, sd=usual) if one.sd is None else one for one in results]
 
 
 def too_sure(kind: EvidenceKind, least: float) -> str:

@@ -6,13 +6,13 @@ officer's document keeps only the sequence and the time of the erasure.
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
@@ -30,10 +30,10 @@ KEPT_EVIDENCE = 200
 """How many assessments stay in the officer's document; older ones move to the archive."""
 
 PROFILE_BYTES = 2_000_000
-"""How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
+"""The largest profile as JSON: it is announced whole, and stored with evidence and events in one document."""
 
 STATISTICS_BYTES = 2_000_000
-"""How large what is kept of an officer's evidence may be: some 8,000 skills."""
+"""The largest statistics of an officer's evidence, in bytes: some 8,000 skills."""
 
 _TOGETHER = 20
 """From so many officers on, updates are one transaction; for fewer it costs more than it saves."""
@@ -56,8 +56,7 @@ class ImportedRow(NamedTuple):
     sequence: int
 
 
-@dataclass(frozen=True)
-class Officer:
+class Officer(Struct, frozen=True):
     """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
 
     `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them.
@@ -67,7 +66,7 @@ class Officer:
     officer: str
     sequence: int
     profile: Profile | None
-    accepted: dict[str, AcceptedEvidence] = field(default_factory=dict)
+    accepted: dict[str, AcceptedEvidence] = {}
     archived: bool = False
     erased_at: datetime | None = None
     statistics: Statistics | None = None
@@ -79,8 +78,7 @@ class Officer:
         return key_of(self.tenant, self.officer)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True, dict=True):
     """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence.
 
     `origin`: the import and the row of a bulk registration.
@@ -452,8 +450,10 @@ def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
 def _profile(stored: Document) -> Profile:
     """Return a stored profile with its times limited to the range of events."""
     profile = msgspec.convert(stored, Profile)
+    if all(sendable(held.measured_at) is held.measured_at for held in profile.levels):
+        return profile
     levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
-    return profile if levels == profile.levels else msgspec.structs.replace(profile, levels=levels)
+    return msgspec.structs.replace(profile, levels=levels)
 
 
 def _archived(key: str, entry: Document) -> Document:

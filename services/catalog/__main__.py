@@ -47,7 +47,7 @@ from shared.events import CATALOG_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.streaming import REPORTS
 from shared.kafka import Publisher, TopicWarning, overdue
-from shared.mongo import connect, connected
+from shared.mongo import close, connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import CatalogSettings
@@ -96,7 +96,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         await publisher.stop()
         work.close()
         await officers.stop()
-        client.close()
+        close(client)
 
     app = build_app(
         "Catalog",

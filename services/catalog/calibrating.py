@@ -88,22 +88,22 @@ def main(arguments: Sequence[str]) -> str:
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--data", required=True)
-    asked = parser.parse_args(arguments)
-    if asked.labelled and not asked.framework:
+    args = parser.parse_args(arguments)
+    if args.labelled and not args.framework:
         parser.error("--labelled needs --framework")
     try:
-        if asked.tenant:
-            fitted = asyncio.run(of_decisions(load(CatalogSettings), asked.tenant, asked.data))
+        if args.tenant:
+            fitted = asyncio.run(of_decisions(load(CatalogSettings), args.tenant, args.data))
         else:
-            fitted = of_files(asked.labelled, asked.framework, asked.examples, asked.data)
-        asked.output.write_bytes(encoded(fitted))
+            fitted = of_files(args.labelled, args.framework, args.examples, args.data)
+        args.output.write_bytes(encoded(fitted))
     except (Problem, OSError) as error:
         raise SystemExit(f"calibrate: {error}") from error
     measured = fitted.measured
     return (
         f"calibrate: {fitted.courses} courses, {fitted.right} right rows; enters at {fitted.enters:.2f}: precision "
         f"{measured.precision:.2f}, recall {measured.recall:.2f}; calibration error {measured.error:.3f}; "
-        f"written to {asked.output}"
+        f"written to {args.output}"
     )
 
 

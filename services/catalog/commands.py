@@ -59,25 +59,25 @@ _DEFAULT_URL = "http://127.0.0.1:8102"
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
-    asked = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     interrupted = "What was stored stays, each course whole; the same command does the rest."
-    return carry_out(asked.command, lambda: _command(asked), interrupted)
+    return carry_out(args.command, lambda: _command(args), interrupted)
 
 
-async def _command(asked: argparse.Namespace) -> int:
-    form = format_of(asked.file, asked.format, _ENDINGS)
-    if asked.command == "export":
-        return await _export(asked, form)
+async def _command(args: argparse.Namespace) -> int:
+    form = format_of(args.file, args.format, _ENDINGS)
+    if args.command == "export":
+        return await _export(args, form)
     options = Options(
-        columns=asked.map and ",".join(asked.map),
-        defaults=dict(pairs(",".join(asked.default), "default")),
-        header=not asked.no_header,
-        encoding=asked.encoding,
-        accept_guess=asked.command == "check",
+        columns=args.map and ",".join(args.map),
+        defaults=dict(pairs(",".join(args.default), "default")),
+        header=not args.no_header,
+        encoding=args.encoding,
+        accept_guess=args.command == "check",
     )
-    if asked.command == "check":
-        return _check(asked.file, form, options)
-    return await _import(asked, form, options)
+    if args.command == "check":
+        return _check(args.file, form, options)
+    return await _import(args, form, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,19 +108,19 @@ def _parser() -> argparse.ArgumentParser:
 # --- import ----------------------------------------------------------------------------------------------------------
 
 
-async def _import(asked: argparse.Namespace, form: Format, options: Options) -> int:
-    columns = options.columns or _asked_for_columns(asked.file, form, options, dry_run=asked.dry_run)
+async def _import(args: argparse.Namespace, form: Format, options: Options) -> int:
+    columns = options.columns or _asked_for_columns(args.file, form, options, dry_run=args.dry_run)
     query = {
         "map": columns,
-        "default": ",".join(asked.default) or None,
-        "encoding": asked.encoding,
-        "header": "false" if asked.no_header else None,
-        **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(asked, name)},
+        "default": ",".join(args.default) or None,
+        "encoding": args.encoding,
+        "header": "false" if args.no_header else None,
+        **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(args, name)},
     }
     headers = {"Content-Type": _TYPES[form], **authorization("CATALOG_KEY")}
-    url = f"{asked.url}/v1/courses:import"
+    url = f"{args.url}/v1/courses:import"
     query = {name: value for name, value in query.items() if value is not None}
-    sent = await send_rows(asked.file, url, query, headers, CourseImportReport)
+    sent = await send_rows(args.file, url, query, headers, CourseImportReport)
     if sent is None:
         return FAILED
     report, tally = sent
@@ -236,19 +236,19 @@ def _rows(file: Path, reader: ListReader) -> Iterator[Row[Course] | None]:
 # --- export ----------------------------------------------------------------------------------------------------------
 
 
-async def _export(asked: argparse.Namespace, form: Format) -> int:
+async def _export(args: argparse.Namespace, form: Format) -> int:
     courses: list[Course] = []
     async with aiohttp.ClientSession(headers=authorization("CATALOG_KEY")) as session:
         after: str | None = ""
         while after is not None:
             query = {"after": after, "limit": "500"}
-            async with session.get(f"{asked.url}/v1/courses", params=query) as answer:
+            async with session.get(f"{args.url}/v1/courses", params=query) as answer:
                 if answer.status != HTTPStatus.OK:
                     raise refused(answer.status, await answer.text())
                 page = msgspec.json.decode(await answer.read(), type=CoursePage)
             courses += page.courses
             after = page.next
-    with replacing(asked.file) as part, part.open("wb") as opened:
+    with replacing(args.file) as part, part.open("wb") as opened:
         exporters.write(form, courses, opened)
     say_counts({"exported": len(courses)})
     return OK

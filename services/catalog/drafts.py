@@ -228,8 +228,8 @@ def check_change(before: Framework | None, after: Framework) -> None:
 def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
     """Return the changes that publishing a draft would make for the tenant's officers.
 
-    `present`: their current framework, the tenant's own version or else the shared one. `version`: of the tenant's own,
-    0 without one.
+    `present`: their current framework, the tenant's own version or else the shared one. `version`: the version of
+    the tenant's own framework, 0 if it has none.
     """
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
@@ -265,14 +265,17 @@ def scale_change(before: Framework | None, after: Framework) -> LocalizedText | 
         return None
     old, new = (f"{min(levels):g}-{max(levels):g}" for levels in (_steps(before), _steps(after)))
     top = f"{after.max_level:g}"
+    some = any(row.scale_top for row in after.mappings)
     return LocalizedText(
         th=(
             f"มาตรวัดเปลี่ยนจาก {old} ({len(_steps(before))} ระดับ) เป็น {new} ({len(_steps(after))} ระดับ) "
-            f"ระบบไม่แปลงระดับเดิมให้: ระดับที่วัดไว้สูงกว่า {top} นับเป็น {top} ระดับอื่นคงตัวเลขเดิม"
+            f"ระบบไม่แปลงระดับเดิมให้{' นอกจากของทักษะเดิมที่การเทียบระบุมาตรวัดไว้' if some else ''}: "
+            f"ระดับที่วัดไว้สูงกว่า {top} นับเป็น {top} ระดับอื่นคงตัวเลขเดิม"
         ),
         en=(
             f"The scale changes from {old} ({len(_steps(before))} levels) to {new} ({len(_steps(after))} levels). "
-            f"Levels are not converted: one that was measured above {top} counts as {top}, others keep their number."
+            f"Levels are not converted{', except of former skills whose mapping states their scale' if some else ''}: "
+            f"one that was measured above {top} counts as {top}, others keep their number."
         ),
     )
 

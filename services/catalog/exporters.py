@@ -150,4 +150,4 @@ FORMS: dict[Format, Form] = {
         after=b"\n]}\n",
     ),
 }
-"""The formats that can be written as a stream; a workbook is packed as a whole."""
+"""The formats that are written as a stream; a workbook is written as a whole."""

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from services.catalog import frameworks
-from services.catalog.drafts import scale_change
+from services.catalog.drafts import check_change, scale_change, unmapped
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
 from shared.console import say, sentence_of
 from shared.decoding import convert
-from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
+from shared.domain import SHARED_TENANT, Course, Framework, Identifier, LocalizedText
 from shared.errors import InvalidInput, NotFound, Problem
 from shared.mongo import connected
 from shared.retries import retry_on_conflict
@@ -32,45 +32,45 @@ SHOWN = 50
 
 async def import_framework(arguments: Sequence[str]) -> int:
     """Run `import-framework`; return 0, or 1 if the framework was rejected. Raises Problem, OSError."""
-    asked = _import_parser().parse_args(arguments)
-    title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
+    args = _import_parser().parse_args(arguments)
+    title = LocalizedText(th=args.title_th, en=args.title_en) if args.title_th or args.title_en else None
     options = Options(
-        id=_identifier(asked.id) if asked.id else "",
+        id=_identifier(args.id) if args.id else "",
         title=title,
-        columns=pairs(asked.map) if asked.map else {},
-        scale=tuple(asked.scale.split(",")) if asked.scale else (),
-        mark=asked.mark,
-        skip_refused=asked.skip_refused,
+        columns=pairs(args.map) if args.map else {},
+        scale=tuple(args.scale.split(",")) if args.scale else (),
+        mark=args.mark,
+        skip_refused=args.skip_refused,
     )
-    reading = frameworks.read(asked.format, [Source(path.name, path) for path in asked.files], options)
-    if asked.report:
-        asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(reading), indent=2) + b"\n")
+    reading = frameworks.read(args.format, [Source(path.name, path) for path in args.files], options)
+    if args.report:
+        args.report.write_bytes(msgspec.json.format(msgspec.json.encode(reading), indent=2) + b"\n")
     _print(_summary(reading))
     if reading.framework is None:
         _print(["refused: nothing was stored"])
         return 1
-    if asked.dry_run:
+    if args.dry_run:
         _print(["dry run: nothing was stored"])
         return 0
-    changed, version = await _stored(load(CatalogSettings), asked.tenant, reading.framework)
+    changed, version = await _stored(load(CatalogSettings), args.tenant, reading.framework)
     _print([f"{reading.framework.id}: version {version}" + ("" if changed else ", unchanged")])
     return 0
 
 
 async def export_framework(arguments: Sequence[str]) -> int:
     """Run `export-framework`; return 0. Raises Problem, OSError."""
-    asked = _export_parser().parse_args(arguments)
+    args = _export_parser().parse_args(arguments)
     settings = load(CatalogSettings)
     with connected(settings, "catalog") as client:
         store = CatalogStore(client[settings.database("catalog")])
-        entry = await store.visible_framework(asked.tenant, asked.id)
+        entry = await store.visible_framework(args.tenant, args.id)
     if entry is None or not isinstance(entry.content, Framework):
-        raise NotFound(f"tenant {asked.tenant!r} sees no framework {asked.id!r}")
-    written = frameworks.write(asked.format, entry.content, datetime.now(UTC))
-    path = asked.output or Path(f"{asked.id}{FORMATS[asked.format].suffix}")
+        raise NotFound(f"tenant {args.tenant!r} sees no framework {args.id!r}")
+    written = frameworks.write(args.format, entry.content, datetime.now(UTC))
+    path = args.output or Path(f"{args.id}{FORMATS[args.format].suffix}")
     path.write_bytes(written.data)
     _print([f"{path}: {len(written.data)} bytes"])
-    _print(f"not held by {asked.format}: {lost.what}: {lost.count}" for lost in written.not_held)
+    _print(f"not held by {args.format}: {lost.what}: {lost.count}" for lost in written.not_held)
     return 0
 
 
@@ -96,15 +96,30 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
 
         async def decide() -> tuple[bool, int] | None:
             before = await store.find(framework_key(tenant, framework.id))
-            had = before.content if before and isinstance(before.content, Framework) else None
-            if scale_note := scale_change(had, framework):
-                say(f"{scale_note.th}\n{scale_note.en}")
+            check_change(before.content if before and isinstance(before.content, Framework) else None, framework)
             if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
                 return False, before.sequence
             after = await store.put_framework(before, tenant, framework, "")
-            return (True, after.sequence) if after else None
+            if after is None:
+                return None
+            former = before or await store.find(framework_key(SHARED_TENANT, framework.id))
+            _print(_consequences(former.content if former else None, framework))
+            return True, after.sequence
 
         return await retry_on_conflict(decide, "this framework")
+
+
+def _consequences(had: Course | Framework | None, framework: Framework) -> Iterable[str]:
+    """Yield what officers lose by a new version: unmapped skills and job groups, and levels of another scale."""
+    if not isinstance(had, Framework):
+        return
+    lost = {"skills": unmapped(had, framework, "skill"), "job groups": unmapped(had, framework, "job_group")}
+    for what, gone in lost.items():
+        if gone:
+            more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+            yield f"{what} that are neither there any more nor mapped: {', '.join(gone[:SHOWN])}{more}"
+    if note := scale_change(had, framework):
+        yield from (note.th or "", note.en or "")
 
 
 def _identifier(text: str) -> str:

@@ -17,7 +17,7 @@ from services.catalog.matches import Match
 from shared.domain import Course, Framework, Prerequisite, courses_named
 from shared.texts import fold, folded
 
-TOLD = 1000
+LISTED = 1000
 """How many of each kind are listed; `counts` has them all."""
 
 Skill = tuple[str, str]
@@ -118,13 +118,13 @@ def health(
         without_skills=sum(not course.teaches for course in courses),
         waiting=waiting,
         counts=dict(sorted(counts.items())),
-        cycles=cycles[:TOLD],
-        dangling=dangling[:TOLD],
-        unreachable=unreachable[:TOLD],
-        twins=twins[:TOLD],
-        weak_matches=weak[:TOLD],
-        languages=dict(Counter(one for course in courses for one in course.languages).most_common(TOLD)),
-        hosts=dict(hosts.most_common(TOLD)),
+        cycles=cycles[:LISTED],
+        dangling=dangling[:LISTED],
+        unreachable=unreachable[:LISTED],
+        twins=twins[:LISTED],
+        weak_matches=weak[:LISTED],
+        languages=dict(Counter(one for course in courses for one in course.languages).most_common(LISTED)),
+        hosts=dict(hosts.most_common(LISTED)),
         threshold=threshold,
     )
 

@@ -27,16 +27,19 @@ from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, ke
 from shared.errors import TooLarge, Unavailable, Warned
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.rows import Row, RowProblem, RowResult
+from shared.mongo import overlapped
 from shared.texts import folded
 
 T = TypeVar("T")
 
 MOST_COURSES = 500_000
-"""Courses of one import: of each its id is kept in memory, so that one that comes twice is known."""
+"""The most courses of one import: the ids of all are kept in memory, to detect repeated ones."""
 
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
+_PER_PART = 250
+"""Courses are stored in parts of so many; while one part is written, the next one is compared with what is stored."""
 
 
 class CourseImport(ImportJob[Course, CourseImportReport]):
@@ -45,12 +48,12 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     def __init__(
         self,
         store: CatalogStore,
-        asked: ImportRequest[CourseImportReport],
+        request: ImportRequest[CourseImportReport],
         *,
         full: bool = False,
         withdraw: bool = False,
     ) -> None:
-        super().__init__(asked, CourseImportReport)
+        super().__init__(request, CourseImportReport)
         self._store = store
         self._full, self._withdraws = full, withdraw
         self._seen: dict[int, int] = {}
@@ -124,13 +127,21 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         if self.report.dry_run:
             return await self.patiently(lambda: self._compared(courses))
         done: dict[str, Stored] = {}
-        for attempt in range(_ATTEMPTS):
-            left = {mark: course for mark, course in courses.items() if mark not in done}
-            if not left:
-                return done
-            await asyncio.sleep(0.005 * attempt)
-            done |= await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023 - awaited in the same turn
-        raise Unavailable("too many changes at once to these courses; try again soon")
+
+        async def put(left: dict[str, Course]) -> None:
+            for attempt in range(_ATTEMPTS):
+                await asyncio.sleep(0.005 * attempt)
+                put = await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023 - awaited in the same turn
+                done.update(put)
+                left = {mark: course for mark, course in left.items() if mark not in put}
+                if not left:
+                    return
+            raise Unavailable("too many changes at once to these courses; try again soon")
+
+        marks = list(courses)
+        parts = (marks[at : at + _PER_PART] for at in range(0, len(marks), _PER_PART))
+        await overlapped(put, ({mark: courses[mark] for mark in part} for part in parts))
+        return done
 
     async def _compared(self, courses: Mapping[str, Course]) -> dict[str, Stored]:
         found: dict[str, Stored] = {}
@@ -138,7 +149,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             entry = await self._store.find(key_of(self._tenant, course.id))
             if entry is None or entry.content is None:
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
-            elif entry.content == entry.keeping(course):
+            elif entry.is_own(entry.keeping(course)):
                 found[mark] = Stored("unchanged", entry.sequence)
             else:
                 found[mark] = Stored("changed", entry.sequence + 1)
@@ -187,7 +198,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
         while page := await self.patiently(
-            lambda: self._store.page(self._tenant, ListCourses(after=after, limit=500))  # noqa: B023 - awaited in the same turn
+            lambda: self._store.page(self._tenant, ListCourses(after=after, limit=500), copies=False)  # noqa: B023 - awaited in the same turn
         ):
             for identifier, course in page[:500]:
                 after = identifier
@@ -209,7 +220,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
 
     async def _withdraw(self, identifier: str) -> bool:
         entry = await self._store.find(key_of(self._tenant, identifier))
-        if entry is None or entry.content is None:
+        if entry is None or not entry.is_own():
             return False
         return await self._store.withdraw_course(entry, self._trace) is not None
 

@@ -10,6 +10,7 @@ match_version  grows with every change of the matches: every write is a compare-
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from services.catalog.matches import ListMatches, Match, announced, given_rows
-from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cannot_be_read
+from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cannot_be_read, copies_due
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event
@@ -25,10 +26,10 @@ from shared.mongo import Database, Document, drop_indexes, ensure_indexes, reada
 from shared.outbox import outbox_push
 
 EXAMPLES = 5000
-"""How many examples a course is compared with at most: the first by tenant and id."""
+"""The most examples that a course is compared with: the first by tenant and id."""
 
 _FORMER_INDEXES = ("by_match_status", "matched", "to_match")
-"""Those of earlier releases: every course was in them, which an import paid for."""
+"""Indexes of earlier releases, to be dropped: they held every course and made imports slower."""
 
 _WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "content.stated": 0}
 
@@ -47,9 +48,10 @@ class MatchedCourse:
 
 class MatchStore:
     def __init__(self, database: Database, catalog: CatalogStore) -> None:
-        self._database = database
+        self.database = database
+        self.catalog = catalog
         self._entries = database[COLLECTION]
-        self._catalog = catalog
+        self.imports = catalog.imports
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -60,12 +62,17 @@ class MatchStore:
             name="levels_due",
             partialFilterExpression={"levels_due": True},
         )
+        copies = IndexModel(
+            [("copies_due", ASCENDING), ("_id", ASCENDING)],
+            name="copies_due",
+            partialFilterExpression={"copies_due": True},
+        )
         some: Document = {"matched": True}
         by_status = IndexModel(
             [("tenant", 1), ("matches.status", 1), ("id", 1)], name="matched_by_status", partialFilterExpression=some
         )
         by_match = IndexModel([("tenant", 1), ("id", 1)], name="matched_by_id", partialFilterExpression=some)
-        await ensure_indexes(self._database, {COLLECTION: [due, levels, by_status, by_match]})
+        await ensure_indexes(self.database, {COLLECTION: [due, levels, copies, by_status, by_match]})
         await drop_indexes(self._entries, _FORMER_INDEXES)
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -77,7 +84,7 @@ class MatchStore:
         """
         with unavailable():
             document = await self._entries.find_one({"_id": key_of(tenant, course), "withdrawn": False}, {"outbox": 0})
-        if document and (found := readable(document, _matched)) is None:
+        if document and (found := readable(document, matched_course)) is None:
             raise cannot_be_read()
         return found if document else None
 
@@ -90,14 +97,14 @@ class MatchStore:
         named = {
             name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
         }
-        asked = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
-        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": asked}}
+        conditions = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
+        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": conditions}}
         query |= {"matched": True} | ({"matches.status": wanted.status} if wanted.status is not None else {})
         most = wanted.limit + 1
         found: list[tuple[str, MatchedCourse]] = []
         with unavailable():
             async for document in self._entries.find(query, {"outbox": 0}, batch_size=most).sort("id", ASCENDING):
-                if not document["withdrawn"] and (one := readable(document, _matched)):
+                if not document["withdrawn"] and (one := readable(document, matched_course)):
                     found.append((document["id"], one))
                 if len(found) == most:
                     break
@@ -122,7 +129,7 @@ class MatchStore:
         query = {"match_due": True, "_id": {"$gte": f"{tenant}/", "$lt": _end_of(tenant)}, "kind": "course"}
         with unavailable():
             documents = await self._entries.find(query, {"outbox": 0}).sort("_id", 1).limit(limit).to_list(None)
-            found = [one for document in documents if (one := readable(document, _matched))]
+            found = [one for document in documents if (one := readable(document, matched_course))]
             unreadable = {document["_id"] for document in documents} - {one.entry.key for one in found}
             if unreadable:
                 done = {"$unset": {"match_due": ""}}
@@ -145,7 +152,7 @@ class MatchStore:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
                 async for document in self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING):
-                    entry = await self._catalog.whole(document)
+                    entry = await self.catalog.whole(document)
                     if entry and isinstance(entry.content, Framework):
                         found[entry.id] = entry.content
         return found
@@ -166,7 +173,7 @@ class MatchStore:
             query = {"tenant": tenant, "matched": True, "matches.status": status}
             with unavailable():
                 async for document in self._entries.find(query, {"matches": 1}):
-                    for match in _matches(document):
+                    for match in matches_of(document):
                         if match.status == status:
                             yield match
 
@@ -187,7 +194,7 @@ class MatchStore:
                 query = {"kind": "course", "tenant": owner, "withdrawn": False, **some}
                 rows = self._entries.find(query, {"outbox": 0}, batch_size=at_once)
                 while documents := await rows.to_list(at_once):
-                    found = [one for document in documents if (one := readable(document, _matched))]
+                    found = [one for document in documents if (one := readable(document, matched_course))]
                     if len(found) < len(documents):
                         unreadable = {document["_id"] for document in documents} - {one.entry.key for one in found}
                         done = {"$unset": {"levels_due": ""}}
@@ -207,7 +214,7 @@ class MatchStore:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "course", "tenant": owner, "withdrawn": False}
                 async for document in self._entries.find(query, _WITHOUT_PROSE):
-                    if (one := readable(document, _matched)) is None:
+                    if (one := readable(document, matched_course)) is None:
                         continue
                     courses[one.entry.id] = one.course
                     if owner == tenant:
@@ -220,13 +227,14 @@ class MatchStore:
     async def spread(self, limit: int) -> bool:
         """Mark the next courses of a changed framework as due to be matched; return whether there was such a framework.
 
-        Courses whose provider states no skill of it: those of its tenant, or of every tenant if it is shared. The
-        framework's document records the last one, so that another process continues from there. Raises Unavailable.
+        Courses whose provider states no skill of it, or which teach a former one: those of its tenant, or of every
+        tenant if it is shared. The framework's document records the last one, so that another process continues from
+        there. Raises Unavailable.
         """
         with unavailable():
             framework = await self._entries.find_one(
                 {"kind": "framework", "match_due": True},
-                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1},
+                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1, "former_skills": 1},
                 hint="by_id",  # the other index leads through every course that waits
             )
             if framework is None:
@@ -238,7 +246,8 @@ class MatchStore:
             query = {"_id": place, "kind": "course", "withdrawn": False}
             found = self._entries.find(query, _WITHOUT_PROSE, hint="_id_").sort("_id", 1).limit(limit)
             rows = await found.to_list(None)
-            keys = [row["_id"] for row in rows if _lacks(row, framework["id"])]
+            former = frozenset(framework.get("former_skills", ()))
+            keys = [row["_id"] for row in rows if _concerned(row, framework["id"], former)]
             if keys:
                 wanted = {"_id": {"$in": keys}, "withdrawn": False}
                 await self._entries.update_many(wanted, {"$set": {"match_due": True}})
@@ -253,7 +262,10 @@ class MatchStore:
         """Mark the courses of every framework in use as due; return the number of frameworks. Raises Unavailable."""
         with unavailable():
             change = {"$set": {"match_due": True, "match_from": ""}}
-            result = await self._entries.update_many({"kind": "framework", "retired": {"$ne": True}}, change)
+            used: Document = {"kind": "framework", "retired": {"$ne": True}}
+            result = await self._entries.update_many(used, change)
+            own = used | {"tenant": {"$ne": SHARED_TENANT}}
+            await self._entries.update_many(own, {"$set": {"shared_from": ""}})
         return int(result.modified_count)
 
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
@@ -263,7 +275,7 @@ class MatchStore:
         changed meanwhile stays due. `leveled`: only the levels of existing proposals are new, estimated together.
         Raises Unavailable.
         """
-        return await self._catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
+        return await self.catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
 
     async def leveled(self, courses: Iterable[MatchedCourse]) -> None:
         """Record that the levels are up to date, unless the matches have changed meanwhile. Raises Unavailable."""
@@ -283,7 +295,7 @@ class MatchStore:
         fields = _fields(before, matches)
         if announced(course, matches) != announced(before.course, before.matches):
             also = {"match_version": before.version}
-            after = await self._catalog.put_course(
+            after = await self.catalog.put_course(
                 before.entry, before.entry.tenant, course, trace, fields, also, matches
             )
             return after.sequence if after else None
@@ -307,10 +319,18 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
     return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
 
 
-def _lacks(document: Document, framework: str) -> bool:
-    """Return whether the provider of a course names no skill of a framework; False where it cannot be read."""
-    given = readable(document, lambda one: given_rows(_course(one), _matches(one)))
-    return given is not None and framework not in {row.framework for row in given}
+def _concerned(document: Document, framework: str, former: AbstractSet[str]) -> bool:
+    """Return whether a framework changes the matches of a course; False where it cannot be read.
+
+    Its provider names no skill of it, or it teaches a former skill, or a skill that was a former one. A copy of a
+    shared course is compared with that one.
+    """
+    if document.get("copied") or (found := readable(document, matched_course)) is None:
+        return False
+    given = {row.framework for row in given_rows(found.course, found.matches)}
+    taught = {row.skill for row in found.course.teaches if row.framework == framework}
+    succeeds = any(match.succeeds and match.framework == framework for match in found.matches)
+    return framework not in given or not former.isdisjoint(taught) or succeeds
 
 
 def _end_of(tenant: str) -> str:
@@ -323,20 +343,26 @@ def _unchanged(before: MatchedCourse) -> Document:
 
 
 def _fields(before: MatchedCourse, matches: Sequence[Match]) -> Document:
+    fields = fields_of(matches, before.version)
+    return fields | copies_due(before.entry.tenant) | ({"copied": True} if before.entry.copied else {})
+
+
+def fields_of(matches: Sequence[Match], version: int | None) -> Document:
+    """Return the fields that hold the matches of a course. `version`: that of the stored matches."""
     rows = [msgspec.to_builtins(match) for match in matches]
-    version = (before.version or 0) + 1
-    return {"matches": rows, "matched": bool(rows), "match_version": version, "levels_due": bool(rows)}
+    return {"matches": rows, "matched": bool(rows), "match_version": (version or 0) + 1, "levels_due": bool(rows)}
 
 
-def _matches(document: Mapping[str, Any]) -> list[Match]:
+def matches_of(document: Mapping[str, Any]) -> list[Match]:
     return stored(document.get("matches", []), list[Match])
 
 
-def _matched(document: Mapping[str, Any]) -> MatchedCourse:
+def matched_course(document: Mapping[str, Any]) -> MatchedCourse:
     course = _course(document)
-    entry = Entry(document["_id"], document["tenant"], document["id"], document["sequence"], course)
+    key, tenant, name, sequence = (document[field] for field in ("_id", "tenant", "id", "sequence"))
+    entry = Entry(key, tenant, name, sequence, course, copied=bool(document.get("copied")))
     waiting, levels_due = bool(document.get("match_due")), bool(document.get("levels_due"))
-    return MatchedCourse(entry, course, _matches(document), document.get("match_version"), waiting, levels_due)
+    return MatchedCourse(entry, course, matches_of(document), document.get("match_version"), waiting, levels_due)
 
 
 def _course(document: Mapping[str, Any]) -> Course:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
@@ -21,10 +21,10 @@ Status = Annotated[
 ]
 Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
-"""How many decisions of a match are kept: the last ones."""
+"""How many decisions of a match are kept: the latest ones."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 AT_ONCE = 500
-"""How many matches one request decides at most."""
+"""The most matches that one request decides."""
 
 
 class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +78,16 @@ class Match(Struct, frozen=True):
     def key(self) -> tuple[str, str]:
         """Framework and skill."""
         return self.framework, self.skill
+
+    @property
+    def source_skill(self) -> str | None:
+        """The skill that it is mapped from, as `framework/skill`."""
+        return f"{self.mapped_from.framework}/{self.mapped_from.skill}" if self.mapped_from else None
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether it is the successor of a skill that a former version of its own framework had."""
+        return self.mapped_from is not None and self.mapped_from.framework == self.framework
 
     @property
     def row(self) -> Teaches | None:
@@ -187,6 +197,8 @@ def decide(
 
 def rows_of(matches: Sequence[Match]) -> list[Teaches]:
     """Return the rows made by people's decisions; for each skill the last decision counts."""
+    if not matches:
+        return []
     decided = sorted(matches, key=lambda match: match.decisions[-1].at if match.decisions else _NEVER)
     return list({(row.framework, row.skill): row for match in decided if (row := match.row)}.values())
 
@@ -217,32 +229,39 @@ def kept(course: Course, matches: Sequence[Match]) -> Course:
     The confirmed rows stay in frameworks in which it was put without rows.
     """
     given = [row for row in course.teaches if row.mapped_from is None]
+    if not matches and not course.matched and len(given) == len(course.teaches):
+        return course
     named = {row.framework for row in given}
     stay = [row for row in rows_of(matches) if row.framework not in named]
     return replace(course, teaches=[*given, *stay], matched=[])
 
 
 LEAST_DOUBT = 0.000_001
-"""No confidence is nearer to certain, or to impossible."""
+"""The distance from 0 and from 1 that every confidence keeps."""
 
 
 def announced(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
 
-    Without proposals of frameworks in which the provider states a skill, and of skills that the course teaches. Rows
-    that are mapped with their levels are among those it teaches, with `mapped_from`.
+    Without proposals of frameworks in which the provider states a skill, unless they are successors of a former skill
+    there, and of skills that the course teaches. Rows that are mapped with their levels are among those it teaches,
+    with `mapped_from`.
     """
+    if not matches and not course.matched:
+        return course
     frameworks = {row.framework for row in given_rows(course, matches)}
     taught = {(row.framework, row.skill) for row in course.teaches}
     open_ones = [
         match
         for match in matches
-        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+        if match.status == "proposed"
+        and (match.framework not in frameworks or match.succeeds)
+        and match.key not in taught
     ]
     mapped = [
-        Teaches(one.framework, one.skill, one.from_level, one.to_level, f"{origin.framework}/{origin.skill}")
+        Teaches(one.framework, one.skill, one.from_level, one.to_level, one.source_skill)
         for one in sorted(open_ones, key=lambda one: one.key)
-        if one.source == "mapped" and (origin := one.mapped_from) is not None
+        if one.source == "mapped"
     ]
     rows = [
         MatchedRow(
@@ -252,11 +271,12 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             to_level=match.to_level,
             confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
             threshold=match.threshold,
+            mapped_from=match.source_skill or UNSET,
         )
         for match in open_ones
         if match.source == "matched"
     ]
-    matched = sorted(rows, key=lambda row: (row.framework, row.skill))
+    matched = sorted([*course.matched, *rows], key=lambda row: (row.framework, row.skill))
     return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
@@ -335,7 +355,7 @@ class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchProblem(Struct, frozen=True, omit_defaults=True):
-    """Why a decision was refused."""
+    """The reason why a decision was rejected."""
 
     status: int
     detail: str

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -22,30 +23,34 @@ from services.catalog.matching import CourseText, Example, LevelRow, Matcher, Pr
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
+from services.catalog.shared_copies import SharedCopies, SharedCourse
+from services.catalog.store import framework_key
 from shared.domain import Course, Framework
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 Names = dict[tuple[str, str], list[str]]
-"""What skills are called, in every language, by framework and skill."""
+"""The names of skills in every language, by framework and skill."""
 
 BATCH = 200
 MARKED = 1000
-"""How many courses a changed framework lets wait at a time."""
+"""The most courses of a changed framework that are marked as due at a time."""
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
+_IMPORT_SECONDS = 2.0
+"""While courses are imported, a batch is matched after so many seconds: both are the work of one process."""
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
-"""Matchers are kept for a minute, or for so many times as long as it took to make them."""
+"""Matchers are cached for a minute, or for this many times the time that it took to build them."""
 _LEVELS_SOON = 1.0
 _LEVELS_TIMES = 10
-"""Levels that took longer than a second to estimate are estimated again after so many times as long."""
+"""Levels that took longer than a second to estimate are estimated again after this many times that time."""
 _KEPT = 8
-"""Tenants whose matchers are kept in memory."""
+"""The most tenants whose matchers are cached."""
 _KEPT_SKILLS = 20_000
-"""How many skills the matchers of all kept tenants may have together: those of ESCO take 320 MB."""
+"""The most skills of all cached matchers together: those of ESCO take 320 MB."""
 
 
 class MatchingLoop:
@@ -61,6 +66,7 @@ class MatchingLoop:
         """How many courses and frameworks waited when they were last counted, at most ten seconds ago."""
         self.matched_courses = 0
         self._levels_after: dict[str, float] = {}
+        self._copies = SharedCopies(store)
 
     async def run(self) -> None:
         """Look for waiting courses every few seconds, and match them."""
@@ -81,7 +87,7 @@ class MatchingLoop:
             if tenant is not None:
                 self._last = tenant
                 count += await self._turn(tenant)
-            elif not spreading:
+            elif not await self._copy_shared() and not spreading:
                 break
         if self.waiting:
             self._counted_at = float("-inf")
@@ -97,20 +103,51 @@ class MatchingLoop:
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
+        await self._store.imports.after_bulk(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._of(tenant)
-            try:
-                matched = await asyncio.to_thread(self.matched, batch, by)
-            except Exception:
-                log.exception("a batch of courses cannot be matched together")
-                matched = [await self._alone(one, by) for one in batch]
-            await self._store.propose(matched)
+            await self._store.propose(await self._together(batch, by))
+            await self._store.imports.after_bulk(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()
             if time.monotonic() - begun > max(_TURN_SECONDS, _KEEP_TIMES * by.seconds):
                 break
         return count
+
+    async def _copy_shared(self) -> bool:
+        """Match the next shared courses to tenants' own frameworks; return whether there were any. Raises Unavailable.
+
+        A course that changes meanwhile is matched again.
+        """
+        if one := await self._copies.next_pass(BATCH):
+            if await self._copied(one.tenant, one.courses):
+                await self._copies.passed(one)
+            return True
+        tenants = await self._copies.tenants()
+        courses = await self._copies.due(BATCH if tenants else MARKED)
+        if all([await self._copied(tenant, courses) for tenant in tenants]):
+            await self._copies.done(courses)
+        return bool(courses)
+
+    async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
+        """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""
+        await self._store.imports.after_bulk(_IMPORT_SECONDS)
+        by = await self._of(tenant)
+        if (planned := await self._copies.planned(tenant, courses, by.own)) is None:
+            return False
+        matched = await self._together([one.copy for one in planned], by, by.own)
+        return await self._copies.write([(one, rows) for one, (_, rows) in zip(planned, matched, strict=True)])
+
+    async def _together(
+        self, courses: Sequence[MatchedCourse], by: "_Matchers", only: AbstractSet[str] | None = None
+    ) -> list[tuple[MatchedCourse, list[Match]]]:
+        """Match courses in a thread; each by itself if that fails."""
+        try:
+            return await asyncio.to_thread(self.matched, courses, by, only)
+        except Exception:
+            log.exception("a batch of courses cannot be matched together")
+            return [await self._alone(one, by, only) for one in courses]
 
     async def _count(self) -> None:
         """Count what waits, if that was long ago or nothing waited. Raises Unavailable."""
@@ -130,26 +167,36 @@ class MatchingLoop:
             await self._store.propose([(one, rows) for one, rows in matched if rows != one.matches], leveled=True)
             await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
-    async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
+    async def _alone(
+        self, course: MatchedCourse, by: "_Matchers", only: AbstractSet[str] | None
+    ) -> tuple[MatchedCourse, list[Match]]:
         """Return a course with its new matches; with its stored ones if it cannot be matched."""
         try:
-            (matched,) = await asyncio.to_thread(self.matched, [course], by)
+            (matched,) = await asyncio.to_thread(self.matched, [course], by, only)
         except Exception:
             log.exception("course %s cannot be matched", course.entry.key)
             return course, course.matches
         return matched
 
-    def matched(self, courses: Sequence[MatchedCourse], by: "_Matchers") -> list[tuple[MatchedCourse, list[Match]]]:
-        """Return courses with their new matches."""
+    def matched(
+        self, courses: Sequence[MatchedCourse], by: "_Matchers", only: AbstractSet[str] | None = None
+    ) -> list[tuple[MatchedCourse, list[Match]]]:
+        """Return courses with their new matches, `only` in these frameworks if they are given."""
         given = [given_rows(one.course, one.matches) for one in courses]
         found: list[dict[str, list[Proposal]]] = [{} for _ in courses]
         for framework, matcher in by.matchers.items():
+            if only is not None and framework not in only:
+                continue
             lacking = [place for place, rows in enumerate(given) if all(row.framework != framework for row in rows)]
             texts = [CourseText.of(courses[place].course, framework, by.names) for place in lacking]
             for place, text, proposals in zip(lacking, texts, matcher.match(texts), strict=True):
                 mapped = [one for row in given[place] for one in by.mappings.of(row, framework)]
-                if rows := matcher.with_mapped(text, proposals, mapped):
-                    found[place][framework] = rows
+                found[place][framework] = matcher.with_mapped(text, proposals, mapped)
+            for place, course in enumerate(one.course for one in courses):
+                rows = [row for row in course.teaches if row.framework == framework]
+                if mapped := [one for row in rows for one in by.mappings.of(row, framework)]:
+                    text = CourseText.of(course, framework, by.names)
+                    found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
         return [
             (one, [*proposed(one.matches, rows, text_of(one.course), taught, enters), *_of_retired(one.matches, by)])
@@ -176,7 +223,9 @@ class MatchingLoop:
             until = made + max(_KEEP_SECONDS, _KEEP_TIMES * (made - begun))
             retired = frozenset(one.id for one in frameworks.values() if one.retired)
             names, mappings = _names(frameworks.values()), SkillMappings(frameworks)
-            kept = _Matchers(versions, until, made - begun, matchers, names, mappings, retired)
+            prefix = framework_key(tenant, "")
+            own = frozenset(key.removeprefix(prefix) for key in versions if key.startswith(prefix))
+            kept = _Matchers(versions, until, made - begun, matchers, names, mappings, retired, own)
         self._kept[tenant] = kept
         while len(self._kept) > 1 and (
             len(self._kept) > _KEPT or sum(len(one.names) for one in self._kept.values()) > _KEPT_SKILLS
@@ -240,6 +289,7 @@ class _Matchers:
     """A matcher for each framework in use of a tenant, by id, and the names and mappings of its skills.
 
     `seconds`: how long they took to make; `until`: when the cache expires. `retired`: the frameworks without a matcher.
+    `own`: those that are not shared.
     """
 
     versions: dict[str, int]
@@ -249,6 +299,7 @@ class _Matchers:
     names: Names
     mappings: SkillMappings
     retired: frozenset[str]
+    own: frozenset[str]
 
 
 def _names(frameworks: Iterable[Framework]) -> Names:

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 SOURCE = "/catalog"
 COLLECTION = "entries"
 _NO_NUMBER = {"$not": {"$gt": 0}}
-"""What holds of a document without a sequence."""
+"""The condition that a document without a sequence meets."""
 _MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
 """How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
@@ -53,7 +53,7 @@ class Entry:
     """A stored course or framework; `content` is None for a withdrawn course.
 
     `unreadable`: the document cannot be decoded, for instance after a manual change. Putting the entry replaces it; its
-    `sequence` is 0 if none is stored.
+    `sequence` is 0 if none is stored. `copied`: the catalog's copy of a shared course, see `shared_copies`.
     """
 
     key: str
@@ -63,10 +63,16 @@ class Entry:
     content: Course | Framework | None
     matches: tuple[Match, ...] = ()
     unreadable: bool = False
+    copied: bool = False
 
     def keeping(self, course: Course) -> Course:
         """Return a course to be put over this one: without skills it keeps those that people have confirmed."""
         return kept(course, self.matches)
+
+    def is_own(self, course: Course | None = None) -> bool:
+        """Return whether the tenant itself offers the course, with this content if one is given."""
+        offered = isinstance(self.content, Course) and not self.copied
+        return offered and (course is None or self.content == course)
 
     @property
     def shown(self) -> Course | Framework | None:
@@ -99,6 +105,8 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
+        self.imports = Staged()
+        """Knows whether this process is storing the courses of an import."""
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
@@ -113,13 +121,21 @@ class CatalogStore:
             IndexModel([(field, ASCENDING) for field in ("kind", "tenant", *filtered, "id")], name=name)
             for name, filtered in filters.items()
         ]
+        lists += [
+            IndexModel(
+                [(field, ASCENDING) for field in ("kind", "tenant", f"matches.{filtered}", "id")],
+                name=f"mapped_by_{filtered}",
+                partialFilterExpression={"matches.source": "mapped"},
+            )
+            for filtered in ("skill", "framework")
+        ]
         await ensure_indexes(self._database, {COLLECTION: [*lists, *OUTBOX_INDEXES]})
         await self.parts.prepare()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Entry | None:
-        """Return an entry, withdrawn ones too. Raises Unavailable."""
+        """Return an entry, also if it is withdrawn, or None. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
         return (await self.whole(document) or _unreadable(document)) if document else None
@@ -154,28 +170,30 @@ class CatalogStore:
                 return entry
         return None
 
-    async def page(self, tenant: str, wanted: ListCourses) -> list[tuple[str, Course]]:
+    async def page(self, tenant: str, wanted: ListCourses, *, copies: bool = True) -> list[tuple[str, Course]]:
         """Return the first matching courses of one tenant after `after`, by id. Raises Unavailable.
 
-        Unreadable documents are skipped.
+        Unreadable documents are skipped, and without `copies` those of shared courses.
         """
+        within: Document = {"kind": "course", "tenant": tenant, "withdrawn": False, "id": {"$gt": wanted.after}}
+        within |= {} if copies else {"copied": None}
+        found = await self._first_shown(within | matching(wanted), wanted)
+        if mapped := matching_mapped(wanted):
+            found |= await self._first_shown(within | mapped, wanted)
+        return sorted(found.items())[: wanted.limit + 1]
+
+    async def _first_shown(self, query: Document, wanted: ListCourses) -> dict[str, Course]:
+        """Return the first courses of a query as they are shown, by id, if they teach what is wanted."""
         most = wanted.limit + 1
-        query = {
-            "kind": "course",
-            "tenant": tenant,
-            "withdrawn": False,
-            "id": {"$gt": wanted.after},
-            **matching(wanted),
-        }
+        found: dict[str, Course] = {}
         with unavailable():
-            courses: list[tuple[str, Course]] = []
             wide = {"content": 1, "id": 1, "matches": 1}
             async for document in self._entries.find(query, wide, batch_size=most).sort("id", ASCENDING):
-                if course := readable(document, _shown):
-                    courses.append((document["id"], course))
-                if len(courses) == most:
+                if (course := readable(document, _shown)) and _teaches(course, wanted):
+                    found[document["id"]] = course
+                if len(found) == most:
                     break
-            return courses
+        return found
 
     async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
         """Return key -> course for those of these courses that are offered and can be decoded. Raises Unavailable."""
@@ -190,27 +208,36 @@ class CatalogStore:
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
 
-    async def frameworks_in_use(self, tenant: str) -> set[str]:
+    async def frameworks_in_use(self, tenant: str) -> dict[str, frozenset[str]]:
         """Return the frameworks that a tenant sees and that are not retired; its own hide shared ones.
 
-        Raises Unavailable.
+        With the skills of former versions that each one maps to present ones. Raises Unavailable.
         """
-        retired: dict[str, bool] = {}
+        found: dict[str, Document] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
-                rows = self._entries.find(query, {"id": 1, "retired": 1, "content.retired": 1})
-                async for row in rows:
-                    retired[row["id"]] = bool(row.get("retired") or row.get("content", {}).get("retired"))
-        return {name for name, gone in retired.items() if not gone}
+                rows = self._entries.find(query, {"id": 1, "retired": 1, "content.retired": 1, "former_skills": 1})
+                found |= {row["id"]: row async for row in rows}
+        return {
+            name: frozenset(row.get("former_skills", ()))
+            for name, row in found.items()
+            if not (row.get("retired") or row.get("content", {}).get("retired"))
+        }
 
     async def _match_fields(self, entry: Entry) -> Document:
         """Return the fields that mark a course, or the courses of a framework, as due to be matched."""
         if isinstance(entry.content, Course):
-            return match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
+            wanted = match_fields(entry.content, entry.matches, await self.frameworks_in_use(entry.tenant))
+            return wanted | copies_due(entry.tenant)
         if entry.content is None:
-            return {"match_due": False}
-        return {"match_due": not entry.content.retired, "match_from": "", "retired": entry.content.retired}
+            return {"match_due": False} | copies_due(entry.tenant)
+        former = sorted({row.origin for row in entry.content.mappings if row.of == "skill"})
+        due = not entry.content.retired
+        from_first = "" if due and entry.tenant != SHARED_TENANT else None
+        return {
+            "match_due": due, "match_from": "", "shared_from": from_first, "retired": not due, "former_skills": former
+        }  # fmt: skip
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return framework id -> the scale that courses are checked against. Raises Unavailable."""
@@ -267,11 +294,11 @@ class CatalogStore:
         only_if: Document | None = None,
         matches: Sequence[Match] | None = None,
     ) -> Entry | None:
-        """Write a course's next revision and its event. Raises Unavailable.
+        """Write a course's next revision and its event; return the entry, None if `before` is no longer the stored one.
 
-        `fields` are written with the content; without them the course is marked as due to be matched as `match_fields`
-        decides. `only_if`: a condition on the stored document in addition to its sequence. `matches`: those that
-        `fields` set.
+        `fields`: further fields to write; without them `match_fields` decides whether the course is due to be matched.
+        `only_if`: a condition on the stored document in addition to its sequence. `matches`: the matches that `fields`
+        hold; by default those of `before`. Raises Unavailable.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:
@@ -283,10 +310,10 @@ class CatalogStore:
 
     async def write_staged(self, writes: list[Write]) -> int:
         """Run updates that stage events as a bulk; return how many were applied. Raises Unavailable."""
-        count = await bulk_write(self._entries, writes) if writes else 0
-        if count:
-            self._staged.set_bulk()
-        return count
+        if not writes:
+            return 0
+        with self._staged.bulk():
+            return await bulk_write(self._entries, writes)
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Store that a course is no longer offered, with its event. Raises Unavailable."""
@@ -300,10 +327,15 @@ class CatalogStore:
         it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
         Unavailable; then any of them may be stored.
         """
+        with self.imports.bulk():
+            return await self._put_courses(tenant, marked, trace)
+
+    async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
         in_use = await self.frameworks_in_use(tenant)
+        due = copies_due(tenant) if await self._may_be_copied(tenant) else {}
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
@@ -317,7 +349,7 @@ class CatalogStore:
             entry = readable(document, _entry) if document else None
             matches = entry.matches if entry else ()
             course = kept(marked[mark], matches)
-            if entry and entry.content == course:
+            if entry and entry.is_own(course):
                 found[mark] = Stored("unchanged", sequence)
                 continue
             data = CoursePublished(tenant, announced(course, matches))
@@ -328,6 +360,7 @@ class CatalogStore:
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
                 **match_fields(course, matches, in_use),
+                **due,
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -335,13 +368,23 @@ class CatalogStore:
             else:
                 change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
-                if entry is None:
-                    change["$unset"] = dict.fromkeys(_MATCHES, "")
+                change["$unset"] = dict.fromkeys(("copied",) if entry else (*_MATCHES, "copied"), "")
                 writes.append(UpdateOne({"_id": key, "sequence": sequence or _NO_NUMBER}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
         if writes and await self.write_staged(writes) == len(writes):
             found |= written
+        if writes and not due and await self._may_be_copied(tenant):  # since a moment ago
+            with unavailable():
+                await self._entries.update_many({"_id": {"$in": list(keys)}}, {"$set": copies_due(tenant)})
         return found
+
+    async def _may_be_copied(self, tenant: str) -> bool:
+        """Return whether a tenant's courses are shared ones, and another tenant has a framework of its own."""
+        if tenant != SHARED_TENANT:
+            return False
+        with unavailable():
+            others: Document = {"kind": "framework", "tenant": {"$ne": SHARED_TENANT}}
+            return await self._entries.find_one(others, {"_id": 1}, hint="by_id") is not None
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
         """Write a framework's next version and its event; a large one in parts. Raises Unavailable, TooLarge."""
@@ -376,7 +419,7 @@ class CatalogStore:
             raise TooLarge(f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}")
         fields: Document = {"sequence": after.sequence, "withdrawn": after.content is None}
         fields |= await self._match_fields(after) if also is None else also
-        gone: tuple[str, ...] = ("content", "publication", "summary")
+        gone: tuple[str, ...] = ("content", "publication", "summary", "copied")
         if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
             summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
             fields |= {"publication": publication_of(data), "summary": summary}
@@ -441,12 +484,19 @@ class CatalogStore:
         return count
 
 
-def match_fields(course: Course, matches: Sequence[Match], in_use: AbstractSet[str]) -> Document:
+def match_fields(course: Course, matches: Sequence[Match], in_use: Mapping[str, AbstractSet[str]]) -> Document:
     """Return the field that marks a course as due to be matched.
 
-    It is due if its provider states no skill in one of the frameworks in use.
+    It is due if its provider states no skill in one of the frameworks in use (their former skills, by id), or if it
+    teaches a former skill of one.
     """
-    return {"match_due": bool(in_use - {row.framework for row in given_rows(course, matches)})}
+    lacks = bool(in_use.keys() - {row.framework for row in given_rows(course, matches)})
+    return {"match_due": lacks or any(row.skill in in_use.get(row.framework, ()) for row in course.teaches)}
+
+
+def copies_due(tenant: str) -> Document:
+    """Return the field that marks a shared course whose copies are to be made again; nothing for other tenants."""
+    return {"copies_due": True} if tenant == SHARED_TENANT else {}
 
 
 def matching(wanted: ListCourses) -> Document:
@@ -460,6 +510,23 @@ def matching(wanted: ListCourses) -> Document:
     return query
 
 
+def matching_mapped(wanted: ListCourses) -> Document | None:
+    """Return the filter for courses to which a wanted skill is mapped; None if no skill is wanted."""
+    taught = {name: value for name in ("framework", "skill") if (value := getattr(wanted, name)) is not None}
+    if not taught:
+        return None
+    query: Document = {"matches.source": "mapped", "matches": {"$elemMatch": taught | {"source": "mapped"}}}
+    return query | ({"content.languages": wanted.language} if wanted.language is not None else {})
+
+
+def _teaches(course: Course, wanted: ListCourses) -> bool:
+    if wanted.framework is None and wanted.skill is None:
+        return True
+    return any(
+        wanted.framework in (None, row.framework) and wanted.skill in (None, row.skill) for row in course.teaches
+    )
+
+
 def _shown(document: Mapping[str, Any]) -> Course:
     return announced(_course(document), stored(document.get("matches", []), list[Match]))
 
@@ -469,9 +536,9 @@ def _entry(document: Mapping[str, Any]) -> Entry:
     if document.get("content"):
         content = _framework(document) if document["kind"] == "framework" else _course(document)
     matches = tuple(stored(document.get("matches", []), list[Match]))
-    return Entry(
-        document["_id"], document["tenant"], document["id"], stored(document["sequence"], int), content, matches
-    )
+    copied = bool(document.get("copied"))
+    sequence = stored(document["sequence"], int)
+    return Entry(document["_id"], document["tenant"], document["id"], sequence, content, matches, copied=copied)
 
 
 def _unreadable(document: Mapping[str, Any]) -> Entry:

@@ -31,7 +31,7 @@ from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
 from shared.kafka import Follower, TopicWarning, overdue
-from shared.mongo import KeyStore, connect
+from shared.mongo import KeyStore, close, connect
 from shared.settings import PortalSettings
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
@@ -94,7 +94,7 @@ async def build(
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await client.close()
-        mongodb.close()
+        close(mongodb)
 
     async def follows() -> str | None:
         return follower.pending or overdue(follower, settings.held_seconds)

@@ -17,7 +17,7 @@ Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "
 
 
 Languages = tuple[Language, ...]
-InWords = Callable[[Languages], str]
+Renderer = Callable[[Languages], str]
 
 
 class StreamMessage(Struct, frozen=True):
@@ -27,10 +27,10 @@ class StreamMessage(Struct, frozen=True):
     """
 
     event: Literal["path", "status", "erased"]
-    data: str | InWords
+    data: str | Renderer
     revision: int = 0
 
-    def in_words(self, languages: Languages) -> str:
+    def render(self, languages: Languages) -> str:
         """Return the JSON to send, with sentences in these languages."""
         return self.data if isinstance(self.data, str) else self.data(languages)
 
@@ -47,14 +47,14 @@ class Connection:
         self._wake = asyncio.Event()
 
     @property
-    def told(self) -> bool:
-        """Whether the client has, or was offered, a path or an erasure and not only a status."""
+    def has_result(self) -> bool:
+        """Whether a path or an erasure was offered, and not only a status."""
         return self.newest > 0
 
     def offer(self, push: StreamMessage) -> bool:
         """Store a message unless a newer one was offered; return whether it replaced an unsent one."""
         if push.event == "status":
-            if self.told:
+            if self.has_result:
                 return False
         elif 0 < push.revision <= self.newest:
             return False
@@ -166,7 +166,7 @@ class Connections(Collector):
         yield CounterMetricFamily("learning_path_portal_pushed_events", "Events sent on live streams.", self.pushes)
         yield CounterMetricFamily(
             "learning_path_portal_conflated_paths",
-            "Paths that a newer one replaced before a stream could be told.",
+            "Paths that a newer one replaced before they were sent to a stream.",
             self.superseded,
         )
         dropped = CounterMetricFamily(

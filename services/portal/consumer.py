@@ -5,7 +5,7 @@ from functools import cache, partial
 
 import msgspec
 
-from services.portal.connections import Connections, InWords, Languages, StreamMessage
+from services.portal.connections import Connections, Languages, Renderer, StreamMessage
 from shared.cloudevents import data_of, from_kafka
 from shared.errors import Rejected
 from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump
@@ -39,9 +39,9 @@ class PathConsumer:
         """Push a new path to the officer's open streams. Raises Rejected if it cannot be read."""
         data = data_of(item.record.value, item.record.headers)
         if isinstance(item.event.data, PathHead) and data is not None and self._connections.watches(item.event.subject):
-            once = item.event.type == "path.recommended.v1"
-            in_words = _once_told(data.decode("utf-8", "replace")) if once else _announced(item)
-            self._push(item, StreamMessage("path", in_words, item.event.data.revision))
+            holds_sentences = item.event.type == "path.recommended.v1"
+            render = _stored(data.decode("utf-8", "replace")) if holds_sentences else _announced(item)
+            self._push(item, StreamMessage("path", render, item.event.data.revision))
 
     def on_path_stored(self, item: ConsumedEvent) -> None:
         """Close the officer's streams, because the new path is too large for an event.
@@ -60,7 +60,7 @@ class PathConsumer:
         self._connections.push(key, push)
 
 
-def _announced(item: ConsumedEvent) -> InWords:
+def _announced(item: ConsumedEvent) -> Renderer:
     """Return the function that renders an announced path. Raises Rejected if it cannot be decoded."""
     data = from_kafka(item.record.key, item.record.value, item.record.headers).data
     if not isinstance(data, PathAnnounced):
@@ -71,13 +71,13 @@ def _announced(item: ConsumedEvent) -> InWords:
         raise Rejected(str(error)) from None
 
 
-def _once_told(text: str) -> InWords:
+def _stored(text: str) -> Renderer:
     """Return the function that renders a path whose event holds its sentences: unchanged, or in one language."""
 
-    def in_words(languages: Languages) -> str:
+    def render(languages: Languages) -> str:
         return text if languages == LANGUAGES else _shown(msgspec.json.decode(text, type=PathRecommended), languages)
 
-    return in_words
+    return render
 
 
 def _shown(event: PathRecommended, languages: Languages) -> str:

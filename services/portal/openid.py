@@ -29,7 +29,7 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, Unauthorized, Unavailable
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures by a public key. One by a shared secret would let everybody who knows the secret sign."""
+"""Signature algorithms with a public key. With a shared secret everybody who has the secret could sign."""
 
 _KEYS_SECONDS = 600.0
 _KEYS_STALE_SECONDS = 24 * 3600.0
@@ -38,7 +38,7 @@ _LEEWAY_SECONDS = 60
 _ANSWER_BYTES = 1_000_000
 _TIMEOUT = ClientTimeout(total=10)
 _PLAIN: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
-"""The portal's client unpacks nothing; without this header a server may pack what it answers."""
+"""The portal's client does not decompress; without this header a server may compress its answer."""
 
 _KEYS_IN_HEADER = {"jku", "jwk", "x5u", "x5c"}
 
@@ -93,7 +93,7 @@ class OpenIdProvider:
         """Return the URL at which the browser signs in. Raises Unavailable."""
         metadata, _ = await self._known()
         challenge = _base64url(hashlib.sha256(verifier.encode()).digest())
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self._client.client_id,
             "redirect_uri": self._client.redirect_address,
@@ -104,7 +104,7 @@ class OpenIdProvider:
             "code_challenge_method": "S256",
         }
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
-        return metadata.authorization_endpoint + joint + urlencode(asked, quote_via=quote)
+        return metadata.authorization_endpoint + joint + urlencode(parameters, quote_via=quote)
 
     async def claims_of(self, code: str, nonce: str, verifier: str) -> Claims:
         """Exchange a code for an ID token, verify it, and return its claims.
@@ -271,7 +271,7 @@ class ClaimNames:
 
 
 ALL_AGENCIES = "*"
-"""What the agency claim of an analyst of every agency holds; it is no identifier. A missing claim opens nothing."""
+"""The agency claim of an analyst of every agency; it is no identifier. A missing claim gives no access."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 AVOIDED_SECONDS = 5.0
-"""How long an address that did not answer is asked only after the others."""
+"""How long an address that did not answer is tried only after the others."""
 
 
 class Replicas:

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -43,7 +44,7 @@ from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
-from shared.mongo import KeyStore, connect, connected, ensure_indexes
+from shared.mongo import KeyStore, close, connect, connected, ensure_indexes
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
@@ -61,7 +62,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalog = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalog, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    feedback_handler = FeedbackHandler(planner, asked := WorkQueue())
+    feedback_handler = FeedbackHandler(planner, work_queue := WorkQueue())
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -99,8 +100,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
     warm = asyncio.Event()
 
-    async def consume() -> None:
-        """Join the group once the planner is compiled and a framework has been received."""
+    async def prepared() -> None:
+        """Return once the planner is compiled and a framework has been received."""
         await planner.pool.run(warm_up)
         gc.collect()
         gc.freeze()  # what the compiler has left stays for ever: the collector need not visit it again
@@ -108,7 +109,6 @@ async def build(settings: RecommenderSettings) -> web.Application:
         await follower.caught_up.wait()
         while not catalog.has_framework:
             await asyncio.sleep(0.2)
-        await consumer.run()
 
     async def has_catalog() -> str | None:
         if pending := follower.pending:
@@ -127,8 +127,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
         yield
         await publisher.stop()
         planner.pool.close()
-        asked.close()
-        client.close()
+        work_queue.close()
+        close(client)
 
     app = build_app(
         "Recommender",
@@ -150,14 +150,14 @@ async def build(settings: RecommenderSettings) -> web.Application:
             clients,
             background("relay", relay.run),
             background("catalog", follower.run),
-            background("profiles", consume, stop=consumer.stop),
+            background("profiles", partial(consumer.run, prepared), stop=consumer.stop),
             background("replanning", replanner.run),
         ],
     )
     app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
     app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
         feedback_handler,
-        asked,
+        work_queue,
         planner.pool,
         replanner.look_now,
     )
@@ -167,7 +167,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         KeyStore(client, settings),
     )
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
-    _measure(registry, planner, feedback_handler, asked, followed)
+    _measure(registry, planner, feedback_handler, work_queue, followed)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
@@ -178,7 +178,7 @@ def _measure(
     registry: CollectorRegistry,
     planner: Planner,
     feedback_handler: FeedbackHandler,
-    asked: WorkQueue,
+    work_queue: WorkQueue,
     followed: CatalogConsumer,
 ) -> None:
     catalog = planner.catalog
@@ -192,7 +192,7 @@ def _measure(
         lambda: planner.passed_over,
     )
     metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.watch_work(registry, asked)
+    metrics.watch_work(registry, work_queue)
     metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
         registry,

@@ -17,7 +17,7 @@ from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPubl
 _MANY = 2000
 
 PlanField = Literal["courses", "open_skills", "framework_id"]
-"""Where a stored plan names what a catalog change may concern."""
+"""The field of a stored plan that names what a catalog change may concern."""
 
 
 class PlanSummary(msgspec.Struct, frozen=True):

@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from services.recommender.path_summary import PathSummary, SkillOutcome
 
 POOL = "(others)"
-"""The name of the cohort of those whose own cohort would be too small."""
+"""The name of the cohort of officers whose own cohort would be too small."""
 
 BOUNDS = (0.0, 0.5, 1.0, 2.0)
-"""Upper bounds, in levels, of the sizes into which gaps fall; what is above the last one has a size of its own."""
+"""Upper bounds, in levels, of the size classes of gaps; larger gaps form a class of their own."""
 
 KEPT_VERSIONS = 60
-"""How many versions of cohorts that are no longer published are remembered, and compared with new ones."""
+"""How many earlier versions of cohorts are stored, to be compared with new ones."""
 
 _MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
 

@@ -14,23 +14,24 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.domain import Teaches
 from shared.errors import Conflict, InvalidInput
 
-Saying = Literal["completed", "started", "not_relevant", "not_now", "pin"]
+FeedbackType = Literal["completed", "started", "not_relevant", "not_now", "pin"]
 Action = Literal["completed", "started", "not_relevant", "not_now", "pin", "undo"]
 
 SLOWED = 1.5
 """The cost factor of a course that is not wanted now."""
 
 KEPT_PER_COURSE = 5
-"""Statements about one course that can still be taken back, the newest."""
+"""How many statements about one course are kept, the newest, and can be taken back."""
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
-"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalog is asked."""
+"""Rows of what completed courses taught that are stored per officer, some 300 kB; for further ones the catalog is
+used."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 
@@ -43,52 +44,55 @@ class Statement(Struct, frozen=True, omit_defaults=True):
 
     sequence: int
     course: str
-    action: Saying
+    action: FeedbackType
     at: datetime
     taught: list[Teaches] = []
 
 
 class Feedback(Struct, frozen=True):
-    """The valid statements of an officer, in order. `sequence` grows by one with every accepted change."""
+    """The valid statements of an officer, in order. `sequence` grows by one with every accepted change.
+
+    `statements` is stored under the name `said`, as versions up to 0.2.0 stored it.
+    """
 
     sequence: int = 0
-    said: list[Statement] = []
+    statements: list[Statement] = field(default_factory=list, name="said")
 
     def about(self, course: str) -> list[Statement]:
         """Return the valid statements about a course, oldest first."""
-        return [statement for statement in self.said if statement.course == course]
+        return [statement for statement in self.statements if statement.course == course]
 
-    def holding(self) -> dict[str, Statement]:
+    def current(self) -> dict[str, Statement]:
         """Return course -> its newest statement, in the order in which they were made."""
-        newest = {statement.course: statement for statement in self.said}
+        newest = {statement.course: statement for statement in self.statements}
         return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
 
     def completed_at(self) -> dict[str, datetime]:
         """Return course -> completion time, ordered by course id."""
-        found = {statement.course: statement.at for statement in self.said if statement.action == "completed"}
+        found = {statement.course: statement.at for statement in self.statements if statement.action == "completed"}
         return dict(sorted(found.items()))
 
     def taught(self) -> dict[str, list[Teaches]]:
         """Return completed course -> what it taught then, if that was recorded."""
         return {
             statement.course: statement.taught
-            for statement in self.said
+            for statement in self.statements
             if statement.action == "completed" and statement.taught
         }
 
-    def those(self, action: Saying) -> list[str]:
+    def courses_with(self, action: FeedbackType) -> list[str]:
         """Return the courses with this current statement, oldest statement first, without completed courses."""
         done = self.completed_at()
-        return [name for name, statement in self.holding().items() if statement.action == action and name not in done]
+        return [name for name, statement in self.current().items() if statement.action == action and name not in done]
 
     def started(self, path: Sequence[str]) -> list[str]:
         """Return the started courses: those of the previous path first, in its order; then by statement."""
-        held = self.those("started")
+        held = self.courses_with("started")
         return [course for course in path if course in held] + [course for course in held if course not in path]
 
     def slowed(self) -> dict[str, float]:
         """Return course -> the factor that multiplies its cost."""
-        return dict.fromkeys(sorted(self.those("not_now")), SLOWED)
+        return dict.fromkeys(sorted(self.courses_with("not_now")), SLOWED)
 
 
 def apply_feedback(  # noqa: PLR0913 - one statement, given by name
@@ -113,18 +117,18 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
     if action == "undo":
         if not about:
             raise Conflict("there is no statement about this course to take back", "course")
-        return Feedback(sequence, [statement for statement in feedback.said if statement != about[-1]])
+        return Feedback(sequence, [statement for statement in feedback.statements if statement != about[-1]])
     if at > now + _CLOCK_SKEW:
         raise InvalidInput("is in the future", "at")
     if action == "not_relevant" and course in mandatory:
         raise Conflict("a mandatory course cannot be dismissed", "action")
     if action == "started" and course in feedback.completed_at():
         raise Conflict("is completed already; take that back first", "action")
-    if not about and len(feedback.holding()) >= MOST_COURSES:
+    if not about and len(feedback.current()) >= MOST_COURSES:
         raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
     spare = [statement for statement in about if statement.action != "completed"]
     dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
-    statement = [one for one in feedback.said if one not in dropped]
-    room = MOST_ROWS - sum(len(one.taught) for one in statement)
+    kept = [one for one in feedback.statements if one not in dropped]
+    room = MOST_ROWS - sum(len(one.taught) for one in kept)
     taught = list(teaches) if action == "completed" and len(teaches) <= room else []
-    return Feedback(sequence, [*statement, Statement(sequence, course, action, at, taught)])
+    return Feedback(sequence, [*kept, Statement(sequence, course, action, at, taught)])

@@ -18,7 +18,7 @@ from shared.succession import carried, job_group_of, stage_of
 from shared.texts import folded
 
 ALGORITHM = "t1.10"
-"""Changes whenever the same inputs may give another path."""
+"""The version of the planner; it changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
 """Integer units in one weight x level, and in one hour."""
@@ -353,9 +353,9 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
         inputs_of(request.profile, framework, request.as_of),
         rules=rules_within(rules.rules, framework),
         mandatory=rules.mandatory,
-        excluded=sorted(course for course in feedback.those("not_relevant") if course not in rules.mandatory),
+        excluded=sorted(course for course in feedback.courses_with("not_relevant") if course not in rules.mandatory),
         slowed=feedback.slowed(),
-        pinned=feedback.those("pin"),
+        pinned=feedback.courses_with("pin"),
         started=feedback.started(request.previous),
         completed_at=feedback.completed_at(),
         taught=feedback.taught(),

@@ -304,12 +304,12 @@ class FeedbackHandler:
     `taken` counts stored feedback; `kept_stale` counts feedback whose new path the validator rejected.
     """
 
-    def __init__(self, planner: Planner, asked: WorkQueue) -> None:
+    def __init__(self, planner: Planner, queue: WorkQueue) -> None:
         self.taken = 0
         self.kept_stale = 0
         self.planner = planner
         self._store = planner.store
-        self._queue = asked
+        self._queue = queue
 
     async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
         """Store feedback and return its record; repeats of an Idempotency-Key within 24 hours are stored once.
@@ -338,7 +338,7 @@ class FeedbackHandler:
         await self.planner.catch_up([plan.summary], [])
         snapshot = self.planner.catalog.snapshot
         if command.action != "undo":
-            known = {*plan.summary.courses, *(statement.course for statement in plan.feedback.said)}
+            known = {*plan.summary.courses, *(statement.course for statement in plan.feedback.statements)}
             if command.course not in known and snapshot.view(command.tenant).course(command.course) is None:
                 raise InvalidInput(f"unknown course {command.course!r}", "course")
         rules = await self._store.rules.of(command.tenant)

@@ -203,11 +203,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
     """Print the result and return the exit code: 0 for the same path, 1 for a different one, 2 for a failure."""
-    asked = parsed(arguments)
+    args = parsed(arguments)
     try:
-        sentence, same = await recompute(
-            settings, asked.tenant, asked.officer, asked.revision, readable=asked.reference
-        )
+        sentence, same = await recompute(settings, args.tenant, args.officer, args.revision, readable=args.reference)
     except Problem as problem:
         say(f"recompute: {problem.detail}")
         return 2

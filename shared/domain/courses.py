@@ -49,7 +49,9 @@ Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that
 class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
-    At a confidence of `threshold` or more, four of five matches were right.
+    At a confidence of `threshold` or more, four of five matches were right. `mapped_from`: it was not matched by its
+    description; the provider states this skill, `framework/skill`, and a framework states that both are the same. Only
+    its levels are estimated.
     """
 
     framework: Identifier
@@ -59,6 +61,7 @@ class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     confidence: Confidence
     threshold: Annotated[float, Meta(ge=0, le=1)]
     source: Literal["matched"] = "matched"
+    mapped_from: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.to_level <= self.from_level:

@@ -104,6 +104,8 @@ class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     `exact`: another name for the same. `broader`: the former skill is a part of the new one. `partial`: the two
     overlap. A job group has exactly one successor, which is `exact`. `title`: the name of the former skill or group.
+    `scale_top`: the highest level of the scale on which the former skill was measured, if it was another one; levels of
+    the former skill are converted in proportion. Without it they keep their numbers.
     """
 
     origin: Identifier
@@ -111,6 +113,7 @@ class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     kind: Literal["exact", "broader", "partial"] = "exact"
     of: Literal["skill", "job_group"] = "skill"
     title: LocalizedText | None = None
+    scale_top: Annotated[float, Meta(gt=0, le=100)] | None = None
 
 
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
@@ -241,6 +244,8 @@ def mapping_faults(
             yield i, InvalidInput(f"unknown {what} {row.target!r}", "target")
         elif row.origin in known[row.of]:
             yield i, InvalidInput(f"{what} {row.origin!r} is still in the framework", "origin")
+        elif row.of == "job_group" and row.scale_top is not None:
+            yield i, InvalidInput("a job group has no level", "scale_top")
         elif row.of == "job_group" and row.kind != "exact":
             yield i, InvalidInput("a job group has an exact successor", "kind")
         elif place in seen:

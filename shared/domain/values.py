@@ -20,12 +20,12 @@ LongText = Annotated[str, Meta(min_length=1, max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
 FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
-"""A key that MongoDB keeps: no NUL."""
+"""A key without NUL, which MongoDB refuses."""
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
 
 
 NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
-"""The Thai and the English text that replace a pair of which neither shows anything."""
+"""The Thai and English text shown where both texts of a pair have no visible character."""
 
 
 def key_of(tenant: str, identifier: str) -> str:
@@ -42,14 +42,12 @@ def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Round these numbers of a record to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if not isinstance(value, float) or (value >= 1 and value.is_integer()):
-            continue
-        if (kept := millionths(value, least)) != value or not value:
-            force_setattr(record, name, kept)  # -0.0 equals 0.0 and is written otherwise
+        if isinstance(value, float) and (value <= least or round(value, 6) != value):  # also -0.0, which equals 0.0
+            force_setattr(record, name, millionths(value, least))
 
 
 LEAST = 0.000_001
-"""What is smaller but not zero counts as this: an hour, a weight or what a course teaches is never nothing."""
+"""The least positive value of hours, weights and taught levels; smaller ones are raised to it."""
 
 
 class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -63,10 +61,11 @@ class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     en: ShortText | None = None
 
     def __post_init__(self) -> None:
-        th = self.th if self.th and shows_something(self.th) else None
-        en = self.en if self.en and shows_something(self.en) else None
-        if th is self.th and en is self.en and (th or en):
+        th, en = self.th, self.en
+        if (th or en) and (th is None or shows_something(th)) and (en is None or shows_something(en)):
             return
+        th = th if th and shows_something(th) else None
+        en = en if en and shows_something(en) else None
         if not (th or en or (self.th and self.th.strip()) or (self.en and self.en.strip())):
             raise ValueError("needs a Thai (`th`) or an English (`en`) text")
         if not (th or en):

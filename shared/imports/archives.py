@@ -4,7 +4,7 @@ import zipfile
 import zlib
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What `zipfile` raises for an archive that cannot be read; its own texts hold objects of Python."""
+"""The errors that `zipfile` raises for an archive that cannot be read."""
 
 
 def why_unreadable(error: Exception) -> str:

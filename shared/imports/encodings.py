@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from shared.errors import InvalidInput
 
 NAMES = ("utf-8", "utf-16", "cp1252", "tis-620", "cp874")
-"""What may be named as an encoding."""
+"""The encodings that a request may name."""
 
 _ALIASES = {
     "tis-620": "cp874", "tis620": "cp874", "windows-874": "cp874", "iso-8859-11": "cp874",
     "windows-1252": "cp1252", "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "utf8": "utf-8",
 }  # fmt: skip
-"""Other names, and the superset that files under them are really in."""
+"""Other names of encodings -> the encoding that such files really have, a superset."""
 
 _EVIDENCE = 4096
 _START = 200

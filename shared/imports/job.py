@@ -20,7 +20,7 @@ C = TypeVar("C")
 R = TypeVar("R", bound=ImportReport)
 
 PATIENCE_SECONDS = 180.0
-"""How long an import waits for a database that is away."""
+"""How long an import waits for a database that does not answer."""
 
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50
@@ -47,14 +47,14 @@ class ImportRequest(Generic[R]):
 class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass stores rows (`verdicts`) and checks the whole file (`end`)."""
 
-    def __init__(self, asked: ImportRequest[R], shape: type[R]) -> None:
-        self._reports, self._tenant, self._trace = asked.reports, asked.tenant, asked.trace
-        self._patience = asked.patience
+    def __init__(self, request: ImportRequest[R], shape: type[R]) -> None:
+        self._reports, self._tenant, self._trace = request.reports, request.tenant, request.trace
+        self._patience = request.patience
         now = datetime.now(UTC)
-        self.report = shape(secrets.token_hex(16), "running", asked.form, now, now, dry_run=asked.dry_run)
+        self.report = shape(secrets.token_hex(16), "running", request.form, now, now, dry_run=request.dry_run)
         self.begun = False
-        named = self.report.import_id if asked.key is None else sha256(asked.key.encode()).hexdigest()
-        self._name = None if asked.dry_run else named[:20]
+        named = self.report.import_id if request.key is None else sha256(request.key.encode()).hexdigest()
+        self._name = None if request.dry_run else named[:20]
         self._saved_at = now
         self._keeping: list[asyncio.Task[None]] = []
 

@@ -35,8 +35,11 @@ class NdjsonReader(Generic[T]):
         """
         *ended, rest = chunk.split(b"\n")
         for part in ended:
-            yield from self._take(part)
-            yield from self._end_line()
+            if self._held or self._skipping or len(part) > ROW_LIMIT:
+                yield from self._take(part)
+                yield from self._end_line()
+            else:  # as nearly every line comes
+                yield self._row(part)
         yield from self._take(rest)
 
     def end(self) -> Iterator[Row[T] | None]:
@@ -55,13 +58,18 @@ class NdjsonReader(Generic[T]):
             yield refused(self._line + 1, TooLarge(f"a line may hold {ROW_LIMIT} bytes"), begins)
 
     def _end_line(self) -> Iterator[Row[T] | None]:
-        self._line += 1
         if self._skipping:
+            self._line += 1
             self._skipping = False
             return
-        text = bytes(self._held).removeprefix(codecs.BOM_UTF8 if self._line == 1 else b"").strip()
+        text = bytes(self._held)
         self._held.clear()
-        yield _row(self._line, text, self._shape) if text else None
+        yield self._row(text)
+
+    def _row(self, text: bytes) -> Row[T] | None:
+        self._line += 1
+        text = (text.removeprefix(codecs.BOM_UTF8) if self._line == 1 else text).strip()
+        return _row(self._line, text, self._shape) if text else None
 
 
 def _row(number: int, raw: bytes, shape: type[T]) -> Row[T]:

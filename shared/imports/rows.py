@@ -12,10 +12,10 @@ from shared.errors import Problem, Warned
 T = TypeVar("T")
 
 ROW_LIMIT = 256 * 1024
-"""How much a row may hold, in bytes: as much as the body of a single PUT."""
+"""The most bytes of a row: those of the body of a single PUT."""
 
 WITHOUT_CONTENT_LIMIT = 100_000
-"""How many rows of an import may be empty or refused, before the rest is left unread."""
+"""The most empty or rejected rows of an import; after that the rest is not read."""
 
 _BEGINS = 60
 

@@ -30,8 +30,8 @@ F = TypeVar("F", bound=str)
 
 REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
 
-_ROWS_AT_ONCE = 500
-_BATCHES_AHEAD = 8
+_ROWS_AT_ONCE = 1000
+_BATCHES_AHEAD = 16
 _SLICE = 64 * 1024
 _PACKED_FROM = 1024 * 1024
 

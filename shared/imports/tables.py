@@ -21,7 +21,7 @@ _DELIMITERS = ",;\t|"
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _SEVERAL = re.compile(r"[\s,;|]+")
 _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
-"""What a spreadsheet may compute: also with full-width signs, and with spaces or a line end before the sign."""
+"""A text that a spreadsheet may take for a formula: also with full-width signs, or after spaces or a line end."""
 
 
 def guarded(cell: str) -> str:

@@ -18,7 +18,7 @@ from aiokafka.record import default_records, memory_records
 from shared.kafka.records import UNREADABLE, Headers
 
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
-"""As much as a fetch brings at most without compression."""
+"""The most bytes of an unpacked batch: what a fetch returns at most without compression."""
 
 _FORMAT, _HEADER_BYTES = 2, 61  # of a batch; older formats have no headers
 _GZIP, _ZSTD = 1, 4

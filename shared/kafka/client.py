@@ -32,14 +32,14 @@ FETCH_WAIT_MS = 100
 
 PATIENT_WAIT_MS = 500
 PATIENT_BYTES = 256 * 1024
-"""How long a fetch that nobody waits for lets records gather, and how many end the wait."""
+"""How long a low-priority fetch waits for more records, and how many bytes end the wait."""
 
 _POLL_MS = 500
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 Brokers = KafkaSettings | str
-"""Where Kafka is and how it is spoken to: the settings, or `host:port,...` of brokers without TLS and users."""
+"""The addresses and the security of Kafka: the settings, or `host:port,...` of brokers without TLS and users."""
 
 
 def connection(brokers: Brokers) -> dict[str, Any]:

@@ -23,8 +23,12 @@ _NEVER_MS = 24 * 3600 * 1000  # a batch that waits for MongoDB keeps its partiti
 _SETTLED_SECONDS = 60.0  # by then every replica has noticed that a topic is another one
 
 _ROOMS = (None, 900_000, 100_000, 10_000, 2_000)
-"""How many bytes of a dead letter's value are tried, one after the other: all, then what fits a record of 1 MiB, then
-less for a topic that takes less."""
+"""The byte limits of a dead letter's value that are tried in turn: all of it, what fits a record of 1 MiB, and less for
+a topic that takes less."""
+
+
+async def _nothing() -> None:
+    pass
 
 
 class GroupConsumer:
@@ -57,6 +61,7 @@ class GroupConsumer:
         self._batch = batch
         self._brokers = brokers
         self._stopping = asyncio.Event()
+        self._in_hand = False
         self._identity = TopicIdentity(brokers, topic)
         self._read: dict[TopicPartition, int] = {}
         self._from_beginning_until = 0.0
@@ -66,8 +71,23 @@ class GroupConsumer:
         """Seconds since the current records last made progress (one handled or dead-lettered); 0 without records."""
         return self._delivery.held_seconds
 
-    async def run(self) -> None:
-        """Consume until `stop` is called. Raises KafkaError if no retry can help."""
+    async def run(self, prepared: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """Consume until `stop` is called; join the group after `prepared`. Raises KafkaError if no retry can help."""
+        consuming = asyncio.ensure_future(self._consume_after(prepared))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({consuming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._in_hand:
+                await asyncio.wait({consuming})
+        finally:
+            stopping.cancel()
+            consuming.cancel()
+            await asyncio.wait({consuming})
+        if not consuming.cancelled():
+            consuming.result()
+
+    async def _consume_after(self, prepared: Callable[[], Awaitable[None]]) -> None:
+        await prepared()
         while not self._stopping.is_set():
             try:
                 await self._consume()
@@ -98,14 +118,21 @@ class GroupConsumer:
                 polled = await poll(consumer, self._batch)
                 self._notice_reset(polled)
                 if polled:
-                    await self._delivery.deliver(polled)
-                    await self._commit(consumer, polled)
+                    await self._handle(consumer, polled)
                 self.lag = await lag.measured()
         finally:
             await within(consumer.stop())
 
+    async def _handle(self, consumer: AIOKafkaConsumer, polled: list[Record]) -> None:
+        self._in_hand = True
+        try:
+            await self._delivery.deliver(polled)
+            await self._commit(consumer, polled)
+        finally:
+            self._in_hand = False
+
     def stop(self) -> None:
-        """Make `run` return after the current batch is handled and committed."""
+        """Make `run` return after the current batch is handled and committed; it waits for nothing else."""
         self._stopping.set()
 
     def _notice_reset(self, polled: list[Record]) -> None:

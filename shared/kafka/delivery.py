@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 3
 
 Decode = Callable[[Record], Event]
-"""Raises Rejected."""
+"""A function that decodes a record. Raises Rejected."""
 
 
 class Reader(Protocol):
@@ -38,7 +38,7 @@ def overdue(reader: Reader, limit: float) -> str | None:
     """Return a readiness message if a reader has held the same records for more than `limit` seconds, else None."""
     if reader.held_seconds <= limit:
         return None
-    return f"the same records of {reader.topic} have been in hand for {reader.held_seconds:.0f} s"
+    return f"the same records of {reader.topic} have been worked on for {reader.held_seconds:.0f} s"
 
 
 class Delivery:

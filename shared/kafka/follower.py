@@ -132,13 +132,13 @@ class Follower:
 
     async def _follow(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         lag = Lag(consumer)
-        asked = {*ends}
+        unread = {*ends}
         while True:
             if await self._identity.changed():
                 raise TopicReplaced(self.topic)
             if not self.caught_up.is_set():
                 self._step = "asking for the beginnings of its partitions"
-                asked = _raise_ends(consumer, ends, asked)
+                unread = _raise_ends(consumer, ends, unread)
                 if left := await _left(consumer, ends):
                     self._step = f"{left} records are left"
                 else:
@@ -184,16 +184,16 @@ class Follower:
 
 
 def _raise_ends(
-    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], asked: set[TopicPartition]
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], unread: set[TopicPartition]
 ) -> set[TopicPartition]:
-    """Take the end that the first fetch of a partition tells where it is higher; return who was not fetched yet.
+    """Raise each end to the one that the first fetch of its partition reports; return the partitions not fetched yet.
 
     The answer of a broker to `end_offsets` was once too low. What is written later does not count, or a reader of a
     topic that is written all the time would never have caught up.
     """
-    marks = {place: mark for place in asked if (mark := consumer.highwater(place)) is not None}
+    marks = {place: mark for place in unread if (mark := consumer.highwater(place)) is not None}
     ends.update({place: max(ends[place], mark) for place, mark in marks.items()})
-    return asked - marks.keys()
+    return unread - marks.keys()
 
 
 async def _left(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> int:

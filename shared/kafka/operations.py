@@ -89,13 +89,13 @@ async def reachable(brokers: Brokers) -> str | None:
     """Return None if one of the brokers accepts a connection and answers on it, else what is wrong."""
     arguments = connection(brokers)
     del arguments["bootstrap_servers"]
-    asked = [asyncio.create_task(_answers(address, arguments)) for address in addresses(brokers).split(",")]
+    attempts = [asyncio.create_task(_answers(address, arguments)) for address in addresses(brokers).split(",")]
     try:
-        for answered in asyncio.as_completed(asked):
+        for answered in asyncio.as_completed(attempts):
             if await answered:
                 return None
     finally:
-        for task in asked:
+        for task in attempts:
             task.cancel()
     return f"no broker answers at {addresses(brokers)}"
 

@@ -14,7 +14,7 @@ from shared.kafka.client import Brokers, connection, within
 from shared.kafka.records import Headers, RecordMetadata
 
 _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
-"""Above what can be read as an event, uncompressed. What fits a topic is for its broker to say, after compression."""
+"""Larger than any event, uncompressed. The broker decides what fits a topic, after compression."""
 
 _PERMANENT = (MessageSizeTooLargeError, RecordListTooLargeError, TypeError, ValueError, AssertionError)
 

@@ -155,8 +155,8 @@ async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: 
 
 
 async def _cleanup_policies(client: AIOKafkaClient, node: int, names: Iterable[str]) -> dict[str, str]:
-    asked = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, _ALL) for name in names])
-    answer = await client.send(node, asked)
+    request = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, _ALL) for name in names])
+    answer = await client.send(node, request)
     return {
         resource[3]: entry[1] for resource in answer.resources for entry in resource[4] if entry[0] == _CLEANUP_POLICY
     }

@@ -127,7 +127,7 @@ class Settings(StoreSettings, KafkaSettings):
         parsers.seconds,
         "60",
     )
-    requests_in_hand: int = setting(
+    concurrent_requests: int = setting(
         "How many requests are handled at the same time; further ones are answered 503 at once.",
         parsers.whole_number(1, 100_000),
         "64",
@@ -172,7 +172,7 @@ class Settings(StoreSettings, KafkaSettings):
     def limits(self) -> Limits:
         """The limits on requests and connections."""
         return Limits(
-            requests_in_hand=self.requests_in_hand,
+            concurrent_requests=self.concurrent_requests,
             body_seconds=self.body_seconds,
             connections_per_address=self.connections_per_address,
             rate_per_key=self.rate_per_key,
@@ -339,4 +339,4 @@ BY_SERVICE: dict[str, type[Settings]] = {
 }
 
 EVERY: tuple[type[NamedSettings], ...] = (*BY_SERVICE.values(), TopicsSettings)
-"""All services are often given one environment, so what another of them reads is no mistake."""
+"""All settings of all services: services often share one environment, so a setting of another service is accepted."""

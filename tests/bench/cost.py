@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import psutil
+import pymongo
 from rich.console import Console
 
 from deploy.local.display import Terminal
@@ -34,6 +35,7 @@ FEW, MANY = 1_000, 100_000
 STEPS = 10
 _ROUNDS, _BLOCKS, _WARM_UP = 100, 5, 40
 _IDLE_SECONDS = 5.0
+_CHECKPOINT_SECONDS = 300
 _BATCH = 1_000
 _TARGET = 1.2
 _MADE_UP = 250
@@ -97,12 +99,17 @@ def cpu_seconds() -> float:
 
 
 async def _fill(servers: Mapping[str, str], stored: int) -> None:
-    """Store copies of an officer and of its plan until there are so many."""
+    """Store copies of an officer and of its plan until there are so many, and wait until the server has written them.
+
+    Otherwise its next checkpoint, which writes all of them, would count as work for the officers measured then.
+    """
     settings = read(StoreSettings, servers)
     client = connect(settings, "bench")
     try:
         for database, collection in (("assessment", OFFICERS), ("recommender", PLANS)):
             await _copies(client[settings.database(database)], collection, stored)
+        with pymongo.timeout(_CHECKPOINT_SECONDS):
+            await client.admin.command("fsync")
     finally:
         client.close()
 

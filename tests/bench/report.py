@@ -155,7 +155,8 @@ Measured on {date} in {seconds} s on {machine}.
 - **CPU of an officer.** Assessments are submitted one after the other, each once the path of the one before has come
   on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while idle is
   subtracted, and the rest is divided by the number of assessments. Median of five blocks, first with 1,000 officers
-  stored, then with 100,000, which is the value; the first is its baseline. (`cost.py`, which also runs alone:
+  stored, then with 100,000, which is the value; the first is its baseline. The stored officers are copies, and the
+  server has written them to disk before. (`cost.py`, which also runs alone:
   `python -m tests.bench.cost`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:*
   one process with a bare aiohttp handler that reads only the path of the same document with one motor `find_one`

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.record.util import calc_crc32c
 
-from deploy.local.broker import ApacheKafka
+from deploy.local.broker import ApacheKafka, EmbeddedBroker, find_broker
+from deploy.local.processes import CannotStart
 from deploy.local.servers import Server
 from deploy.topics import check_topics, ensure_topics, read_topics, recreate_topics
 from shared.cloudevents import to_kafka
@@ -187,6 +189,44 @@ async def test_an_unavailable_store_is_waited_for_in_place(bootstrap: str, topic
         await until(lambda: len(reader.sequences) == 30)
     assert tries >= 3
     assert consumer.dead_lettered == 0
+
+
+async def test_a_consumer_that_waits_for_something_stops_at_once(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    waits = asyncio.Event()
+
+    async def prepared() -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", Reader(), publisher=publisher)
+    task = asyncio.ensure_future(consumer.run(prepared))
+    await waits.wait()
+    consumer.stop()
+    await asyncio.wait_for(task, 90)
+
+
+async def test_a_consumer_whose_broker_hangs_stops_at_once(tmp_path: Path) -> None:
+    try:
+        broker = find_broker(tmp_path / "kafka", forced="embedded")
+    except CannotStart as error:
+        missing(str(error))
+    assert isinstance(broker, EmbeddedBroker)
+    await broker.start()
+    try:
+        await create_topics(broker.address, [TopicSpec("things", 1, 1, {})])
+        async with Publisher(broker.address) as publisher:
+            consumer = GroupConsumer(broker.address, "things", "g", reader := Reader(), publisher=publisher)
+            task = asyncio.ensure_future(consumer.run())
+            await publisher.send("things", things(1))
+            await until(lambda: reader.taken and not consumer.held_seconds)
+            broker.child.freeze()
+            consumer.stop()
+            await asyncio.wait_for(task, 90)
+    finally:
+        broker.child.thaw()
+        await broker.stop()
 
 
 async def test_unprocessable_events_go_to_the_dead_letters_and_the_consumer_continues(

@@ -336,6 +336,33 @@ async def test_a_relay_woken_while_stopping_stops(owner: Owner) -> None:
     assert done
 
 
+async def test_a_relay_is_cancelled_while_its_reading_back_stops(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, stopping, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class StopsLate(Follower):
+        async def run(self) -> None:
+            reading.set()
+            try:
+                await super().run()
+            finally:
+                stopping.set()
+                await gate.wait()
+
+    monkeypatch.setattr(relay_module, "Follower", StopsLate)
+    relaying = asyncio.create_task(owner.relay().run())
+    try:
+        await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
+        another = {"holder": "somebody/1/else", "until": datetime.now(UTC) + timedelta(hours=1)}
+        await owner.database["leases"].update_one({"_id": LEASE}, {"$set": another})
+        await asyncio.wait_for(stopping.wait(), WAIT_SECONDS)  # the lease was not renewed
+        relaying.cancel()
+        await asyncio.wait({relaying}, timeout=WAIT_SECONDS)
+        assert relaying.cancelled()
+    finally:
+        gate.set()
+        relaying.cancel()
+
+
 async def test_the_newest_events_are_kept_if_too_many_wait(owner: Owner) -> None:
     for sequence in range(1, 26):
         await owner.change("t/a", sequence)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from shared import outbox as outbox_module
 from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, is_bulk
@@ -214,7 +215,8 @@ async def test_events_of_a_bulk_are_sent_after_all_others(owner: Owner) -> None:
 async def test_during_a_bulk_its_events_wait_and_single_ones_are_sent(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_BULK_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(relay_module, "BULK_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 3600.0)
     monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
     staged = Staged()
     relay = owner.relay(staged=staged)
@@ -234,6 +236,18 @@ async def test_during_a_bulk_its_events_wait_and_single_ones_are_sent(
         await until_sent(owner)
 
 
+async def test_other_work_waits_for_a_bulk_and_at_most_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 0.001)
+    staged = Staged()
+    await staged.after_bulk(3600.0)
+    with staged.bulk():
+        await staged.after_bulk(0.0)
+        waiting = asyncio.create_task(staged.after_bulk(3600.0))
+        done, _ = await asyncio.wait({waiting}, timeout=0.05)
+        assert not done, "a bulk is being written"
+    await asyncio.wait_for(waiting, 60)
+
+
 async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner) -> None:
     """At one a minute most of the bulk still waits when the single event, staged after it, has been sent."""
     relay = owner.relay(bulk_rate=1 / 60)
@@ -243,6 +257,26 @@ async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner
         await owner.change("t/single", 1)
         await until(lambda: owner.sequences("t/single") == [1])
         assert await owner.waiting() >= 15
+
+
+async def test_a_bulk_is_sent_slowly_in_its_first_minute_while_it_is_written(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
+    staged = Staged()
+    relay = owner.relay(staged=staged, bulk_rate=1000.0)
+    async with running(relay):
+        with staged.bulk():
+            await owner.change("t/bulk-1", 1, bulk=True)
+            staged.set_bulk()
+            await until(lambda: relay.sent == 1, "the first of a bulk is sent")
+            await owner.change("t/bulk-2", 1, bulk=True)
+            await owner.change("t/single", 1)
+            staged.set()
+            await until(lambda: relay.sent == 2)
+            assert await owner.waiting() == 1
+            staged.bulk_since -= 60
+            await until_sent(owner)
 
 
 async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner: Owner) -> None:

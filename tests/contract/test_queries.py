@@ -45,6 +45,7 @@ from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.part_store import PartedFramework, PartStore
+from services.catalog.shared_copies import SharedCopies
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -54,7 +55,7 @@ from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
 from shared.cloudevents import from_kafka, to_kafka
-from shared.domain import Framework, LocalizedText, Profile
+from shared.domain import SHARED_TENANT, Framework, LocalizedText, Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -326,8 +327,27 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
     async for call in matches(MatchStore(watched.database("catalog"), store), store):
         yield call
+    async for call in copies(SharedCopies(MatchStore(watched.database("catalog"), store)), store):
+        yield call
     async for call in drafts(DraftStore(watched.database("catalog"))):
         yield call
+
+
+async def copies(store: SharedCopies, catalog: CatalogStore) -> AsyncIterator[Call]:
+    shared = course("shared-one", ("reading", 0, 2))
+    await catalog.put_course(None, SHARED_TENANT, shared, "")
+    yield "SharedCopies.tenants", store.tenants()
+    yield "SharedCopies.next_pass", store.next_pass(200)
+    found = await store.next_pass(200)
+    assert found is not None
+    yield "SharedCopies.passed", store.passed(found)
+    yield "SharedCopies.due", store.due(200)
+    yield "SharedCopies.planned", store.planned(TENANT, found.courses, {FRAMEWORK})
+    planned = await store.planned(TENANT, found.courses, {FRAMEWORK})
+    assert planned
+    match = Match(framework=FRAMEWORK, skill="reading", from_level=0, to_level=1, confidence=0.5)
+    yield "SharedCopies.write", store.write([(planned[0], [match])])
+    yield "SharedCopies.done", store.done(found.courses)
 
 
 async def parts(store: PartStore, whole: Framework) -> AsyncIterator[Call]:

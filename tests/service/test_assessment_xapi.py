@@ -9,12 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from services.assessment.api import INDEX
 from services.assessment.xapi.statements import STATEMENT_LIMIT
+from services.assessment.xapi.store import StatementStore
+from shared.domain import ScaleLevel
+from shared.errors import Unavailable
+from shared.events import CATALOG_TOPIC, FrameworkPublished
 from tests.support.assessment import TAKEN_AT, assessment_service, profile_of, registered
-from tests.support.builders import FRAMEWORK
+from tests.support.builders import FRAMEWORK, framework, text
 from tests.support.services import Started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -188,6 +195,76 @@ async def test_a_repeated_statement_changes_nothing_and_another_of_its_id_confli
     other = {name: value for name, value in sent.items() if name != "id"} | {"context": {"platform": "x"}}
     put = await service.ask("PUT", f"/xapi/statements?statementId={sent['id']}", json=other, headers=VERSION)
     assert put.status == 409
+
+
+async def test_a_repeated_statement_is_accepted_whatever_has_changed_since(service: Started) -> None:
+    tenant, officer, activity = "changing", "officer", f"{HOME}/x"
+    put = {"job_group": "service", "agency": "north"}
+    assert (await service.ask("PUT", f"/v1/officers/{officer}", tenant=tenant, json=put)).status == 201
+    await service.publish(
+        CATALOG_TOPIC,
+        (
+            f"{tenant}/framework:short",
+            1,
+            FrameworkPublished(
+                tenant,
+                msgspec.structs.replace(
+                    framework({"reading": 1}), id="short", scale=[ScaleLevel(0, text("0")), ScaleLevel(1, text("1"))]
+                ),
+            ),
+        ),
+    )
+    await until(lambda: service.client.app[INDEX].find(tenant, "short"))
+    reading = {"activity": activity, "skill": "reading", "framework": FRAMEWORK, "level": 4}
+    writing = {"activity": activity, "skill": "writing", "level": 2}
+    short = {"activity": activity, "skill": "reading", "framework": "short"}
+    retired = {"activity": activity, "skill": "flying", "level": 1}
+    sent, other = statement(officer, activity=activity), statement(officer, activity=activity)
+
+    async def given(home: str, *rules: Any) -> list[dict[str, Any]]:
+        body = {"home_page": home, "rules": rules}
+        got = await service.ask("PUT", "/v1/xapi-mapping", "admin", tenant=tenant, json=body)
+        assert got.status == 200, await got.text()
+        for one in (sent, [other, sent], sent):
+            assert (await send(service, one, tenant=tenant))[0] == 200, home
+        got = await service.ask("GET", f"/v1/officers/{officer}/assessments", tenant=tenant)
+        found: list[dict[str, Any]] = (await got.json())["assessments"]
+        return found
+
+    assert await given(HOME, reading, retired) == []  # one of two kinds of evidence is refused: none is taken
+    assert await given("https://elsewhere.example.org", reading) == []
+    taken = await given(HOME, short | {"level": 1}, reading)
+    assert sorted(one["framework"] for one in taken) == sorted([FRAMEWORK, "short"] * 2)
+    for rules in ([reading | {"level": 1}], [writing, reading, retired], []):
+        assert await given(HOME, *rules) == taken
+    assert await given("https://elsewhere.example.org", reading) == taken
+
+
+async def test_a_statement_whose_answer_was_lost_is_evidence_once_whatever_the_mapping_is_then(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer = await registered(service)
+    sent = statement(officer)
+    keep = StatementStore.keep
+
+    async def lost(*_: Any) -> int:
+        raise Unavailable("the process ends here")
+
+    monkeypatch.setattr(StatementStore, "keep", lost)
+    assert (await send(service, sent))[0] == 503
+    monkeypatch.setattr(StatementStore, "keep", keep)
+    assert await levels(service, officer) == {"reading": (4, 0.4)}
+    try:
+        body = {"home_page": HOME, "rules": [RULES[0] | {"level": 2}, *RULES[1:]]}
+        assert (await service.ask("PUT", "/v1/xapi-mapping", "admin", json=body)).status == 200
+        status, problem = await send(service, sent | {"result": {"success": True}})
+        assert (status, problem["field"]) == (409, "id")
+        assert (await send(service, sent))[0] == 200
+        assert (await send(service, sent))[0] == 200
+    finally:
+        await service.ask("PUT", "/v1/xapi-mapping", "admin", json={"home_page": HOME, "rules": RULES})
+    assert await levels(service, officer) == {"reading": (4, 0.4)}
+    assert len(await evidence(service, officer)) == 1
 
 
 async def test_without_an_id_the_content_identifies_the_statement(service: Started) -> None:

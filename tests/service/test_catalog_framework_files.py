@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.catalog import framework_files
@@ -151,3 +152,33 @@ async def test_the_commands_store_what_the_service_answers(
     assert await framework_files.run(named) == 1
     assert await framework_files.run(["export-framework", "ghost", "--format", "csv"]) == 2
     assert await framework_files.run(["import-framework", str(tmp_path / "none"), "--format", "csv"]) == 2
+
+
+async def test_the_command_refuses_to_change_a_retired_framework_and_names_what_is_lost(
+    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(framework_files, "load", lambda _: service.settings)
+    assert (await sent(service, "format=csv&id=old&title_en=Old&skip_refused=true", MATRIX))[0] == 201
+    before = await (await service.ask("GET", "/v1/frameworks/old")).json()
+    retired = await service.ask("PUT", "/v1/frameworks/old", "admin", json=before | {"retired": True})
+    assert retired.status == 200
+    file = tmp_path / "old.json"
+    command = ["import-framework", str(file), "--format", "json", "--tenant", "agency"]
+    changed = before | {"retired": True, "title": {"en": "Other"}}
+    file.write_bytes(msgspec.json.encode(changed))
+    assert await framework_files.run(command) == 2
+    assert "retired" in capsys.readouterr().err
+    assert (await (await service.ask("GET", "/v1/frameworks/old")).json())["version"] == 2
+    gone = before["skills"][0]["id"]
+    file.write_bytes(
+        msgspec.json.encode(
+            changed
+            | {
+                "retired": False,
+                "skills": [*before["skills"][1:], {**before["skills"][0], "id": "other"}],
+                "requirements": [row for row in before["requirements"] if row["skill"] != gone],
+            }
+        )
+    )
+    assert await framework_files.run(command) == 0
+    assert f"skills that are neither there any more nor mapped: {gone}" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from services.catalog.store import CatalogStore
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT, Framework
-from shared.events import CoursePublished
+from shared.events import CoursePublished, CourseWithdrawn
 from shared.mongo import connect
 from shared.settings import CatalogSettings
 from tests.support.builders import course, inputs, unique, view_of
@@ -270,6 +270,16 @@ async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the
     assert found["mapped_from"] == {"framework": "digcomp", "skill": "1.1"}
     mapped = row("agency", "glass", 1.0, 3.0) | {"mapped_from": "digcomp/1.1"}
     assert await agency.taught("mapped") == [given, mapped]
+    for query, listed in (
+        ("framework=agency&skill=glass", ["mapped"]),
+        ("framework=agency", ["mapped"]),
+        ("skill=glass", ["mapped"]),
+        ("skill=1.1", ["mapped"]),
+        ("framework=agency&skill=pottery", []),
+        ("framework=agency&skill=glass&language=th", []),
+    ):
+        page = await agency.ask("GET", f"/v1/courses?{query}")
+        assert [one["id"] for one in page["courses"]] == listed, query
     event = (await announced.of(f"{agency.tenant}/mapped", 2))[-1]
     assert isinstance(event.data, CoursePublished)
     assert msgspec.to_builtins(event.data.course.teaches) == [given, mapped]
@@ -280,6 +290,118 @@ async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the
     await agency.course("mapped", given, status=200, title={"en": "Sunday workshop"})
     assert (await agency.matches("mapped"))["agency", "glass"]["status"] == "rejected"
     assert await agency.taught("mapped") == [given]
+
+
+async def test_a_tenants_own_framework_is_matched_to_shared_courses_and_only_the_tenant_sees_it(
+    agency: Agency, announced: Topic
+) -> None:
+    await agency.frame(crafts("own", GLASS, POTTERY))
+    name, other = unique("shared-course"), unique("without-match")
+    body = {
+        "id": name,
+        "title": {"en": "Glass blowing by hand"},
+        "provider": {"en": "Provider"},
+        "hours": 12.0,
+        "languages": ["en"],
+        "teaches": [row("platform", "anything")],
+    }
+    unlike = body | {"id": other, "title": {"en": "Saturday"}}
+    for one in (body, unlike):
+        await agency.ask("PUT", f"/v1/courses/{one['id']}", 201, json=one, tenant="shared")
+    try:
+        found = await agency.matches(name)
+        assert {key[1]: one["status"] for key, one in found.items() if key[0] == "own"} == {"glass": "proposed"}
+        event = await announced.newest(f"{agency.tenant}/{name}", 1)
+        assert isinstance(event.data, CoursePublished)
+        assert (event.data.tenant, [one.skill for one in event.data.course.matched if one.framework == "own"]) == (
+            agency.tenant,
+            ["glass"],
+        )
+        whole = await announced.newest(f"shared/{name}", 1)
+        assert isinstance(whole.data, CoursePublished)
+        for seen in (
+            msgspec.to_builtins(whole.data.course),
+            await agency.ask("GET", f"/v1/courses/{name}", tenant=unique("another")),
+            await agency.ask("GET", f"/v1/courses/{name}", tenant="shared"),
+        ):
+            assert all(one["framework"] != "own" for one in seen.get("matched", []))
+        await agency.ask("GET", f"/v1/courses/{other}/matches", 404)
+        await agency.ask("GET", f"/v1/courses/{name}/matches", 404, tenant=unique("another"))
+
+        await agency.decide(name, "confirm", "own", "glass")
+        assert [(one["framework"], one["skill"]) for one in await agency.taught(name)] == [
+            ("platform", "anything"),
+            ("own", "glass"),
+        ]
+        await agency.ask("PUT", f"/v1/courses/{name}", json=body | {"hours": 20.0}, tenant="shared")
+        await agency.ask(
+            "PUT", f"/v1/courses/{other}", json=unlike | {"title": {"en": "Pottery and ceramics"}}, tenant="shared"
+        )
+        assert ("own", "pottery") in await agency.matches(other)
+        seen = await agency.ask("GET", f"/v1/courses/{name}")
+        assert (seen["hours"], [one["framework"] for one in seen["teaches"]]) == (20.0, ["platform", "own"])
+        assert len((await agency.ask("GET", "/v1/courses?limit=500&framework=own"))["courses"]) == 1
+
+        merge = {"Content-Type": "application/merge-patch+json"}
+        await agency.ask("PATCH", f"/v1/courses/{name}", 404, json={"hours": 1.0}, headers=merge)
+        await agency.ask("DELETE", f"/v1/courses/{name}", 404)
+        got = await agency.service.ask("GET", "/v1/courses:export", "admin", tenant=agency.tenant)
+        assert await got.text() == ""
+        got = await agency.service.ask(
+            "POST",
+            "/v1/courses:import?full=true&withdraw=true",
+            "admin",
+            tenant=agency.tenant,
+            data=msgspec.json.encode(body | {"id": "mine"}),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        report = msgspec.json.decode((await got.text()).splitlines()[-1])
+        assert (report.get("absent", 0), report.get("withdrawn", 0)) == (0, 0), report
+        assert (await agency.ask("GET", f"/v1/courses/{name}"))["hours"] == 20.0
+
+        replaced = await agency.ask("GET", f"/v1/courses/{other}")
+        del replaced["matched"]
+        assert (await agency.ask("PUT", f"/v1/courses/{other}", 201, json=replaced))["changed"], "it is its own now"
+        revision = (await agency.ask("GET", f"/v1/courses/{name}/matches"))["revision"]
+        assert len((await agency.ask("GET", "/v1/courses?limit=500"))["courses"]) >= 2
+    finally:
+        for gone in (name, other):
+            got = await agency.service.ask("DELETE", f"/v1/courses/{gone}", "admin", tenant="shared")
+            assert got.status == 204
+    await agency.matches("mine")
+    await agency.ask("GET", f"/v1/courses/{name}", 404)
+    withdrawn = await announced.newest(f"{agency.tenant}/{name}", revision + 1)
+    assert isinstance(withdrawn.data, CourseWithdrawn)
+    await agency.ask("GET", f"/v1/courses/{other}")
+
+
+async def test_rows_of_a_skill_that_a_version_maps_away_are_carried_to_its_successor(
+    agency: Agency, announced: Topic
+) -> None:
+    tiles = {"id": "tiles", "area": "crafts", "title": {"en": "Ceramic tiles"}}
+    await agency.frame(crafts("own", GLASS, tiles))
+    glass, old = row("own", "glass", 0, 2), row("own", "tiles", 1, 3)
+    await agency.course("before", glass, old, title={"en": "Saturday workshop"})
+    await agency.course("decided", title={"en": "Ceramic tiles"})
+    await agency.matches("before")
+    await agency.decide("decided", "confirm", "own", "tiles")
+    await agency.frame(crafts("own", GLASS, POTTERY, mappings=[{"origin": "tiles", "target": "pottery"}]), 200)
+    found = (await agency.matches("before"))["own", "pottery"]
+    assert (found["source"], found["from"], found["to"]) == ("mapped", 1.0, 3.0)
+    carried = row("own", "pottery", 1.0, 3.0) | {"mapped_from": "own/tiles"}
+    assert await agency.taught("before") == [glass, old, carried]
+    event = (await announced.of(f"{agency.tenant}/before", 2))[-1]
+    assert isinstance(event.data, CoursePublished)
+    assert msgspec.to_builtins(event.data.course.teaches) == [glass, old, carried]
+    assert {(one["skill"], one.get("mapped_from")) for one in await agency.taught("decided")} == {
+        ("tiles", None),
+        ("pottery", "own/tiles"),
+    }
+    await agency.course("later", old, title={"en": "Sunday workshop"})
+    assert (await agency.matches("later"))["own", "pottery"]["mapped_from"]["skill"] == "tiles"
+    await agency.frame(crafts("own", GLASS, POTTERY, tiles), 200)
+    assert await agency.matches("before") == {}
+    assert await agency.taught("before") == [glass, old]
 
 
 async def test_a_mapped_row_can_be_confirmed_and_stated_skills_win(agency: Agency) -> None:
@@ -306,7 +428,9 @@ async def test_a_mapping_from_a_framework_without_levels_is_sure_of_the_skill_al
     assert found["from"] < found["to"] <= 2.0
     shown = await agency.ask("GET", "/v1/courses/silent")
     assert shown["teaches"] == [given]
-    assert [(one["skill"], one["confidence"] < 1) for one in shown["matched"]] == [("glass", True)]
+    assert [(one["skill"], one["confidence"] < 1, one["mapped_from"]) for one in shown["matched"]] == [
+        ("glass", True, f"esco/{key}")
+    ]
 
 
 async def test_a_path_in_a_tenants_own_framework_comes_from_a_course_with_skills_of_esco(

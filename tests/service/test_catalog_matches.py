@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.catalog import calibrating
+from services.catalog import calibrating, matching_loop
 from services.catalog.__main__ import match
-from services.catalog.api import MATCHES
+from services.catalog.api import MATCHES, STORE
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from shared.auth import Role
+from shared.decoding import convert
+from shared.domain import Course
 from shared.errors import InvalidInput
 from shared.events import CoursePublished
 from shared.settings import CatalogSettings
@@ -463,6 +465,32 @@ async def test_an_imported_catalog_is_matched_and_keeps_confirmed_matches_after_
     assert await imported() == ["unchanged"] * 40
     for name in names:
         assert [row["skill"] for row in await teaches(service, name)] == ["dt-analytics"]
+
+
+async def test_matching_waits_while_an_import_stores_courses(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching_loop, "_IMPORT_SECONDS", 3600.0)
+    store, matches = service.client.app[STORE], service.client.app[MATCHES]
+    storing, go_on, write = asyncio.Event(), asyncio.Event(), store.write_staged
+
+    async def held(writes: list[Any]) -> int:
+        storing.set()
+        await go_on.wait()
+        return int(await write(writes))
+
+    monkeypatch.setattr(store, "write_staged", held)
+    body, imported = bare(unique("course")), convert(bare(unique("course")), Course)
+    importing = asyncio.create_task(store.put_courses("agency", {"import/1": imported}, "00-0-0-01"))
+    try:
+        await storing.wait()
+        await put(service, body)
+        matching = asyncio.create_task(MatchingLoop(matches, shipped()).once())
+        await asyncio.wait({matching}, timeout=0.05)
+        assert (await matches.find("agency", body["id"])).waiting
+    finally:
+        go_on.set()
+    await importing
+    await asyncio.wait_for(matching, 60)
+    assert not (await matches.find("agency", body["id"])).waiting
 
 
 async def test_a_course_with_skills_of_an_invisible_framework_is_matched_and_keeps_them(

@@ -18,7 +18,7 @@ from tests.support.services import issue_key
 pytestmark = pytest.mark.timeout(400)
 
 OF_OFFICERS: tuple[Role, ...] = ("officer", "viewer")
-FROM_ELSEWHERE = "this may only be asked from the officers' page itself"
+FROM_ELSEWHERE = "this request must come from the officers' page itself"
 UNFORWARDED = "there is no such path"
 
 

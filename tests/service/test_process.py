@@ -95,7 +95,7 @@ async def test_a_stopping_service_reports_it_and_finishes_active_requests() -> N
         assert running.process.stdout is not None
         asked = asyncio.ensure_future(session.post(f"{url}/v1/slow"))
         assert await running.process.stdout.readline() == b"changing\n"
-        running.process.send_signal(signal.SIGTERM)  # draining is over, and this is in hand
+        running.process.send_signal(signal.SIGTERM)  # draining is over, and this request is still active
         async with await asked as answer:
             assert answer.status == 204
         assert await running.ends() == 0

@@ -59,7 +59,7 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
     assert event.data.cause == "feedback"
     assert (await tell(service, officer, "read", "undo"))[0] == 200
     assert set(courses_of(await path_of(service, officer, revision=3))) == {"read", "write"}
-    nothing = {"officer": officer.officer, "feedback_sequence": 2, "said": [], "next": None}
+    nothing = {"officer": officer.officer, "feedback_sequence": 2, "statements": [], "next": None}
     assert await feedback_of(service, officer) == nothing
 
 
@@ -71,10 +71,10 @@ async def test_completed_courses_are_not_suggested_again_and_pinned_ones_stay(se
     body = {"at": "2026-11-23T08:00:00+07:00"}
     assert (await tell(service, officer, "read", "completed", body=body))[0] == 200
     assert "read" not in courses_of(await path_of(service, officer, revision=3))
-    said = (await feedback_of(service, officer))["said"]
-    assert [(one["course"], one["action"]) for one in said] == [("write-long", "pin"), ("read", "completed")]
-    assert said[1]["at"] == body["at"]
-    assert [one["title"] for one in said] == [msgspec.to_builtins(text(name)) for name in ("write-long", "read")]
+    statements = (await feedback_of(service, officer))["statements"]
+    assert [(one["course"], one["action"]) for one in statements] == [("write-long", "pin"), ("read", "completed")]
+    assert statements[1]["at"] == body["at"]
+    assert [one["title"] for one in statements] == [msgspec.to_builtins(text(name)) for name in ("write-long", "read")]
 
 
 async def test_a_repeated_feedback_key_counts_once_and_conflicts_with_another_body(service: Started) -> None:
@@ -128,7 +128,7 @@ async def test_other_officers_and_tenants_can_neither_read_nor_change_feedback(s
         assert (await service.ask("POST", path, headers=headers, json=body, **options)).status == 404
     mine = {"role": "officer", "officer": officer.officer}
     assert (await tell(service, officer, "read", "pin", **mine))[0] == 200
-    assert len((await feedback_of(service, officer, **mine))["said"]) == 1
+    assert len((await feedback_of(service, officer, **mine))["statements"]) == 1
 
 
 async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: Started, announced: Topic) -> None:
@@ -138,14 +138,16 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
         msgspec.structs.replace(profile(officer.officer, {"reading": 0, "writing": 1}, sequence=sequence))
         for sequence in range(2, 8)
     ]
-    said = [tell(service, officer, course_id, "not_now") for course_id in ("read", "write", "read-long", "write-long")]
+    requests = [
+        tell(service, officer, course_id, "not_now") for course_id in ("read", "write", "read-long", "write-long")
+    ]
     results, *_ = await asyncio.gather(
-        asyncio.gather(*said), *(service.publish(PROFILES_TOPIC, assessed(one)) for one in news)
+        asyncio.gather(*requests), *(service.publish(PROFILES_TOPIC, assessed(one)) for one in news)
     )
     assert [status for status, _ in results] == [200] * 4
     now = await path_of(service, officer, 7)
     assert now["path"]["versions"]["feedback"] == 4
-    assert len((await feedback_of(service, officer))["said"]) == 4
+    assert len((await feedback_of(service, officer))["statements"]) == 4
     last = (await announced.newest(officer.key, now["revision"])).data
     sequences = [event.sequence for event in announced.events if event.subject == officer.key]
     assert sequences == sorted(set(sequences))
@@ -170,7 +172,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
     metrics = await (await service.client.get("/metrics")).text()
     assert f"learning_path_feedback_stored_stale_total {kept + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True
-    assert len((await feedback_of(service, officer))["said"]) == 1
+    assert len((await feedback_of(service, officer))["statements"]) == 1
     assert (await tell(service, officer, "read", "pin"))[0] == 200
     now = await path_of(service, officer, revision=2)
     assert (now["stale"], now["path"]["versions"]["feedback"]) == (False, 2)
@@ -239,7 +241,7 @@ async def test_statements_are_listed_in_pages(service: Started) -> None:
     address, found, after = f"/v1/officers/{officer.officer}/feedback", [], 0
     while after is not None:
         page = await (await service.ask("GET", f"{address}?limit=2&after={after}", tenant=officer.tenant)).json()
-        found += [(one["sequence"], one["course"], one["action"]) for one in page["said"]]
+        found += [(one["sequence"], one["course"], one["action"]) for one in page["statements"]]
         after = page["next"]
     assert found == [(1, "read", "not_now"), (2, "write", "pin"), (3, "read", "pin")]
     for query, field in (("limit=0", "limit"), ("limit=many", "limit"), ("after=-1", "after"), ("page=2", "page")):
@@ -261,5 +263,5 @@ async def test_a_completed_course_keeps_the_rest_of_the_path_and_is_to_be_assess
     asked = {"compare_with": officer.officer, "completed": rest}
     answer = await service.ask("POST", "/v1/recommendations", tenant=officer.tenant, json=asked)
     assert (await answer.json())["path"]["steps"] == []
-    [said] = (await feedback_of(service, officer))["said"]
-    assert [row["to"] for row in said["taught"]] == [row["to"] for row in before["path"]["steps"][0]["closes"]]
+    [statement] = (await feedback_of(service, officer))["statements"]
+    assert [row["to"] for row in statement["taught"]] == [row["to"] for row in before["path"]["steps"][0]["closes"]]

@@ -11,7 +11,7 @@ import pytest
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
-from services.recommender.feedback import apply_feedback as said
+from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import Record
@@ -114,7 +114,7 @@ async def test_a_path_names_all_its_inputs(office: Office) -> None:
     document = await office.plan_of("a")
     record = msgspec.json.decode(document["inputs"], type=Record)
     assert record.profile == profile("a", {"reading": 0})
-    assert [(said.course, said.action) for said in record.feedback.said] == [("read", "not_relevant")]
+    assert [(one.course, one.action) for one in record.feedback.statements] == [("read", "not_relevant")]
     assert (record.framework, record.catalog_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
     assert len({record.hashes.profile, record.hashes.feedback, record.hashes.rules, record.hashes.framework}) == 4
     assert all(len(found) == 64 for found in msgspec.structs.astuple(record.hashes))
@@ -236,7 +236,7 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     await office.plan(profile("a", {"reading": 0}))
     held = await office.store.held(TENANT, "a")
     assert held is not None
-    dismissed = said(held.plan.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
+    dismissed = apply_feedback(held.plan.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
     key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
     assert await office.store.keep_feedback(held.plan.summary, "a", dismissed, key, 0)
     assert not await office.store.keep_feedback(

@@ -205,7 +205,7 @@ class Officer:
 
     async def feedback(self) -> list[dict[str, Any]]:
         """Return the stored statements, oldest first."""
-        found: list[dict[str, Any]] = (await self._insist("recommender", "GET", "/feedback"))["said"]
+        found: list[dict[str, Any]] = (await self._insist("recommender", "GET", "/feedback"))["statements"]
         return found
 
     async def what_if(self, **wish: Any) -> dict[str, Any]:

@@ -129,8 +129,10 @@ class Officer:
 
     def _told(self) -> tuple[PlanRequest, PlannedPath] | None:
         action, steps = self.chance.choice(_ACTIONS), self.path.steps if self.path else []
-        said = [one.course for one in self.feedback.said]
-        known = said if action == "undo" else [*(step.course.id for step in steps), self.chance.choice(self.courses).id]
+        named = [one.course for one in self.feedback.statements]
+        known = (
+            named if action == "undo" else [*(step.course.id for step in steps), self.chance.choice(self.courses).id]
+        )
         at = self.now - timedelta(days=self.chance.choice([0, 0, 3, 400]))
         try:
             self._say(self.chance.choice(known or ["nothing"]), action, at)

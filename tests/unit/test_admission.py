@@ -1,18 +1,20 @@
 """More than a service can take, more than a caller may: refused at once with Retry-After; probes answer."""
 
 import asyncio
+import json
 
 from aiohttp import web
 
 from shared.auth import EVERYONE, StoredKey, WrongKeyLimiter
 from shared.limits import Limits, networks
 from shared.routes import Route
-from tests.support.raw_http import PATIENCE, answer_on, logged, wired
+from tests.support.raw_http import PATIENCE, Answer, Wire, answer_on, logged, wired
 from tests.support.sample_service import KeysInMemory, Shelf, Thing
 
 HOST = b"Host: x\r\n"
 SLOW = b"POST /v1/slow HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n"
 TRACE = b"GET /v1/trace HTTP/1.1\r\n" + HOST + b"\r\n"
+KEPT = b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n"
 READ = b"GET /v1/things/a HTTP/1.1\r\n" + HOST
 
 
@@ -32,12 +34,20 @@ class Held(Shelf):
         mine = Route(
             "PUT", "/v1/officers/{officer_id}/things", self.put_thing, EVERYONE, body=Thing, answers={201: Thing}
         )
-        return [*super().routes(), kept, mine]
+        stream = Route("GET", "/v1/mine", self.events, EVERYONE, streams=True, produces="text/event-stream")
+        return [*super().routes(), kept, mine, stream]
+
+    async def fill(self, wire: Wire, *headers: bytes, places: int) -> None:
+        """Occupy so many places with requests that wait for the gate."""
+        for _ in range(places):
+            _, writer = await wire.open()
+            writer.write(KEPT + b"".join(headers) + b"\r\n")
+            await asyncio.wait_for(self.inside.acquire(), PATIENCE)
 
 
 async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=2)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=2)) as wire:
         held = [await wire.open() for _ in range(2)]
         for _, writer in held:
             writer.write(SLOW)
@@ -59,7 +69,7 @@ async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not()
 
 async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_disconnects() -> None:
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=1)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=1)) as wire:
         _, writer = await wire.open()
         writer.write(SLOW)
         await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
@@ -78,23 +88,105 @@ async def test_a_change_counts_as_active_until_it_is_done_even_if_its_client_dis
 
 async def test_one_officers_key_cannot_use_all_capacity() -> None:
     shelf = Held()
-    kept = b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n"
-    async with wired(shelf, Limits(requests_in_hand=16)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
-        for _ in range(2):
-            _, writer = await wire.open()
-            writer.write(kept + officer + b"\r\n")
-            await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
-        got = await wire.ask(kept + officer + b"\r\n")
+        await shelf.fill(wire, officer, places=2)
+        got = await wire.ask(KEPT + officer + b"\r\n")
         assert (got.status, got.headers["retry-after"]) == (503, "2")
         assert (await wire.ask(READ + platform + b"\r\n")).status == 200
+        shelf.go_on.set()
+
+
+async def test_a_rejected_request_costs_no_work_and_looks_like_any_other_rejection() -> None:
+    shelf = Held()
+    put = b"PUT /v1/things/a HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\nX-Request-Id: mine\r\n"
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
+        key = await wire.key()
+        await shelf.fill(wire, key, places=12)
+        assert wire.server.runner is not None
+        server = wire.server.runner.server
+        assert server is not None
+        by_middleware = await wire.ask(put + key + b'Connection: close\r\n\r\n{"name":"a"}')
+        before = server.requests_count
+        reader, writer = await wire.open()
+        for _ in range(3):
+            writer.write(put + key + b'\r\n{"name":"a"}')
+            at_once = await answer_on(reader)
+            assert at_once.problem == by_middleware.problem
+            assert {*by_middleware.headers} - {*at_once.headers} == {"connection"}
+            same = ("retry-after", "x-request-id", "x-content-type-options", "cache-control", "content-type")
+            assert [at_once.headers[name] for name in same] == [by_middleware.headers[name] for name in same]
+        assert server.requests_count == before
+        shelf.go_on.set()
+        async with asyncio.timeout(PATIENCE):
+            while (got := await on(reader, writer, put + key + b'\r\n{"name":"a"}')).status != 201:
+                assert got.status == 503
+        assert (await on(reader, writer, TRACE)).status == 200
+
+
+async def on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Answer:
+    """Return the answer to one more request of a connection."""
+    writer.write(request)
+    return await answer_on(reader)
+
+
+async def test_requests_that_come_together_are_rejected_in_order() -> None:
+    shelf = Held()
+    ask = b"GET /v1/things/a HTTP/1.1\r\n" + HOST + b"X-Request-Id: %d\r\n"
+    async with wired(shelf, Limits(concurrent_requests=8)) as wire:
+        key = await wire.key("platform")
+        await shelf.fill(wire, key, places=6)
+        reader, writer = await wire.open()
+        for number in (0, 2, 4):
+            writer.write(b"".join(ask % one + key + b"\r\n" for one in (number, number + 1)))
+        answers = [await answer_on(reader) for _ in range(6)]
+        assert [(got.status, got.headers["x-request-id"]) for got in answers] == [(503, str(n)) for n in range(6)]
+        writer.write(ask % 6 + key)
+        await writer.drain()
+        writer.write(b"\r\n")
+        assert (await answer_on(reader)).headers["x-request-id"] == "6"
+        shelf.go_on.set()
+
+
+async def test_streams_are_open_to_a_key_whose_share_of_requests_is_used() -> None:
+    shelf = Held()
+    async with wired(shelf, Limits(concurrent_requests=8)) as wire:
+        key = await wire.key("platform")
+        await shelf.fill(wire, key, places=6)
+        reader, writer = await wire.open()
+        writer.write(b"GET /v1/mine HTTP/1.1\r\n" + HOST + key + b"\r\n")
+        async with asyncio.timeout(PATIENCE):
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+        shelf.go_on.set()
+
+
+async def test_rejected_requests_are_logged_and_counted_by_route_and_caller() -> None:
+    shelf = Held()
+    async with wired(shelf, Limits(concurrent_requests=8, trusted_proxies=networks("127.0.0.0/8"))) as wire:
+        key = await wire.key("platform")
+        await shelf.fill(wire, key, places=6)
+        with logged() as written:
+            got = await wire.ask(READ + key + b"X-Forwarded-For: 198.51.100.7\r\n\r\n")
+        line = json.loads(written.getvalue())
+        told = {name: line[name] for name in ("method", "route", "status", "request_id", "address", "key_id", "tenant")}
+        assert told == {
+            "method": "GET",
+            "route": "/v1/things/{thing_id}",
+            "status": 503,
+            "request_id": got.headers["x-request-id"],
+            "address": "198.51.100.7",
+            "key_id": key.split()[2].partition(b".")[0].decode(),
+            "tenant": "a",
+        }
+        metrics = await wire.ask(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert b'_count{method="GET",route="/v1/things/{thing_id}",status="503"} 1.0' in metrics.body
         shelf.go_on.set()
 
 
 async def test_slow_bodies_of_one_officer_do_not_block_others() -> None:
     put = b"PUT /v1/officers/me/things HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\n"
     shelf = Held()
-    async with wired(shelf, Limits(requests_in_hand=16, body_seconds=60)) as wire:
+    async with wired(shelf, Limits(concurrent_requests=16, body_seconds=60)) as wire:
         officer, platform = await wire.key("officer", "me"), await wire.key("platform")
         slow = [await wire.open() for _ in range(20)]
         for _, writer in slow:

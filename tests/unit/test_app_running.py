@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -107,6 +109,47 @@ async def test_a_background_task_may_finish_its_current_work(shelf: Shelf) -> No
         assert client.app is not None
         assert client.app[LIFECYCLE].failure is None
     assert finished == [True]
+
+
+async def test_background_tasks_are_asked_to_stop_at_the_same_time(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+    finished = []
+
+    async def both_stopped(name: str) -> None:
+        await first.wait()
+        await second.wait()  # set later than the first in one order, and earlier in the other
+        finished.append(name)
+
+    contexts = [
+        background("a", partial(both_stopped, "a"), stop=first.set),
+        background("b", partial(both_stopped, "b"), stop=second.set),
+    ]
+    async with serving(shelf, contexts=contexts):
+        pass
+    assert sorted(finished) == ["a", "b"]
+    assert caplog.records == []
+
+
+async def test_a_background_task_that_does_not_end_is_abandoned(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.app._FINISH_SECONDS", 0.01)
+    free = asyncio.Event()
+
+    async def hangs() -> None:
+        while not free.is_set():
+            with suppress(asyncio.CancelledError):
+                await free.wait()
+
+    async with serving(shelf, contexts=[background("relay", hangs, stop=lambda: None)]):
+        pass
+    free.set()
+    assert [record.getMessage() for record in caplog.records] == [
+        "relay has not finished its current work; it is interrupted",
+        "relay does not end; the service ends without it",
+    ]
 
 
 async def test_the_access_log_contains_path_templates_and_no_queries(

@@ -106,37 +106,37 @@ def test_every_kind_of_corruption_is_rejected(name: str) -> None:
 
 
 MATCHED = replace(course("guess"), matched=[MatchedRow("fw", "b", 0, 2.8, 0.7, 0.4)])
-TOLD_VIEW = view_of([*COURSES, MATCHED, course("did", ("a", 0, 1))])
-TOLD_PLAN = replace(
+NOTED_VIEW = view_of([*COURSES, MATCHED, course("did", ("a", 0, 1))])
+NOTED_PLAN = replace(
     PLAN, levels={"a": Estimate(0, 0.4, MOMENT), "b": Estimate(2.5, 2, MOMENT)}, pinned=["gone", "foreign"]
 )
-TOLD_PLAN = replace(TOLD_PLAN, completed_at=dict.fromkeys(("did", "guess"), MOMENT + timedelta(1)))
-TOLD = recommend(TOLD_PLAN, TOLD_VIEW)
+NOTED_PLAN = replace(NOTED_PLAN, completed_at=dict.fromkeys(("did", "guess"), MOMENT + timedelta(1)))
+NOTED = recommend(NOTED_PLAN, NOTED_VIEW)
 
 
 def assessed(number: int, **changes: Any) -> LearningPath:
-    told = list(TOLD.assess_first)
-    told[number] = replace(told[number], **changes)
-    return replace(TOLD, assess_first=told)
+    rows = list(NOTED.assess_first)
+    rows[number] = replace(rows[number], **changes)
+    return replace(NOTED, assess_first=rows)
 
 
 def noted(number: int, **changes: Any) -> LearningPath:
-    told = list(TOLD.notes)
-    told[number] = replace(told[number], **changes)
-    return replace(TOLD, notes=told)
+    rows = list(NOTED.notes)
+    rows[number] = replace(rows[number], **changes)
+    return replace(NOTED, notes=rows)
 
 
 def test_the_statements_used_for_corruptions_are_true() -> None:
-    assert [(one.skill, one.kind, one.level) for one in TOLD.assess_first] == [
+    assert [(one.skill, one.kind, one.level) for one in NOTED.assess_first] == [
         ("a", "confirm", None),
         ("b", "first", None),
         ("b", "matched", 2.8),
     ]
-    assert [(note.course, note.kind) for note in TOLD.notes] == [("gone", "withdrawn"), ("foreign", "excluded")]
-    assert validate(TOLD, TOLD_PLAN, TOLD_VIEW.course) == []
+    assert [(note.course, note.kind) for note in NOTED.notes] == [("gone", "withdrawn"), ("foreign", "excluded")]
+    assert validate(NOTED, NOTED_PLAN, NOTED_VIEW.course) == []
 
 
-TOLD_CORRUPTIONS = {
+NOTED_CORRUPTIONS = {
     "the level before a completion": assessed(0, measured=0.5),
     "a completion that nobody assessed": assessed(0, measured=None),
     "a completion of nothing": assessed(1, kind="confirm"),
@@ -144,7 +144,7 @@ TOLD_CORRUPTIONS = {
     "a level that no match has": assessed(2, level=3.0),
     "a confidence that no match has": assessed(2, confidence=0.9),
     "a match of another skill": assessed(2, skill="a", title=text("a")),
-    "nothing missing": replace(TOLD, assess_first=[AssessFirst("a", text("a"), UNSAID, "matched", level=1.0)]),
+    "nothing missing": replace(NOTED, assess_first=[AssessFirst("a", text("a"), UNSAID, "matched", level=1.0)]),
     "a course that is here said to be gone": noted(1, kind="withdrawn"),
     "a course that is gone said to be kept out": noted(0, kind="excluded"),
     "a course that is kept out said to be unreachable": noted(1, kind="unreachable"),
@@ -152,14 +152,14 @@ TOLD_CORRUPTIONS = {
     "a title of what nobody knows": noted(0, title=text("gone")),
     "hours that are not missing": noted(1, kind="does_not_fit", missing_hours=-1.0),
     "a course said to be unreachable that can be entered": replace(
-        TOLD, notes=[*TOLD.notes, Note("low", "unreachable", UNSAID, title=text("low"))]
+        NOTED, notes=[*NOTED.notes, Note("low", "unreachable", UNSAID, title=text("low"))]
     ),
 }
 
 
-@pytest.mark.parametrize("name", TOLD_CORRUPTIONS)
+@pytest.mark.parametrize("name", NOTED_CORRUPTIONS)
 def test_every_false_statement_about_a_path_is_rejected(name: str) -> None:
-    assert validate(TOLD_CORRUPTIONS[name], TOLD_PLAN, TOLD_VIEW.course)
+    assert validate(NOTED_CORRUPTIONS[name], NOTED_PLAN, NOTED_VIEW.course)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,37 +17,41 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SKILL_FRAMEWORK = framework({"reading": 3})
 
 
-def after(*said: tuple[str, Action], feedback: Feedback | None = None) -> Feedback:
+def after(*actions: tuple[str, Action], feedback: Feedback | None = None) -> Feedback:
     feedback = feedback or Feedback()
-    for course, action in said:
+    for course, action in actions:
         feedback = apply_feedback(feedback, course, action, at=NOW, now=NOW)
     return feedback
 
 
 def test_the_newest_statement_about_a_course_is_valid() -> None:
-    said = after(("a", "not_relevant"), ("a", "pin"), ("b", "not_now"))
-    assert (said.those("not_relevant"), said.those("pin"), said.those("not_now")) == ([], ["a"], ["b"])
-    assert said.slowed() == {"b": SLOWED}
-    assert said.sequence == 3
+    feedback = after(("a", "not_relevant"), ("a", "pin"), ("b", "not_now"))
+    assert (feedback.courses_with("not_relevant"), feedback.courses_with("pin"), feedback.courses_with("not_now")) == (
+        [],
+        ["a"],
+        ["b"],
+    )
+    assert feedback.slowed() == {"b": SLOWED}
+    assert feedback.sequence == 3
 
 
 def test_a_completion_stays_valid_until_it_is_taken_back() -> None:
-    said = after(("a", "started"), ("a", "completed"), ("a", "not_relevant"))
-    assert said.completed_at() == {"a": NOW}
-    assert said.those("not_relevant") == said.those("started") == []
+    feedback = after(("a", "started"), ("a", "completed"), ("a", "not_relevant"))
+    assert feedback.completed_at() == {"a": NOW}
+    assert feedback.courses_with("not_relevant") == feedback.courses_with("started") == []
     with pytest.raises(Conflict):
-        apply_feedback(said, "a", "started", at=NOW, now=NOW)
-    back = after(("a", "undo"), ("a", "undo"), feedback=said)
-    assert (back.completed_at(), back.those("started")) == ({}, ["a"])
+        apply_feedback(feedback, "a", "started", at=NOW, now=NOW)
+    back = after(("a", "undo"), ("a", "undo"), feedback=feedback)
+    assert (back.completed_at(), back.courses_with("started")) == ({}, ["a"])
 
 
 def test_undo_takes_back_the_newest_statement_and_restores_the_one_before() -> None:
-    said = after(("a", "not_relevant"), ("a", "pin"), ("a", "undo"))
-    assert said.those("not_relevant") == ["a"]
-    assert said.sequence == 3
-    assert after(("a", "undo"), feedback=said).said == []
+    feedback = after(("a", "not_relevant"), ("a", "pin"), ("a", "undo"))
+    assert feedback.courses_with("not_relevant") == ["a"]
+    assert feedback.sequence == 3
+    assert after(("a", "undo"), feedback=feedback).statements == []
     with pytest.raises(Conflict) as caught:
-        after(("a", "undo"), ("a", "undo"), feedback=said)
+        after(("a", "undo"), ("a", "undo"), feedback=feedback)
     assert caught.value.field == "course"
 
 
@@ -67,16 +72,16 @@ def test_a_statement_in_the_future_is_rejected() -> None:
 
 
 def test_started_courses_stay_in_the_order_of_the_previous_path() -> None:
-    said = after(("c", "started"), ("x", "started"), ("a", "started"))
-    assert said.started(["a", "b", "c"]) == ["a", "c", "x"]
-    inputs = inputs_for(PlanRequest(profile(), DAY, said, TenantRules(), ["a", "b", "c"]), SKILL_FRAMEWORK)
+    feedback = after(("c", "started"), ("x", "started"), ("a", "started"))
+    assert feedback.started(["a", "b", "c"]) == ["a", "c", "x"]
+    inputs = inputs_for(PlanRequest(profile(), DAY, feedback, TenantRules(), ["a", "b", "c"]), SKILL_FRAMEWORK)
     assert (inputs.started, inputs.previous) == (["a", "c", "x"], ["a", "b", "c"])
 
 
 def test_statements_about_a_course_are_bounded_and_completions_are_always_kept() -> None:
-    said = after(("a", "completed"), *[("a", action) for _ in range(9) for action in ("pin", "not_now")])
-    assert len(said.about("a")) == KEPT_PER_COURSE
-    assert "a" in said.completed_at()
+    feedback = after(("a", "completed"), *[("a", action) for _ in range(9) for action in ("pin", "not_now")])
+    assert len(feedback.about("a")) == KEPT_PER_COURSE
+    assert "a" in feedback.completed_at()
 
 
 ACTIONS: list[Action] = ["completed", "started", "not_relevant", "not_now", "pin", "undo"]
@@ -84,18 +89,18 @@ ACTIONS: list[Action] = ["completed", "started", "not_relevant", "not_now", "pin
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(ACTIONS)), max_size=40))
 def test_after_any_statements_a_course_has_one_state_and_the_inputs_are_valid(
-    said: list[tuple[str, Action]],
+    actions: list[tuple[str, Action]],
 ) -> None:
     feedback = Feedback()
-    for course, action in said:
+    for course, action in actions:
         try:
             feedback = apply_feedback(feedback, course, action, at=NOW, now=NOW)
         except Conflict:
             continue
-    sorts = [set(feedback.those(action)) for action in ("started", "not_relevant", "not_now", "pin")]
+    sorts = [set(feedback.courses_with(action)) for action in ("started", "not_relevant", "not_now", "pin")]
     sorts.append(set(feedback.completed_at()))
     assert sum(map(len, sorts)) == len(set.union(*sorts))
-    assert [one.sequence for one in feedback.said] == sorted({one.sequence for one in feedback.said})
+    assert [one.sequence for one in feedback.statements] == sorted({one.sequence for one in feedback.statements})
     inputs_for(PlanRequest(profile(), DAY, feedback, TenantRules(), []), SKILL_FRAMEWORK).check()
 
 
@@ -107,3 +112,10 @@ def test_rules_about_skills_of_another_framework_are_ignored() -> None:
 def test_different_contents_have_different_hashes() -> None:
     assert hash_of(after(("a", "pin"))) == hash_of(after(("a", "pin")))
     assert hash_of(after(("a", "pin"))) != hash_of(after(("a", "not_now")))
+
+
+def test_statements_are_read_and_written_under_their_stored_name() -> None:
+    stored = b'{"sequence":1,"said":[{"sequence":1,"course":"a","action":"pin","at":"2026-11-23T09:00:00Z"}]}'
+    feedback = msgspec.json.decode(stored, type=Feedback)
+    assert feedback.courses_with("pin") == ["a"]
+    assert msgspec.json.encode(feedback) == stored

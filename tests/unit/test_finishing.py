@@ -214,7 +214,7 @@ def test_the_teaching_of_completed_courses_is_stored_up_to_a_limit() -> None:
     more = apply_feedback(feedback, "other", "completed", at=MOMENT, now=MOMENT, teaches=rows[:1])
     assert (set(more.taught()), set(more.completed_at())) == ({"one"}, {"one", "other"})
     assert "taught" not in msgspec.to_builtins(
-        apply_feedback(feedback, "third", "pin", at=MOMENT, now=MOMENT, teaches=rows).said[-1]
+        apply_feedback(feedback, "third", "pin", at=MOMENT, now=MOMENT, teaches=rows).statements[-1]
     )
 
 

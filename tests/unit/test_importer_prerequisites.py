@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.catalog.importers.prerequisites import code_key, conditions_of
+from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 
 
 def c(name: str) -> dict[str, Any]:
@@ -87,6 +87,26 @@ def test_consent_of_an_instructor_is_kept_in_the_text_only(text: str) -> None:
 def test_a_text_that_is_not_fully_understood_is_not_enforced(text: str) -> None:
     found = conditions_of(text, code_key)
     assert (found.understood, found.requires, found.corequisites) == (False, [], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ("No prior experience required.", True),
+        ("no prerequisites", True),
+        ("None required", True),
+        ("Prerequisites: none", True),
+        ("ไม่มีวิชาบังคับก่อน", True),
+        ("วิชาบังคับก่อน : ไม่มี", True),
+        ("ไม่จำเป็นต้องมีพื้นฐานมาก่อน", True),
+        ("No prior experience required, but CS 101 helps", False),
+        ("ไม่มีพื้นฐานต้องเรียน คพ 101 ก่อน", False),
+        ("ควรมีพื้นฐานคอมพิวเตอร์", False),
+        ("", False),
+    ],
+)
+def test_a_text_may_state_that_nothing_is_required(text: str, *, nothing: bool) -> None:
+    assert requires_nothing(text) == nothing
 
 
 def test_in_a_file_with_ids_conditions_refer_to_ids() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from services.catalog.importers.words import (
     InvalidDate,
+    count_of,
     date_of,
     duration_of,
     language_of,
@@ -50,6 +51,14 @@ from shared.imports.rows import ROW_LIMIT
         ("Less Than 2 Hours", 2, True),
         ("10+ hours", 10, True),
         ("12", 12, True),
+        ("4 สัปดาห์ สัปดาห์ละ 3 ชั่วโมง", 12, False),
+        ("3 วัน วันละ 6 ชั่วโมง", 18, False),
+        ("3 วัน ๆ ละ 6 ชั่วโมง", 18, False),
+        ("สัปดาห์ละ 2-4 ชั่วโมง เป็นเวลา 6 สัปดาห์", 18, False),
+        ("สองชั่วโมงครึ่ง", 2.5, False),
+        ("an hour and a half", 1.5, False),
+        ("ยี่สิบชั่วโมง", 20, False),
+        ("1,5 ชม.", 1.5, False),
     ],
 )
 def test_a_duration_is_parsed_in_every_form(text: str, hours: float, assumed: bool) -> None:
@@ -134,6 +143,9 @@ def test_a_cell_is_reduced_to_its_visible_text(text: str, shown: str) -> None:
         ("๑ มกราคม พ.ศ. ๒๕๖๙", date(2026, 1, 1)),
         ("May 5, 2026", date(2026, 5, 5)),
         ("2026-05-05T00:00:00Z", date(2026, 5, 5)),
+        ("45000", date(2023, 3, 15)),
+        ("243000.5", date(2022, 4, 22)),
+        ("25680301", date(2025, 3, 1)),
         ("2599-12-31", None),
         ("31 ธันวาคม 2599", None),
         ("9999-12-31", None),
@@ -143,7 +155,7 @@ def test_a_date_is_parsed_in_both_calendars_and_far_dates_mean_never(text: str, 
     assert date_of(text) == found
 
 
-@pytest.mark.parametrize("text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01"])
+@pytest.mark.parametrize("text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01", "123", "999999", "25681301"])
 def test_an_invalid_date_is_rejected(text: str) -> None:
     with pytest.raises(InvalidDate):
         date_of(text)
@@ -168,3 +180,19 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
     assert [number_of(text) for text in ("4.2stars", "16,400", "๑๒", "1 of 2", "")] == [4.2, 16400, 12, None, None]
     assert all(says_nothing(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
     assert not says_nothing("0")
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "count"),
+    [
+        ("4,5", 4.5, 4),
+        ("16,400", 16_400, 16_400),
+        ("1.234", 1.234, 1234),
+        ("1.234,5", 1234.5, 1234),
+        ("1.2.3", None, None),
+        ("4.2stars", 4.2, 4),
+        ("3 of 5", None, None),
+    ],
+)
+def test_a_comma_or_a_point_divides_thousands_or_decimals(text: str, number: float | None, count: int | None) -> None:
+    assert (number_of(text), count_of(text)) == (number, count)

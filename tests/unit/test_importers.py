@@ -329,6 +329,43 @@ def test_a_workbook_is_read_cell_by_cell() -> None:
     assert second.hours == 2
 
 
+def test_titles_over_a_table_and_names_in_two_rows_are_its_header() -> None:
+    """As agencies write it: merged cells are empty but for the first."""
+    body = workbook(
+        ["หลักสูตรฝึกอบรม ปีงบประมาณ 2568", None, None],
+        ["หน่วยงาน: สำนักงาน ก.พ."],
+        ["ลำดับ", "หลักสูตร", None, "ระยะเวลา", None, "วันที่เริ่ม"],
+        [None, "ชื่อไทย", "ชื่ออังกฤษ", "วัน", "ชั่วโมง", None],
+        [1, "สถิติ", "Statistics", 2, 12, 45000],
+        [2, "ข้อมูล", None, 3, "๑๘,๕", "1 มีนาคม 2568"],
+    )
+    reader, rows = read("xlsx", body)
+    assert reader.columns[1] == ["ลำดับ", "วัน"]
+    found = [(row.number, row.content.hours, str(row.content.starts)) for row in rows if row.content]
+    assert found == [(5, 12.0, "2023-03-15"), (6, 18.5, "2025-03-01")]
+    assert rows[0].content is not None
+    assert rows[0].content.title == LocalizedText(th="สถิติ", en="Statistics")
+    shifted = "รายชื่อหลักสูตร;;\nชื่อ;ชั่วโมง;คะแนน;reviews\nสถิติ;1,5;4,5;1.234\n".encode("cp874")
+    (one,) = courses("csv", shifted)
+    assert (one.hours, one.rating and (one.rating.mean, one.rating.count)) == (1.5, (4.5, 1234))
+
+
+def test_a_first_course_below_a_header_with_gaps_is_a_course() -> None:
+    rows = ["title,,hours", "Statistics,x,3", "hours,y,4"]
+    assert [one.title.en for one in courses("csv", "\n".join(rows))] == ["Statistics", "hours"]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_table_with_one_column_of_another_name_is_not_taken_for_titles(form: Format) -> None:
+    body = workbook(["สิ่งที่เรียน"], ["สถิติ"]) if form == "xlsx" else "สิ่งที่เรียน,\nสถิติ,\n".encode()
+    with pytest.raises(InvalidInput) as caught:
+        read(form, body)
+    assert caught.value.field == "map"
+    for columns in ("title=#1", "title=สิ่งที่เรียน"):
+        (row,) = read(form, body, Options(columns=columns))[1]
+        assert row.content is not None
+
+
 def bomb(name: str, size: int) -> bytes:
     file = io.BytesIO(workbook(["title"], ["a"]))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w", force_zip64=True) as part:
@@ -458,6 +495,26 @@ def test_nodes_are_read_one_by_one_and_an_invalid_one_loses_only_itself() -> Non
     assert rows[0].content
     assert rows[0].content.provider.en == "Uni"
     assert rows[2].problems[0].status == 413
+
+
+def test_courses_inside_a_page_and_providers_that_come_later_are_found() -> None:
+    course = {"@type": ["Course", "LearningResource"], "name": "Inside", "provider": {"@id": "#late"}}
+    offer = {"@type": "Offer", "itemOffered": {"@type": "schema:Course", "schema:name": "Offered"}}
+    trail = {"@type": "BreadcrumbList", "itemListElement": [{"@type": "ListItem", "item": {"name": "Home"}}]}
+    graph = [
+        {"@type": "WebPage", "mainEntity": course},
+        {"@type": "WebSite", "hasPart": [trail]},
+        {"@type": "School", "hasOfferCatalog": {"@type": "OfferCatalog", "itemListElement": [offer]}},
+        {"@type": "Course", "name": "Nobody's", "provider": {"@id": "#never"}},
+        {"@type": "Organization", "@id": "#late", "name": "Late"},
+    ]
+    _, rows = read("jsonld", json.dumps({"@graph": graph}).encode())
+    found = {(row.number, row.content.title.en, row.content.provider.en) for row in rows if row.content}
+    assert found == {
+        (1, "Inside", "Late"),
+        (2, "Offered", "Provider not stated"),
+        (3, "Nobody's", "Provider not stated"),
+    }
 
 
 @pytest.mark.parametrize("body", ['{"@type": "Course", "name": "a"', "[", '{"a": "', "<html>nothing</html>"])

@@ -1,4 +1,4 @@
-"""How much a service takes on: requests in hand, rates, addresses."""
+"""The limits of a service: active requests, rates, addresses."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from shared.limits import Admission, Buckets, Limits, check, client_address, cou
 
 
 def test_active_requests_are_bounded_in_total_and_per_key() -> None:
-    admission = Admission(Limits(requests_in_hand=3))
+    admission = Admission(Limits(concurrent_requests=3))
     slots = [admission.enter() for _ in range(3)]
     with pytest.raises(Overloaded) as refused:
         admission.enter()
@@ -19,16 +19,16 @@ def test_active_requests_are_bounded_in_total_and_per_key() -> None:
     for slot in slots:
         slot.leave()
         slot.leave()
-    assert admission.in_hand == 0
+    assert admission.active == 0
     admission.enter().claim("a", 1)
-    assert admission.in_hand == 1
+    assert admission.active == 1
 
 
 def test_streams_are_counted_separately_and_do_not_block_requests() -> None:
-    admission = Admission(Limits(requests_in_hand=1))
+    admission = Admission(Limits(concurrent_requests=1))
     streams = [admission.enter() for _ in range(1)]
     streams[0].claim("a", 1, apart=True)
-    assert (admission.in_hand, admission.apart) == (0, 1)
+    assert (admission.active, admission.apart) == (0, 1)
     for _ in range(3):
         admission.enter().claim("a", 1, apart=True)
     with pytest.raises(Overloaded):
@@ -38,7 +38,7 @@ def test_streams_are_counted_separately_and_do_not_block_requests() -> None:
 
 
 def test_buffered_bytes_are_bounded_and_released() -> None:
-    admission = Admission(Limits(bytes_in_hand=10))
+    admission = Admission(Limits(buffered_body_bytes=10))
     first, second = admission.enter(), admission.enter()
     first.hold(8)
     with pytest.raises(Overloaded):
@@ -54,13 +54,13 @@ def test_a_request_that_has_waited_too_long_is_rejected() -> None:
     admission.enter(0.9).leave()
     with pytest.raises(Overloaded):
         admission.enter(1.1)
-    assert admission.in_hand == 0
+    assert admission.active == 0
 
 
 def test_the_share_of_a_key_depends_on_its_role() -> None:
-    limits = Limits(requests_in_hand=128)
+    limits = Limits(concurrent_requests=128)
     assert (limits.share_of("officer"), limits.share_of("platform"), limits.share_of("admin")) == (16, 96, 96)
-    assert Limits(requests_in_hand=1).share_of("officer") == 1
+    assert Limits(concurrent_requests=1).share_of("officer") == 1
 
 
 def test_a_bucket_refills() -> None:

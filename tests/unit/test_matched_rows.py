@@ -15,7 +15,7 @@ from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import share
 from shared.compact_paths import CompactPath, compact, encoded, expanded
-from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite
+from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite, Teaches
 from shared.messages import why_not_with_sentences, with_sentences
 from shared.paths import LearningPath
 from tests.support.builders import FRAMEWORK, MOMENT, TENANT, after, at, course, framework, inputs, view_of
@@ -78,11 +78,45 @@ def test_an_unconfirmed_row_is_worth_its_confidence_and_raises_no_level() -> Non
 def test_the_reason_states_the_confidence_in_both_languages_rounded_down() -> None:
     path = with_sentences(path_of(BOTH_LOW, matched("guess", ("a", 0, 3, 0.729))))
     step, (left,) = path.steps[0], path.open
-    for reason in (step.reason, left.reason):
-        assert "matched by its description, not confirmed (72 %)" in (reason.en or "")
-        assert "จับคู่จากคำอธิบายหลักสูตร ยังไม่ได้ยืนยัน (72 %)" in (reason.th or "")
-    assert "1 course is matched by description" in (path.reason.en or "")
+    assert "matched by its description, not confirmed (72 %)" in (step.reason.en or "")
+    assert "จับคู่จากคำอธิบายหลักสูตร ยังไม่ได้ยืนยัน (72 %)" in (step.reason.th or "")
+    assert "matched to it, not confirmed (72 %)" in (left.reason.en or "")
+    assert "ระบบจับคู่ให้ ยังไม่ได้ยืนยัน (72 %)" in (left.reason.th or "")
+    assert "1 course is matched to skills" in (path.reason.en or "")
     assert "Closes" not in (step.reason.en or "")
+
+
+def mapped(course_id: str, *, levels: bool) -> Course:
+    """Return a course whose provider states a skill of ESCO that is `a` of the framework."""
+    given = course(course_id, ("x-1", 0, 1), of="esco")
+    if levels:
+        return replace(given, teaches=[*given.teaches, Teaches(FRAMEWORK, "a", 0, 3, "esco/x-1")])
+    row = matched("", ("a", 0, 3, 0.999_999)).matched[0]
+    return replace(given, matched=[replace(row, mapped_from="esco/x-1")])
+
+
+@pytest.mark.parametrize("levels", [True, False])
+def test_the_reason_of_a_mapped_row_says_that_it_is_mapped_in_both_languages(*, levels: bool) -> None:
+    plan, stock = BOTH_LOW, mapped("there", levels=levels)
+    path = path_of(plan, stock)
+    (row,) = path.steps[0].closes
+    assert (row.mapped_from, row.confidence is None) == ("esco/x-1", levels)
+    stored = msgspec.json.decode(msgspec.json.encode(encoded(compact(path))), type=CompactPath)
+    step = with_sentences(expanded(stored)).steps[0]
+    assert "mapped from a skill of the framework “esco” that its provider states" in (step.reason.en or "")
+    assert "เทียบเคียงจากทักษะที่ผู้จัดระบุตามกรอบ “esco”" in (step.reason.th or "")
+    assert "description" not in (step.reason.en or "")
+    assert ("not confirmed" in (step.reason.en or "")) != levels
+    for lie in (None, "esco/x-2"):
+        closes = [replace(row, mapped_from=lie)]
+        untrue = replace(path, steps=[replace(path.steps[0], closes=closes)])
+        assert any("is not mapped from" in one for one in validate(untrue, plan, view_of([stock]).course))
+
+
+def test_a_row_that_is_given_beside_a_mapped_one_is_not_said_to_be_mapped() -> None:
+    both = mapped("both", levels=True)
+    both = replace(both, teaches=[*both.teaches, Teaches(FRAMEWORK, "a", 0, 2)])
+    assert path_of(BOTH_LOW, both).steps[0].closes[0].mapped_from is None
 
 
 def test_a_second_match_of_a_level_adds_nothing_unless_it_is_more_confident() -> None:
@@ -169,7 +203,7 @@ def test_why_not_states_that_a_course_is_only_matched() -> None:
     plan = replace(BOTH_LOW, budget_hours=10)
     answer = why_not_with_sentences(why_not(plan, view_of(courses), path_of(plan, *courses), "guess"))
     assert answer.confidence == 0.5
-    assert "matched by its description, not confirmed (50 %)" in (answer.reason.en or "")
+    assert "matched to it, not confirmed (50 %)" in (answer.reason.en or "")
     assert why_not(plan, view_of([*courses, courses[1]]), path_of(plan, *courses), "known").confidence is None
 
 
@@ -214,7 +248,7 @@ def test_a_completed_unconfirmed_course_changes_no_level_and_its_value_is_gained
     assert contributions(later) == {("rest", "a"): 1_600_000, ("goal", "b"): 2_000_000}
     (asked,) = [one for one in with_sentences(done).assess_first if one.kind == "matched"]
     assert (asked.skill, asked.level, asked.confidence) == ("a", 2, 0.7)
-    assert "matched by its description, not confirmed (70 %)" in (asked.reason.en or "")
+    assert "matched to it, not confirmed (70 %)" in (asked.reason.en or "")
 
 
 def test_no_course_stays_that_another_one_of_the_path_makes_redundant() -> None:

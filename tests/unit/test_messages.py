@@ -19,7 +19,7 @@ from shared.errors import InvalidInput
 from shared.events import PathAnnounced, PathRecommended, new_event
 from shared.messages import with_sentences
 from shared.paths import LearningPath, Message, Reason
-from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, render
+from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, decimals, render
 from tests.bench import fixtures
 from tests.support.builders import DAY, course, framework, inputs, profile, view_of
 from tests.support.random_plans import entangled, officers
@@ -45,7 +45,7 @@ def arguments(template: str) -> set[str]:
     fill, _ = compiled(template, "en")
     asked = [Asked(word) for word in {"other", *re.findall(r"\w+(?= {)", template)}]
     for values in asked:
-        fill(values)
+        fill(values, 2)
     return {name for values in asked for name in values.names}
 
 
@@ -93,7 +93,7 @@ def test_every_code_has_a_template_and_every_template_is_used() -> None:
 def test_a_template_is_filled_as_icu_does(
     template: str, values: dict[str, float | str | LocalizedText], words: str
 ) -> None:
-    assert compiled(template, "en")[0](values) == words
+    assert compiled(template, "en")[0](values, decimals(values)) == words
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_template_is_filled_as_icu_does(
 def test_different_numbers_look_different_and_only_zero_is_shown_as_0(
     values: dict[str, float | str], words: str
 ) -> None:
-    assert compiled("{a} and {b}", "en")[0](values) == words
+    assert compiled("{a} and {b}", "en")[0](values, decimals(values)) == words
 
 
 def test_a_gap_too_small_for_a_course_is_not_shown_as_zero() -> None:
@@ -128,7 +128,7 @@ def test_an_invalid_template_is_rejected(template: str) -> None:
 
 def test_a_missing_value_raises_an_error() -> None:
     with pytest.raises(KeyError):
-        render("takes", {}, "en")
+        render("takes", {}, ["en"])
 
 
 def assert_said_from_an_event(path: LearningPath) -> None:
@@ -146,7 +146,7 @@ def assert_said_from_an_event(path: LearningPath) -> None:
             sentence = getattr(reason, language)
             assert sentence.strip()
             assert sentence not in text
-            assert sentence == " ".join(render(one.code, one.values, language) for one in reason.messages)
+            assert sentence == " ".join(render(one.code, one.values, [language])[0] for one in reason.messages)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

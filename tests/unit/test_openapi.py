@@ -70,7 +70,7 @@ def test_optional_request_fields_are_not_required_and_constant_answer_fields_are
         assert "requires" not in schemas["Course"]["required"]
     if service == "recommender":
         assert not schemas["RecommendationRequest"].get("required")
-        assert set(schemas["FeedbackHeld"]["required"]) == {"officer", "feedback_sequence", "said", "next"}
+        assert set(schemas["FeedbackPage"]["required"]) == {"officer", "feedback_sequence", "statements", "next"}
 
 
 @SERVICES
@@ -194,7 +194,7 @@ def test_a_generated_client_reads_answers_without_optional_fields(clients: dict[
     assert put.changed is False
     with pytest.raises(ValueError, match="changed"):
         clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1})
-    page = clients["recommender"].FeedbackHeld.model_validate(
-        {"officer": "a", "feedback_sequence": 0, "said": [], "next": None}
+    page = clients["recommender"].FeedbackPage.model_validate(
+        {"officer": "a", "feedback_sequence": 0, "statements": [], "next": None}
     )
     assert page.next is None

@@ -8,7 +8,7 @@ import pytest
 
 from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIATION
 from services.assessment.model import Evidence, EvidenceKind, Result, SubmitAssessment, assessment_id_of, digest_of
-from services.assessment.scoring import CLOCK_SKEW, announced_kind, check, least_sd, pieces
+from services.assessment.scoring import CLOCK_SKEW, announced_kind, check, least_sd, pieces, usual_sd, with_usual_sd
 from shared.domain import ScaleLevel
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind
@@ -21,7 +21,13 @@ def assessment(*results: Result, kind: EvidenceKind = "test") -> SubmitAssessmen
     return SubmitAssessment(FRAMEWORK, kind, list(results), MOMENT)
 
 
-KINDS = [("test", 0.3), ("external", 0.4), ("supervisor", 0.5), ("self", 0.8), ("completion", 1.0)]
+KINDS: list[tuple[EvidenceKind, float]] = [
+    ("test", 0.3),
+    ("external", 0.4),
+    ("supervisor", 0.5),
+    ("self", 0.8),
+    ("completion", 1.0),
+]
 
 
 @pytest.mark.parametrize(("kind", "sd"), KINDS)
@@ -68,12 +74,31 @@ def test_no_piece_weighs_more_than_nine_usual_ones() -> None:
         assert 1 < (STANDARD_DEVIATION[kind] / least) ** 2 <= 9 + 1e-9
 
 
-def test_the_bound_is_smaller_on_a_scale_of_small_steps_and_no_larger_on_one_of_large_steps() -> None:
-    for levels, least in (([0, 0.25, 0.5, 1], 0.1 / 3), ([0, 10, 20], 0.1)):
-        scale = [ScaleLevel(float(level), SKILL_FRAMEWORK.scale[0].title) for level in levels]
-        small = msgspec.structs.replace(SKILL_FRAMEWORK, scale=scale)
-        assert least_sd("test", small) == pytest.approx(least, abs=1e-6)
-        check(assessment(Result("reading", 1, least_sd("test", small))), small, MOMENT)
+@pytest.mark.parametrize(
+    ("levels", "step"),
+    [
+        ([0, 1, 2, 3, 4], 1),
+        ([0, 25, 50, 75, 100], 25),
+        ([*range(101)], 10),
+        ([0, 100], 100),
+        ([0, 0.25, 0.5, 1], 1 / 3),
+        ([1, 2, 3, 4, 5], 1),
+        ([0, 10, 20], 10),
+    ],
+)
+def test_standard_deviations_follow_the_step_of_the_scale(levels: list[float], step: float) -> None:
+    scale = [ScaleLevel(float(level), SKILL_FRAMEWORK.scale[0].title) for level in levels]
+    scaled = msgspec.structs.replace(SKILL_FRAMEWORK, scale=scale)
+    given = [Result("reading", 1), Result("writing", 1, 42)]
+    for kind, sd in KINDS:
+        stored = with_usual_sd(given, kind, scaled)
+        found = [piece.sd for _, piece in pieces(Evidence("a-1", "fw", kind, stored, MOMENT, MOMENT, 2))]
+        assert found == [pytest.approx(sd * step, abs=1e-6), 42]
+        assert least_sd(kind, scaled) == pytest.approx(LEAST_STANDARD_DEVIATION[kind] * step, abs=1e-6)
+        assert 1 < (usual_sd(kind, scaled) / least_sd(kind, scaled)) ** 2 <= 9 + 1e-3
+        check(assessment(Result("reading", 1, least_sd(kind, scaled)), kind=kind), scaled, MOMENT)
+        with pytest.raises(InvalidInput):
+            check(assessment(Result("reading", 1, least_sd(kind, scaled) * 0.9), kind=kind), scaled, MOMENT)
 
 
 def test_a_clock_may_be_a_little_ahead_but_not_more() -> None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import words_of_id
-from shared.domain import Framework, Relation, ScaleLevel, Skill, Teaches
+from shared.domain import Framework, Relation, ScaleLevel, Skill, Teaches, VersionMapping
 from tests.support.builders import framework, text
 
 KEY = "53f2a1c0-3e86-4ffc-b5d0-4f8f5e3d2f11"
@@ -102,3 +102,22 @@ def test_a_scale_of_two_steps_and_an_unknown_one_tell_no_levels() -> None:
 )
 def test_the_words_of_an_id_are_split_as_people_read_them(skill: str, words: list[str]) -> None:
     assert words_of_id(skill) == words
+
+
+def test_a_row_of_a_former_skill_is_its_successors_with_the_levels_that_officers_keep() -> None:
+    rows = [
+        VersionMapping("old", "a", title=text("Old")),
+        VersionMapping("old", "b", "partial"),
+        VersionMapping("steps", "a", scale_top=8),
+        VersionMapping("people", "everybody", of="job_group"),
+    ]
+    own = replace(named("own", "a", "b"), mappings=rows)
+
+    def found(skill: str, low: float, high: float) -> dict[str, tuple[float, float] | None]:
+        row = Teaches("own", skill, low, high)
+        return {one.skill: one.levels for one in SkillMappings({"own": own}).of(row, "own")}
+
+    assert found("old", 1, 3) == {"a": (1, 3), "b": (0.5, 1.5)}
+    assert found("steps", 2, 6) == {"a": (1, 3)}
+    assert found("old", 4, 5) == {"b": (2, 2.5)}, "nothing of the new scale is above its top"
+    assert found("a", 1, 2) == found("none", 1, 2) == found("people", 1, 2) == {}

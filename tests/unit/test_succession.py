@@ -41,6 +41,16 @@ def test_the_kind_of_mapping_determines_level_and_uncertainty(kind: str, counted
     assert (told_of.id, told_of.title, [to.id for to in told_of.successors]) == ("DS300", text("design"), ["DG-020"])
 
 
+def test_a_mapping_that_states_the_former_scale_converts_levels_in_proportion() -> None:
+    """The scale ends at 5."""
+    rows = [VersionMapping("old", "a", scale_top=4), VersionMapping("part", "b", "partial", scale_top=10)]
+    yardstick = mapped(*rows, a=3, b=3)
+    yardstick.check()
+    found = carried([level("old", 2.0, 0.4), level("part", 8.0, 0.0)], yardstick).levels
+    assert {skill: one.level for skill, one in found.items()} == {"a": 2.5, "b": 2.0}
+    assert found["a"].sd == pytest.approx(0.5)
+
+
 def test_the_closest_mapping_counts_then_the_latest_measurement() -> None:
     rows = [
         VersionMapping("old", "new"),
@@ -103,6 +113,7 @@ def test_an_officer_registered_later_under_an_old_version_is_mapped_equally() ->
         (VersionMapping("old", "absent", of="job_group"), "mappings[0].target", "unknown job group"),
         (VersionMapping(JOB_GROUP, JOB_GROUP, of="job_group"), "mappings[0].origin", "still in the framework"),
         (VersionMapping("old", JOB_GROUP, "partial", "job_group"), "mappings[0].kind", "exact"),
+        (VersionMapping("old", JOB_GROUP, of="job_group", scale_top=4), "mappings[0].scale_top", "no level"),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_rejected_by_its_field(row: VersionMapping, field: str, reason: str) -> None:

@@ -53,7 +53,7 @@ def test_the_bodies_of_the_readme_and_every_example_fit_the_generated_types(node
 def test_required_and_optional_fields_of_answers_are_typed(node: Node, client: Path) -> None:
     lines = [
         f"export const changed = (put: {schema('assessment', 'OfficerPut')}): boolean => put.changed;",
-        f"export const next = (page: {schema('recommender', 'FeedbackHeld')}): number | null => page.next;",
+        f"export const next = (page: {schema('recommender', 'FeedbackPage')}): number | null => page.next;",
         "// @ts-expect-error a field of a refusal may be left out",
         f"export const field = (refusal: {schema('assessment', 'ProblemDetails')}): string => refusal.field;",
     ]

@@ -7,6 +7,8 @@ from aiohttp import web
 from services.assessment.api.common import INTAKE, REGISTRAR
 from services.assessment.imports import TYPES, FileReader, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportRows
+from shared.imports.job import ImportRequest
+from shared.imports.rows import ImportReport
 from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
 from shared.routes import import_key, read_query
 
@@ -25,11 +27,8 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     content under the same key is rejected. A request repeated under the same `Idempotency-Key` returns what the first
     request did with each row. Paths are updated after those of single submissions. With `dry_run` nothing is written.
     """
-    form, asked = named_format(request, TYPES), read_query(request, ImportRows)
-    reader = FileReader(form, ImportedResult, asked.encoding or named_encoding(request))
-    wanted_import = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
-    job = ResultImport(request.app[INTAKE], wanted_import)
-    return await answer_import(request, reader, job, REPORT)
+    reader, options = _read(request, ImportedResult)
+    return await answer_import(request, reader, ResultImport(request.app[INTAKE], options), REPORT)
 
 
 async def import_officers(request: web.Request) -> web.StreamResponse:
@@ -39,8 +38,12 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     /v1/officers/{officer_id}`: a field that is left out is removed, levels are kept. The first row of an officer
     counts; a later equal row is unchanged, a different one is rejected. An erased id is rejected.
     """
-    form, asked = named_format(request, TYPES), read_query(request, ImportRows)
-    reader = FileReader(form, ImportedOfficer, asked.encoding or named_encoding(request))
-    wanted_import = import_request(request, form, dry_run=asked.dry_run, key=import_key(request))
-    job = OfficerImport(request.app[REGISTRAR], wanted_import)
-    return await answer_import(request, reader, job, REPORT)
+    reader, options = _read(request, ImportedOfficer)
+    return await answer_import(request, reader, OfficerImport(request.app[REGISTRAR], options), REPORT)
+
+
+def _read(request: web.Request, shape: type[T]) -> tuple[FileReader[T], ImportRequest[ImportReport]]:
+    """Return the reader of a request's rows, and the options of its import."""
+    form, query = named_format(request, TYPES), read_query(request, ImportRows)
+    reader = FileReader(form, shape, query.encoding or named_encoding(request))
+    return reader, import_request(request, form, dry_run=query.dry_run, key=import_key(request))

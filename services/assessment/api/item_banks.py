@@ -50,7 +50,7 @@ from shared.routes import (
 
 BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
 BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asyncio.Semaphore)
-"""Who holds it may read or write a file."""
+"""The semaphore that a request holds while it reads or writes a file of items."""
 
 FILE_LIMIT = 16 * 1024 * 1024
 PUT_LIMIT = 4 * 1024 * 1024
@@ -172,12 +172,12 @@ async def put_bank(request: web.Request) -> web.StreamResponse:
 
     Sessions use published items only. The draft is checked against the framework; the answer names the first fault.
     """
-    asked, body = preconditions(request), await read_body(request, PutItemBank)
+    conditions, body = preconditions(request), await read_body(request, PutItemBank)
     facts = BankFacts(body.framework, body.title, body.label, body.retired)
     framework = await _framework(request, facts)
     for fault in bank_faults(body.items, framework):
         raise fault
-    draft, new, changed = await _save(request, facts, body.items, framework, asked)
+    draft, new, changed = await _save(request, facts, body.items, framework, conditions)
     return json_response(_put(draft, changed=changed), 201 if new else 200, tag=_tag(draft))
 
 
@@ -207,13 +207,13 @@ async def get_bank(request: web.Request) -> web.StreamResponse:
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
     """Delete the draft of an item bank. Published versions stay; to take a bank out of use, publish it as `retired`."""
-    asked = preconditions(request)
+    conditions = preconditions(request)
 
     async def decide() -> bool | None:
         draft = await request.app[BANKS].draft(principal(request).tenant, _name(request))
         if draft is None:
             raise NotFound("no draft of this item bank")
-        asked.check(_tag(draft))
+        conditions.check(_tag(draft))
         return await request.app[BANKS].remove_draft(draft) or None
 
     await retry_on_conflict(decide, "this draft")
@@ -240,13 +240,13 @@ async def publish_bank(request: web.Request) -> web.StreamResponse:
 
     409 if another version was published since the draft was made. A draft that equals the newest version is deleted.
     """
-    asked = preconditions(request)
+    conditions = preconditions(request)
 
     async def decide() -> BankPut | None:
         draft = await request.app[BANKS].draft(principal(request).tenant, _name(request))
         if draft is None:
             raise NotFound("no draft of this item bank")
-        asked.check(_tag(draft))
+        conditions.check(_tag(draft))
         return await _publish(request, draft)
 
     put = await retry_on_conflict(decide, "this draft")
@@ -262,7 +262,7 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
     The answer lists every item with its result and all its faults. If an item is rejected, nothing is stored (422),
     unless `skip_refused` is given. Importing the same file again changes nothing.
     """
-    asked, wanted = preconditions(request), read_query(request, ImportBank)
+    conditions, wanted = preconditions(request), read_query(request, ImportBank)
     raw = await read_raw(request)
     defaults = ItemDefaults(wanted.skill, wanted.level)
     async with _file_lock(request):
@@ -281,7 +281,7 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
         return _refusal(request, _report(request, verdicts, known, "refused"))
     if wanted.dry_run:
         return json_response(_report(request, verdicts, known, "checked"))
-    draft, _, changed = await _save(request, facts, taken, framework, asked)
+    draft, _, changed = await _save(request, facts, taken, framework, conditions)
     if not wanted.publish:
         return json_response(_report(request, verdicts, known, "drafted" if changed else "unchanged"))
     put = await _publish(request, draft)
@@ -332,14 +332,14 @@ async def _found(request: web.Request, version: int | None) -> StoredBank:
     raise NotFound("no such item bank, or no such version of it")
 
 
-async def _check(request: web.Request, asked: Preconditions, draft: StoredBank | None) -> None:
+async def _check(request: web.Request, conditions: Preconditions, draft: StoredBank | None) -> None:
     """Check the preconditions against the tag of `GET`. Raises PreconditionFailed."""
     if draft is None:
         try:
             draft = await _found(request, None)
         except NotFound:
             draft = None
-    asked.check(_tag(draft) if draft else None)
+    conditions.check(_tag(draft) if draft else None)
 
 
 async def _before(request: web.Request) -> tuple[StoredBank | None, dict[str, Item]]:
@@ -350,14 +350,14 @@ async def _before(request: web.Request) -> tuple[StoredBank | None, dict[str, It
 
 
 async def _save(
-    request: web.Request, facts: BankFacts, items: Sequence[Item], framework: Framework, asked: Preconditions
+    request: web.Request, facts: BankFacts, items: Sequence[Item], framework: Framework, conditions: Preconditions
 ) -> tuple[StoredBank, bool, bool]:
     """Store a draft; return it, whether it is the bank's first, and whether anything changed."""
     store, tenant, name = request.app[BANKS], principal(request).tenant, _name(request)
 
     async def decide() -> tuple[StoredBank, bool, bool] | None:
         before, newest = await store.draft(tenant, name), await store.version(tenant, name)
-        await _check(request, asked, before)
+        await _check(request, conditions, before)
         version = newest.version if newest else 0
         wanted = NewDraft(tenant, name, facts, version, framework.version)
         if before and not before.publishing and await _same(store, before, wanted, items):
@@ -370,8 +370,8 @@ async def _save(
 
 async def _same(store: ItemBankStore, before: StoredBank, wanted: NewDraft, items: Sequence[Item]) -> bool:
     stored_draft = (before.facts, before.version, before.framework_version, before.items)
-    asked = (wanted.facts, wanted.version, wanted.framework_version, len(items))
-    return stored_draft == asked and await store.items(before) == list(items)
+    wanted_draft = (wanted.facts, wanted.version, wanted.framework_version, len(items))
+    return stored_draft == wanted_draft and await store.items(before) == list(items)
 
 
 async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:

@@ -47,9 +47,9 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
     Levels are kept. If nothing changes there is no new sequence and no event. An erased id may now belong to another
     person, so only an admin may register it again (409 for others), and keys made before the erasure are revoked.
     """
-    asked = preconditions(request)
+    conditions = preconditions(request)
     body = await read_body(request, PutOfficer)
-    put, new = await _register(request, body, asked)
+    put, new = await _register(request, body, conditions)
     return json_response(put, 201 if new else 200, tag=Tag(str(put.profile_sequence)))
 
 
@@ -58,11 +58,11 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
 
     Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole. Levels are kept.
     """
-    asked, patch = preconditions(request), await read_patch(request)
+    conditions, patch = preconditions(request), await read_patch(request)
 
     async def decide() -> OfficerPut | None:
         _, known = await known_officer(request)
-        asked.check(tag_of(known))
+        conditions.check(tag_of(known))
         body = patched(profiles.registration(known), patch, request[ROUTE].limit)
         try:
             put, _ = await _register(request, body, Preconditions.of([str(tag_of(known))], []))
@@ -74,10 +74,10 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
     return json_response(put, tag=Tag(str(put.profile_sequence)))
 
 
-async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
+async def _register(request: web.Request, body: PutOfficer, conditions: Preconditions) -> tuple[OfficerPut, bool]:
     """Register the officer; return the answer, and whether the officer is new."""
     return await request.app[REGISTRAR].put(
-        *subject_of(request), body, asked, trace_of(request), allow_again=partial(_allow_again, request)
+        *subject_of(request), body, conditions, trace_of(request), allow_again=partial(_allow_again, request)
     )
 
 
@@ -109,7 +109,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
     The sequence is kept, so that a later registration continues from it. A repeated request completes an unfinished
     erasure and announces it again.
     """
-    asked = preconditions(request)
+    conditions = preconditions(request)
     tenant, officer_id = subject_of(request)
     store, trace = request.app[STORE], trace_of(request)
 
@@ -117,7 +117,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
         before = await store.find(tenant, officer_id)
         if before is None:
             raise NotFound("no such officer")
-        asked.check(tag_of(before.profile) if before.profile else None)
+        conditions.check(tag_of(before.profile) if before.profile else None)
         if before.profile is None:
             await request.app[KEYS].revoke_of(tenant, officer_id, before.erased_at or datetime.now(UTC))
             await store.republish([before.key])  # who reads it takes back what was refused since

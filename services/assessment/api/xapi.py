@@ -125,12 +125,12 @@ def _uuid(given: object, field: str) -> str:
 
 def _version(request: web.Request) -> str:
     """Return the xAPI version of the answer. Raises Malformed naming the header."""
-    asked = request.headers.get(_VERSION, "").strip()
-    if asked in ("1.0", *(f"1.0.{patch}" for patch in range(4))):
+    named = request.headers.get(_VERSION, "").strip()
+    if named in ("1.0", *(f"1.0.{patch}" for patch in range(4))):
         return "1.0.3"
-    if asked in ("2.0", "2.0.0"):
+    if named in ("2.0", "2.0.0"):
         return "2.0.0"
-    raise Malformed(f"must name a version that is spoken: {', '.join(VERSIONS)}", _VERSION)
+    raise Malformed(f"must name a supported version: {', '.join(VERSIONS)}", _VERSION)
 
 
 def _versioned(response: web.Response, version: str) -> web.Response:

@@ -23,10 +23,10 @@ ITEMS_LIMIT = 20_000
 """How many items a bank may hold."""
 
 STARTING_DISCRIMINATION: dict[str, float] = {"choice": 1.7, "graded": 2.0}
-"""Per level, of an item that is not calibrated yet: a question or a descriptor that tells neighbouring levels apart."""
+"""The discrimination, per level, of a question and of a descriptor that are not calibrated yet."""
 
 STARTING_SPREAD = 0.6
-"""Levels between the thresholds of a graded item that is not calibrated yet."""
+"""The distance in levels between the thresholds of a graded item that is not calibrated yet."""
 
 ItemKind = Literal["graded", "choice"]
 ItemLabel = Literal["starter", "official"]

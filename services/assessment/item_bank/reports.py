@@ -11,7 +11,7 @@ from shared.domain import Framework
 from shared.errors import InvalidInput
 
 _FAULTS = 20
-"""How many faults of an item are told."""
+"""How many faults of an item are reported."""
 
 
 class ItemFault(Struct, frozen=True, omit_defaults=True):

@@ -24,7 +24,7 @@ from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavail
 
 _AT_ONCE = 500
 _REMEMBERED = 8
-"""How many editions a process keeps decoded: they never change."""
+"""How many decoded editions a process caches; an edition never changes."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _PRIOR_SD = 0.27
 middle (docs/evaluation.md); a flat one makes them too wide, a narrower one pulls the ends of the scale inwards."""
 
 _MOST_CERTAIN = 0.01
-"""The smallest standard deviation that is reported, in steps of the scale: the grid tells no less apart."""
+"""The smallest standard deviation that is reported, in steps of the scale: the grid resolves no less."""
 
 
 @dataclass(frozen=True)

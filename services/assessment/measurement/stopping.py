@@ -8,13 +8,13 @@ from services.assessment.measurement.posterior import Grid, mean_and_sd, probabi
 from services.assessment.measurement.response_models import Floats
 
 PRECISION = 0.4
-"""The standard deviation that is sure enough, in steps of the scale."""
+"""The standard deviation, in steps of the scale, below which a skill is asked no further."""
 
 DECIDED = 0.9
-"""A requirement is decided where it is reached, or missed, with this probability."""
+"""The probability of reaching or of missing a requirement from which on it counts as decided."""
 
 LEAST_REDUCTION = 0.02
-"""An item that is expected to lower the standard deviation by less than this, in steps of the scale, is not asked."""
+"""An item is not asked if it is expected to lower the standard deviation, in steps, by less than this."""
 
 LEAST_ITEMS, MOST_ITEMS = 2, 15
 """How many items of one skill are answered before it counts as decided, and how many at most."""

@@ -11,7 +11,7 @@ from services.assessment.measurement.response_models import Floats, information,
 from services.assessment.measurement.selection import eligibility
 
 COUNTED_SESSIONS = 1000
-"""Exposure is counted over so many of the newest sessions of a bank version."""
+"""Exposure is counted over this many of the newest sessions of a bank version."""
 
 _HELD_OPTIONS = 100
 

@@ -48,7 +48,7 @@ _EXPOSURE_SECONDS = 120.0
 _SWEEP_SECONDS = 10.0
 _AT_ONCE = 100
 _HANDED_IN = timedelta(seconds=5)
-"""After this an ended session is taken for one that its process has not handed in."""
+"""After this time an ended session counts as not handed in by its process."""
 
 _PUT_OFF = timedelta(minutes=5)
 _LATER = 1.1
@@ -383,7 +383,7 @@ def _is_gone(officer: Officer | None, plan: SessionPlan) -> bool:
     return officer.erased_at is not None and officer.erased_at >= plan.started_at
 
 
-def _skills(framework: Framework, profile: Profile, asked: Sequence[str] | None) -> list[SessionSkill]:
+def _skills(framework: Framework, profile: Profile, requested: Sequence[str] | None) -> list[SessionSkill]:
     """Return the skills of a session: the requested ones, else those that the officer's job group requires.
 
     Raises InvalidInput naming the field.
@@ -391,12 +391,12 @@ def _skills(framework: Framework, profile: Profile, asked: Sequence[str] | None)
     own = framework.id == profile.framework
     required = framework.required(profile.job_group, profile.stage) if own else {}
     known = [skill.id for skill in framework.skills]
-    if asked is None:
+    if requested is None:
         wanted = [skill for skill in known if skill in required and required[skill].level > 0]
         if not wanted:
             raise InvalidInput("nothing is required of this officer's job group: name the skills to measure", "skills")
     else:
-        wanted = list(asked)
+        wanted = list(requested)
         for i, skill in enumerate(wanted):
             if skill not in known:
                 raise InvalidInput(f"framework {framework.id} has no skill {skill!r}", f"skills[{i}]")

@@ -19,7 +19,7 @@ class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     `level`: the level of a full score or a pass; a score of 0.5 gives half of it. `failed_level`: the level of a fail
     without a score; without it such a fail gives no evidence. `kind`: for passed, failed and scored; a completed course
-    is always weak evidence. `framework` missing: the officer's own. `sd`: the standard deviation of such a level.
+    is always weak evidence. `framework` missing: the officer's own. `sd`: the standard deviation of a level of `kind`.
     """
 
     activity: Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -109,7 +109,7 @@ class ActivityRules:
             if level is not None:
                 kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
                 place = found.setdefault((kind, rule.framework), {})
-                sd = rule.sd if rule.sd is None or kind == rule.kind else max(rule.sd, least_sd(kind))
+                sd = rule.sd if kind == rule.kind else None
                 place.setdefault(rule.skill, Result(rule.skill, level, sd))
         if not found:
             return "there is no score, and the rule says nothing of a fail without one"
@@ -121,6 +121,7 @@ class ActivityRules:
                 results=list(results.values()),
                 taken_at=received.taken_at,
                 framework=framework,
+                origin=f"xapi:{received.digest}",
             )
             for i, ((kind, framework), results) in enumerate(found.items())
         ]

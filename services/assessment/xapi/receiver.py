@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from services.assessment.intake import Intake, Outcome, Submission
 from services.assessment.store import OfficerStore
-from services.assessment.xapi.mapping import ActivityRules
+from services.assessment.xapi.mapping import ActivityRules, PutXapiMapping
 from services.assessment.xapi.statements import ReceivedStatement, read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
 from shared.domain import key_of
@@ -41,29 +41,35 @@ class StatementReceiver:
         if len(places) < len(received):
             raise Malformed("two statements of the request have the same id")
         mapping = await self._statements.mapping(tenant)
-        for one in received:
-            if mapping is None or one.home_page != mapping.home_page:
-                message = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
-                raise Malformed(message, f"{places[one.id]}actor.account.homePage")
         rules = ActivityRules(mapping.rules if mapping else [])
         batches = [received[at : at + _AT_ONCE] for at in range(0, len(received), _AT_ONCE)]
         stored: dict[str, tuple[str, str]] = {}
         for batch in batches:
-            stored |= await self._checked(tenant, batch, places)
-        new = [one for one in received if stored.get(one.id, ("", ""))[1] != "mapped"]
+            stored |= await self._checked(tenant, batch, places, mapping)
+        new = [one for one in received if one.id not in stored or _may_become_evidence(one, stored[one.id], mapping)]
         for at in range(0, len(new), _AT_ONCE):
             await self._keep(tenant, new[at : at + _AT_ONCE], rules, stored, trace, bulk=len(received) > _BULK)
         return [one.id for one in received]
 
     async def _checked(
-        self, tenant: str, batch: Sequence[ReceivedStatement], places: Mapping[str, str]
+        self,
+        tenant: str,
+        batch: Sequence[ReceivedStatement],
+        places: Mapping[str, str],
+        mapping: PutXapiMapping | None,
     ) -> dict[str, tuple[str, str]]:
-        """Return id -> (digest, status) of stored statements. Raises Conflict, Malformed naming the field."""
+        """Return id -> (digest, status) of stored statements. Raises Conflict, Malformed naming the field.
+
+        What is stored was checked then; it is not checked against a mapping that has changed since.
+        """
         stored = await self._statements.digests(tenant, [one.id for one in batch])
         known = await self._officers.known({key_of(tenant, one.officer) for one in batch})
         for one in batch:
             if one.id in stored and stored[one.id][0] != one.digest:
                 raise Conflict(f"another statement has the id {one.id}", f"{places[one.id]}id")
+            if one.id not in stored and (mapping is None or one.home_page != mapping.home_page):
+                message = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
+                raise Malformed(message, f"{places[one.id]}actor.account.homePage")
             if key_of(tenant, one.officer) not in known:
                 raise Malformed(f"no officer {one.officer!r}", f"{places[one.id]}actor.account.name")
         return stored
@@ -79,12 +85,14 @@ class StatementReceiver:
         bulk: bool,
     ) -> None:
         mapped = {one.id: rules.submissions(one) for one in batch}
-        submissions = [one for found in mapped.values() if not isinstance(found, str) for one in found]
+        refused = await self._refused(tenant, batch, mapped, trace)
+        wanted = [one for found in mapped.values() if not isinstance(found, str) for one in found]
+        submissions = [one for one in wanted if one.key not in refused]
         outcomes = await self._intake.submit_many(tenant, submissions, trace, bulk=bulk)
-        by_key = dict(zip([one.key for one in submissions], outcomes, strict=True))
+        by_key = refused | dict(zip([one.key for one in submissions], outcomes, strict=True))
         kept = []
         for one in batch:
-            reason = _reason(mapped[one.id], by_key)
+            reason = _reason(mapped[one.id], by_key, is_stored=one.id in stored)
             status = "unmapped" if reason else "mapped"
             officer_key = key_of(tenant, one.officer)
             kept.append(KeptStatement(one, officer_key, status, datetime.now(UTC), reason))  # type: ignore[arg-type]
@@ -95,16 +103,53 @@ class StatementReceiver:
                 if present.get(one.id, (one.digest, ""))[0] != one.digest:
                     raise Conflict(f"another statement has the id {one.id}", "id")
 
+    async def _refused(
+        self,
+        tenant: str,
+        batch: Sequence[ReceivedStatement],
+        mapped: Mapping[str, list[Submission] | str],
+        trace: str,
+    ) -> dict[str, Outcome]:
+        """Return key -> outcome of the submissions that must not be made.
 
-def _reason(mapped: list[Submission] | str, outcomes: Mapping[str, Outcome]) -> str:
-    """Return why a statement is no evidence; empty if it is. Raises Conflict for evidence of other content."""
+        A statement is evidence as a whole or not at all: where one of its submissions would be refused, none is made.
+        """
+        several = [found for one in batch if not isinstance(found := mapped[one.id], str) and len(found) > 1]
+        tried = [submission for found in several for submission in found]
+        outcomes = await self._intake.submit_many(tenant, tried, trace, dry_run=True) if tried else []
+        by_key = dict(zip([one.key for one in tried], outcomes, strict=True))
+        refused: dict[str, Outcome] = {}
+        for found in several:
+            own = {submission.key: by_key[submission.key] for submission in found}
+            if any(outcome.problems for outcome in own.values()):
+                refused |= own
+        return refused
+
+
+def _may_become_evidence(one: ReceivedStatement, stored: tuple[str, str], mapping: PutXapiMapping | None) -> bool:
+    """Whether a stored statement is mapped again."""
+    _, status = stored
+    return status == "unmapped" and mapping is not None and mapping.home_page == one.home_page
+
+
+def _reason(mapped: list[Submission] | str, outcomes: Mapping[str, Outcome], *, is_stored: bool) -> str:
+    """Return why a statement is no evidence; empty if it is. Raises Conflict for evidence of another statement.
+
+    Evidence of the same statement under an older mapping stays as it is.
+    """
     if isinstance(mapped, str):
         return mapped
-    for one in mapped:
-        for problem in outcomes[one.key].problems:
-            if isinstance(problem, Conflict):
-                raise Conflict("evidence of another content was taken under this id", "id")
-            if isinstance(problem, NotFound):
-                raise Malformed("the officer is not there any more", "actor.account.name")
-            return f"{problem.field}: {problem.detail}" if problem.field else problem.detail
+    found = [outcomes[one.key] for one in mapped]
+    if any(one.same_origin or (is_stored and _conflicts(one)) for one in found):
+        return ""
+    for problem in (problem for one in found for problem in one.problems):
+        if isinstance(problem, Conflict):
+            raise Conflict("evidence of another content was taken under this id", "id")
+        if isinstance(problem, NotFound):
+            raise Malformed("the officer is not there any more", "actor.account.name")
+        return f"{problem.field}: {problem.detail}" if problem.field else problem.detail
     return ""
+
+
+def _conflicts(outcome: Outcome) -> bool:
+    return any(isinstance(problem, Conflict) for problem in outcome.problems)

@@ -18,7 +18,7 @@ from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.events import sendable
 
 VERSIONS = ("1.0.3", "2.0.0")
-"""The versions that are spoken, as `GET /xapi/about` tells them; every 1.0.x is taken."""
+"""The supported versions, as `GET /xapi/about` lists them; every 1.0.x is accepted."""
 
 MOST_STATEMENTS = 10_000
 """How many statements one request may hold."""
@@ -28,7 +28,7 @@ STATEMENT_LIMIT = 262_144
 
 Verb = Literal["passed", "failed", "completed", "scored"]
 VERBS: dict[str, Verb] = {f"http://adlnet.gov/expapi/verbs/{verb}": verb for verb in get_args(Verb)}
-"""The verbs that can say something about a level; statements with others are kept and counted."""
+"""The verbs that can give evidence of a level; statements with other verbs are stored and counted."""
 
 Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
 
@@ -131,7 +131,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
     if taken_at > now + CLOCK_SKEW:
         raise Malformed("is in the future", _at(place, "timestamp"))
     if sendable(taken_at) != taken_at:
-        raise Malformed("lies before the year 1900", _at(place, "timestamp"))
+        raise Malformed("is before the year 1900", _at(place, "timestamp"))
     compared = {name: value for name, value in given.items() if name not in _NOT_COMPARED}
     canonical = msgspec.json.encode(compared, order="sorted")
     if len(canonical) > STATEMENT_LIMIT:
@@ -170,7 +170,7 @@ def _account(actor: Actor, place: str) -> Account:
         raise Malformed("must be an Agent: a group is no officer", _at(place, "actor.objectType"))
     for other in ("mbox", "mbox_sha1sum", "openid"):
         if getattr(actor, other) is not None:
-            raise Malformed("officers are told by `account` alone", _at(place, f"actor.{other}"))
+            raise Malformed("officers are identified by `account` alone", _at(place, f"actor.{other}"))
     if actor.account is None:
         raise Malformed("needs an `account`, whose name is the officer's id", _at(place, "actor"))
     try:

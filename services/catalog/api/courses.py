@@ -25,7 +25,7 @@ from shared.work_queue import Caller
 
 SEARCH: web.AppKey[SearchReplica] = web.AppKey("search", SearchReplica)
 ID_LIMIT = 64
-"""How long an id may be."""
+"""The most characters of an id."""
 
 
 async def put_course(request: web.Request) -> web.StreamResponse:
@@ -33,10 +33,10 @@ async def put_course(request: web.Request) -> web.StreamResponse:
 
     References to frameworks, skills and courses that do not exist are answered as warnings.
     """
-    asked = preconditions(request)
+    conditions = preconditions(request)
     course = await read_body(request, Course)
     same_id(course.id, request.match_info["course_id"])
-    put, new = await store_course(request, course, asked)
+    put, new = await store_course(request, course, conditions)
     return json_response(put, 201 if new else 200, tag=Tag(str(put.revision)))
 
 
@@ -61,15 +61,15 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
     It disappears from all lists and paths. Putting it again offers it again.
     """
-    store, asked, trace = request.app[STORE], preconditions(request), trace_of(request)
+    store, conditions, trace = request.app[STORE], preconditions(request), trace_of(request)
     tenant = principal(request).tenant
     key = key_of(tenant, request.match_info["course_id"])
 
     async def decide() -> Entry | None:
         before = await store.find(key)
-        if before is None or (before.content is None and not before.unreadable):
-            raise NotFound("no such course")
-        asked.check(present_tag(before, tenant))
+        if before is None or not (before.is_own() or before.unreadable):
+            raise NotFound("no such course of your own")
+        conditions.check(present_tag(before, tenant))
         return await store.withdraw_course(before, trace)
 
     await retry_on_conflict(decide, "this course")
@@ -131,7 +131,7 @@ def _merged(
     return CoursePage(courses, looked_at[-1] if len(places) > limit else None)
 
 
-async def store_course(request: web.Request, course: Course, asked: Preconditions) -> tuple[CoursePut, bool]:
+async def store_course(request: web.Request, course: Course, conditions: Preconditions) -> tuple[CoursePut, bool]:
     """Store a course; return the result, and whether it is new (or offered again)."""
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
     framework_scales = await store.framework_scales(tenant, frameworks_named(course))
@@ -141,15 +141,15 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
 
     async def decide() -> tuple[CoursePut, bool] | None:
         before = await store.find(key_of(tenant, course.id))
-        if asked.given:
-            asked.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
+        if conditions.given:
+            conditions.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
         offered = kept(course, before.matches if before else ())
-        if before and before.content == offered:
+        if before and before.is_own(offered):
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
         after = await store.put_course(before, tenant, offered, trace)
         if after is None:
             return None
-        new = before is None or (before.content is None and not before.unreadable)
+        new = before is None or not (before.is_own() or before.unreadable)
         return CoursePut(course.id, after.sequence, changed=True, warnings=warnings), new
 
     return await retry_on_conflict(decide, "this course")

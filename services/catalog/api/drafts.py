@@ -89,7 +89,7 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
     Only admins and editors of the tenant can read the draft, and it has no effect until it is published. A change of
     its content removes reviews and approvals. Its base is the currently published version.
     """
-    asked, body = preconditions(request), await read_body(request, ProposeDraft)
+    conditions, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     same_id(body.framework.id, name)
     await asyncio.to_thread(body.framework.check)
@@ -97,7 +97,7 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
 
     async def decide() -> tuple[DraftPut, bool] | None:
         before = await kept.find(tenant, name)
-        asked.check(Tag(str(before.revision)) if before else None)
+        conditions.check(Tag(str(before.revision)) if before else None)
         entry = await store.find(framework_key(tenant, name))
         base = entry.sequence if entry else 0
         after = drafts.proposed(before, body, _signature(request, body.by), base)
@@ -120,11 +120,11 @@ async def get_draft(request: web.Request) -> web.StreamResponse:
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
     """Delete the draft of a framework."""
-    asked = preconditions(request)
+    conditions = preconditions(request)
 
     async def decide() -> bool | None:
         draft = await _draft(request)
-        asked.check(Tag(str(draft.revision)))
+        conditions.check(Tag(str(draft.revision)))
         return await request.app[DRAFTS].remove(principal(request).tenant, draft) or None
 
     await retry_on_conflict(decide, "this draft")
@@ -167,9 +167,9 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
     409 if it is not approved, or if another version was published since it was made, also at the same moment. Repeating
     a request that was interrupted completes the publication.
     """
-    asked, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
+    conditions, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
     draft = await _draft(request)
-    asked.check(Tag(str(draft.revision)))
+    conditions.check(Tag(str(draft.revision)))
     entry = await request.app[STORE].find(framework_key(tenant, draft.framework.id))
     version = entry.sequence if entry else 0
     begun = version == draft.base_version + 1 and entry is not None and _same(entry.content, draft.framework)
@@ -247,11 +247,11 @@ async def _draft(request: web.Request) -> FrameworkDraft:
 
 
 async def _changed(request: web.Request, change: Callable[[FrameworkDraft], FrameworkDraft]) -> web.StreamResponse:
-    asked = preconditions(request)
+    conditions = preconditions(request)
 
     async def decide() -> DraftPut | None:
         before = await _draft(request)
-        asked.check(Tag(str(before.revision)))
+        conditions.check(Tag(str(before.revision)))
         after = change(before)
         saved = await request.app[DRAFTS].save(principal(request).tenant, before, after)
         return _put(after, changed=True) if saved else None

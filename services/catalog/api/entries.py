@@ -45,10 +45,10 @@ def present_tag(entry: Entry | None, reader: str) -> Tag | None:
     return tag_of(entry.sequence, entry.tenant, reader)
 
 
-def same_id(given: str, asked: str) -> None:
+def same_id(given: str, expected: str) -> None:
     """Check that the body's id is that of the path. Raises InvalidInput."""
-    if given != asked:
-        raise InvalidInput(f"is not {asked!r}, as the path says", "id")
+    if given != expected:
+        raise InvalidInput(f"is not {expected!r}, as the path says", "id")
 
 
 async def reached(history: HistoryStore, revision: int) -> None:
@@ -68,16 +68,16 @@ async def patch_entry(
 
     Raises NotFound, PreconditionFailed, InvalidInput.
     """
-    asked, patch = preconditions(request), await read_patch(request)
+    conditions, patch = preconditions(request), await read_patch(request)
     store, tenant = request.app[STORE], principal(request).tenant
 
     async def decide() -> P | None:
         before = await store.find(key)
         if before is not None and before.unreadable:
             raise cannot_be_read()
-        if before is None or not isinstance(before.content, shape):
+        if before is None or before.copied or not isinstance(before.content, shape):
             raise NotFound(f"no such {shape.__name__.lower()} of your own")
-        asked.check(present_tag(before, tenant))
+        conditions.check(present_tag(before, tenant))
         content = await asyncio.to_thread(patched, before.content, patch, request[ROUTE].limit)
         same_id(content.id, before_id)
         try:

@@ -35,7 +35,7 @@ async def export_courses(request: web.Request) -> web.StreamResponse:
     """
     wanted, store, tenant = read_query(request, ExportCourses), request.app[STORE], principal(request).tenant
     form = FORMS[wanted.format]
-    page = await store.page(tenant, ListCourses(limit=_PAGE))
+    page = await store.page(tenant, ListCourses(limit=_PAGE), copies=False)
     name = f'attachment; filename="courses.{wanted.format}"'
     stream = await open_stream(request, _TYPES[wanted.format], {"Content-Disposition": name})
     if request.method == hdrs.METH_HEAD:
@@ -47,7 +47,8 @@ async def export_courses(request: web.Request) -> web.StreamResponse:
         await stream.write(await asyncio.to_thread(_rows, form, courses, first=first))
         first = False
         more = len(page) > _PAGE
-        page = await store.page(tenant, ListCourses(after=page[_PAGE - 1][0], limit=_PAGE)) if more else []
+        after = page[_PAGE - 1][0]
+        page = await store.page(tenant, ListCourses(after=after, limit=_PAGE), copies=False) if more else []
     await stream.write(form.after)
     await stream.write_eof()
     return stream

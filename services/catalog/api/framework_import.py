@@ -24,10 +24,10 @@ from shared.routes import REQUEST_ID, json_response, preconditions, principal, r
 from shared.texts import shows_something
 
 FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
-"""Who holds it may read a file."""
+"""The semaphore that a request holds while it reads a file."""
 
 FILE_LIMIT = 64 * 1024 * 1024
-"""How many bytes a file may hold as it is sent. It waits on disk, not in memory."""
+"""The most bytes of a file as it is sent. It is stored on disk while it arrives, not in memory."""
 
 FormatName = Literal["json", "csv", "case-1.0", "case-1.1", "digcomp", "esco", "onet"]
 FrameworkFile = Annotated[
@@ -99,7 +99,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
     `dry_run` the report is answered and nothing is stored. `map`: `column=heading` items; `scale`: the names of the
     levels from 0 on; both are separated by commas.
     """
-    asked, wanted = preconditions(request), read_query(request, ImportFramework)
+    conditions, wanted = preconditions(request), read_query(request, ImportFramework)
     if request.content_type not in (accepted := FORMATS[wanted.format].accepts):
         raise Unsupported(f"{wanted.format} is read as {' or '.join(accepted)}", "Content-Type")
     options = Options(
@@ -122,7 +122,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         return json_response(_report(reading, "checked" if reading.framework else "refused"))
     if reading.framework is None:
         return _refused(request, reading)
-    put, new = await store_framework(request, reading.framework, asked)
+    put, new = await store_framework(request, reading.framework, conditions)
     status: Literal["created", "changed", "unchanged"] = "created" if new else "changed" if put.changed else "unchanged"
     return json_response(_report(reading, status, put), 201 if new else 200, tag=Tag(str(put.version)))
 

@@ -30,10 +30,10 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
 
     The catalog counts its versions; a version in the body is ignored.
     """
-    asked = preconditions(request)
+    conditions = preconditions(request)
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
-    put, new = await store_framework(request, framework, asked)
+    put, new = await store_framework(request, framework, conditions)
     return json_response(put, 201 if new else 200, tag=Tag(str(put.version)))
 
 
@@ -48,7 +48,7 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
 
 
 async def store_framework(
-    request: web.Request, framework: Framework, asked: Preconditions
+    request: web.Request, framework: Framework, conditions: Preconditions
 ) -> tuple[FrameworkPut, bool]:
     """Store a framework; return the result, and whether it is new."""
     await asyncio.to_thread(framework.check)
@@ -56,9 +56,9 @@ async def store_framework(
 
     async def decide() -> tuple[FrameworkPut, bool] | None:
         before = await store.find(framework_key(tenant, framework.id))
-        if asked.given:
+        if conditions.given:
             visible = await store.visible_framework(tenant, framework.id)
-            asked.check(present_tag(before, tenant) or present_tag(visible, tenant))
+            conditions.check(present_tag(before, tenant) or present_tag(visible, tenant))
         present = before.content if before and isinstance(before.content, Framework) else None
         check_change(present, framework)
         if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:

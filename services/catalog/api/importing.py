@@ -29,19 +29,19 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     everything before it reads; after that, rows are read only as answers are received.
     """
     form = named_format(request, TYPES)
-    asked = read_query(request, ImportCourses)
+    query = read_query(request, ImportCourses)
     options = Options(
-        columns=asked.map,
-        defaults=dict(pairs(asked.default or "", "default")),
-        header=asked.header,
-        encoding=asked.encoding or named_encoding(request),
-        accept_guess=asked.dry_run,
+        columns=query.map,
+        defaults=dict(pairs(query.default or "", "default")),
+        header=query.header,
+        encoding=query.encoding or named_encoding(request),
+        accept_guess=query.dry_run,
     )
     reader = ListReader(form, options)
     taken = CourseImport(
         request.app[STORE],
-        import_request(request, form, dry_run=asked.dry_run),
-        full=asked.full,
-        withdraw=asked.withdraw,
+        import_request(request, form, dry_run=query.dry_run),
+        full=query.full,
+        withdraw=query.withdraw,
     )
     return await answer_import(request, reader, taken)

@@ -145,7 +145,7 @@ def _check_undecided(
 
 
 async def _decided(
-    request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, asked: Preconditions
+    request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, conditions: Preconditions
 ) -> tuple[MatchedCourse, bool]:
     """Return a course after all decisions or none, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
@@ -162,7 +162,7 @@ async def _decided(
                 known = framework_scales.get(name.framework)
                 top, skills = (known.max_level, known.skills) if known else (None, frozenset[str]())
                 check_right(name.right, f"matches[{place}].right", top, skills)
-        asked.check(present_tag(before.entry, who.tenant))
+        conditions.check(present_tag(before.entry, who.tenant))
         matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
         for place, name in enumerate(names):
             _check_undecided(name, status, f"matches[{place}]", matches, seen)

@@ -35,7 +35,7 @@ _FIELDS = {
     _BESIDE: (),
 }
 _LOOKED_AT = 50
-"""Lines of a list of groups in which one of skills is to be seen."""
+"""How many lines of a list of groups are searched for a group of skills."""
 
 _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 

@@ -21,7 +21,7 @@ _PARTS: dict[str, Any] = {
     "mappings": VersionMapping,
 }
 JSON_LIMIT = 32 * 1024 * 1024
-"""How many bytes a JSON document may hold: it is read whole."""
+"""The most bytes of a JSON document: it is read into memory as a whole."""
 
 _HEAD = ("id", "title", "description", "version", "provenance", "retired")
 

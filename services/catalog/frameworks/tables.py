@@ -23,7 +23,7 @@ from shared.imports.tables import guarded, unguarded
 from shared.texts import folded
 
 UNPACKED_LIMIT = 256 * 1024 * 1024
-"""How many bytes the files of an archive may hold together. ESCO has 42 MB."""
+"""The most bytes of the files of an archive together. ESCO has 42 MB."""
 
 FILES_LIMIT = 100
 _PIECE = 64 * 1024

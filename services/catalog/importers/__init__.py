@@ -81,6 +81,8 @@ class ListReader:
         for text in self._recoder.end() if self._recoder else ():
             yield from self._reader.feed(text)
         yield from self._reader.end()
+        if self.table:
+            self.table.end()
 
     def close(self) -> None:
         """Release the resources of the reader."""

@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from services.catalog.importers.prerequisites import code_key, conditions_of
+from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
     InvalidDate,
+    count_of,
     date_of,
     duration_of,
     language_of,
@@ -41,10 +42,10 @@ FACTS = (
     "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
-"""What a column may be mapped to. From `teaches` on they hold what our own export writes, lists as JSON."""
+"""The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
 
 MANY = frozenset({"tags", "accredited_against"})
-"""What several columns may hold."""
+"""The facts that several columns may be mapped to."""
 
 ASSUMED_HOURS = 10.0
 """The hours of a course whose file does not state them and gives no default; marked as assumed."""
@@ -256,6 +257,8 @@ class _Draft:
         text = " and ".join(f"({item})" for item in listed) if listed else words
         found = conditions_of(text, identify, ids=by_id)
         self._words["prerequisites"] = words[:_MOST_STATED]
+        if not found.understood and requires_nothing(words):
+            return
         if not found.understood:
             self._warn("requires", f"kept as text and not enforced: {words[:100]!r}")
             return
@@ -289,7 +292,9 @@ class _Draft:
             ("rating", ("mean", "rating"), ("count", "rating_count")),
             ("completions", ("started", "started"), ("completed", "completed")),
         ):
-            numbers = {key: number_of(self._text(fact)) for key, fact in (first, second)}
+            numbers = {
+                key: (number_of if key == "mean" else count_of)(self._text(fact)) for key, fact in (first, second)
+            }
             if any(number is None for number in numbers.values()):
                 continue
             whole = {key: value if key == "mean" else int(value or 0) for key, value in numbers.items()}

@@ -1,8 +1,8 @@
 """Courses as schema.org JSON-LD: one object, a list, a `@graph`, an `ItemList`, lines of objects, or inside HTML. Pure.
 
 The document is split into its nodes as it arrives, so it may have any length. A `@context` is never fetched: names are
-read as schema.org's, with or without its address or prefix. Earlier nodes that are not courses, such as a provider, are
-found by `@id`.
+read as schema.org's, with or without its address or prefix. Nodes that are not courses, such as a provider, are found
+by `@id`; up to a thousand courses wait for one that comes later.
 """
 
 import re
@@ -20,13 +20,19 @@ from shared.imports.rows import ROW_LIMIT, Row, refused
 
 _HTML_LIMIT = 16 * 1024 * 1024
 _NODES = 10_000
-_DEPTH = 100
+_HELD = 1000
+_DEPTH = 10
+"""How deep a course may be inside a page, an organisation or a list."""
+
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
 _LISTS = re.compile(rb'"(?:@graph|itemListElement|schema:itemListElement)"\s*:\s*$')
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
-_HELPERS = frozenset({"CourseInstance", "Syllabus"})
+_HOLDERS = ("item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered")
+"""In which properties a node that is no course holds courses."""
+
+_REFERENCES = ("provider", "publisher", "creator", "hasCourseInstance")
 
 
 class JsonLdReader:
@@ -37,6 +43,8 @@ class JsonLdReader:
         self._splitter = _Splitter()
         self._number = 0
         self._nodes: dict[str, Mapping[str, Any]] = {}
+        self._held: list[tuple[int, dict[str, Any]]] = []
+        """Courses that name nodes that have not come yet."""
         self._html: bytearray | None = None
         self._begun = False
 
@@ -60,6 +68,7 @@ class JsonLdReader:
         """Yield the last rows. Raises Malformed for a page without JSON-LD."""
         if self._html is None:
             yield from self._rows(self._splitter.end())
+            yield from self._kept_back()
             return
         found = False
         for script in _scripts(bytes(self._html)):
@@ -69,6 +78,12 @@ class JsonLdReader:
             yield from self._rows(splitter.end())
         if not found:
             raise Malformed("this is neither JSON-LD nor a page that holds some")
+        yield from self._kept_back()
+
+    def _kept_back(self) -> Iterator[Row[Course] | None]:
+        for number, node in self._held:
+            yield self._row(number, node)
+        self._held.clear()
 
     def _rows(self, parts: Iterator[bytes | Malformed | TooLarge]) -> Iterator[Row[Course] | None]:
         for part in parts:
@@ -83,24 +98,45 @@ class JsonLdReader:
                 yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:60].decode(errors="replace"))
                 continue
             for node in found if isinstance(found, list) else [found]:
-                yield self._row(node)
+                yield from self._of_node(node)
 
-    def _row(self, node: object) -> Row[Course] | None:
-        if not isinstance(node, dict):
-            return None
-        node = _short(node)
-        if isinstance(item := node.get("item"), dict):
-            node = _short(item)
-        if not _types(node) & _COURSES and not (_types(node) <= {""} and "name" in node):
-            if isinstance(name := node.get("@id"), str) and len(self._nodes) < _NODES:
-                self._nodes[name] = node
-            return None
-        self._number += 1
+    def _of_node(self, node: object) -> Iterator[Row[Course] | None]:
+        """Yield the row of a course, or of each course that a page or an organisation holds."""
+        waiting, depth = [node], 0
+        while waiting and depth < _DEPTH:
+            depth += 1
+            inner: list[object] = []
+            for one in waiting:
+                if not isinstance(one, dict):
+                    continue
+                short = _short(one)
+                if _types(short) & _COURSES or (_types(short) <= {""} and "name" in short):
+                    self._number += 1
+                    if self._waits(short):
+                        self._held.append((self._number, short))
+                    else:
+                        yield self._row(self._number, short)
+                    continue
+                if isinstance(name := short.get("@id"), str) and len(self._nodes) < _NODES:
+                    self._nodes[name] = short
+                if "BreadcrumbList" not in _types(short):
+                    inner += [part for name in _HOLDERS for part in _many(short.get(name))]
+            waiting = inner
+        yield None
+
+    def _waits(self, node: Mapping[str, Any]) -> bool:
+        """Return whether a course names a node that has not come yet."""
+        references = [one for name in _REFERENCES for one in _many(node.get(name)) if isinstance(one, dict)]
+        return len(self._held) < _HELD and any(
+            set(one) == {"@id"} and str(one["@id"]) not in self._nodes for one in references
+        )
+
+    def _row(self, number: int, node: dict[str, Any]) -> Row[Course]:
         try:
             stated, warnings = _Facts(node, self._nodes).stated()
         except RecursionError:
-            return refused(self._number, Malformed("objects are nested too deep"))
-        row = course_row(self._number, stated, self._options.defaults)
+            return refused(number, Malformed("objects are nested too deep"))
+        row = course_row(number, stated, self._options.defaults)
         row.warnings = [*warnings, *row.warnings]
         return row
 

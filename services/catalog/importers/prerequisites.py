@@ -64,6 +64,19 @@ _TOKEN, _TOKEN_OF_IDS = (
 _WORD_END = re.compile(r"[A-Za-z]")
 
 
+_NOTHING = re.compile(
+    r"(?:(?:course\s+)?pre-?requisites?|requirements?|วิชาบังคับก่อน|เงื่อนไขรายวิชา|พื้นฐานที่ต้องมี)?\s*[:=-]*\s*(?:"
+    r"none(?:\s+(?:is|are))?(?:\s+(?:required|needed|necessary))?|nothing|"
+    r"(?:there\s+are\s+)?no\s+(?:(?:prior|previous|formal|specific|special|programming|technical|background)\s+)*"
+    r"(?:pre-?requisites?|requirements?|experience|knowledge|background|skills?)"
+    r"(?:\s+(?:is|are))?(?:\s+(?:required|needed|necessary|assumed))?(?:\s+for\s+this\s+course)?|"
+    r"ไม่มี(?:ราย)?(?:วิชา|เงื่อนไข|ข้อกำหนด)?(?:ที่)?(?:ต้อง)?(?:บังคับก่อน|บังคับ|ก่อนเรียน)?|ไม่มีวิชาที่ต้องเรียนก่อน|"
+    r"ไม่(?:จำเป็น|ต้อง|จำเป็นต้อง)(?:มี|ใช้)(?:พื้นฐาน|ความรู้|ประสบการณ์)(?:ความรู้|มา)?(?:มาก่อน|ก่อน|ใดๆ|ใด\s*ๆ)?"
+    r")\s*\.?"
+)
+"""A text that states that nothing is required."""
+
+
 @dataclass
 class Conditions:
     """The parsed conditions; if `understood` is false, nothing is enforced and only the text is shown."""
@@ -73,11 +86,16 @@ class Conditions:
     antirequisites: list[str] = field(default_factory=list)
     understood: bool = True
     whole: bool = True
-    """Whether the text holds nothing else, such as the consent of somebody."""
+    """Whether the text holds only conditions, and nothing else such as "consent of the instructor"."""
 
 
 class _NotUnderstood(Exception):
     pass
+
+
+def requires_nothing(text: str) -> bool:
+    """Return whether a text states that nothing is required: `No prior experience required`, `ไม่มีวิชาบังคับก่อน`."""
+    return len(text) <= _MOST and _NOTHING.fullmatch(folded(text)) is not None
 
 
 def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = False) -> Conditions:

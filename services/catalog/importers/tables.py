@@ -19,6 +19,11 @@ from shared.imports.tables import unguarded
 from shared.texts import folded
 
 GUESS = "guess"
+_CAPTIONS = 10
+"""How many rows over the header may be titles."""
+
+_LEAST_NAMED = 2
+"""How many columns a second row of a header names at least."""
 _NAMES: dict[str, str] = {
     "id": "id,course id,courseid,course_id",
     "code": "code,course code,coursecode,course number,รหัส,รหัสวิชา,รหัสหลักสูตร,รหัสรายวิชา",
@@ -138,13 +143,34 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     return found
 
 
+def _names(cells: Sequence[str]) -> list[str]:
+    named = [" ".join(cell.split()) for cell in cells]
+    while named and not named[-1]:
+        named.pop()
+    return named
+
+
+def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
+    """Return the names of columns from two rows: those of the lower row, and of the upper one where that has none."""
+    width = max(len(above), len(below))
+    padded = ([*row, *[""] * (width - len(row))] for row in (above, below))
+    return [lower or upper for upper, lower in zip(*padded, strict=True)]
+
+
 class Table:
-    """Converts rows of cells to courses. The first row may name the columns."""
+    """Converts rows of cells to courses. The first row may name the columns.
+
+    Rows with one cell above it, such as a title over the whole width, are left out; so is none of a table with one
+    column. A second row that names the columns below a name for several of them is part of the header.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._columns: dict[str, list[int]] = {}
         self._header: list[str] | None = None
+        self._captions = 0
+        self._grouped = False
+        """Whether the header leaves columns without a name, which the next row may name."""
 
     @property
     def mapping(self) -> dict[str, list[str]]:
@@ -168,18 +194,52 @@ class Table:
         """The number of columns, None before the first row."""
         return None if self._header is None else len(self._header)
 
+    def end(self) -> None:
+        """Raise InvalidInput naming `map` if every row was taken for a title: the table has one column."""
+        if self._header is None and self._captions:
+            raise InvalidInput("only one column holds anything; name it, such as title=#1", "map")
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        """Return whether a row belongs to the header. Raises InvalidInput naming `map`."""
+        if self._header is None and not self._options.header:
+            self._header = [f"#{n}" for n in range(1, len(cells) + 1)]
+            self._columns = columns_of(self._header, self._options)
+            return False
+        below = _names(cells)
+        if self._header is None:
+            if self._is_caption(cells):
+                self._captions += 1
+                return True
+            self._header = below
+            self._grouped = not all(below)
+        elif not self._grouped:
+            return False
+        else:
+            self._grouped = False
+            if len(guessed(below)) < _LEAST_NAMED:
+                return False
+            self._header = _joined(self._header, below)
+        try:
+            self._columns = columns_of(self._header, self._options)
+        except InvalidInput:
+            if not self._grouped:
+                raise
+        return True
+
+    def _is_caption(self, cells: Sequence[str]) -> bool:
+        """Return whether a row over the header is a title of the table: one cell, which names no column."""
+        named = _names(cells)
+        if self._captions >= _CAPTIONS or len(cells) == 1 or sum(map(bool, named)) != 1:
+            return False
+        asked = self._options.columns or ""
+        return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
+
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
         """Return the course of a row, None for the header and an empty row. Raises InvalidInput naming `map`."""
         if not any(cell.strip() for cell in cells):
             return None
-        if self._header is None:
-            named = [cell.strip() for cell in cells]
-            while named and not named[-1]:
-                named.pop()
-            self._header = named if self._options.header else [f"#{n}" for n in range(1, len(cells) + 1)]
-            self._columns = columns_of(self._header, self._options)
-            if self._options.header:
-                return None
+        if self._is_header(cells) or self._header is None:
+            return None
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):

@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -33,7 +33,7 @@ _NOTHING = frozenset(
 )  # fmt: skip
 _LONGEST_NOTHING = 40
 _LONGEST_WORDS = 300
-"""A duration, a level or a date is no longer than this; what is longer is prose, and is not searched."""
+"""The most characters of a duration, a level or a date; a longer text is prose and is not searched."""
 
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
@@ -96,9 +96,18 @@ def _distinct(parts: Iterable[str]) -> list[str]:
 
 
 def number_of(text: str) -> float | None:
-    """Return the one number of a cell: `4.2stars`, `16,400`, `๑๒`."""
-    found = re.findall(r"\d[\d,]*(?:\.\d+)?", text.translate(_THAI_DIGITS))
-    return float(found[0].replace(",", "")) if len(found) == 1 else None
+    """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`."""
+    found = re.findall(_NUMBER, text.translate(_THAI_DIGITS))
+    return _number(found[0]) if len(found) == 1 and _ONE_NUMBER.fullmatch(found[0]) else None
+
+
+def count_of(text: str) -> int | None:
+    """Return the one whole number of a cell, in which `1.234` and `1,234` are thousands."""
+    digits = re.findall(_NUMBER, text.translate(_THAI_DIGITS))
+    if len(digits) == 1 and re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits[0]):
+        return int(re.sub(r"[.,]", "", digits[0]))
+    number = number_of(text)
+    return None if number is None else int(number)
 
 
 # --- durations -------------------------------------------------------------------------------------------------------
@@ -116,7 +125,7 @@ _WORD_NUMBERS = {
     "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12",
 }  # fmt: skip
 _THAI_NUMBERS = {
-    "ครึ่ง": "0.5 ", "หนึ่ง": "1 ", "สอง": "2 ", "สาม": "3 ", "สี่": "4 ", "ห้า": "5 ", "หก": "6 ", "เจ็ด": "7 ",
+    "ยี่สิบ": "20 ", "หนึ่ง": "1 ", "สอง": "2 ", "สาม": "3 ", "สี่": "4 ", "ห้า": "5 ", "หก": "6 ", "เจ็ด": "7 ",
     "แปด": "8 ", "เก้า": "9 ", "สิบ": "10 ",
 }  # fmt: skip
 _UNITS = {
@@ -131,6 +140,7 @@ _UNITS = {
 }
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
 _NUMBER = r"\d+(?:[.,]\d+)*"
+_ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _AMOUNT = re.compile(
     rf"(?P<low>{_NUMBER})\s*(?:(?:-|–|—|to|ถึง)\s*(?P<high>{_NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
 )
@@ -143,6 +153,11 @@ _ISO = re.compile(
     rf"(?:t(?:(?P<hour>{_NUMBER})h)?(?:(?P<minute>{_NUMBER})m)?(?:(?P<second>{_NUMBER})s)?)?$"
 )
 _CLOCK = re.compile(r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
+_AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")
+_EACH = re.compile(
+    rf"(?:(?P<period>วัน|สัปดาห์|อาทิตย์|เดือน)\s*|ๆ\s*)ละ\s*(?:ประมาณ\s*)?"
+    rf"(?P<amount>{_NUMBER}(?:\s*(?:-|–|ถึง)\s*{_NUMBER})?\s*(?:{_UNIT})\.?)"
+)
 _MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
 _BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\+")
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
@@ -172,6 +187,8 @@ def _duration(text: str) -> Duration | None:
         text = text.replace(word, digits)
     for word, digits in _WORD_NUMBERS.items():
         text = re.sub(rf"\b{word}\s+(?=(?:{_UNIT})\b)", f"{digits} ", text)
+    text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
+    text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
     if re.search(r"\d", _AMOUNT.sub(" ", text)) or re.match(r"^-\s*\d", text):
         return None  # a number that nothing is known of
@@ -199,10 +216,19 @@ def _duration(text: str) -> Duration | None:
     return _total(amounts, assumed=bound)
 
 
+def _per(found: re.Match[str]) -> str:
+    """Return `สัปดาห์ละ 3 ชั่วโมง` and `ๆ ละ 3 ชั่วโมง` as an amount for a period: `3 ชั่วโมง ต่อสัปดาห์`."""
+    repeated = re.search(r"(วัน|สัปดาห์|อาทิตย์|เดือน)\s*$", found.string[: found.start()])
+    period = found["period"] or (repeated and repeated[1])
+    return f" {found['amount']} ต่อ{period} " if period else found[0]
+
+
 def _number(text: str) -> float:
-    """Return a number in which a comma separates thousands or, if it cannot, decimals."""
+    """Return a number in which a comma separates thousands or, if it cannot, decimals: `1,200`, `1,5`, `1.234,5`."""
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
         return float(text.replace(",", ""))
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}", text):
+        return float(text.replace(".", "").replace(",", "."))
     whole, _, rest = text.replace(",", ".").partition(".")
     return float(f"{whole}.{rest.replace('.', '')}") if rest else float(whole)
 
@@ -303,6 +329,9 @@ def modality_of(text: str) -> Modality | None:
 # --- dates -----------------------------------------------------------------------------------------------------------
 
 _BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
+_DAY_ZERO, _FIRST_COUNTED, _LAST_COUNTED = date(1899, 12, 30), 25_569, 300_000
+"""The days that a workbook counts, from 1970 on, also those of years of the Buddhist Era."""
+
 _MONTHS = (
     "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sep oct nov dec",
@@ -319,7 +348,8 @@ class InvalidDate(ValueError):
 def date_of(text: str) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
-    Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. Raises InvalidDate.
+    Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. A number of five or six digits is
+    a day as workbooks count them. Raises InvalidDate.
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")
@@ -336,6 +366,11 @@ def date_of(text: str) -> date | None:
         day, month, year = int(found[2]), _MONTH_NUMBERS[found[1]], int(found[3])
     elif re.fullmatch(r"\d{4}", words):
         year, month, day = int(words), 1, 1
+    elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", words):
+        year, month, day = (int(part) for part in found.groups())
+    elif re.fullmatch(r"\d{5,6}(?:\.\d+)?", words) and _FIRST_COUNTED <= float(words) < _LAST_COUNTED:
+        counted = _DAY_ZERO + timedelta(days=int(float(words)))
+        year, month, day = counted.year, counted.month, counted.day
     else:
         raise InvalidDate("not read as a date")
     if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs

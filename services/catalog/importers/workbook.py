@@ -21,10 +21,10 @@ from shared.imports.rows import Row
 PACKED_LIMIT = 64 * 1024 * 1024
 UNPACKED_LIMIT = 512 * 1024 * 1024
 _STRINGS_LIMIT = 48 * 1024 * 1024
-"""How much text that cells share may hold: it is kept in memory."""
+"""The most bytes of the text that cells share: it is kept in memory."""
 
 _SETTINGS_LIMIT = 8 * 1024 * 1024
-"""How much styles, names and the list of sheets may hold together: they are read whole too."""
+"""The most bytes of the styles, the names and the list of sheets together: they are read as a whole too."""
 
 _SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500

@@ -28,7 +28,7 @@ from shared.domain import Framework, millionths
 __all__ = ["MOST", "CourseText", "Example", "LevelRow", "LevelTable", "Matcher", "Proposal", "SimilarityIndex"]
 
 MOST = 10
-"""How many skills are proposed for a course at most: the surest."""
+"""The most skills that are proposed for a course: those of the highest confidence."""
 
 
 class Proposal(Struct, frozen=True):

@@ -21,14 +21,14 @@ from services.catalog.matching.comparison import SimilarityTable
 from shared.errors import InvalidInput
 
 VERSION = 1
-"""The form of a stored calibration: which features its weights belong to."""
+"""The version of a stored calibration: it changes with the features that the weights belong to."""
 ENTERS, SHOWN = 0.8, 0.5
 """How often matches must be right to enter a path unconfirmed, and to be shown to a person at all."""
 FOLDS = 5
 LEAST_ROWS = 10
-"""From fewer rows at the top no threshold is taken: they may be right by luck."""
+"""The fewest rows from which a threshold is taken: a few rows may all be right by chance."""
 CANDIDATES = 50
-"""How many skills of a course, by label and by example, the curve is fitted on; the others are alike: far away."""
+"""How many skills of a course, by label and by example, the curve is fitted on; the remaining ones are all far away."""
 BINS = 10
 
 Array = NDArray[np.float64]

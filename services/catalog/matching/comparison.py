@@ -22,7 +22,7 @@ from shared.domain import Course, Skill
 NEIGHBOURS = 20
 SHARPNESS = 4
 AT_ONCE = 4_000_000
-"""How many similarities are held at a time."""
+"""The most similarities that are held in memory."""
 
 Positions = NDArray[np.intp]
 

@@ -31,17 +31,18 @@ from services.catalog.matching.texts import CourseText, normalised
 from shared.domain import ScaleLevel, Skill
 
 SIGNS = 7
-"""The signs of a row: constant, hours, hours beside those of the skill, three bands of words, a condition of entry."""
+"""The features of a row: constant, hours, hours relative to those of the skill, three bands of words, a condition of
+entry."""
 WEIGHTS = 3 * SIGNS + 3
 USUAL_HOURS = 10.0
 STEPS = 12
-"""The most steps of a scale that are told apart; of a finer one so many are used."""
+"""The most steps of a scale that are distinguished; a finer scale is reduced to this number."""
 ENTRY, EXIT = 0.65, 0.5
-"""Which quantiles of entry and exit are told, chosen on officers of no published figure."""
+"""The quantiles of entry and exit that are reported; chosen on officers that no published figure uses."""
 _DOUBT = 0.03
-"""How probable any other entry is than the exit of the course before; and any other span than the rule's."""
+"""The probability that the entry is not the exit of the course before; and that the span is not that of the rule."""
 _PRIOR_ROWS = 2.0
-"""How many courses of usual hours are added to those of a skill: few tell little."""
+"""How many courses of usual hours are added to those of a skill, as a prior."""
 _DESCRIBED = 3.0
 """What a title that holds all runs of a descriptor adds to the logarithm of the odds of its level."""
 _ROUNDS = 6
@@ -149,8 +150,8 @@ class LevelTable:
                 self._ruled[at] = self._places(*span(course, skill, self._scale))
             elif found_level := described(course, skill, self._levels):
                 self._described[at] = found_level
-            if (asked := course.requires.get(row.skill)) is not None:
-                reached = max((place for place, level in enumerate(self._levels) if level <= asked), default=0)
+            if (required := course.requires.get(row.skill)) is not None:
+                reached = max((place for place, level in enumerate(self._levels) if level <= required), default=0)
                 self._asked[at] = min(reached, self._steps - 1)
 
     def spans(self) -> list[tuple[float, float]]:

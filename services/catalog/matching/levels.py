@@ -14,7 +14,7 @@ from services.catalog.matching.texts import CourseText, languages, normalised
 from shared.domain import ScaleLevel, Skill
 
 SHORT_HOURS = 6.0
-"""A day. What is no longer leads a beginner one level up, not to the middle of the scale."""
+"""A day. A course that is no longer raises a beginner by one level, not to the middle of the scale."""
 
 
 class LevelBand(IntEnum):
@@ -69,9 +69,9 @@ def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple
     if low == 0 and high == edges[0] and course.hours is not None and course.hours <= SHORT_HOURS:
         high = 1
     low = min(low, high - 1)
-    asked = course.requires.get(skill.id)
-    if asked is not None:
-        reached = max((place for place, step in enumerate(steps) if step <= asked), default=0)
+    required = course.requires.get(skill.id)
+    if required is not None:
+        reached = max((place for place, step in enumerate(steps) if step <= required), default=0)
         low = max(low, min(reached, len(steps) - 2))
         high = max(high, low + 1)
     return steps[low], steps[high]

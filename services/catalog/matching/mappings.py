@@ -3,6 +3,9 @@
     mappings = SkillMappings(frameworks)
     for one in mappings.of(row, "agency"): ...      # what a row of a course is in the framework "agency"
 
+A row of a skill that only a former version of the framework had is one of its successors there (`mappings` of the
+framework), with the levels that officers' levels of the former skill count as (shared/succession.py).
+
 A relation names its target as `framework/skill`, by the skill's id, or by an address that ends with the id (ESCO,
 CASE). It holds in both directions. An id that several of the frameworks have says nothing of which is meant, and is
 left out.
@@ -15,12 +18,13 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from shared.domain import Framework, Teaches
+from shared.succession import carried_level
 
 _NO_LEVELS = 2
-"""A scale of two steps only tells whether somebody has a skill: no level of another scale follows from it."""
+"""A scale of two steps only shows whether somebody has a skill; it gives no level on another scale."""
 
 Key = tuple[str, str]
-"""Framework and skill. Of a framework that the tenant does not see the name is empty: any such framework."""
+"""Framework id and skill id. The framework id is empty for any framework that the tenant does not see."""
 
 
 class MappedSkill(Struct, frozen=True):
@@ -37,6 +41,7 @@ class SkillMappings:
     def __init__(self, frameworks: Mapping[str, Framework]) -> None:
         self._scales = {name: sorted({step.level for step in one.scale}) for name, one in frameworks.items()}
         self._skills = {name: one.skills_by_id.keys() for name, one in frameworks.items()}
+        self._frameworks = frameworks
         self._same = defaultdict[Key, dict[Key, None]](dict)
         for name, framework in frameworks.items():
             for relation in framework.relations:
@@ -47,10 +52,20 @@ class SkillMappings:
 
     def of(self, row: Teaches, framework: str) -> Iterator[MappedSkill]:
         """Yield what a row of a course is in a framework of the tenant."""
+        if row.framework == framework:
+            yield from self._successors(row, framework)
+            return
         known = row.framework if row.framework in self._skills else ""
         for name, skill in self._same.get((known, row.skill), {}) | self._same.get((row.framework, row.skill), {}):
             if name == framework:
                 yield MappedSkill(skill, (row.framework, row.skill), self._levels(row, framework))
+
+    def _successors(self, row: Teaches, framework: str) -> Iterator[MappedSkill]:
+        top = self._frameworks[framework].max_level
+        for one in self._frameworks[framework].successors.get(("skill", row.skill), []):
+            low, high = (min(carried_level(level, one, top), top) for level in (row.from_level, row.to_level))
+            if high > low:
+                yield MappedSkill(one.target, (framework, row.skill), (low, high))
 
     def _named(self, home: str, target: str) -> Key | None:
         """Return the skill that a relation of the framework `home` names; None where it is not known which."""

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 NGRAMS = (2, 4)
-"""How many characters an n-gram has: at least, at most."""
+"""The least and the most characters of an n-gram."""
 COMMON = 0.3
 """An n-gram that is in more than this share of the texts does not distinguish them, and is left out."""
 RARE_TEXTS = 50
-"""With fewer texts than this no n-gram is left out: shares of a few texts mean nothing."""
+"""With fewer texts than this no n-gram is left out, because shares of a few texts mean little."""
 
 
 class Similarity(Protocol):
@@ -52,7 +52,7 @@ class NgramSimilarity:
         self._shares = named.multiply(named).T.tocsr()
 
     def read(self, texts: Sequence[str]) -> Any:
-        """Return a row for each text: the weights of its n-grams."""
+        """Return the weights of the n-grams of each text: a sparse matrix, texts x n-grams."""
         return self._vectors.transform(texts)
 
     def to_labels(self, rows: Any) -> Floats:

@@ -11,7 +11,7 @@ from shared.domain import Course, LocalizedText, Prerequisite, Skill
 from shared.texts import fold
 
 PIECE = 300
-"""The most characters of a piece: a longer text would hold a few letters of every skill."""
+"""The most characters of a piece: a longer text shares a few n-grams with every skill."""
 PIECES = 4
 """The most pieces of a description; its beginning says what a course is about."""
 TAGS = 50

@@ -36,14 +36,14 @@ from shared.errors import InvalidInput
 from shared.texts import folded, shows_something
 
 TITLE_SHARE = 0.45
-"""A course matches if so much of the query's weight is in its title,"""
+"""A course matches if this share of the query's weight is in its title,"""
 WHOLE_SHARE = 0.8
-"""or so much in its title and the rest of it."""
+"""or this share in its title and its other text together."""
 FACETS = 50
 HOURS = (2.0, 5.0, 10.0, 20.0, 40.0)
 T = TypeVar("T")
 CURSOR_MARK = "~"
-"""What a cursor begins with; no id does."""
+"""The beginning of every cursor; no id begins with it."""
 
 _TERMS = 100
 _STEPS = 8
@@ -289,8 +289,8 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
     """Return the bytes that a cursor must match: the tenant and the search."""
-    asked = msgspec.structs.replace(wanted, after="", limit=1)
-    return blake2b(msgspec.json.encode([tenant, asked]), digest_size=8).digest()
+    unpaged = msgspec.structs.replace(wanted, after="", limit=1)
+    return blake2b(msgspec.json.encode([tenant, unpaged]), digest_size=8).digest()
 
 
 def _written(cursor: _Cursor) -> str:

@@ -24,13 +24,14 @@ _KEPT_MARKS = frozenset("\u0e38\u0e39")
 """Sara u and uu: vowels, though Unicode counts them as marks that combine."""
 _DROPPED_MARKS = frozenset("\u0e47\u0e4c\u0e4e\u034f")
 _RUNNING_ON = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x2E80, 0xA000), (0xF900, 0xFB00))
-"""Blocks of scripts without spaces: Thai and Lao, Burmese, Khmer, Chinese and Japanese."""
+"""Blocks of scripts that write no spaces between words: Thai and Lao, Burmese, Khmer, Chinese and Japanese."""
 _TRIGRAM = 3
 _SHOWN_RUN = 5
-"""Of a script without spaces so many characters in a row are highlighted at least, or a whole word of the query."""
+"""The fewest characters in a row that are highlighted in a script without spaces, unless they are a whole word of the
+query."""
 
 FIRST_TRIGRAM = 1 << (2 * _BITS)
-"""Codes below are those of bigrams."""
+"""The first code of a trigram; the codes below are those of bigrams."""
 
 
 def codes_of(texts: Sequence[str], *, bigrams: bool) -> tuple[Codes, NDArray[np.int64]]:

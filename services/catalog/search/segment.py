@@ -17,17 +17,17 @@ from services.catalog.search.grams import Codes, codes_of
 from shared.domain import Course, LocalizedText
 
 MOST = 8192
-"""The most courses of a segment: what merging takes for a moment grows with it."""
+"""The most courses of a segment: the time and memory of merging grow with it."""
 PROSE = 200
-"""So much of a description is searched, in each language, in characters: its beginning says what a course is about."""
+"""How many characters of a description are searched, in each language, from its beginning."""
 TAGS = 20
-"""So many tags are searched."""
+"""How many tags of a course are searched."""
 LEVELS = ("beginner", "intermediate", "advanced", "mixed")
 
 Integers = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.intp]
-"""Courses of a segment by number."""
+"""Numbers of courses within a segment."""
 
 
 class Names:

@@ -20,7 +20,7 @@ OWN = "portal"
 
 _TIMEOUT = ClientTimeout(total=10)
 _NOT_FORWARDED = "The portal does not forward this: ask the service itself."
-_SIGNED_IN = "What is tried here is asked through the portal, as who is signed in: no key is needed."
+_SIGNED_IN = "Requests from this page go through the portal as the user who is signed in: no key is needed."
 
 
 class ApiSite:
@@ -91,8 +91,8 @@ def through_portal(described: dict[str, Any], service: str) -> dict[str, Any]:
         path: {method: _marked(one, forwarded=_is_forwarded(path, service)) for method, one in methods.items()}
         for path, methods in described.get("paths", {}).items()
     }
-    told = described.get("info", {})
-    info = {**told, "description": f"{told.get('description', '')}\n\n{_SIGNED_IN}"}
+    info = described.get("info", {})
+    info = {**info, "description": f"{info.get('description', '')}\n\n{_SIGNED_IN}"}
     return {**described, "info": info, "servers": [{"url": PREFIX}], "paths": paths}
 
 

@@ -63,7 +63,7 @@ _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
 
 
 _PATIENCE_SECONDS = 10.0
-"""How long an answer is waited for while there is another replica to ask."""
+"""How long to wait for an answer while another replica is left to try."""
 
 _AWAY = 503
 

@@ -24,10 +24,10 @@ from shared.routes import REQUEST_ID, languages_of, principal
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
-"""A stream ends after this and is opened anew by its reader, perhaps at another replica."""
+"""A stream ends after this time; its reader opens a new one, perhaps at another replica."""
 
 KEYS_SECONDS = 7.0
-"""How often it is asked whether the keys still work that streams were opened with."""
+"""How often the keys that streams were opened with are checked."""
 
 _RETRY_MS = (500, 3000)
 _FETCH = ClientTimeout(total=5)
@@ -113,19 +113,23 @@ class Live:
                     connection,
                 )
                 try:
-                    await self._tell(connection, stream, languages)
+                    await self._send(connection, stream, languages)
                 finally:
                     expiry.cancel()
                     fetching.cancel()
         return stream
 
+<<<<<<< HEAD
     async def _tell(self, connection: Connection, stream: EventStream, languages: Languages) -> None:
+=======
+    async def _send(self, connection: Connection, stream: EventSourceResponse, languages: Languages) -> None:
+>>>>>>> main
         retry = random.randint(*_RETRY_MS)  # noqa: S311 - jitter, no secret: readers must not come back all at once
         try:
             await stream.write(f"retry: {retry}\n\n".encode())
             while (push := await connection.next()) is not None:
                 event_id = str(push.revision) if push.revision else None
-                await stream.send(push.in_words(languages), event=push.event, id=event_id)
+                await stream.send(push.render(languages), event=push.event, id=event_id)
                 self._connections.pushes += 1
                 if push.event == "erased":
                     self._connections.dropped["erased"] += 1
@@ -143,7 +147,7 @@ class Live:
         self, connection: Connection, officer: str, request: web.Request, languages: Languages
     ) -> None:
         """Send the stored path; until there is one, send the status and try again at growing intervals."""
-        said = ""
+        announced = ""
         for attempt in count():
             try:
                 stored = await self._stored(officer, credential_of(request), request[REQUEST_ID], languages)
@@ -155,11 +159,11 @@ class Live:
             if stored is not None:
                 data = msgspec.json.encode(stored).decode("utf-8", "replace")
                 connection.offer(StreamMessage("path", data, stored.revision))
-            if connection.told:
+            if connection.has_result:
                 return None
-            if status != said:
+            if status != announced:
                 connection.offer(StreamMessage("status", f'{{"status":"{status}"}}'))
-                said = status
+                announced = status
             longest = min(_LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(attempt, 10))
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
         return None

@@ -16,7 +16,7 @@ from shared.preconditions import Tag
 from shared.routes import not_modified
 
 BUILT = Path(__file__).parents[1] / "pages" / "dist"
-"""Where `make pages` builds to."""
+"""The directory that `make pages` builds into."""
 
 INDEX = "index.html"
 STATIC = "static"

@@ -32,7 +32,7 @@ from shared.routes import json_response, no_content, principal, read_body, read_
 PLAIN_COOKIE = "learning-path"
 SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
 COOKIE: web.AppKey[str] = web.AppKey("cookie", str)
-"""The name of the one cookie that this portal takes. With HTTPS no other page can have set one of the prefix."""
+"""The name of the session cookie. With HTTPS its prefix keeps other hosts from setting it."""
 
 CALLBACK = "/session/openid/callback"
 
@@ -101,7 +101,7 @@ def check_origin(request: web.Request) -> None:
     if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS
         site = "same-origin" if _host_of(origin) == request.host else "cross-site"
     if site not in (None, "same-origin"):
-        raise Forbidden("this may only be asked from the officers' page itself")
+        raise Forbidden("this request must come from the officers' page itself")
 
 
 def _host_of(origin: str) -> str | None:
@@ -177,7 +177,7 @@ class Sessions:
         With `everywhere`, the keys of the same person on every device are revoked.
         """
         check_origin(request)
-        asked = read_query(request, AskSignOut)
+        query = read_query(request, AskSignOut)
         credential = request.cookies.get(request.app[COOKIE]) or ""
         try:
             key_id = (await self._authenticator.authenticate(credential, request[ADDRESS])).key_id
@@ -185,7 +185,7 @@ class Sessions:
             key_id = ""
         stored = await self._keys.find(key_id) if key_id else None
         if stored is not None and stored.subject is not None:
-            if asked.everywhere:
+            if query.everywhere:
                 await self._keys.revoke_subject(stored.subject)
             else:
                 await self._keys.revoke(key_id)
@@ -204,11 +204,11 @@ class Sessions:
             raise Malformed("is to be a path of this portal", "to")
         until = self._clock() + _PENDING_SECONDS
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        asked = PendingSignIn(state, nonce, verifier, to, until)
+        pending = PendingSignIn(state, nonce, verifier, to, until)
         response = _moved(await provider.authorization_address(state, nonce, verifier))
         response.set_cookie(
             self._waiting_cookie(request),
-            self._signed(asked),
+            self._signed(pending),
             max_age=_PENDING_SECONDS,
             path="/",
             secure=self._secure,
@@ -224,15 +224,15 @@ class Sessions:
         """
         provider = self._known_provider()
         state, code = request.query.get("state", ""), request.query.get("code", "")
-        asked = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
+        pending = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
         try:
-            if asked is None or not hmac.compare_digest(asked.state.encode(), state.encode()):
+            if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
                 response = _moved("/?sign-in=expired")
             elif not code:  # but an error: RFC 6749, section 4.1.2.1
                 response = _moved("/?sign-in=refused")
             else:
-                claims = await provider.claims_of(code, asked.nonce, asked.verifier)
-                response = _moved(asked.to)
+                claims = await provider.claims_of(code, pending.nonce, pending.verifier)
+                response = _moved(pending.to)
                 self._set_key(request, response, await self._new_key(identity_of(claims, self._claims)))
         except Forbidden:
             response = _moved("/?sign-in=unknown")
@@ -272,8 +272,8 @@ class Sessions:
     def _waiting_cookie(self, request: web.Request) -> str:
         return f"{request.app[COOKIE]}-openid"
 
-    def _signed(self, asked: PendingSignIn) -> str:
-        text = base64.urlsafe_b64encode(msgspec.json.encode(asked)).decode()
+    def _signed(self, pending: PendingSignIn) -> str:
+        text = base64.urlsafe_b64encode(msgspec.json.encode(pending)).decode()
         return f"{text}.{self._mark(text)}"
 
     def _unsigned(self, cookie: str) -> PendingSignIn | None:
@@ -281,8 +281,8 @@ class Sessions:
         text, _, mark = cookie.partition(".")
         if not cookie.isascii() or not hmac.compare_digest(mark, self._mark(text)):
             return None
-        asked = msgspec.json.decode(base64.urlsafe_b64decode(text), type=PendingSignIn)
-        return asked if asked.until > self._clock() else None
+        pending = msgspec.json.decode(base64.urlsafe_b64decode(text), type=PendingSignIn)
+        return pending if pending.until > self._clock() else None
 
     def _mark(self, text: str) -> str:
         return hmac.new(self._pepper, f"openid {text}".encode(), hashlib.sha256).hexdigest()

@@ -16,7 +16,7 @@ from shared.app import READINESS, REGISTRY, Readiness
 from shared.routes import json_response
 
 PATIENCE_SECONDS = 4.0
-"""How long one replica is waited for: longer than it takes to check what it needs (`shared.app`)."""
+"""How long to wait for one replica: longer than its own readiness checks take (`shared.app`)."""
 
 FIGURES = (
     "learning_path_outbox_pending_documents",
@@ -97,8 +97,8 @@ class System:
 
         A replica that does not answer within four seconds is `away`, without figures.
         """
-        asked = (self._service(name, urls) for name, urls in self._addresses.items())
-        states = await asyncio.gather(*asked, _portal(request))
+        requests = (self._service(name, urls) for name, urls in self._addresses.items())
+        states = await asyncio.gather(*requests, _portal(request))
         return json_response(SystemState(list(states)))
 
     async def _service(self, name: OwnerName, urls: Sequence[str]) -> ServiceState:
@@ -125,7 +125,7 @@ class System:
                     if len(body) > _LARGEST_BYTES:
                         return b""
                 return bytes(body)
-        except (ClientError, TimeoutError, ValueError):  # ValueError: what answers speaks no HTTP
+        except (ClientError, TimeoutError, ValueError):  # ValueError: the answer is not HTTP
             return b""
 
 

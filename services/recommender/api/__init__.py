@@ -24,7 +24,7 @@ from services.recommender.api.explanations import (
     why_not,
 )
 from services.recommender.api.feedback import (
-    FeedbackHeld,
+    FeedbackPage,
     FeedbackTaken,
     GiveFeedback,
     ListFeedback,
@@ -134,7 +134,7 @@ ROUTES = [
         answers={200: FeedbackTaken},
         problems=[409, 429, 503],
     ),
-    Route("GET", _FEEDBACK, get_feedback, EVERYONE, query=ListFeedback, answers={200: FeedbackHeld}),
+    Route("GET", _FEEDBACK, get_feedback, EVERYONE, query=ListFeedback, answers={200: FeedbackPage}),
     Route(
         "POST",
         "/v1/recommendations",

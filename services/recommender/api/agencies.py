@@ -37,7 +37,7 @@ from shared.errors import InvalidInput, NotFound
 from shared.routes import REQUEST_ID, json_response, principal, read_query
 
 SAMPLE = 64
-"""How many officers are planned for one question about a deadline, at most."""
+"""The most officers that are planned for one question about a deadline."""
 
 
 class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,10 +77,10 @@ class AgencyView(AgencyGaps, frozen=True):
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
     """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
-    asked, asker = read_query(request, ListAgencies), principal(request)
+    query, asker = read_query(request, ListAgencies), principal(request)
     known = await request.app[STORE].agencies(asker.tenant)
-    found = [one for one in known if one > (asked.after or "") and asker.sees_agency(one)]
-    page = found[: asked.limit]
+    found = [one for one in known if one > (query.after or "") and asker.sees_agency(one)]
+    page = found[: query.limit]
     return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
 
 
@@ -93,15 +93,15 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     stay open, and whether courses or hours are missing; it stays the same until the figures are updated. An analyst of
     one agency gets 404 for every other agency.
     """
-    asked = read_query(request, AskGaps)
-    if (asked.deadline is None) != (asked.weekly_hours is None):
-        raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if asked.deadline else "deadline")
+    query = read_query(request, AskGaps)
+    if (query.deadline is None) != (query.weekly_hours is None):
+        raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if query.deadline else "deadline")
     asker, agency = principal(request), request.match_info["agency_id"]
     tenant, view, store = asker.tenant, view_of(request), request.app[STORE]
     frameworks = await store.frameworks_of(tenant, agency) if asker.sees_agency(agency) else {}
     if not frameworks:
         raise NotFound("no officers of such an agency")
-    framework = framework_of(view, asked.framework or _most(view, frameworks))
+    framework = framework_of(view, query.framework or _most(view, frameworks))
     version, release = await _release(request, tenant, agency, framework.id)
     courses = {course for cohort in release.cohorts for course in cohort.figures.courses}
     report = agency_report(
@@ -112,14 +112,14 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         min_group=request.app[MIN_GROUP],
         history=release.history,
         cards={name: card_of(course) for name in courses if (course := view.course(name))},
-        first=first_groups(framework, (asked.first or request.app[FIRST_GROUPS]).split(",")),
+        first=first_groups(framework, (query.first or request.app[FIRST_GROUPS]).split(",")),
     )
     in_time = None
-    if asked.deadline and asked.weekly_hours and report.officers is not None:
-        about = {"framework": framework.id, "question": f"{asked.deadline}/{asked.weekly_hours}"}
+    if query.deadline and query.weekly_hours and report.officers is not None:
+        about = {"framework": framework.id, "question": f"{query.deadline}/{query.weekly_hours}"}
         in_time = await store.releases.report(tenant, agency, version, **about)
         if in_time is None:
-            in_time = await _in_time(request, agency, framework, asked.deadline, asked.weekly_hours)
+            in_time = await _in_time(request, agency, framework, query.deadline, query.weekly_hours)
             if in_time is not None:
                 await store.releases.keep_report(tenant, agency, version, in_time, **about)
     fields = {name: getattr(report, name) for name in report.__struct_fields__}
@@ -169,8 +169,8 @@ async def _in_time(
         )
         for plan in plans
     ]
-    view, asked, solver = view_of(request), request.app[WORK_QUEUE], request.app[PLAN_POOL]
-    planned = [await asked.run(caller_of(request), solver.one, case, view) for case in cases]
+    view, work_queue, solver = view_of(request), request.app[WORK_QUEUE], request.app[PLAN_POOL]
+    planned = [await work_queue.run(caller_of(request), solver.one, case, view) for case in cases]
     figures = [path_summary(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None

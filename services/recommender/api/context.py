@@ -32,7 +32,7 @@ VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
-"""The paths that were answered last: stored bytes, languages, tenant and catalog revision -> JSON."""
+"""A cache of rendered paths: stored bytes, languages, tenant and catalog revision -> JSON."""
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -80,13 +80,13 @@ def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Respons
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:
     """Return the courses that are most similar to this one, among those that the caller sees."""
-    asked, view = read_query(request, AskSimilar), view_of(request)
+    query, view = read_query(request, AskSimilar), view_of(request)
     course = request.match_info["course_id"]
     if view.course(course) is None:
         raise NotFound("no such course")
-    path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
+    path = (await held_of(request, query.officer)).plan.path if query.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
     found = await request.app[WORK_QUEUE].run(
-        caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken
+        caller_of(request), pipeline.similar_courses, course, view, query.limit, taken
     )
     return json_response(SimilarCourses(course, found, request[REQUEST_ID]))

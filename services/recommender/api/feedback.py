@@ -41,7 +41,7 @@ class FeedbackTaken(Struct, frozen=True):
     stale: bool
 
 
-class Standing(Statement, frozen=True, kw_only=True):
+class CourseStatement(Statement, frozen=True, kw_only=True):
     """A valid statement with the title of its course; no title if the course is no longer offered."""
 
     title: LocalizedText | None
@@ -54,7 +54,7 @@ class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
 
 
-class FeedbackHeld(Struct, frozen=True):
+class FeedbackPage(Struct, frozen=True):
     """The valid statements, oldest first: the newest of each course, and all completions.
 
     `next` is the `after` of the following page, null on the last one.
@@ -62,7 +62,7 @@ class FeedbackHeld(Struct, frozen=True):
 
     officer: str
     feedback_sequence: int
-    said: list[Standing]
+    statements: list[CourseStatement]
     next: int | None
 
 
@@ -86,10 +86,10 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     officer = request.match_info["officer_id"]
     feedback = (await held_of(request, officer)).plan.feedback
     view = request.app[CATALOG].snapshot.view(principal(request).tenant)
-    rest = [statement for statement in feedback.said if statement.sequence > wanted.after]
+    rest = [statement for statement in feedback.statements if statement.sequence > wanted.after]
     page = rest[: wanted.limit]
     courses = {statement.course: view.course(statement.course) for statement in page}
     titles = {name: course.title if course else None for name, course in courses.items()}
-    statement = [Standing(**asdict(one), title=titles[one.course]) for one in page]
+    statements = [CourseStatement(**asdict(one), title=titles[one.course]) for one in page]
     following = page[-1].sequence if len(rest) > len(page) else None
-    return json_response(FeedbackHeld(officer, feedback.sequence, statement, following))
+    return json_response(FeedbackPage(officer, feedback.sequence, statements, following))

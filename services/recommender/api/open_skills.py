@@ -11,7 +11,7 @@ from services.recommender.planner.index.catalog import View
 from shared.routes import json_response, principal
 
 _SKILLS = 1000
-"""How many skills are counted at most."""
+"""The most skills that are counted."""
 
 
 class OpenSkill(Struct, frozen=True):
@@ -25,7 +25,7 @@ class OpenSkill(Struct, frozen=True):
 class OpenSkills(Struct, frozen=True):
     """Skills that paths leave open, the one of most officers first.
 
-    Counts are rounded down to multiples of `min_group`; a skill that fewer officers lack is not told.
+    Counts are rounded down to multiples of `min_group`; a skill that fewer officers lack is left out.
     """
 
     skills: list[OpenSkill]
@@ -41,12 +41,14 @@ async def list_open_skills(request: web.Request) -> web.StreamResponse:
     tenant, smallest, store = principal(request).tenant, request.app[MIN_GROUP], request.app[STORE]
     names = required_skills(view_of(request))[:_SKILLS]
     counts = await asyncio.gather(*(store.count_open(tenant, *name) for name in names))
-    told = [
+    skills = [
         OpenSkill(*name, officers)
         for name, count in zip(names, counts, strict=True)
         if (officers := rounded_down(count, smallest))
     ]
-    return json_response(OpenSkills(sorted(told, key=lambda one: (-one.officers, one.framework, one.skill)), smallest))
+    return json_response(
+        OpenSkills(sorted(skills, key=lambda one: (-one.officers, one.framework, one.skill)), smallest)
+    )
 
 
 def required_skills(view: View) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from shared.routes import REQUEST_ID, AskWords, json_response, languages_of, not
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
-"""How many answers are kept, at most: some 5 MB."""
+"""The most rendered paths in the cache: some 5 MB."""
 
 
 class Messages(Struct, frozen=True):
@@ -140,7 +140,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
     shows with the path, for callers that can read neither the framework nor the profile.
     """
-    asked = convert({"context": request.query.get("context", "false")}, AskPath, strict=False)
+    requested = convert({"context": request.query.get("context", "false")}, AskPath, strict=False)
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
@@ -156,7 +156,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
     view = catalog.snapshot.view(tenant)
     context = None
-    if asked.context:
+    if requested.context:
         context = await _context(store, tenant, officer, event_of(stored.fields).path, view)
         parts.append(f"{context.framework.version if context.framework else 'none'}-{context.weekly_hours}")
     tag = Tag("-".join(parts), weak=True)
@@ -169,7 +169,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
         body = rendered[name] = _in_words(stored, languages, view)
     shown = b',"context":' + msgspec.json.encode(context) if context else b""
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return json_response(msgspec.Raw(body[:-1] + shown + last.encode()), tag=tag, languages=languages)
+    return json_response(msgspec.Raw(b"".join((body, shown, last.encode()))), tag=tag, languages=languages)
 
 
 async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:
@@ -208,13 +208,13 @@ def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
 
 
 def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:
-    """Return a path as JSON with its sentences and alternatives."""
+    """Return a path as JSON with its sentences and alternatives, without the closing bracket."""
     event = event_of(stored.fields)
     steps = [
         replace(step, alternatives=_alternatives(others, view))
         for step, others in zip(event.path.steps, runners_up_of(stored.fields), strict=True)
     ]
-    return msgspec.json.encode(replace(event, path=with_sentences(replace(event.path, steps=steps), languages)))
+    return msgspec.json.encode(replace(event, path=with_sentences(replace(event.path, steps=steps), languages)))[:-1]
 
 
 def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:

@@ -39,7 +39,7 @@ from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, json_response, languages_of, principal, read_body
 
 _GIVEN_SD = 0.3
-"""Levels. What a level given without an `sd` is taken for: as sure as a test."""
+"""The standard deviation, in levels, of a level that is given without an `sd`: that of a test."""
 
 
 class GivenLevel(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,23 +98,23 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     Stores nothing.
     """
     languages = languages_of(request)
-    asked = await read_body(request, RecommendationRequest)
-    present = (await held_of(request, asked.compare_with)).plan if asked.compare_with else None
+    body = await read_body(request, RecommendationRequest)
+    present = (await held_of(request, body.compare_with)).plan if body.compare_with else None
     view = view_of(request)
-    name = asked.framework or (present.profile.framework if present else None)
+    name = body.framework or (present.profile.framework if present else None)
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    caller, asking = caller_of(request), request.app[WORK_QUEUE]
+    caller, work_queue = caller_of(request), request.app[WORK_QUEUE]
     rules = await request.app[STORE].rules.recent(principal(request).tenant)
-    as_of = asked.as_of or request.app[TODAY]()
-    warnings = await asking.run(caller, unmatched, asked.rules, [], view) if asked.rules else []
+    as_of = body.as_of or request.app[TODAY]()
+    warnings = await work_queue.run(caller, unmatched, body.rules, [], view) if body.rules else []
     if present is None:
-        inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
+        inputs = _inputs(body, framework, rules, as_of, principal(request).tenant)
     else:
-        inputs = _if(asked, present, framework, rules, as_of)
+        inputs = _if(body, present, framework, rules, as_of)
     inputs = replace(inputs, smallest_gap=request.app[PLAN_POOL].smallest_gap)
-    path = await asking.run(caller, plan_stateless, inputs, view)
+    path = await work_queue.run(caller, plan_stateless, inputs, view)
     found = Recommendation(
         with_sentences(path, languages),
         stale=False,
@@ -126,88 +126,88 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     return json_response(found, languages=languages)
 
 
-def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:
-    if (asked.job_group is None) == (asked.target is None):
+def _inputs(body: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:
+    if (body.job_group is None) == (body.target is None):
         raise InvalidInput("needs either `job_group` or `target`", "job_group")
     return Inputs(
         tenant=tenant,
         framework=framework,
         as_of=as_of,
-        job_group=asked.job_group or "",
-        stage=asked.stage,
-        target=asked.target,
-        levels=_levels(asked),
-        completed=asked.completed,
-        completed_at=_completed_at(asked, as_of),
-        budget_hours=_budget(asked, as_of),
-        languages=asked.languages,
-        max_steps=asked.max_steps,
-        rules=[*asked.rules, *rules_within(rules.rules, framework)],
-        mandatory=_both(asked.mandatory, rules.mandatory),
+        job_group=body.job_group or "",
+        stage=body.stage,
+        target=body.target,
+        levels=_levels(body),
+        completed=body.completed,
+        completed_at=_completed_at(body, as_of),
+        budget_hours=_budget(body, as_of),
+        languages=body.languages,
+        max_steps=body.max_steps,
+        rules=[*body.rules, *rules_within(rules.rules, framework)],
+        mandatory=_both(body.mandatory, rules.mandatory),
         least_confidence=rules.least_confidence,
     )
 
 
 def _if(
-    asked: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
+    body: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
 ) -> Inputs:
     """Return the officer's inputs with the values of the request."""
-    if asked.job_group is not None and asked.target is not None:
+    if body.job_group is not None and body.target is not None:
         raise InvalidInput("needs either `job_group` or `target`", "job_group")
     profile = present.profile
-    stage = asked.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
-    progress = RecommendationRequest(compare_with=asked.compare_with, completed=asked.completed, as_of=asked.as_of)
+    stage = body.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
+    progress = RecommendationRequest(compare_with=body.compare_with, completed=body.completed, as_of=body.as_of)
     request = PlanRequest(
-        replace(profile, job_group=asked.job_group or profile.job_group, stage=stage),
+        replace(profile, job_group=body.job_group or profile.job_group, stage=stage),
         as_of,
         present.feedback,
         rules,
         present.summary.courses,
-        finishing=bool(asked.completed) and asked == progress and is_studied(present),
+        finishing=bool(body.completed) and body == progress and is_studied(present),
     )
     inputs = inputs_for(request, framework)
     return replace(
         inputs,
-        job_group="" if asked.target is not None else inputs.job_group,
-        target=asked.target,
-        levels={**inputs.levels, **_levels(asked)},
-        completed=asked.completed,
-        completed_at={**_completed_at(asked, as_of), **inputs.completed_at},
-        budget_hours=_budget(asked, as_of, present),
-        languages=asked.languages or inputs.languages,
-        max_steps=asked.max_steps,
-        rules=[*asked.rules, *inputs.rules],
-        mandatory=_both(asked.mandatory, inputs.mandatory),
-        excluded=[course for course in inputs.excluded if course not in asked.mandatory],
+        job_group="" if body.target is not None else inputs.job_group,
+        target=body.target,
+        levels={**inputs.levels, **_levels(body)},
+        completed=body.completed,
+        completed_at={**_completed_at(body, as_of), **inputs.completed_at},
+        budget_hours=_budget(body, as_of, present),
+        languages=body.languages or inputs.languages,
+        max_steps=body.max_steps,
+        rules=[*body.rules, *inputs.rules],
+        mandatory=_both(body.mandatory, inputs.mandatory),
+        excluded=[course for course in inputs.excluded if course not in body.mandatory],
     )
 
 
-def _levels(asked: RecommendationRequest) -> dict[str, Estimate]:
+def _levels(body: RecommendationRequest) -> dict[str, Estimate]:
     return {
         skill: Estimate(level.level, level.sd) if isinstance(level, GivenLevel) else Estimate(level, _GIVEN_SD)
-        for skill, level in asked.levels.items()
+        for skill, level in body.levels.items()
     }
 
 
-def _completed_at(asked: RecommendationRequest, as_of: date) -> dict[str, datetime]:
+def _completed_at(body: RecommendationRequest, as_of: date) -> dict[str, datetime]:
     """Return course -> completion time; a completed course counts as completed by the end of the reference day."""
-    return dict.fromkeys(sorted(asked.completed), datetime.combine(as_of, time.max, UTC))
+    return dict.fromkeys(sorted(body.completed), datetime.combine(as_of, time.max, UTC))
 
 
-def _both(asked: list[str], tenants: list[str]) -> list[str]:
-    return [*asked, *(course for course in tenants if course not in asked)]
+def _both(body: list[str], tenants: list[str]) -> list[str]:
+    return [*body, *(course for course in tenants if course not in body)]
 
 
-def _budget(asked: RecommendationRequest, as_of: date, present: StoredPlan | None = None) -> float | None:
-    if asked.budget_hours is not None and asked.deadline is not None:
+def _budget(body: RecommendationRequest, as_of: date, present: StoredPlan | None = None) -> float | None:
+    if body.budget_hours is not None and body.deadline is not None:
         raise InvalidInput("give `budget_hours`, or `weekly_hours` and `deadline`", "budget_hours")
-    if asked.budget_hours is not None:
-        return asked.budget_hours
-    weekly_hours, deadline = asked.weekly_hours, asked.deadline
+    if body.budget_hours is not None:
+        return body.budget_hours
+    weekly_hours, deadline = body.weekly_hours, body.deadline
     if present is not None:
         weekly_hours, deadline = weekly_hours or present.profile.weekly_hours, deadline or present.profile.deadline
-    if asked.deadline is not None and weekly_hours is None:
+    if body.deadline is not None and weekly_hours is None:
         raise InvalidInput("a deadline needs `weekly_hours`", "weekly_hours")
-    if asked.weekly_hours is not None and deadline is None:
+    if body.weekly_hours is not None and deadline is None:
         raise InvalidInput("weekly hours need a `deadline`", "deadline")
     return hours_until(deadline, weekly_hours, as_of)

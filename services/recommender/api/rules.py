@@ -61,9 +61,9 @@ async def put_rules(request: web.Request) -> web.StreamResponse:
     A value that no visible course has (an unknown provider, for example) is stored and answered as a warning. Every
     version is kept, so a path of any version can be recomputed.
     """
-    asked = preconditions(request)
+    conditions = preconditions(request)
     body = await read_body(request, PutRules)
-    return await _store(request, asked, lambda _: body)
+    return await _store(request, conditions, lambda _: body)
 
 
 async def patch_rules(request: web.Request) -> web.StreamResponse:
@@ -71,9 +71,9 @@ async def patch_rules(request: web.Request) -> web.StreamResponse:
 
     A list is replaced as a whole. Every path of the tenant's officers is updated.
     """
-    asked, patch = preconditions(request), await read_patch(request)
+    conditions, patch = preconditions(request), await read_patch(request)
     limit = request[ROUTE].limit
-    return await _store(request, asked, lambda now: patched(_put_of(now), patch, limit))
+    return await _store(request, conditions, lambda now: patched(_put_of(now), patch, limit))
 
 
 def _put_of(rules: TenantRules) -> PutRules:
@@ -81,7 +81,7 @@ def _put_of(rules: TenantRules) -> PutRules:
 
 
 async def _store(
-    request: web.Request, asked: Preconditions, wish: Callable[[TenantRules], PutRules]
+    request: web.Request, conditions: Preconditions, wish: Callable[[TenantRules], PutRules]
 ) -> web.StreamResponse:
     """Store the rules that `wish` makes of the current ones; after a write conflict, read and decide again."""
     asker, store = principal(request), request.app[STORE].rules
@@ -89,7 +89,7 @@ async def _store(
 
     async def decide() -> web.StreamResponse | None:
         present = await store.of(asker.tenant)
-        asked.check(Tag(str(present.version)))
+        conditions.check(Tag(str(present.version)))
         body = wish(present)
         wanted = TenantRules(0, body.rules, body.mandatory, body.least_confidence)
         check_tenant_rules(wanted)

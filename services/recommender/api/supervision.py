@@ -15,7 +15,7 @@ from shared.errors import NotFound
 from shared.routes import json_response, principal, read_body, read_query
 
 _BATCH, _BATCHES = 500, 5
-"""How many officers are looked at together for those who share, and how often for one answer."""
+"""How many officers are read at a time to find those who share, and how often for one answer."""
 
 
 class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,7 +96,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     A supervisor sees the own agency only, and there the paths that officers share or, by the tenant's policy, all. 404
     if no officer of the agency has a path.
     """
-    asked, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
+    query, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
     store = request.app[STORE]
     if not asker.sees_agency(agency):
         raise NotFound("no officers of such an agency")
@@ -105,17 +105,17 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     policy = await store.supervision.of(asker.tenant)
     everybody = asker.role != "supervisor" or policy == "all"
     rows: list[OfficerPath] = []
-    following = asked.after
+    following = query.after
     for _ in range(_BATCHES):
         found, following = await store.figures(
-            asker.tenant, agency, following or "", asked.limit if everybody else _BATCH
+            asker.tenant, agency, following or "", query.limit if everybody else _BATCH
         )
         shared = await request.app[VIEWERS].viewed_until(asker.tenant, [one.officer for one in found])
         rows += [_row(one, shared.get(one.officer)) for one in found if everybody or one.officer in shared]
-        if following is None or len(rows) >= asked.limit:
+        if following is None or len(rows) >= query.limit:
             break
-    if len(rows) > asked.limit:
-        rows = rows[: asked.limit]
+    if len(rows) > query.limit:
+        rows = rows[: query.limit]
         following = rows[-1].officer
     return json_response(OfficerPaths(agency, policy, rows, following))
 

@@ -48,10 +48,11 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     """
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
-    found, walk = _walked(path, inputs, find)
+    start = _Walk(inputs, find)
+    walk = start.copy()
     return [
-        *found,
-        *_dependencies(path, _Walk(inputs, find), find),
+        *_faults(path, inputs, find, walk),
+        *_dependencies(path, start, find),
         *false_statements(path, inputs.framework, walk, find),
     ]
 
@@ -61,16 +62,15 @@ def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]
 
     Texts are not checked.
     """
-    return _walked(path, inputs, find)[0]
+    return _faults(path, inputs, find, _Walk(inputs, find))
 
 
-def _walked(path: LearningPath, inputs: Inputs, find: Find) -> tuple[list[str], "_Walk"]:
-    walk = _Walk(inputs, find)
-    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, walk)]
-    return found, walk
+def _faults(path: LearningPath, inputs: Inputs, find: Find, walk: "_Walk") -> list[str]:
+    """Return what is wrong with a path but for its texts and dependencies. Moves `walk` from the start to the end."""
+    return [*_head(path, inputs, walk), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, walk)]
 
 
-def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+def _head(path: LearningPath, inputs: Inputs, walk: "_Walk") -> Iterator[str]:
     yield from _budget(path, inputs)
     if path.framework != inputs.framework.id or path.job_group != inputs.job_group or path.stage != inputs.stage:
         yield "made for another framework, job group or stage"
@@ -80,7 +80,7 @@ def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
         yield "says otherwise what became of what the framework no longer has"
     if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
         yield "made from another profile or date"
-    assessed = any(want.assessed for want in inputs.targets().values()) or not inputs.targets()
+    assessed = any(want.assessed for want in walk.targets.values()) or not walk.targets
     if path.status != ("ready" if assessed else "provisional"):
         yield f"status {path.status} does not tell whether anything was assessed"
 
@@ -161,8 +161,10 @@ class _Walk:
 
     def matches(self, course: Course) -> dict[str, MatchedRow]:
         """Return the unconfirmed rows of a course for required skills; the most confident of each."""
-        confirmed = {(row.framework, row.skill) for row in course.teaches}
         found: dict[str, MatchedRow] = {}
+        if not course.matched:
+            return found
+        confirmed = {(row.framework, row.skill) for row in course.teaches}
         for row in course.matched:
             mine = row.framework == self._inputs.framework.id and row.skill in self.targets
             if mine and (row.framework, row.skill) not in confirmed:
@@ -330,15 +332,16 @@ class _Walk:
 
     def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
         taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
-        open_ones = {skill for skill, want in self.targets.items() if _is_short(want, self.held[skill])}
-        closed = {skill: to for skill, to in taught.items() if skill in open_ones and to > self.held[skill]}
+        closed = {skill: to for skill, to in taught.items() if self._is_open(skill) and to > self.held[skill]}
         sure = [row for row in rows if row.confidence is None]
         if {row.skill: row.to_level for row in sure} != closed or len(sure) != len(closed):
             yield "what it closes is not what it teaches"
             return
-        yield from self._unconfirmed_closes(course, [row for row in rows if row.confidence is not None], open_ones)
+        yield from self._unconfirmed_closes(course, [row for row in rows if row.confidence is not None])
         for row in rows:
             want = self.targets[row.skill]
+            if row.mapped_from != self._source(course, row.skill):
+                yield f"{row.skill} is not mapped from {row.mapped_from or 'nothing'}"
             percent = 100 if row.confidence is None else round(row.confidence * MICRO) // 10_000
             added = self.gains(row.skill, percent, row.to_level)
             slack = _slack({**self.sure[row.skill], percent: added})
@@ -346,9 +349,22 @@ class _Walk:
             if abs(row.contribution - added) > slack or facts != (want.required, want.weight, self.held[row.skill]):
                 yield f"{row.skill} is worth {added:.0f}, not {row.contribution}"
 
-    def _unconfirmed_closes(self, course: Course, rows: list[Closes], open_ones: set[str]) -> Iterator[str]:
+    def _is_open(self, skill: str) -> bool:
+        """Return whether a skill is required and its level is still below the requirement."""
+        want = self.targets.get(skill)
+        return want is not None and _is_short(want, self.held[skill])
+
+    def _source(self, course: Course, skill: str) -> str | None:
+        """Return the skill of another framework that a course's row of a skill comes from."""
+        taught = [row for row in course.teaches if (row.framework, row.skill) == (self._inputs.framework.id, skill)]
+        if taught:
+            return next((row.mapped_from for row in taught), None) if all(row.mapped_from for row in taught) else None
+        row = self.matches(course).get(skill)
+        return row.mapped_from or None if row else None
+
+    def _unconfirmed_closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
         """Check the gaps that a course may close by its description: all that add value, and no other."""
-        matches = {skill: row for skill, row in self.matches(course).items() if skill in open_ones}
+        matches = {skill: row for skill, row in self.matches(course).items() if self._is_open(skill)}
         added = {skill: self.may_gain(row) for skill, row in matches.items()}
         stated = {row.skill: (row.to_level, row.confidence) for row in rows}
         counting = {skill for skill, row in matches.items() if self.counts(row)}
@@ -392,22 +408,29 @@ def _dependencies(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]
     for step in path.steps:
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
-    gain = expected_gain(courses, depends_on, list(_parts(courses, path.framework, start)))
-    held = [{**start.start[skill], **_sureness(courses, start, skill)} for skill in start.targets]
+    matches = [start.matches(course) for course in courses]
+    gain = expected_gain(courses, depends_on, list(_parts(courses, matches, path.framework, start)))
+    held = [{**start.start[skill], **_sureness(matches, skill)} for skill in start.targets]
     stated, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
     if stated is None or stated > path.coverage.gained or abs(stated - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {stated}"
 
 
-def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[list[float]]:
-    """Yield, for each band of confidence of each required skill, the micro-levels that each course adds to it."""
+def _parts(
+    courses: Sequence[Course], matches: Sequence[Mapping[str, MatchedRow]], framework: str, start: _Walk
+) -> Iterator[list[float]]:
+    """Yield, for each band of confidence of each required skill, the micro-levels that each course adds to it.
+
+    `matches`: the unconfirmed rows of each course, by skill.
+    """
+    offered = [_offered(course, matched, framework, start) for course, matched in zip(courses, matches, strict=True)]
     for skill, want in start.targets.items():
-        sure: list[tuple[int, float]] = []
-        for course in courses:
-            rows = [(100, row.to_level) for row in course.teaches if (row.framework, row.skill) == (framework, skill)]
-            matched = start.matches(course).get(skill)
-            rows += [(_percent(matched), matched.to_level)] if matched and start.counts(matched) else []
-            sure.append(max(((percent, _worth(want, level)) for percent, level in rows), default=(0, 0.0)))
+        if not any(skill in rows for rows in offered):
+            continue
+        sure = [
+            max(((percent, _worth(want, level)) for percent, level in rows.get(skill, ())), default=(0, 0.0))
+            for rows in offered
+        ]
         held, below = start.start[skill], 0
         for edge in sorted({100, *held, *(percent for percent, _ in sure)} - {0}):
             before = max((worth for percent, worth in held.items() if percent >= edge), default=0.0)
@@ -416,10 +439,23 @@ def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[
             below = edge
 
 
-def _sureness(courses: Sequence[Course], start: _Walk, skill: str) -> dict[int, float]:
+def _offered(
+    course: Course, matched: Mapping[str, MatchedRow], framework: str, start: _Walk
+) -> dict[str, list[tuple[int, float]]]:
+    """Return skill -> (confidence in per cent, level) of every row of a course that counts."""
+    offered: dict[str, list[tuple[int, float]]] = {}
+    for taught in course.teaches:
+        if taught.framework == framework:
+            offered.setdefault(taught.skill, []).append((100, taught.to_level))
+    for skill, row in matched.items():
+        if start.counts(row):
+            offered.setdefault(skill, []).append((_percent(row), row.to_level))
+    return offered
+
+
+def _sureness(matches: Sequence[Mapping[str, MatchedRow]], skill: str) -> dict[int, float]:
     """Return the per cents of confidence of the unconfirmed rows of a skill."""
-    rows = (start.matches(course).get(skill) for course in courses)
-    return {_percent(row): 0.0 for row in rows if row is not None}
+    return {_percent(row[skill]): 0.0 for row in matches if skill in row}
 
 
 def _slack(held: Mapping[int, float]) -> int:

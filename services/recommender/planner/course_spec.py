@@ -80,6 +80,18 @@ def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
     return found
 
 
+def mapped_from(course: Course, key: SkillKey) -> str | None:
+    """Return the skill that a course's row of a skill is mapped from; None if a row of the skill is not mapped."""
+    rows = [row for row in course.teaches if (row.framework, row.skill) == key]
+    if rows:
+        return rows[0].mapped_from if all(row.mapped_from for row in rows) else None
+    spans = sorted(
+        (row for row in course.matched if (row.framework, row.skill) == key),
+        key=lambda row: (-row.confidence, row.to_level, row.from_level),
+    )
+    return (spans[0].mapped_from or None) if spans else None
+
+
 def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
     """Return skill key and level of a condition that names a level."""
     if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:

@@ -21,23 +21,23 @@ Document = dict[str, Any]
 
 SOURCE = "/recommender"
 KEYS_KEPT_FOR = timedelta(hours=24, minutes=5)
-"""How long an Idempotency-Key of a feedback is remembered: the 24 hours that are promised, and clocks that differ."""
+"""How long an Idempotency-Key of feedback is stored: the 24 hours that are promised, and a margin for clocks."""
 
 FEWEST_KEYS, MOST_KEYS = 200, 2000
-"""How many keys of an officer are remembered however old they are, and how many may come within that time."""
+"""How many keys of an officer are kept however old they are, and the most that are kept."""
 
 AGAIN = timedelta(days=7)
-"""After how long a path with a deadline is planned again."""
+"""The time after which a path with a deadline is planned again."""
 
 SUMMARY: Document = dict.fromkeys(PlanSummary.__struct_fields__, 1)
 ANNOUNCED = "announced"
 """The field with the data of the newest event, in bytes: the path as it is stored (PathAnnounced)."""
 
 PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
-"""What the path is read from. `path` holds it where a program stored it that kept its sentences (PathRecommended)."""
+"""The fields from which a path is read. `path`: stored by earlier versions, with its sentences (PathRecommended)."""
 
 RunnersUp = list[tuple[str, float]]
-"""The ids and scores of the courses that lost to one step."""
+"""The ids and scores of the courses that were not chosen for one step."""
 
 _PLAN: Document = {**SUMMARY, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
 HELD: Document = {**_PLAN, "feedback_keys": 1}

@@ -20,7 +20,7 @@ from shared.mongo import Database, unavailable
 COLLECTION = "history"
 INDEXES = [IndexModel([("key", 1), ("revision", -1)], name="officer")]
 KEPT = 50
-"""How many past revisions of an officer are kept."""
+"""How many past revisions of an officer's path are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ UNPACKED_LIMIT = 64 * 1024 * 1024
 _MEMBERS_LIMIT = ITEMS_LIMIT * 2 + 100
 _MEMBER_LIMIT = 2 * 1024 * 1024
 _MANIFEST_LIMIT = 16 * 1024 * 1024
-"""It names every item twice, by an id of up to 64 characters."""
+"""The most bytes of a manifest: it names every item twice, by an id of up to 64 characters."""
 _NAMESPACE = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
 _PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 _TEMPLATES = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates"

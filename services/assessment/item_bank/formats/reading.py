@@ -52,7 +52,7 @@ class GivenRow:
 
 
 def items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> list[GivenItem]:
-    """Return the items of rows. Raises TooLarge."""
+    """Return the items of rows, each with its faults. Raises TooLarge for more items than a bank may hold."""
     return list(_items_of(rows, defaults))
 
 

@@ -133,7 +133,7 @@ describe('feedback', () => {
 
   it('is told as sent with the revision that it leads to', async () => {
     answers.set(FEEDBACK, [200, { stale: false, revision: 4 }]);
-    answers.set(HELD, [200, { feedback_sequence: 1, said: [] }]);
+    answers.set(HELD, [200, { feedback_sequence: 1, statements: [] }]);
     await visit.giveFeedback(course, 'started');
     expect(visit.lastFeedback.value).toMatchObject({ action: 'started', taken: { revision: 4 } });
     expect(visit.isBusy('feedback')).toBe(false);
@@ -141,7 +141,7 @@ describe('feedback', () => {
 
   it('is found to be stored where only its answer was lost', async () => {
     answers.set(FEEDBACK, [503, { detail: 'busy' }]);
-    answers.set(HELD, [200, { feedback_sequence: 1, said: [{ course: 'a', action: 'started', sequence: 1, at: '' }] }]);
+    answers.set(HELD, [200, { feedback_sequence: 1, statements: [{ course: 'a', action: 'started', sequence: 1, at: '' }] }]);
     await visit.giveFeedback(course, 'started');
     expect(visit.lastFeedback.value).toMatchObject({ taken: { stale: false } });
     expect(visit.lastFeedback.value).not.toHaveProperty('error');
@@ -149,7 +149,7 @@ describe('feedback', () => {
 
   it('is told as refused where it was not stored', async () => {
     answers.set(FEEDBACK, [409, { detail: 'no' }]);
-    answers.set(HELD, [200, { feedback_sequence: 0, said: [] }]);
+    answers.set(HELD, [200, { feedback_sequence: 0, statements: [] }]);
     await visit.giveFeedback(course, 'pin');
     expect(visit.lastFeedback.value?.error?.status).toBe(409);
   });

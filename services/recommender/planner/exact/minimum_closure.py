@@ -16,11 +16,8 @@ found is an upper bound.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from heapq import merge
-from itertools import groupby, tee
 from typing import NamedTuple
 
 from services.recommender.inputs import MOST_STEPS
@@ -94,7 +91,7 @@ class AvailableCourses:
         self.above, self.matched = above, matched
         self._options: dict[str, CourseOption | None] = {}
         self._taught: dict[SkillKey, list[tuple[int, int, str]]] = {}
-        self._achievers: dict[Condition, Iterator[Achiever]] = {}
+        self._achievers: dict[Condition, list[Achiever]] = {}
         self._bounds: tuple[object, _ClosureBounds] | None = None
         self.incomplete = False
 
@@ -102,8 +99,12 @@ class AvailableCourses:
         """Return the bounds from a state; those of the last state are cached."""
         key = frozenset(start.done), frozenset(start.levels.items())
         if self._bounds is None or self._bounds[0] != key:
-            self._bounds = key, _ClosureBounds(self, start.copy(), self._closure_costs(start))
+            self._bounds = key, self.bounds_once(start)
         return self._bounds[1]
+
+    def bounds_once(self, start: PathState) -> "_ClosureBounds":
+        """Return the bounds from a state that is not asked for again: they are not cached and displace no others."""
+        return _ClosureBounds(self, start.copy(), self._closure_costs(start))
 
     def option(self, course_id: str) -> CourseOption | None:
         """Return a course that may be used and can be reached."""
@@ -126,21 +127,20 @@ class AvailableCourses:
         """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
         return max((min(level, wanted) for level, _, _ in self._teaching(skill) if level > above), default=None)
 
-    def achievers(self, condition: Condition) -> Iterator[Achiever]:
-        """Yield the courses that satisfy a condition or a part of it, shortest first, then by id."""
+    def achievers(self, condition: Condition) -> list[Achiever]:
+        """Return the courses that satisfy a condition or a part of it, shortest first, then by id."""
         if condition not in self._achievers:
-            self._achievers[condition] = tee(self._look_up(condition), 1)[0]
-        return copy(self._achievers[condition])
+            self._achievers[condition] = self._look_up(condition)
+        return self._achievers[condition]
 
-    def _look_up(self, condition: Condition) -> Iterator[Achiever]:
+    def _look_up(self, condition: Condition) -> list[Achiever]:
         if isinstance(condition, LevelCondition):
             taught = self._teaching(condition.skill)
-            return (Achiever(hours, name) for level, hours, name in taught if level >= condition.level)
+            return [Achiever(hours, name) for level, hours, name in taught if level >= condition.level]
         if isinstance(condition, CourseCondition):
             option = self.option(condition.course)
-            return iter([Achiever(option.hours, option.id)] if option else [])
-        parts = (self.achievers(one) for branch in condition.branches for one in branch)
-        return (achiever for achiever, _ in groupby(merge(*parts)))  # one of several lists comes several times in a row
+            return [Achiever(option.hours, option.id)] if option else []
+        return sorted({achiever for branch in condition.branches for one in branch for achiever in self.achievers(one)})
 
 
 class _ClosureBounds:
@@ -148,9 +148,17 @@ class _ClosureBounds:
 
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
         self._available, self._start = available, start
-        self.of_course, self.additive_cost = closure_costs
+        self._closure_costs = closure_costs
+        self.additive_cost = closure_costs.additive_cost
+        self._of_course: dict[str, int] = {}
         self._lower_bounds: dict[Condition, int] = {}
         self._cheapest: dict[Condition, tuple[int, str]] = {}
+
+    def of_course(self, course_id: str, hours: int) -> int:
+        """Return a lower bound of the hours of a course and its prerequisites."""
+        if course_id not in self._of_course:
+            self._of_course[course_id] = self._closure_costs.lower_bound(course_id, hours)
+        return self._of_course[course_id]
 
     def lower_bound(self, condition: Condition) -> int:
         """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
@@ -277,7 +285,7 @@ def minimum_closure(  # noqa: PLR0913 - goals and limits, by name
         known = without_redundant(start, known, unmet)
     if limit is None:
         limit = MAX_LOOKED if len(unmet) == 1 else MAX_LOOKED_TOGETHER
-    search = _BranchAndBound(available, available.bounds(start), unmet, min(steps, MOST_STEPS), hours + 1, limit)
+    search = _BranchAndBound(available, bounds, unmet, min(steps, MOST_STEPS), hours + 1, limit)
     search.offer(known)
     if search.hours > least:
         search.extend(_PartialClosure(start, [], [], [(goal, None) for goal in unmet]), frozenset())
@@ -306,7 +314,7 @@ def _one_by_one(start: PathState, goals: Sequence[Condition], available: Availab
     for goal in sorted(goals, key=lambda one: -bounds.cheapest(one)[0]):
         if not state.meets(goal) and len(courses) <= MOST_STEPS:
             more = _shortest_alone(state, [goal], available)
-            added = [more] if more else available.bounds(state).relaxed_plan([goal])
+            added = [more] if more else available.bounds_once(state).relaxed_plan([goal])
             if 1 < len(added) <= MAX_PRUNED:
                 added = without_redundant(state, added, [goal])
             for option in added:

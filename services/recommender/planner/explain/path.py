@@ -20,6 +20,7 @@ from services.recommender.planner.course_spec import (
     LearnerState,
     SkillKey,
     level_condition,
+    mapped_from,
 )
 from services.recommender.planner.exact.conditions import gap_effects
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
@@ -161,14 +162,16 @@ class _Reached:
     def __init__(self, framework: str, value: ValueFunction) -> None:
         self.framework, self.value = framework, value
         self.levels = {skill: want.level for skill, want in value.targets.items()}
+        self._gaps = {skill: place for place, (skill, want) in enumerate(value.targets.items()) if want.is_gap}
         self._stairs = dict(value.stairs)
         self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
 
     def closes(self, offer: CourseSpec) -> Iterator[Closes]:
-        """Yield the gaps that a course narrows next."""
-        for want in self.value.targets.values():
-            skill, before = want.skill.id, self.levels[want.skill.id]
-            if not want.is_gap or not want.lacks(before):
+        """Yield the gaps that a course narrows next, in the order of the targets."""
+        raised = {skill for name, skill in (*offer.teaches, *offer.matched) if name == self.framework}
+        for skill in sorted(raised & self._gaps.keys(), key=self._gaps.__getitem__):
+            want, before = self.value.targets[skill], self.levels[skill]
+            if not want.lacks(before):
                 continue
             key, confidence = (self.framework, skill), None
             if key in offer.teaches and before < (after := offer.teaches[key][1]):
@@ -186,6 +189,7 @@ class _Reached:
                 weight=want.weight,
                 contribution=gain,
                 confidence=confidence,
+                mapped_from=mapped_from(offer.course, key),
             )
 
     def take(self, offer: CourseSpec) -> None:

@@ -2,12 +2,16 @@
 
 import type { Match, SkillSpan } from './requests';
 
-export type Origin = 'given' | 'confirmed' | 'corrected';
+export type Origin = 'given' | 'mapped' | 'confirmed' | 'corrected';
 
 type Decided = Pick<Match, 'framework' | 'skill' | 'from' | 'to' | 'status' | 'corrected'>;
 
-/** Return who says that a course teaches this: its provider, or a person who confirmed or corrected a match. */
-export function originOf(row: SkillSpan & { framework: string }, matches: readonly Decided[]): Origin {
+/** Return who says that a course teaches this: its provider, a mapping, or a person who confirmed or corrected a match. */
+export function originOf(
+  row: SkillSpan & { framework: string; mapped_from?: string | null },
+  matches: readonly Decided[],
+): Origin {
+  if (row.mapped_from) return 'mapped';
   const same = (span: SkillSpan) => span.skill === row.skill && span.from === row.from && span.to === row.to;
   for (const match of matches) {
     if (match.framework !== row.framework) continue;

@@ -1,9 +1,9 @@
-/** Feedback about courses: the buttons of each step, and the list of what was said. */
+/** Feedback about courses: the buttons of each step, and the list of the statements. */
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
-import type { Action, Course, FeedbackHeld, LearningPath, Statement, Step } from '../api';
+import type { Action, Course, FeedbackPage, LearningPath, Statement, Step } from '../api';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
 import { About, Button, DateField, Disclosure, field, noonOf, Section, today, Wrong } from '../ui';
@@ -16,8 +16,8 @@ type Said = Exclude<Action, 'undo'>;
 type Titled = Pick<Course, 'id' | 'title'>;
 
 /** Return course id -> the newest current statement about it. */
-export const statements = (feedback: FeedbackHeld | undefined): Map<string, Statement> =>
-  new Map((feedback?.said ?? []).map((one) => [one.course, one]));
+export const statements = (feedback: FeedbackPage | undefined): Map<string, Statement> =>
+  new Map((feedback?.statements ?? []).map((one) => [one.course, one]));
 
 interface SayProps {
   visit: Visit;
@@ -116,7 +116,7 @@ export function StepFeedback({ step, visit }: StepProps): JSX.Element {
   return (
     <div class="feedback" role="group" aria-label={t('feedbackLabel')}>
       {held && (
-        <p class="said">
+        <p class="statement">
           <span class="mark">{t(`statementMarks.${held}`)}</span> <Undo visit={visit} course={course} place="step" />
         </p>
       )}

@@ -51,8 +51,8 @@ const wide = (part: number, whole: number): string => `${((100 * Math.min(part, 
 
 // --- courses that were finished
 
-function Finished({ said }: { said: api.FeedbackHeld['said'] }): JSX.Element {
-  const all = finished(said);
+function Finished({ statements }: Pick<api.FeedbackPage, 'statements'>): JSX.Element {
+  const all = finished(statements);
   const months = byMonth(all);
   const most = Math.max(0, ...months.map(({ n }) => n));
   if (all.length === 0) return <p>{t('historyFinishedNone')}</p>;
@@ -214,13 +214,13 @@ export default function History({ visit }: { visit: Visit }): JSX.Element {
   const revision = path?.revision ?? 0;
   const known = path?.path.framework ?? '';
   const most = useSignal(PAGE);
-  const said = { value: visit.feedback.value, error: visit.feedbackFailed.value };
+  const feedback = { value: visit.feedback.value, error: visit.feedbackFailed.value };
   const levels = useAsked(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
   const paths = useAsked(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
   return (
     <>
-      <Part name="past-finished" title="historyFinished" loaded={said}>
-        {(held) => <Finished said={held.said} />}
+      <Part name="past-finished" title="historyFinished" loaded={feedback}>
+        {({ statements }) => <Finished statements={statements} />}
       </Part>
       <Part name="past-levels" title="historyLevels" why="historyLevelsWhy" loaded={levels}>
         {(held) => <LevelsMoved levels={held} framework={visit.framework.value} />}

@@ -3,13 +3,13 @@
 import type { SkillProfile, Statement } from '../api';
 
 /** Completions, the newest first. */
-export const finished = (said: readonly Statement[]): Statement[] =>
-  said.filter((one) => one.action === 'completed').sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || b.sequence - a.sequence);
+export const finished = (statements: readonly Statement[]): Statement[] =>
+  statements.filter((one) => one.action === 'completed').sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || b.sequence - a.sequence);
 
 /** Return the months, as the reader's clock has them, in which courses were finished, the oldest first. */
-export function byMonth(said: readonly Statement[]): { month: Date; n: number }[] {
+export function byMonth(statements: readonly Statement[]): { month: Date; n: number }[] {
   const counts = new Map<number, number>();
-  for (const { at } of said) {
+  for (const { at } of statements) {
     const day = new Date(at);
     const month = new Date(day.getFullYear(), day.getMonth(), 1).getTime();
     counts.set(month, (counts.get(month) ?? 0) + 1);

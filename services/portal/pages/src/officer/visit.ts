@@ -40,7 +40,7 @@ export class Visit {
   readonly frameworkFailed = signal(false);
   readonly profile = maybe<api.Profile>();
   readonly profileFailed = maybe<api.ApiError>();
-  readonly feedback = maybe<api.FeedbackHeld>();
+  readonly feedback = maybe<api.FeedbackPage>();
   readonly feedbackFailed = maybe<api.ApiError>();
   readonly lastFeedback = maybe<LastFeedback>();
   readonly whyNot = maybe<Asked>();
@@ -232,7 +232,7 @@ export class Visit {
   }
 
   private async readFeedback(): Promise<void> {
-    let found: api.FeedbackHeld;
+    let found: api.FeedbackPage;
     try {
       found = await api.readFeedback(this.officer);
     } catch (thrown) {
@@ -247,11 +247,11 @@ export class Visit {
   }
 
   private newest(course: string): api.Statement | undefined {
-    return (this.feedback.value?.said ?? []).filter((one) => one.course === course).at(-1);
+    return (this.feedback.value?.statements ?? []).filter((one) => one.course === course).at(-1);
   }
 
   /** Where the answer to the last feedback was lost, find out from the stored statements whether it was stored. */
-  private recover(found: api.FeedbackHeld): void {
+  private recover(found: api.FeedbackPage): void {
     const sent = this.lastFeedback.value;
     if (!sent?.error || found.feedback_sequence <= sent.before.sequence) return;
     const last = this.newest(sent.course.id);

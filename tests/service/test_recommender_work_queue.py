@@ -11,7 +11,7 @@ from aiohttp import ClientResponse
 from services.recommender.api import WORK_QUEUE
 from shared.events import PROFILES_TOPIC
 from shared.work_queue import (
-    MAX_IN_HAND,
+    MAX_TASKS,
     OFFICERS_SHARE,
     Caller,
     WorkQueue,
@@ -43,15 +43,15 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-def asked_of(service: Started) -> WorkQueue:
+def work_queue_of(service: Started) -> WorkQueue:
     return service.client.app[WORK_QUEUE]  # type: ignore[no-any-return]
 
 
 @asynccontextmanager
 async def held(service: Started) -> AsyncIterator[Flag]:
-    """Hold every thread that does what requests ask for; the flag lets go of them."""
-    asked, gate = asked_of(service), Flag()
-    tasks = [asyncio.create_task(asked.run(Caller(f"holder {n}"), gate.wait, LONG)) for n in range(asked.threads)]
+    """Block every thread of the work queue until the flag is set."""
+    queue, gate = work_queue_of(service), Flag()
+    tasks = [asyncio.create_task(queue.run(Caller(f"holder {n}"), gate.wait, LONG)) for n in range(queue.threads)]
     await asyncio.sleep(0)
     try:
         yield gate
@@ -65,9 +65,9 @@ async def what_if(service: Started, officer: str) -> ClientResponse:
     return await service.ask("POST", "/v1/recommendations", "officer", officer=officer, json=BODY)
 
 
-async def in_hand(service: Started, count: int) -> None:
+async def reached_tasks(service: Started, count: int) -> None:
     async def reached() -> bool:
-        return asked_of(service).in_hand == count
+        return work_queue_of(service).tasks == count
 
     await until(reached)
 
@@ -85,22 +85,22 @@ async def test_a_caller_over_its_share_gets_429_and_others_are_served(service: S
     for officer in ("greedy", "modest"):
         await service.key("officer", officer=officer)
     async with held(service) as gate:
-        holding = asked_of(service).in_hand
+        holding = work_queue_of(service).tasks
         waiting = [asyncio.create_task(what_if(service, "greedy")) for _ in range(OFFICERS_SHARE)]
-        await in_hand(service, holding + OFFICERS_SHARE)
+        await reached_tasks(service, holding + OFFICERS_SHARE)
         await refused_as(await what_if(service, "greedy"), 429)
-        await planned(service, somebody())  # an event is planned and saved while all that was asked for waits
+        await planned(service, somebody())  # an event is planned and saved while all work of requests waits
         await service.publish(PROFILES_TOPIC, assessed(before))
         await path_of(service, before)
         assert (await service.ask("GET", f"/v1/officers/{before.officer}/path")).status == 200
         modest = asyncio.create_task(what_if(service, "modest"))
-        await in_hand(service, holding + OFFICERS_SHARE + 1)
+        await reached_tasks(service, holding + OFFICERS_SHARE + 1)
         assert not any(task.done() for task in (*waiting, modest))
         gate.set()
         assert {got.status for got in await asyncio.gather(modest, *waiting)} == {200}
-    await in_hand(service, 0)
+    await reached_tasks(service, 0)
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"learning_path_work_queue_rejected_tasks_total {asked_of(service).refused:.1f}" in metrics
+    assert f"learning_path_work_queue_rejected_tasks_total {work_queue_of(service).refused:.1f}" in metrics
     assert (await what_if(service, "greedy")).status == 200
 
 
@@ -108,9 +108,9 @@ async def test_over_the_total_limit_the_answer_is_503_and_feedback_can_be_sent_a
     officer = somebody()
     await planned(service, officer)
     async with held(service) as gate:
-        asked = asked_of(service)
-        crowd = [asyncio.create_task(asked.run(Caller(f"caller {n}"), int)) for n in range(MAX_IN_HAND - asked.in_hand)]
-        await in_hand(service, MAX_IN_HAND)
+        queue = work_queue_of(service)
+        crowd = [asyncio.create_task(queue.run(Caller(f"caller {n}"), int)) for n in range(MAX_TASKS - queue.tasks)]
+        await reached_tasks(service, MAX_TASKS)
         await refused_as(await what_if(service, "late"), 503)
         address = f"/v1/officers/{officer.officer}/path/why-not/read"
         await refused_as(await service.ask("GET", address, tenant=officer.tenant), 503)
@@ -119,7 +119,7 @@ async def test_over_the_total_limit_the_answer_is_503_and_feedback_can_be_sent_a
         assert (await service.client.get("/livez")).status == 200
         gate.set()
         await asyncio.gather(*crowd)
-    await in_hand(service, 0)
+    await reached_tasks(service, 0)
     status, taken = await tell(service, officer, "read", "pin", key="the-same")
     assert (status, taken["feedback_sequence"]) == (200, 1)
 
@@ -128,14 +128,14 @@ async def test_a_disconnected_clients_what_if_is_cancelled_and_feedback_is_not(s
     officer = somebody()
     await planned(service, officer)
     async with held(service) as gate:
-        holding, dropped = asked_of(service).in_hand, asked_of(service).dropped
+        holding, dropped = work_queue_of(service).tasks, work_queue_of(service).dropped
         asking = asyncio.create_task(what_if(service, "impatient"))
         telling = asyncio.create_task(tell(service, officer, "write", "pin"))
-        await in_hand(service, holding + 2)
+        await reached_tasks(service, holding + 2)
         for task in (asking, telling):
             task.cancel()
         await asyncio.gather(asking, telling, return_exceptions=True)
-        await in_hand(service, holding + 1)
-        assert asked_of(service).dropped == dropped + 1
+        await reached_tasks(service, holding + 1)
+        assert work_queue_of(service).dropped == dropped + 1
         gate.set()
     await path_of(service, officer, revision=2)

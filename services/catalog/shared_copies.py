@@ -1,0 +1,200 @@
+"""Shared courses with matches in the frameworks of one tenant, which only this tenant sees.
+
+A tenant with a framework of its own gets a copy of each shared course that matches one of its skills: a document
+`tenant/id` in place of the shared course, with everything that is shown of that one. The tenant's matches and decisions
+are in the copy, and the copy's events belong to the tenant. `copied` marks it: the catalog changes it with the shared
+course, and withdraws it with that one. The tenant can put a course of the same id in its place, and neither changes,
+withdraws nor exports the copy.
+
+copies_due    of a shared course: its copies are to be made again
+shared_from   of a tenant's framework: the last shared course that was compared with it; later ones are not yet
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+from pymongo import InsertOne, UpdateOne
+
+from services.catalog.match_store import MatchedCourse, MatchStore, fields_of, matched_course, matches_of
+from services.catalog.matches import Match, announced, rows_of
+from services.catalog.store import COLLECTION, SOURCE, Entry
+from shared.domain import SHARED_TENANT, Course, key_of
+from shared.events import CoursePublished, new_event
+from shared.mongo import Document, Write, bulk_write, readable, unavailable
+from shared.outbox import outbox_insert, outbox_push
+
+
+class SharedCourse(NamedTuple):
+    """A shared course: its document's key, sequence and match version, and what is shown of it, None if withdrawn."""
+
+    key: str
+    id: str
+    sequence: int
+    match_version: int | None
+    shown: Course | None
+
+
+class _PresentCopy(NamedTuple):
+    """What a tenant has stored in the place of a copy; `course` is None if that is withdrawn."""
+
+    entry: Entry
+    match_version: int | None
+    matches: list[Match]
+    course: Course | None
+
+
+class PlannedCopy(NamedTuple):
+    """A copy to be matched: what is stored in its place, and the copy with the tenant's former matches."""
+
+    present: _PresentCopy | None
+    copy: MatchedCourse
+
+
+class _FrameworkPass(NamedTuple):
+    """The shared courses that are compared next with a tenant's framework, and the state of its document."""
+
+    tenant: str
+    same: Document
+    courses: list[SharedCourse]
+
+
+class SharedCopies:
+    """The copies of shared courses, in the collection of the entries."""
+
+    def __init__(self, store: MatchStore) -> None:
+        self._store = store
+        self._entries = store.database[COLLECTION]
+
+    async def tenants(self) -> list[str]:
+        """Return the tenants with a framework of their own, retired ones too. Raises Unavailable."""
+        with unavailable():
+            found: list[str] = await self._entries.distinct("tenant", {"kind": "framework"})
+        return [tenant for tenant in found if tenant != SHARED_TENANT]
+
+    async def due(self, limit: int) -> list[SharedCourse]:
+        """Return shared courses whose copies are to be made again. Raises Unavailable."""
+        with unavailable():
+            found = self._entries.find({"copies_due": True}, {"outbox": 0}, hint="copies_due").sort("_id", 1)
+            documents = await found.limit(limit).to_list(None)
+        return [_shared(document) for document in documents]
+
+    async def done(self, courses: Sequence[SharedCourse]) -> None:
+        """Record that the copies of these courses are made, unless a course has changed since. Raises Unavailable."""
+        clear: Document = {"$unset": {"copies_due": ""}}
+        writes: list[Write] = [
+            UpdateOne({"_id": one.key, "sequence": one.sequence, "match_version": one.match_version}, clear)
+            for one in courses
+        ]
+        if writes:
+            await bulk_write(self._entries, writes)
+
+    async def next_pass(self, limit: int) -> _FrameworkPass | None:
+        """Return the next shared courses to be compared with a framework that changed; None without one.
+
+        Raises Unavailable.
+        """
+        with unavailable():
+            framework = await self._entries.find_one(
+                {"kind": "framework", "shared_from": {"$type": "string"}},
+                {"tenant": 1, "sequence": 1, "shared_from": 1},
+                hint="by_id",
+            )
+            if framework is None:
+                return None
+            after = max(framework["shared_from"], f"{SHARED_TENANT}/")
+            query = {"_id": {"$gt": after, "$lt": f"{SHARED_TENANT}0"}, "kind": "course"}
+            rows = await self._entries.find(query, {"outbox": 0}, hint="_id_").sort("_id", 1).limit(limit).to_list(None)
+        same = {name: framework[name] for name in ("_id", "sequence", "shared_from")}
+        return _FrameworkPass(framework["tenant"], same, [_shared(row) for row in rows])
+
+    async def passed(self, one: _FrameworkPass) -> None:
+        """Record that these courses were compared, unless the framework has changed since. Raises Unavailable."""
+        change: Document = {"$set": {"shared_from": one.courses[-1].key if one.courses else None}}
+        with unavailable():
+            await self._entries.update_one(one.same, change)
+
+    async def planned(
+        self, tenant: str, courses: Sequence[SharedCourse], own: AbstractSet[str]
+    ) -> list[PlannedCopy] | None:
+        """Return the copies to be matched: of the offered courses in whose place the tenant offers none of its own.
+
+        Copies of withdrawn courses are withdrawn. `own`: the ids of the tenant's frameworks. Returns None after a write
+        conflict. Raises Unavailable.
+        """
+        query = {"_id": {"$in": [key_of(tenant, one.id) for one in courses]}}
+        with unavailable():
+            stored = {document["id"]: document async for document in self._entries.find(query, {"outbox": 0})}
+        found = []
+        for one in courses:
+            document = stored.get(one.id, {"withdrawn": True})
+            if not (document["withdrawn"] or document.get("copied")):
+                continue
+            present = readable(document, _present) if one.id in stored else None
+            if one.id in stored and present is None:
+                continue
+            if one.shown is not None:
+                matches = [match for match in present.matches if match.framework in own] if present else []
+                course = _copy(one.shown, own, matches)
+                entry = Entry(key_of(tenant, one.id), tenant, one.id, 0, course)
+                found.append(PlannedCopy(present, MatchedCourse(entry, course, matches)))
+            elif present and present.course and await self._store.catalog.withdraw_course(present.entry, "") is None:
+                return None
+        return found
+
+    async def write(self, copies: Sequence[tuple[PlannedCopy, list[Match]]]) -> bool:
+        """Write copies with their new matches; return whether none of them changed meanwhile. Raises Unavailable.
+
+        A shared course without a match of the tenant gets no copy.
+        """
+        writes = [write for one, matches in copies if (write := _write(one, matches)) is not None]
+        return await self._store.catalog.write_staged(writes) == len(writes)
+
+
+def _shared(document: Document) -> SharedCourse:
+    found = None if document.get("withdrawn") else readable(document, matched_course)
+    shown = announced(found.course, found.matches) if found else None
+    return SharedCourse(document["_id"], document["id"], document["sequence"], document.get("match_version"), shown)
+
+
+def _present(document: Document) -> _PresentCopy:
+    course = None if document["withdrawn"] else matched_course(document).course
+    entry = Entry(document["_id"], document["tenant"], document["id"], document["sequence"], course)
+    return _PresentCopy(entry, document.get("match_version"), matches_of(document), course)
+
+
+def _copy(shown: Course, own: AbstractSet[str], matches: Sequence[Match]) -> Course:
+    """Return the content of a copy: what is shown of the shared course, and the rows of the tenant's decisions."""
+    given = [row for row in shown.teaches if row.mapped_from is None or row.framework not in own]
+    named = {row.framework for row in given}
+    decided = [row for row in rows_of(matches) if row.framework not in named]
+    matched = [row for row in shown.matched if row.framework not in own]
+    return replace(shown, teaches=[*given, *decided], matched=matched)
+
+
+def _write(planned: PlannedCopy, matches: list[Match]) -> Write | None:
+    """Return the write of a copy; None if there is nothing to say, or nothing new."""
+    present, (entry, course) = planned.present, (planned.copy.entry, planned.copy.course)
+    offered = present is not None and present.course is not None
+    if not offered and not matches:
+        return None
+    if present and (present.course, present.matches) == (course, matches):
+        return None
+    sequence = present.entry.sequence + 1 if present else 1
+    event = new_event(SOURCE, entry.key, sequence, CoursePublished(entry.tenant, announced(course, matches)))
+    fields = {
+        "sequence": sequence,
+        "withdrawn": False,
+        "content": msgspec.to_builtins(course),
+        "copied": True,
+        **fields_of(matches, present.match_version if present else None),
+    }
+    if present is None:
+        owner = {"_id": entry.key, "kind": "course", "tenant": entry.tenant, "id": entry.id}
+        return InsertOne({**owner, **fields, **outbox_insert(event, bulk=True)})
+    change = outbox_push(event, bulk=True)
+    change["$set"] |= fields
+    same = {"_id": entry.key, "sequence": present.entry.sequence, "match_version": present.match_version}
+    return UpdateOne(same, change | {"$unset": {"match_due": ""}})
