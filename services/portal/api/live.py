@@ -119,11 +119,7 @@ class Live:
                     fetching.cancel()
         return stream
 
-<<<<<<< HEAD
-    async def _tell(self, connection: Connection, stream: EventStream, languages: Languages) -> None:
-=======
-    async def _send(self, connection: Connection, stream: EventSourceResponse, languages: Languages) -> None:
->>>>>>> main
+    async def _send(self, connection: Connection, stream: EventStream, languages: Languages) -> None:
         retry = random.randint(*_RETRY_MS)  # noqa: S311 - jitter, no secret: readers must not come back all at once
         try:
             await stream.write(f"retry: {retry}\n\n".encode())
