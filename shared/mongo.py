@@ -159,16 +159,23 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
 async def overlapped(work: Callable[[T], Awaitable[None]], parts: Iterable[T]) -> None:
     """Do work for each part of a bulk, two at a time: while one part is written, the next one is decided.
 
-    Raises the first error after all parts have ended.
+    After an error no further part is begun. Raises the first error after the parts that were begun have ended.
     """
     turns = asyncio.Semaphore(_PARTS_AT_ONCE)
+    errors: list[Exception] = []
 
     async def one(part: T) -> None:
         async with turns:
-            await work(part)
+            if errors:
+                return
+            try:
+                await work(part)
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
 
-    for problem in filter(None, await asyncio.gather(*map(one, parts), return_exceptions=True)):
-        raise problem
+    await asyncio.gather(*map(one, parts))
+    for error in errors:
+        raise error
 
 
 def readable(document: Document, decode: Callable[[Document], T]) -> T | None:

@@ -515,11 +515,28 @@ async def test_a_course_with_skills_of_an_invisible_framework_is_matched_and_kee
     assert [row["framework"] for row in await teaches(service, one["id"])] == ["esco", NATIONAL]
 
 
+def span(high: float) -> dict[str, Any]:
+    return {"right": {"skill": ANALYTICS["skill"], "from": 0, "to": high}}
+
+
+@pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize(
-    ("first", "second", "status"), [("reject", "confirm", "rejected"), ("confirm", "reject", "confirmed")]
+    ("first", "second", "status"),
+    [
+        (("reject", {}), ("confirm", {}), "rejected"),
+        (("confirm", {}), ("reject", {}), "confirmed"),
+        (("confirm", {}), ("correct", span(2)), "confirmed"),
+        (("correct", span(2)), ("correct", span(3)), "corrected"),
+    ],
 )
 async def test_the_later_of_two_contradicting_decisions_is_rejected(
-    service: Started, monkeypatch: pytest.MonkeyPatch, first: str, second: str, status: str
+    service: Started,
+    monkeypatch: pytest.MonkeyPatch,
+    first: tuple[str, dict[str, Any]],
+    second: tuple[str, dict[str, Any]],
+    status: str,
+    *,
+    bulk: bool,
 ) -> None:
     body = bare(unique("course"))
     await put(service, body)
@@ -532,20 +549,30 @@ async def test_the_later_of_two_contradicting_decisions_is_rejected(
         await opened.wait()
         return await unheld(store, *given)
 
+    async def decided(what: str, more: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if not bulk:
+            return await decide(service, body["id"], what, ANALYTICS | more)
+        rows = {"matches": [ANALYTICS | more | {"course": body["id"]}]}
+        got = await service.ask("POST", f"/v1/matches:{what}", "admin", json=rows)
+        (one,) = (await got.json())["results"]
+        return one.get("problem", {}).get("status", got.status), one.get("problem", {}) | {"result": one["result"]}
+
     with monkeypatch.context() as gate:
         gate.setattr(MatchStore, "decide", held)
-        late = asyncio.create_task(decide(service, body["id"], second, ANALYTICS))
+        late = asyncio.create_task(decided(*second))
         async with asyncio.timeout(30):
             await reached.wait()
-    assert (await decide(service, body["id"], first, ANALYTICS))[0] == 200
+    assert (await decided(*first))[0] == 200
     opened.set()
     refused, problem = await late
     assert (refused, problem["field"]) == (409, "matches[0]")
     assert status in problem["detail"]
     (match,) = [one for one in (await matched(service, body["id"]))["matches"] if one["skill"] == ANALYTICS["skill"]]
     assert (match["status"], [one["status"] for one in match["decisions"]]) == (status, [status])
-    assert len(await teaches(service, body["id"])) == (status == "confirmed")
-    assert (await decide(service, body["id"], second, ANALYTICS))[0] == 200  # who has seen it may overrule it
+    assert [row["to"] for row in await teaches(service, body["id"])] == (
+        [] if status == "rejected" else [2.0] if status == "corrected" else [match["to"]]
+    )
+    assert (await decided(*second))[0] == 200  # who has seen it may overrule it
 
 
 async def test_levels_of_a_course_follow_the_confirmed_levels_of_its_prerequisite(

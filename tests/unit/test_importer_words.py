@@ -59,6 +59,9 @@ from shared.imports.rows import ROW_LIMIT
         ("an hour and a half", 1.5, False),
         ("ยี่สิบชั่วโมง", 20, False),
         ("1,5 ชม.", 1.5, False),
+        ("2 or 3 hours", 2.5, False),
+        ("90 minutos", 1.5, False),
+        ("4 meses", 64, True),
     ],
 )
 def test_a_duration_is_parsed_in_every_form(text: str, hours: float, assumed: bool) -> None:
@@ -172,8 +175,18 @@ def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
 
 
 def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
-    names = ["Chinese (Simplified)", "English", "ภาษาไทย", "en-US", "tha", "Portuguese (Brazilian)", "Klingon"]
-    assert [language_of(name) for name in names] == ["zh", "en", "th", "en", "th", "pt", None]
+    names = [
+        "Chinese (Simplified)",
+        "English",
+        "ภาษาไทย",
+        "en-US",
+        "tha",
+        "Portuguese (Brazilian)",
+        "中文",
+        "اَلْعَرَبِيَّةُ",
+        "Klingon",
+    ]
+    assert [language_of(name) for name in names] == ["zh", "en", "th", "en", "th", "pt", "zh", "ar", None]
     ways = ["MOOC", "ออนไลน์", "On-site", "อบรมในห้องเรียน", "hybrid", "online and classroom", "by post"]
     expected = ["online", "online", "classroom", "classroom", "blended", "blended", None]
     assert [modality_of(way) for way in ways] == expected

@@ -26,6 +26,7 @@ from services.catalog.matches import (
     MatchProblem,
     MatchResult,
     MatchResults,
+    SkillSpan,
     Status,
     check_right,
     decide,
@@ -134,13 +135,17 @@ async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], s
 
 
 def _check_undecided(
-    name: MatchName, status: Status, place: str, matches: Sequence[Match], seen: dict[MatchName, Match]
+    name: MatchName,
+    decision: tuple[Status, SkillSpan | None],
+    place: str,
+    matches: Sequence[Match],
+    seen: dict[MatchName, Match],
 ) -> None:
     """Check that nobody else has decided a match since this request first read it. Raises Conflict."""
     for match in matches:
         if match.key == (name.framework, name.skill):
             first = seen.setdefault(name, match)
-            if match.status != status and (first.status, first.corrected) != (match.status, match.corrected):
+            if (match.status, match.corrected) not in (decision, (first.status, first.corrected)):
                 raise Conflict(f"somebody else has {match.status} this match at the same moment; look again", place)
 
 
@@ -165,8 +170,8 @@ async def _decided(
         conditions.check(present_tag(before.entry, who.tenant))
         matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
         for place, name in enumerate(names):
-            _check_undecided(name, status, f"matches[{place}]", matches, seen)
             right = name.right if isinstance(name, MatchCorrection | CourseMatchCorrection) else None
+            _check_undecided(name, (status, right), f"matches[{place}]", matches, seen)
             matches = decide(matches, name, decision, right)
         if matches == before.matches:
             return before, False

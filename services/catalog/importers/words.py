@@ -130,11 +130,11 @@ _THAI_NUMBERS = {
 }  # fmt: skip
 _UNITS = {
     "second": (r"seconds?|secs?|วินาที", 1 / 3600, False),
-    "minute": (r"minutes?|mins?|นาที", 1 / 60, False),
-    "hour": (r"hours?|hrs?|h|ชั่วโมง|ชม", 1.0, False),
+    "minute": (r"minutes?|mins?|minutos?|นาที", 1 / 60, False),
+    "hour": (r"hours?|hrs?|horas?|heures?|h|ชั่วโมง|ชม", 1.0, False),
     "day": (r"days?|d|วัน", HOURS_A_DAY, True),
-    "week": (r"weeks?|wks?|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
-    "month": (r"months?|mos?|เดือน", HOURS_A_MONTH, True),
+    "week": (r"weeks?|wks?|semanas?|semaines?|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
+    "month": (r"months?|mos?|mes(?:es)?|mois|เดือน", HOURS_A_MONTH, True),
     "year": (r"years?|yrs?|ปี", 12 * HOURS_A_MONTH, True),
     "credit": (r"credits?|หน่วยกิต", HOURS_A_CREDIT, True),
 }
@@ -142,7 +142,7 @@ _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.it
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _AMOUNT = re.compile(
-    rf"(?P<low>{_NUMBER})\s*(?:(?:-|–|—|to|ถึง)\s*(?P<high>{_NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
+    rf"(?P<low>{_NUMBER})\s*(?:(?:-|–|—|to|or|ถึง|หรือ)\s*(?P<high>{_NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
 )
 _RATE = re.compile(
     r"(?:\s*(?:of\s+\w+\s*)?(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<week>week|wk|สัปดาห์|อาทิตย์)|"
@@ -283,8 +283,8 @@ def _level(text: str) -> EducationalLevel | None:
 
 
 _LANGUAGES = {
-    "th": "thai tha ไทย ภาษาไทย", "en": "english eng อังกฤษ ภาษาอังกฤษ", "zh": "chinese mandarin cantonese zho chi จีน ภาษาจีน",
-    "ja": "japanese jpn ญี่ปุ่น ภาษาญี่ปุ่น", "ko": "korean kor เกาหลี ภาษาเกาหลี", "fr": "french français francais fra fre ฝรั่งเศส",
+    "th": "thai tha ไทย ภาษาไทย", "en": "english eng อังกฤษ ภาษาอังกฤษ", "zh": "chinese mandarin cantonese 中文 汉语 漢語 zho chi จีน ภาษาจีน",
+    "ja": "japanese 日本語 jpn ญี่ปุ่น ภาษาญี่ปุ่น", "ko": "korean 한국어 kor เกาหลี ภาษาเกาหลี", "fr": "french français francais fra fre ฝรั่งเศส",
     "de": "german deutsch deu ger เยอรมัน", "es": "spanish español espanol castellano spa สเปน", "pt": "portuguese português por",
     "ru": "russian русский rus รัสเซีย", "ar": "arabic العربية ara อาหรับ", "it": "italian italiano ita", "nl": "dutch nld",
     "pl": "polish pol", "tr": "turkish türkçe tur", "vi": "vietnamese vie เวียดนาม", "id": "indonesian bahasa ind อินโดนีเซีย",
@@ -299,7 +299,7 @@ _CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in w
 
 def language_of(text: str) -> str | None:
     """Return the ISO 639 code of a language by its name or tag: `ภาษาไทย`, `Chinese (Simplified)`, `en-US`."""
-    name = folded(text[:_LONGEST_WORDS])
+    name = folded(re.sub(r"[\u064b-\u0652]", "", text[:_LONGEST_WORDS]))  # Arabic vowel signs
     if re.fullmatch(r"[a-z]{2}(?:[-_][a-z0-9]+)*", name):
         return name[:2]
     word = re.split(r"[\s(\-_,/]", name, maxsplit=1)[0]
