@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ LOCAL = ROOT / ".local"
 """What the local stack downloads, stores and logs; `make clean` removes it."""
 
 _SHOWN = 300
+_HARDLY_ANY_BYTES = 1024 * 1024
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
@@ -137,7 +139,8 @@ class Child:
     def failure(self, what: str) -> CannotStart:
         """Return an error that says what failed, with the last lines of the log."""
         status = "" if self.running else f" (it ended with {self.outcome})"
-        return CannotStart(f"{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
+        full = full_disk_of(self.log)
+        return CannotStart(f"{full}{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self.running:
@@ -210,6 +213,14 @@ def kept_port(directory: Path) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     note.write_text(f"{port}\n")
     return port
+
+
+def full_disk_of(log: Path) -> str:
+    """Return a line that says so if the disk of a log is full, else "": what ended by it could not write that there."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(log.parent).free < _HARDLY_ANY_BYTES:
+            return f"The disk of {shown(log.parent)} is full: free some 500 MB there.\n"
+    return ""
 
 
 def shown(path: Path) -> str:

@@ -11,7 +11,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +29,7 @@ from shared.errors import Unavailable
 
 _numbers = itertools.count(1)
 _COMPILE_SECONDS = 600
+_LOOK_SECONDS = 0.2
 _STATEFUL: tuple[Service, ...] = ("catalog", "assessment", "recommender")
 
 
@@ -75,7 +76,7 @@ class Stack:
         """Start everything. If that fails, stop what was started and raise CannotStart."""
         try:
             await asyncio.gather(self._start_servers(), self._compile_planner())
-            await self._start_services()
+            await self._while_servers_run(self._start_services())
         except BaseException:
             await self.close()
             raise
@@ -225,6 +226,19 @@ class Stack:
         self.issuer = Issuer(self.servers, [self.mongodb.address, self.broker.address])
         self.keys = await self.issuer.sample_keys()  # refuses servers of other machines, before anything is made there
         await self.create_topics()
+
+    async def _while_servers_run(self, starting: Awaitable[None]) -> None:
+        """Wait for a start. Raises CannotStart at once if a server ends meanwhile: nothing can become ready then."""
+        task = asyncio.ensure_future(starting)
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                for server in self.owned:
+                    if server.child is not None and not server.child.running:
+                        raise server.child.failure("ended while the services were starting")
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+        task.result()
 
     async def _compile_planner(self) -> None:
         """Compile the planner once per version, so that no replica has to compile at its start."""

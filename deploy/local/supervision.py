@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from deploy.local.environment import sentence_of
-from deploy.local.processes import CannotStart, Child, shown
+from deploy.local.processes import CannotStart, Child, full_disk_of, shown
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
 
@@ -82,4 +82,5 @@ def _end_of(part: Part) -> str:
     child = part.owner.child
     if child is None or child.returncode == 0:
         return f"{part.name} ended in good order"
-    return f"{part.name} ended with {child.outcome}. The end of {shown(child.log)}:\n{child.tail()}"
+    full = full_disk_of(child.log)
+    return f"{full}{part.name} ended with {child.outcome}. The end of {shown(child.log)}:\n{child.tail()}"

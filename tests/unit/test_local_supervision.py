@@ -1,8 +1,10 @@
 """What `make run` started is started again when it ends, ever more slowly when it ends again at once."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,3 +86,15 @@ async def test_a_killed_process_is_named_with_its_signal(tmp_path: Path) -> None
     child.kill()
     await kept
     assert ending.said[0].startswith("catalog ended with signal SIGKILL. The end of ")
+
+
+async def test_a_part_that_ends_on_a_full_disk_is_reported_with_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.processes.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    ending = Ending(tmp_path / "log", "raise SystemExit(14)", 1)
+    await ending.kept()
+    assert re.match(r"The disk of .* is full: free some 500 MB there\.\ncatalog ended with status 14\.", ending.said[0])
+    assert ending.child is not None
+    first = str(ending.child.failure("ended before it was ready")).splitlines()[0]
+    assert first.startswith(f"The disk of {tmp_path}")

@@ -9,9 +9,9 @@ import pytest
 from services.recommender.planner import pipeline
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
+from services.recommender.planner.optimizer.greedy import value_bound
 from services.recommender.planner.optimizer.instance import build_instance
 from services.recommender.planner.optimizer.query import build_query, search_space
-from services.recommender.planner.optimizer.search import value_bound
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction, posterior_targets
@@ -79,7 +79,7 @@ def test_no_path_closes_more_than_the_bound_of_the_search(number: int) -> None:
     plan = world.officer(np.random.default_rng(number), BUDGETS[number % len(BUDGETS)])
     found = solve(plan, world.view())
     bound: Callable[..., int] = vars(value_bound)["py_func"]
-    most = bound(found.problem, found.start_state, found.targets) - int(found.start_state.held.sum())
+    most = bound(found.problem, found.start_state, found.workspace, found.targets) - int(found.start_state.held.sum())
     assert found.final_state.held.sum() - found.start_state.held.sum() <= most
     weighed = {found.space.course_id(number) for number in found.problem.courses["number"][:-1].tolist()}
     best = optimum(Problem(plan, [course for course in world.courses if course.id in weighed]))

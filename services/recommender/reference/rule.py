@@ -86,8 +86,8 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
         return draft(again, value, entry_levels)
 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
-    plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
-    whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
+    plan, missing_hours = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
+    whole = PlanResult(best.picks, best.blocker, plan.notes, missing_hours, plan.kept, finishing=plan.finishing)
     return path_of(inputs, value, entry_levels, whole, catalog_revision)
 
 
@@ -194,13 +194,13 @@ def drop_redundant(
     state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
 ) -> tuple[list[CourseOption], PathState]:
     """Walk courses without, from the end, each of `tried` without which the rest is feasible and closes as much."""
-    kept, end = walk(state, courses)
+    remaining, end = walk(state, courses)
     for option in reversed(tried):
-        rest = [other for other in kept if other is not option]
+        rest = [other for other in remaining if other is not option]
         entered, then = walk(state, rest)
         if entered == rest and then.value == end.value:
-            kept, end = rest, then
-    return kept, end
+            remaining, end = rest, then
+    return remaining, end
 
 
 def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
@@ -241,8 +241,8 @@ class CoursePath(NamedTuple):
 
 def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
     """Return the route of these courses, without what loses nothing."""
-    kept, end = drop_redundant(start_state, courses, courses)
-    return CoursePath(end.value, -sum(option.cost for option in kept), kept)
+    remaining, end = drop_redundant(start_state, courses, courses)
+    return CoursePath(end.value, -sum(option.cost for option in remaining), remaining)
 
 
 def best_path(problem: ProblemData, start_state: PathState, targets: Collection[CourseOption]) -> CoursePath:
@@ -366,8 +366,8 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
     """
     outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
     for out in (None, *reversed(outs)):
-        kept = [one for one in path.courses if one is not out]
-        best = path.better(started_with(problem, start_state, targets, course, kept if path.courses else None))
+        others = [one for one in path.courses if one is not out]
+        best = path.better(started_with(problem, start_state, targets, course, others if path.courses else None))
         if best is not path:
             return best
     return path
@@ -417,13 +417,13 @@ def started_with(
     start_state: PathState,
     targets: Collection[CourseOption],
     course: CourseOption,
-    kept: Iterable[CourseOption] | None,
+    others: Iterable[CourseOption] | None,
 ) -> CoursePath:
-    """Return the path of the closure of a course, then the `kept` courses that fit, then the greedy."""
+    """Return the path of the closure of a course, then the `others` courses that fit, then the greedy."""
     closure = problem.closure(course, problem.costs(start_state))
     path, state = drop_redundant(start_state, closure, closure[:-1])
-    if kept is not None:
-        for other in kept:
+    if others is not None:
+        for other in others:
             fits = other.hours <= state.hours and state.steps > 0 and other.id not in state.done
             if fits and state.admits(other):
                 state.study(other)
@@ -515,17 +515,17 @@ class Plan:
 
     def _pin(self, name: str) -> list[CourseOption]:
         """Return the minimum closure of a pinned course; if it does not fit or is unknown, record that."""
-        found, short = pinned_closure(self.end, name, self.available)
+        found, missing_hours = pinned_closure(self.end, name, self.available)
         if not found:
-            self._note(name, "does_not_fit", short)
+            self._note(name, "does_not_fit", missing_hours)
         elif not all(one in self.problem.courses for one in found):
             self.missing += found
         else:
             return [self.problem.courses[one] for one in found]
         return []
 
-    def _note(self, name: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        self.notes.append(left_out(name, kind, self.courses.get(name), short))
+    def _note(self, name: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
+        self.notes.append(left_out(name, kind, self.courses.get(name), missing_hours))
 
     def _left(self) -> list[str]:
         """Return the remaining courses of the previous path after the fixed ones."""

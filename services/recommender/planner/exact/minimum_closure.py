@@ -16,8 +16,11 @@ found is an upper bound.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby, tee
 from typing import NamedTuple
 
 from services.recommender.inputs import MOST_STEPS
@@ -91,7 +94,7 @@ class AvailableCourses:
         self.above, self.matched = above, matched
         self._options: dict[str, CourseOption | None] = {}
         self._taught: dict[SkillKey, list[tuple[int, int, str]]] = {}
-        self._achievers: dict[Condition, list[Achiever]] = {}
+        self._achievers: dict[Condition, Iterator[Achiever]] = {}
         self._bounds: tuple[object, _ClosureBounds] | None = None
         self.incomplete = False
 
@@ -127,20 +130,21 @@ class AvailableCourses:
         """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
         return max((min(level, wanted) for level, _, _ in self._teaching(skill) if level > above), default=None)
 
-    def achievers(self, condition: Condition) -> list[Achiever]:
-        """Return the courses that satisfy a condition or a part of it, shortest first, then by id."""
+    def achievers(self, condition: Condition) -> Iterator[Achiever]:
+        """Yield the courses that satisfy a condition or a part of it, shortest first, then by id."""
         if condition not in self._achievers:
-            self._achievers[condition] = self._look_up(condition)
-        return self._achievers[condition]
+            self._achievers[condition] = tee(self._look_up(condition), 1)[0]
+        return copy(self._achievers[condition])
 
-    def _look_up(self, condition: Condition) -> list[Achiever]:
+    def _look_up(self, condition: Condition) -> Iterator[Achiever]:
         if isinstance(condition, LevelCondition):
             taught = self._teaching(condition.skill)
-            return [Achiever(hours, name) for level, hours, name in taught if level >= condition.level]
+            return (Achiever(hours, name) for level, hours, name in taught if level >= condition.level)
         if isinstance(condition, CourseCondition):
             option = self.option(condition.course)
-            return [Achiever(option.hours, option.id)] if option else []
-        return sorted({achiever for branch in condition.branches for one in branch for achiever in self.achievers(one)})
+            return iter([Achiever(option.hours, option.id)] if option else [])
+        parts = (self.achievers(one) for branch in condition.branches for one in branch)
+        return (achiever for achiever, _ in groupby(merge(*parts)))  # one of several lists comes several times in a row
 
 
 class _ClosureBounds:

@@ -140,7 +140,7 @@ class ResidualProblem(NamedTuple):
         if found is None:
             return self._unconfirmed(skill) or self._out_of_reach(skill, micro(reached))
         if not found.courses:  # more courses than any path may hold
-            shortest = self.available.achievers(condition)[0]
+            shortest = next(self.available.achievers(condition))
             return GapBlocker("budget", _named(self.available.known(shortest.id).spec.course))
         nearest = next(option for option in found.courses if option.achieves(condition))
         return self._within_limits(condition, found, nearest, None)

@@ -79,12 +79,12 @@ def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
 def topological_order(problem: ProblemData, state: PlanState, workspace: Workspace) -> int:
     """Sort the closure into an order of study (prerequisites first); return the number of courses."""
     courses, closure, costs = problem.courses, workspace.closure, state.costs.closure_cost
-    kept = 0
+    count = 0
     for place in range(workspace.counters[0]["size"]):
         course = closure[place]
         if course >= len(state.done):
             continue
-        at = kept
+        at = count
         while at > 0 and (
             costs[closure[at - 1]] > costs[course]
             or (costs[closure[at - 1]] == costs[course] and courses[closure[at - 1]]["rank"] > courses[course]["rank"])
@@ -92,8 +92,8 @@ def topological_order(problem: ProblemData, state: PlanState, workspace: Workspa
             closure[at] = closure[at - 1]
             at -= 1
         closure[at] = course
-        kept += 1
-    return kept
+        count += 1
+    return count
 
 
 @jit()

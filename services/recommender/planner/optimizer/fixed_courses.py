@@ -21,9 +21,10 @@ from services.recommender.planner.exact.residual import (
 )
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.closure import build_closure
+from services.recommender.planner.optimizer.course_path import empty_path
+from services.recommender.planner.optimizer.greedy import add_closure
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.query import SearchSpace
-from services.recommender.planner.optimizer.search import add_closure, empty_path
 from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
@@ -111,9 +112,9 @@ class _FixedCourseBuilder:
         """Add a course with its minimum closure if the cheapest one does not fit; or record the missing hours."""
         context, picks = self._context, self.fixed_courses.picks
         end = end_state(context.inputs, context.value, context.entry_levels, picks)
-        courses, short = pinned_closure(end, course_id, context.available)
+        courses, missing_hours = pinned_closure(end, course_id, context.available)
         if not courses:
-            return self._note(course_id, "does_not_fit", short)
+            return self._note(course_id, "does_not_fit", missing_hours)
         rows = [row_of(self._space, self._problem, name) for name in courses]
         if min(rows) < 0:
             self.missing += courses
@@ -133,8 +134,8 @@ class _FixedCourseBuilder:
         similarity = int(self._problem.courses[row]["cosine"]) / MICRO
         self.fixed_courses.picks.append(Pick(course_spec(course), 0, similarity, [], origin))
 
-    def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
+    def _note(self, course_id: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
+        self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), missing_hours))
 
     def withdrawn(self) -> None:
         """Add notes on courses of the previous path that are no longer offered, and on unknown completed ones."""

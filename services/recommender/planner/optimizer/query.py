@@ -220,12 +220,12 @@ def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Re
         steps, place = np.unique(group * (SURE + 1) + percent, return_inverse=True)
         alone = [value.alone(name, (int(step) % (SURE + 1), int(certain[step // (SURE + 1)]))) for step in steps]
         worth = np.array(alone, np.int64)[place]
-        kept = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (worth > 0)
-        found = np.zeros(int(kept.sum()), UNCONFIRMED_DTYPE)
-        found["course"], found["gap"], found["value"] = course[kept], gap, worth[kept]
-        found["whole"], found["percent"] = certain[group][kept], percent[kept]
-        found["group"] = groups + group[kept]
-        found["gain"] = (rows["high"] - rows["low"]).astype(np.int64)[kept] * percent[kept] // SURE
+        counting = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (worth > 0)
+        found = np.zeros(int(counting.sum()), UNCONFIRMED_DTYPE)
+        found["course"], found["gap"], found["value"] = course[counting], gap, worth[counting]
+        found["whole"], found["percent"] = certain[group][counting], percent[counting]
+        found["group"] = groups + group[counting]
+        found["gain"] = (rows["high"] - rows["low"]).astype(np.int64)[counting] * percent[counting] // SURE
         parts.append(found)
         groups += len(levels)
     if not parts:

@@ -28,6 +28,7 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.available_courses import stock_of
 from services.recommender.planner.optimizer.candidates import select
+from services.recommender.planner.optimizer.course_path import prune, replay
 from services.recommender.planner.optimizer.fixed_courses import (
     FixedCourses,
     PlanContext,
@@ -36,8 +37,9 @@ from services.recommender.planner.optimizer.fixed_courses import (
     row_of,
 )
 from services.recommender.planner.optimizer.instance import ProblemData, build_instance
+from services.recommender.planner.optimizer.local_search import Found
 from services.recommender.planner.optimizer.query import SearchSpace, build_query, search_space
-from services.recommender.planner.optimizer.search import EXPONENTS, Found, prune, replay, search
+from services.recommender.planner.optimizer.search import EXPONENTS, search
 from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,

@@ -43,6 +43,9 @@ COUNTERS_DTYPE = np.dtype(
 """Of the closure in the workspace: hours, cost, courses, gain, rows. Of the plan: courses that may still be visited,
 closures assembled so far, courses that a closure may hold, 1 if something was left out as the visits were spent."""
 
+SLOT_BOUND_DTYPE = np.dtype([("most", np.int64), ("per_hour", np.float64)])
+"""Of a slot: the most that one course adds to it, and the most that a course adds per micro-hour; in micro-levels."""
+
 
 class PlanState(NamedTuple):
     """The officer's state along a path."""
@@ -72,6 +75,8 @@ class Workspace(NamedTuple):
     """(1,) COUNTERS_DTYPE."""
     heap: Records
     """HEAP_DTYPE: conditions whose consumers are to be costed again."""
+    slot_bounds: Records
+    """SLOT_BOUND_DTYPE, per slot: scratch space of `value_bound`."""
 
 
 def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
@@ -80,7 +85,8 @@ def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Worksp
     counters, heap = np.zeros(1, COUNTERS_DTYPE), np.zeros(conditions + 1, HEAP_DTYPE)
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
     closure, visited = np.zeros((2, courses + branches + 1), np.int64)
-    return Workspace(closure, visited, np.zeros(instance.slots, np.int64), counters, heap)
+    held, slot_bounds = np.zeros(instance.slots, np.int64), np.zeros(instance.slots, SLOT_BOUND_DTYPE)
+    return Workspace(closure, visited, held, counters, heap, slot_bounds)
 
 
 def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspace) -> PlanState:

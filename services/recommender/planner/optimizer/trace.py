@@ -21,15 +21,9 @@ from services.recommender.planner.optimizer.closure import (
     topological_order,
 )
 from services.recommender.planner.optimizer.closure_cost import ADDING, Flags, costs_from, score_of
+from services.recommender.planner.optimizer.course_path import CoursePath, empty_path, prune
+from services.recommender.planner.optimizer.greedy import best_target, invalidate_bounds, reset_bounds
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.search import (
-    CoursePath,
-    best_target,
-    empty_path,
-    invalidate_bounds,
-    prune,
-    reset_bounds,
-)
 from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED

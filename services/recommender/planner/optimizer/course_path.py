@@ -1,0 +1,137 @@
+"""A path as courses in order of study: replayed from the start state, pruned, compared with another."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
+from services.recommender.planner.jit import NONE, jit
+from services.recommender.planner.optimizer.closure_cost import Flags
+from services.recommender.planner.optimizer.instance import ProblemData
+from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
+
+TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
+"""How many courses, the value held at their end, and their cost."""
+
+
+class CoursePath(NamedTuple):
+    """Courses in order of study."""
+
+    courses: Longs
+    """The first `size` count."""
+    totals: Records
+    """(1,) TOTALS_DTYPE."""
+
+
+def empty_path(problem: ProblemData) -> CoursePath:
+    """Return an empty path."""
+    return CoursePath(np.zeros(len(problem.courses), np.int64), np.zeros(1, TOTALS_DTYPE))
+
+
+@jit()
+def copy_path(source: CoursePath, target: CoursePath) -> None:
+    """Copy a path."""
+    target.totals[0] = source.totals[0]
+    for place in range(source.totals[0]["size"]):
+        target.courses[place] = source.courses[place]
+
+
+@jit()
+def is_better(one: CoursePath, other: CoursePath) -> bool:
+    """Return whether a path closes more than another, or as much at less cost."""
+    if one.totals[0]["value"] != other.totals[0]["value"]:
+        return bool(one.totals[0]["value"] > other.totals[0]["value"])
+    return bool(one.totals[0]["cost"] < other.totals[0]["cost"])
+
+
+@jit(entry=True)
+def replay(
+    problem: ProblemData,
+    start_state: PlanState,
+    state: PlanState,
+    workspace: Workspace,
+    path: CoursePath,
+    skip: int,
+    remaining: CoursePath,
+) -> None:
+    """Replay a path from the start state without the course at `skip` and those that then cannot be entered.
+
+    The costs are not updated.
+    """
+    copy_position(start_state, state)
+    size = paid = 0
+    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    for place in range(path.totals[0]["size"]):
+        course = path.courses[place]
+        if place != skip and admits(problem, state, course):
+            study(problem, state, course)
+            remaining.courses[size] = course
+            size += 1
+            paid += problem.courses[course]["cost"]
+    totals = remaining.totals[0]
+    totals["size"], totals["value"], totals["cost"] = size, state.held.sum(), paid
+
+
+@jit()
+def value_without(
+    problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace, path: CoursePath, skip: int
+) -> int:
+    """Return the value of a path without the course at `skip`; -1 if the rest cannot be studied. Moves `state`."""
+    copy_position(start_state, state)
+    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    for place in range(path.totals[0]["size"]):
+        if place != skip:
+            if place > skip and not admits(problem, state, path.courses[place]):
+                return -1
+            study(problem, state, path.courses[place])
+    return int(state.held.sum())
+
+
+@jit(allocates=True)
+def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
+    """Return a mask of the courses of a path that add value which no other of its courses adds."""
+    first = start_state.held.copy()
+    second, holder = first.copy(), np.full(len(first), -1, np.int64)
+    for place in range(path.totals[0]["size"]):
+        course = path.courses[place]
+        for effect in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
+            slot, value = problem.effects[effect]["slot"], problem.effects[effect]["value"]
+            if value > first[slot]:
+                first[slot], second[slot], holder[slot] = value, first[slot], place
+            elif value > second[slot]:
+                second[slot] = value
+    alone = np.zeros(path.totals[0]["size"], np.bool_)
+    for slot in range(len(first)):
+        if holder[slot] >= 0 and first[slot] > second[slot]:
+            alone[holder[slot]] = True
+    return alone
+
+
+@jit(entry=True, allocates=True)
+def prune(
+    problem: ProblemData,
+    start_state: PlanState,
+    state: PlanState,
+    workspace: Workspace,
+    path: CoursePath,
+    scratch: CoursePath,
+) -> None:
+    """Drop, from the end, every course whose removal keeps the path feasible and its value; `state`: at the end."""
+    replay(problem, start_state, state, workspace, path, NONE, scratch)
+    copy_path(scratch, path)
+    alone = sole_contributors(problem, start_state, path)
+    place = path.totals[0]["size"] - 1
+    moved = False
+    while place >= 0:
+        if not alone[place]:
+            moved = True
+            if value_without(problem, start_state, state, workspace, path, place) == path.totals[0]["value"]:
+                path.totals[0]["cost"] -= problem.courses[path.courses[place]]["cost"]
+                path.totals[0]["size"] -= 1
+                for later in range(place, path.totals[0]["size"]):
+                    path.courses[later] = path.courses[later + 1]
+                alone = sole_contributors(problem, start_state, path)
+        place -= 1
+    if moved:
+        replay(problem, start_state, state, workspace, path, NONE, scratch)

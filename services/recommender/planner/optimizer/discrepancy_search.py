@@ -1,0 +1,125 @@
+"""Limited discrepancy search (Harvey, Ginsberg 1995), if an attainable gap is still open.
+
+Courses cost their hours, which are then scarce. The greedy runs without the target of each of its choices in turn, from
+the start state and after the closure of each start; and after the closures of two of the first starts.
+"""
+
+import numpy as np
+
+from services.recommender.planner.jit import NONE, jit
+from services.recommender.planner.optimizer.closure import build_closure, fits
+from services.recommender.planner.optimizer.closure_cost import ADDING, costs_from
+from services.recommender.planner.optimizer.course_path import CoursePath, copy_path
+from services.recommender.planner.optimizer.greedy import (
+    add_closure,
+    attainable_value,
+    best_target,
+    greedy,
+    invalidate_bounds,
+    reset_bounds,
+    value_bound,
+)
+from services.recommender.planner.optimizer.instance import ProblemData
+from services.recommender.planner.optimizer.local_search import Found, improve, starts_of
+from services.recommender.planner.optimizer.state import (
+    PlanState,
+    Workspace,
+    copy_costs,
+    copy_of,
+    copy_position,
+)
+from services.recommender.planner.params import PARAMS
+from services.recommender.planner.units import UNREACHABLE
+
+MAX_PAIRED = PARAMS.max_paired
+
+
+def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
+    """Return the same problem and start where each course costs its hours."""
+    courses, graph = problem.courses.copy(), problem.graph
+    courses["cost"] = courses["hours"]
+    state = copy_of(start_state)
+    cost = np.where(state.done | (state.costs.cost == 0), 0, courses["hours"][:-1])
+    completed = graph.courses["own_condition"][:-1][state.done]
+    state = state._replace(costs=state.costs._replace(cost=cost))
+    visited = costs_from(graph, state.levels, completed[completed >= 0], ADDING, state.costs)
+    workspace.counters["visits_left"] -= visited
+    return problem._replace(courses=courses), state
+
+
+@jit(entry=True, allocates=True)
+def search_discrepancies(
+    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
+) -> None:
+    """Search for a path that closes more than `found.best`, within half of the visits that are left.
+
+    `base` and `path`: a state and a path for the work, the state at the start.
+    """
+    if value_bound(problem, start_state, workspace, found.targets) <= found.best.totals[0]["value"]:
+        return
+    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
+    spared = counters[0]["visits_left"] // 2
+    counters[0]["visits_left"] -= spared
+    complete = best.totals[0]["value"] >= attainable_value(problem, start_state, found.targets)
+    starts = starts_of(problem, start_state, workspace, found.targets, complete)
+    try_discrepancies(problem, start_state, base, workspace, found, path)
+    for place in range(len(starts)):
+        if counters[0]["visits_left"] <= 0:
+            break
+        copy_position(start_state, base)
+        copy_costs(start_state, base)
+        path.totals[0]["size"] = 0
+        add_closure(problem, base, workspace, starts[place], path)
+        if value_bound(problem, base, workspace, found.targets) <= best.totals[0]["value"]:
+            continue
+        for other in starts[place + 1 : MAX_PAIRED]:
+            if base.costs.closure_cost[other] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
+                continue
+            build_closure(problem, base, workspace, other)
+            if not fits(base, workspace):
+                continue
+            copy_position(base, state)
+            copy_costs(base, state)
+            copy_path(path, trial)
+            add_closure(problem, state, workspace, other, trial)
+            fill_and_compare(problem, start_state, workspace, found, NONE)
+        try_discrepancies(problem, start_state, base, workspace, found, path)
+    if counters[0]["visits_left"] <= 0:
+        counters[0]["limited"] = 1
+    counters[0]["visits_left"] += spared
+
+
+@jit(allocates=True)
+def try_discrepancies(
+    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
+) -> None:
+    """Try the greedy after a path, and without the target of each of its choices in turn from there on.
+
+    Moves `base`, the state at the end of the path, and extends the path.
+    """
+    targets = found.targets.copy()
+    reset_bounds(base, targets, 1.0, NONE)
+    while (
+        workspace.counters[0]["visits_left"] > 0
+        and value_bound(problem, base, workspace, found.targets) > found.best.totals[0]["value"]
+    ):
+        target = best_target(problem, base, workspace, targets, 1.0)
+        copy_position(base, found.state)
+        copy_costs(base, found.state)
+        copy_path(path, found.trial)
+        fill_and_compare(problem, start_state, workspace, found, target)
+        if target < 0:
+            break
+        add_closure(problem, base, workspace, target, path)
+        invalidate_bounds(base, targets, NONE)
+
+
+@jit()
+def fill_and_compare(
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, excluded: int
+) -> None:
+    """Extend the trial, at whose end the state is, by the greedy; it becomes the best path if it closes more."""
+    least_value = found.best.totals[0]["value"] + 1
+    greedy(problem, found.state, workspace, found.targets, 1.0, excluded, found.trial, least_value)
+    if found.state.held.sum() >= least_value:
+        improve(problem, start_state, workspace, found)

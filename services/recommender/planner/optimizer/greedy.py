@@ -1,0 +1,205 @@
+"""T0: the greedy repeatedly adds the closure of the highest gain per cost that still fits.
+
+It is lazy (Minoux 1978): a target keeps an upper bound of its score until its closure cost changes. The greedy ends
+early where the bound on the value of a path rules out what the caller asks for.
+"""
+
+import numpy as np
+
+from services.recommender.planner.index.vocabulary import Records
+from services.recommender.planner.jit import NONE, ZERO, jit, wide
+from services.recommender.planner.optimizer.closure import (
+    build_closure,
+    drop_redundant,
+    has_marginal_gain,
+    precedes,
+    score_closure,
+    topological_order,
+)
+from services.recommender.planner.optimizer.closure_cost import score_of
+from services.recommender.planner.optimizer.course_path import CoursePath
+from services.recommender.planner.optimizer.instance import ProblemData
+from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
+from services.recommender.planner.units import UNREACHABLE
+
+UNBOUNDED = 1 << 62
+ROUNDING = 1.000_001
+"""An upper bound in floating point is raised by this, so that it is one for certain."""
+
+
+TARGET_DTYPE = np.dtype(
+    [
+        (field, np.int64)
+        for field in ("course", "upper_bound", "bound_cost", "initial_gain", "initial_cost", "initial_closure_cost")
+    ]
+)
+"""A target: the closure of `course` scores at most `upper_bound` while its closure cost is `bound_cost`; its gain, cost
+and closure cost at the start."""
+
+
+@jit(entry=True, allocates=True)
+def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> Records:
+    """Return the reachable targets, by score at the start."""
+    targets = np.zeros(len(state.done), TARGET_DTYPE)
+    count = 0
+    for course in range(len(state.done)):
+        closure_cost = state.costs.closure_cost[course]
+        if (
+            closure_cost < UNREACHABLE
+            and workspace.counters[0]["visits_left"] > 0
+            and has_marginal_gain(problem, state, course)
+        ):
+            build_closure(problem, state, workspace, course)
+            gain, cost = workspace.counters[0]["gain"], workspace.counters[0]["cost"]
+            score, at = score_of(gain, cost, 1.0), count
+            while at > 0 and targets[at - 1]["upper_bound"] < score:
+                targets[at] = targets[at - 1]
+                at -= 1
+            targets[at]["course"], targets[at]["upper_bound"], targets[at]["initial_closure_cost"] = (
+                course,
+                score,
+                closure_cost,
+            )
+            targets[at]["initial_gain"], targets[at]["initial_cost"] = gain, cost
+            count += 1
+    return targets[:count].copy()
+
+
+@jit(allocates=True)
+def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
+    """Return the value after studying all targets."""
+    held = start_state.held.copy()
+    for target in targets["course"]:
+        for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
+            slot = problem.effects[place]["slot"]
+            held[slot] = max(held[slot], problem.effects[place]["value"])
+    return int(held.sum())
+
+
+@jit()
+def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records) -> int:
+    """Return an upper bound, in micro-levels, of the value of any path that continues from a state.
+
+    It is the fractional knapsack (Dantzig 1957) of the slots; prerequisites are ignored. A course's hours are divided
+    among the slots in proportion to what it adds to them. So a slot takes no fewer hours per value than the best of its
+    courses, and gains no more than the largest addition of one course.
+    """
+    courses, effects, held, hours = problem.courses, problem.effects, state.held, state.left[0]["hours"]
+    slots, bound = workspace.slot_bounds, ZERO
+    for slot in range(len(held)):
+        bound += held[slot]
+        slots[slot]["most"], slots[slot]["per_hour"] = 0, 0.0
+    for place in range(len(targets)):
+        course = targets[place]["course"]
+        needed, first, last = courses[course]["hours"], courses[course]["effect"], courses[course + 1]["effect"]
+        if needed > hours:
+            continue
+        gain = ZERO
+        for effect in range(first, last):
+            gain += max(effects[effect]["value"] - held[effects[effect]["slot"]], ZERO)
+        if gain == 0:
+            continue
+        per_hour = gain / needed
+        for effect in range(first, last):
+            slot = effects[effect]["slot"]
+            added = effects[effect]["value"] - held[slot]
+            if added > 0:
+                slots[slot]["most"] = max(slots[slot]["most"], added)
+                slots[slot]["per_hour"] = max(slots[slot]["per_hour"], per_hour)
+    left = float(hours)
+    while left > 0:
+        best, top = NONE, 0.0
+        for slot in range(len(slots)):
+            if slots[slot]["per_hour"] > top:
+                best, top = wide(slot), slots[slot]["per_hour"]
+        if best < 0:
+            break
+        most = slots[best]["most"]
+        bound += most if most <= left * top else wide(left * top * ROUNDING) + 1
+        left -= most / top
+        slots[best]["per_hour"] = 0.0
+    return int(bound)
+
+
+@jit()
+def greedy(
+    problem: ProblemData,
+    state: PlanState,
+    workspace: Workspace,
+    targets: Records,
+    exponent: float,
+    excluded: int,
+    path: CoursePath,
+    least_value: int,
+) -> None:
+    """Add the best closures until none fits or adds value, or the visits are used up; never that of `excluded`.
+
+    Stops early if the path can no longer reach `least_value`, in micro-levels.
+    """
+    reset_bounds(state, targets, exponent, excluded)
+    while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
+        target = best_target(problem, state, workspace, targets, exponent)
+        if target < 0:
+            break
+        add_closure(problem, state, workspace, target, path)
+        invalidate_bounds(state, targets, excluded)
+    if workspace.counters[0]["visits_left"] <= 0:
+        workspace.counters[0]["limited"] = 1
+
+
+@jit()
+def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, exponent: float) -> int:
+    """Return the target of the highest score; of equals the higher cosine, the lower cost, the lower id; or -1."""
+    best, top, top_cost = NONE, -NONE, ZERO
+    for place in range(len(targets)):
+        target = targets[place]
+        if target["upper_bound"] < top:
+            continue
+        course, score = target["course"], ZERO
+        if has_marginal_gain(problem, state, course):
+            score = score_closure(problem, state, workspace, course, exponent)
+        target["upper_bound"] = score
+        cost = workspace.counters[0]["cost"]
+        if score > top or (score == top and (best < 0 or precedes(problem, course, cost, best, top_cost))):
+            best, top, top_cost = course, score, cost
+    return int(best)
+
+
+@jit()
+def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: int) -> None:
+    """Reset the upper bounds. Gains only shrink, so a closure of unchanged cost cannot score above its first score."""
+    for place in range(len(targets)):
+        target = targets[place]
+        closure_cost = state.costs.closure_cost[target["course"]]
+        target["bound_cost"] = closure_cost
+        if closure_cost >= UNREACHABLE or target["course"] == excluded:
+            target["upper_bound"] = 0
+        elif closure_cost == target["initial_closure_cost"]:
+            target["upper_bound"] = score_of(target["initial_gain"], target["initial_cost"], exponent)
+        else:
+            target["upper_bound"] = UNBOUNDED
+
+
+@jit()
+def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None:
+    """Forget the upper bound of every target whose closure cost has changed (lazy greedy, Minoux 1978)."""
+    for place in range(len(targets)):
+        target = targets[place]
+        closure_cost = state.costs.closure_cost[target["course"]]
+        if closure_cost != target["bound_cost"]:
+            target["bound_cost"] = closure_cost
+            target["upper_bound"] = 0 if closure_cost >= UNREACHABLE or target["course"] == excluded else UNBOUNDED
+
+
+@jit(entry=True, allocates=True)
+def add_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int, path: CoursePath) -> None:
+    """Add the closure of a reachable target to the path."""
+    build_closure(problem, state, workspace, target)
+    count = topological_order(problem, state, workspace)
+    if count > 1:
+        count = drop_redundant(problem, state, workspace, count)
+    size = path.totals[0]["size"]
+    for place in range(count):
+        path.courses[size + place] = workspace.closure[place]
+    path.totals[0]["size"] += count
+    study_and_update(problem, state, workspace, workspace.closure[:count])

@@ -1,0 +1,232 @@
+"""Multi-start and local search: the greedy of each exponent, improved by starts and by exchanges.
+
+starts      the greedy after the closure of one course (partial enumeration), for the courses whose closures gain
+            most, or spare other closures most, for their cost: a course that serves several conditions counts once
+exchanges   without each course of the path in turn; and with each start that closes more than the path put first,
+            then what still fits of the path, or of a short path all but one course in turn, and the greedy for the
+            rest
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
+from services.recommender.planner.jit import NONE, ZERO, jit, wide
+from services.recommender.planner.optimizer.candidates import insert_topk
+from services.recommender.planner.optimizer.closure import build_closure, fits, has_marginal_gain
+from services.recommender.planner.optimizer.closure_cost import score_of
+from services.recommender.planner.optimizer.course_path import CoursePath, copy_path, is_better, prune, replay
+from services.recommender.planner.optimizer.greedy import add_closure, attainable_value, greedy, value_bound
+from services.recommender.planner.optimizer.instance import ProblemData
+from services.recommender.planner.optimizer.state import (
+    PlanState,
+    Workspace,
+    admits,
+    copy_costs,
+    copy_position,
+    costs_from_start,
+    study,
+)
+from services.recommender.planner.params import PARAMS
+from services.recommender.planner.units import UNREACHABLE
+
+MAX_PASSES = PARAMS.max_passes
+MAX_STARTS = PARAMS.max_starts
+MAX_EXCHANGED = PARAMS.max_exchanged
+BUDGET_SHARES = PARAMS.budget_shares
+
+
+class Found(NamedTuple):
+    """The targets of a search, the best path found, and two paths and a state as scratch space."""
+
+    targets: Records
+    best: CoursePath
+    trial: CoursePath
+    scratch: CoursePath
+    state: PlanState
+
+
+@jit(entry=True, allocates=True)
+def search_greedily(
+    problem: ProblemData,
+    start_state: PlanState,
+    workspace: Workspace,
+    exponents: NDArray[np.float64],
+    found: Found,
+) -> bool:
+    """Fill `found.best` by the greedy of each exponent; return whether it closes all that can be closed.
+
+    Each exponent has an equal share of the visits, so that one that spends its share leaves the others theirs.
+    """
+    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
+    best.totals[0]["value"] = -1
+    remaining = counters[0]["visits_left"]
+    share = remaining // BUDGET_SHARES
+    for exponent in exponents:
+        copy_position(start_state, state)
+        copy_costs(start_state, state)
+        trial.totals[0]["size"] = 0
+        counters[0]["visits_left"] = share
+        greedy(problem, state, workspace, found.targets, exponent, NONE, trial, best.totals[0]["value"])
+        improve(problem, start_state, workspace, found)
+        remaining -= share - counters[0]["visits_left"]
+    counters[0]["visits_left"] = remaining
+    return bool(best.totals[0]["value"] == attainable_value(problem, start_state, found.targets))
+
+
+@jit(entry=True, allocates=True)
+def search_locally(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> None:
+    """Improve `found.best` by starts, within half of the visits that are left, then by exchanges."""
+    counters, best, state = workspace.counters, found.best, found.state
+    remaining = counters[0]["visits_left"]
+    complete = best.totals[0]["value"] == attainable_value(problem, start_state, found.targets)
+    starts = starts_of(problem, start_state, workspace, found.targets, complete)
+    for course in starts:
+        if counters[0]["visits_left"] > remaining // 2:
+            start_with(problem, start_state, workspace, found, course, ZERO, NONE)
+    for _ in range(MAX_PASSES):
+        improved = drop_and_refill(problem, start_state, workspace, found)
+        for course in starts:
+            replay(problem, start_state, state, workspace, best, NONE, found.scratch)
+            adds = complete or has_marginal_gain(problem, state, course)
+            if not state.done[course] and adds and counters[0]["visits_left"] > 0:
+                size = best.totals[0]["size"]
+                better = start_with(problem, start_state, workspace, found, course, size, NONE)
+                out = size - 1 if size <= MAX_EXCHANGED and not complete else NONE
+                while out >= 0 and not better and counters[0]["visits_left"] > 0:
+                    better = start_with(problem, start_state, workspace, found, course, size, out)
+                    out -= 1
+                improved = improved or better
+        if not improved:
+            break
+    if counters[0]["visits_left"] <= 0:
+        counters[0]["limited"] = 1
+
+
+@jit()
+def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
+    """Prune the trial, at whose end the state is; keep it if it is better than the best path; return whether it is."""
+    if found.state.held.sum() < found.best.totals[0]["value"]:
+        return False
+    prune(problem, start_state, found.state, workspace, found.trial, found.scratch)
+    if is_better(found.trial, found.best):
+        copy_path(found.trial, found.best)
+        return True
+    return False
+
+
+@jit()
+def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
+    """Drop each course in turn and refill greedily without it as a target; return whether the path improved."""
+    best, trial, state = found.best, found.trial, found.state
+    improved, place = False, best.totals[0]["size"] - 1
+    while place >= 0 and workspace.counters[0]["visits_left"] > 0:
+        if place < best.totals[0]["size"]:
+            out = best.courses[place]
+            replay(problem, start_state, state, workspace, best, place, trial)
+            prune(problem, start_state, state, workspace, trial, found.scratch)
+            remaining = trial.totals[0]["size"]
+            if value_bound(problem, state, workspace, found.targets) >= best.totals[0]["value"]:
+                costs_from_start(problem, start_state, state, workspace)
+                greedy(problem, state, workspace, found.targets, 1.0, out, trial, best.totals[0]["value"])
+            if trial.totals[0]["size"] > remaining:
+                better = improve(problem, start_state, workspace, found)
+                improved = improved or better
+        place -= 1
+    return improved
+
+
+@jit()
+def start_with(
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, size: int, out: int
+) -> bool:
+    """Try the closure of a course, then what fits of the first `size` courses of the best path, then the greedy.
+
+    The course at position `out` is not kept. Returns whether the path improved.
+    """
+    state, trial = found.state, found.trial
+    copy_position(start_state, state)
+    copy_costs(start_state, state)
+    trial.totals[0]["size"] = 0
+    add_closure(problem, state, workspace, course, trial)
+    if size > 0:
+        workspace.counters[0]["visits_left"] -= size
+        for place in range(size):
+            other = found.best.courses[place]
+            if place == out:
+                continue
+            room = problem.courses[other]["hours"] <= state.left[0]["hours"] and state.left[0]["steps"] > 0
+            if room and not state.done[other] and admits(problem, state, other):
+                study(problem, state, other)
+                trial.courses[trial.totals[0]["size"]] = other
+                trial.totals[0]["size"] += 1
+        prune(problem, start_state, state, workspace, trial, found.scratch)
+        if value_bound(problem, state, workspace, found.targets) < found.best.totals[0]["value"]:
+            return False
+        costs_from_start(problem, start_state, state, workspace)
+    greedy(problem, state, workspace, found.targets, 1.0, NONE, trial, found.best.totals[0]["value"])
+    return improve(problem, start_state, workspace, found)
+
+
+@jit(allocates=True)
+def starts_of(
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, complete: bool
+) -> Longs:
+    """Return the courses whose closures are tried as the start of a path, best first.
+
+    They are scored by the gain of their closure and the cost that they spare others, per cost. `complete`: there is
+    nothing more to gain, so only those that spare others something can lower the cost.
+    """
+    graph, counters = problem.graph, workspace.counters
+    shares = spared_by_conditions(problem, start_state, workspace, targets)
+    keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
+    for course in range(len(start_state.done)):
+        if start_state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
+            continue
+        spared, own = ZERO, graph.courses[course]["own_condition"]
+        if own >= 0:
+            spared += shares[own]
+        for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
+            skill = graph.rows[row]["skill"]
+            for place in range(graph.skills[skill]["level"], graph.skills[skill + 1]["level"]):
+                if graph.conditions[graph.level_index[place]]["level"] <= graph.rows[row]["high"]:
+                    spared += shares[graph.level_index[place]]
+        if complete and spared == 0:
+            continue
+        build_closure(problem, start_state, workspace, course)
+        if fits(start_state, workspace):
+            score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
+            if score > 0:
+                insert_topk(keys, found, graph.courses, -score, wide(course))
+    return found[found >= 0].astype(np.int64)
+
+
+@jit(allocates=True)
+def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records) -> Longs:
+    """Return per condition the gain that its share of the closure costs stands for, over all targets.
+
+    A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
+    """
+    graph, condition_cost, counters = problem.graph, start_state.costs.condition_cost, workspace.counters
+    spared, seen = np.zeros(len(condition_cost), np.int64), np.full(len(condition_cost), -1, np.int64)
+    for place in range(len(targets)):
+        if counters[0]["visits_left"] <= 0:
+            break
+        build_closure(problem, start_state, workspace, targets[place]["course"])
+        gain, cost = counters[0]["gain"], counters[0]["cost"]
+        for member in workspace.closure[: counters[0]["size"]]:
+            branch = member - len(start_state.done)
+            if branch < 0:
+                conditions = graph.requires[graph.courses[member]["condition"] : graph.courses[member + 1]["condition"]]
+            else:
+                first, last = graph.branches[branch]["start"], graph.branches[branch + 1]["start"]
+                conditions = graph.branch_conditions[first:last]
+            for condition in conditions:
+                alone = condition_cost[condition]
+                if alone > 0 and seen[condition] != place:
+                    seen[condition] = place
+                    spared[condition] += gain * (min(alone, cost) // max(cost // 1000, 1)) // 1000
+    return spared
