@@ -18,14 +18,14 @@ from prometheus_client import CollectorRegistry
 
 from services.recommender import __doc__ as card
 from services.recommender import recompute
-from services.recommender.api import (
+from services.recommender.api import ROUTES
+from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
     FIRST_GROUPS,
     MIN_GROUP,
     PLAN_POOL,
     RENDERED,
-    ROUTES,
     RULES_CHANGED,
     STORE,
     TODAY,

@@ -12,6 +12,7 @@ from services.recommender.disclosure import (
     BOUNDS,
     POOL,
     Cohort,
+    Figures,
     PublishedFigures,
     PublishedGroup,
     SkillSums,
@@ -34,33 +35,8 @@ class Size(Struct, frozen=True):
     officers: int | None
 
 
-class SkillGaps(Struct, frozen=True):
-    """One required skill: the number of officers who need it, their mean levels, and the causes of open gaps.
-
-    Levels are means over these officers; `gap` and `after` are the levels missing before and after their paths. `open`:
-    cause -> officers whose path does not reach the requirement, rounded down.
-    """
-
-    skill: str
-    title: LocalizedText
-    officers: int
-    level: float
-    required: float
-    gap: float
-    after: float
-    sizes: list[Size]
-    open: dict[str, int | None]
-
-
-class CourseDemand(Struct, frozen=True):
-    """A course, and a lower bound of the number of officers whose paths contain it."""
-
-    course: CourseCard
-    officers: int
-
-
 class GroupSkill(Struct, frozen=True):
-    """One skill of a job group: the number of its officers who need it, and means over them.
+    """One skill: the number of officers of a job group who need it, and means of their levels.
 
     `gap` and `after`: the levels missing before and after their paths.
     """
@@ -72,6 +48,24 @@ class GroupSkill(Struct, frozen=True):
     required: float
     gap: float
     after: float
+
+
+class SkillGaps(GroupSkill, frozen=True):
+    """One required skill of all published officers who need it, with the causes of open gaps.
+
+    `sizes`: officers by the size of their gap. `open`: cause -> officers whose path does not reach the requirement,
+    rounded down.
+    """
+
+    sizes: list[Size]
+    open: dict[str, int | None]
+
+
+class CourseDemand(Struct, frozen=True):
+    """A course, and a lower bound of the number of officers whose paths contain it."""
+
+    course: CourseCard
+    officers: int
 
 
 class GroupGaps(Struct, frozen=True):
@@ -192,8 +186,8 @@ def _past(one: PublishedFigures) -> PastFigures:
     return PastFigures(one.day, sum(group.officers for group in groups), *_means_of(one.groups), groups)
 
 
-def _means_of(groups: Sequence[PublishedGroup]) -> tuple[float, float, float]:
-    """Return figures over several groups: shares before and after, and missing weighted levels, per officer."""
+def _means_of(groups: Sequence[PublishedGroup | Figures]) -> tuple[float, float, float]:
+    """Return means over several groups: shares before and after, and missing weighted levels, per officer."""
     number = sum(one.officers for one in groups)
     before, after = (round(sum(getattr(one, name) for one in groups) / number, 2) for name in ("before", "after"))
     return before, after, round(sum(one.gap for one in groups) / number / MICRO, 1)
@@ -256,9 +250,7 @@ def _group(
         name,
         others if name == POOL else titles.get(name, others),
         number,
-        round(sum(one.before for one in figures) / number, 2),
-        round(sum(one.after for one in figures) / number, 2),
-        round(sum(one.gap for one in figures) / number / MICRO, 1),
+        *_means_of(figures),
         round(sum(one.hours for one in figures) / number, 1),
         min(cohort.as_of for cohort in cohorts),
         [row for row, _ in _means(cohorts, framework)],

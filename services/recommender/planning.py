@@ -18,7 +18,7 @@ import msgspec
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import Action, Feedback, apply_feedback
 from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
-from services.recommender.plan_pool import PlannedPath, PlanPool, plan_for, plan_stateless
+from services.recommender.plan_pool import PlannedPath, PlanPool
 from services.recommender.store import (
     MOST_KEYS,
     IdempotencyRecord,
@@ -37,8 +37,6 @@ from shared.logs import frames_of
 from shared.paths import LearningPath
 from shared.retries import retry_on_conflict
 from shared.work_queue import Caller, WorkQueue
-
-__all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
 log = logging.getLogger(__name__)
 
@@ -279,8 +277,6 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
     return before == compact(path) and list(runners_up) == alternatives(path)
 
 
-log = logging.getLogger(__name__)
-
 _COME_BACK_SECONDS = 3600
 
 
@@ -365,9 +361,9 @@ class FeedbackHandler:
         self, command: FeedbackCommand, held: PlanWithKeys, request: PlanRequest, feedback: Feedback, rules: TenantRules
     ) -> IdempotencyRecord | None:
         summary = held.plan.summary
-        # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
+        # `not_now` and `undo` ask for another path: one that is only as good replaces the previous one.
         stable = command.action not in ("not_now", "undo")
-        # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
+        # An officer who starts or completes a course of the path keeps the rest of it.
         finishing = command.action in ("started", "completed") and is_studied(held.plan)
         request = replace(
             request, feedback=feedback, rules=rules, previous=summary.courses, stable=stable, finishing=finishing
@@ -379,10 +375,8 @@ class FeedbackHandler:
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
-        key, beside = (
-            IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now),
-            held.kept_keys(now),
-        )
+        key = IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now)
+        beside = held.kept_keys(now)
         if refused:
             if not await self._store.keep_feedback(summary, command.officer, feedback, key, beside):
                 return None

@@ -22,7 +22,8 @@ from pymongo import InsertOne
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
 from services.recommender.inputs import PlanRequest
-from services.recommender.planning import PlannedPath, new_plan, plan_for
+from services.recommender.plan_pool import PlannedPath, plan_for
+from services.recommender.planning import new_plan
 from services.recommender.store import COLLECTION, write_of
 from shared.cloudevents import from_kafka
 from shared.domain import Profile

@@ -18,8 +18,9 @@ from pymongo import InsertOne
 
 from deploy.local.seed import SEED
 from services.recommender.inputs import PlanRequest
+from services.recommender.plan_pool import plan_for
 from services.recommender.planner.index.catalog import Snapshot, View
-from services.recommender.planning import new_plan, plan_for
+from services.recommender.planning import new_plan
 from services.recommender.store import ANNOUNCED, write_of
 from shared.domain import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
 from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, new_event

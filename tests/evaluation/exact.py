@@ -38,6 +38,7 @@ _SLACK = 1e-6
 class Optimum:
     """`bound`: no path closes more, micro-levels; `chosen`: the best path found, in an order that can be studied.
 
+    No course of `chosen` can be left out: where hours do not bind, the program itself may choose any that fit.
     `proved`: the path found reaches the bound.
     """
 
@@ -62,7 +63,8 @@ def optimum(problem: Problem, seconds: float = SECONDS) -> Optimum:
         if len(order) == len(found) or not program.cut(found, order):
             break
     gained = problem.gained(best)
-    return Optimum(max(bound, gained), gained, best, gained >= bound - MICRO * _SLACK, time.perf_counter() - begun)
+    proved, took = gained >= bound - MICRO * _SLACK, time.perf_counter() - begun
+    return Optimum(max(bound, gained), gained, problem.essential(best), proved, took)
 
 
 def quiet() -> None:

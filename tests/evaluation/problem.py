@@ -137,6 +137,15 @@ class Problem:
             left = [candidate for candidate in left if candidate not in taken]
         return order
 
+    def essential(self, chosen: Sequence[Candidate]) -> list[Candidate]:
+        """Return a part of a path that is worth as much and loses worth or entry without any one of its courses."""
+        kept, worth = list(chosen), self.gained(chosen)
+        for candidate in reversed(chosen):
+            rest = [other for other in kept if other is not candidate]
+            if self.gained(rest) == worth and len(self.studied(rest)) == len(rest):
+                kept = rest
+        return self.studied(kept)
+
 
 def leaves(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
     """Yield the single conditions on courses and levels, at any depth."""

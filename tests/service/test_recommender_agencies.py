@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from services.recommender.api import FEEDBACK_HANDLER
+from services.recommender.api.context import FEEDBACK_HANDLER
 from services.recommender.store.plans import COLLECTION
 from shared.auth import Role
 from shared.domain import Course, Framework, JobGroup, Requirement

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.recommender.api import FEEDBACK_HANDLER
+from services.recommender.api.context import FEEDBACK_HANDLER
 from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.domain import Profile

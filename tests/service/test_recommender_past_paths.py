@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.recommender.api import STORE
+from services.recommender.api.context import STORE
 from services.recommender.store.history import KEPT
 from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased

@@ -8,7 +8,7 @@ from threading import Event as Flag
 import pytest
 from aiohttp import ClientResponse
 
-from services.recommender.api import WORK_QUEUE
+from services.recommender.api.context import WORK_QUEUE
 from shared.events import PROFILES_TOPIC
 from shared.work_queue import (
     MAX_TASKS,

@@ -84,3 +84,14 @@ def test_a_search_without_time_still_bounds_every_path() -> None:
     best = optimum(problem, seconds=0.0)
     assert not best.proved
     assert best.bound >= optimum(problem).gained
+
+
+def test_no_course_of_an_optimum_can_be_left_out_where_the_hours_do_not_bind() -> None:
+    world = generated(300, 20, 2)
+    problem = Problem(world.officer(np.random.default_rng(2), 10_000.0), world.courses)
+    best = optimum(problem)
+    assert problem.gained(best.chosen) == best.gained > 0
+    assert len(best.chosen) > 1
+    for left_out in best.chosen:
+        rest = [candidate for candidate in best.chosen if candidate is not left_out]
+        assert problem.gained(problem.studied(rest)) < best.gained

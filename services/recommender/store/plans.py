@@ -62,26 +62,11 @@ INDEXES = [
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
 
-_FORGOTTEN = dict.fromkeys(
-    [
-        *(
-            "profile",
-            "path",
-            ANNOUNCED,
-            "alternatives",
-            "agency",
-            "feedback",
-            "feedback_keys",
-            "inputs",
-            "measures",
-            "replan_at",
-            "stale",
-        ),
-        *("planned_at", "framework_id", "status"),
-    ],
-    "",
-)
-
+_FORGOTTEN = {
+    **dict.fromkeys(["profile", "agency", "framework_id", "inputs", "feedback", "feedback_keys", "measures"], ""),
+    **dict.fromkeys([ANNOUNCED, "path", "alternatives", "status", "stale", "planned_at", "replan_at"], ""),
+}
+"""The fields that an erasure removes."""
 
 _GLANCE = {name: 1 for name in [*SUMMARY, *PATH] if name not in ("courses", "open_skills", "profile_sequence")}
 
@@ -134,21 +119,21 @@ class PlanStore:
 
     async def summaries(self, keys: Collection[str]) -> dict[str, PlanSummary]:
         """Return the summaries of the plans that exist, by key."""
-        with unavailable():
-            found = await self._plans.find({"_id": {"$in": list(keys)}}, SUMMARY).to_list(None)
-        return {document["_id"]: summary_of(document) for document in found}
+        return {document["_id"]: summary_of(document) for document in await self._by_keys(keys, SUMMARY)}
 
     async def sequences(self, keys: Collection[str]) -> dict[str, int]:
         """Return key -> sequence of the profile of each plan, erased ones included. Raises Unavailable."""
-        with unavailable():
-            found = await self._plans.find({"_id": {"$in": list(keys)}}, {"profile_sequence": 1}).to_list(None)
+        found = await self._by_keys(keys, {"profile_sequence": 1})
         return {document["_id"]: document["profile_sequence"] for document in found}
 
     async def bases(self, keys: Collection[str]) -> dict[str, PlanBase]:
         """Return the base of new plans, by key, for officers who have a plan."""
-        with unavailable():
-            found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
+        found = await self._by_keys(keys, {**SUMMARY, "feedback": 1})
         return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
+
+    async def _by_keys(self, keys: Collection[str], fields: Document) -> list[Document]:
+        with unavailable():
+            return await self._plans.find({"_id": {"$in": list(keys)}}, fields).to_list(None)
 
     def affected_by(
         self,
