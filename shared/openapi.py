@@ -285,20 +285,57 @@ _PAGE = """<!doctype html>
 """
 _START = """const allowTryItOutFor = () => (state, path, method) =>
   !state.getIn(["json", "paths", path, method, "x-not-forwarded"]);
+// The name of a path stands in a button, which may hold no link.
+const DeepLink = (_, { React }) => ({ text }) => React.createElement("span", null, text);
 SwaggerUIBundle({
   url: document.getElementById("page").dataset.document,
   dom_id: "#page",
   deepLinking: true,
+  syntaxHighlight: false,
   validatorUrl: null,
-  plugins: [{ statePlugins: { spec: { wrapSelectors: { allowTryItOutFor } } } }],
+  plugins: [{ statePlugins: { spec: { wrapSelectors: { allowTryItOutFor } } }, wrapComponents: { DeepLink } }],
 });
+// What Swagger UI leaves without a name, or calls a landmark that it is not.
+const mend = () => {
+  for (const one of document.querySelectorAll(".copy-to-clipboard button:empty")) one.ariaLabel = "Copy";
+  for (const one of document.querySelectorAll("#servers")) one.ariaLabel = "Server";
+  for (const one of document.querySelectorAll("select:not([aria-label], [id])")) one.ariaLabel = "Choice";
+  for (const one of document.querySelectorAll("table[role=region]")) one.removeAttribute("role");
+};
+new MutationObserver(mend).observe(document.getElementById("page"), { childList: true, subtree: true });
 """
 _SITE = """body { margin: 0; }
 body > header { font-family: sans-serif; padding: 1rem 1.25rem 0; }
 body > header h1 { font-size: 1.25rem; margin: .75rem 0 0; }
 header nav a { display: inline-block; margin-inline-end: 1rem; padding: .25rem 0; }
 header nav a[aria-current] { font-weight: 700; }
-.swagger-ui select { appearance: auto; }
+.swagger-ui select { appearance: auto; max-width: 100%; }
+.swagger-ui .opblock.opblock .opblock-summary-method { background: #3b4151; }
+.swagger-ui .info .title small.version-stamp { background: #3b4151; }
+.swagger-ui .info .title small pre { background: #3b4151; color: #fff; }
+.swagger-ui :is(.info .url, .info a, a.link) { color: #0b57a4; }
+.swagger-ui .btn.authorize, .swagger-ui .btn.authorize span { border-color: #146c43; color: #146c43; }
+.swagger-ui .btn.execute { background: #0b57a4; border-color: #0b57a4; }
+.swagger-ui .btn.cancel { border-color: #b3261e; color: #b3261e; }
+.swagger-ui :is(.parameter__in, .parameter__type, .parameter__extension, .prop-format) { color: #3b4151; }
+.swagger-ui .parameter__name.required::after, .swagger-ui .parameter__name.required span { color: #b3261e; }
+.swagger-ui .opblock-body pre.microlight { background: #333; color: #fff; padding: .5rem .5rem 2.75rem; }
+.swagger-ui .opblock-body :is(pre, pre.microlight), .swagger-ui .highlight-code > .microlight {
+  max-height: none; overflow: visible; overflow-wrap: anywhere; white-space: pre-wrap;
+}
+.swagger-ui :is(.highlight-code, .curl-command) .copy-to-clipboard { background: #3b4151; width: auto; }
+.swagger-ui :is(.highlight-code, .curl-command) .copy-to-clipboard button { width: auto; }
+.swagger-ui .copy-to-clipboard button::after { color: #fff; content: "Copy"; }
+.swagger-ui .download-contents { background: #3b4151; width: auto; }
+.swagger-ui .response-col_links { display: none; }
+.swagger-ui :is(.opblock-summary-path, .opblock-summary-path *, .renderedMarkdown, .info *, code) {
+  overflow-wrap: anywhere;
+}
+@media (max-width: 640px) {
+  .swagger-ui :is(table, tbody, tr, td) { display: block; max-width: 100%; min-width: 0; width: auto; }
+  .swagger-ui thead { display: none; }
+  .swagger-ui :is(input, textarea)[type], .swagger-ui textarea { max-width: 100%; min-width: 0; width: 100%; }
+}
 """
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

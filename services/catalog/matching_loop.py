@@ -38,7 +38,7 @@ MARKED = 1000
 """The most courses of a changed framework that are marked as due at a time."""
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
-_IMPORT_SECONDS = 2.0
+_IMPORT_SECONDS = 5.0
 """While courses are imported, a batch is matched after so many seconds: both are the work of one process."""
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0

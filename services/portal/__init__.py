@@ -7,6 +7,6 @@ serves   the page, `/session`, `/v1/officers/{officer_id}/live` (SSE), `/v1/syst
          API documents), and `/api/*`, forwarded to the owning service
 calls    the recommender for the stored path when a stream opens; every replica for its state, for an admin
 
-connections · replicas · consumer · api/ (live, session, forwarding, page, system, documents) · pages/ (the browser's
-part) · __main__
+connections · replicas · compression · consumer · api/ (live, session, forwarding, page, system, documents) · pages/
+(the browser's part) · __main__
 """

@@ -3,7 +3,10 @@
 Every check runs on every page: tests/support/places.py lists them.
 """
 
+import re
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,8 @@ from tests.support.places import PLACES, at
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "pages.md"
 
 SPACED = """() => {
   const sheet = new CSSStyleSheet();
@@ -79,15 +84,45 @@ async def tree_of(reader: Reader) -> Tree:
     await session.send("Accessibility.enable")
     found = await session.send("Accessibility.getFullAXTree")
     await session.detach()
+    nodes = {node["nodeId"]: node for node in found["nodes"]}
     return [
         {
             "role": node["role"]["value"],
             "name": node.get("name", {}).get("value", ""),
             **{one["name"]: one["value"].get("value") for one in node.get("properties", [])},
         }
-        for node in found["nodes"]
+        for node in _in_reading_order(nodes, found["nodes"][0]["nodeId"])
         if not node["ignored"] and "role" in node
     ]
+
+
+def _in_reading_order(nodes: dict[str, dict[str, Any]], root: str) -> Iterator[dict[str, Any]]:
+    yield nodes[root]
+    for child in nodes[root].get("childIds", []):
+        if child in nodes:
+            yield from _in_reading_order(nodes, child)
+
+
+def walks() -> dict[str, list[str]]:
+    """Return the roles that docs/pages.md says are read on each place, in order."""
+    rows = re.findall(
+        r"^\| [^|]*\(`([\w-]+)`\) \|[^|]*\| ([^|]*) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return {place: re.findall(r"`(\w+)`", roles) for place, roles in rows}
+
+
+def left_of(walk: Iterable[str], tree: Tree) -> list[str]:
+    """Return what of a walk is not in a tree after all that comes before it."""
+    read = iter([f"h{node['level']}" if node["role"] == "heading" else node["role"] for node in tree])
+    return [role for role in walk if role not in read]  # each search goes on where the one before it ended
+
+
+def test_the_documents_describe_the_walk_through_every_page() -> None:
+    assert set(walks()) == set(PLACES)
+    assert all(len(walk) >= 4 and "h1" in walk for walk in walks().values())
+    tree: Tree = [{"role": "heading", "level": 1}, {"role": "list"}, {"role": "button"}]
+    assert left_of(["h1", "button"], tree) == []
+    assert left_of(["button", "list"], tree) == ["list"]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -139,6 +174,7 @@ async def test_landmarks_headings_and_accessible_names_are_complete(
         levels = [node["level"] for node in tree if node["role"] == "heading"]
         assert levels.count(1) == 1
         assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
+        assert left_of(walks()[place], tree) == [], [node["role"] for node in tree]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -35,15 +35,15 @@ async def own_stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 async def test_killed_servers_and_services_are_named_and_restarted(own_stack: Stack) -> None:
     stack = own_stack
-    said: list[str] = []
+    messages: list[str] = []
     async with aiohttp.ClientSession() as session:
         platform = Platform(stack, session)
         officer = await platform.register()
         await officer.assess_next()
         await platform.audit([officer], {})
-        keeping = asyncio.create_task(supervise(stack, said.append))
+        keeping = asyncio.create_task(supervise(stack, messages.append))
         try:
-            await _kill_and_wait(stack, said, keeping)
+            await _kill_and_wait(stack, messages, keeping)
             await officer.assess_next()
             await platform.audit([officer], {})
         finally:
@@ -78,12 +78,12 @@ async def test_a_broker_that_forgot_is_filled_again_whatever_fails_first(
             await announce()
 
         monkeypatch.setattr(stack, "republish", fails_first)
-        said: list[str] = []
-        keeping = asyncio.create_task(supervise(stack, said.append))
+        messages: list[str] = []
+        keeping = asyncio.create_task(supervise(stack, messages.append))
         try:
             stack.broker.kill()
-            await until(lambda: keeping.done() or f"{stack.broker.name} runs again" in said, str(said), 150)
-            assert "catalog republish did not announce its state" in said
+            await until(lambda: keeping.done() or f"{stack.broker.name} runs again" in messages, str(messages), 150)
+            assert "catalog republish did not announce its state" in messages
             await officer.assess_next()
             await platform.audit([officer], {})
         finally:
@@ -91,15 +91,15 @@ async def test_a_broker_that_forgot_is_filled_again_whatever_fails_first(
             await asyncio.wait({keeping})
 
 
-async def _kill_and_wait(stack: Stack, said: list[str], keeping: "asyncio.Task[None]") -> None:
+async def _kill_and_wait(stack: Stack, messages: list[str], keeping: "asyncio.Task[None]") -> None:
     names = [stack.mongodb.name, stack.broker.name, "recommender"]
     stack.mongodb.kill()
     stack.broker.kill()
     stack.kill("recommender")
     for name in names:
-        await until(lambda: keeping.done() or f"{name} runs again" in said, f"{name} runs again", 150)  # noqa: B023
+        await until(lambda: keeping.done() or f"{name} runs again" in messages, f"{name} runs again", 150)  # noqa: B023
     assert not keeping.done(), keeping
     for name in names:
-        told = next(text for text in said if text.startswith(f"{name} ended"))
-        assert told.startswith(f"{name} ended with signal SIGKILL. The end of ")
-        assert told.endswith(f"starting {name} again in 1 s")
+        expected = next(text for text in messages if text.startswith(f"{name} ended"))
+        assert expected.startswith(f"{name} ended with signal SIGKILL. The end of ")
+        assert expected.endswith(f"starting {name} again in 1 s")

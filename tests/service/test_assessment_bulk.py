@@ -511,10 +511,10 @@ async def command(service: Started, *arguments: str) -> tuple[int, str]:
     """Carry out a command in a thread, and return its exit code and its output."""
     address = str(service.client.make_url("/")).rstrip("/")
     environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("platform")}
-    said = io.StringIO()
-    with patch.dict(os.environ, environment), contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with patch.dict(os.environ, environment), contextlib.redirect_stdout(output):
         code = await asyncio.to_thread(main, list(arguments))
-    return code, said.getvalue()
+    return code, output.getvalue()
 
 
 async def test_files_are_sent_from_the_command_line(service: Started, tmp_path: Path) -> None:
@@ -522,12 +522,12 @@ async def test_files_are_sent_from_the_command_line(service: Started, tmp_path: 
     officers, results = tmp_path / "officers.csv", tmp_path / "results.ndjson"
     officers.write_text("officer,job_group,agency\n" + "".join(f"{one},service,north\n" for one in ids))
     results.write_text("".join(json.dumps(row(one)) + "\n" for one in [*ids, "nobody"]))
-    code, said = await command(service, "import-officers", str(officers))
-    assert (code, "created            3" in said) == (0, True)
-    code, said = await command(service, "import-results", str(results), "--dry-run")
-    assert (code, "report:" in said) == (1, False)
-    code, said = await command(service, "import-results", str(results))
-    assert (code, "created            3" in said, "row 4 (nobody)" in said, "report: GET" in said) == (
+    code, output = await command(service, "import-officers", str(officers))
+    assert (code, "created            3" in output) == (0, True)
+    code, output = await command(service, "import-results", str(results), "--dry-run")
+    assert (code, "report:" in output) == (1, False)
+    code, output = await command(service, "import-results", str(results))
+    assert (code, "created            3" in output, "row 4 (nobody)" in output, "report: GET" in output) == (
         1,
         True,
         True,

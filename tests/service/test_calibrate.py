@@ -69,16 +69,16 @@ async def answered(database: Database, bank: ItemBank, scores: dict[str, int | N
     assert await store.advance(begun, msgspec.structs.replace(begun, revision=2, answers=answers))
 
 
-def asked(bank: str, **changes: object) -> argparse.Namespace:
+def arguments(bank: str, **changes: object) -> argparse.Namespace:
     given = {"bank": bank, "tenant": "agency", "least": 200, "report": None, "dry_run": False}
     return argparse.Namespace(**given | changes)
 
 
-async def said(database: Database, wanted: argparse.Namespace) -> tuple[int, str]:
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+async def run_calibration(database: Database, wanted: argparse.Namespace) -> tuple[int, str]:
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         code = await calibrate(database, wanted)
-    return code, told.getvalue()
+    return code, output.getvalue()
 
 
 async def test_answers_count_while_the_item_is_unchanged(database: Database) -> None:
@@ -99,8 +99,8 @@ async def test_too_few_answers_publish_nothing(database: Database, tmp_path: Pat
     bank = await published(database, name, items(1, 2, 3))
     for n in range(30):
         await answered(database, bank, {"i0": 1, "i1": n % 2, "i2": 0})
-    code, told = await said(database, asked(name, report=tmp_path / "report"))
-    assert (code, "no item has enough answers" in told) == (0, True)
+    code, output = await run_calibration(database, arguments(name, report=tmp_path / "report"))
+    assert (code, "no item has enough answers" in output) == (0, True)
     newest = await ItemBankStore(database).version("agency", name)
     assert newest is not None
     assert newest.version == 1
@@ -115,10 +115,10 @@ async def test_enough_answers_publish_a_version_and_leave_the_old_one(database: 
     for level in chance.normal(2, 1, 300):
         right = chance.random(4) < 1 / (1 + np.exp(-1.5 * (level - np.array([1.2, 1.3, 2.2, 3.4]))))
         await answered(database, bank, {f"i{n}": int(one) for n, one in enumerate(right)})
-    code, told = await said(database, asked(name, dry_run=True))
-    assert (code, "nothing was published" in told) == (0, True)
-    code, told = await said(database, asked(name))
-    assert (code, f"{name}: version 2 is published, 4 of 4 items fitted" in told) == (0, True)
+    code, output = await run_calibration(database, arguments(name, dry_run=True))
+    assert (code, "nothing was published" in output) == (0, True)
+    code, output = await run_calibration(database, arguments(name))
+    assert (code, f"{name}: version 2 is published, 4 of 4 items fitted" in output) == (0, True)
     store = ItemBankStore(database)
     old, new = await store.bank_at("agency", name, 1), await store.bank_at("agency", name, 2)
     assert old == bank
@@ -133,9 +133,9 @@ async def test_enough_answers_publish_a_version_and_leave_the_old_one(database: 
 async def test_a_bank_that_cannot_be_calibrated_is_reported(database: Database) -> None:
     name = unique("bank")
     with pytest.raises(NotFound):
-        await calibrate(database, asked(name))
+        await calibrate(database, arguments(name))
     await published(database, name, items(1, 2, 3))
     facts = BankFacts(FRAMEWORK, LocalizedText(en="Bank"))
     await ItemBankStore(database).save_draft(None, NewDraft("agency", name, facts, 1, 1), items(1))
     with pytest.raises(Conflict, match="draft"):
-        await calibrate(database, asked(name))
+        await calibrate(database, arguments(name))

@@ -40,38 +40,42 @@ async def environment_of(service: Started, tenant: str) -> dict[str, str]:
     return {"CATALOG_URL": address, "CATALOG_KEY": await service.key("admin", tenant)}
 
 
-async def told(service: Started, tenant: str, *arguments: str) -> tuple[int, str]:
+async def run_command(service: Started, tenant: str, *arguments: str) -> tuple[int, str]:
     """Carry out a command in a thread, and return its exit code and its output."""
-    said = io.StringIO()
-    with patch.dict(os.environ, await environment_of(service, tenant)), contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with patch.dict(os.environ, await environment_of(service, tenant)), contextlib.redirect_stdout(output):
         code = await asyncio.to_thread(main, list(arguments))
-    return code, said.getvalue()
+    return code, output.getvalue()
 
 
-def count(said: str, name: str) -> int:
-    found = re.search(rf"^{name} +([\d,]+)$", said, re.MULTILINE)
+def count(output: str, name: str) -> int:
+    found = re.search(rf"^{name} +([\d,]+)$", output, re.MULTILINE)
     return int(found[1].replace(",", "")) if found else 0
 
 
 async def test_a_table_is_previewed_and_imported_once_its_columns_are_given(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_bytes("รหัสวิชา,ชื่อหลักสูตร,อื่น\nก 1,การเขียน,x\nก 2,,y\n".encode("cp874"))
-    code, said = await told(service, tenant, "import", str(file))
+    code, output = await run_command(service, tenant, "import", str(file))
     assert code == 2
-    assert "title            ชื่อหลักสูตร" in said
-    assert "--map 'code=รหัสวิชา,title=ชื่อหลักสูตร'" in said
+    assert "title            ชื่อหลักสูตร" in output
+    assert "--map 'code=รหัสวิชา,title=ชื่อหลักสูตร'" in output
     assert await ids(service, tenant=tenant) == []
-    code, said = await told(service, tenant, "import", str(file), "--map", "guess", "--dry-run")
-    assert (code, count(said, "created"), count(said, "refused")) == (1, 1, 1)
+    code, output = await run_command(service, tenant, "import", str(file), "--map", "guess", "--dry-run")
+    assert (code, count(output, "created"), count(output, "refused")) == (1, 1, 1)
     assert await ids(service, tenant=tenant) == []
-    code, said = await told(service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6")
-    assert (code, count(said, "created"), count(said, "refused")) == (1, 1, 1)
-    assert "row 3 (ก 2):\n    title: " in said
-    assert "columns not taken: อื่น" in said
-    code, said = await told(service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6")
-    assert (code, count(said, "unchanged")) == (1, 1)
-    code, said = await told(service, tenant, "check", str(file))
-    assert (code, count(said, "courses"), count(said, "refused"), "cp874" in said) == (1, 1, 1, True)
+    code, output = await run_command(
+        service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6"
+    )
+    assert (code, count(output, "created"), count(output, "refused")) == (1, 1, 1)
+    assert "row 3 (ก 2):\n    title: " in output
+    assert "columns not taken: อื่น" in output
+    code, output = await run_command(
+        service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6"
+    )
+    assert (code, count(output, "unchanged")) == (1, 1)
+    code, output = await run_command(service, tenant, "check", str(file))
+    assert (code, count(output, "courses"), count(output, "refused"), "cp874" in output) == (1, 1, 1, True)
 
 
 @pytest.mark.parametrize("ending", ["ndjson", "csv", "xlsx"])
@@ -79,12 +83,12 @@ async def test_importing_an_export_changes_nothing(service: Started, tmp_path: P
     tenant, file, there = unique("tenant"), tmp_path / "in.ndjson", tmp_path / f"out.{ending}"
     bodies = [course(f"c{n}", tags=["x, y"], requires=[{"course": "c0"}] if n else []) for n in range(5)]
     file.write_text("\n".join(json.dumps(body, ensure_ascii=False) for body in bodies))
-    code, said = await told(service, tenant, "import", str(file))
-    assert (code, count(said, "created")) == (0, 5), said
-    code, said = await told(service, tenant, "export", str(there))
-    assert (code, count(said, "exported")) == (0, 5)
-    code, said = await told(service, tenant, "import", str(there))
-    assert (code, count(said, "unchanged"), count(said, "changed")) == (0, 5, 0), said
+    code, output = await run_command(service, tenant, "import", str(file))
+    assert (code, count(output, "created")) == (0, 5), output
+    code, output = await run_command(service, tenant, "export", str(there))
+    assert (code, count(output, "exported")) == (0, 5)
+    code, output = await run_command(service, tenant, "import", str(there))
+    assert (code, count(output, "unchanged"), count(output, "changed")) == (0, 5, 0), output
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "id,title\n", "id,title\n,\n\n"])
@@ -93,9 +97,9 @@ async def test_a_file_without_a_course_is_no_success(service: Started, tmp_path:
     file = tmp_path / f"empty.{ending}"
     file.write_text(text, encoding="utf-8")
     for arguments in (["check", str(file)], ["import", str(file), *(["--map", "guess"] if ending == "csv" else [])]):
-        code, said = await told(service, unique("tenant"), *arguments)
-        assert code == 1, said
-        assert ("There is no course in this file" in said) == (count(said, "refused") == 0), said
+        code, output = await run_command(service, unique("tenant"), *arguments)
+        assert code == 1, output
+        assert ("There is no course in this file" in output) == (count(output, "refused") == 0), output
 
 
 async def test_a_failed_command_prints_one_line_with_the_reason(service: Started, tmp_path: Path) -> None:
@@ -110,8 +114,8 @@ async def test_a_failed_command_prints_one_line_with_the_reason(service: Started
         (["import", str(file), "--map", "guess", "--url", "http://127.0.0.1:9"], "cannot be reached"),
         (["check", str(tmp_path)], "in which format"),
     ):
-        code, said = await told(service, tenant, *arguments)
-        assert (code, word in said, "Traceback" in said) == (2, True, False), said
+        code, output = await run_command(service, tenant, *arguments)
+        assert (code, word in output, "Traceback" in output) == (2, True, False), output
 
 
 async def test_an_interrupted_import_says_so_and_the_next_one_completes_it(service: Started, tmp_path: Path) -> None:
@@ -136,11 +140,11 @@ async def test_an_interrupted_import_says_so_and_the_next_one_completes_it(servi
             await asyncio.to_thread(_blanks_for_ever, writer)
     finally:
         await asyncio.to_thread(writer.close)
-    said, _ = await process.communicate()
-    assert (process.returncode, "Interrupted" in said.decode()) == (130, True), said
+    output, _ = await process.communicate()
+    assert (process.returncode, "Interrupted" in output.decode()) == (130, True), output
     file.unlink()
     file.write_bytes(b"".join(json.dumps(body).encode() + b"\n" for body in bodies))
-    code, words = await told(service, tenant, "import", str(file))
+    code, words = await run_command(service, tenant, "import", str(file))
     assert (code, count(words, "unchanged"), count(words, "created")) == (0, 100, 100), words
 
 
@@ -178,15 +182,15 @@ FILES: dict[str, list[str]] = {
 @pytest.mark.parametrize("name", FILES)
 async def test_a_real_file_is_imported_completely_by_one_command(service: Started, name: str) -> None:
     tenant, file = unique("tenant"), Path(DATASETS or "", name)
-    code, said = await told(service, tenant, "import", str(file), *FILES[name])
-    print(f"{name}\n{said}")  # noqa: T201 - the report is what is wanted of a run with real files
-    assert code in (0, 1), said
-    assert "no title" not in said
+    code, output = await run_command(service, tenant, "import", str(file), *FILES[name])
+    print(f"{name}\n{output}")  # noqa: T201 - the report is what is wanted of a run with real files
+    assert code in (0, 1), output
+    assert "no title" not in output
     stored = [one async for one in service.database("catalog")["entries"].find({"tenant": tenant, "kind": "course"})]
-    assert len(stored) == count(said, "created")
-    again, words = await told(service, tenant, "import", str(file), *FILES[name])
+    assert len(stored) == count(output, "created")
+    again, words = await run_command(service, tenant, "import", str(file), *FILES[name])
     assert (again, count(words, "created"), count(words, "changed")) == (code, 0, 0)
-    assert count(words, "unchanged") == count(said, "created") + count(said, "unchanged")
+    assert count(words, "unchanged") == count(output, "created") + count(output, "unchanged")
     if file.suffix == ".csv":
         _compare(file, [one["content"] for one in stored])
 

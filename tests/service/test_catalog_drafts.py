@@ -40,7 +40,7 @@ def body(name: str, **required: float) -> dict[str, Any]:
     return {"framework": msgspec.to_builtins(framework(required)) | {"id": name}, "by": "ann"}
 
 
-async def asked(service: Started, method: str, path: str, **options: Any) -> tuple[int, Any]:
+async def answer_of(service: Started, method: str, path: str, **options: Any) -> tuple[int, Any]:
     """Return the answer to the person of `by`: everybody has a key of their own; without it, to the tenant's admin."""
     by = options.get("json", {}).get("by", "").strip()
     if by and "tenant" not in options:
@@ -52,84 +52,86 @@ async def asked(service: Started, method: str, path: str, **options: Any) -> tup
 
 
 async def test_a_draft_is_signed_by_people_and_becomes_a_version(service: Started, announced: Topic) -> None:
-    status, put = await asked(service, "PUT", "drafted/draft", json=body("drafted", cooking=2) | {"comment": "first"})
+    status, put = await answer_of(
+        service, "PUT", "drafted/draft", json=body("drafted", cooking=2) | {"comment": "first"}
+    )
     assert (status, put["revision"], put["state"], put["base_version"]) == (201, 1, "draft", 0)
     assert (await service.ask("GET", "/v1/frameworks/drafted")).status == 404
-    assert (await asked(service, "GET", "drafted/draft", tenant="other"))[0] == 404
+    assert (await answer_of(service, "GET", "drafted/draft", tenant="other"))[0] == 404
     assert (await service.ask("GET", "/v1/frameworks/drafted/draft", "platform")).status == 403
-    status, problem = await asked(service, "POST", "drafted/draft:publish")
+    status, problem = await answer_of(service, "POST", "drafted/draft:publish")
     assert (status, problem["field"]) == (409, "state")
-    assert (await asked(service, "POST", "drafted/draft:approve", json={"by": "ben"}))[0] == 409
-    assert (await asked(service, "POST", "drafted/draft:review", json={"by": " "}))[0] == 422
-    assert (await asked(service, "POST", "drafted/draft:review", json={"by": "ben", "comment": "well"}))[0] == 200
-    stale = await asked(service, "POST", "drafted/draft:approve", json={"by": "cat"}, headers={"If-Match": '"1"'})
+    assert (await answer_of(service, "POST", "drafted/draft:approve", json={"by": "ben"}))[0] == 409
+    assert (await answer_of(service, "POST", "drafted/draft:review", json={"by": " "}))[0] == 422
+    assert (await answer_of(service, "POST", "drafted/draft:review", json={"by": "ben", "comment": "well"}))[0] == 200
+    stale = await answer_of(service, "POST", "drafted/draft:approve", json={"by": "cat"}, headers={"If-Match": '"1"'})
     assert stale[0] == 412
-    fresh = await asked(service, "POST", "drafted/draft:approve", json={"by": "cat"}, headers={"If-Match": '"2"'})
+    fresh = await answer_of(service, "POST", "drafted/draft:approve", json={"by": "cat"}, headers={"If-Match": '"2"'})
     assert (fresh[0], fresh[1]["state"]) == (200, "approved")
-    status, impact = await asked(service, "GET", "drafted:impact")
+    status, impact = await answer_of(service, "GET", "drafted:impact")
     assert (status, impact["requirements"][0]["after"], impact["officers"]) == (200, 2, None)
-    status, put = await asked(service, "POST", "drafted/draft:publish")
+    status, put = await answer_of(service, "POST", "drafted/draft:publish")
     assert (status, put) == (200, {"id": "drafted", "version": 1, "changed": True})
-    assert (await asked(service, "GET", "drafted/draft"))[0] == 404
+    assert (await answer_of(service, "GET", "drafted/draft"))[0] == 404
     assert await announced.of("agency/framework:drafted", 1)
 
     async def is_history() -> bool:
-        return bool((await asked(service, "GET", "drafted/versions"))[1]["versions"])
+        return bool((await answer_of(service, "GET", "drafted/versions"))[1]["versions"])
 
     await until(is_history)
-    (version,) = (await asked(service, "GET", "drafted/versions"))[1]["versions"]
+    (version,) = (await answer_of(service, "GET", "drafted/versions"))[1]["versions"]
     assert (version["version"], version["state"]) == (1, "published")
     assert [version[name]["by"] for name in ("proposed", "reviewed", "approved")] == ["ann", "ben", "cat"]
     assert [said["comment"] for said in version["comments"]] == ["first", "well"]
-    status, published = await asked(service, "GET", f"drafted?catalog_revision={version['catalog_revision']}")
+    status, published = await answer_of(service, "GET", f"drafted?catalog_revision={version['catalog_revision']}")
     assert (status, published.get("version")) == (200, 1), published
     others = await (await service.ask("GET", "/v1/frameworks/drafted/versions")).json()
     assert (others["versions"][0]["approved"], others["versions"][0]["comments"]) == (None, [])
 
 
 async def approve(service: Started, name: str, **required: float) -> None:
-    assert (await asked(service, "PUT", f"{name}/draft", json=body(name, **required)))[0] in (200, 201)
+    assert (await answer_of(service, "PUT", f"{name}/draft", json=body(name, **required)))[0] in (200, 201)
     for step, by in (("review", "ben"), ("approve", "cat")):
-        assert (await asked(service, "POST", f"{name}/draft:{step}", json={"by": by}))[0] == 200
+        assert (await answer_of(service, "POST", f"{name}/draft:{step}", json={"by": by}))[0] == 200
 
 
 async def test_a_version_that_was_published_meanwhile_stops_the_draft(service: Started) -> None:
     await approve(service, "raced", cooking=2)
     direct = body("raced", cooking=1)["framework"]
-    assert (await asked(service, "PUT", "raced", json=direct))[0] == 201
-    status, problem = await asked(service, "POST", "raced/draft:publish")
+    assert (await answer_of(service, "PUT", "raced", json=direct))[0] == 201
+    status, problem = await answer_of(service, "POST", "raced/draft:publish")
     assert (status, problem["field"]) == (409, "base_version")
-    assert (await asked(service, "GET", "raced:impact"))[1]["outdated"] is True
+    assert (await answer_of(service, "GET", "raced:impact"))[1]["outdated"] is True
     await approve(service, "raced", cooking=2)
-    assert (await asked(service, "POST", "raced/draft:publish"))[1]["version"] == 2
-    assert (await asked(service, "DELETE", "raced/draft"))[0] == 404
+    assert (await answer_of(service, "POST", "raced/draft:publish"))[1]["version"] == 2
+    assert (await answer_of(service, "DELETE", "raced/draft"))[0] == 404
 
 
 async def test_an_interrupted_publication_is_completed(service: Started) -> None:
     await approve(service, "broken-off", cooking=2)
     published = body("broken-off", cooking=2)["framework"]
-    assert (await asked(service, "PUT", "broken-off", json=published))[0] == 201  # as far as the first try came
-    status, put = await asked(service, "POST", "broken-off/draft:publish")
+    assert (await answer_of(service, "PUT", "broken-off", json=published))[0] == 201  # as far as the first try came
+    status, put = await answer_of(service, "POST", "broken-off/draft:publish")
     assert (status, put) == (200, {"id": "broken-off", "version": 1, "changed": False})
-    assert (await asked(service, "GET", "broken-off/draft"))[0] == 404
+    assert (await answer_of(service, "GET", "broken-off/draft"))[0] == 404
 
 
 async def test_a_tenant_drafts_its_own_version_of_a_shared_framework(service: Started) -> None:
     await approve(service, FRAMEWORK, cooking=2)
-    assert (await asked(service, "POST", f"{FRAMEWORK}/draft:publish"))[1]["version"] == 1
-    assert (await asked(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
+    assert (await answer_of(service, "POST", f"{FRAMEWORK}/draft:publish"))[1]["version"] == 1
+    assert (await answer_of(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
 
 
 async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared_one(service: Started) -> None:
-    shared = (await asked(service, "GET", FRAMEWORK, tenant="newcomer"))[1]
+    shared = (await answer_of(service, "GET", FRAMEWORK, tenant="newcomer"))[1]
     (row, *others) = shared["requirements"]
     wanted = {name: value for name, value in shared.items() if name not in ("version", "tenant")}
     wanted["requirements"] = [row | {"level": row["level"] - 1}, *others]
-    status, put = await asked(
+    status, put = await answer_of(
         service, "PUT", f"{FRAMEWORK}/draft", json={"framework": wanted, "by": "ann"}, tenant="newcomer"
     )
     assert status == 201, put
-    _, impact = await asked(service, "GET", f"{FRAMEWORK}:impact", tenant="newcomer")
+    _, impact = await answer_of(service, "GET", f"{FRAMEWORK}:impact", tenant="newcomer")
     (change,) = impact["requirements"]
     assert (change["before"], change["after"]) == (row["level"], row["level"] - 1)
     assert impact["skills_added"] == impact["job_groups_added"] == []
@@ -138,45 +140,45 @@ async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared
 
 async def test_another_scale_is_reported_before_publishing_and_in_the_answer(service: Started) -> None:
     first = body("rescaled", cooking=2)["framework"]
-    status, put = await asked(service, "PUT", "rescaled", json=first)
+    status, put = await answer_of(service, "PUT", "rescaled", json=first)
     assert (status, "scale_changed" in put) == (201, False)
     wider = first | {"scale": [*first["scale"], {"level": 7, "title": {"en": "Level 7"}}]}
-    status, told = await asked(service, "PUT", "rescaled/draft", json={"framework": wider, "by": "ann"})
+    status, told = await answer_of(service, "PUT", "rescaled/draft", json={"framework": wider, "by": "ann"})
     assert status == 201, told
-    _, impact = await asked(service, "GET", "rescaled:impact")
+    _, impact = await answer_of(service, "GET", "rescaled:impact")
     assert impact["scale_changed"] is True
     assert "0-5 (6 levels) to 0-7 (7 levels)" in impact["scale_note"]["en"]
-    _, put = await asked(service, "PUT", "rescaled", json=wider)
+    _, put = await answer_of(service, "PUT", "rescaled", json=wider)
     assert put["scale_changed"] == impact["scale_note"]
     assert "ระดับที่วัดไว้สูงกว่า 7 นับเป็น 7" in put["scale_changed"]["th"]
-    _, put = await asked(service, "PATCH", "rescaled", json={"scale": first["scale"]})
+    _, put = await answer_of(service, "PATCH", "rescaled", json={"scale": first["scale"]})
     assert "measured above 5 counts as 5" in put["scale_changed"]["en"]
-    _, put = await asked(service, "PATCH", "rescaled", json={"description": {"en": "The same scale"}})
+    _, put = await answer_of(service, "PATCH", "rescaled", json={"description": {"en": "The same scale"}})
     assert "scale_changed" not in put
 
 
 async def test_an_invalid_draft_is_rejected_and_a_draft_can_be_deleted(service: Started) -> None:
-    status, problem = await asked(service, "PUT", "one/draft", json=body("other", cooking=2))
+    status, problem = await answer_of(service, "PUT", "one/draft", json=body("other", cooking=2))
     assert (status, problem["field"]) == (422, "id")
     wrong = body("one", cooking=2)
     wrong["framework"]["requirements"][0]["skill"] = "ghost"
-    status, problem = await asked(service, "PUT", "one/draft", json=wrong)
+    status, problem = await answer_of(service, "PUT", "one/draft", json=wrong)
     assert (status, problem["field"]) == (422, "requirements[0].skill")
-    assert (await asked(service, "PUT", "one/draft", json=body("one", cooking=2)))[0] == 201
-    assert (await asked(service, "DELETE", "one/draft", headers={"If-Match": '"7"'}))[0] == 412
-    assert (await asked(service, "DELETE", "one/draft"))[0] == 204
+    assert (await answer_of(service, "PUT", "one/draft", json=body("one", cooking=2)))[0] == 201
+    assert (await answer_of(service, "DELETE", "one/draft", headers={"If-Match": '"7"'}))[0] == 412
+    assert (await answer_of(service, "DELETE", "one/draft"))[0] == 204
     for path in ("one/draft", "one:impact", "one/versions"):
-        assert (await asked(service, "GET", path))[0] == 404
+        assert (await answer_of(service, "GET", path))[0] == 404
 
 
 async def test_a_retired_framework_accepts_no_change_until_it_is_reactivated(service: Started) -> None:
     whole = body("ageing", cooking=2)["framework"]
-    assert (await asked(service, "PUT", "ageing", json=whole))[0] == 201
-    assert (await asked(service, "PATCH", "ageing", json={"retired": True}))[1]["version"] == 2
-    status, problem = await asked(service, "PATCH", "ageing", json={"title": {"en": "New"}})
+    assert (await answer_of(service, "PUT", "ageing", json=whole))[0] == 201
+    assert (await answer_of(service, "PATCH", "ageing", json={"retired": True}))[1]["version"] == 2
+    status, problem = await answer_of(service, "PATCH", "ageing", json={"title": {"en": "New"}})
     assert (status, problem["field"]) == (409, "retired")
-    assert (await asked(service, "PUT", "ageing", json=whole))[1]["version"] == 3  # without `retired` it is back
-    assert (await asked(service, "PATCH", "ageing", json={"title": {"en": "New"}}))[1]["version"] == 4
+    assert (await answer_of(service, "PUT", "ageing", json=whole))[1]["version"] == 3  # without `retired` it is back
+    assert (await answer_of(service, "PATCH", "ageing", json={"title": {"en": "New"}}))[1]["version"] == 4
 
 
 async def test_a_list_position_out_of_range_is_rejected(service: Started) -> None:
@@ -188,7 +190,7 @@ async def test_a_list_position_out_of_range_is_rejected(service: Started) -> Non
 async def test_the_loser_of_two_concurrent_publications_gets_a_conflict(
     service: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await asked(service, "PUT", "loser/draft", json=body("loser", cooking=2))
+    await answer_of(service, "PUT", "loser/draft", json=body("loser", cooking=2))
     await approve(service, "loser", cooking=2)
     reached, opened = asyncio.Event(), asyncio.Event()
     put_framework = CatalogStore.put_framework
@@ -200,31 +202,31 @@ async def test_the_loser_of_two_concurrent_publications_gets_a_conflict(
 
     with monkeypatch.context() as gate:
         gate.setattr(CatalogStore, "put_framework", held)
-        late = asyncio.create_task(asked(service, "POST", "loser/draft:publish"))
+        late = asyncio.create_task(answer_of(service, "POST", "loser/draft:publish"))
         async with asyncio.timeout(30):
             await reached.wait()
     whole = body("loser", cooking=3)["framework"]
-    assert (await asked(service, "PUT", "loser", json=whole))[0] == 201
+    assert (await answer_of(service, "PUT", "loser", json=whole))[0] == 201
     opened.set()
     status, problem = await late
     assert (status, problem["field"]) == (409, "base_version")
     assert "same moment" in problem["detail"]
-    assert (await asked(service, "GET", "loser"))[1]["version"] == 1
-    assert (await asked(service, "GET", "loser/draft"))[1]["state"] == "approved"
+    assert (await answer_of(service, "GET", "loser"))[1]["version"] == 1
+    assert (await answer_of(service, "GET", "loser/draft"))[1]["state"] == "approved"
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\x1b[31m", "\x7f", "\x85", "\b"])
 async def test_texts_with_control_characters_are_rejected(service: Started, text: str) -> None:
     wrong = body("controls", cooking=2) | {"by": text}
-    assert [(got[0], got[1]["field"]) for got in [await asked(service, "PUT", "controls/draft", json=wrong)]] == [
+    assert [(got[0], got[1]["field"]) for got in [await answer_of(service, "PUT", "controls/draft", json=wrong)]] == [
         (422, "by")
     ]
     wrong = body("controls", cooking=2) | {"comment": text}
-    assert (await asked(service, "PUT", "controls/draft", json=wrong))[1]["field"] == "comment"
+    assert (await answer_of(service, "PUT", "controls/draft", json=wrong))[1]["field"] == "comment"
     right = body("controls", cooking=2) | {"comment": "a line\n\tand another\r\n"}
-    assert (await asked(service, "PUT", "controls/draft", json=right))[0] in (200, 201)
+    assert (await answer_of(service, "PUT", "controls/draft", json=right))[0] in (200, 201)
     for name in ("review", "comment"):
-        got = await asked(service, "POST", f"controls/draft:{name}", json={"by": text, "comment": "x"})
+        got = await answer_of(service, "POST", f"controls/draft:{name}", json={"by": text, "comment": "x"})
         assert (got[0], got[1]["field"]) == (422, "by")
 
 
@@ -279,7 +281,7 @@ async def test_a_second_sign_in_of_a_person_is_the_same_person(service: Started)
     assert await step(again, "POST", "draft:review", {"by": "ben"}) == 409
     assert await step(other, "POST", "draft:review", {"by": "ben"}) == 200
     assert await step(again, "POST", "draft:approve", {"by": "cat"}) == 409
-    draft = (await asked(service, "GET", "twice/draft"))[1]
+    draft = (await answer_of(service, "GET", "twice/draft"))[1]
     assert (draft["proposed"]["subject"], draft["reviewed"]["subject"]) == (
         "https://id.example ann",
         "https://id.example ben",

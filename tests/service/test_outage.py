@@ -49,22 +49,22 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
 async def test_the_portals_readiness_queries_kafka(broker: EmbeddedBroker, mongodb_uri: str) -> None:
     async with staged(broker.address, mongodb_uri) as stage, running_portal(*stage) as portal:
 
-        async def said() -> tuple[int, str]:
+        async def answer_of() -> tuple[int, str]:
             async with portal.session.get(f"{portal.url}/readyz") as answer:
                 return answer.status, (await answer.json())["checks"]["kafka"]
 
-        assert await said() == (200, "ok")
+        assert await answer_of() == (200, "ok")
         pid = broker.child.pid
         assert pid
         os.kill(pid, signal.SIGSTOP)  # its port still takes connections, and nobody answers on them
         try:
-            status, word = await said()
+            status, word = await answer_of()
             assert (status, "no broker answers" in word) == (503, True)
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert await said() == (200, "ok")
+        assert await answer_of() == (200, "ok")
         broker.kill()
-        status, word = await said()
+        status, word = await answer_of()
         assert (status, "no broker answers" in word) == (503, True)
 
 

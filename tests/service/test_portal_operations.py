@@ -65,7 +65,7 @@ async def operations(services: Services) -> list[Operation]:
     return found
 
 
-async def asked(
+async def answer_of(
     services: Services,
     operation: Operation,
     role: Role | None,
@@ -99,7 +99,7 @@ async def detail_of(answer: ClientResponse) -> str:
 async def test_nobody_is_let_in_without_a_key(services: Services) -> None:
     for operation in await operations(services):
         if operation.roles:
-            answer = await asked(services, operation, None)
+            answer = await answer_of(services, operation, None)
             assert answer.status == 401, operation
 
 
@@ -113,7 +113,7 @@ async def test_each_role_may_use_exactly_the_documented_routes(services: Service
             may = role in operation.roles
             # What may change something changes nobody who is there.
             subject = "absent" if may and operation.changes and role not in OF_OFFICERS else HERE
-            answer = await asked(services, operation, role, subject=subject, headers=allowed)
+            answer = await answer_of(services, operation, role, subject=subject, headers=allowed)
             let_in = answer.status not in (401, 403)
             lost = not answer.ok and await detail_of(answer) == UNFORWARDED
             if let_in is not may or lost or answer.status >= 500:
@@ -125,7 +125,7 @@ async def test_routes_that_the_portal_does_not_forward_are_not_found_for_every_r
     for operation in await operations(services):
         if operation.service != "portal" and not operation.forwarded:
             for role in (*ROLES, None):
-                answer = await asked(services, operation, role)
+                answer = await answer_of(services, operation, role)
                 assert answer.status == (401 if role is None else 404), (role, operation)
 
 
@@ -135,13 +135,13 @@ async def test_another_officer_and_another_tenant_look_like_none(services: Servi
         if "{" not in operation.path or not operation.roles or not operation.forwarded:
             continue
         for role in set(OF_OFFICERS) & operation.roles if "{officer_id}" in operation.path else ():
-            answer = await asked(services, operation, role, officer="else")
+            answer = await answer_of(services, operation, role, officer="else")
             assert answer.status == 404, (role, operation)
             walked += 1
         if operation.changes or operation.streams:
             continue
         for role in operation.roles:
-            answer = await asked(services, operation, role, tenant="stranger")
+            answer = await answer_of(services, operation, role, tenant="stranger")
             assert answer.status == 404, (role, operation)
             walked += 1
     assert walked > 60
@@ -165,7 +165,7 @@ async def test_a_change_from_another_site_is_rejected_for_signed_in_people(
         if not operation.changes or not operation.forwarded:
             continue
         role: Any = next(iter(sorted(operation.roles)), "admin")
-        answer = await asked(services, operation, role, subject="absent", **sent)
+        answer = await answer_of(services, operation, role, subject="absent", **sent)
         assert (answer.status, await detail_of(answer)) == (403, FROM_ELSEWHERE), operation
         walked += 1
     assert walked > 30

@@ -85,7 +85,7 @@ async def portal_over(stage: tuple[PortalSettings, Owner], *urls: str) -> AsyncI
         yield portal
 
 
-async def asked(portal: Portal, method: str, target: str, headers: dict[str, str]) -> tuple[int, str, str]:
+async def answer_of(portal: Portal, method: str, target: str, headers: dict[str, str]) -> tuple[int, str, str]:
     signed = headers | {"Authorization": f"Bearer {await portal.key('admin')}"}
     body = None if method in ("GET", "DELETE") else b'{"a": 1}'
     async with portal.session.request(method, f"{portal.url}/api{target}", headers=signed, data=body) as answer:
@@ -100,7 +100,7 @@ async def test_an_unreachable_replica_is_skipped_for_every_request(
             async with portal_over(stage, nobody, address) as portal:
                 for method, target, headers in [*SAFE, *UNSAFE]:
                     for _ in range(3):
-                        assert (await asked(portal, method, target, headers))[0] == 200, (method, target)
+                        assert (await answer_of(portal, method, target, headers))[0] == 200, (method, target)
         assert len(live.bodies) == 3 * len([*SAFE, *UNSAFE])
         assert set(live.bodies) == {b"", b'{"a": 1}'}
 
@@ -113,7 +113,7 @@ async def test_a_repeatable_request_is_sent_to_the_next_replica(
     for method, target, headers in SAFE:
         async with replicas(behaviour, "answers") as ([bad, good], addresses):
             async with portal_over(stage, *addresses) as portal:
-                got = [await asked(portal, method, target, headers) for _ in range(3)]
+                got = [await answer_of(portal, method, target, headers) for _ in range(3)]
             assert [(status, text) for status, _, text in got] == [(200, "answers")] * 3, (method, target)
             assert len(good.bodies) == 3
             assert len(bad.bodies) >= 1
@@ -124,14 +124,14 @@ async def test_an_unrepeatable_request_is_never_executed_twice(stage: tuple[Port
     for method, target, headers in UNSAFE:
         async with replicas("breaks off", "breaks off") as (both, addresses):
             async with portal_over(stage, *addresses) as portal:
-                status, kind, _ = await asked(portal, method, target, headers)
+                status, kind, _ = await answer_of(portal, method, target, headers)
             assert (status, kind) == (503, "application/problem+json"), (method, target)
             assert sum(len(replica.bodies) for replica in both) == 1, (method, target)
 
 
 async def test_if_every_replica_fails_the_last_answer_is_forwarded(stage: tuple[PortalSettings, Owner]) -> None:
     async with replicas("is draining", "is draining") as (both, addresses), portal_over(stage, *addresses) as portal:
-        assert (await asked(portal, "GET", "/v1/courses", {}))[0] == 503
+        assert (await answer_of(portal, "GET", "/v1/courses", {}))[0] == 503
         assert [len(replica.bodies) for replica in both] == [1, 1]
 
 

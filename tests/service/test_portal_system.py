@@ -40,10 +40,10 @@ def replica(readiness: Any, metrics: str = METRICS, status: int = 200) -> web.Ap
         text = readiness if isinstance(readiness, str) else json.dumps(readiness)
         return web.Response(text=text, status=status)
 
-    async def told(_: web.Request) -> web.Response:
+    async def response(_: web.Request) -> web.Response:
         return web.Response(text=metrics)
 
-    return app_of(readyz, told)
+    return app_of(readyz, response)
 
 
 def app_of(readyz: Answer, metrics: Answer) -> web.Application:
@@ -96,7 +96,7 @@ async def test_each_replica_reports_its_state_and_an_unreachable_one_delays_noth
         ) as portal,
     ):
         found = await state(portal)
-    told = {"version": "9.1", "started_at": "2026-09-21T14:13:20Z", "figures": FIGURES}
+    response = {"version": "9.1", "started_at": "2026-09-21T14:13:20Z", "figures": FIGURES}
     away: dict[str, Any] = {
         "status": "away",
         "checks": {},
@@ -106,8 +106,8 @@ async def test_each_replica_reports_its_state_and_an_unreachable_one_delays_noth
         "started_at": None,
     }
     assert found["assessment"] == [
-        {"number": 1, **READY, "warnings": {}, **told},
-        {"number": 2, **failing, **told},
+        {"number": 1, **READY, "warnings": {}, **response},
+        {"number": 2, **failing, **response},
     ]
     assert found["catalog"] == [{"number": number, **away} for number in (1, 2, 3)]
     without: dict[str, Any] = {"version": None, "started_at": None, "figures": {}}

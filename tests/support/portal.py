@@ -16,10 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.local.live import Message, messages
 from services.portal.__main__ import build
 from shared.auth import Role
+from shared.errors import PreconditionFailed
 from shared.events import PATHS_TOPIC, Data, PathRecommended, new_event
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.mongo import connect
 from shared.paths import Coverage, LearningPath, Reason, Versions
+from shared.preconditions import Preconditions, Tag
 from shared.settings import PortalSettings
 from tests.support.builders import unique
 from tests.support.services import issue_key, settings_of
@@ -53,6 +55,8 @@ class Owner:
     stored: dict[str, PathRecommended | bytes] = field(default_factory=dict)
     broken: bool = False
     held: asyncio.Event | None = None
+    document: bytes | None = None
+    """What a GET of anything else answers, with the tag "7"; a change answers it too if its preconditions hold."""
     asked: list[tuple[str, str, CIMultiDict[str], bytes]] = field(default_factory=list)
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -74,6 +78,8 @@ class Owner:
             except asyncio.CancelledError:
                 self.given_up.set()
                 raise
+        if self.document is not None:
+            return self._documented(request, self.document)
         answer = web.StreamResponse(
             status=207,
             headers={"ETag": '"7"', "Content-Type": "application/x-ndjson", "Connection": "X-Hop", "X-Hop": "1"},
@@ -82,6 +88,23 @@ class Owner:
         for line in body.splitlines():
             await answer.write(line + b"\n")
         return answer
+
+    @staticmethod
+    def _documented(request: web.Request, document: bytes) -> web.Response:
+        asked, tag = (
+            Preconditions.of(*(request.headers.getall(name, []) for name in ("If-Match", "If-None-Match"))),
+            Tag("7"),
+        )
+        headers = {"ETag": str(tag), "Vary": "Accept-Language"}
+        try:
+            if request.method in ("GET", "HEAD"):
+                if asked.unchanged(tag):
+                    return web.Response(status=304, headers=headers)
+            else:
+                asked.check(tag)
+        except PreconditionFailed:
+            return web.Response(status=412)
+        return web.Response(body=document, content_type="application/json", headers=headers)
 
 
 @asynccontextmanager

@@ -60,8 +60,8 @@ SURE = known(course("sure", ("a", 0, 2)), 80, 62)
 X, Y = course("x", ("x", 0, 1)), course("y", ("y", 0, 1))
 
 
-def door(*conditions: Prerequisite) -> Course:
-    return course("door", ("a", 0, 2), requires=conditions)
+def gated(*conditions: Prerequisite) -> Course:
+    return course("gated", ("a", 0, 2), requires=conditions)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def door(*conditions: Prerequisite) -> Course:
         ([SURE], 1_600_000),
         ([LOW, HIGH], 1_710_000),  # 0.9 to level 1, 0.9 x 0.9 to level 2
         ([LOW, SURE], 1_780_000),  # level 1 by either: 1 - 0.1 x 0.2 = 0.98; level 2 by one: 0.8
-        ([X, door(at("x", 1))], 1_620_000),
-        ([X, Y, door(after("x"), at("y", 1))], 1_458_000),  # 0.9 x 0.9 x 0.9 x 2
-        ([X, Y, door(Prerequisite(any=[after("x"), at("y", 1)]))], 1_800_000),  # enters without either
-        ([X, door(Prerequisite(any=[Prerequisite(all=[after("x"), at("y", 1)]), at("x", 1)]))], 1_620_000),
-        ([X, door(Prerequisite(any=[after("x"), at("z", 0)]))], 1_800_000),  # held before
+        ([X, gated(at("x", 1))], 1_620_000),
+        ([X, Y, gated(after("x"), at("y", 1))], 1_458_000),  # 0.9 x 0.9 x 0.9 x 2
+        ([X, Y, gated(Prerequisite(any=[after("x"), at("y", 1)]))], 1_800_000),  # enters without either
+        ([X, gated(Prerequisite(any=[Prerequisite(all=[after("x"), at("y", 1)]), at("x", 1)]))], 1_620_000),
+        ([X, gated(Prerequisite(any=[after("x"), at("z", 0)]))], 1_800_000),  # held before
     ],
 )
 def test_the_expected_gain_follows_completion_rates_and_dependencies(courses: list[Course], expected: int) -> None:
@@ -88,9 +88,9 @@ def test_the_expected_gain_follows_completion_rates_and_dependencies(courses: li
 
 
 def test_a_started_course_depends_on_no_other() -> None:
-    plan = inputs(framework({"a": 2}, others=["x"]), {"a": 0}, started=["x", "door"])
-    path = recommend(plan, view_of([X, door(at("x", 1))]))
-    assert [step.course.id for step in path.steps] == ["x", "door"]
+    plan = inputs(framework({"a": 2}, others=["x"]), {"a": 0}, started=["x", "gated"])
+    path = recommend(plan, view_of([X, gated(at("x", 1))]))
+    assert [step.course.id for step in path.steps] == ["x", "gated"]
     assert path.coverage.expected == 1_800_000
 
 

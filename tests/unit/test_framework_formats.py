@@ -28,7 +28,7 @@ def table(*lines: str, options: Options = NAMED, encoding: str = "utf-8") -> Rea
     return read("csv", [Source("matrix.csv", "\n".join(lines).encode(encoding))], options)
 
 
-def told(reading: Reading) -> list[tuple[str, int | None, str | None]]:
+def faults_of(reading: Reading) -> list[tuple[str, int | None, str | None]]:
     return [(fault.verdict, fault.row, fault.field) for fault in reading.faults]
 
 
@@ -80,7 +80,7 @@ def test_named_levels_need_a_known_or_a_given_scale() -> None:
     assert known
     assert [row.level for row in known.requirements] == [3, 1]
     unknown = table("role,skill,level", "clerk,filing,Able", "clerk,law,Banana")
-    assert (unknown.framework, told(unknown)) == (None, [("untrue", 2, "level"), ("untrue", 3, "level")])
+    assert (unknown.framework, faults_of(unknown)) == (None, [("untrue", 2, "level"), ("untrue", 3, "level")])
     given = table("role,skill,level", "clerk,filing,Able", options=EXPERTS).framework
     assert given
     assert [(step.level, step.title.en) for step in given.scale] == [(0, "None"), (1, "Aware"), (2, "Able")]
@@ -114,7 +114,7 @@ def test_every_fault_of_a_table_is_reported_and_the_rest_is_imported_on_request(
     )
     reading = table(*lines)
     assert reading.framework is None
-    assert set(told(reading)) == {
+    assert set(faults_of(reading)) == {
         ("untrue", 3, "skill"),
         ("untrue", 4, "job_group"),
         ("untrue", 5, "level"),
@@ -399,7 +399,7 @@ def test_esco_occupations_become_job_groups_and_optional_skills_weigh_less() -> 
         "requirement of a skill that the files do not hold"
     ] == 1
     wrong = esco(links.replace("optional", "perhaps"), occupations, skills)
-    assert (wrong.framework, told(wrong)) == (None, [("untrue", 3, "relationType")])
+    assert (wrong.framework, faults_of(wrong)) == (None, [("untrue", 3, "relationType")])
     with pytest.raises(InvalidInput, match="no list of skills"):
         esco(occupations)
 
@@ -442,7 +442,7 @@ def test_onet_ratings_are_levels_from_0_to_7_and_weights() -> None:
 def test_onet_ratings_off_their_scale_are_rejected(value: str) -> None:
     raw = f"{ONET}\n11-1\t2.A\tReading\tLV\t3\tN\tN\n11-2\t2.A\tReading\tLV\t{value}\tN\tN\n"
     reading = read("onet", [Source("Skills.txt", raw.encode())], Options())
-    assert (reading.framework, told(reading)) == (None, [("untrue", 3, "Data Value")])
+    assert (reading.framework, faults_of(reading)) == (None, [("untrue", 3, "Data Value")])
 
 
 # --- our own JSON ----------------------------------------------------------------------------------------------------

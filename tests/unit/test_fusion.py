@@ -33,7 +33,7 @@ def piece(kind: EvidenceKind, level: float, days: float = 0, sd: float | None = 
     return Piece(kind, level, STANDARD_DEVIATION[kind] if sd is None else sd, MOMENT + days * DAY, name)
 
 
-def told(*pieces: Piece) -> tuple[float, float]:
+def level_and_sd(*pieces: Piece) -> tuple[float, float]:
     found = estimate(fold(pieces))
     assert found is not None
     return found.level, found.sd
@@ -49,17 +49,17 @@ def test_a_single_piece_gives_its_own_level_at_any_age(kind: EvidenceKind, sd: f
 
 @pytest.mark.parametrize("sd", [0.000001, 100.0])
 def test_the_most_and_the_least_precise_piece_are_returned_unchanged(sd: float) -> None:
-    assert told(piece("test", 3, sd=sd)) == (3, sd)
+    assert level_and_sd(piece("test", 3, sd=sd)) == (3, sd)
 
 
 def test_two_tests_at_the_same_time_weigh_by_their_precision() -> None:
-    level, sd = told(piece("test", 2, sd=0.3), piece("external", 2.5, sd=0.6))
+    level, sd = level_and_sd(piece("test", 2, sd=0.3), piece("external", 2.5, sd=0.6))
     assert level == pytest.approx((2 * 4 + 2.5) / 5, abs=1e-6)
     assert sd == pytest.approx(1 / sqrt(1 / 0.09 + 1 / 0.36), abs=1e-6)
 
 
 def test_evidence_older_by_a_half_life_has_half_the_weight() -> None:
-    level, sd = told(piece("test", 2, -HALF_LIFE_YEARS * 365.25), piece("test", 2.6))
+    level, sd = level_and_sd(piece("test", 2, -HALF_LIFE_YEARS * 365.25), piece("test", 2.6))
     assert level == pytest.approx((2 * 0.5 + 2.6) / 1.5, abs=1e-6)
     assert sd == pytest.approx(0.3 / sqrt(1.5), abs=1e-6)
 
@@ -72,18 +72,21 @@ def test_age_increases_the_uncertainty_and_never_changes_the_level() -> None:
 
 def test_a_later_test_outweighs_a_self_rating_and_a_later_self_rating_has_little_weight() -> None:
     rating, test = piece("self", 4), piece("test", 1, 1)
-    assert told(rating, test) == (1, 0.3)
-    level, _ = told(test, piece("self", 2, 2))
+    assert level_and_sd(rating, test) == (1, 0.3)
+    level, _ = level_and_sd(test, piece("self", 2, 2))
     assert 1 < level < 1.2
 
 
 def test_only_the_latest_rating_of_one_kind_counts() -> None:
-    assert told(piece("self", 4), piece("self", 1, 1)) == (1, 0.8)
-    assert told(piece("supervisor", 1, 1), piece("supervisor", 4)) == (1, 0.5)
+    assert level_and_sd(piece("self", 4), piece("self", 1, 1)) == (1, 0.8)
+    assert level_and_sd(piece("supervisor", 1, 1), piece("supervisor", 4)) == (1, 0.5)
 
 
 def test_a_test_that_contradicts_all_earlier_evidence_replaces_it() -> None:
-    assert told(piece("test", 1, -9), piece("test", 1, -8), piece("external", 1, -7), piece("test", 3)) == (3, 0.3)
+    assert level_and_sd(piece("test", 1, -9), piece("test", 1, -8), piece("external", 1, -7), piece("test", 3)) == (
+        3,
+        0.3,
+    )
     found = fold([piece("test", 1, -9), piece("test", 3)])
     [one] = contradictions(found)
     assert (one.first.level, one.second.level, one.apart) == (1, 3, 2)
@@ -92,11 +95,11 @@ def test_a_test_that_contradicts_all_earlier_evidence_replaces_it() -> None:
 
 def test_a_completed_course_gives_no_level_and_can_only_raise_one() -> None:
     assert estimate(fold([piece("completion", 3)])) is None
-    before, _ = told(piece("test", 2))
-    raised, _ = told(piece("test", 2), piece("completion", 3, 1))
+    before, _ = level_and_sd(piece("test", 2))
+    raised, _ = level_and_sd(piece("test", 2), piece("completion", 3, 1))
     assert before < raised < 2.2
-    assert told(piece("test", 2), piece("completion", 1, 1)) == (2, 0.3)
-    assert told(piece("completion", 4), piece("test", 2, 1)) == (2, 0.3)
+    assert level_and_sd(piece("test", 2), piece("completion", 1, 1)) == (2, 0.3)
+    assert level_and_sd(piece("completion", 4), piece("test", 2, 1)) == (2, 0.3)
 
 
 def test_a_completion_does_not_count_as_a_later_measurement() -> None:

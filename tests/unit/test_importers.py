@@ -42,7 +42,7 @@ def courses(form: Format, body: bytes | str, options: Options = GUESS, size: int
     return [row.content for row in rows if row.content]
 
 
-def told(rows: list[Row[Course]]) -> list[tuple[int, str]]:
+def results_of(rows: list[Row[Course]]) -> list[tuple[int, str]]:
     return [(row.number, (row.content.title.en or "") if row.content else row.problems[0].detail) for row in rows]
 
 
@@ -89,7 +89,7 @@ def test_utf_16_of_thai_letters_alone_needs_no_byte_order_mark(encoding: str, si
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_a_western_file_is_read_as_cp1252(size: int) -> None:
     reader, rows = read("csv", "title\nCafé – “naïve”\nMünchen\n".encode("cp1252"), size=size)
-    assert (reader.encoding, told(rows)) == ("cp1252", [(2, "Café – “naïve”"), (3, "München")])
+    assert (reader.encoding, results_of(rows)) == ("cp1252", [(2, "Café – “naïve”"), (3, "München")])
 
 
 def test_an_ascii_start_of_any_length_does_not_decide() -> None:
@@ -153,7 +153,7 @@ def test_a_table_is_read_by_its_columns_and_a_guess_is_reported_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "problem"),
     [
         ("title=Nowhere", "no column Nowhere"),
         ("title=#9", "no column"),
@@ -165,11 +165,11 @@ def test_a_table_is_read_by_its_columns_and_a_guess_is_reported_first() -> None:
         ("title=C", "two columns are called 'C'"),
     ],
 )
-def test_a_map_that_does_not_fit_is_rejected_by_name(columns: str, told: str) -> None:
+def test_a_map_that_does_not_fit_is_rejected_by_name(columns: str, problem: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         read("csv", b"A,B,C,c\n1,2,3,4\n", Options(columns=columns))
     assert refused.value.field == "map"
-    assert told.replace("Nowhere", "'Nowhere'") in refused.value.detail
+    assert problem.replace("Nowhere", "'Nowhere'") in refused.value.detail
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
@@ -184,7 +184,7 @@ def test_an_open_quote_loses_only_its_own_row(size: int) -> None:
     body = 'title,code\nfirst,1\n"never closed,2\nthird,3\n"two\nlines",4\nfifth,"5"\n'
     _, rows = read("csv", body.encode(), size=size)
     text = "a quote is opened here and not closed"
-    assert told(rows) == [(2, "first"), (3, text), (4, "third"), (5, "two\nlines"), (6, "fifth")]
+    assert results_of(rows) == [(2, "first"), (3, text), (4, "third"), (5, "two\nlines"), (6, "fifth")]
     assert rows[1].begins == '"never closed,2'
 
 
@@ -214,7 +214,7 @@ def test_lines_inside_an_open_quote_are_read_once(monkeypatch: pytest.MonkeyPatc
 def test_literal_quotes_over_several_lines_are_kept(size: int) -> None:
     body = b'title,code\r\n"a ""b""\r\n""c"" d\r\ne""",1\r\nnext,2\r\n'
     _, rows = read("csv", body, size=size)
-    assert told(rows) == [(2, 'a "b"\n"c" d\ne"'), (3, "next")]
+    assert results_of(rows) == [(2, 'a "b"\n"c" d\ne"'), (3, "next")]
 
 
 def test_rows_of_another_width_are_rejected_and_the_rest_is_read() -> None:

@@ -130,8 +130,8 @@ def _run(tree: Path, kind: str = "local", python: str = sys.executable, **enviro
 def _held(tree: Path) -> set[str]:
     """Return what the environment holds besides what every new one holds."""
     code = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
-    said = subprocess.check_output([tree / ".venv" / "bin" / "python", "-I", "-c", code], text=True)
-    return {pin for pin in said.split() if pin.partition("==")[0] not in ("pip", "setuptools")}
+    output = subprocess.check_output([tree / ".venv" / "bin" / "python", "-I", "-c", code], text=True)
+    return {pin for pin in output.split() if pin.partition("==")[0] not in ("pip", "setuptools")}
 
 
 def _twice() -> str:
@@ -157,8 +157,8 @@ LOCKED = {"plain==1.0", "tool==1.0", "measure==1.0", "measured==1.0", "cov==1.0"
 @pytest.mark.parametrize("python", _pythons())
 def test_an_install_takes_exactly_the_lock_whatever_was_published_later(tree: Path, index: Path, python: str) -> None:
     _publish(index, "2.0")
-    status, said = _run(tree, "dev", python)
-    assert (status, said.splitlines()[-1]) == (0, ".venv is ready"), said
+    status, output = _run(tree, "dev", python)
+    assert (status, output.splitlines()[-1]) == (0, ".venv is ready"), output
     assert _held(tree) - {"twice==1.0", "twice==1.5"} == LOCKED
     assert len(_held(tree)) == len(LOCKED) + 1
     assert _run(tree, "dev", python) == (0, "")
@@ -170,8 +170,8 @@ def test_new_packages_are_added_and_removed_ones_are_uninstalled(tree: Path, ind
     assert "making the virtual environment" not in _run(tree, "dev")[1]
     assert _held(tree) == {*LOCKED, _twice()}
     _lock(tree, "dev").write_text(_lock(tree, "local").read_text() + "# fewer\n")
-    status, said = _run(tree, "dev")
-    assert (status, "making the virtual environment" in said) == (0, True)
+    status, output = _run(tree, "dev")
+    assert (status, "making the virtual environment" in output) == (0, True)
     assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
 
 
@@ -179,14 +179,14 @@ def test_an_incomplete_lock_is_rejected(tree: Path, index: Path, ready: Path) ->
     whole = _lock(tree, "local").read_text()
     _lock(tree, "local").write_text(re.sub(r"plain==1.0(.|\n)*?(?=^\w)", "", whole, flags=re.MULTILINE))
     for _ in range(2):
-        status, said = _run(tree, "local")
-        assert (status, "tool 1.0 requires plain" in said) == (1, True), said
+        status, output = _run(tree, "local")
+        assert (status, "tool 1.0 requires plain" in output) == (1, True), output
 
 
 def test_another_file_than_the_locked_one_is_rejected(tree: Path, index: Path, ready: Path) -> None:
     _wheel(index, "plain", "1.0", "tool")
-    status, said = _run(tree, "local")
-    assert (status, "not the file that was locked" in said) == (1, True)
+    status, output = _run(tree, "local")
+    assert (status, "not the file that was locked" in output) == (1, True)
 
 
 @pytest.mark.parametrize("setting", ["PIP_TARGET", "PIP_PREFIX", "PIP_CONSTRAINT", "PIP_PRE", "PIP_USER", "PYTHONPATH"])
@@ -204,13 +204,13 @@ def test_user_settings_of_pip_do_not_change_the_installation(
 
 def test_a_pip_setting_that_redirects_the_install_is_named(tree: Path, index: Path, ready: Path) -> None:
     (tree / "pip.conf").write_text(f"[install]\ntarget = {tree / 'elsewhere'}\n")
-    status, said = _run(tree, "local", PIP_CONFIG_FILE=str(tree / "pip.conf"))
-    assert (status, "pip config list" in said) == (1, True)
+    status, output = _run(tree, "local", PIP_CONFIG_FILE=str(tree / "pip.conf"))
+    assert (status, "pip config list" in output) == (1, True)
 
 
 def test_a_second_run_does_nothing_until_the_requirements_change(tree: Path) -> None:
-    status, said = _run(tree, "dev")
-    assert (status, ".venv is ready" in said) == (0, True)
+    status, output = _run(tree, "dev")
+    assert (status, ".venv is ready" in output) == (0, True)
     assert _run(tree, "dev") == (0, "")
     assert _run(tree, "local") == (0, "")  # dev holds all of local
     _lock(tree, "local").write_text("# still nothing\n")
@@ -220,10 +220,10 @@ def test_a_second_run_does_nothing_until_the_requirements_change(tree: Path) -> 
 def test_an_unreachable_registry_is_named(tree: Path, ready: Path) -> None:
     _lock(tree, "local").write_text(f"absent==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}
-    status, said = _run(tree, **nowhere)
+    status, output = _run(tree, **nowhere)
     assert status == 1
-    assert "registry cannot be reached" in said
-    assert "Traceback" not in said
+    assert "registry cannot be reached" in output
+    assert "Traceback" not in output
 
 
 def test_a_python_that_is_too_old_is_named(tree: Path) -> None:
@@ -231,18 +231,18 @@ def test_a_python_that_is_too_old_is_named(tree: Path) -> None:
     script.write_text(
         script.read_text().replace("OLDEST, NEWEST = (3, 11), (3, 13)", "OLDEST, NEWEST = (9, 1), (9, 2)")
     )
-    status, said = _run(tree)
+    status, output = _run(tree)
     assert status == 1
-    assert f"is Python {sys.version.split()[0]}" in said
-    assert "apt install" in said
+    assert f"is Python {sys.version.split()[0]}" in output
+    assert "apt install" in output
 
 
 def test_a_python_without_venv_is_named(tree: Path) -> None:
     script = tree / "deploy" / "local" / "environment.py"
     script.write_text(script.read_text().replace('"-m", "venv", str(VENV)', '"-m", "no_such_venv", str(VENV)'))
-    status, said = _run(tree)
+    status, output = _run(tree)
     assert status == 1
-    assert "apt install python3-venv" in said
+    assert "apt install python3-venv" in output
     assert not (tree / ".venv").exists()
 
 
@@ -279,10 +279,10 @@ def _moved(tree: Path, disk: Path) -> Path:
     return disk
 
 
-def _only_sentence(said: str, sentence: str) -> None:
-    assert sentence in said
-    assert "Traceback" not in said
-    assert "Errno" not in said
+def _only_sentence(output: str, sentence: str) -> None:
+    assert sentence in output
+    assert "Traceback" not in output
+    assert "Errno" not in output
 
 
 @pytest.mark.parametrize("full_before", [True, False], ids=["full at first", "full in the middle"])
@@ -303,9 +303,9 @@ def test_a_disk_that_is_full_only_when_the_stamp_is_written_is_named(tree: Path,
     script = tree / "deploy" / "local" / "environment.py"
     _fill(small_disk)
     script.write_text(script.read_text().replace('VENV / ".requirements"', f'Path("{small_disk}") / "stamp"'))
-    status, said = _run(tree)
+    status, output = _run(tree)
     assert status == 1
-    _only_sentence(said, FULL)
+    _only_sentence(output, FULL)
 
 
 def test_a_full_disk_for_temporary_files_is_named(ready: Path, tmp_path: Path, small_disk: Path) -> None:
@@ -318,10 +318,10 @@ def test_a_full_disk_for_temporary_files_is_named(ready: Path, tmp_path: Path, s
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
-        status, said = _run(ready, PIP_INDEX_URL=url, PIP_NO_INDEX="", PIP_FIND_LINKS="", TMPDIR=str(small_disk))
+        status, output = _run(ready, PIP_INDEX_URL=url, PIP_NO_INDEX="", PIP_FIND_LINKS="", TMPDIR=str(small_disk))
         server.shutdown()
     assert status == 1
-    _only_sentence(said, FULL)
+    _only_sentence(output, FULL)
 
 
 def test_a_read_only_disk_is_named(tree: Path, small_disk: Path) -> None:
@@ -335,17 +335,17 @@ def test_a_read_only_disk_is_named(tree: Path, small_disk: Path) -> None:
 
 def test_a_file_named_like_the_environment_is_named(tree: Path) -> None:
     (tree / ".venv").write_text("mine")
-    status, said = _run(tree)
+    status, output = _run(tree)
     assert status == 1
-    _only_sentence(said, "`.venv` is a file, and a directory is needed there")
+    _only_sentence(output, "`.venv` is a file, and a directory is needed there")
     assert (tree / ".venv").read_text() == "mine"
 
 
 def test_a_broken_link_is_named(tree: Path) -> None:
     (tree / ".venv").symlink_to(tree / "gone")
-    status, said = _run(tree)
+    status, output = _run(tree)
     assert status == 1
-    _only_sentence(said, "`.venv` is a file, and a directory is needed there")
+    _only_sentence(output, "`.venv` is a file, and a directory is needed there")
 
 
 def test_the_environment_is_made_even_if_the_log_cannot_be_written(tree: Path, ready: Path) -> None:
@@ -358,5 +358,5 @@ def test_the_environment_is_made_even_if_the_log_cannot_be_written(tree: Path, r
 def test_a_log_that_was_not_written_is_not_mentioned(tree: Path, ready: Path) -> None:
     (tree / ".local").write_text("mine")
     _lock(tree, "local").write_text(f"absent==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
-    status, said = _run(tree)
-    assert (status, "setup.log" in said) == (1, False)
+    status, output = _run(tree)
+    assert (status, "setup.log" in output) == (1, False)

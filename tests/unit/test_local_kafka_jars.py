@@ -55,12 +55,12 @@ def _calls(maven: Path) -> int:
 
 
 def test_the_jars_are_fetched_once(maven: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    libs = find_jars(said.append, tmp_path / "cache")
+    messages: list[str] = []
+    libs = find_jars(messages.append, tmp_path / "cache")
     assert version_of(libs) == "9.9.9"
-    assert find_jars(said.append, tmp_path / "cache") == libs
+    assert find_jars(messages.append, tmp_path / "cache") == libs
     assert _calls(maven) == 1
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize("harm", ["truncated", "flipped", "lost", "more"])
@@ -105,11 +105,11 @@ def test_the_lock_is_of_the_version_that_the_pom_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("refusal", "expected"),
     [("Could not transfer artifact", "registry within reach"), ("No space left on device", "disk is full")],
 )
-def test_a_failed_download_explains_what_to_do(maven: Path, tmp_path: Path, said: str, expected: str) -> None:
-    (maven / "refuses").write_text(said)
+def test_a_failed_download_explains_what_to_do(maven: Path, tmp_path: Path, refusal: str, expected: str) -> None:
+    (maven / "refuses").write_text(refusal)
     with pytest.raises(CannotStart, match=expected):
         find_jars(print, tmp_path / "cache")
 

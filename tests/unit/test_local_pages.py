@@ -54,17 +54,17 @@ def calls(node: Path) -> list[str]:
 
 
 def test_packages_and_pages_are_built_once_and_again_after_a_change(node: Path) -> None:
-    said: list[str] = []
-    pages.build(said.append)
+    messages: list[str] = []
+    pages.build(messages.append)
     assert calls(node) == ["npm ci --ignore-scripts --no-audit --no-fund", "vite.js build --logLevel warn"]
-    assert len(said) == 2
-    pages.build(said.append)
+    assert len(messages) == 2
+    pages.build(messages.append)
     assert len(calls(node)) == 2
     (pages.PAGES / "src" / "main.tsx").write_text("two")
-    pages.build(said.append)
+    pages.build(messages.append)
     assert calls(node)[2:] == ["vite.js build --logLevel warn"]
     (pages.PAGES / "package-lock.json").write_text('{"name": "more"}')
-    pages.build(said.append)
+    pages.build(messages.append)
     assert len(calls(node)) == 5
 
 

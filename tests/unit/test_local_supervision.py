@@ -22,7 +22,7 @@ class Ending:
     def __init__(self, log: Path, code: str, pauses: int) -> None:
         self.child: Child | None = Child("catalog", [sys.executable, "-c", code], log)
         self.pauses: list[float] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self._wanted = pauses
 
     async def start(self) -> None:
@@ -37,33 +37,33 @@ class Ending:
     async def kept(self, **options: float) -> None:
         await self.start()
         with pytest.raises(Enough):
-            await keep(Part("catalog", self, self.start), self.said.append, self.pause, **options)
+            await keep(Part("catalog", self, self.start), self.messages.append, self.pause, **options)
 
 
 async def test_a_part_that_ends_repeatedly_is_restarted_with_growing_pauses(tmp_path: Path) -> None:
     ending = Ending(tmp_path / "log", "print('no such setting'); raise SystemExit(3)", 9)
     await ending.kept()
     assert ending.pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert ending.said[0].startswith("catalog ended with status 3. The end of ")
-    assert "no such setting\nstarting catalog again in 1 s" in ending.said[0]
-    assert ending.said[1] == "catalog runs again"
+    assert ending.messages[0].startswith("catalog ended with status 3. The end of ")
+    assert "no such setting\nstarting catalog again in 1 s" in ending.messages[0]
+    assert ending.messages[1] == "catalog runs again"
 
 
 async def test_a_part_that_ran_for_long_is_restarted_at_once(tmp_path: Path) -> None:
     ending = Ending(tmp_path / "log", "", 3)
     await ending.kept(steady=0.0)
     assert ending.pauses == [1, 1, 1]
-    assert ending.said[0].startswith("catalog ended in good order\n")
+    assert ending.messages[0].startswith("catalog ended in good order\n")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (CannotStart("catalog was not ready.\nIts log"), "catalog was not ready."),
         (OSError(28, "No space left on device"), "The disk is full: free some 2 GB"),
     ],
 )
-async def test_a_failed_start_is_reported_and_retried(tmp_path: Path, error: Exception, told: str) -> None:
+async def test_a_failed_start_is_reported_and_retried(tmp_path: Path, error: Exception, expected: str) -> None:
     ending = Ending(tmp_path / "log", "", 3)
 
     async def fails() -> None:
@@ -71,9 +71,9 @@ async def test_a_failed_start_is_reported_and_retried(tmp_path: Path, error: Exc
 
     await ending.start()
     with pytest.raises(Enough):
-        await keep(Part("catalog", ending, fails), ending.said.append, ending.pause)
+        await keep(Part("catalog", ending, fails), ending.messages.append, ending.pause)
     assert ending.pauses == [1, 2, 4]
-    assert ending.said[1].startswith(told)
+    assert ending.messages[1].startswith(expected)
 
 
 async def test_a_killed_process_is_named_with_its_signal(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ async def test_a_killed_process_is_named_with_its_signal(tmp_path: Path) -> None
         await asyncio.sleep(0.02)
     child.kill()
     await kept
-    assert ending.said[0].startswith("catalog ended with signal SIGKILL. The end of ")
+    assert ending.messages[0].startswith("catalog ended with signal SIGKILL. The end of ")
 
 
 async def test_a_part_that_ends_on_a_full_disk_is_reported_with_that(
@@ -94,7 +94,9 @@ async def test_a_part_that_ends_on_a_full_disk_is_reported_with_that(
     monkeypatch.setattr("deploy.local.processes.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
     ending = Ending(tmp_path / "log", "raise SystemExit(14)", 1)
     await ending.kept()
-    assert re.match(r"The disk of .* is full: free some 500 MB there\.\ncatalog ended with status 14\.", ending.said[0])
+    assert re.match(
+        r"The disk of .* is full: free some 500 MB there\.\ncatalog ended with status 14\.", ending.messages[0]
+    )
     assert ending.child is not None
     first = str(ending.child.failure("ended before it was ready")).splitlines()[0]
     assert first.startswith(f"The disk of {tmp_path}")

@@ -26,7 +26,7 @@ def read(chunks: Iterable[bytes]) -> list[Row[Course]]:
     return [row for row in found if row]
 
 
-def told(found: Iterable[Row[Course] | None]) -> list[tuple[int, str | int]]:
+def results_of(found: Iterable[Row[Course] | None]) -> list[tuple[int, str | int]]:
     return [(row.number, row.content.id if row.content else row.problems[0].status) for row in found if row]
 
 
@@ -34,7 +34,7 @@ def told(found: Iterable[Row[Course] | None]) -> list[tuple[int, str | int]]:
 def test_the_rows_do_not_depend_on_the_chunks(size: int) -> None:
     body = b"\n".join([LINE, b"", b"  ", b"{", LINE + b"\r", b"[]", LINE])
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
-    assert told(read(chunks)) == [(1, "one"), (4, 400), (5, "one"), (6, 422), (7, "one")]
+    assert results_of(read(chunks)) == [(1, "one"), (4, 400), (5, "one"), (6, 422), (7, "one")]
 
 
 @pytest.mark.parametrize("size", [1, 2, 100_000])
@@ -42,8 +42,8 @@ def test_only_a_byte_order_mark_before_the_first_line_is_skipped(size: int) -> N
     mark = b"\xef\xbb\xbf"
     body = mark + LINE + b"\n" + mark + LINE + b"\n" + LINE
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
-    assert told(read(chunks)) == [(1, "one"), (2, 400), (3, "one")]
-    assert told(read([mark])) == []
+    assert results_of(read(chunks)) == [(1, "one"), (2, 400), (3, "one")]
+    assert results_of(read([mark])) == []
 
 
 @pytest.mark.parametrize("size", [1000, ROW_LIMIT, ROW_LIMIT + 1, 10 * ROW_LIMIT])
@@ -51,16 +51,16 @@ def test_a_line_too_long_is_rejected_and_the_rest_is_read(size: int) -> None:
     body = b"\n".join([LINE, b"x" * (3 * ROW_LIMIT), LINE, b"y" * (ROW_LIMIT + 1)])
     chunks = [body[at : at + size] for at in range(0, len(body), size)]
     found = read(chunks)
-    assert told(found) == [(1, "one"), (2, 413), (3, "one"), (4, 413)]
+    assert results_of(found) == [(1, "one"), (2, 413), (3, "one"), (4, 413)]
 
 
 def test_a_row_is_yielded_as_soon_as_its_line_has_ended() -> None:
     reader = NdjsonReader(Course)
-    assert told(list(reader.feed(LINE + b"\n"))) == [(1, "one")]
-    assert told(list(reader.feed(LINE))) == []
-    assert told(list(reader.feed(b"\n"))) == [(2, "one")]
-    assert told(list(reader.feed(b"x" * (ROW_LIMIT + 1)))) == [(3, 413)]  # its end may never come
-    assert told(list(reader.feed(b"x" * ROW_LIMIT + b"\n" + LINE + b"\n"))) == [(4, "one")]
+    assert results_of(list(reader.feed(LINE + b"\n"))) == [(1, "one")]
+    assert results_of(list(reader.feed(LINE))) == []
+    assert results_of(list(reader.feed(b"\n"))) == [(2, "one")]
+    assert results_of(list(reader.feed(b"x" * (ROW_LIMIT + 1)))) == [(3, 413)]  # its end may never come
+    assert results_of(list(reader.feed(b"x" * ROW_LIMIT + b"\n" + LINE + b"\n"))) == [(4, "one")]
     assert list(reader.end()) == []
 
 

@@ -28,7 +28,7 @@ def planned(courses: list[Course], **wishes: Any) -> LearningPath:
     return path
 
 
-def told(path: LearningPath, course_id: str) -> tuple[list[str], str]:
+def unlocks_and_reason(path: LearningPath, course_id: str) -> tuple[list[str], str]:
     step = next(step for step in path.steps if step.course.id == course_id)
     return step.unlocks, sentences(path, step).en
 
@@ -41,7 +41,7 @@ def test_a_course_that_another_step_also_enables_is_not_unlocked() -> None:
     path = planned([X, Y, course("goal", ("a", 0, 2), requires=[either])], previous=["x", "y", "goal"])
     assert [step.course.id for step in path.steps] == ["y", "goal"]
     path = planned([X, Y, course("goal", ("a", 0, 2), requires=[either])], mandatory=["x", "y"])
-    assert [told(path, name)[0] for name in ("x", "y")] == [[], []]
+    assert [unlocks_and_reason(path, name)[0] for name in ("x", "y")] == [[], []]
 
 
 def test_a_level_of_another_framework_is_not_confused_with_the_same_skill_id() -> None:
@@ -50,7 +50,7 @@ def test_a_level_of_another_framework_is_not_confused_with_the_same_skill_id() -
     )
     path = planned([both, course("goal", ("a", 0, 2), requires=[at("a", 3, of="o")])])
     assert [step.course.id for step in path.steps] == ["x", "goal"]
-    reason = told(path, "x")[1]
+    reason = unlocks_and_reason(path, "x")[1]
     assert "(needs “a” at level 3 or above)" in reason  # the id alone: nothing is known here of its title
 
 
@@ -61,17 +61,17 @@ def test_courses_behind_another_condition_are_unlocked_too() -> None:
         course("goal", ("a", 0, 2), requires=[at("y", 1)]),
     ]
     path = planned(courses)
-    unlocks, reason = told(path, "x")
+    unlocks, reason = unlocks_and_reason(path, "x")
     assert unlocks == ["middle", "goal"]
     assert "(this course must come first)" in reason
     assert "“About goal” (in this path it cannot be entered otherwise)" in reason
-    assert "(needs “About y” at level 1 or above)" in told(path, "middle")[1]
+    assert "(needs “About y” at level 1 or above)" in unlocks_and_reason(path, "middle")[1]
 
 
 def test_one_branch_of_an_any_is_not_stated_as_required() -> None:
     either = Prerequisite(any=[after("x"), after("nowhere")])
     path = planned([X, course("goal", ("a", 0, 2), requires=[either])])
-    unlocks, reason = told(path, "x")
+    unlocks, reason = unlocks_and_reason(path, "x")
     assert unlocks == ["goal"]
     assert "must come first" not in reason
     assert "in this path it cannot be entered otherwise" in reason

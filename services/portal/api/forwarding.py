@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
+from http import HTTPStatus
 
 from aiohttp import (
     ClientConnectorError,
@@ -17,6 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from services.portal.api.session import credential_of
+from services.portal.compression import accepts_gzip, gzip_tag, is_compressible, owners_tags, vary_by_coding
 from services.portal.replicas import Replicas
 from shared.bodies import READING, received
 from shared.connections import STREAM
@@ -187,6 +189,9 @@ class _Body:
 def _asked(request: web.Request) -> CIMultiDict[str]:
     """Return the headers for the owner: the credential of header or cookie, the request id, the client address."""
     headers = end_to_end(request.headers, _NOT_SENT)
+    for name in (hdrs.IF_MATCH, hdrs.IF_NONE_MATCH):
+        if name in headers:
+            headers[name] = owners_tags(",".join(headers.getall(name)))
     headers[hdrs.AUTHORIZATION] = f"Bearer {credential_of(request)}"
     headers["X-Request-Id"] = request[REQUEST_ID]
     headers[hdrs.X_FORWARDED_FOR] = request[ADDRESS]
@@ -197,9 +202,25 @@ async def _passed_on(request: web.Request, found: ClientResponse) -> web.StreamR
     headers = end_to_end(found.headers, _NOT_ANSWERED)
     headers["X-Request-Id"] = request[REQUEST_ID]
     answer = web.StreamResponse(status=found.status, reason=found.reason, headers=headers)
+    _compress(request, answer)
     request[STREAM] = answer
     await answer.prepare(request)
     async for chunk in found.content.iter_any():
         await answer.write(chunk)
     await answer.write_eof()
     return answer
+
+
+def _compress(request: web.Request, answer: web.StreamResponse) -> None:
+    """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly."""
+    headers, tag = answer.headers, answer.headers.get(hdrs.ETAG)
+    if answer.status == HTTPStatus.NOT_MODIFIED:
+        held = ",".join(request.headers.getall(hdrs.IF_NONE_MATCH, []))
+        if tag is not None and gzip_tag(tag) in held:
+            headers[hdrs.ETAG] = gzip_tag(tag)
+    elif is_compressible(request.method, request.rel_url.raw_path.removeprefix(PREFIX), answer.status, headers):
+        vary_by_coding(headers)
+        if accepts_gzip(request.headers.getall(hdrs.ACCEPT_ENCODING, [])):
+            answer.enable_compression(web.ContentCoding.gzip)
+            if tag is not None:
+                headers[hdrs.ETAG] = gzip_tag(tag)

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
-from aiohttp_sse import EventSourceResponse
 
 from services.portal.api.session import credential_of
+from services.portal.compression import EventStream
 from services.portal.connections import Connection, Connections, Languages, StreamMessage
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
@@ -98,10 +98,10 @@ class Live:
         if principal(request).role == "officer" and self._connections.was_erased(key):
             raise Unauthorized("the API key is unknown, expired or revoked")
         if request.method == hdrs.METH_HEAD:
-            return web.StreamResponse(headers=EventSourceResponse().headers)
+            return web.StreamResponse(headers=EventStream().headers)
         key_id = principal(request).key_id
         with self._connections.open(key, key_id, request.headers.get("Last-Event-ID")) as connection:
-            stream = EventSourceResponse(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)
+            stream = EventStream(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)
             stream.headers["X-Request-Id"] = request[REQUEST_ID]
             request[STREAM] = stream
             await stream.prepare(request)
@@ -119,7 +119,7 @@ class Live:
                     fetching.cancel()
         return stream
 
-    async def _send(self, connection: Connection, stream: EventSourceResponse, languages: Languages) -> None:
+    async def _send(self, connection: Connection, stream: EventStream, languages: Languages) -> None:
         retry = random.randint(*_RETRY_MS)  # noqa: S311 - jitter, no secret: readers must not come back all at once
         try:
             await stream.write(f"retry: {retry}\n\n".encode())

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from msgspec import Struct
 
+from services.portal.compression import accepts_gzip, gzip_tag
 from shared.errors import NotFound
 from shared.preconditions import Tag
 from shared.routes import not_modified
@@ -101,9 +102,9 @@ class Page:
         asset = self._assets.get(name)
         if asset is None:
             raise NotFound("no such file")
-        found = not_modified(request, Tag(asset.etag))
-        if found is None:
-            found = self._body(asset, packed="gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+        packed = asset.packed is not None and accepts_gzip(request.headers.getall(hdrs.ACCEPT_ENCODING, []))
+        etag = gzip_tag(f'"{asset.etag}"') if packed else f'"{asset.etag}"'
+        found = not_modified(request, Tag(etag[1:-1])) or self._body(asset, etag, packed=packed)
         found.headers.update(GUARDS)
         found.headers[hdrs.CACHE_CONTROL] = asset.caching
         if asset.packed is not None:
@@ -111,8 +112,8 @@ class Page:
         return found
 
     @staticmethod
-    def _body(asset: Asset, *, packed: bool) -> web.Response:
-        headers = {hdrs.CONTENT_TYPE: asset.content_type, hdrs.ETAG: f'"{asset.etag}"'}
-        if packed and asset.packed is not None:
+    def _body(asset: Asset, etag: str, *, packed: bool) -> web.Response:
+        headers = {hdrs.CONTENT_TYPE: asset.content_type, hdrs.ETAG: etag}
+        if packed:
             return web.Response(body=asset.packed, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
         return web.Response(body=asset.body, headers=headers)

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { type Key, Localized, t, type Text } from './i18n';
+import { AfterPaint } from './ui';
 
 export interface BarRow {
   id: string;
@@ -87,27 +88,31 @@ export const FigureTable = ({ name, label, heads, rows }: TableProps): JSX.Eleme
     <summary>{t('asTable')}</summary>
     {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by the keyboard */}
     <div class="scroll" tabIndex={0} role="region" aria-label={`${label}: ${t('asTable')}`}>
-      <table>
-        <thead>
-          <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col">
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.id}>
-              <Localized as="th" text={row.title} scope="row" />
-              {row.cells.map((cell, i) => (
-                <td key={i}>{cell}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <AfterPaint>{() => <Table heads={heads} rows={rows} />}</AfterPaint>
     </div>
   </details>
+);
+
+const Table = ({ heads, rows }: Pick<TableProps, 'heads' | 'rows'>): JSX.Element => (
+  <table>
+    <thead>
+      <tr>
+        {heads.map((head) => (
+          <th key={head} scope="col">
+            {head}
+          </th>
+        ))}
+      </tr>
+    </thead>
+    <tbody>
+      {rows.map((row) => (
+        <tr key={row.id}>
+          <Localized as="th" text={row.title} scope="row" />
+          {row.cells.map((cell, i) => (
+            <td key={i}>{cell}</td>
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  </table>
 );

@@ -85,14 +85,34 @@ export function Disclosure({ name, summary, onOpen, children }: DisclosureProps)
   );
 }
 
+const waiting: (() => void)[] = [];
+
+/** Draw a part in a task of its own, after those that wait already, so that the reader's own actions come in between. */
+function inTurn(draw: () => void): void {
+  waiting.push(draw);
+  if (waiting.length === 1) setTimeout(drawNext);
+}
+
+function drawNext(): void {
+  const draw = waiting.shift();
+  if (waiting.length > 0) setTimeout(drawNext);
+  draw?.();
+}
+
+interface AfterPaintProps {
+  /** Whether it is drawn at once after all. */
+  first?: boolean;
+  children: () => ComponentChildren;
+}
+
 /** Draws its children once what stands before them was painted, so that a reader sees that first. */
-export function AfterPaint({ children }: { children: () => JSX.Element }): JSX.Element | null {
-  const [painted, setPainted] = useState(false);
+export function AfterPaint({ first = false, children }: AfterPaintProps): JSX.Element | null {
+  const [painted, setPainted] = useState(first);
   useEffect(() => {
-    const timer = setTimeout(() => setPainted(true)); // effects run after a paint; this is a task of its own
-    return () => clearTimeout(timer);
+    if (!painted) inTurn(() => setPainted(true)); // effects run after a paint
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- what is drawn stays
   }, []);
-  return painted ? children() : null;
+  return painted ? <>{children()}</> : null;
 }
 
 /** What is wrong with an entry; empty while nothing is. */

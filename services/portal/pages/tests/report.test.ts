@@ -56,6 +56,8 @@ describe('an agency\'s report', () => {
     if (!reading) throw new Error('no skill');
     expect(reachedOf(reading)).toBe(1.5);
     expect(reachedOf({ ...reading, after: 0 })).toBe(2);
+    expect(reachedOf({ ...reading, required: 3, after: 0.04 })).toBe(2.9); // shown as "at least 2.9", not 3
+    expect(reachedOf({ ...reading, required: 3, after: 0.7 })).toBe(2.3);
     expect(reachedOf({ ...reading, level: 3, gap: 0.2, after: 0.2 })).toBe(3); // some are above the requirement
   });
 

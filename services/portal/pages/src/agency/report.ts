@@ -11,11 +11,14 @@ export function furthestBehind(groups: GroupGaps[]): string | undefined {
   return first.gap > 0 ? first.job_group : undefined;
 }
 
+const FLOATING = 1e-6; // so that 3 - 0.7 stays 2.3
+
 /**
- * Return the least mean level after the courses. The service tells how much of the requirement is missing then (`after`),
- * not by how much some officers exceed it.
+ * Return the least mean level after the courses, to whole tenths downwards unless it is today's. The service tells how
+ * much of the requirement is missing then (`after`), not by how much some officers exceed it.
  */
-export const reachedOf = ({ level, required, after }: GroupSkill): number => Math.max(level, required - after);
+export const reachedOf = ({ level, required, after }: GroupSkill): number =>
+  Math.max(level, Math.floor((required - after) * 10 + FLOATING) / 10);
 
 /** Return the top of a scale that holds these levels: a whole number, 1 at least. */
 export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.max(0, ...levels)));

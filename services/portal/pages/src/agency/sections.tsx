@@ -50,6 +50,8 @@ function sizeHead({ above, up_to }: SkillGaps['sizes'][number]): string {
   return up_to === null ? t('agency.lackMore', { above }) : t('agency.lackUpTo', { above, upTo: up_to });
 }
 
+const LEVELS = [['now', 'legendNow'], ['after', 'agency.legendReached'], ['required', 'legendRequired']] as const;
+
 const SKILL_HEADS = ['skill', 'agency.officers', 'legendNow', 'legendRequired', 'agency.gapMean', 'agency.gapAfter'] as const;
 
 const levels = (one: GroupSkill): string[] => [one.officers, one.level, one.required, one.gap, one.after].map(decimal);
@@ -75,7 +77,7 @@ export function Skills({ view }: { view: AgencyView }): JSX.Element {
   const sizes = view.skills[0]?.sizes ?? [];
   return (
     <Section name="agency-skills" title="agency.skills" why="agency.skillsWhy">
-      <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
+      <Legend entries={LEVELS} />
       <SkillBars skills={view.skills} top={topOf(view.skills.flatMap((one) => [one.level, one.required]))} />
       <FigureTable
         name="agency-skills"
@@ -104,7 +106,7 @@ export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
   const top = topOf(view.groups.flatMap((group) => group.skills.flatMap((one) => [one.level, one.required])));
   return (
     <Section name="group-skills" title="agency.groupSkills" why="agency.groupSkillsWhy">
-      <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
+      <Legend entries={LEVELS} />
       {view.groups.map((group, i) => (
         <details key={group.job_group} open={i === 0} data-keep={`group-${group.job_group}`}>
           <summary>

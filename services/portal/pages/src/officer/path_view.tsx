@@ -84,21 +84,29 @@ function Below({ visit, recommended }: { visit: Visit; recommended: Recommended 
     <>
       <div class="columns">
         {steps}
-        <div class="beside">
-          <StudyTime path={path} visit={visit} />
-          <ToAssess path={path} />
-          <Skills path={path} framework={framework} />
-          <OpenGaps path={path} />
-          <Notes path={path} />
-        </div>
+        <AfterPaint>
+          {() => (
+            <div class="beside">
+              <StudyTime path={path} visit={visit} />
+              <ToAssess path={path} />
+              {(framework !== undefined || visit.frameworkFailed.value) && <Skills path={path} framework={framework} />}
+              <OpenGaps path={path} />
+              <Notes path={path} />
+            </div>
+          )}
+        </AfterPaint>
       </div>
-      <div class="controls">
-        {framework && <WhatIf visit={visit} path={path} framework={framework} />}
-        {framework && <WhyNot visit={visit} path={path} framework={framework} />}
-        <Statements visit={visit} />
-        {visit.role === 'officer' && <ShareSection visit={visit} />}
-        <HistorySection visit={visit} />
-      </div>
+      <AfterPaint>
+        {() => (
+          <div class="controls">
+            {framework && <WhatIf visit={visit} path={path} framework={framework} />}
+            {framework && <WhyNot visit={visit} path={path} framework={framework} />}
+            <Statements visit={visit} />
+            {visit.role === 'officer' && <ShareSection visit={visit} />}
+            <HistorySection visit={visit} />
+          </div>
+        )}
+      </AfterPaint>
     </>
   );
 }

@@ -5,7 +5,7 @@ import type { Framework, Gap, LearningPath } from '../api';
 import { FigureTable, Legend, MIDDLE, Required } from '../charts';
 import { decimal } from '../formats';
 import { type Key, Localized, t, type Text } from '../i18n';
-import { Section } from '../ui';
+import { AfterPaint, Section } from '../ui';
 
 const UNDER = 25; // px from the top to the line of the likely range, clear of the bar
 const ROUNDING = 0.05; // levels: less than what the page shows
@@ -173,12 +173,18 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
       {byArea(path.gaps, framework).map(({ id, title, gaps }) => (
         <div key={id} class="area">
           {title && <Localized as="h3" text={title} />}
-          <Axis scale={scale} />
-          <ul class="gap-list">
-            {gaps.map((gap) => (
-              <Row key={gap.skill} gap={gap} scale={scale} />
-            ))}
-          </ul>
+          <AfterPaint>
+            {() => (
+              <>
+                <Axis scale={scale} />
+                <ul class="gap-list">
+                  {gaps.map((gap) => (
+                    <Row key={gap.skill} gap={gap} scale={scale} />
+                  ))}
+                </ul>
+              </>
+            )}
+          </AfterPaint>
         </div>
       ))}
       <Table gaps={path.gaps} top={topOf(scale)} />

@@ -6,7 +6,7 @@ import type { CourseCard, Framework, LearningPath, Recommended, Step } from '../
 import { saveFile } from '../files';
 import { decimal, languageName, percent, shortDay, tenths } from '../formats';
 import { Localized, localize, rich, t } from '../i18n';
-import { About, Button } from '../ui';
+import { About, AfterPaint, Button } from '../ui';
 import { calendarOf } from './calendar';
 import { SeedMark, StepFeedback } from './feedback';
 import { StepDetails } from './step_details';
@@ -14,6 +14,9 @@ import type { Visit } from './visit';
 import { type Span, spans, sundayOf, type Week, weeksOf } from './weeks';
 
 type Mark = 'new' | 'moved' | undefined;
+
+/** How many steps are drawn together; each of the others is drawn by itself. */
+const AT_ONCE = 2;
 
 /** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
 export function sharesAfter(path: LearningPath): number[] {
@@ -54,7 +57,7 @@ function Card({ step, share, weeks, week, mark, path, framework, visit }: CardPr
   const { course } = step;
   const url = webAddress(course.url);
   return (
-    <li class={mark ? `step ${mark}` : 'step'} data-course={course.id} value={step.position}>
+    <>
       {week && <WeekTitle week={week} />}
       <article class="card">
         <span class="number" aria-hidden="true">
@@ -89,7 +92,7 @@ function Card({ step, share, weeks, week, mark, path, framework, visit }: CardPr
           <span>{t('soFarShare', { share: percent(share) })}</span>
         </p>
       </article>
-    </li>
+    </>
   );
 }
 
@@ -149,6 +152,18 @@ export function Steps({ recommended, framework, weekly, visit }: StepsProps): JS
   const isIn = (courses: CourseCard[] | undefined, id: string) => courses?.some((course) => course.id === id);
   const markOf = (id: string): Mark =>
     isIn(difference?.added, id) ? 'new' : isIn(difference?.moved, id) ? 'moved' : undefined;
+  const card = (step: Step, i: number) => (
+    <Card
+      step={step}
+      share={shares[i] ?? 0}
+      weeks={weeksTaken(studied[i])}
+      week={weeks.find((one) => one.steps[0] === step)}
+      mark={markOf(step.course.id)}
+      path={path}
+      framework={framework}
+      visit={visit}
+    />
+  );
   return (
     <section class="path" aria-labelledby="path-title">
       <h2 id="path-title">{t('path')}</h2>
@@ -156,19 +171,15 @@ export function Steps({ recommended, framework, weekly, visit }: StepsProps): JS
       <p class="quiet">{weekly ? t('pathWeeks', { hours: tenths(weekly) }) : t('pathWhy')}</p>
       <p class="station start">{rich('start', { share: <strong>{percent(path.coverage.before)}</strong> })}</p>
       <ol class="steps">
-        {path.steps.map((step, i) => (
-          <Card
-            key={step.course.id}
-            step={step}
-            share={shares[i] ?? 0}
-            weeks={weeksTaken(studied[i])}
-            week={weeks.find((one) => one.steps[0] === step)}
-            mark={markOf(step.course.id)}
-            path={path}
-            framework={framework}
-            visit={visit}
-          />
-        ))}
+        {path.steps.map((step, i) => {
+          const { id } = step.course;
+          const mark = markOf(id);
+          return (
+            <li key={id} class={mark ? `step ${mark}` : 'step'} data-course={id} value={step.position}>
+              <AfterPaint first={i < AT_ONCE}>{() => card(step, i)}</AfterPaint>
+            </li>
+          );
+        })}
       </ol>
       <p class="station finish">{rich('finish', { share: <strong>{percent(path.coverage.after)}</strong> })}</p>
     </section>

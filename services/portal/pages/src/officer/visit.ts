@@ -36,6 +36,8 @@ export class Visit {
   readonly waiting = maybe<api.Recommended>();
   readonly change = maybe<Change>();
   readonly framework = maybe<api.Framework>();
+  /** Whether the framework could not be fetched; the page shows ids for names then. */
+  readonly frameworkFailed = signal(false);
   readonly profile = maybe<api.Profile>();
   readonly profileFailed = maybe<api.ApiError>();
   readonly feedback = maybe<api.FeedbackPage>();
@@ -51,6 +53,7 @@ export class Visit {
   private frameworkKnown = '';
   private alternativesOf = 0;
   private again = false;
+  private firstReading = Promise.resolve();
   private stop: (() => void) | undefined;
 
   constructor(
@@ -70,10 +73,11 @@ export class Visit {
     return found;
   }
 
-  /** Open the stream. */
+  /** Open the stream, and read what the page shows of the officer beside the path. */
   open(): void {
     connection.value = 'opening';
     show('loading');
+    this.firstReading = this.reload();
     this.stop = follow(this.officer, {
       path: (recommended) => this.arrived(recommended),
       status: (status) => void this.told(status),
@@ -120,10 +124,14 @@ export class Visit {
       if (before && screen === 'path' && !this.awaited.delete(cause)) this.waiting.value = recommended;
       else this.present(recommended);
     });
-    const { versions } = path;
+    void this.firstReading.then(() => this.reloadFor(path));
+    void this.readFramework(recommended);
+  }
+
+  /** Read statements and profile again if a path was made from others. */
+  private reloadFor({ versions }: api.LearningPath): void {
     const known = (versions.feedback ?? 0) === this.feedback.value?.feedback_sequence;
     if (!known || versions.profile !== this.profile.value?.sequence) void this.reload();
-    void this.readFramework(recommended);
   }
 
   private present(recommended: api.Recommended): void {
@@ -148,6 +156,7 @@ export class Visit {
     } catch (thrown) {
       const error = asApiError(thrown);
       if (error.status === 401 && this.isShown) refused(error);
+      else this.frameworkFailed.value = true;
     }
   }
 

@@ -2,14 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import { listAgencies } from '../agency/requests';
 import { type ApiError, readSupervision } from '../api';
+import { useAsked } from '../asked';
 import { asApiError, Trouble } from '../errors';
 import { t } from '../i18n';
 import { session } from '../shell';
 import { Button, Message, Section } from '../ui';
-import { type Counts, countPlans, type Policy, putSupervision } from './requests';
+import { countPlans, type Policy, putSupervision } from './requests';
 
 const POLICIES = ['shared', 'all'] as const satisfies readonly Policy[];
 
@@ -40,42 +40,13 @@ function Choice({ chosen, onChoose }: { chosen: Policy; onChoose: (policy: Polic
 
 /** What a policy would let a supervisor of one agency read, counted from the plans that are there now. */
 function Preview({ policy }: { policy: Policy }): JSX.Element {
-  const agencies = useSignal<string[] | undefined>(undefined);
-  const agency = useSignal('');
-  const counts = useSignal<Counts | undefined>(undefined);
-  const trouble = useSignal<ApiError | undefined>(undefined);
-  const turn = useRef(0);
-  const count = async (id: string) => {
-    const mine = ++turn.current;
-    agency.value = id;
-    counts.value = undefined;
-    trouble.value = undefined;
-    try {
-      const found = await countPlans(id);
-      if (mine === turn.current) counts.value = found;
-    } catch (error) {
-      if (mine === turn.current) trouble.value = asApiError(error);
-    }
-  };
-  const load = async () => {
-    trouble.value = undefined;
-    try {
-      agencies.value = await listAgencies();
-      const [first] = agencies.value;
-      if (first !== undefined) await count(first);
-    } catch (error) {
-      trouble.value = asApiError(error);
-    }
-  };
-  useEffect(() => {
-    void load();
-    return () => {
-      turn.current += 1; // what is still asked is of no use
-    };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
-  }, []);
-  const { value } = counts;
+  const agencies = useAsked(listAgencies);
+  const chosen = useSignal<string | undefined>(undefined);
   const known = agencies.value ?? [];
+  const agency = chosen.value ?? known[0];
+  const counted = useAsked(async () => agency && { agency, counts: await countPlans(agency) }, [agency]);
+  const failed = agencies.error ? agencies : counted.error && !counted.busy ? counted : undefined;
+  const value = !failed && counted.value && counted.value.agency === agency ? counted.value.counts : undefined;
   return (
     <Section name="preview" title="supervision.preview" why="supervision.previewWhy">
       {known.length > 0 && (
@@ -85,8 +56,10 @@ function Preview({ policy }: { policy: Policy }): JSX.Element {
             id="supervision-agency"
             data-keep="supervision-agency"
             lang="en"
-            value={agency.value}
-            onChange={(event) => count(event.currentTarget.value)}
+            value={agency}
+            onChange={(event) => {
+              chosen.value = event.currentTarget.value;
+            }}
           >
             {known.map((id) => (
               <option key={id} value={id}>
@@ -96,12 +69,12 @@ function Preview({ policy }: { policy: Policy }): JSX.Element {
           </select>
         </>
       )}
-      {trouble.value && <Trouble error={trouble.value} again={() => (agency.value ? count(agency.value) : load())} />}
+      {failed?.error && <Trouble error={failed.error} again={failed.again} />}
       <p class="sentence" role="status" data-policy={value && policy}>
         {agencies.value?.length === 0 && t('supervision.noAgency')}
         {value &&
           t('supervision.opens', { n: policy === 'all' ? value.plans : value.shown, all: value.plans, more: String(value.more) })}
-        {!value && !trouble.value && agencies.value?.length !== 0 && t('loading')}
+        {!value && !failed && agencies.value?.length !== 0 && t('loading')}
       </p>
     </Section>
   );
@@ -127,23 +100,23 @@ function Permits(): JSX.Element {
 }
 
 export default function SupervisionPage(): JSX.Element {
-  const present = useSignal<Policy | undefined>(undefined);
-  const chosen = useSignal<Policy>('shared');
+  const asked = useAsked(readSupervision);
+  const stored = useSignal<Policy | undefined>(undefined);
+  const chosen = useSignal<Policy | undefined>(undefined);
   const trouble = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal(false);
   const saved = useSignal(false);
-  const load = async () => {
-    trouble.value = undefined;
-    try {
-      present.value = chosen.value = (await readSupervision()).paths;
-    } catch (error) {
-      trouble.value = asApiError(error);
-    }
-  };
-  useEffect(() => {
-    void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
-  }, []);
+  const value = stored.value ?? asked.value?.paths;
+  if (value === undefined) {
+    return asked.error ? (
+      <Message title="supervision.title">
+        <Trouble error={asked.error} again={asked.again} />
+      </Message>
+    ) : (
+      <Message title="loading" />
+    );
+  }
+  const policy = chosen.value ?? value;
   const save = async (event: Event) => {
     event.preventDefault();
     if (busy.value) return;
@@ -151,7 +124,7 @@ export default function SupervisionPage(): JSX.Element {
     trouble.value = undefined;
     saved.value = false;
     try {
-      present.value = (await putSupervision(chosen.value)).paths;
+      stored.value = (await putSupervision(policy)).paths;
       saved.value = true;
     } catch (error) {
       trouble.value = asApiError(error);
@@ -159,18 +132,8 @@ export default function SupervisionPage(): JSX.Element {
       busy.value = false;
     }
   };
-  const { value } = present;
-  if (value === undefined) {
-    return trouble.value ? (
-      <Message title="supervision.title">
-        <Trouble error={trouble.value} again={load} />
-      </Message>
-    ) : (
-      <Message title="loading" />
-    );
-  }
-  const choose = (policy: Policy) => {
-    chosen.value = policy;
+  const choose = (next: Policy) => {
+    chosen.value = next;
     saved.value = false;
   };
   return (
@@ -181,8 +144,8 @@ export default function SupervisionPage(): JSX.Element {
       </p>
       <p class="quiet lead">{t('supervision.who', { tenant: session.value?.tenant ?? '' })}</p>
       <form class="rating" noValidate onSubmit={save}>
-        <Choice chosen={chosen.value} onChoose={choose} />
-        <Preview policy={chosen.value} />
+        <Choice chosen={policy} onChoose={choose} />
+        <Preview policy={policy} />
         {trouble.value && <Trouble error={trouble.value} />}
         <Button name="supervision-save" class="main" submit busy={busy.value}>
           {t('supervision.save')}
