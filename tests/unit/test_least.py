@@ -60,7 +60,11 @@ def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, CourseOption]:
 def stock_of(ways: Mapping[str, CourseOption]) -> AvailableCourses:
     shortest = sorted(ways.values(), key=lambda way: (way.hours, way.id))
     return AvailableCourses(
-        lambda skill: [(way.level_effects[skill], way.hours, way.id) for way in shortest if skill in way.level_effects],
+        lambda skill, least: [
+            (way.level_effects[skill], way.hours, way.id)
+            for way in shortest
+            if way.level_effects.get(skill, -1) >= least
+        ],
         ways.get,
         ProblemData(ways, achievers_of(ways)).closure_costs,
         lambda *_: [],

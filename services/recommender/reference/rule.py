@@ -574,10 +574,10 @@ class Plan:
         """Return the courses that the officer may use and can reach."""
         taught = sorted(reachable.courses.values(), key=lambda option: (option.hours, option.id))
         return AvailableCourses(
-            lambda skill: [
+            lambda skill, least: [
                 (option.level_effects[skill], option.hours, option.id)
                 for option in taught
-                if skill in option.level_effects
+                if option.level_effects.get(skill, -1) >= least
             ],
             reachable.courses.get,
             reachable.closure_costs,

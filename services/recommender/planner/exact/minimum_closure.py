@@ -74,7 +74,8 @@ class ClosureCosts(NamedTuple):
 class AvailableCourses:
     """The courses that an officer may use and can reach, looked up when they are asked for.
 
-    `teachers`: (micro-level reached, micro-hours, id) of the courses that teach a skill, shortest first, then by id.
+    `teachers` (skill, micro-level): (micro-level reached, micro-hours, id) of the courses that teach a skill to a level
+    or beyond, shortest first, then by id; they are read as far as needed.
     `option`: the course of an id as the officer may use it, or None. `closure_costs`: those from a state. `above`
     (skill, micro-level): all courses that teach a skill of the framework beyond a level, those that may be used first,
     then shortest first, then by id. `matched`: the ids of the courses with an unconfirmed row of a skill of the
@@ -84,7 +85,7 @@ class AvailableCourses:
 
     def __init__(
         self,
-        teachers: Callable[[SkillKey], Iterable[tuple[int, int, str]]],
+        teachers: Callable[[SkillKey, int], Iterable[tuple[int, int, str]]],
         option: Callable[[str], CourseOption | None],
         closure_costs: Callable[[PathState], ClosureCosts],
         above: Callable[[str, int], Iterable[Course]],
@@ -93,7 +94,6 @@ class AvailableCourses:
         self._teachers, self._option, self._closure_costs = teachers, option, closure_costs
         self.above, self.matched = above, matched
         self._options: dict[str, CourseOption | None] = {}
-        self._taught: dict[SkillKey, list[tuple[int, int, str]]] = {}
         self._achievers: dict[Condition, Iterator[Achiever]] = {}
         self._bounds: tuple[object, _ClosureBounds] | None = None
         self.incomplete = False
@@ -121,14 +121,14 @@ class AvailableCourses:
             return option
         raise LookupError(f"{course_id} cannot be used")
 
-    def _teaching(self, skill: SkillKey) -> list[tuple[int, int, str]]:
-        if skill not in self._taught:
-            self._taught[skill] = list(self._teachers(skill))
-        return self._taught[skill]
-
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
         """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
-        return max((min(level, wanted) for level, _, _ in self._teaching(skill) if level > above), default=None)
+        found: int | None = None
+        for level, _, _ in self._teachers(skill, above + 1):
+            found = min(max(level, found or level), wanted)
+            if found == wanted:
+                break
+        return found
 
     def achievers(self, condition: Condition) -> Iterator[Achiever]:
         """Yield the courses that satisfy a condition or a part of it, shortest first, then by id."""
@@ -138,8 +138,7 @@ class AvailableCourses:
 
     def _look_up(self, condition: Condition) -> Iterator[Achiever]:
         if isinstance(condition, LevelCondition):
-            taught = self._teaching(condition.skill)
-            return (Achiever(hours, name) for level, hours, name in taught if level >= condition.level)
+            return (Achiever(hours, name) for _, hours, name in self._teachers(condition.skill, condition.level))
         if isinstance(condition, CourseCondition):
             option = self.option(condition.course)
             return iter([Achiever(option.hours, option.id)] if option else [])

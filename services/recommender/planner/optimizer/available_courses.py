@@ -6,6 +6,7 @@ from heapq import merge
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.recommender.inputs import Inputs
 from services.recommender.planner.course_spec import CourseSpec, SkillKey
@@ -22,7 +23,7 @@ from services.recommender.planner.exact.conditions import (
 )
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.segment import Ints, Longs
+from services.recommender.planner.index.segment import Ints, Longs, Segment, ranges
 from services.recommender.planner.index.vocabulary import VOCABULARY, Records
 from services.recommender.planner.optimizer.closure_cost import (
     ADDING,
@@ -32,11 +33,20 @@ from services.recommender.planner.optimizer.closure_cost import (
     empty_costs,
     specialise,
 )
-from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, counted, skills_of
+from services.recommender.planner.optimizer.query import (
+    SearchSpace,
+    conditions_met,
+    counted,
+    skills_of,
+    usable_courses,
+)
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 
+Flags = NDArray[np.bool_]
+
+_PIECE = 256
 _NONE_CHANGED = np.empty(0, np.int32)
 
 
@@ -52,14 +62,21 @@ def _rows(view: View, skill: SkillKey, above: int) -> tuple[Records, Records]:
 def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[int, int, str]]:
     """Yield (micro-level reached, micro-hours, id) of these rows that are to be seen, shortest first, then by id."""
     base, delta, deleted = view.catalog.base, view.catalog.delta, view.catalog.overlay
-    hours = base.segment.hours[whole["course"]].tolist()
     rows = (
-        (long, base.ids[course], level)
-        for long, (course, level) in zip(hours, whole.tolist(), strict=True)
+        (hours, base.ids[course], level)
+        for course, hours, level in _lazily(whole, base.segment.hours)
         if base.ids[course] not in deleted
     )
-    others = ((int(delta[0].hours[course]), delta[1][course], level) for course, level in overlay.tolist())
+    others = ((hours, delta[1][course], level) for course, hours, level in _lazily(overlay, delta[0].hours))
     return ((level, hours, name) for hours, name, level in merge(rows, others))
+
+
+def _lazily(rows: Records, hours: Longs) -> Iterator[tuple[int, int, int]]:
+    """Yield (course, micro-hours, level) of rows. `hours`: of all courses. Mostly only the first rows are read."""
+    for at in range(0, len(rows), _PIECE):
+        piece = rows[at : at + _PIECE].tolist()
+        lengths = hours[[course for course, _ in piece]].tolist()
+        yield from ((course, length, level) for (course, level), length in zip(piece, lengths, strict=True))
 
 
 @lru_cache(maxsize=4096)
@@ -101,21 +118,8 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
     """Return the courses that an officer may use and can reach. `costs`: specialised for this officer."""
     ours, numbers = inputs.framework.id, _Numbers(space)
 
-    def teachers(skill: SkillKey) -> Iterable[tuple[int, int, str]]:
-        if space.base_numbers is not None:  # without a number it is not known whether a course can be used
-            return (row for row in _in_order(view, *_rows(view, skill, 0)) if available.option(row[2]))
-        arrays, number = space.graph.arrays, VOCABULARY.skills.get(skill, -1)
-        if not 0 <= number < len(arrays.skills) - 1:
-            return ()
-        rows = arrays.teachers[arrays.skills[number]["teacher"] : arrays.skills[number + 1]["teacher"]]
-        rows = rows[costs.closure_cost[rows["course"]] < UNREACHABLE]
-        if view.catalog.delta[0].size:
-            courses = arrays.courses[rows["course"]]
-            rows = rows[np.lexsort((courses["rank"], courses["hours"]))]
-        found = rows["course"].tolist()
-        names = [space.course_id(course) for course in found]
-        numbers.known.update(zip(names, found, strict=True))
-        return zip(rows["level"].tolist(), arrays.courses[rows["course"]]["hours"].tolist(), names, strict=True)
+    def skipped() -> None:
+        available.incomplete = True
 
     def option(course_id: str) -> CourseOption | None:
         number, spec = numbers.of(course_id), view.spec(course_id)
@@ -139,12 +143,12 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
             return None
         if _open_at_once(conditions, entry_levels):
             return course_option(inputs, value, spec, factor)
-        available.incomplete = True  # no champion, so it is not known whether anything leads to it
+        skipped()  # no champion, so it is not known whether anything leads to it
         return None
 
     takers = _Takers(space, costs, ours, numbers.of)
     available = AvailableCourses(
-        teachers,
+        _Teachers(inputs, view, space, costs, entry_levels, numbers, skipped).of,
         option,
         takers.closure_costs,
         partial(courses_above, inputs, view, space, costs),
@@ -161,6 +165,74 @@ def _matched(view: View, value: ValueFunction, framework: str, skill: str) -> It
         for rows in (view.catalog.base.segment.matched_to(number), view.catalog.delta[0].matched_to(number))
     )
     return (name for _, _, name in _in_order(view, whole, overlay))
+
+
+class _Teachers:
+    """The courses that teach a skill, as `AvailableCourses` reads them.
+
+    `skipped` is called if one is skipped because it is not known whether it can be reached.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - bound to a plan
+        self,
+        inputs: Inputs,
+        view: View,
+        space: SearchSpace,
+        costs: Costs,
+        entry_levels: Mapping[SkillKey, float],
+        numbers: _Numbers,
+        skipped: Callable[[], None],
+    ) -> None:
+        self._inputs, self._view, self._field, self._costs = inputs, view, space, costs
+        self._entry_levels, self._numbers, self._skipped = entry_levels, numbers, skipped
+        self._beyond_champions: dict[SkillKey, tuple[Records, Records]] = {}
+
+    def of(self, skill: SkillKey, least: int) -> Iterator[tuple[int, int, str]]:
+        """Yield (micro-level reached, micro-hours, id) of usable, reachable courses, shortest first, then by id.
+
+        `least`: the micro-level to which they teach the skill at least.
+        """
+        if self._field.base_numbers is not None:
+            whole, overlay = self._among_all(skill)
+            return _in_order(self._view, whole[whole["level"] >= least], overlay[overlay["level"] >= least])
+        return self._in_space(skill, least)
+
+    def _in_space(self, skill: SkillKey, least: int) -> Iterator[tuple[int, int, str]]:
+        arrays, number = self._field.graph.arrays, VOCABULARY.skills.get(skill, -1)
+        if not 0 <= number < len(arrays.skills) - 1:
+            return
+        rows = arrays.teachers[arrays.skills[number]["teacher"] : arrays.skills[number + 1]["teacher"]]
+        rows = rows[(self._costs.closure_cost[rows["course"]] < UNREACHABLE) & (rows["level"] >= least)]
+        if self._view.catalog.delta[0].size:
+            courses = arrays.courses[rows["course"]]
+            rows = rows[np.lexsort((courses["rank"], courses["hours"]))]
+        for course, hours, level in _lazily(rows, arrays.courses["hours"]):
+            name = self._field.course_id(course)
+            self._numbers.known[name] = course
+            yield level, hours, name
+
+    def _among_all(self, skill: SkillKey) -> tuple[Records, Records]:
+        """Return the rows of the base, champions or not, and of the overlay."""
+        if skill not in self._beyond_champions:
+            whole, overlay = _rows(self._view, skill, 0)
+            beside = self._costs.closure_cost[self._field.base.size + overlay["course"]] < UNREACHABLE
+            self._beyond_champions[skill] = whole[self._reachable(whole["course"])], overlay[beside]
+        return self._beyond_champions[skill]
+
+    def _reachable(self, courses: Ints) -> Flags:
+        """Return a mask of these courses of the base that may be used and can be reached.
+
+        A course that is no champion has no closure cost. It counts if it can be entered at once, else it is skipped.
+        """
+        segment = self._view.catalog.base.segment
+        champion = self._field.base.find(segment.info["name"][courses])
+        found = np.asarray((champion >= 0) & (self._costs.closure_cost[champion] < UNREACHABLE))
+        others = np.flatnonzero((champion < 0) & ~np.isin(courses, self._view.catalog.deleted(segment)))
+        others = others[_usable(self._inputs, self._view, self._field, self._costs, courses[others])]
+        found[others] = _all_hold(segment, courses[others], self._inputs.framework.id, self._entry_levels)
+        if not found[others].all():
+            self._skipped()
+        return found
 
 
 class _Takers:
@@ -233,15 +305,43 @@ def courses_above(  # noqa: PLR0913, PLR0917 - bound to a plan
 ) -> Iterator[Course]:
     """Yield the visible, uncompleted courses that teach a skill beyond a micro-level; usable ones first."""
     whole, overlay = _rows(view, (inputs.framework.id, skill), level)
-    if space.base_numbers is None:  # costs tell which may be used, so that no course is decoded to find out
-        usable, beside = costs.cost[whole["course"]] > 0, costs.cost[space.base.size + overlay["course"]] > 0
-        found = chain(
-            _in_order(view, whole[usable], overlay[beside]), _in_order(view, whole[~usable], overlay[~beside])
-        )
-        yield from (course for _, _, name in found if name not in inputs.done and (course := view.course(name)))
-        return
-    names = [name for _, _, name in _in_order(view, whole, overlay) if name not in inputs.done]
-    for first in (True, False):
-        for course in filter(None, map(view.course, names)):
-            if (cost_multiplier(inputs, course, ignore_preferences=True) > 0) == first:
-                yield course
+    # Arrays tell which may be used, so that no course is decoded to find out.
+    usable, beside = (
+        _usable(inputs, view, space, costs, whole["course"]),
+        costs.cost[space.base.size + overlay["course"]] > 0,
+    )
+    found = chain(_in_order(view, whole[usable], overlay[beside]), _in_order(view, whole[~usable], overlay[~beside]))
+    yield from (course for _, _, name in found if name not in inputs.done and (course := view.course(name)))
+
+
+def _usable(inputs: Inputs, view: View, space: SearchSpace, costs: Costs, courses: Ints) -> Flags:
+    """Return a mask of these courses of the base that the officer may use."""
+    if space.base_numbers is None:
+        return np.asarray(costs.cost[courses] > 0)
+    base = view.catalog.base
+    barred = [VOCABULARY.courses.get(name, -1) for name in (*inputs.done, *inputs.excluded)]
+    champion = space.base.find(base.segment.info["name"][courses])
+    apart = usable_courses(inputs, base)[courses] & ~np.isin(courses, base.segment.find(barred))
+    return np.asarray(np.where(champion >= 0, costs.cost[champion] > 0, apart))
+
+
+def _all_hold(segment: Segment, courses: Ints, framework: str, entry_levels: Mapping[SkillKey, float]) -> Flags:
+    """Return which of these courses have only conditions on levels that hold: their own, and `from` on a framework."""
+    table, count = VOCABULARY.conditions.table.read(), len(VOCABULARY.skills)
+    held, ours = np.zeros(count, np.int64), skills_of(framework, count)
+    for key, level in entry_levels.items():
+        if (skill := VOCABULARY.skills.get(key, count)) < count:
+            held[skill] = micro(level)
+    holding = np.ones(len(courses), np.bool_)
+    for starts, entered in ((segment.info["row"], True), (segment.info["condition"], False)):
+        counts = starts[courses + 1] - starts[courses]
+        owner, places = np.repeat(np.arange(len(courses)), counts), ranges(starts[courses], counts)
+        if entered:
+            rows = segment.rows[places]
+            listed = np.where(ours[rows["skill"]], rows["entry"], -1)
+        else:
+            listed = segment.requires[places]
+        conditions = table[listed[listed >= 0]]
+        holds = (conditions["skill"] >= 0) & (held[conditions["skill"]] >= conditions["level"])
+        holding[owner[listed >= 0][~holds]] = False
+    return holding

@@ -16,7 +16,7 @@ from services.recommender.inputs import (
     Rule,
 )
 from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.index.catalog import TenantCatalog
+from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog
 from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import (
     Ints,
@@ -313,6 +313,12 @@ def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], i
         return CostProfile(factor, float(factor[factor > 0].min(initial=1.0)), costs)
 
     return space.catalog.base.cost_profile(key, made)
+
+
+def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
+    """Return per course of a base whether its language and the rules let it be used."""
+    key = "usable", inputs.framework.id, tuple(sorted(inputs.languages)), msgspec.json.encode(inputs.rules)
+    return base.cost_profile(key, lambda: _factors(inputs, base.segment, ignore_preferences=True) > 0)
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,112 @@
+"""Above 20,000 courses only champions have numbers in the search; columns tell what is so of the others."""
+
+import random
+from typing import Any
+
+import pytest
+
+from services.recommender.inputs import EXCLUDE, Inputs, Rule
+from services.recommender.planner.course_spec import CourseSpec
+from services.recommender.planner.exact.conditions import LevelCondition
+from services.recommender.planner.index import catalog
+from services.recommender.planner.index.catalog import Snapshot, View
+from services.recommender.planner.optimizer.solve import solve
+from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.units import micro
+from shared.domain import SHARED_TENANT, Course, Prerequisite
+from tests.support.builders import FRAMEWORK, TENANT, after, at, course, framework, inputs, view_of
+
+SKILLS = [f"s{n}" for n in range(4)]
+
+
+@pytest.fixture(autouse=True)
+def few_champions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "CHAMPIONS_FROM", 50)
+    monkeypatch.setattr(catalog, "MERGE_THRESHOLD", 30)
+
+
+def drawn(draw: random.Random, name: str) -> Course:
+    rows = [
+        (skill, low, low + draw.choice([1, 2])) for skill in draw.sample(SKILLS, 1) for low in [draw.choice([0, 0, 1])]
+    ]
+    conditions = [
+        after(f"c{draw.randrange(300)}"),
+        at(draw.choice(SKILLS), draw.choice([1, 2])),
+        Prerequisite(any=[after(f"c{draw.randrange(300)}"), at(draw.choice(SKILLS), 1)]),
+    ]
+    languages = draw.choice([["th"], ["en"], ["th", "en"]])
+    requires = draw.sample(conditions, draw.choice([0, 0, 0, 1, 2]))
+    return course(name, *rows, hours=draw.randrange(1, 30), requires=requires, languages=languages)
+
+
+def world(seed: int) -> tuple[random.Random, View]:
+    draw = random.Random(seed)  # noqa: S311 - not for secrets
+    snapshot = Snapshot().put_courses(SHARED_TENANT, [drawn(draw, f"c{n}") for n in range(400)], 1)
+    own = [drawn(draw, name) for name in ("own", "c1", "c2", "c3")]
+    return draw, snapshot.put_courses(TENANT, own, 2).view(TENANT)
+
+
+def asked(draw: random.Random, **wishes: Any) -> Inputs:
+    levels = {skill: draw.choice([0, 1]) for skill in SKILLS}
+    excluded = [f"c{draw.randrange(400)}" for _ in range(20)]
+    return inputs(framework(dict.fromkeys(SKILLS, 3)), levels, budget_hours=20, excluded=excluded, **wishes)
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"languages": ["en"]},
+        {"completed": ["c1", "c50", "c99"]},
+        {"rules": [Rule(field="skill", values=["s1"], bias=EXCLUDE)]},
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_courses_that_teach_a_skill_are_those_found_by_decoding_each(seed: int, wishes: dict[str, Any]) -> None:
+    draw, view = world(seed)
+    found = solve(asked(draw, **wishes), view)
+    assert found.space.base_numbers is not None
+    seen = 0
+    everything = [name for name in {*view.catalog.base.ids, *view.catalog.overlay} if view.course(name)]
+    for skill in SKILLS:
+        for level in (1, 2, 3):
+            condition = LevelCondition((FRAMEWORK, skill), micro(level))
+            options = filter(None, map(found.available.option, everything))
+            wanted = sorted((option.hours, option.id) for option in options if option.achieves(condition))
+            assert [tuple(one) for one in found.available.achievers(condition)] == wanted
+            seen += len(wanted)
+    assert seen > 100
+
+
+def test_a_course_whose_condition_no_array_answers_makes_the_answer_incomplete() -> None:
+    teaching = [course(f"c{n:03}", ("s0", 0, 1), hours=1 + n) for n in range(60)]
+    gate = course("gate", ("s1", 0, 1), hours=90)
+    for last, incomplete in ((course("last", ("s0", 0, 1), hours=70, requires=[after("gate")]), True), (gate, False)):
+        view = view_of([*teaching, gate, last])
+        found = solve(inputs(framework({"s0": 2}, others=["s1"]), {"s0": 0}), view)
+        assert found.space.base_numbers is not None
+        next(found.available.achievers(LevelCondition((FRAMEWORK, "s0"), micro(1))))
+        assert found.available.incomplete is incomplete
+
+
+@pytest.mark.parametrize("wishes", [{}, {"budget_hours": 0}, {"languages": ["en"]}])
+def test_a_plan_decodes_few_of_the_courses_that_teach_its_skills(
+    monkeypatch: pytest.MonkeyPatch, wishes: dict[str, Any]
+) -> None:
+    looked_at: set[str] = set()
+    spec, whole = View.spec, View.course
+
+    def counted_spec(view: View, course_id: str) -> CourseSpec | None:
+        looked_at.add(course_id)
+        return spec(view, course_id)
+
+    def counted_course(view: View, course_id: str) -> Course | None:
+        looked_at.add(course_id)
+        return whole(view, course_id)
+
+    monkeypatch.setattr(View, "spec", counted_spec)
+    monkeypatch.setattr(View, "course", counted_course)
+    many = [course(f"c{n:04}", ("s0", 0, 1), hours=1 + n) for n in range(2000)]
+    path = recommend(inputs(framework({"s0": 2}), {"s0": 0}, **wishes), view_of(many))
+    assert path.open
+    assert len(looked_at) < 50
