@@ -1,7 +1,8 @@
 """The catalog as followed by this replica: the current snapshot, and when each subject changed. No I/O.
 
 A stamp that is not above the largest applied one is an old or repeated record, and changes nothing. Events are applied
-in a thread to a new snapshot; the event loop installs it in one step (see "Threads" in docs/architecture.md).
+in a thread to a new snapshot, and another thread builds its indexes; the event loop installs it in one step (see
+"Threads" in docs/architecture.md).
 """
 
 from collections import defaultdict
@@ -52,6 +53,15 @@ class FoldedCatalog(NamedTuple):
     courses: Revisions
     skills: Revisions
     frameworks: Revisions
+
+    def after(self, earlier: "FoldedCatalog") -> "FoldedCatalog":
+        """Return both folds as one. This one began with the snapshot of the earlier one."""
+        return FoldedCatalog(
+            self.snapshot,
+            earlier.courses | self.courses,
+            earlier.skills | self.skills,
+            earlier.frameworks | self.frameworks,
+        )
 
 
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
@@ -130,13 +140,8 @@ class CatalogReplica:
         """Whether at least one framework has been received."""
         return bool(self._frameworks)
 
-    def framework_version(self, tenant: str, framework: str) -> int:
-        """Return the version of a tenant's own framework; 0 if there is none."""
-        held = self.snapshot.frameworks.get(tenant, {}).get(framework)
-        return held.version if held else 0
-
     def take(self, news: FoldedCatalog) -> None:
-        """Install the snapshot that was folded from the current one."""
+        """Install a snapshot with the stamps of all that changed since the current one."""
         self.snapshot = news.snapshot
         self._courses.update(news.courses)
         self._skills.update(news.skills)

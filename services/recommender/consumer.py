@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.recommender.catalog_replica import CatalogReplica, fold_events
+from services.recommender.catalog_replica import CatalogReplica, FoldedCatalog, fold_events
 from services.recommender.inputs import PlanRequest
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.framework_parts import FrameworkAssembly
 from shared.kafka import ConsumedEvent, is_bulk
+from shared.kafka.client import BATCH
 
 log = logging.getLogger(__name__)
 
@@ -86,21 +87,45 @@ def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
 class CatalogConsumer:
     """Handles the events of `catalog.state`. `changed` is called after the replica was updated.
 
-    `assembly`: the frameworks whose parts have not all arrived.
+    `assembly`: the frameworks whose parts have not all arrived. A snapshot is installed once its indexes are built;
+    plans use the previous one meanwhile. What is folded while one is being built is built next, together.
     """
 
     def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:
         self._catalog = catalog
-        self.assembly = FrameworkAssembly(catalog.framework_version)
+        self._folded = FoldedCatalog(catalog.snapshot, {}, {}, {})
+        self._installing: asyncio.Task[None] | None = None
+        self.assembly = FrameworkAssembly(self._framework_version)
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Build the next snapshot in a thread, install it on the loop. Raises Rejected for a stamp too far ahead."""
-        events = [item.event for item in batch]
-        check_stamps(events, self._catalog.revision)
-        events = await self.assembly.whole(events, self._catalog.revision)
-        self._catalog.take(await asyncio.to_thread(fold_events, self._catalog.snapshot, events))
-        self._changed()
+        """Fold a batch and wait until it is installed; after a full batch, which others follow, do not wait.
+
+        Raises Rejected for a stamp too far ahead.
+        """
+        events, folded = [item.event for item in batch], self._folded.snapshot
+        check_stamps(events, folded.catalog_revision)
+        events = await self.assembly.whole(events, folded.catalog_revision)
+        self._folded = (await asyncio.to_thread(fold_events, folded, events)).after(self._folded)
+        if self._installing is None or self._installing.done():
+            self._installing = asyncio.create_task(self._install())
+        if len(batch) < BATCH:
+            await asyncio.shield(self._installing)
+
+    def _framework_version(self, tenant: str, framework: str) -> int:
+        return self._folded.snapshot.framework_version(tenant, framework)
+
+    async def _install(self) -> None:
+        """Build and install what is folded, until nothing is left."""
+        while (folded := self._folded).snapshot is not self._catalog.snapshot:
+            self._folded = FoldedCatalog(folded.snapshot, {}, {}, {})
+            try:
+                await asyncio.to_thread(folded.snapshot.build, self._catalog.snapshot.viewed)
+            except Exception:
+                self._folded = self._folded.after(folded)
+                raise
+            self._catalog.take(folded)
+            self._changed()
 
 
 HANDLERS = {

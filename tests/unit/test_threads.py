@@ -10,13 +10,14 @@ import pytest
 
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary, fold_events
 from services.recommender.consumer import CatalogConsumer
-from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.index.catalog import Snapshot, TenantCatalog
 from services.recommender.planner.index.vocabulary import Vocabulary
+from services.recommender.planner.pipeline import recommend
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, LocalizedText, key_of
 from shared.events import CoursePublished, Data, Event, FrameworkPublished, new_event
 from shared.kafka import ConsumedEvent, Record
-from tests.support.builders import course, framework
+from tests.support.builders import TENANT, course, framework, inputs
 
 LONG = 10.0
 
@@ -81,6 +82,77 @@ async def test_changes_can_be_read_while_a_thread_folds_more_events(
     assert catalog.revision == 4
     plan = PlanSummary(1, 1, "two", considered=2, open_skills=["fw/c"])
     assert catalog.is_stale(plan)
+
+
+class Building:
+    """Counts the snapshots whose shared courses are built, and holds each build at a gate."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gate, self.count = Gate(), 0
+        build = TenantCatalog.build
+
+        def held(catalog: TenantCatalog) -> None:
+            self.count += 1
+            self.gate.wait()
+            build(catalog)
+
+        monkeypatch.setattr(TenantCatalog, "build", held)
+
+
+def consumed(*events: Event) -> list[ConsumedEvent]:
+    return [ConsumedEvent(Record("catalog.state", 0, 0, b"", b"", []), event) for event in events]
+
+
+def known_course() -> CatalogReplica:
+    catalog = CatalogReplica()
+    known = news(SHARED_TENANT, "framework:fw", FrameworkPublished(SHARED_TENANT, framework({"a": 1})), 1)
+    catalog.take(fold_events(catalog.snapshot, [known, put(SHARED_TENANT, course("old", ("a", 0, 1), hours=9), 2)]))
+    return catalog
+
+
+async def test_plans_use_the_former_courses_while_the_next_base_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.recommender.planner.index.catalog.MERGE_THRESHOLD", 2)
+    catalog, building = known_course(), Building(monkeypatch)
+    consumer = CatalogConsumer(catalog, lambda: None)
+
+    def planned() -> list[str]:
+        return [
+            step.course.id
+            for step in recommend(inputs(framework({"a": 1}), {"a": 0}), catalog.snapshot.view(TENANT)).steps
+        ]
+
+    batch = [put(SHARED_TENANT, course(f"new-{n}", ("a", 0, 1), hours=n), n) for n in range(3, 6)]
+    folding = asyncio.create_task(consumer.on_catalog(consumed(*batch)))
+    try:
+        assert await asyncio.to_thread(building.gate.reached.wait, LONG)
+        assert planned() == ["old"]
+        assert (catalog.revision, folding.done()) == (2, False)
+    finally:
+        building.gate.open()
+        await folding
+    base = catalog.snapshot.view(TENANT).catalog.base
+    assert {"segment", "champions"} <= vars(base).keys()  # so no plan has to build them
+    assert (catalog.revision, planned()) == (5, ["new-3"])
+
+
+async def test_what_is_folded_while_a_base_is_built_is_built_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.recommender.planner.index.catalog.MERGE_THRESHOLD", 2)
+    monkeypatch.setattr("services.recommender.consumer.BATCH", 3)
+    catalog, building, installed = known_course(), Building(monkeypatch), list[int]()
+    consumer = CatalogConsumer(catalog, lambda: installed.append(catalog.revision))
+    try:
+        for first in range(3, 63, 3):
+            batch = [put(SHARED_TENANT, course(f"new-{n}", ("a", 0, 1)), n) for n in range(first, first + 3)]
+            await consumer.on_catalog(consumed(*batch))  # a full batch, so it does not wait for the gate
+        assert await asyncio.to_thread(building.gate.reached.wait, LONG)
+        assert installed == []
+    finally:
+        building.gate.open()
+        await consumer.on_catalog(consumed(put(SHARED_TENANT, course("last", ("b", 0, 1)), 63)))
+    assert (building.count, installed) == (2, [5, 63])
+    for stamp in range(3, 63):
+        assert catalog.is_stale(PlanSummary(1, 1, TENANT, considered=stamp - 1, courses=[f"new-{stamp}"]))
+        assert not catalog.is_stale(PlanSummary(1, 1, TENANT, considered=stamp, courses=[f"new-{stamp}"]))
 
 
 def test_a_fold_is_invisible_before_it_is_installed() -> None:

@@ -1,7 +1,8 @@
 """The catalog in memory: immutable snapshots of all tenants, and each tenant's view of one.
 
 A change makes a new snapshot that shares everything unchanged: a large base segment, and an overlay with the few
-courses that changed since. Expensive structures are built when a plan first needs them, not by the change.
+courses that changed since. What is expensive is built by `Snapshot.build` before a snapshot is planned with, and
+otherwise when a plan first needs it.
 """
 
 from bisect import bisect_left
@@ -146,6 +147,11 @@ class TenantCatalog:
             self._graphs[champions] = found
         return found
 
+    def build(self) -> None:
+        """Build what most plans need."""
+        self.base.build()
+        self.graph(champions=self.base.champions is not None)
+
 
 @dataclass(frozen=True)
 class View:
@@ -252,6 +258,11 @@ class Snapshot:
         entry = held.changed[course_id] if course_id in held.changed else held.base.entries.get(course_id)
         return decoded(entry.encoded) if entry else None
 
+    def framework_version(self, tenant: str, framework: str) -> int:
+        """Return the version of a tenant's own framework; 0 if there is none."""
+        held = self.frameworks.get(tenant, {}).get(framework)
+        return held.version if held else 0
+
     def put_course(self, tenant: str, course: Course, catalog_revision: int) -> "Snapshot":
         """Return a snapshot in which a course is new or changed."""
         return self.put_courses(tenant, [course], catalog_revision)
@@ -289,6 +300,19 @@ class Snapshot:
         shared = self.frameworks.get(SHARED_TENANT, {})
         frameworks = {**shared, **self.frameworks.get(tenant, {})}
         return View(tenant, self.catalog_revision, self._catalog(tenant), frameworks, shared)
+
+    @property
+    def viewed(self) -> list[str]:
+        """The tenants with courses of their own that were asked for."""
+        return list(self._catalogs)
+
+    def build(self, tenants: Iterable[str] = ()) -> None:
+        """Build what most plans need of the shared courses, and for those of these tenants with a base of their own."""
+        shared = self._catalog(SHARED_TENANT)
+        shared.build()
+        for tenant in tenants:
+            if (catalog := self._catalog(tenant)).base is not shared.base:
+                catalog.build()
 
     def _catalog(self, tenant: str) -> TenantCatalog:
         name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one
