@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.page import at_the_path
+from tests.support.page import at_the_path, switch_language
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -46,12 +46,11 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
         await page.wait_for_selector("#question")
         assert await page.inner_text("#question") == asked
         assert "ข้อที่ 4 " in await reader.text(QUESTION)
-        await page.click("#language")
-        await page.wait_for_selector("html[lang=en]")
+        await switch_language(page)
         assert "Question 4 " in await reader.text(QUESTION)
         assert await reader.violations() == []
         assert await reader.overflow() == 0
-        await page.click("#language")
+        await switch_language(page)
         await page.click("[data-keep=assess-stop]")
         await page.wait_for_selector("#session-result")
         assert await reader.focused() == "session-result"

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Route
 
 from deploy.local.seed import put
-from tests.support.page import at_the_path, courses, reached, reading, say, says
+from tests.support.page import at_the_path, courses, reached, reading, say, says, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -79,7 +79,7 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
         entry = f'.statements [data-statement="{course}"]'
         assert f"{before.day} " in await reader.text(f"{entry} time")
         assert said["title"]["th"] in await page.inner_text(entry)
-        await page.click("#language")
+        await switch_language(page)
         assert f"on {before.day} {before:%B} {before.year}" == await reader.text(f"{entry} time")
         await page.click(f"{entry} button")
         await says(reader, "Undone")
@@ -118,7 +118,7 @@ async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Pl
                 assert marked.endswith(either[language])
             assert await page.locator(".origin").count() == len(first)
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         assert await page.locator('[data-keep="not_relevant-zero-trust"]').count() == 0
         await say(reader, "zero-trust", "pin")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
@@ -218,7 +218,7 @@ async def test_a_rejection_is_explained_and_a_retry_is_the_same_submission(
             assert "ยังไม่ได้บันทึก" in await says(reader, words)
             assert await page.evaluate("document.activeElement.dataset.keep") == f"started-{course}"
             assert await reader.violations() == []
-        await page.click("#language")
+        await switch_language(page)
         await says(reader, "The system cannot be reached")
         await say(reader, course, "started")
         await says(reader, "Noted as started")
@@ -254,7 +254,7 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
                 ".filter(one => one.offsetParent && one.getBoundingClientRect().height < 24).length"
             )
             assert small == 0
-            await page.click("#language")
+            await switch_language(page)
 
 
 async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.page import at_the_path, say
+from tests.support.page import at_the_path, say, switch_language
 from tests.support.platform import Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -44,8 +44,7 @@ async def test_the_history_shows_courses_levels_and_paths(platform: Platform, br
         assert await reader.violations() == []
         assert await reader.overflow() == 0
 
-        await page.click("#language")
-        await page.wait_for_selector("html[lang=en]")
+        await switch_language(page)
         assert await page.inner_text("#past-levels-title") == "How your levels moved"
         assert "because of a new assessment" in await paths.first.inner_text()
         assert await reader.violations() == []

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Route
 
-from tests.support.page import at_the_path, courses, reading
+from tests.support.page import at_the_path, courses, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -34,7 +34,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platfor
         thai = await page.inner_text("#why-not-answer p >> nth=0")
         assert any("\u0e00" <= letter <= "\u0e7f" for letter in thai)
         assert await reader.violations() == []
-        await page.click("#language")
+        await switch_language(page)
         english = await page.inner_text("#why-not-answer p >> nth=0")
         assert english != thai
         assert await page.input_value("#why-not-course") == absent
@@ -127,7 +127,7 @@ async def test_a_what_if_stays_while_the_current_path_changes(platform: Platform
         assert await courses(reader, ".route:last-child ol li") == imagined
         assert await page.input_value("#what-if-jobGroup") == "technology"
         assert await page.input_value("#what-if-total") == "20"
-        await page.click("#language")
+        await switch_language(page)
         assert "Nothing was saved" in await page.inner_text(".not-stored")
         assert await reader.violations() == []
         await page.click("[data-keep=what-if-close]")
@@ -188,7 +188,7 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             assert head
             assert foot
             assert foot["y"] + foot["height"] - head["y"] < 740  # said on the first screen of the answer
-            await page.click("#language")
+            await switch_language(page)
 
 
 async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
@@ -246,7 +246,7 @@ async def test_what_to_assess_first_is_shown_with_its_reason(platform: Platform,
         assert first
         assert await reader.page.locator(".assess li").count() == len(first)
         assert first[0]["reason"]["th"] in await reader.text(".assess")
-        await reader.page.click("#language")
+        await switch_language(reader.page)
         assert first[0]["reason"]["en"] in await reader.text(".assess")
         assert await reader.violations() == []
 
@@ -264,6 +264,6 @@ async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(platfo
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
         assert note["reason"]["th"] in await reader.text(".notes")
-        await page.click("#language")
+        await switch_language(page)
         assert note["reason"]["en"] in await reader.text(".notes")
         assert await reader.violations() == []

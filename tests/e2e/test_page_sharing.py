@@ -5,7 +5,7 @@ from playwright.async_api import Browser
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
-from tests.support.page import Reader, reading
+from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -27,7 +27,7 @@ async def in_both_languages(reader: Reader, selector: str, thai: str, english: s
         await reader.page.wait_for_selector(f"{selector}:has-text('{words}')")
         assert await reader.violations() == []
         assert await reader.overflow() == 0
-        await reader.page.click("#language")
+        await switch_language(reader.page)
     await reader.page.wait_for_selector("html[lang=th]")
 
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.editors import editing
-from tests.support.page import Reader, reading
+from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -64,7 +64,7 @@ async def test_an_admin_sees_the_effect_of_a_policy_and_sets_it(
             assert tenant.name in text
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         await page.wait_for_selector("html[lang=th]")
         await reader.tab_to("supervision-shared")
         await page.keyboard.press("ArrowDown")

@@ -41,6 +41,13 @@ async def launched(executable: str) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+async def switch_language(page: Page) -> None:
+    """Press the button of the other language, and wait until the page is drawn in it."""
+    shown = await page.get_attribute("html", "lang")
+    await page.click("#language")
+    await page.wait_for_selector(f"html:not([lang={shown}])")
+
+
 class Reader:
     """Somebody at the page: what they see, and what their browser asked for or complained of."""
 
