@@ -83,7 +83,7 @@ def measure(plan: Plan, progress: Progress) -> Results:
     ]
     results.finished = _run(progress, "paths that are finished", parts, CORES)
     catalogs, officers = plan.truths
-    draws: list[Call] = [(realised_gain.told, (number, officers)) for number in range(catalogs)]
+    draws: list[Call] = [(realised_gain.simulate_gains, (number, officers)) for number in range(catalogs)]
     results.truths = _run(progress, "predicted and realised", draws, CORES)
     sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
     results.scales = _run(progress, "time and index by size", sizes, 1)
