@@ -16,7 +16,7 @@ from tests.evaluation import determinism, exact, finishing, quality, real, reali
 from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
 
 CORES = 2
-_MINUTES = 45
+_MINUTES = 90
 _BLOCK = 50
 """Officers who finish their paths in one call."""
 
@@ -43,8 +43,8 @@ class Plan:
 
 
 FULL = Plan(
-    drawn=84,
-    real=dict.fromkeys(real.WORLDS, 84),
+    drawn=210,
+    real=dict.fromkeys(real.WORLDS, 210),
     truths=(26, 200),
     scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
     rebuild=(100_000, 3),
