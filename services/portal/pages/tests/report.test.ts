@@ -40,7 +40,7 @@ const VIEW: AgencyView = {
 };
 
 describe('an agency\'s report', () => {
-  it('says which group is furthest behind, where there is another and one that lacks anything', () => {
+  it('names the group that is furthest behind, where there is another and one that lacks anything', () => {
     expect(furthestBehind(VIEW.groups)).toBe('service');
     expect(furthestBehind([group('it', 3)])).toBeUndefined();
     expect(furthestBehind([group('it', 0), group('service', 0)])).toBeUndefined();

@@ -54,7 +54,7 @@ describe('the state of a service', () => {
   });
 
   it('tells which checks fail, and every warning', () => {
-    const told = troublesOf(replica({ checks: { mongodb: 'ok', kafka: 'no answer' }, warnings: { topics: 'too few' } }));
-    expect(told).toEqual([['kafka', 'no answer'], ['topics', 'too few']]);
+    const troubles = troublesOf(replica({ checks: { mongodb: 'ok', kafka: 'no answer' }, warnings: { topics: 'too few' } }));
+    expect(troubles).toEqual([['kafka', 'no answer'], ['topics', 'too few']]);
   });
 });

@@ -3,7 +3,7 @@
 import { csvFile } from '../files';
 import type { ImportReport, RowResult } from './requests';
 
-/** What an import reads of a row; docs/importing.md says what each holds. */
+/** What an import reads of a row; docs/importing.md describes each. */
 export const FACTS = [
   'id', 'code', 'title', 'title_th', 'title_en', 'provider', 'provider_th', 'provider_en', 'hours', 'duration',
   'languages', 'level', 'tags', 'prerequisites', 'description', 'description_th', 'description_en', 'url', 'modality',
@@ -91,7 +91,7 @@ export function counted(before: Counts, rows: readonly RowResult[]): Counts {
 /** Whether a person should look at a row. */
 export const isNotable = ({ status, warnings = [] }: RowResult): boolean => status === 'refused' || warnings.length > 0;
 
-/** Return what a row's faults and warnings say, a line each. */
+/** Return the messages of a row's faults and warnings, a line each. */
 export const remarksOf = ({ problems = [], warnings = [] }: RowResult): string[] =>
   [...problems, ...warnings].map(({ field, detail }) => (field ? `${field}: ${detail}` : detail));
 
