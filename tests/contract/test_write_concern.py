@@ -109,7 +109,7 @@ async def test_a_plan_rolled_back_with_its_primary_is_saved_by_the_second_attemp
 
 
 async def until_taken(plan: Callable[[], Awaitable[None]]) -> None:
-    """Try as a consumer does: while the database says that it is away, again."""
+    """Try as a consumer does: again while the database is unavailable."""
     async with asyncio.timeout(90):
         while True:
             try:

@@ -68,7 +68,7 @@ async def test_an_assessment_becomes_a_path_on_the_open_stream(stack: Stack, pla
 
 
 def _is_sound(path: dict[str, Any]) -> None:
-    """The path says what a reader needs: places, hours, reasons in both languages, and what is gained."""
+    """The path contains what a reader needs: places, hours, reasons in both languages, and what is gained."""
     steps = path["steps"]
     assert [step["position"] for step in steps] == list(range(1, len(steps) + 1))
     assert len({step["course"]["id"] for step in steps}) == len(steps)

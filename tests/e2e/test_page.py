@@ -40,9 +40,9 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         await reader.dismisses()
 
         await officer.assess(required(0.5))
-        told = await reader.news("เพราะมีผลประเมินใหม่")
-        assert "%" in told
-        assert "ยังเป็นของเดิม" in told
+        news = await reader.news("เพราะมีผลประเมินใหม่")
+        assert "%" in news
+        assert "ยังเป็นของเดิม" in news
         assert await page.locator(".notice.provisional").count() == 1  # nothing jumps while somebody reads
         assert await reader.violations() == []
         await reader.shows_change()

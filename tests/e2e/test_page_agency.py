@@ -48,9 +48,9 @@ async def shows_another_day(reader: Reader) -> None:
 
     async def earlier(route: Route) -> None:
         answer = await route.fetch()
-        told = await answer.json()
-        told["history"].insert(0, told["history"][0] | {"day": "2026-01-05", "before": 0.11})
-        await route.fulfill(response=answer, json=told)
+        body = await answer.json()
+        body["history"].insert(0, body["history"][0] | {"day": "2026-01-05", "before": 0.11})
+        await route.fulfill(response=answer, json=body)
 
     await reader.page.route("**/gaps*", earlier)
     await reader.page.reload()
@@ -169,7 +169,7 @@ async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
-        assert [one for one in reader.asked if "/officers" in one] == []
+        assert [one for one in reader.requests if "/officers" in one] == []
         await page.click("[data-keep=another-agency]")
         await page.wait_for_selector("#agency")
 

@@ -37,14 +37,14 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
                 "number => document.querySelector('.session-progress')?.innerText.includes(number)",
                 arg=f"\u00a0{number + 1}",
             )
-        asked = await page.inner_text("#question")
+        question = await page.inner_text("#question")
         await page.click("[data-keep=assess-later]")
         await page.wait_for_selector("#question", state="detached")
         await page.reload()  # as on another device: nothing of it is kept here
         await reader.shows("path")
         await page.click("[data-keep=assess-begin]")
         await page.wait_for_selector("#question")
-        assert await page.inner_text("#question") == asked
+        assert await page.inner_text("#question") == question
         assert "ข้อที่ 4 " in await reader.text(QUESTION)
         await switch_language(page)
         assert "Question 4 " in await reader.text(QUESTION)
@@ -56,5 +56,5 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
         assert await reader.focused() == "session-result"
         assert await reader.violations() == []
         await reader.news("เพราะมีผลประเมินใหม่")
-        await page.wait_for_selector("#dismiss")  # it was asked for here, so it is shown at once
+        await page.wait_for_selector("#dismiss")  # it was requested here, so it is shown at once
         assert (await officer.path())["path"]["versions"]["profile"] > before

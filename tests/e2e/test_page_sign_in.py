@@ -81,9 +81,9 @@ async def test_signing_out_everywhere_is_offered_next_to_signing_out(portal: Por
         assert await page.inner_text("#sign-out-everywhere") == "Sign out on all devices"
         assert await reader.violations() == []
         assert await reader.overflow() == 0
-        async with page.expect_request(lambda request: request.method == "DELETE") as asked:
+        async with page.expect_request(lambda request: request.method == "DELETE") as request_info:
             await page.click("#sign-out-everywhere")
-        assert (await asked.value).url == f"{portal.url}/session?everywhere=true"
+        assert (await request_info.value).url == f"{portal.url}/session?everywhere=true"
         await reader.shows("signIn")
         assert "did not confirm" not in await page.inner_text("main")
         async with page.expect_response(f"{portal.url}/session") as found:

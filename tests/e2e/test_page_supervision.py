@@ -26,7 +26,7 @@ async def planned(platform: Platform, tenant: str) -> Officer:
 
 
 async def opens(reader: Reader, language: str, n: int, policy: str) -> None:
-    """Wait until the preview of a policy says how many of the two plans a supervisor would read."""
+    """Wait until the preview of a policy shows how many of the two plans a supervisor would read."""
     words = OPENS[language].format(n=n, all=2)
     await reader.page.wait_for_selector(f'.preview [data-policy="{policy}"]:has-text("{words}")')
 

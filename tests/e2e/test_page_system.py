@@ -61,7 +61,9 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await platform.stack.start("recommender")
-            await page.wait_for_selector('[data-service="recommender"] [data-status="ready"]')  # asked again by itself
+            await page.wait_for_selector(
+                '[data-service="recommender"] [data-status="ready"]'
+            )  # requested again by itself
 
 
 async def test_admins_read_and_try_every_services_api_document(platform: Platform, browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""A service as a process: it says where it listens, drains when asked to stop, and ends when a background task dies."""
+"""A service as a process: it logs where it listens, drains on SIGTERM, and ends when a background task dies."""
 
 import asyncio
 import json
@@ -79,7 +79,7 @@ class Process:
                 self.lines.append(json.loads(raw))
                 if message in self.lines[-1]["message"]:
                     return self.lines[-1]
-        raise AssertionError(f"it never said {message!r}: {self.lines}")
+        raise AssertionError(f"it never logged {message!r}: {self.lines}")
 
     async def ends(self) -> int:
         async with asyncio.timeout(90):
@@ -110,10 +110,10 @@ async def test_a_stopping_service_reports_it_and_finishes_active_requests() -> N
         async with session.get(f"{url}/readyz") as answer:
             assert (answer.status, (await answer.json())["status"]) == (503, "draining")
         assert running.process.stdout is not None
-        asked = asyncio.ensure_future(session.post(f"{url}/v1/slow"))
+        pending = asyncio.ensure_future(session.post(f"{url}/v1/slow"))
         assert await running.process.stdout.readline() == b"changing\n"
         running.process.send_signal(signal.SIGTERM)  # draining is over, and this request is still active
-        async with await asked as answer:
+        async with await pending as answer:
             assert answer.status == 204
         assert await running.ends() == 0
         assert await running.process.stdout.read() == b"changed\n"
@@ -147,9 +147,9 @@ async def test_an_error_at_the_start_is_logged_and_ends_the_process_although_a_t
 
 async def test_a_failed_background_task_ends_the_process_with_its_reason() -> None:
     async with program("0", "dies") as running:
-        said = await running.until("ended by itself")
-        assert said["message"] == "relay ended by itself"
-        assert "the broker is gone" in said["error"]
+        record = await running.until("ended by itself")
+        assert record["message"] == "relay ended by itself"
+        assert "the broker is gone" in record["error"]
         assert await running.ends() == 1
 
 
@@ -162,7 +162,7 @@ async def test_missing_things_at_the_start_are_reported_in_one_line() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         async with program(port) as running:
-            said = await running.until("cannot start")
-            assert f"nothing can listen on 127.0.0.1:{port}" in said["message"]
-            assert "error" not in said
+            record = await running.until("cannot start")
+            assert f"nothing can listen on 127.0.0.1:{port}" in record["message"]
+            assert "error" not in record
             assert await running.ends() == 1

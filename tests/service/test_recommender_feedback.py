@@ -260,8 +260,8 @@ async def test_a_completed_course_keeps_the_rest_of_the_path_and_is_to_be_assess
     assert after["path"]["hours"] == before["path"]["hours"] - before["path"]["steps"][0]["course"]["hours"]
     [confirm] = [row for row in after["path"]["assess_first"] if row.get("kind") == "confirm"]
     assert {confirm["skill"]} == {row["skill"] for row in before["path"]["steps"][0]["closes"]}
-    asked = {"compare_with": officer.officer, "completed": rest}
-    answer = await service.ask("POST", "/v1/recommendations", tenant=officer.tenant, json=asked)
+    body = {"compare_with": officer.officer, "completed": rest}
+    answer = await service.ask("POST", "/v1/recommendations", tenant=officer.tenant, json=body)
     assert (await answer.json())["path"]["steps"] == []
     [statement] = (await feedback_of(service, officer))["statements"]
     assert [row["to"] for row in statement["taught"]] == [row["to"] for row in before["path"]["steps"][0]["closes"]]

@@ -99,10 +99,10 @@ async def test_a_recomputed_path_is_byte_equal_even_after_later_changes(
     assert "catalog" in sentence
     now = await path_of(service, officer)
     assert "short" in courses_of(now)
-    asked = [officer.officer, "--tenant", "agency", "--revision", "1"]
-    assert await command(two.settings, asked) == 0
+    arguments = [officer.officer, "--tenant", "agency", "--revision", "1"]
+    assert await command(two.settings, arguments) == 0
     assert ": same, " in (alone := capsys.readouterr().out)
-    assert await command(two.settings, [*asked, "--reference"]) == 0
+    assert await command(two.settings, [*arguments, "--reference"]) == 0
     assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
 
 
@@ -156,9 +156,9 @@ async def test_a_changed_stored_path_is_detected(two: Two, capsys: pytest.Captur
     changed["path"]["coverage"][2] += 1
     await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(changed)}})
     assert await command(two.settings, [officer.officer, "--tenant", "agency", "--reference"]) == 1
-    said = capsys.readouterr().out
-    assert "\n  path.coverage[2]: stored" in said
-    assert "\n  by the reference, path.coverage[2]: stored" in said
+    output = capsys.readouterr().out
+    assert "\n  path.coverage[2]: stored" in output
+    assert "\n  by the reference, path.coverage[2]: stored" in output
 
 
 async def test_a_path_that_cannot_be_recomputed_is_reported(two: Two, capsys: pytest.CaptureFixture[str]) -> None:

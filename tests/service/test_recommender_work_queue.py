@@ -17,9 +17,6 @@ from shared.work_queue import (
     WorkQueue,
 )
 from tests.support.recommender import (
-    ASKED as BODY,
-)
-from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -29,6 +26,9 @@ from tests.support.recommender import (
     recommender,
     somebody,
     tell,
+)
+from tests.support.recommender import (
+    REQUEST as BODY,
 )
 from tests.support.services import Started
 from tests.support.waiting import until

@@ -33,7 +33,7 @@ COURSES = [
     WRITE,
     course("write-long", ("writing", 0, 4), hours=9),
 ]
-ASKED: dict[str, Any] = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
+REQUEST: dict[str, Any] = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
 
 
 def published(tenant: str, entry: Course | Framework, sequence: int = 1) -> tuple[str, int, Data]:
