@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 
 from deploy.local.processes import ROOT
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, sys, threading
 from aiohttp import web
 from shared.app import background, build_app, run
 from shared.auth import PUBLIC, Authenticator
@@ -36,10 +37,26 @@ async def dies():
     await asyncio.sleep(0.2)
     raise RuntimeError("the broker is gone")
 
+async def in_a_thread():
+    await asyncio.to_thread(threading.Event().wait)
+
+async def never_ends():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+WORK = {"dies": dies, "thread": in_a_thread, "task": never_ends}
+
 async def build(settings):
     if "away" in sys.argv:
         raise Unavailable("MongoDB is away")
-    work = background("relay", dies if "dies" in sys.argv else fine)
+    if "broken" in sys.argv:
+        asyncio.ensure_future(in_a_thread())
+        await asyncio.sleep(0)
+        raise RuntimeError("a mistake")
+    work = background("relay", WORK.get(sys.argv[-1], fine))
     return build_app("X", [Route("POST", "/v1/slow", slow, PUBLIC, answers={204: None})],
                      Authenticator(None, b""), contexts=[work])
 
@@ -109,6 +126,23 @@ async def test_a_second_signal_ends_the_draining() -> None:
         await running.until("draining")
         running.process.send_signal(signal.SIGINT)
         assert await running.ends() == 0
+
+
+@pytest.mark.parametrize("what", ["thread", "task"])
+async def test_the_exit_does_not_wait_for_a_thread_or_a_task_that_does_not_end(what: str) -> None:
+    async with program("0", what) as running:
+        await running.until("listening")
+        running.process.send_signal(signal.SIGTERM)
+        await running.until("draining")
+        running.process.send_signal(signal.SIGTERM)
+        await running.until("stopped")
+        assert await running.ends() == 0
+
+
+async def test_an_error_at_the_start_is_logged_and_ends_the_process_although_a_thread_does_not_end() -> None:
+    async with program("0", "broken") as running:
+        assert "a mistake" in (await running.until("the process ends"))["error"]
+        assert await running.ends() == 1
 
 
 async def test_a_failed_background_task_ends_the_process_with_its_reason() -> None:
