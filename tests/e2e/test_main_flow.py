@@ -117,7 +117,7 @@ async def test_an_agencys_own_course_enters_a_path_and_its_withdrawal_updates_th
 
 
 async def _is_recommended(platform: Platform, key: str, course: str) -> None:
-    """Return once the recommender has heard of the course."""
+    """Return once the recommender has received the course."""
     wanted = {"framework": PROFILE["framework"], "target": {SKILLS[0]: 4}, "levels": {SKILLS[0]: 0}}
     async with asyncio.timeout(90):
         while True:

@@ -43,7 +43,7 @@ async def is_printed(reader: Reader) -> None:
 
 
 async def shows_another_day(reader: Reader) -> None:
-    """Load the page again, with figures of an earlier day among those that the service tells."""
+    """Load the page again, with figures of an earlier day among those that the service returns."""
     assert await reader.page.locator(".over-time").count() == 0  # there is one day only
 
     async def earlier(route: Route) -> None:

@@ -185,7 +185,7 @@ async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Pl
             lost.append(route.request.headers["idempotency-key"])
             if len(lost) > 1:
                 return await route.continue_()
-            await route.fetch()  # the service hears it; its answer never comes
+            await route.fetch()  # the service receives it; its answer never comes
             return await route.abort()
 
         await page.unroute("**/feedback")

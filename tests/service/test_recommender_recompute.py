@@ -17,7 +17,7 @@ from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
 from shared.settings import CatalogSettings, RecommenderSettings
 from tests.support.builders import FRAMEWORK, course, framework
-from tests.support.recommender import assessed, courses_of, path_of, somebody, tell
+from tests.support.recommender import assessed, courses_of, give_feedback, path_of, somebody
 from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until
 
@@ -78,7 +78,7 @@ async def test_a_recomputed_path_is_byte_equal_even_after_later_changes(
     service = two.recommender
     await service.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(service, officer)
-    assert (await tell(service, officer, "write", "not_now"))[0] == 200
+    assert (await give_feedback(service, officer, "write", "not_now"))[0] == 200
     got = await service.ask(
         "PUT", "/v1/rules", "admin", json={"rules": [{"field": "course", "values": ["write"], "bias": 2}]}
     )

@@ -10,7 +10,16 @@ from msgspec.structs import replace
 from shared.domain import MatchedRow
 from shared.events import CATALOG_TOPIC
 from tests.support.builders import FRAMEWORK, JOB_GROUP, course
-from tests.support.recommender import REQUEST, courses_of, path_of, planned, published, recommender, somebody, tell
+from tests.support.recommender import (
+    REQUEST,
+    courses_of,
+    give_feedback,
+    path_of,
+    planned,
+    published,
+    recommender,
+    somebody,
+)
 from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
@@ -169,7 +178,7 @@ async def test_a_mandatory_course_is_in_every_path_and_cannot_be_dismissed(servi
     await put(service, "strict", {"mandatory": ["duty"]})
     await planned(service, officer)
     assert "duty" in courses_of(await path_of(service, officer))
-    status, problem = await tell(service, officer, "duty", "not_relevant")
+    status, problem = await give_feedback(service, officer, "duty", "not_relevant")
     assert (status, problem["field"]) == (409, "action")
 
 
@@ -190,7 +199,7 @@ async def test_what_if_takes_missing_fields_from_the_officer_and_lists_the_chang
     await planned(service, officer)
     status, same = await recommended(service, compare_with=officer.officer)
     assert (status, courses_of(same), same["revision"]) == (200, ["write"], 1)
-    await tell(service, officer, "write", "not_relevant")
+    await give_feedback(service, officer, "write", "not_relevant")
     status, answered = await recommended(service, compare_with=officer.officer, budget_hours=1)
     assert (status, courses_of(answered)) == (200, [])
     assert (await path_of(service, officer))["revision"] == 2  # nothing was stored

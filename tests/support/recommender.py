@@ -101,7 +101,7 @@ async def planned(service: Started, *officers: Profile) -> None:
         await path_of(service, one)
 
 
-async def tell(
+async def give_feedback(
     service: Started, one: Profile, course_id: str, action: str, key: str = "", **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """Give feedback and return status and answer."""

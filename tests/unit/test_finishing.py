@@ -292,7 +292,7 @@ def test_a_path_through_the_more_expensive_of_two_branches_can_still_be_finished
     assert reference.recommend(plan, courses, 1) == path
 
 
-# --- what is too small to tell ----------------------------------------------------------------------------------------
+# --- what is too small to measure -------------------------------------------------------------------------------------
 
 
 def scaled(top: int) -> Framework:

@@ -51,7 +51,7 @@ def from_nothing(yardstick: Framework, rules: list[Rule] | None = None) -> Input
 
 @pytest.fixture
 def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the list of how many visits each search and each telling took."""
+    """Return the list of how many visits each search and each tracing took."""
     found: list[int] = []
 
     def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]

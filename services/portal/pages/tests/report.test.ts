@@ -51,7 +51,7 @@ describe('an agency\'s report', () => {
     expect([topOf([]), topOf([0.2]), topOf([3, 3.1]), topOf([-1])]).toEqual([1, 1, 4, 1]);
   });
 
-  it('tells the level after the courses by what is missing then, and never a lower one than today', () => {
+  it('gives the level after the courses by what is missing then, and never a lower one than today', () => {
     const reading = group('it', 1).skills[0];
     if (!reading) throw new Error('no skill');
     expect(reachedOf(reading)).toBe(1.5);

@@ -14,7 +14,7 @@ export function furthestBehind(groups: GroupGaps[]): string | undefined {
 const FLOATING = 1e-6; // so that 3 - 0.7 stays 2.3
 
 /**
- * Return the least mean level after the courses, to whole tenths downwards unless it is today's. The service tells how
+ * Return the least mean level after the courses, to whole tenths downwards unless it is today's. The service returns how
  * much of the requirement is missing then (`after`), not by how much some officers exceed it.
  */
 export const reachedOf = ({ level, required, after }: GroupSkill): number =>

@@ -40,7 +40,7 @@ export interface Column {
   fact: Fact | undefined;
 }
 
-/** Return the columns of a file as its report tells them, those that are read first. */
+/** Return the columns of a file as its report lists them, those that are read first. */
 export function columnsOf({ mapping = {}, unused_columns = [] }: Pick<ImportReport, 'mapping' | 'unused_columns'>): Column[] {
   const read = Object.entries(mapping).flatMap(([fact, names]) => names.map((name) => ({ name, fact: fact as Fact })));
   return [...read, ...unused_columns.map((name) => ({ name, fact: undefined }))];

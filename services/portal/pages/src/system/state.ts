@@ -4,7 +4,7 @@ import type { ReplicaState, ServiceState } from './requests';
 
 export type Verdict = 'good' | 'look' | 'bad';
 
-/** The figures of a service; undefined where no replica tells it. */
+/** The figures of a service; undefined where no replica reports it. */
 export interface Figures {
   lag: number | undefined;
   outbox: number | undefined;
