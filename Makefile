@@ -65,7 +65,7 @@ fmt: setup ## format, and apply ruff's fixes
 bench: setup ## the performance table, each figure next to its baseline
 	@$(VENV)/python -m tests.bench
 
-evaluate: setup ## every gate of ranking and matching, in at most 45 minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
+evaluate: setup ## every gate of ranking and matching, in at most 90 minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.matching $(if $(QUICK),--print)
 	@$(VENV)/python -m tests.evaluation.sessions $(if $(QUICK),--quick)

@@ -283,14 +283,18 @@ def _ended(lifecycle: Lifecycle, name: str, task: "asyncio.Future[None]") -> Non
 def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
     """Serve until SIGTERM or SIGINT, then exit with 0; exit with 1 if the start or a background task failed.
 
-    The exit does not wait for threads: one may still compile the planner, or wait for a MongoDB that hangs, where
-    closing a cursor has no time limit. What was accepted is stored by then.
+    The exit waits neither for threads nor for tasks that do not end: one may still compile the planner, or wait for a
+    MongoDB that hangs, where closing a cursor has no time limit. What was accepted is stored by then.
     """
     logs.configure(settings.log_level)
+    runner = asyncio.Runner()  # not closed: that would wait for both
     try:
-        status = asyncio.run(_serve(build, settings))
+        status = runner.run(_serve(build, settings))
     except KeyboardInterrupt:  # while it was still starting
         status = 130
+    except Exception:
+        log.critical("the process ends", exc_info=True)
+        status = 1
     logging.shutdown()
     sys.stdout.flush()
     os._exit(status)

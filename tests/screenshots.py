@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 
 from deploy.local.pages import build
 from deploy.local.stack import Stack
-from tests.support.page import NO_CHROMIUM, chromium, launched, reading
+from tests.support.page import NO_CHROMIUM, chromium, launched, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 PLACE = Path(__file__).parents[1] / "docs" / "img"
@@ -29,7 +29,7 @@ async def take(browser: Browser, url: str, key: str, look: tuple[Literal["th", "
         await reader.shows("path")
         await reader.page.wait_for_selector(".step")
         if language == "en":
-            await reader.page.click("#language")
+            await switch_language(reader.page)
             await reader.page.wait_for_selector("html[lang=en]")
         await reader.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
         await reader.page.evaluate("document.fonts.ready.then(() => true)")

@@ -1,4 +1,4 @@
-"""The documents say what the code says: no setting, event, metric, route or command without a word, no dead link."""
+"""The documents agree with the code: every setting, event, metric, route and command is documented, no link is dead."""
 
 import ast
 import json
@@ -46,13 +46,18 @@ def first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_holds_the_marks_of_an_unresolved_merge(page: Path) -> None:
+    assert re.findall(r"^(?:<{7}|>{7}) .*$", page.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
 # --- settings, commands ----------------------------------------------------------------------------------------------
 
 
 def test_every_setting_is_in_the_example() -> None:
     names = {one.name for shape in BY_SERVICE.values() for one in described(shape)}
-    told = set(re.findall(r"^#?([A-Z_]+)=", text_of("deploy/env.example"), re.MULTILINE))
-    assert names <= told | {name.removesuffix("_FILE") for name in told}
+    documented = set(re.findall(r"^#?([A-Z_]+)=", text_of("deploy/env.example"), re.MULTILINE))
+    assert names <= documented | {name.removesuffix("_FILE") for name in documented}
 
 
 def test_every_setting_that_a_document_names_exists() -> None:
@@ -68,8 +73,8 @@ def make_targets() -> set[str]:
 
 
 def test_every_make_target_is_in_the_readme() -> None:
-    told = set(re.findall(r"\bmake ([a-z-]+)", text_of("README.md")))
-    assert make_targets() <= told
+    documented = set(re.findall(r"\bmake ([a-z-]+)", text_of("README.md")))
+    assert make_targets() <= documented
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -133,14 +138,14 @@ def test_the_types_inside_events_are_described_exactly() -> None:
     for name, shape in inner.items():
         fields = msgspec.structs.fields(shape)
         assert first_column(EVENT_SECTIONS[name]) == [field.encode_name for field in fields], name
-        told = re.findall(r"^\| `([^`]+)` \(optional\)", EVENT_SECTIONS[name], re.MULTILINE)
-        assert told == [field.encode_name for field in fields if not field.required], name
+        documented = re.findall(r"^\| `([^`]+)` \(optional\)", EVENT_SECTIONS[name], re.MULTILINE)
+        assert documented == [field.encode_name for field in fields if not field.required], name
 
 
 def test_the_topics_are_those_of_the_list() -> None:
     listed = dict(re.findall(r"- name: (\S+).*\n\s+partitions: (\d+)", text_of("deploy/topics.yaml")))
-    told = dict(re.findall(r"^\| `(\S+)` \| (\d+) \|", text_of("docs/events.md"), re.MULTILINE))
-    assert told == listed
+    documented = dict(re.findall(r"^\| `(\S+)` \| (\d+) \|", text_of("docs/events.md"), re.MULTILINE))
+    assert documented == listed
 
 
 # --- metrics ---------------------------------------------------------------------------------------------------------
@@ -191,13 +196,13 @@ def test_the_overview_lists_exactly_the_routes_with_their_roles(service: str) ->
     rows = re.findall(rf"^\| {service} \| `(\w+) ([^`]+)` \| ([^|]+) \|", text_of("docs/api.md"), re.MULTILINE)
     assert {(method, path) for method, path, _ in rows} == shown(TABLES[service])
     words = {"all": {"admin", "platform", "officer"}, "anybody": set()}
-    told = {
+    documented = {
         (method, path): set[str]().union(*(words.get(word, {word}) for word in who.split(", ")))
         for method, path, who in rows
     }
     for route in TABLES[service]:
         if not route.hidden and route.policy:
-            assert told[route.method, route.path] == set(route.policy.roles), route.path
+            assert documented[route.method, route.path] == set(route.policy.roles), route.path
 
 
 def test_the_overview_lists_the_routes_of_every_service() -> None:

@@ -1,4 +1,4 @@
-"""Dumps what Chromium tells a screen reader on each page of the portal: `python -m tests.walk [PLACE ...]`.
+"""Dumps the accessibility tree of Chromium for each page of the portal: `python -m tests.walk [PLACE ...]`.
 
 It starts a system of its own, needs Chromium, and writes an accessibility tree for each place into `.local/walk/`.
 """

@@ -147,7 +147,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         found: dict[str, Stored] = {}
         for mark, course in courses.items():
             entry = await self._store.find(key_of(self._tenant, course.id))
-            if entry is None or entry.content is None:
+            if entry is None or not (entry.is_own() or entry.unreadable):
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
             elif entry.is_own(entry.keeping(course)):
                 found[mark] = Stored("unchanged", entry.sequence)

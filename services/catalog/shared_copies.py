@@ -32,7 +32,7 @@ class SharedCourse(NamedTuple):
 
     key: str
     id: str
-    sequence: int
+    sequence: int | None
     match_version: int | None
     shown: Course | None
 
@@ -126,14 +126,14 @@ class SharedCopies:
         """
         query = {"_id": {"$in": [key_of(tenant, one.id) for one in courses]}}
         with unavailable():
-            stored = {document["id"]: document async for document in self._entries.find(query, {"outbox": 0})}
+            stored = {document["_id"]: document async for document in self._entries.find(query, {"outbox": 0})}
         found = []
         for one in courses:
-            document = stored.get(one.id, {"withdrawn": True})
-            if not (document["withdrawn"] or document.get("copied")):
+            document = stored.get(key_of(tenant, one.id))
+            if document and not (document.get("withdrawn") or document.get("copied")):
                 continue
-            present = readable(document, _present) if one.id in stored else None
-            if one.id in stored and present is None:
+            present = readable(document, _present) if document else None
+            if document and present is None:
                 continue
             if one.shown is not None:
                 matches = [match for match in present.matches if match.framework in own] if present else []
@@ -156,12 +156,15 @@ class SharedCopies:
 def _shared(document: Document) -> SharedCourse:
     found = None if document.get("withdrawn") else readable(document, matched_course)
     shown = announced(found.course, found.matches) if found else None
-    return SharedCourse(document["_id"], document["id"], document["sequence"], document.get("match_version"), shown)
+    key: str = document["_id"]
+    name = key.removeprefix(f"{SHARED_TENANT}/")
+    return SharedCourse(key, name, document.get("sequence"), document.get("match_version"), shown)
 
 
 def _present(document: Document) -> _PresentCopy:
     course = None if document["withdrawn"] else matched_course(document).course
-    entry = Entry(document["_id"], document["tenant"], document["id"], document["sequence"], course)
+    key, tenant, name, sequence = (document[field] for field in ("_id", "tenant", "id", "sequence"))
+    entry = Entry(key, tenant, name, sequence, course, copied=bool(document.get("copied")))
     return _PresentCopy(entry, document.get("match_version"), matches_of(document), course)
 
 

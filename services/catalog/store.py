@@ -316,9 +316,19 @@ class CatalogStore:
             return await bulk_write(self._entries, writes)
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
-        """Store that a course is no longer offered, with its event. Raises Unavailable."""
+        """Store that a course is no longer offered, with its event. Raises Unavailable.
+
+        The tenant sees a shared course of the same id again, which may need a copy then.
+        """
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
-        return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
+        stored = await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
+        if stored and before.tenant != SHARED_TENANT and not before.copied:
+            shared = {"_id": key_of(SHARED_TENANT, before.id), "withdrawn": False}
+            # With another version, since copies may be made at this moment that do not know of it.
+            change = {"$set": copies_due(SHARED_TENANT), "$inc": {"match_version": 1}}
+            with unavailable():
+                await self._entries.update_one(shared, change)
+        return stored
 
     async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         """Write many courses, each with its next revision and its event; return mark -> result.
@@ -342,7 +352,7 @@ class CatalogStore:
         for key, mark in keys.items():
             document = before.get(key)
             sequence = _sequence(document) if document else 0
-            new = document is None or bool(document.get("withdrawn"))
+            new = document is None or bool(document.get("withdrawn") or document.get("copied"))
             if document and document.get("written_by") == mark:
                 found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
                 continue

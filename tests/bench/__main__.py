@@ -39,7 +39,7 @@ _ROUNDS, _SECONDS, _EVENTS, _COURSES = 100, 5.0, 10_000, 100_000
 
 
 class Tick(Protocol):
-    """Told of what is done, so that the bar moves."""
+    """Receives progress events and moves the bar."""
 
     def __call__(self, done: int = 1, /) -> None: ...
 
@@ -50,7 +50,7 @@ async def bench(console: Console, share: float) -> report.Results:
     rounds, events, courses = int(_ROUNDS * share), int(_EVENTS * share), int(_COURSES * share)
     columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
     broker = os.environ.get("BROKER") or "apache"
-    unlimited = {"RATE_PER_KEY": "1000000"}  # all of it is asked with one key
+    unlimited = {"RATE_PER_KEY": "1000000"}  # every request is sent with one key
     async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
         figures: list[Figure] = []
         remembered = await memory.measure(stack)

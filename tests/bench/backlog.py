@@ -99,7 +99,7 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
 
 
 async def publish(settings: RecommenderSettings, topic: str, envelopes: Iterable[Envelope]) -> None:
-    """Send events to a topic of a namespace. Raises what the broker says."""
+    """Send events to a topic of a namespace. Raises the broker's error."""
     async with Publisher(settings.kafka_bootstrap_servers) as publisher:
         for result in await publisher.send(settings.topic(topic), envelopes):
             if isinstance(result, Exception):

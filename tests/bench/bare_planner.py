@@ -1,7 +1,7 @@
 """The baseline of a recommendation: `python -m tests.bench.bare_planner`, an aiohttp handler that only plans.
 
 It holds the catalog of `plans`, plans as the service does, off its loop on as many threads, and renders the sentences;
-there are no keys, no rules, no log and no measurements. HTTP_PORT says where it listens.
+there are no keys, no rules, no log and no measurements. It listens on HTTP_PORT.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
 
 
-class Asked(msgspec.Struct):
+class PlanBody(msgspec.Struct):
     """What the bench asks for: a part of what the service takes."""
 
     framework: str
@@ -46,18 +46,18 @@ def build() -> web.Application:
     gc.freeze()  # as the service does
 
     async def plan(request: web.Request) -> web.Response:
-        asked = msgspec.json.decode(await request.read(), type=Asked)
-        evening = datetime.combine(asked.as_of, time.max, UTC)
+        body = msgspec.json.decode(await request.read(), type=PlanBody)
+        evening = datetime.combine(body.as_of, time.max, UTC)
         inputs = Inputs(
             tenant=TENANT,
             framework=framework,
-            as_of=asked.as_of,
-            job_group=asked.job_group,
-            levels=asked.levels,
-            completed=asked.completed,
-            completed_at=dict.fromkeys(sorted(asked.completed), evening),
-            budget_hours=asked.budget_hours,
-            languages=asked.languages,
+            as_of=body.as_of,
+            job_group=body.job_group,
+            levels=body.levels,
+            completed=body.completed,
+            completed_at=dict.fromkeys(sorted(body.completed), evening),
+            budget_hours=body.budget_hours,
+            languages=body.languages,
         )
         path = await solver.run(plan_stateless, inputs, view)
         return web.Response(body=msgspec.json.encode({"path": with_sentences(path)}), content_type="application/json")

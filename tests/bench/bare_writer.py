@@ -1,7 +1,7 @@
 """The baseline of an answer: `python -m tests.bench.bare_writer`, an aiohttp handler that does one motor write.
 
 Settings as for an assessment service. Takes `POST /v1/officers/{officer}/sessions/{session}/answers`, pushes the answer
-into one document and answers a question of the usual size; it checks nothing and knows nobody.
+into one document and answers a question of the usual size; it checks nothing and has no registrations.
 """
 
 import asyncio

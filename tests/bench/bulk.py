@@ -2,7 +2,7 @@
 
     python -m tests.bench.bulk [--quick] [--each 1]     these figures alone
 
-The results are those of made-up officers, ten of each unless told otherwise, as a learning platform exports them. The
+The results are those of made-up officers, ten of each by default, as a learning platform exports them. The
 baseline is a bare `insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done
 before the import and half after it. CPU is that of all processes that the bench has started, from the first row to the
 last officer's path, without what they take while nothing happens. Meanwhile single assessments are submitted and their
@@ -149,9 +149,9 @@ async def _send(session: aiohttp.ClientSession, site: Site, what: str, rows: lis
         async for line in answer.content:
             last = line
     took = time.perf_counter() - begun
-    told = msgspec.json.decode(last, type=ImportReport)
-    if told.created != len(rows):
-        raise AssertionError(f"{told.created} of {len(rows)} rows were created: {told.problem}")
+    result = msgspec.json.decode(last, type=ImportReport)
+    if result.created != len(rows):
+        raise AssertionError(f"{result.created} of {len(rows)} rows were created: {result.problem}")
     return took
 
 
@@ -178,10 +178,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.bulk", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fiftieth of everything")
     parser.add_argument("--each", type=int, choices=range(1, 13), default=_EACH, help="results of each officer")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     try:
-        figures = asyncio.run(alone(console, RESULTS // 50 if asked.quick else RESULTS, asked.each))
+        figures = asyncio.run(alone(console, RESULTS // 50 if arguments.quick else RESULTS, arguments.each))
     except CannotStart as error:
         console.print(str(error), markup=False)
         return 1

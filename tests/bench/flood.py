@@ -83,9 +83,9 @@ class Asker(asyncio.Protocol):
 class Flood:
     """Sends assessments of the officers in turn, and counts what comes back."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
-        self._asked = asked
-        self._chance = random.Random(asked["seed"])  # noqa: S311 - made-up levels
+    def __init__(self, workload: dict[str, Any]) -> None:
+        self._workload = workload
+        self._chance = random.Random(workload["seed"])  # noqa: S311 - made-up levels
         self._number = 0
         self._free: list[Asker] = []
         self._all: set[Asker] = set()
@@ -99,13 +99,13 @@ class Flood:
     def request(self) -> bytes:
         """Return the next request."""
         self._number += 1
-        officer = self._asked["officers"][self._number % len(self._asked["officers"])]
+        officer = self._workload["officers"][self._number % len(self._workload["officers"])]
         raw = self._bodies[self._number % _BODIES]
         head = [
             f"POST /v1/officers/{officer}/assessments HTTP/1.1",
-            f"Host: 127.0.0.1:{self._asked['port']}",
-            f"Authorization: Bearer {self._asked['key']}",
-            f"Idempotency-Key: flood-{self._asked['seed']}-{self._number}",
+            f"Host: 127.0.0.1:{self._workload['port']}",
+            f"Authorization: Bearer {self._workload['key']}",
+            f"Idempotency-Key: flood-{self._workload['seed']}-{self._number}",
             "Content-Type: application/json",
             f"Content-Length: {len(raw)}",
         ]
@@ -118,23 +118,23 @@ class Flood:
             self.accepted.append(ms)
         if asker.transport is None or asker.transport.is_closing():
             self._all.discard(asker)
-        elif self._asked.get("rate"):
+        elif self._workload.get("rate"):
             self._free.append(asker)
         else:
             asker.send(self.request())
 
     async def run(self) -> dict[str, Any]:
-        """Send for the time asked for; return what came of it."""
+        """Send for the seconds of the workload; return the results."""
         begun = time.perf_counter()
-        if self._asked.get("rate"):
+        if self._workload.get("rate"):
             await self._at_a_rate(begun)
         else:
-            for _ in range(self._asked["connections"]):
+            for _ in range(self._workload["connections"]):
                 (await self._open()).send(self.request())
-            await asyncio.sleep(self._asked["seconds"])
+            await asyncio.sleep(self._workload["seconds"])
         seconds = time.perf_counter() - begun
         counted, accepted = Counter(self.statuses), list(self.accepted)
-        await asyncio.sleep(self._asked["patience"] if self._asked.get("rate") else 0)
+        await asyncio.sleep(self._workload["patience"] if self._workload.get("rate") else 0)
         for asker in list(self._all):
             asker.give_up(time.perf_counter())
         await asyncio.sleep(_TURN_SECONDS)
@@ -149,15 +149,15 @@ class Flood:
 
     async def _at_a_rate(self, begun: float) -> None:
         opening: set[asyncio.Task[None]] = set()
-        while (now := time.perf_counter()) < begun + self._asked["seconds"]:
-            while self._sent and self._sent[0][0] < now - self._asked["patience"]:
-                self._sent.popleft()[1].give_up(now - self._asked["patience"])
-            while self._number + len(opening) < (now - begun) * self._asked["rate"]:
+        while (now := time.perf_counter()) < begun + self._workload["seconds"]:
+            while self._sent and self._sent[0][0] < now - self._workload["patience"]:
+                self._sent.popleft()[1].give_up(now - self._workload["patience"])
+            while self._number + len(opening) < (now - begun) * self._workload["rate"]:
                 while self._free and (self._free[-1].transport is None or self._free[-1].transport.is_closing()):
                     self._free.pop()
                 if self._free:
                     self._send(self._free.pop())
-                elif len(self._all) + len(opening) < self._asked["connections"]:
+                elif len(self._all) + len(opening) < self._workload["connections"]:
                     task = asyncio.create_task(self._open_and_send())
                     opening.add(task)
                     task.add_done_callback(opening.discard)
@@ -173,7 +173,7 @@ class Flood:
 
     async def _open(self) -> Asker:
         loop = asyncio.get_running_loop()
-        _, asker = await loop.create_connection(lambda: Asker(self), "127.0.0.1", self._asked["port"])
+        _, asker = await loop.create_connection(lambda: Asker(self), "127.0.0.1", self._workload["port"])
         self._all.add(asker)
         return asker
 

@@ -1,8 +1,8 @@
 """Measures how soon every recommender replica plans with 100,000 imported courses, and how late it answers meanwhile.
 
-Two replicas follow the catalog. From the first row of an import until both have folded the last one, each is asked for
-a recommendation every 50 ms, one request at a time. A replica has folded the catalog once its revision is that of the
-catalog's own search index, which holds every imported course by then.
+Two replicas follow the catalog. From the first row of an import until both have folded the last one, each gets a
+request for a recommendation every 50 ms, one at a time. A replica has folded the catalog once its revision is that of
+the catalog's own search index, which holds every imported course by then.
 
 It runs alone, with services of its own: `python -m tests.bench.fold`.
 """
@@ -47,7 +47,7 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session:
         whole = count + await _gauge(session, stack.urls["catalog"][0], "search_courses")
         for url in replicas:
-            await _asked(session, url, stack.keys.platform)
+            await _answer_ms(session, url, stack.keys.platform)
         folded = asyncio.Event()
         asking = [asyncio.create_task(_latest(session, url, stack.keys.platform, folded)) for url in replicas]
         try:
@@ -66,7 +66,7 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
     ]
 
 
-async def _asked(session: aiohttp.ClientSession, url: str, key: str) -> float:
+async def _answer_ms(session: aiohttp.ClientSession, url: str, key: str) -> float:
     """Return how many milliseconds an answer took."""
     begun = time.perf_counter()
     async with session.post(f"{url}/v1/recommendations", json=_BODY, headers=bearer(key)) as answer:
@@ -78,7 +78,7 @@ async def _asked(session: aiohttp.ClientSession, url: str, key: str) -> float:
 async def _latest(session: aiohttp.ClientSession, url: str, key: str, folded: asyncio.Event) -> float:
     latest = 0.0
     while not folded.is_set():
-        latest = max(latest, await _asked(session, url, key))
+        latest = max(latest, await _answer_ms(session, url, key))
         await asyncio.sleep(_EVERY)
     return latest
 

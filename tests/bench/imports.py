@@ -49,7 +49,7 @@ def courses(count: int) -> list[Course]:
     ]
 
 
-async def measure(  # noqa: PLR0917 - the service, and how much is asked of it
+async def measure(  # noqa: PLR0917 - the service, and the size of the load
     servers: dict[str, str], url: str, key: str, pid: int | None, count: int, tick: Tick
 ) -> list[Figure]:
     """Return courses a second through the API compared with a bare write, and how much memory the service took for it.

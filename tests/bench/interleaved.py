@@ -19,7 +19,7 @@ _WARM_UP_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a server: a GET without `bodies`, else a POST of each in turn."""
+    """The requests to a server: a GET without `bodies`, else a POST of each in turn."""
 
     port: int | None
     path: str
@@ -38,25 +38,25 @@ class Question:
 async def in_turns(ours: Question, baseline: Question, seconds: float, tick: Callable[[], None]) -> tuple[float, float]:
     """Return the answers a second of both: medians of `BLOCKS` blocks of so many seconds each, which take turns."""
     for question in (ours, baseline):
-        await _asked(question, _WARM_UP_SECONDS)
+        await _rate(question, _WARM_UP_SECONDS)
     rates, baselines = [], []
     for _ in range(BLOCKS):
-        rates.append(await _asked(ours, seconds))
-        baselines.append(await _asked(baseline, seconds))
+        rates.append(await _rate(ours, seconds))
+        baselines.append(await _rate(baseline, seconds))
         tick()
     return median(rates), median(baselines)
 
 
-async def _asked(question: Question, seconds: float) -> float:
+async def _rate(question: Question, seconds: float) -> float:
     """Return the answers a second. Raises RuntimeError if any was not a 200."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.load", stdin=-1, stdout=-1, stderr=-1, cwd=ROOT
     )
-    asked = {**asdict(question), "connections": _CONNECTIONS, "seconds": seconds}
-    said, errors = await process.communicate(json.dumps(asked).encode())
+    workload = {**asdict(question), "connections": _CONNECTIONS, "seconds": seconds}
+    output, errors = await process.communicate(json.dumps(workload).encode())
     if process.returncode:
         raise RuntimeError(f"the load generator failed:\n{errors.decode()}")
-    result = json.loads(said)
+    result = json.loads(output)
     if result["refused"]:
         raise RuntimeError(f"{result['refused']} requests were refused")
     return float(result["answered"] / result["seconds"])

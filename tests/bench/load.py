@@ -1,6 +1,6 @@
 """A small load generator, a process of its own: `python -m tests.bench.load`, with its task as JSON on stdin.
 
-Keeps so many connections open and on each sends the next request when the answer to the last has been read to its end:
+Holds so many connections open and on each sends the next request when the answer to the last has been read to its end:
 a GET without bodies, with bodies a POST of each in turn. Prints JSON: the requests answered 200 within the time
 measured, the seconds, and how many were answered otherwise.
 """
@@ -56,15 +56,15 @@ class Asker(asyncio.Protocol):
             self._transport.write(next(self._requests))
 
 
-async def load(asked: dict[str, Any]) -> dict[str, float]:
+async def load(workload: dict[str, Any]) -> dict[str, float]:
     """Return what came of the load. Raises RuntimeError if a connection was lost."""
-    requests = cycle(_requests(asked))
+    requests = cycle(_requests(workload))
     loop = asyncio.get_running_loop()
-    askers = [Asker(requests) for _ in range(asked["connections"])]
-    opened = [await loop.create_connection(partial(_given, one), "127.0.0.1", asked["port"]) for one in askers]
-    await asyncio.sleep(asked["seconds"] / 5)  # the connections have settled
+    askers = [Asker(requests) for _ in range(workload["connections"])]
+    opened = [await loop.create_connection(partial(_given, one), "127.0.0.1", workload["port"]) for one in askers]
+    await asyncio.sleep(workload["seconds"] / 5)  # the connections have settled
     before, begun = sum(asker.answered for asker in askers), time.perf_counter()
-    await asyncio.sleep(asked["seconds"])
+    await asyncio.sleep(workload["seconds"])
     answered, seconds = sum(asker.answered for asker in askers) - before, time.perf_counter() - begun
     if any(asker.lost for asker in askers):
         raise RuntimeError("a connection was lost")
@@ -73,13 +73,13 @@ async def load(asked: dict[str, Any]) -> dict[str, float]:
     return {"answered": answered, "seconds": seconds, "refused": sum(asker.refused for asker in askers)}
 
 
-def _requests(asked: dict[str, Any]) -> list[bytes]:
-    lines = [f"{asked['path']} HTTP/1.1", f"Host: 127.0.0.1:{asked['port']}"]
-    lines += [f"{name}: {value}" for name, value in asked["headers"].items()]
-    if not asked["bodies"]:
+def _requests(workload: dict[str, Any]) -> list[bytes]:
+    lines = [f"{workload['path']} HTTP/1.1", f"Host: 127.0.0.1:{workload['port']}"]
+    lines += [f"{name}: {value}" for name, value in workload["headers"].items()]
+    if not workload["bodies"]:
         return ["\r\n".join([f"GET {lines[0]}", *lines[1:], "", ""]).encode()]
     lines.append("Content-Type: application/json")
-    bodies = [body.encode() for body in asked["bodies"]]
+    bodies = [body.encode() for body in workload["bodies"]]
     heads = [[f"POST {lines[0]}", *lines[1:], f"Content-Length: {len(body)}", "", ""] for body in bodies]
     return ["\r\n".join(head).encode() + body for head, body in zip(heads, bodies, strict=True)]
 

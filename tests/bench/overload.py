@@ -43,8 +43,8 @@ async def measure(site: Site, pid: int | None, seconds: float, tick: Callable[[]
         tick()
         calm = _mebibytes(pid)
         sustainable = _accepted(usual) / usual["seconds"]
-        asked = {"rate": sustainable * _TIMES, "connections": _MOST_CONNECTIONS}
-        over = await _flood(site, seed=2, seconds=seconds, **asked)
+        options = {"rate": sustainable * _TIMES, "connections": _MOST_CONNECTIONS}
+        over = await _flood(site, seed=2, seconds=seconds, **options)
         tick()
         busy = _mebibytes(pid)
         kept = await _sequences(session, site) - before
@@ -59,21 +59,21 @@ async def measure(site: Site, pid: int | None, seconds: float, tick: Callable[[]
     ]
 
 
-async def _flood(site: Site, **asked: Any) -> dict[str, Any]:
+async def _flood(site: Site, **options: Any) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.flood", stdin=-1, stdout=-1, stderr=-1, cwd=ROOT
     )
-    told = {
-        **asked,
+    workload = {
+        **options,
         "port": urlsplit(site.assessment).port,
         "key": site.key,
         "officers": _OFFICERS,
         "patience": _PATIENCE_SECONDS,
     }
-    said, errors = await process.communicate(json.dumps(told).encode())
+    output, errors = await process.communicate(json.dumps(workload).encode())
     if process.returncode:
         raise RuntimeError(f"the load generator failed:\n{errors.decode()}")
-    found: dict[str, Any] = json.loads(said)
+    found: dict[str, Any] = json.loads(output)
     return found
 
 

@@ -51,9 +51,9 @@ def bodies() -> list[str]:
 
 
 def _body(inputs: Inputs) -> str:
-    asked = {name: getattr(inputs, name) for name in ("job_group", "as_of", "budget_hours", "completed", "languages")}
+    fields = {name: getattr(inputs, name) for name in ("job_group", "as_of", "budget_hours", "completed", "languages")}
     levels = {skill: {"level": held.level, "sd": held.sd} for skill, held in inputs.levels.items()}
-    return msgspec.json.encode({"framework": inputs.framework.id, "levels": levels, **asked}).decode()
+    return msgspec.json.encode({"framework": inputs.framework.id, "levels": levels, **fields}).decode()
 
 
 async def measure(

@@ -47,12 +47,14 @@ def courses(count: int, chance: random.Random) -> Iterator[Course]:
         first, second = chance.sample(thai, 2)
         th = first[: chance.randrange(len(first)) + 1] + second[len(second) // 2 :]
         en = " ".join(chance.sample(chance.choice(english) + chance.choice(english) + ["and", "for"], 4))
-        told = Prose(th="".join(chance.sample(thai, 8))[:250], en=" ".join(chain(*chance.sample(english, 8)))[:250])
+        description = Prose(
+            th="".join(chance.sample(thai, 8))[:250], en=" ".join(chain(*chance.sample(english, 8)))[:250]
+        )
         yield msgspec.structs.replace(
             chance.choice(known),
             id=f"c-{number:06}",
             title=LocalizedText(th, en),
-            description=told,
+            description=description,
             provider=LocalizedText(en=f"Provider {number % 200}"),
             tags=[f"tag {number % 300}"],
         )

@@ -79,10 +79,10 @@ async def measure(site: Site, directory: Path, seconds: float, share: float, tic
         "bare writer", [sys.executable, "-m", "tests.bench.bare_writer"], directory / "writer.log", environment
     )
     bare.start()
-    asked: dict[str, Any] = {"headers": bearer(site.key), "officers": officers, "seconds": seconds}
-    asked["session"] = {"skills": _skills(), "max_items": 300}
-    ours = {**asked, "port": urlsplit(site.assessment).port, "bare": False}
-    baseline = {**asked, "port": port, "bare": True}
+    workload: dict[str, Any] = {"headers": bearer(site.key), "officers": officers, "seconds": seconds}
+    workload["session"] = {"skills": _skills(), "max_items": 300}
+    ours = {**workload, "port": urlsplit(site.assessment).port, "bare": False}
+    baseline = {**workload, "port": port, "bare": True}
     try:
         await until(lambda: _listens(port), bare, 30, "the bare writer")
         rates: tuple[list[float], list[float]] = ([], [])
@@ -111,15 +111,15 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def _answers(asked: dict[str, Any]) -> float:
+async def _answers(workload: dict[str, Any]) -> float:
     """Return the answers a second. Raises RuntimeError if one was refused."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.answering", stdin=-1, stdout=-1, stderr=-1, cwd=ROOT
     )
-    said, errors = await process.communicate(json.dumps(asked).encode())
+    output, errors = await process.communicate(json.dumps(workload).encode())
     if process.returncode:
         raise RuntimeError(f"the answering officers failed:\n{errors.decode()}")
-    result = json.loads(said)
+    result = json.loads(output)
     return float(result["answered"] / result["seconds"])
 
 

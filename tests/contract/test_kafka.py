@@ -688,15 +688,15 @@ async def test_a_follower_whose_topic_ends_before_its_offset_begins_again(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
     await publisher.send(topic, things(3))
-    reader, told = Reader(), asyncio.Event()
+    reader, replaced = Reader(), asyncio.Event()
 
     async def on_replaced() -> None:
-        told.set()
+        replaced.set()
 
     follower = Follower(bootstrap, topic, reader, start=dict.fromkeys(range(4), 1000), on_replaced=on_replaced)
     async with running(follower):
         await until(lambda: reader.sequences == {1, 2, 3})
-    assert told.is_set()
+    assert replaced.is_set()
     assert follower.replaced == 1
 
 

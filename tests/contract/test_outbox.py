@@ -84,7 +84,7 @@ async def test_one_of_two_relays_sends_and_the_other_takes_over_when_it_stops(ow
 
 
 class LosesAnswers(Publisher):
-    """Sends, and says of the first so many batches that there was no answer."""
+    """Sends, and reports a missing answer for the first so many batches."""
 
     lost = 1
 

@@ -125,7 +125,7 @@ async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Ow
 @pytest.mark.usefixtures("deaf")
 async def test_events_staged_by_a_killed_process_are_sent_by_the_next_one(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
-    await owner.change("t/b", 1)  # nobody was told: the process ended in between
+    await owner.change("t/b", 1)  # nobody was notified: the process ended in between
     relay = owner.relay(staged=Staged())
     async with running(relay):
         await until(lambda: relay.sent == len(owner.read) == 2)  # having the lease is reason enough to look
@@ -289,33 +289,33 @@ async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner:
     for n in range(60):
         await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
     async with running(relay):
-        await until(lambda: relay.sent > 0, "the first of a bulk is sent before anybody is asked")
+        await until(lambda: relay.sent > 0, "the first of a bulk is sent before any backlog is read")
         await owner.change("t/single", 1)
         await until(lambda: owner.sequences("t/single") == [1])
         assert await owner.waiting() >= 30
         behind = 0
         await until_sent(owner)
-    told = {item.event.subject: is_bulk(item.record) for item in owner.read}
-    assert (told.pop("t/single"), set(told.values())) == (False, {True})
+    bulk_by_subject = {item.event.subject: is_bulk(item.record) for item in owner.read}
+    assert (bulk_by_subject.pop("t/single"), set(bulk_by_subject.values())) == (False, {True})
 
 
 async def test_a_slow_reader_has_fewer_bulk_events_waiting(owner: Owner) -> None:
-    """The reader is 20 behind whenever it is asked, of 25 that the rate allows: after some pauses nothing is added."""
-    asked = 0
+    """The backlog is 20 at every reading, of 25 that the rate allows: after some pauses nothing is added."""
+    polls = 0
     behind = 20
 
     async def backlog() -> int:
-        nonlocal asked
-        asked += 1
+        nonlocal polls
+        polls += 1
         return behind
 
     relay = owner.relay(bulk_rate=100, backlog=backlog)
     for n in range(120):
         await owner.change(f"t/bulk-{n:03}", 1, bulk=True)
     async with running(relay):
-        await until(lambda: asked > 0, "the reader is asked")
+        await until(lambda: polls > 0, "the backlog is read")
         sent = relay.sent
-        await until(lambda: asked > 8, "some pauses have passed")
+        await until(lambda: polls > 8, "some pauses have passed")
         assert relay.sent <= sent + 2 * (25 - behind)
         behind = 0
         await until_sent(owner)

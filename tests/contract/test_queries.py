@@ -95,11 +95,11 @@ READ_WHOLE = {
     "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
     "OfficerStore.republish of all": "the same",
     "CatalogStore.republish of all": "the same",
-    "MatchStore.waiting": "an operator is told how many courses wait; counted every ten seconds at most, in an index",
+    "MatchStore.waiting": "an operator sees how many courses wait; counted every ten seconds at most, in an index",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
     "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
-    "OfficerStore.job_groups_under": "an admin is told how many officers a change of a framework concerns",
+    "OfficerStore.job_groups_under": "an admin sees how many officers a change of a framework concerns",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
 }
@@ -530,9 +530,9 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
-    summary, said = held.plan.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
-    yield "PlanStore.save_feedback", store.save_feedback(new, said, 0)
-    yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), said, 0)
+    summary, record = held.plan.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
+    yield "PlanStore.save_feedback", store.save_feedback(new, record, 0)
+    yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), record, 0)
     yield "History.find", store.history.find(key, 1)
     yield "History.page", store.history.page(key, None, 20)
     yield "History.page after a revision", store.history.page(key, 2, 20)
@@ -553,7 +553,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
 
 
 async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
-    """Send, meet an event that no broker takes, and read back, until the relay has asked all that it ever asks."""
+    """Send, meet an event that no broker takes, and read back, until the relay has sent each of its queries."""
     database, topic = watched.database("owner"), watched.settings.topic("things")
     await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
     await create_topics(bootstrap, [TopicSpec(topic, 1, 1, {})])
@@ -662,7 +662,7 @@ async def _fill(watched: Watched) -> None:
             await database[name].insert_many([{**document, **different(n)} for n in range(DOCUMENTS)], ordered=False)
 
 
-# --- what the server says of each command ----------------------------------------------------------------------------
+# --- the query plan of each command ----------------------------------------------------------------------------------
 
 _READS = ("find", "aggregate", "count", "distinct", "findAndModify")
 _QUERY = {
@@ -680,7 +680,7 @@ def _explainable(command: Document) -> Iterator[Document]:
             yield {name: command[name], _WRITES[name]: [one]}
     elif name in _READS and not _watches(command):
         wanted = {key: value for key, value in command.items() if key == name or key in _QUERY}
-        # A query that says how many documents a batch has reads on only while its caller takes more.
+        # A query with a batch size reads on only while its caller takes more.
         yield wanted | ({"limit": command["batchSize"]} if "batchSize" in command and "limit" not in command else {})
 
 
@@ -744,7 +744,7 @@ def _stores() -> Iterator[type]:
 
 async def test_every_query_of_the_stores_uses_an_index(watched: Watched, kafka_bootstrap: str) -> None:
     labels: set[str] = set()
-    asked: list[tuple[str, str, Document]] = []
+    commands: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))
     for calls in (
         officers(watched),
@@ -755,14 +755,14 @@ async def test_every_query_of_the_stores_uses_an_index(watched: Watched, kafka_b
         keys(watched),
         plans(watched),
     ):
-        labels |= await _noted(watched, calls, asked)
-    labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
+        labels |= await _noted(watched, calls, commands)
+    labels |= await _noted(watched, relay(watched, kafka_bootstrap), commands)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}
     assert not forgotten, "methods of stores whose queries are not looked at: call them above"
 
     await _fill(watched)
     faults: dict[str, list[str]] = {}
-    for label, database, command in asked:
+    for label, database, command in commands:
         if found := await _faults(watched.client[database], command):
             faults.setdefault(label, []).append(f"{found}: {command}")
     assert {label: found for label, found in faults.items() if label not in READ_WHOLE} == {}

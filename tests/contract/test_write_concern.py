@@ -64,7 +64,7 @@ async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
     office = Office(client[f"{namespace}plans"], READ, LONG)
     officers, catalog = OfficerStore(client[f"{namespace}officers"]), CatalogStore(client[f"{namespace}catalog"])
     await ensure_indexes(office.database, ALL_INDEXES)  # and with them the collections, as every service does
-    for name in ("planned", "speaking"):
+    for name in ("planned", "with-feedback"):
         await office.plan(profile(name, {"reading": 0}))
     several = [profile(f"bulk{n}", {"reading": 0}) for n in range(40)]
     await officers.save_many([Change(None, each, announced(each)) for each in several])
@@ -81,7 +81,7 @@ async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
             bulk_write(things, [InsertOne({"_id": "there"}), InsertOne({"_id": "newer"})]),
             office.plan(profile("new", {"reading": 0})),
             office.plan(profile("planned", {"reading": 1}, sequence=2)),
-            office.tell("speaking", "read", "not_relevant", "key"),
+            office.give_feedback("with-feedback", "read", "not_relevant", "key"),
             officers.save(None, one, event),
             officers.save_many(bulk),
             catalog.put_course(None, TENANT, READ, ""),
@@ -109,7 +109,7 @@ async def test_a_plan_rolled_back_with_its_primary_is_saved_by_the_second_attemp
 
 
 async def until_taken(plan: Callable[[], Awaitable[None]]) -> None:
-    """Try as a consumer does: while the database says that it is away, again."""
+    """Try as a consumer does: again while the database is unavailable."""
     async with asyncio.timeout(90):
         while True:
             try:

@@ -38,7 +38,7 @@ def documents(stack: Stack) -> Iterator[Documents]:
 
 
 def documented() -> dict[str, set[str]]:
-    """Return `database/collection` -> the fields that docs/privacy.md says are left."""
+    """Return `database/collection` -> the fields that remain according to docs/privacy.md."""
     text = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
     table = text.split("## Left in MongoDB")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)`/`(\w+)` \| ([^|]+) \|", table, re.MULTILINE)
@@ -58,7 +58,7 @@ def holding(stack: Stack, documents: Documents, *needles: str) -> dict[str, list
 
 
 async def newest(stack: Stack, topic: str, key: bytes) -> tuple[bytes | None, int]:
-    """Return the value of the newest record of a key, which is what compaction keeps, and how many there are."""
+    """Return the value of the newest record of a key, which compaction retains, and how many there are."""
     consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.address)
     await consumer.start()
     try:
@@ -108,9 +108,11 @@ async def test_the_privacy_page_lists_exactly_what_an_erasure_leaves(
     await until(lambda: plans.find_one(planned) is not None, "the path is announced")
     status, stored = await platform.ask("recommender", "GET", f"{address}/path")
     assert status == 200
-    said = {"course": stored["path"]["steps"][0]["course"]["id"], "action": "not_now"}
-    told = await platform.ask("recommender", "POST", f"{address}/feedback", json=said, headers={"Idempotency-Key": "f"})
-    assert told[0] == 200, told
+    statement = {"course": stored["path"]["steps"][0]["course"]["id"], "action": "not_now"}
+    feedback = await platform.ask(
+        "recommender", "POST", f"{address}/feedback", json=statement, headers={"Idempotency-Key": "f"}
+    )
+    assert feedback[0] == 200, feedback
     assert (await platform.ask("assessment", "POST", f"{address}/sessions", json={}))[0] == 201
     assert "assessment/sessions" in holding(stack, documents, officer.key)
     await import_result(platform, officer)
@@ -154,17 +156,17 @@ async def test_only_an_admin_registers_an_erased_id_again_and_the_old_key_is_inv
     officer = await platform.register()
     address = f"/v1/officers/{officer.name}"
     old = await stack.issuer.issue(TENANT, "officer", officer.name)
-    doors = [
+    routes = [
         *[("assessment", path) for path in (address, f"{address}/assessments")],
         *[("recommender", path) for path in (f"{address}/path", f"{address}/feedback")],
         *[("portal", path) for path in ("/session", f"/api{address}", f"/api{address}/path", f"{address}/live")],
     ]
     await until(officer.path_if_any, "a first path")
-    for service, path in doors[:-1]:
+    for service, path in routes[:-1]:
         await platform.insist(service, "GET", path, key=old)  # type: ignore[arg-type]
     assert (await platform.ask("assessment", "DELETE", address))[0] == 204
     assert (await platform.ask("assessment", "PUT", address, json=PROFILE))[0] == 409
     admin = await stack.issuer.issue(TENANT, "admin")
     assert (await platform.ask("assessment", "PUT", address, key=admin, json=PROFILE))[0] == 201
-    for service, path in doors:
+    for service, path in routes:
         assert (await platform.ask(service, "GET", path, key=old))[0] == 401, path  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ async def test_an_assessment_becomes_a_path_on_the_open_stream(stack: Stack, pla
 
 
 def _is_sound(path: dict[str, Any]) -> None:
-    """The path says what a reader needs: places, hours, reasons in both languages, and what is gained."""
+    """The path contains what a reader needs: places, hours, reasons in both languages, and what is gained."""
     steps = path["steps"]
     assert [step["position"] for step in steps] == list(range(1, len(steps) + 1))
     assert len({step["course"]["id"] for step in steps}) == len(steps)
@@ -117,7 +117,7 @@ async def test_an_agencys_own_course_enters_a_path_and_its_withdrawal_updates_th
 
 
 async def _is_recommended(platform: Platform, key: str, course: str) -> None:
-    """Return once the recommender has heard of the course."""
+    """Return once the recommender has received the course."""
     wanted = {"framework": PROFILE["framework"], "target": {SKILLS[0]: 4}, "levels": {SKILLS[0]: 0}}
     async with asyncio.timeout(90):
         while True:

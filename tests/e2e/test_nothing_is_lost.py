@@ -100,7 +100,7 @@ async def test_the_portal_is_killed_while_it_streams(stack: Stack, platform: Pla
         await platform.audit(officers, watchers)
         assert all(watcher.connections > 1 for watcher in watchers.values())
         before = {watcher: watcher.connections for watcher in watchers.values()}
-        stack.kill("portal")  # now nothing is new: who comes back with the last id is told nothing twice
+        stack.kill("portal")  # now nothing is new: a reconnection with the last id receives nothing twice
         await stack.start("portal")
         await until(lambda: all(watcher.connections > count for watcher, count in before.items()), "they come back")
         await asyncio.gather(*(officer.assess_next() for officer in officers))
@@ -139,9 +139,9 @@ async def test_the_catalog_is_killed_in_the_middle_of_an_import(stack: Stack) ->
         answered.set()
         await stack.start("catalog")
         async with client.post(f"{stack.urls['catalog'][0]}/v1/courses:import", data=b"".join(rows)) as answer:
-            told = [json.loads(line) async for line in answer.content]
-    assert [row["status"] for row in told[:-1]] == ["unchanged"] * 20 + ["created"] * 20
-    assert (told[-1]["state"], told[-1]["unchanged"], told[-1]["created"]) == ("finished", 20, 20)
+            lines = [json.loads(line) async for line in answer.content]
+    assert [row["status"] for row in lines[:-1]] == ["unchanged"] * 20 + ["created"] * 20
+    assert (lines[-1]["state"], lines[-1]["unchanged"], lines[-1]["created"]) == ("finished", 20, 20)
 
 
 async def restarted(server: Server, noticed: Callable[[], bool]) -> None:
@@ -156,7 +156,7 @@ async def test_mongodb_is_killed_and_started_again(stack: Stack, platform: Platf
         missing("a MongoDB that is not ours cannot be killed")
     officers = await platform.officers(10)
     async with platform.watching(officers) as watchers:
-        refusals = platform.refusals  # the services give up on it, say 503, and are asked again
+        refusals = platform.refusals  # the services give up on it, answer 503, and get the request again
         await platform.assess_during(officers, restarted(stack.mongodb, lambda: platform.refusals > refusals))
         await platform.audit(officers, watchers)
     all_run(stack)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.page import at_the_path, reading
+from tests.support.page import at_the_path, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -40,9 +40,9 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         await reader.dismisses()
 
         await officer.assess(required(0.5))
-        told = await reader.news("เพราะมีผลประเมินใหม่")
-        assert "%" in told
-        assert "ยังเป็นของเดิม" in told
+        news = await reader.news("เพราะมีผลประเมินใหม่")
+        assert "%" in news
+        assert "ยังเป็นของเดิม" in news
         assert await page.locator(".notice.provisional").count() == 1  # nothing jumps while somebody reads
         assert await reader.violations() == []
         await reader.shows_change()
@@ -106,8 +106,7 @@ async def test_the_language_is_switched_with_one_press_and_remembered(
         assert await page.inner_text("#language") == "English"
         assert "25" in await page.inner_text(".facts time")  # the Buddhist era: 25xx
         assert "ตามที่ผู้เรียนมักเรียนจบ" in await page.inner_text(".coverage-words .likely")
-        await page.click("#language")
-        await page.wait_for_selector("html[lang=en]")
+        await switch_language(page)
         assert await page.inner_text("h1") == "Your learning path"
         assert await page.get_attribute("html", "lang") == "en"
         assert "As courses are usually completed" in await page.inner_text(".coverage-words .likely")
@@ -172,7 +171,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(platform: Platform, b
             await reader.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await reader.page.click("#language")
+            await switch_language(reader.page)
 
 
 async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platform, browser: Browser) -> None:

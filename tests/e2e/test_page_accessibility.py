@@ -79,7 +79,7 @@ NAMED = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radi
 
 
 async def tree_of(reader: Reader) -> Tree:
-    """Return what a screen reader is told: role, name and level of every node that is not ignored, in order."""
+    """Return the accessibility tree of the page: role, name and level of every node that is not ignored, in order."""
     session = await reader.page.context.new_cdp_session(reader.page)
     await session.send("Accessibility.enable")
     found = await session.send("Accessibility.getFullAXTree")
@@ -104,7 +104,7 @@ def _in_reading_order(nodes: dict[str, dict[str, Any]], root: str) -> Iterator[d
 
 
 def walks() -> dict[str, list[str]]:
-    """Return the roles that docs/pages.md says are read on each place, in order."""
+    """Return the roles that docs/pages.md lists for each place, in order."""
     rows = re.findall(
         r"^\| [^|]*\(`([\w-]+)`\) \|[^|]*\| ([^|]*) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE
     )

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Route
 
 from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
-from tests.support.page import Reader, reading
+from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -43,14 +43,14 @@ async def is_printed(reader: Reader) -> None:
 
 
 async def shows_another_day(reader: Reader) -> None:
-    """Load the page again, with figures of an earlier day among those that the service tells."""
+    """Load the page again, with figures of an earlier day among those that the service returns."""
     assert await reader.page.locator(".over-time").count() == 0  # there is one day only
 
     async def earlier(route: Route) -> None:
         answer = await route.fetch()
-        told = await answer.json()
-        told["history"].insert(0, told["history"][0] | {"day": "2026-01-05", "before": 0.11})
-        await route.fulfill(response=answer, json=told)
+        body = await answer.json()
+        body["history"].insert(0, body["history"][0] | {"day": "2026-01-05", "before": 0.11})
+        await route.fulfill(response=answer, json=body)
 
     await reader.page.route("**/gaps*", earlier)
     await reader.page.reload()
@@ -108,7 +108,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
             assert (hire in answer, more_time in answer) == ("hire" in advised, "more_time" in advised)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
             shown = await page.locator(f".{table} .gap").count()
             assert shown > 0
@@ -135,8 +135,7 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
         await page.wait_for_selector(".agency .notice")
         assert "ไม่ให้ระบุตัวบุคคลได้" in await page.inner_text(".agency .notice")
         assert await page.locator(".agency .gap").count() == 0
-        await page.click("#language")
-        await page.wait_for_selector("html[lang=en]")
+        await switch_language(page)
         assert "nobody can be recognised" in await page.inner_text(".agency .notice")
         assert await reader.violations() == []
         assert await reader.overflow() == 0
@@ -169,8 +168,8 @@ async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_
             assert await page.locator(".groups .gap").count() == 2
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
-        assert [one for one in reader.asked if "/officers" in one] == []
+            await switch_language(page)
+        assert [one for one in reader.requests if "/officers" in one] == []
         await page.click("[data-keep=another-agency]")
         await page.wait_for_selector("#agency")
 
@@ -197,4 +196,4 @@ async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
             assert await reader.violations() == []
             await page.click("[data-keep=another-agency]")  # the way back to the own one
             await page.wait_for_selector(".groups .gap")
-            await page.click("#language")
+            await switch_language(page)

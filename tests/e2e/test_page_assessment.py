@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.page import at_the_path
+from tests.support.page import at_the_path, switch_language
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -37,25 +37,24 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
                 "number => document.querySelector('.session-progress')?.innerText.includes(number)",
                 arg=f"\u00a0{number + 1}",
             )
-        asked = await page.inner_text("#question")
+        question = await page.inner_text("#question")
         await page.click("[data-keep=assess-later]")
         await page.wait_for_selector("#question", state="detached")
         await page.reload()  # as on another device: nothing of it is kept here
         await reader.shows("path")
         await page.click("[data-keep=assess-begin]")
         await page.wait_for_selector("#question")
-        assert await page.inner_text("#question") == asked
+        assert await page.inner_text("#question") == question
         assert "ข้อที่ 4 " in await reader.text(QUESTION)
-        await page.click("#language")
-        await page.wait_for_selector("html[lang=en]")
+        await switch_language(page)
         assert "Question 4 " in await reader.text(QUESTION)
         assert await reader.violations() == []
         assert await reader.overflow() == 0
-        await page.click("#language")
+        await switch_language(page)
         await page.click("[data-keep=assess-stop]")
         await page.wait_for_selector("#session-result")
         assert await reader.focused() == "session-result"
         assert await reader.violations() == []
         await reader.news("เพราะมีผลประเมินใหม่")
-        await page.wait_for_selector("#dismiss")  # it was asked for here, so it is shown at once
+        await page.wait_for_selector("#dismiss")  # it was requested here, so it is shown at once
         assert (await officer.path())["path"]["versions"]["profile"] > before

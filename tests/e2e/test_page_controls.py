@@ -1,4 +1,4 @@
-"""What an officer says of the courses on the page, and takes back, in a real Chromium over the whole system."""
+"""What an officer states of the courses on the page, and withdraws, in a real Chromium over the whole system."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Route
 
 from deploy.local.seed import put
-from tests.support.page import at_the_path, courses, reached, reading, say, says
+from tests.support.page import at_the_path, courses, press_action, reached, reading, switch_language, wait_for_toast
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -32,8 +32,8 @@ async def test_each_statement_about_a_step_is_listed_and_can_be_undone(platform:
                 assert (await page.inner_text(f'[data-keep="finish-{course}"]')).startswith(words)
             else:
                 assert (await (await reached(reader, course, action)).inner_text()).startswith(words)
-            await say(reader, course, action)
-            await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+            await press_action(reader, course, action)
+            await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
             await page.wait_for_selector(f'.statements [data-statement="{course}"]')
             assert [(one["course"], one["action"]) for one in await officer.feedback()] == [(course, action)]
             if action in ("completed", "not_relevant"):
@@ -43,10 +43,10 @@ async def test_each_statement_about_a_step_is_listed_and_can_be_undone(platform:
             assert await reader.violations() == []
             await page.click("#toast-close")
             await page.locator(f'.statements [data-statement="{course}"] button').click()
-            await says(reader, "เลิกทำแล้ว")
+            await wait_for_toast(reader, "เลิกทำแล้ว")
             await page.wait_for_selector(f'.statements [data-statement="{course}"]', state="detached")
             assert await officer.feedback() == []
-            await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+            await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
             await page.click("#toast-close")
             assert not await page.is_visible("#word")
 
@@ -73,21 +73,24 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
         await page.fill(field, before.isoformat())
         assert str(before.year + 543) in await page.inner_text(f"{field}-words")
         await page.click(save)
-        await says(reader, "บันทึกแล้วว่าเรียนจบ")
-        [said] = await officer.feedback()
-        assert (said["action"], datetime.fromisoformat(said["at"]).astimezone().date()) == ("completed", before)
+        await wait_for_toast(reader, "บันทึกแล้วว่าเรียนจบ")
+        [statement] = await officer.feedback()
+        assert (statement["action"], datetime.fromisoformat(statement["at"]).astimezone().date()) == (
+            "completed",
+            before,
+        )
         entry = f'.statements [data-statement="{course}"]'
         assert f"{before.day} " in await reader.text(f"{entry} time")
-        assert said["title"]["th"] in await page.inner_text(entry)
-        await page.click("#language")
+        assert statement["title"]["th"] in await page.inner_text(entry)
+        await switch_language(page)
         assert f"on {before.day} {before:%B} {before.year}" == await reader.text(f"{entry} time")
         await page.click(f"{entry} button")
-        await says(reader, "Undone")
+        await wait_for_toast(reader, "Undone")
         await page.wait_for_selector(f'.step[data-course="{course}"]')
-        await say(reader, course, "completed")
-        await says(reader, "Noted as finished")
-        [said] = await officer.feedback()
-        assert abs(datetime.fromisoformat(said["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
+        await press_action(reader, course, "completed")
+        await wait_for_toast(reader, "Noted as finished")
+        [statement] = await officer.feedback()
+        assert abs(datetime.fromisoformat(statement["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Platform, browser: Browser) -> None:
@@ -118,10 +121,10 @@ async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Pl
                 assert marked.endswith(either[language])
             assert await page.locator(".origin").count() == len(first)
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         assert await page.locator('[data-keep="not_relevant-zero-trust"]').count() == 0
-        await say(reader, "zero-trust", "pin")
-        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await press_action(reader, "zero-trust", "pin")
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         assert await page.inner_text('.step[data-course="zero-trust"] .origin') == "หน่วยงานกำหนดให้เรียน"
 
 
@@ -131,22 +134,22 @@ async def test_the_newest_statement_can_be_undone_from_the_step_and_the_toast_an
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         course = (await courses(reader))[0]
-        await say(reader, course, "started")
-        await says(reader, "บันทึกแล้วว่าเริ่มเรียน")
+        await press_action(reader, course, "started")
+        await wait_for_toast(reader, "บันทึกแล้วว่าเริ่มเรียน")
         await page.reload()
         await page.wait_for_selector(f'.statements [data-statement="{course}"]')
         card = page.locator(f'.step[data-course="{course}"]')
         assert ACTIONS["started"] in await card.locator(".statement").inner_text()
         await card.locator(".statement button").click()
-        await says(reader, "เลิกทำแล้ว")
+        await wait_for_toast(reader, "เลิกทำแล้ว")
         await card.locator(".statement").wait_for(state="detached")
-        await say(reader, course, "not_relevant")
-        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await press_action(reader, course, "not_relevant")
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.click("#toast-undo")
-        await says(reader, "เลิกทำแล้ว")
+        await wait_for_toast(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
-        await say(reader, (await courses(reader))[0], "completed")
-        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await press_action(reader, (await courses(reader))[0], "completed")
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.click("#toast-change")
         assert "ตามที่ท่านบอก" in await page.inner_text("#news")
         assert await page.evaluate("document.activeElement.id") == "dismiss"
@@ -156,11 +159,11 @@ async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Pl
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         first, second = (await courses(reader))[:2]
-        asked: list[str] = []
+        idempotency_keys: list[str] = []
 
         async def slow(route: Route) -> None:
             if route.request.method == "POST":
-                asked.append(route.request.headers["idempotency-key"])
+                idempotency_keys.append(route.request.headers["idempotency-key"])
                 await asyncio.sleep(0.3)
             await route.continue_()
 
@@ -170,8 +173,8 @@ async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Pl
         for _ in range(3):
             await page.keyboard.press("Enter")
         await button.dispatch_event("click")
-        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        assert len(asked) == len(await officer.feedback()) == 1
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        assert len(idempotency_keys) == len(await officer.feedback()) == 1
         assert await page.evaluate("document.activeElement.localName") == "button"
 
         lost: list[str] = []
@@ -182,13 +185,13 @@ async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Pl
             lost.append(route.request.headers["idempotency-key"])
             if len(lost) > 1:
                 return await route.continue_()
-            await route.fetch()  # the service hears it; its answer never comes
+            await route.fetch()  # the service receives it; its answer never comes
             return await route.abort()
 
         await page.unroute("**/feedback")
         await page.route("**/feedback", lose)
-        await say(reader, second, "completed")
-        await says(reader, "บันทึกแล้วว่าเรียนจบ")
+        await press_action(reader, second, "completed")
+        await wait_for_toast(reader, "บันทึกแล้วว่าเรียนจบ")
         assert [one["action"] for one in await officer.feedback()] == ["started", "completed"]
 
 
@@ -214,14 +217,14 @@ async def test_a_rejection_is_explained_and_a_retry_is_the_same_submission(
 
         await page.route("**/feedback", refuse)
         for words in ("ระบบยังไม่พร้อม", "ขัดกับสิ่งที่บอกไว้ก่อนหน้า", "ไม่มีสิทธิ์", "ติดต่อระบบไม่ได้"):
-            await say(reader, course, "started")
-            assert "ยังไม่ได้บันทึก" in await says(reader, words)
+            await press_action(reader, course, "started")
+            assert "ยังไม่ได้บันทึก" in await wait_for_toast(reader, words)
             assert await page.evaluate("document.activeElement.dataset.keep") == f"started-{course}"
             assert await reader.violations() == []
-        await page.click("#language")
-        await says(reader, "The system cannot be reached")
-        await say(reader, course, "started")
-        await says(reader, "Noted as started")
+        await switch_language(page)
+        await wait_for_toast(reader, "The system cannot be reached")
+        await press_action(reader, course, "started")
+        await wait_for_toast(reader, "Noted as started")
         assert len(set(keys)) == 1
         assert len(await officer.feedback()) == 1
 
@@ -232,8 +235,8 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
 ) -> None:
     async with at_the_path(platform, browser, width=360, height=740, scheme=scheme) as (_, reader):
         page = reader.page
-        await say(reader, (await courses(reader))[0], "pin")
-        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await press_action(reader, (await courses(reader))[0], "pin")
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.locator("[data-keep^=finish-]").first.click()
         await page.select_option("#what-if-jobGroup", "technology")
         await page.select_option("#what-if-myTime", "weekly")
@@ -254,7 +257,7 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
                 ".filter(one => one.offsetParent && one.getBoundingClientRect().height < 24).length"
             )
             assert small == 0
-            await page.click("#language")
+            await switch_language(page)
 
 
 async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:
@@ -264,13 +267,13 @@ async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform,
         await page.keyboard.press("Enter")
         assert await reader.focused() == f"finished-{course}"
         await page.keyboard.press("Enter")
-        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.wait_for_selector("#toast-close:focus")  # the button is gone with its step: the focus is not lost
         await page.keyboard.press("Shift+Tab")
         await page.keyboard.press("Shift+Tab")
         assert await reader.focused() == "toast-undo"
         await page.keyboard.press("Enter")
-        await says(reader, "เลิกทำแล้ว")
+        await wait_for_toast(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
         await page.focus("#main")
         await reader.tab_to("nav-what-if-title")

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.editors import FRAMEWORK, editing
+from tests.support.page import switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
@@ -44,7 +45,7 @@ async def test_matches_are_decided_with_one_key_each(
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             assert "%" in await page.inner_text(".sureness")
-            await page.click("#language")
+            await switch_language(page)
 
         await page.focus("#match-title")
         await page.keyboard.press("c")
@@ -130,7 +131,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
 
         await page.select_option("[data-column='กลุ่ม']", "tags")
         await page.fill("#default-provider", "สำนักงานตัวอย่าง, กรุงเทพฯ")
@@ -184,7 +185,7 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         await page.click(".facets a >> nth=0")
         await page.wait_for_function("() => document.querySelectorAll('.results li').length === 1")
         await page.click(".chosen a")
@@ -205,7 +206,7 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         await page.click("[data-fault=dangling] li a:has-text('ขั้นสูง')")
         await page.wait_for_selector(".course[data-course=later] h1")
         await page.click("[data-keep=to-officers]")
@@ -245,7 +246,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
 
         steps = (
             ("review", "ข. ใจดี", reviewer, "ผู้เสนอร่างตรวจร่างของตนเองไม่ได้"),

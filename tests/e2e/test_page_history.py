@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.page import at_the_path, say
+from tests.support.page import at_the_path, press_action, switch_language
 from tests.support.platform import Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.timeout(400)
 async def test_the_history_shows_courses_levels_and_paths(platform: Platform, browser: Browser, width: int) -> None:
     async with at_the_path(platform, browser, width=width, height=844) as (officer, reader):
         page = reader.page
-        assert not [one for one in reader.asked if "history" in one or "/paths" in one]  # nothing of it is fetched
+        assert not [one for one in reader.requests if "history" in one or "/paths" in one]  # nothing of it is fetched
         first = await page.get_attribute(".step >> nth=0", "data-course")
         assert first
-        await say(reader, first, "completed")
+        await press_action(reader, first, "completed")
         await reader.news("ตามที่ท่านบอก")
         await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")
@@ -44,8 +44,7 @@ async def test_the_history_shows_courses_levels_and_paths(platform: Platform, br
         assert await reader.violations() == []
         assert await reader.overflow() == 0
 
-        await page.click("#language")
-        await page.wait_for_selector("html[lang=en]")
+        await switch_language(page)
         assert await page.inner_text("#past-levels-title") == "How your levels moved"
         assert "because of a new assessment" in await paths.first.inner_text()
         assert await reader.violations() == []

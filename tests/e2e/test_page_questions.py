@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Route
 
-from tests.support.page import at_the_path, courses, reading
+from tests.support.page import at_the_path, courses, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -34,7 +34,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platfor
         thai = await page.inner_text("#why-not-answer p >> nth=0")
         assert any("\u0e00" <= letter <= "\u0e7f" for letter in thai)
         assert await reader.violations() == []
-        await page.click("#language")
+        await switch_language(page)
         english = await page.inner_text("#why-not-answer p >> nth=0")
         assert english != thai
         assert await page.input_value("#why-not-course") == absent
@@ -60,15 +60,15 @@ async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platfor
 async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url) if "/path?" in request.url else None)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url) if "/path?" in request.url else None)
         await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")
         await reader.shows_change()
-        assert asked == []
+        assert requests == []
         await page.evaluate("document.querySelectorAll('.step details').forEach(one => { one.open = true; })")
         await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
-        assert len(asked) == 1
+        assert len(requests) == 1
 
 
 async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
@@ -127,7 +127,7 @@ async def test_a_what_if_stays_while_the_current_path_changes(platform: Platform
         assert await courses(reader, ".route:last-child ol li") == imagined
         assert await page.input_value("#what-if-jobGroup") == "technology"
         assert await page.input_value("#what-if-total") == "20"
-        await page.click("#language")
+        await switch_language(page)
         assert "Nothing was saved" in await page.inner_text(".not-stored")
         assert await reader.violations() == []
         await page.click("[data-keep=what-if-close]")
@@ -168,8 +168,8 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".tried")
         assert await reader.focused() == "what-if-result"
-        told = await officer.what_if(weekly_hours=1.5, deadline=deadline.isoformat())
-        changes, path = told["changes"], told["path"]
+        result = await officer.what_if(weekly_hours=1.5, deadline=deadline.isoformat())
+        changes, path = result["changes"], result["path"]
         assert path["short_hours"] > 0
         thai = {"added": "เพิ่ม {} หลักสูตร", "removed": "นำออก {} หลักสูตร", "moved": "ย้ายลำดับ {} หลักสูตร"}
         english = {"added": "{} courses added", "removed": "{} courses removed", "moved": "{} courses moved"}
@@ -177,18 +177,18 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             (thai, f"เวลาไม่พอ: ต้องมีเพิ่มอีก {round(path['short_hours'], 1):g} ชั่วโมง"),
             (english, f"Not enough time: it takes {round(path['short_hours'], 1):g} more hours"),
         ):
-            said = (await reader.text(".tried-words")).split("\n")
+            lines = (await reader.text(".tried-words")).split("\n")
             expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
-            assert [line.replace("course ", "courses ") for line in said[:-2]] == expected
-            assert f"({changes['hours']:+g})" in said[-2]
+            assert [line.replace("course ", "courses ") for line in lines[:-2]] == expected
+            assert f"({changes['hours']:+g})" in lines[-2]
             assert short in await reader.text(".tried > .short")
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             head, foot = [await page.locator(one).bounding_box() for one in ("#what-if-result", ".tried > .short")]
             assert head
             assert foot
-            assert foot["y"] + foot["height"] - head["y"] < 740  # said on the first screen of the answer
-            await page.click("#language")
+            assert foot["y"] + foot["height"] - head["y"] < 740  # shown on the first screen of the answer
+            await switch_language(page)
 
 
 async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
@@ -246,7 +246,7 @@ async def test_what_to_assess_first_is_shown_with_its_reason(platform: Platform,
         assert first
         assert await reader.page.locator(".assess li").count() == len(first)
         assert first[0]["reason"]["th"] in await reader.text(".assess")
-        await reader.page.click("#language")
+        await switch_language(reader.page)
         assert first[0]["reason"]["en"] in await reader.text(".assess")
         assert await reader.violations() == []
 
@@ -257,13 +257,13 @@ async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(platfo
         longest = max((await officer.path())["path"]["steps"], key=lambda step: step["course"]["hours"])["course"]
         await officer.register(weekly_hours=1, deadline=in_two_weeks())
         await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
-        await officer.give_feedback(longest["id"], "pin")  # said elsewhere: the open page follows
+        await officer.give_feedback(longest["id"], "pin")  # stated elsewhere: the open page follows
         await page.wait_for_selector(f'.statements [data-statement="{longest["id"]}"]')
         await reader.news("ตามที่ท่านบอก")
         await reader.shows_change()
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
         assert note["reason"]["th"] in await reader.text(".notes")
-        await page.click("#language")
+        await switch_language(page)
         assert note["reason"]["en"] in await reader.text(".notes")
         assert await reader.violations() == []

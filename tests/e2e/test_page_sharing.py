@@ -1,11 +1,11 @@
-"""Showing a plan by a link, and what supervisors read and say; in a real Chromium over the whole system."""
+"""Showing a plan by a link, and what supervisors read and state; in a real Chromium over the whole system."""
 
 import pytest
 from playwright.async_api import Browser
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
-from tests.support.page import Reader, reading
+from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -27,7 +27,7 @@ async def in_both_languages(reader: Reader, selector: str, thai: str, english: s
         await reader.page.wait_for_selector(f"{selector}:has-text('{words}')")
         assert await reader.violations() == []
         assert await reader.overflow() == 0
-        await reader.page.click("#language")
+        await switch_language(reader.page)
     await reader.page.wait_for_selector("html[lang=th]")
 
 
@@ -35,7 +35,7 @@ async def makes_a_link(own: Reader, officer: Officer) -> str:
     """Make a link that works for 30 days, by keyboard where it can be, and return its address."""
     await own.sign_in(await officer.api_key())
     await own.shows("path")
-    assert not [one for one in own.asked if "/shares" in one]
+    assert not [one for one in own.requests if "/shares" in one]
     await own.tab_to("share-show")
     await own.page.keyboard.press("Enter")
     await own.page.wait_for_selector(".share h3 + p")
@@ -68,11 +68,11 @@ async def opens_the_link(shown: Reader, own: Reader, address: str, officer: Offi
     await shown.page.goto(address)
     await shown.page.wait_for_selector(".step")
     await in_both_languages(shown, "h1", f"แผนการเรียนรู้ของ {officer.name}", f"Learning plan of {officer.name}")
-    asked = [one.removeprefix(shown.url) for one in shown.asked if "/static/" not in one]
-    assert asked == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen&context=true"]
+    paths = [one.removeprefix(shown.url) for one in shown.requests if "/static/" not in one]
+    assert paths == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen&context=true"]
     assert await names_and_weeks(shown) == await names_and_weeks(own)
     key = address.partition("share=")[2].partition("&")[0]
-    assert not [one for one in shown.asked if key in one]
+    assert not [one for one in shown.requests if key in one]
     assert await shown.page.context.cookies() == []
     assert await shown.page.locator(".feedback, .controls, form, #sign-out").count() == 0
 
@@ -152,7 +152,7 @@ async def test_missing_permissions_have_a_plain_message(
         never = f"0123456789abcdef.{'x' * 43}"
         await reader.page.evaluate(f"location.hash = '#share={never}&officer={officer.name}'")
         await in_both_languages(reader, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link works no more")
-        assert not [one for one in reader.asked if "/session" in one]
+        assert not [one for one in reader.requests if "/session" in one]
         await reader.page.evaluate("location.hash = ''")  # from a link to signing in
         await reader.page.fill("#key", await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
         await reader.page.press("#key", "Enter")

@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
-from tests.support.page import Reader, reading
+from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.portal import Portal, running_portal, staged
 
@@ -56,11 +56,11 @@ async def test_sign_in_with_the_organisation_is_offered_and_its_result_is_shown_
         for outcome, (thai, english) in SENTENCES.items():
             await page.goto(f"{portal.url}/?sign-in={outcome}#officer=officer-1")
             await shows_outcome(reader, thai)
-            await page.click("#language")
+            await switch_language(page)
             await shows_outcome(reader, english)
             assert await reader.violations() == []
             assert await reader.overflow() == 0
-            await page.click("#language")
+            await switch_language(page)
         assert page.url == f"{portal.url}/#officer=officer-1"
         address = await page.get_attribute("[data-keep=openid]", "href")
         assert address == "/session/openid?to=%2F%23officer%3Dofficer-1"
@@ -77,13 +77,13 @@ async def test_signing_out_everywhere_is_offered_next_to_signing_out(portal: Por
         page = reader.page
         await reader.sign_in(key, "/?sign-in=refused")
         await page.wait_for_selector("#sign-out")
-        await page.click("#language")
+        await switch_language(page)
         assert await page.inner_text("#sign-out-everywhere") == "Sign out on all devices"
         assert await reader.violations() == []
         assert await reader.overflow() == 0
-        async with page.expect_request(lambda request: request.method == "DELETE") as asked:
+        async with page.expect_request(lambda request: request.method == "DELETE") as request_info:
             await page.click("#sign-out-everywhere")
-        assert (await asked.value).url == f"{portal.url}/session?everywhere=true"
+        assert (await request_info.value).url == f"{portal.url}/session?everywhere=true"
         await reader.shows("signIn")
         assert "did not confirm" not in await page.inner_text("main")
         async with page.expect_response(f"{portal.url}/session") as found:
@@ -114,7 +114,7 @@ async def signs_in(reader: Reader, language: str) -> None:
     await reader.page.goto(reader.url)
     await reader.shows("signIn")
     if await reader.page.get_attribute("html", "lang") != language:
-        await reader.page.click("#language")
+        await switch_language(reader.page)
     await reader.page.wait_for_selector(f"html[lang={language}]")
     assert await reader.violations() == []
     assert await reader.overflow() == 0

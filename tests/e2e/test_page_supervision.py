@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.editors import editing
-from tests.support.page import Reader, reading
+from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -26,7 +26,7 @@ async def planned(platform: Platform, tenant: str) -> Officer:
 
 
 async def opens(reader: Reader, language: str, n: int, policy: str) -> None:
-    """Wait until the preview of a policy says how many of the two plans a supervisor would read."""
+    """Wait until the preview of a policy shows how many of the two plans a supervisor would read."""
     words = OPENS[language].format(n=n, all=2)
     await reader.page.wait_for_selector(f'.preview [data-policy="{policy}"]:has-text("{words}")')
 
@@ -64,7 +64,7 @@ async def test_an_admin_sees_the_effect_of_a_policy_and_sets_it(
             assert tenant.name in text
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            await page.click("#language")
+            await switch_language(page)
         await page.wait_for_selector("html[lang=th]")
         await reader.tab_to("supervision-shared")
         await page.keyboard.press("ArrowDown")

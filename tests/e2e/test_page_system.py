@@ -5,7 +5,7 @@ from playwright.async_api import Browser
 
 from shared import VERSION
 from tests.support.editors import editing
-from tests.support.page import Reader
+from tests.support.page import Reader, switch_language
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -42,7 +42,7 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
         await page.wait_for_selector('[data-imports="officers"] .quiet')
         for language in ("th", "en"):
             if language == "en":
-                await page.click("#language")
+                await switch_language(page)
                 await page.wait_for_selector('html[lang="en"]')
             text = await reader.text("main")
             assert [words for words in WORDS[language] if words not in text] == []
@@ -61,7 +61,9 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await platform.stack.start("recommender")
-            await page.wait_for_selector('[data-service="recommender"] [data-status="ready"]')  # asked again by itself
+            await page.wait_for_selector(
+                '[data-service="recommender"] [data-status="ready"]'
+            )  # requested again by itself
 
 
 async def test_admins_read_and_try_every_services_api_document(platform: Platform, browser: Browser) -> None:

@@ -62,8 +62,8 @@ async def test_the_readmes_tour_of_one_officer_works(stack: Stack) -> None:
         path = await next_path(stream)
         assert path["versions"]["profile"] == accepted["profile_sequence"]
         await stream.aclose()
-    told = await shell(read, env)
-    assert told.startswith(f"1 {path['steps'][0]['course']['title']['en']}")
+    output = await shell(read, env)
+    assert output.startswith(f"1 {path['steps'][0]['course']['title']['en']}")
     assert json.loads(await shell(stateless, env))["path"]["steps"]
     problem = json.loads(await shell(mistake, env))
     printed = json.loads(re.findall(r"```json\n(.*?)```", TOUR, re.DOTALL)[0])
@@ -91,9 +91,9 @@ async def test_the_readmes_session_and_pushed_path_work(stack: Stack, tmp_path: 
         first = json.loads(await shell(begin, env, tmp_path))
         assert first["item"]["stem"]["th"]
         await shell(answer, env, tmp_path)
-        told = (await shell(result, env, tmp_path)).splitlines()
-        assert len(told) == 5
-        sequence = int(told[-1].removeprefix("profile "))
+        lines = (await shell(result, env, tmp_path)).splitlines()
+        assert len(lines) == 5
+        sequence = int(lines[-1].removeprefix("profile "))
         while (pushed := await next_path(stream))["versions"]["profile"] < sequence:
             pass
         await stream.aclose()

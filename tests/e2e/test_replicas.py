@@ -71,7 +71,7 @@ async def test_replicas_share_the_partitions_and_joining_or_leaving_loses_nothin
 async def test_with_one_of_two_recommenders_killed_every_request_is_answered(stack: Stack, platform: Platform) -> None:
     officer = await platform.register()
     await until(officer.path_if_any, "a first path")
-    asked = {"framework": PROFILE["framework"], "job_group": PROFILE["job_group"]}
+    request = {"framework": PROFILE["framework"], "job_group": PROFILE["job_group"]}
     stack.running["portal"].reverse()  # the second portal was started with the addresses of both recommenders
     try:
         for number in (0, 1):
@@ -80,7 +80,7 @@ async def test_with_one_of_two_recommenders_killed_every_request_is_answered(sta
                 for _ in range(5):
                     path = f"/api/v1/officers/{officer.name}/path"
                     assert (await platform.ask("portal", "GET", path))[0] == 200
-                    status, body = await platform.ask("portal", "POST", "/api/v1/recommendations", json=asked)
+                    status, body = await platform.ask("portal", "POST", "/api/v1/recommendations", json=request)
                     assert status == 200, body
             finally:
                 await stack.start("recommender", number)

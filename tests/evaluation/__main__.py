@@ -16,7 +16,7 @@ from tests.evaluation import determinism, exact, finishing, quality, real, reali
 from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
 
 CORES = 2
-_MINUTES = 45
+_MINUTES = 90
 _BLOCK = 50
 """Officers who finish their paths in one call."""
 
@@ -43,8 +43,8 @@ class Plan:
 
 
 FULL = Plan(
-    drawn=84,
-    real=dict.fromkeys(real.WORLDS, 84),
+    drawn=210,
+    real=dict.fromkeys(real.WORLDS, 210),
     truths=(26, 200),
     scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
     rebuild=(100_000, 3),
@@ -83,7 +83,7 @@ def measure(plan: Plan, progress: Progress) -> Results:
     ]
     results.finished = _run(progress, "paths that are finished", parts, CORES)
     catalogs, officers = plan.truths
-    draws: list[Call] = [(realised_gain.told, (number, officers)) for number in range(catalogs)]
+    draws: list[Call] = [(realised_gain.simulate_gains, (number, officers)) for number in range(catalogs)]
     results.truths = _run(progress, "predicted and realised", draws, CORES)
     sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
     results.scales = _run(progress, "time and index by size", sizes, 1)

@@ -68,7 +68,7 @@ def optimum(problem: Problem, seconds: float = SECONDS) -> Optimum:
 
 
 def quiet() -> None:
-    """Throw away what this process prints: HiGHS says a line of its own now and then, into the progress bar."""
+    """Throw away what this process prints: HiGHS prints a line of its own now and then, into the progress bar."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 

@@ -1,7 +1,7 @@
 """Officers who finish their path: after each course the plan is made again, as the service makes it.
 
 What was promised is kept where the hours left never rise, and where at the end every level is reached that the first
-path said it would reach. Half of the officers take the steps in order, the others in any order that can be entered.
+path promised. Half of the officers take the steps in order, the others in any order that can be entered.
 """
 
 from collections.abc import Sequence
@@ -81,8 +81,8 @@ def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: in
 
 def _enterable(inputs: Inputs, view: View, path: LearningPath) -> list[str]:
     """Return the steps that can be entered now, whatever their place."""
-    _, doors = posterior_targets(inputs, view.course)
-    standing, ours = LearnerState(doors, inputs.done), inputs.framework.id
+    _, entry_levels = posterior_targets(inputs, view.course)
+    standing, ours = LearnerState(entry_levels, inputs.done), inputs.framework.id
     offers = [offer for step in path.steps if (offer := view.spec(step.course.id))]
     return [offer.id for offer in offers if standing.admits(offer, ours)]
 
@@ -93,7 +93,7 @@ def has_risen(paths: Sequence[LearningPath]) -> bool:
 
 
 def unreached(paths: Sequence[LearningPath]) -> list[str]:
-    """Return the skills that are not at the level that the first path said it would reach, or courses without end."""
+    """Return the skills that are below the level that the first path promised, or courses without end."""
     reached = {gap.skill: gap.level for gap in paths[-1].gaps}
     short = [gap.skill for gap in paths[0].gaps if reached[gap.skill] < min(gap.reached, gap.required)]
     return short + [step.course.id for step in paths[-1].steps]

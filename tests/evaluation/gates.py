@@ -11,7 +11,7 @@ from services.recommender.inputs import ALGORITHM
 from tests.evaluation import baselines, real
 from tests.evaluation.finishing import Finished
 from tests.evaluation.quality import DRAWN, PLANNER, SYNTHETIC, Case
-from tests.evaluation.realised_gain import NORMAL, ROUNDED, WHOLE, Told, ratio
+from tests.evaluation.realised_gain import NORMAL, ROUNDED, WHOLE, Gains, ratio
 from tests.evaluation.scale import Rebuild, Scale, Shares, Together
 from tests.evaluation.timing import KERNEL_MS
 from tests.evaluation.worlds import HOURS
@@ -24,7 +24,7 @@ _ENOUGH_CASES, _ENOUGH_OFFICERS = 200, 5000
 class Gate:
     """A row. The target holds between `low` and `high`; None: no bound. Without any bound it is a figure, no gate.
 
-    `value` None: not measured, and `note` says why. `short`: what keeps it from being met whatever the figure is.
+    `value` None: not measured, and `note` holds the reason. `short`: what prevents meeting it whatever the figure is.
     """
 
     name: str
@@ -81,11 +81,11 @@ class Gate:
 
 @dataclass
 class Results:
-    """All that was measured. What could not be is None or missing; `skipped` says why there are no real sets."""
+    """All that was measured. What could not be is None or missing; `skipped`: why there are no real sets."""
 
     cases: dict[str, list[Case]] = field(default_factory=dict)
     scales: list[Scale] = field(default_factory=list)
-    truths: list[Told] = field(default_factory=list)
+    truths: list[Gains] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     digests: set[str] = field(default_factory=set)
     rebuild: Rebuild | None = None
@@ -113,9 +113,9 @@ def gates(results: Results) -> list[Gate]:
 def _faults(results: Results) -> Iterator[Gate]:
     cases = [case for found in results.cases.values() for case in found]
     paths = 2 * len(cases) + sum(scale.pace.plans for scale in results.scales)
-    paths += sum(len(told.predicted[NORMAL]) for told in results.truths)
+    paths += sum(len(gains.predicted[NORMAL]) for gains in results.truths)
     faulty = sum(len(case.faults) for case in cases) + sum(scale.pace.faults for scale in results.scales)
-    faulty += sum(told.faults for told in results.truths)
+    faulty += sum(gains.faults for gains in results.truths)
     yield Gate("violations that the independent checker finds", faulty, "", high=0, note=f"{paths:,} paths")
     wrong = sum(bool(case.auditor_faults) for case in cases)
     yield Gate("exact solutions that the validator rejects", wrong, "", high=0, note=f"{len(cases):,} solutions")
@@ -234,8 +234,8 @@ def _same(results: Results) -> Iterator[Gate]:
 def _truth(results: Results) -> Iterator[Gate]:
     bands = {NORMAL: (0.95, 1.05), ROUNDED: (None, None), WHOLE: (0.9, 1.1)}
     for kind, (low, high) in bands.items():
-        predicted = [gain for told in results.truths for gain in told.predicted[kind]]
-        realised = [gain for told in results.truths for gain in told.realised[kind]]
+        predicted = [gain for gains in results.truths for gain in gains.predicted[kind]]
+        realised = [gain for gains in results.truths for gain in gains.realised[kind]]
         value, least, most = ratio(predicted, realised)
         note = f"95 % interval {least:.3f} - {most:.3f}, {len(predicted):,} officers"
         if len(predicted) < _ENOUGH_OFFICERS:

@@ -12,7 +12,7 @@ What is drawn, so that figures mean something (every share is of the courses):
       level     15 %: level 1 or 2 of any skill
       any       8 %: a course or a level; 2 %: (a course and a level) or a higher level
     language    Thai 50 %, English 30 %, both 20 %
-    rating      4.4 +- 0.3, of 0 to 200 learners, drawn apart from everything else: it says nothing here about what a
+    rating      4.4 +- 0.3, of 0 to 200 learners, drawn apart from everything else: it is independent here of what a
                 course closes
     completion  each course has its own true probability, Beta(18, 2); what it publishes is drawn from that: 1 to 300
                 learners and how many of them completed it, and of 40 % nothing at all

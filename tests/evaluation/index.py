@@ -133,7 +133,7 @@ def held(view: View) -> Held:
 
 
 def _referents(found: object) -> list[Any]:
-    """Return what an object holds; structs that the garbage collector does not follow are asked for their fields."""
+    """Return what an object holds; structs that the garbage collector does not follow are read field by field."""
     if isinstance(found, msgspec.Struct):
         return [getattr(found, name) for name in found.__struct_fields__]
     return gc.get_referents(found)

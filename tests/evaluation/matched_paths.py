@@ -8,8 +8,8 @@
                         level; the levels are removed. The confidence is calibrated on one course in five.
 
 Every path is studied by what the courses truly teach and require: a step that the officer cannot enter then is skipped,
-and what is left closes what it truly closes. A person would reject what a step says of a skill that its course does not
-teach. Nobody has confirmed anything.
+and what is left closes what it truly closes. A person would reject the claim of a step for a skill that its course does
+not teach. Nobody has confirmed anything.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ LEAST_DOUBT = 0.000_001
 class MatchedPaths:
     """What the paths of some officers truly close, in micro-levels: from the given rows, and from the matched ones.
 
-    `told`: what those from matched rows promise. `claims`: skills that their steps say they may raise, and `wrong`
+    `promised`: what those from matched rows promise. `claims`: skills that their steps may raise, and `wrong`
     those that the course does not teach; `steps` of the paths, and `skipped` those that the officer cannot enter.
     """
 
@@ -46,7 +46,7 @@ class MatchedPaths:
     officers: int
     given: int
     matched: int
-    told: int
+    promised: int
     claims: int
     wrong: int
     steps: int
@@ -104,7 +104,7 @@ def without_levels(course: Course, framework: Framework) -> Course:
 
 
 def named(framework: Framework) -> Framework:
-    """Return a framework of the platforms whose skills are called what their ids say."""
+    """Return a framework of the platforms whose skills are named by their ids."""
     skills = [changed(skill, title=LocalizedText(en=skill.id.replace("-", " "))) for skill in framework.skills]
     return changed(framework, skills=skills)
 
@@ -174,7 +174,7 @@ def compared(
             total,
             given=total.given + truly_closed(problem, given)[1],
             matched=total.matched + gained,
-            told=total.told + matched.coverage.gained,
+            promised=total.promised + matched.coverage.gained,
             claims=total.claims + len(claims),
             wrong=total.wrong + sum(skill not in taught[course] for course, skill in claims),
             steps=total.steps + len(matched.steps),

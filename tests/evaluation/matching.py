@@ -87,8 +87,8 @@ def _platform_courses() -> tuple[list[CourseText], list[set[str]], list[Skill]]:
     """Return each course once by its title, the skills given to it, and all skills."""
     names = dict[str, str]()
     given: dict[str, tuple[str, set[str]]] = {}
-    for title, about, told in _platform_rows():
-        known = {real.skill_id(skill): html.unescape(skill).strip()[:300] for skill in told}
+    for title, about, skill_names in _platform_rows():
+        known = {real.skill_id(skill): html.unescape(skill).strip()[:300] for skill in skill_names}
         known = {key: name for key, name in known.items() if key and key != "none"}
         if title and known:
             names |= {key: name for key, name in known.items() if key not in names}
@@ -365,16 +365,16 @@ def main() -> None:
         "--fit-levels", action="store_true", help="write the weights of the levels, and measure nothing"
     )
     parser.add_argument("--print", action="store_true", dest="only", help="print only; docs/ stays as it is")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(width=170)
-    if asked.fit_levels:
+    if arguments.fit_levels:
         level_fit.write()
         return
     if real.folder() is None:
         console.print(f"The matching is not measured: {real.SETTING} is not set.")
         return
-    if asked.labelled:
-        write_labelled(asked.labelled)
+    if arguments.labelled:
+        write_labelled(arguments.labelled)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     found, titles = platforms(), thai()
@@ -384,7 +384,7 @@ def main() -> None:
     report.show(console, rows, "The matching's gates")
     for name, one in found.methods.items():
         console.print(f"{name:24} {one.precision:.3f} {one.recall:.3f} {one.gain:.3f}")
-    if not asked.only:
+    if not arguments.only:
         write_docs(report.PAGE, found, titles, rows)
 
 

@@ -53,8 +53,8 @@ class Problem:
         self.inputs = inputs
         self.framework = inputs.framework.id
         courses = list(courses)
-        self._wants, self.doors = posterior_targets(inputs, {course.id: course for course in courses}.get)
-        self.worth = ValueFunction(self._wants)
+        self._targets, self.entry_levels = posterior_targets(inputs, {course.id: course for course in courses}.get)
+        self.worth = ValueFunction(self._targets)
         self.budget = round((inputs.budget_hours or 0) * MICRO)
         languages = set(inputs.languages)
         self.candidates = [
@@ -62,7 +62,7 @@ class Problem:
             for course in courses
             if course.id not in inputs.completed and (not languages or languages & set(course.languages))
         ]
-        self._elsewhere = {key: level for key, level in self.doors.items() if key[0] != self.framework}
+        self._elsewhere = {key: level for key, level in self.entry_levels.items() if key[0] != self.framework}
 
     def _candidate(self, course: Course) -> Candidate:
         low: dict[str, float] = {}
@@ -75,8 +75,8 @@ class Problem:
 
     def start(self) -> State:
         """Return the officer's state before any course."""
-        levels = {skill: level for (name, skill), level in self.doors.items() if name == self.framework}
-        return State(levels, {skill: want.level for skill, want in self._wants.items()}, set(self.inputs.completed))
+        levels = {skill: level for (name, skill), level in self.entry_levels.items() if name == self.framework}
+        return State(levels, {skill: want.level for skill, want in self._targets.items()}, set(self.inputs.completed))
 
     def holds(self, state: State, condition: Prerequisite) -> bool:
         """Return whether a condition of entry holds."""

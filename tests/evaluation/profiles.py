@@ -90,10 +90,10 @@ def main() -> int:
     """Measure, print, write; return 1 where a gate is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.evaluation.profiles")
     parser.add_argument("--quick", action="store_true", help="fewer officers; docs/ stays as it is")
-    asked = parser.parse_args()
-    rows = list(gates(QUICK_OFFICERS if asked.quick else OFFICERS))
+    arguments = parser.parse_args()
+    rows = list(gates(QUICK_OFFICERS if arguments.quick else OFFICERS))
     report.show(Console(width=170), rows, "The gates of the skill profile")
-    if not asked.quick:
+    if not arguments.quick:
         lines = [
             f"Measured on {datetime.now(UTC):%d %B %Y} by `python -m tests.evaluation.profiles`.",
             "",

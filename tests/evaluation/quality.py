@@ -19,7 +19,7 @@ from tests.evaluation.baselines import Outcome, Point, baselines
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Candidate, Problem
 from tests.evaluation.shapes import SHAPES, shaped
-from tests.evaluation.solution_to_path import told
+from tests.evaluation.solution_to_path import path_of
 from tests.evaluation.worlds import HOURS, World, generated, shared
 
 BUDGETS = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 10_000.0)
@@ -41,7 +41,7 @@ PLANNER, OPTIMUM = "planner", "exact optimum"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One officer. Worths in micro-levels; `bound`: no path gains more; `faults`: what the validator says."""
+    """One officer. Worths in micro-levels; `bound`: no path gains more; `faults`: the validator's findings."""
 
     world: str
     hours: float
@@ -84,7 +84,7 @@ def case(name: str, number: int) -> Case:
     if path.coverage.gained > best.bound + len(path.steps) + 1:
         raise AssertionError(f"{name} {number}: the path gains {path.coverage.gained}, the bound is {best.bound:.0f}")
     faults = validate(path, inputs, view.course)
-    auditor = infeasibilities(told(problem, best.chosen), inputs, view.course)
+    auditor = infeasibilities(path_of(problem, best.chosen), inputs, view.course)
     compared = name == SYNTHETIC or name not in DRAWN
     methods, more = _methods(world, view, number, best.chosen if budget == HOURS else None) if compared else ({}, [])
     return Case(
@@ -105,7 +105,7 @@ def case(name: str, number: int) -> Case:
 def _methods(
     world: World, view: View, number: int, chosen: list[Candidate] | None
 ) -> tuple[dict[str, Outcome], list[str]]:
-    """Return what each method closes within 40 hours, and what the validator says against the planner's path.
+    """Return what each method closes within 40 hours, and the validator's findings in the planner's path.
 
     `chosen`: the optimum at 40 hours, where it is known already.
     """
@@ -114,7 +114,7 @@ def _methods(
     problem = Problem(officer, world.courses)
     outcomes = baselines(problem, world.ratings, number)
     outcomes[PLANNER] = _outcome(path)
-    outcomes[OPTIMUM] = _outcome(told(problem, chosen or optimum(problem).chosen))
+    outcomes[OPTIMUM] = _outcome(path_of(problem, chosen or optimum(problem).chosen))
     return outcomes, validate(path, officer, view.course)
 
 

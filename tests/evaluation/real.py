@@ -1,6 +1,6 @@
 """Worlds made from public sets of real data, read from the folder that DATASETS_DIR names; nothing of them is kept.
 
-They are constructed, and every figure from them says so:
+They are constructed, and every figure from them is marked as such:
 
     courses     2 Coursera sets and 1 edX set: their own skills are the framework, Beginner 0 to 2, Intermediate 2 to 3,
                 Advanced 3 to 4, entry = from. Hours from their columns (a month of study counts 40 hours, a week 10);
@@ -112,11 +112,11 @@ def _known() -> list[Row]:
         title = html.unescape(row.title).strip()
         if skills and row.level and title:
             found.setdefault((title, row.level), row._replace(title=title, skills=skills))
-    told = defaultdict[tuple[int, int], list[float]](list)
+    hours_between = defaultdict[tuple[int, int], list[float]](list)
     for row in found.values():
         if row.hours:
-            told[_ENDS[row.level]].append(row.hours)
-    usual = {ends: median(hours) for ends, hours in told.items()}
+            hours_between[_ENDS[row.level]].append(row.hours)
+    usual = {ends: median(hours) for ends, hours in hours_between.items()}
     return [row if row.hours else row._replace(hours=usual[_ENDS[row.level]]) for row in found.values()]
 
 

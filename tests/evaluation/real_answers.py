@@ -112,15 +112,15 @@ def rasch(seen: Answers, learners: int, problems: int) -> Rasch:
     theta, difficulty = np.zeros(learners), np.zeros(problems)
     spread = wide = 1.0
     middle = 0.0
-    told = np.bincount(seen.learner, minlength=learners) > 0
-    asked = np.bincount(seen.problem, minlength=problems) > 0
+    seen_learners = np.bincount(seen.learner, minlength=learners) > 0
+    seen_problems = np.bincount(seen.problem, minlength=problems) > 0
     for _ in range(_ROUNDS):
         theta, error = _step(theta, seen.learner, _miss(seen, theta, difficulty), 0.0, spread, sign=1.0)
-        spread = max(float(np.sqrt(np.mean(theta[told] ** 2 + error[told]))), 0.1)
+        spread = max(float(np.sqrt(np.mean(theta[seen_learners] ** 2 + error[seen_learners]))), 0.1)
         difficulty, error = _step(difficulty, seen.problem, _miss(seen, theta, difficulty), middle, wide, sign=-1.0)
-        middle = float(difficulty[asked].mean())
-        wide = max(float(np.sqrt(np.mean((difficulty[asked] - middle) ** 2 + error[asked]))), 0.1)
-    return Rasch(theta, np.where(asked, difficulty, middle), spread)
+        middle = float(difficulty[seen_problems].mean())
+        wide = max(float(np.sqrt(np.mean((difficulty[seen_problems] - middle) ** 2 + error[seen_problems]))), 0.1)
+    return Rasch(theta, np.where(seen_problems, difficulty, middle), spread)
 
 
 def _miss(seen: Answers, theta: Floats, difficulty: Floats) -> tuple[Floats, Floats]:
@@ -153,21 +153,21 @@ def predicted(seen: Answers, late: Answers) -> dict[str, Floats]:
         problems, two = np.unique(np.concatenate([of_seen.problem, of_late.problem]), return_inverse=True)
         ends = len(of_seen.right)
         known = of_seen._replace(learner=one[:ends], problem=two[:ends])
-        asked = of_late._replace(learner=one[ends:], problem=two[ends:])
+        held_out = of_late._replace(learner=one[ends:], problem=two[ends:])
         fit = rasch(known, len(learners), len(problems))
-        found[MEAN][here] = _running_mean(known, asked, len(learners))
-        found[RASCH][here] = 1.0 / (1.0 + np.exp(fit.problems[asked.problem] - fit.learners[asked.learner]))
-        found[OURS][here] = _by_posterior(fit, known, asked)
+        found[MEAN][here] = _running_mean(known, held_out, len(learners))
+        found[RASCH][here] = 1.0 / (1.0 + np.exp(fit.problems[held_out.problem] - fit.learners[held_out.learner]))
+        found[OURS][here] = _by_posterior(fit, known, held_out)
     return found
 
 
-def _running_mean(known: Answers, asked: Answers, learners: int) -> Floats:
+def _running_mean(known: Answers, held_out: Answers, learners: int) -> Floats:
     average = known.right.mean() if len(known.right) else 0.5
     rights = np.bincount(known.learner, known.right, learners) + _AVERAGE_ANSWERS * average
-    return np.asarray((rights / (np.bincount(known.learner, minlength=learners) + _AVERAGE_ANSWERS))[asked.learner])
+    return np.asarray((rights / (np.bincount(known.learner, minlength=learners) + _AVERAGE_ANSWERS))[held_out.learner])
 
 
-def _by_posterior(fit: Rasch, known: Answers, asked: Answers) -> Floats:
+def _by_posterior(fit: Rasch, known: Answers, held_out: Answers) -> Floats:
     """Measure each learner as a session does, and predict from the posterior."""
     grid = Grid.over(_SCALE)
     _, spread = mean_and_sd(grid, grid.prior())
@@ -176,13 +176,13 @@ def _by_posterior(fit: Rasch, known: Answers, asked: Answers) -> Floats:
     thresholds = (_MIDDLE + fit.problems * levels_a_logit)[:, None]
     right = option_probabilities(discrimination, thresholds, grid.points)[:, 1]
     posteriors = {}
-    for learner in np.unique(asked.learner):
+    for learner in np.unique(held_out.learner):
         posterior = grid.prior()
         for place in np.flatnonzero(known.learner == learner):
-            told = right[known.problem[place]]
-            posterior = updated(posterior, told if known.right[place] else 1.0 - told)
+            likelihood = right[known.problem[place]]
+            posterior = updated(posterior, likelihood if known.right[place] else 1.0 - likelihood)
         posteriors[learner] = posterior
-    pairs = zip(asked.learner, asked.problem, strict=True)
+    pairs = zip(held_out.learner, held_out.problem, strict=True)
     return np.array([float(posteriors[learner] @ right[problem]) for learner, problem in pairs])
 
 
@@ -192,28 +192,31 @@ def _by_posterior(fit: Rasch, known: Answers, asked: Answers) -> Floats:
 def figures(late: Answers, found: dict[str, Floats]) -> dict[str, tuple[float, float]]:
     """Return by method the AUC and the log-loss."""
     return {
-        name: (float(roc_auc_score(late.right, told)), float(log_loss(late.right, np.clip(told, 1e-6, 1 - 1e-6))))
-        for name, told in found.items()
+        name: (
+            float(roc_auc_score(late.right, predicted_right)),
+            float(log_loss(late.right, np.clip(predicted_right, 1e-6, 1 - 1e-6))),
+        )
+        for name, predicted_right in found.items()
     }
 
 
-def gates(told: dict[str, tuple[float, float]], note: str) -> Iterator[Gate]:
+def gates(scores: dict[str, tuple[float, float]], note: str) -> Iterator[Gate]:
     """Yield the rows."""
-    auc, loss = told[OURS]
+    auc, loss = scores[OURS]
     for other in (MAJORITY, MEAN):
-        yield Gate(f"AUC over that of the {other}", auc - told[other][0], "", low=_BETTER, note=note)
-        yield Gate(f"log-loss below that of the {other}", told[other][1] - loss, "", low=_BETTER)
-    yield Gate("AUC below that of the Rasch fit", told[RASCH][0] - auc, "", high=_WITHIN)
+        yield Gate(f"AUC over that of the {other}", auc - scores[other][0], "", low=_BETTER, note=note)
+        yield Gate(f"log-loss below that of the {other}", scores[other][1] - loss, "", low=_BETTER)
+    yield Gate("AUC below that of the Rasch fit", scores[RASCH][0] - auc, "", high=_WITHIN)
 
 
-def write_docs(told: dict[str, tuple[float, float]], rows: Sequence[Gate], note: str) -> None:
+def write_docs(scores: dict[str, tuple[float, float]], rows: Sequence[Gate], note: str) -> None:
     """Put the figures between the marks of docs/evaluation.md."""
     lines = [
         f"Measured on {datetime.now(UTC):%d %B %Y} by `python -m tests.evaluation.real_answers`: {note}.",
         "",
         "| prediction | AUC | log-loss |",
         "| --- | --- | --- |",
-        *(f"| {name} | {auc:.4f} | {loss:.4f} |" for name, (auc, loss) in told.items()),
+        *(f"| {name} | {auc:.4f} | {loss:.4f} |" for name, (auc, loss) in scores.items()),
         "",
         "| gate | value | target | verdict |",
         "| --- | --- | --- | --- |",
@@ -228,22 +231,22 @@ def main() -> int:
     """Measure, print, write; return 1 where a gate is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.evaluation.real_answers")
     parser.add_argument("--print", action="store_true", dest="only", help="print only; docs/ stays as it is")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(width=170)
     found = answers()
     if found is None:
         console.print(f"The prediction of real answers is skipped: {real.SETTING} is not set, or has no {FILE}.")
         return 0
     seen, late = split(found)
-    told = figures(late, predicted(seen, late))
+    scores = figures(late, predicted(seen, late))
     note = f"{len(late.right):,} of {len(found.right):,} answers, {len(np.unique(late.skill))} skills"
-    rows = list(gates(told, note))
-    for name, (auc, loss) in told.items():
+    rows = list(gates(scores, note))
+    for name, (auc, loss) in scores.items():
         console.print(f"{name:24} AUC {auc:.4f}   log-loss {loss:.4f}")
     for row in rows:
         console.print(f"{row.name:40} {row.value:.4f}   {row.target}   {row.verdict}")
-    if not asked.only:
-        write_docs(told, rows, note)
+    if not arguments.only:
+        write_docs(scores, rows, note)
     return int(any(row.passed is False for row in rows))
 
 

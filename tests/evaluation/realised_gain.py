@@ -30,7 +30,7 @@ NORMAL, ROUNDED, WHOLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Gains:
     """Predicted and realised gains, in weight x level, one per officer; `faults`: paths that the validator rejects.
 
     Predicted is what all courses gain; for `whole` what is expected as courses are usually completed.
@@ -41,7 +41,7 @@ class Told:
     faults: int
 
 
-def told(number: int, count: int) -> Told:
+def simulate_gains(number: int, count: int) -> Gains:
     """Return officers of one generated catalog of 1,000 courses, with 40 hours each."""
     world = generated(1000, 200, 50_000 + number)
     view = world.view()
@@ -67,7 +67,7 @@ def told(number: int, count: int) -> Told:
         realised[NORMAL].append(removed(problem, true, everything))
         realised[ROUNDED].append(removed(problem, whole, everything))
         realised[WHOLE].append(removed(problem, whole, done))
-    return Told(predicted, realised, faults)
+    return Gains(predicted, realised, faults)
 
 
 def _completed(
@@ -95,7 +95,7 @@ def removed(problem: Problem, true: dict[str, float], done: list[Candidate]) -> 
 
 def ratio(predicted: list[float], realised: list[float]) -> tuple[float, float, float]:
     """Return sum over sum and its 95 % interval (linearised: officers are independent)."""
-    told, true = np.array(predicted), np.array(realised)
-    value = told.sum() / true.sum()
-    spread = 1.96 * sqrt(len(told) * float(np.var(told - value * true, ddof=1))) / float(true.sum())
+    estimated, true = np.array(predicted), np.array(realised)
+    value = estimated.sum() / true.sum()
+    spread = 1.96 * sqrt(len(estimated) * float(np.var(estimated - value * true, ddof=1))) / float(true.sum())
     return float(value), float(value - spread), float(value + spread)

@@ -53,7 +53,7 @@ POPULATIONS: dict[str, Population] = {
 
 
 @dataclass
-class Told:
+class MethodResults:
     """A method's estimates of every skill of every officer, the true levels, and the items shown to whom."""
 
     errors: list[float] = field(default_factory=list)
@@ -96,13 +96,13 @@ def shipped(name: str) -> tuple[Framework, ItemBank]:
     return framework, ItemBank(name, name, framework.title, "published", 1, framework.version, items)
 
 
-def simulate(name: str, population: Population, officers: int, seed: int) -> dict[str, Told]:
+def simulate(name: str, population: Population, officers: int, seed: int) -> dict[str, MethodResults]:
     """Return by method what simulated officers of a framework came to."""
     framework, bank = shipped(name)
     chance = np.random.default_rng(seed)
     pool = ItemPool(bank, [step.level for step in framework.scale])
     exposure = Exposure(pool)
-    told = {method: Told() for method in METHODS}
+    results = {method: MethodResults() for method in METHODS}
     for number in range(officers):
         group = framework.job_groups[chance.integers(len(framework.job_groups))].id
         stages = [None, *(stage.id for stage in framework.stages)]
@@ -110,11 +110,11 @@ def simulate(name: str, population: Population, officers: int, seed: int) -> dic
         skills = [SessionSkill(skill, row.level, row.weight) for skill, row in required.items()]
         truths = {one.skill: population(chance, framework.max_level) for one in skills}
         for method in METHODS:
-            told[method].officers += 1
-        counts = _adaptive(_plan(bank, pool, skills, number), pool, exposure, truths, chance, told[OURS])
+            results[method].officers += 1
+        counts = _adaptive(_plan(bank, pool, skills, number), pool, exposure, truths, chance, results[OURS])
         for one in skills:
-            _others(pool, one, truths[one.skill], counts[one.skill], chance, told)
-    return told
+            _others(pool, one, truths[one.skill], counts[one.skill], chance, results)
+    return results
 
 
 def _plan(bank: ItemBank, pool: ItemPool, skills: list[SessionSkill], number: int) -> SessionPlan:
@@ -132,14 +132,14 @@ def _adaptive(  # noqa: PLR0917 - one call
     exposure: Exposure,
     truths: dict[str, float],
     chance: np.random.Generator,
-    told: Told,
+    results: MethodResults,
 ) -> dict[str, int]:
     """Take a session; return how many items of each skill were answered."""
     sitting = begun(plan, pool, exposure)
     exposure.started()
     while (shown := sitting.session.current) is not None:
         exposure.show(shown.skill, shown.item)
-        told.show(shown.item)
+        results.show(shown.item)
         of = pool.skills[shown.skill]
         score = _draw(pool, shown.skill, of.places[shown.item], truths[shown.skill], chance)
         item = pool.items[shown.item]
@@ -149,7 +149,7 @@ def _adaptive(  # noqa: PLR0917 - one call
         assert problem is None
     for one in plan.skills:
         state = sitting.skills[one.skill]
-        told.add(estimate(pool.grid, state.posterior), truths[one.skill], state.answered)
+        results.add(estimate(pool.grid, state.posterior), truths[one.skill], state.answered)
     return {skill: state.answered for skill, state in sitting.skills.items()}
 
 
@@ -166,7 +166,12 @@ def _draw(pool: ItemPool, skill: str, place: int, level: float, chance: np.rando
 
 
 def _others(  # noqa: PLR0917 - one call
-    pool: ItemPool, one: SessionSkill, truth: float, count: int, chance: np.random.Generator, told: dict[str, Told]
+    pool: ItemPool,
+    one: SessionSkill,
+    truth: float,
+    count: int,
+    chance: np.random.Generator,
+    results: dict[str, MethodResults],
 ) -> None:
     """Measure one skill of one officer by the other methods."""
     of = pool.skills[one.skill]
@@ -178,8 +183,8 @@ def _others(  # noqa: PLR0917 - one call
         posterior = pool.grid.prior()
         for place in places:
             posterior = updated(posterior, likelihoods[place])
-            told[method].show(of.items[place].id)
-        told[method].add(estimate(pool.grid, posterior), truth, len(places))
+            results[method].show(of.items[place].id)
+        results[method].add(estimate(pool.grid, posterior), truth, len(places))
 
     def until_sure(order: Callable[[Floats, list[int]], int | None]) -> list[int]:
         posterior, places = pool.grid.prior(), list[int]()
@@ -205,13 +210,13 @@ def _others(  # noqa: PLR0917 - one call
     measure(WHOLE, range(len(of.items)))
 
 
-def gates(found: dict[tuple[str, str], dict[str, Told]]) -> Iterator[Gate]:
+def gates(found: dict[tuple[str, str], dict[str, MethodResults]]) -> Iterator[Gate]:
     """Yield every row, of each population over both frameworks."""
     for population in POPULATIONS:
-        mine = [told for (_, name), told in found.items() if name == population]
-        officers = sum(told[OURS].officers for told in mine)
+        mine = [results for (_, name), results in found.items() if name == population]
+        officers = sum(results[OURS].officers for results in mine)
         for name, nominal in NOMINAL.items():
-            held = [one for told in mine for one in told[OURS].held[name]]
+            held = [one for results in mine for one in results[OURS].held[name]]
             yield Gate(
                 f"levels {population}: true levels within the {name} interval",
                 100 * float(np.mean(held)),
@@ -224,30 +229,30 @@ def gates(found: dict[tuple[str, str], dict[str, Told]]) -> Iterator[Gate]:
         name = f"levels {population}: RMSE beside {SAME_COUNT}"
         yield Gate(name, ours / theirs, "×", high=0.97, note=f"{ours:.3f} levels beside {theirs:.3f}")
     for framework in FRAMEWORKS:
-        worst = max(told[OURS].exposure for (name, _), told in found.items() if name == framework)
+        worst = max(results[OURS].exposure for (name, _), results in found.items() if name == framework)
         yield Gate(f"{framework}: officers that an item is shown to, at most", worst, "%", high=100 * LIMIT)
 
 
-def _pooled(found: Sequence[dict[str, Told]], method: str) -> float:
-    return float(np.sqrt(np.mean(np.square([error for told in found for error in told[method].errors]))))
+def _pooled(found: Sequence[dict[str, MethodResults]], method: str) -> float:
+    return float(np.sqrt(np.mean(np.square([error for results in found for error in results[method].errors]))))
 
 
-def table(found: dict[tuple[str, str], dict[str, Told]]) -> list[tuple[str, ...]]:
+def table(found: dict[tuple[str, str], dict[str, MethodResults]]) -> list[tuple[str, ...]]:
     """Return a row for each framework, population and method."""
     head = (
         *("framework", "true levels", "method", "items a skill", "RMSE in levels", "in 68 %", "in 95 %"),
         "most shown item",
     )
     rows: list[tuple[str, ...]] = [head]
-    for (framework, population), told in found.items():
-        for method, one in told.items():
+    for (framework, population), results in found.items():
+        for method, one in results.items():
             held = [f"{one.coverage(name):.1f} %" for name in NOMINAL]
             items = f"{np.mean(one.items):.2f}"
             rows.append((framework, population, method, items, f"{one.rmse:.3f}", *held, f"{one.exposure:.1f} %"))
     return rows
 
 
-def write_docs(found: dict[tuple[str, str], dict[str, Told]], rows: Sequence[Gate]) -> None:
+def write_docs(found: dict[tuple[str, str], dict[str, MethodResults]], rows: Sequence[Gate]) -> None:
     """Put the figures between the marks of docs/evaluation.md."""
     listed = table(found)
     lines = [
@@ -270,9 +275,9 @@ def main() -> int:
     """Measure, print, write; return 1 where a gate is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.evaluation.sessions")
     parser.add_argument("--quick", action="store_true", help="fewer officers; docs/ stays as it is")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(width=170)
-    officers = QUICK_OFFICERS if asked.quick else OFFICERS
+    officers = QUICK_OFFICERS if arguments.quick else OFFICERS
     found: dict[tuple[str, str], dict[str, Any]] = {
         (framework, name): simulate(framework, population, officers, seed)
         for seed, framework in enumerate(FRAMEWORKS)
@@ -284,7 +289,7 @@ def main() -> int:
     widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
     for line in listed:
         console.print("  ".join(part.ljust(width) for part, width in zip(line, widths, strict=True)))
-    if not asked.quick:
+    if not arguments.quick:
         write_docs(found, rows)
     return int(any(row.passed is False for row in rows))
 

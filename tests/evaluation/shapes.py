@@ -36,7 +36,7 @@ _QUARTER = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The figures of a shape. Pairs are (least, most). `asked`: how many skills the conditions choose from."""
+    """The figures of a shape. Pairs are (least, most). `prerequisite_pool`: how many skills conditions choose from."""
 
     top: int
     rungs: int
@@ -45,7 +45,7 @@ class Shape:
     required: int
     teaches: tuple[int, int]
     needs: tuple[int, int]
-    asked: int
+    prerequisite_pool: int
     entry: float
     after: float
     spread: float = 0.6
@@ -98,7 +98,7 @@ def shaped(name: str, number: int) -> World:
 
 
 def _courses(shape: Shape, skills: list[str], chance: np.random.Generator) -> Iterator[Course]:
-    rung, asked = shape.top / shape.rungs, chance.choice(skills, shape.asked, replace=False).tolist()
+    rung, pool = shape.top / shape.rungs, chance.choice(skills, shape.prerequisite_pool, replace=False).tolist()
     easier: dict[tuple[str, int], list[str]] = {}
     for number in range(shape.courses):
         identifier, step = f"c{number:04}", int(chance.integers(1, shape.rungs + 1))
@@ -109,8 +109,8 @@ def _courses(shape: Shape, skills: list[str], chance: np.random.Generator) -> It
             to = min(step + int(chance.random() < _QUARTER), shape.rungs)
             rows.append(Teaches(_NAME, skill, low * rung, to * rung))
             gained += to - low
-        others = [skill for skill in asked if skill not in taught]
-        ground = len(others) < len(asked) and shape.asked < shape.skills
+        others = [skill for skill in pool if skill not in taught]
+        ground = len(others) < len(pool) and shape.prerequisite_pool < shape.skills
         count = 0 if ground else min(int(chance.integers(shape.needs[0], shape.needs[1] + 1)), len(others))
         requires = [
             Prerequisite(framework=_NAME, skill=str(skill), level=rung * int(chance.integers(1, max(step, 2))))

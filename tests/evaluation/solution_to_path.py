@@ -9,10 +9,10 @@ from services.recommender.planner.explain.expected import expected_gain
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
 from tests.evaluation.problem import Candidate, Problem, State
 
-_SAID = Reason(th="ผู้ตรวจสอบเลือก", en="chosen by the auditor")
+_REASON = Reason(th="ผู้ตรวจสอบเลือก", en="chosen by the auditor")
 
 
-def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
+def path_of(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
     """Return the path that studies these courses in this order."""
     inputs, state = problem.inputs, problem.start()
     before = dict(state.held)
@@ -24,7 +24,7 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         problem.take(state, candidate)
     gained = sum(row.contribution for step in steps for row in step.closes)
     offers = [course_spec(candidate.course) for candidate in chosen]
-    start = LearnerState(dict(problem.doors), inputs.done)
+    start = LearnerState(dict(problem.entry_levels), inputs.done)
     needs = dependencies(inputs.framework.id, offers, start)
     expected = expected_gain(problem.worth, inputs.framework.id, offers, needs)
     gaps = _gaps(problem, before, state)
@@ -35,7 +35,7 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         steps=steps,
         gaps=gaps,
         open=[
-            OpenGap(gap.skill, gap.title, gap.required, gap.reached, "budget", _SAID)
+            OpenGap(gap.skill, gap.title, gap.required, gap.reached, "budget", _REASON)
             for gap in gaps
             if gap.reached < gap.required
         ],
@@ -45,7 +45,7 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, 1, ALGORITHM),
         as_of=inputs.as_of,
-        reason=_SAID,
+        reason=_REASON,
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
     )
@@ -67,7 +67,7 @@ def _step(problem: Problem, state: State, candidate: Candidate, position: int, h
         if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] and want.lacks(state.held[skill])
     ]
     card = CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
-    return Step(position, card, closes, course.requires, _SAID, 0.0, 0.0, hours)
+    return Step(position, card, closes, course.requires, _REASON, 0.0, 0.0, hours)
 
 
 def _gaps(problem: Problem, before: dict[str, float], state: State) -> list[Gap]:

@@ -49,7 +49,7 @@ _IN_MEMORY = 100_000
 
 
 class Courses(Protocol):
-    """Courses in order: a list, or a drawn catalog that makes each when it is asked for."""
+    """Courses in order: a list, or a drawn catalog that makes each on demand."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Course]: ...
@@ -194,13 +194,13 @@ def shared(number: int) -> World:
         level = low if chance.random() < 0.8 else half
         add("wide", {f"f{n:02}": level for n in chosen}, float(chance.integers(4, 13)) / 2)
     for n in range(60):
-        asked = chance.choice(_FOUNDATIONS, chance.integers(1, 7), replace=False)
+        foundations = chance.choice(_FOUNDATIONS, chance.integers(1, 7), replace=False)
         targets = dict.fromkeys([f"t{n % _TARGETS}", f"t{chance.integers(_TARGETS)}"][: chance.integers(1, 3)])
         add(
             "target",
             {target: float(chance.choice([half, top])) for target in targets},
             float(chance.integers(2, 17)) / 2,
-            [Prerequisite(framework="shared", skill=f"f{one:02}", level=low) for one in asked],
+            [Prerequisite(framework="shared", skill=f"f{one:02}", level=low) for one in foundations],
         )
 
     def officer(chance: np.random.Generator, hours: float) -> Inputs:

@@ -230,10 +230,10 @@ async def main(loads: int, only: str) -> None:
 
 
 if __name__ == "__main__":
-    asked = argparse.ArgumentParser(prog="python -m tests.lighthouse", description=__doc__)
-    asked.add_argument("--loads", type=int, default=5, help="how often each page is loaded")
-    asked.add_argument("--only", default="", help="a part of the name of the page to measure; writes no table")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(prog="python -m tests.lighthouse", description=__doc__)
+    parser.add_argument("--loads", type=int, default=5, help="how often each page is loaded")
+    parser.add_argument("--only", default="", help="a part of the name of the page to measure; writes no table")
+    given = parser.parse_args()
     try:
         asyncio.run(main(given.loads, given.only))
     except CannotStart as error:

@@ -81,8 +81,8 @@ async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service:
     verdicts, report = await imported(service, rows)
     assert [one["line"] for one in verdicts if one["status"] == "created"] == [1, 7, 11]
     assert [one["line"] for one in verdicts if one["status"] == "unchanged"] == [9]
-    told = {one["line"]: one["problems"] for one in verdicts if "problems" in one}
-    fields = {line: [problem.get("field") for problem in problems] for line, problems in told.items()}
+    refused = {one["line"]: one["problems"] for one in verdicts if "problems" in one}
+    fields = {line: [problem.get("field") for problem in problems] for line, problems in refused.items()}
     assert fields == {
         2: ["officer"],
         3: ["skill", "level"],
@@ -201,14 +201,14 @@ class Overtaken(OfficerStore):
         return await super().save_many(changes, bulk=bulk)
 
 
-async def test_the_later_of_two_concurrent_files_is_told_that_its_key_was_used(service: Started) -> None:
+async def test_the_later_of_two_concurrent_files_is_refused_because_its_key_was_used(service: Started) -> None:
     officer, app = await registered(service), service.client.app
     caught_up = asyncio.Event()
     caught_up.set()
     store = Overtaken(service.database("assessment"))
     store.first = lambda: imported(service, [row(officer, 1, key="k")])
-    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
-    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
+    request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), request)
     await job.begin()
     [verdict] = await job.take([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
     assert (verdict.status, [problem.field for problem in verdict.problems or []]) == ("refused", ["key"])
@@ -278,14 +278,14 @@ async def test_rows_that_meet_a_single_submission_in_their_transaction_all_count
     store = OfficerStore(service.database("assessment"))
     interrupted = Interrupted(store._officers, lambda: submit(service, officers[3], assessment(4), "single"))
     store._officers = interrupted  # type: ignore[assignment]
-    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
-    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
+    request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), request)
     await job.begin()
     rows = [row(one, n % 4, key="k") for n, one in enumerate(officers)]
-    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
+    verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
     assert interrupted.conflicts == 1
-    assert {one.status for one in told} == {"created"}
-    assert [one.revision for one in told] == [2, 2, 2, 3, *[2] * (len(officers) - 4)]
+    assert {one.status for one in verdicts} == {"created"}
+    assert [one.revision for one in verdicts] == [2, 2, 2, 3, *[2] * (len(officers) - 4)]
     for one in officers:
         found = await store.find("agency", one)
         assert found is not None
@@ -313,14 +313,14 @@ async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(servi
     caught_up = asyncio.Event()
     caught_up.set()
     store = OutOnce(service.database("assessment"))
-    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
-    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
+    request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), request)
     await job.begin()
-    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
+    verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
     assert store.failed
-    assert [one.line for one in told] == list(range(1, len(told) + 1))
-    assert {one.status for one in told[: len(rows)]} == {"created"}
-    assert [one.status for one in told[len(rows) :]] == ["refused"] * len(officers)
+    assert [one.line for one in verdicts] == list(range(1, len(verdicts) + 1))
+    assert {one.status for one in verdicts[: len(rows)]} == {"created"}
+    assert [one.status for one in verdicts[len(rows) :]] == ["refused"] * len(officers)
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * len(rows)
     for one in officers:
         found = await store.find("agency", one)
@@ -429,7 +429,7 @@ async def test_after_a_crash_between_write_and_answer_the_same_file_completes_th
 
 
 class Unanswered(OfficerStore):
-    """A store whose first write is taken, and whose server is away before it can say so."""
+    """A store whose first write is taken, and whose server is away before it can confirm it."""
 
     answered = False
 
@@ -450,8 +450,8 @@ async def test_rows_unanswered_after_an_outage_get_their_real_result(service: St
     job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     rows = [row(one, n, key=f"k{n}") for n, one in enumerate(officers)]
-    told = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, rows[0]], 1)])
-    assert [(one.status, one.revision) for one in told] == [("created", 2)] * 4 + [("unchanged", 2)]
+    verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, rows[0]], 1)])
+    assert [(one.status, one.revision) for one in verdicts] == [("created", 2)] * 4 + [("unchanged", 2)]
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * 4
 
 
@@ -464,8 +464,8 @@ async def test_officers_unanswered_after_an_outage_get_their_real_result(service
     job = OfficerImport(registrar, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     rows = [{"officer": one, "job_group": "service", "agency": "west"} for one in (known, new)]
-    told = await job.take([Row(n, convert(one, ImportedOfficer)) for n, one in enumerate(rows, 1)])
-    assert [(one.status, one.revision) for one in told] == [("changed", 2), ("created", 1)]
+    verdicts = await job.take([Row(n, convert(one, ImportedOfficer)) for n, one in enumerate(rows, 1)])
+    assert [(one.status, one.revision) for one in verdicts] == [("changed", 2), ("created", 1)]
     assert statuses((await imported(service, rows, "officers"))[0]) == ["unchanged"] * 2
 
 

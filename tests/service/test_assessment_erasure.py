@@ -59,8 +59,8 @@ async def test_only_an_admin_registers_an_erased_id_again_and_older_keys_are_inv
         for client in both:  # both remember the key
             assert (await client.get(path, headers=old)).status == 200
         assert (await service.ask("DELETE", path)).status == 204
-        for asked in (service, second):
-            refused = await asked.ask("PUT", path, json=PUT)
+        for replica in (service, second):
+            refused = await replica.ask("PUT", path, json=PUT)
             problem = await refused.json()
             assert (refused.status, refused.content_type) == (409, "application/problem+json")
             assert "erased" in problem["detail"]

@@ -131,8 +131,11 @@ async def test_wrong_patches_are_rejected_by_field_and_change_nothing(service: S
     kind = {"Content-Type": "application/json-patch+json"}
     unlike = await service.ask("PATCH", path, data=b"[]", headers=kind)
     assert (unlike.status, (await unlike.json())["field"]) == (415, "Content-Type")
-    told = await service.ask("OPTIONS", path)
-    assert (told.headers["Accept-Patch"], "PATCH" in told.headers["Allow"]) == ("application/merge-patch+json", True)
+    answer = await service.ask("OPTIONS", path)
+    assert (answer.headers["Accept-Patch"], "PATCH" in answer.headers["Allow"]) == (
+        "application/merge-patch+json",
+        True,
+    )
     assert (await profile_of(service, officer))["sequence"] == 1
     assert (await patch(service, "/v1/officers/nobody", {"agency": "south"}))[0] == 404
     assert (await service.ask("DELETE", path)).status == 204

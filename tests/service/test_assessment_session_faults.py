@@ -127,7 +127,7 @@ async def evidence_of(service: Started, officer: str) -> list[dict[str, Any]]:
     return found
 
 
-async def test_after_a_crash_before_storing_an_answer_the_item_is_asked_again(service: Started) -> None:
+async def test_after_a_crash_before_storing_an_answer_the_item_is_shown_again(service: Started) -> None:
     officer = await registered(service)
     store = DyingStore(service.database("assessment"))
     dying = replica(service, store)
@@ -162,7 +162,7 @@ async def test_after_a_crash_after_storing_an_answer_it_counts_once(
 async def test_after_a_crash_between_end_and_profile_the_result_is_submitted_once(
     service: Started, handed_in: bool
 ) -> None:
-    """The process dies after the end is stored, before the profile is written or before the session says so."""
+    """The process dies after the end is stored, before the profile is written or before the session records it."""
     officer = await registered(service)
     store = DyingStore(service.database("assessment"))
     intake = GatedIntake(service.client.app[INTAKE])

@@ -35,7 +35,7 @@ def unable(_: dict[str, Any]) -> int:
     return 0
 
 
-async def test_a_session_measures_what_the_job_group_requires_and_the_profile_says_so(
+async def test_a_session_measures_what_the_job_group_requires_and_the_profile_shows_it(
     service: Started, announced: Topic
 ) -> None:
     officer = await registered(service)
@@ -85,9 +85,9 @@ async def test_a_client_that_lost_the_connection_continues_the_session(service: 
     assert found["item"] == step["item"]
     assert [(one["sequence"], one["response"]) for one in found["asked"]] == [(1, 0)]
     assert found["progress"] == {"shown": 2, "answered": 1, "max_items": 60, "skills_measured": 0, "skills": 2}
-    asked, waiting = sorted(found["skills"], key=lambda one: -one["answered"])
-    assert asked["level"] is not None
-    assert asked["sd"] > 0.4
+    answered, waiting = sorted(found["skills"], key=lambda one: -one["answered"])
+    assert answered["level"] is not None
+    assert answered["sd"] > 0.4
     assert (waiting["level"], waiting["answered"]) == (None, 0)
     assert (found["bank"], found["framework"]) == (BANK, "fw")
     got = await service.ask("GET", f"/v1/officers/{officer}/sessions")
@@ -119,8 +119,8 @@ async def test_two_tabs_answer_one_session(service: Started) -> None:
     assert len({step["session"] for step in steps}) == 1
     path = f"/v1/officers/{officer}/sessions/{steps[0]['session']}/answers"
     body = {"item": steps[0]["item"]["id"], "sequence": 1}
-    asked = [service.ask("POST", path, json=body | {"response": n % 2}) for n in range(8)]
-    got = await asyncio.gather(*asked)
+    requests = [service.ask("POST", path, json=body | {"response": n % 2}) for n in range(8)]
+    got = await asyncio.gather(*requests)
     statuses = [one.status for one in got]
     kept = (await detail(service, steps[0]))["asked"]
     assert len(kept) == 1
@@ -278,12 +278,12 @@ async def test_an_impossible_session_id_is_not_found(service: Started, name: str
     officer = await registered(service)
     path = f"/v1/officers/{officer}/sessions/{name}"
     body = {"item": "x", "response": 1, "sequence": 1}
-    asked = [
+    requests = [
         service.ask("GET", path),
         service.ask("POST", f"{path}:stop"),
         service.ask("POST", f"{path}/answers", json=body),
     ]
-    assert {got.status for got in await asyncio.gather(*asked)} == {404}
+    assert {got.status for got in await asyncio.gather(*requests)} == {404}
 
 
 async def test_an_officers_sessions_are_listed_in_pages_the_newest_first(service: Started) -> None:

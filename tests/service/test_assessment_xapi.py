@@ -1,4 +1,4 @@
-"""xAPI statements: stored once, all of a request or none, and evidence where the tenant's mapping says so."""
+"""xAPI statements: stored once, all of a request or none, and evidence where the tenant's mapping requires it."""
 
 import asyncio
 import base64
@@ -311,8 +311,8 @@ async def test_an_id_is_the_same_in_every_form_of_a_uuid(service: Started) -> No
 async def test_a_client_limited_to_http_basic_sends_its_key_as_the_password(service: Started) -> None:
     officer, key = await registered(service), await service.key("platform")
     sent = statement(officer)
-    for told, status in ((f"any:{key}", 200), (f":{key}", 200), (key, 401), ("any:x.y", 401), ("any:", 401)):
-        headers = VERSION | {"Authorization": f"Basic {base64.b64encode(told.encode()).decode()}"}
+    for credentials, status in ((f"any:{key}", 200), (f":{key}", 200), (key, 401), ("any:x.y", 401), ("any:", 401)):
+        headers = VERSION | {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
         assert (await service.client.post("/xapi/statements", json=sent, headers=headers)).status == status
         got = await service.client.get(f"/xapi/statements?statementId={sent['id']}", headers=headers)
         assert got.status == status

@@ -21,7 +21,7 @@ BOMB = gzip.compress(bytes(200_000_000))
 PUT = f"PUT /v1/courses/{HERE} HTTP/1.1\r\nHost: x\r\n"
 
 
-async def say(service: Started, *parts: bytes, end: bool = False) -> Answer:
+async def send(service: Started, *parts: bytes, end: bool = False) -> Answer:
     """Send bytes to a service; return its answer."""
     server = service.client.server
     assert isinstance(server, TestServer)
@@ -37,7 +37,7 @@ async def say(service: Started, *parts: bytes, end: bool = False) -> Answer:
         writer.transport.abort()
 
 
-async def asked(services: Services, through: str) -> tuple[Started, bytes]:
+async def destination(services: Services, through: str) -> tuple[Started, bytes]:
     """Return where to send a change of a course, directly or through the portal, and the beginning of its head."""
     service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
     key = await services["catalog"].key("admin")
@@ -50,9 +50,9 @@ THROUGH = pytest.mark.parametrize("through", ["catalog", "portal"])
 
 @THROUGH
 async def test_a_compressed_change_is_accepted(services: Services, through: str) -> None:
-    service, head = await asked(services, through)
+    service, head = await destination(services, through)
     packed = gzip.compress(json.dumps(COURSE).encode())
-    got = await say(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+    got = await send(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
     assert got.status == 200, got
 
 
@@ -73,16 +73,16 @@ async def test_a_compressed_change_is_accepted(services: Services, through: str)
 async def test_a_broken_compressed_change_is_malformed(
     services: Services, through: str, more: bytes, body: bytes, end: bool
 ) -> None:
-    service, head = await asked(services, through)
-    got = await say(service, head + more + b"\r\n", body, end=end)
+    service, head = await destination(services, through)
+    got = await send(service, head + more + b"\r\n", body, end=end)
     assert (got.status, got.problem["title"]) == (400, "Malformed request")
     assert (await service.client.get("/livez")).status == 200
 
 
 @THROUGH
 async def test_a_change_that_decompresses_to_too_much_is_rejected(services: Services, through: str) -> None:
-    service, head = await asked(services, through)
-    got = await say(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB)
+    service, head = await destination(services, through)
+    got = await send(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB)
     assert got.status == 413
 
 
@@ -94,7 +94,7 @@ async def test_nothing_is_decompressed_without_a_key(services: Services, name: s
             head = (
                 f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
             )
-            got = await say(services[name], head.encode(), BOMB[:100_000])  # the rest is never sent
+            got = await send(services[name], head.encode(), BOMB[:100_000])  # the rest is never sent
             assert 400 <= got.status < 500, (method, path, got)
             assert got.problem
 
@@ -135,13 +135,17 @@ async def test_an_import_with_a_broken_body_reports_it(services: Services, throu
     headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"} | NDJSON
     body = BROKEN[how](gzip.compress(b"\n".join(rows)))  # the last row has no end of line, so it waits for the rest
     async with service.client.post(f"{prefix}/v1/courses:import", data=body, headers=headers) as answer:
-        told = [json.loads(line) for line in (await answer.read()).splitlines()]
+        answered = [json.loads(line) for line in (await answer.read()).splitlines()]
     if lines:
-        assert [(row["line"], row["status"] == "refused") for row in told[:-1]] == [(1, False), (2, False), (3, False)]
-        assert told[-1]["state"] == "stopped"
-        problem = told[-1]["problem"]
+        assert [(row["line"], row["status"] == "refused") for row in answered[:-1]] == [
+            (1, False),
+            (2, False),
+            (3, False),
+        ]
+        assert answered[-1]["state"] == "stopped"
+        problem = answered[-1]["problem"]
     else:
-        (problem,) = told
+        (problem,) = answered
         assert answer.content_type == "application/problem+json"
     assert (problem["status"], problem["field"]) == (400, "Content-Encoding")
 

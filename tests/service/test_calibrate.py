@@ -85,7 +85,7 @@ async def test_answers_count_while_the_item_is_unchanged(database: Database) -> 
     name = unique("bank")
     first = await published(database, name, items(1, 2, 3))
     await answered(database, first, {"i0": 1, "i1": 0, "i2": None})
-    mended = items(2, 2, 3)  # another level: asked as before
+    mended = items(2, 2, 3)  # another level: shown as before
     mended[1] = msgspec.structs.replace(mended[1], stem=StemText("ใหม่", "new"))
     second = await published(database, name, mended)
     await answered(database, second, {"i1": 1})

@@ -118,7 +118,9 @@ async def test_a_failed_command_prints_one_line_with_the_reason(service: Started
         assert (code, word in output, "Traceback" in output) == (2, True, False), output
 
 
-async def test_an_interrupted_import_says_so_and_the_next_one_completes_it(service: Started, tmp_path: Path) -> None:
+async def test_an_interrupted_import_is_reported_and_the_next_one_completes_it(
+    service: Started, tmp_path: Path
+) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.ndjson"
     bodies = [course(f"c{n:05}") for n in range(200)]
     os.mkfifo(file)

@@ -82,7 +82,7 @@ async def test_a_draft_is_signed_by_people_and_becomes_a_version(service: Starte
     (version,) = (await answer_of(service, "GET", "drafted/versions"))[1]["versions"]
     assert (version["version"], version["state"]) == (1, "published")
     assert [version[name]["by"] for name in ("proposed", "reviewed", "approved")] == ["ann", "ben", "cat"]
-    assert [said["comment"] for said in version["comments"]] == ["first", "well"]
+    assert [comment["comment"] for comment in version["comments"]] == ["first", "well"]
     status, published = await answer_of(service, "GET", f"drafted?catalog_revision={version['catalog_revision']}")
     assert (status, published.get("version")) == (200, 1), published
     others = await (await service.ask("GET", "/v1/frameworks/drafted/versions")).json()
@@ -143,8 +143,8 @@ async def test_another_scale_is_reported_before_publishing_and_in_the_answer(ser
     status, put = await answer_of(service, "PUT", "rescaled", json=first)
     assert (status, "scale_changed" in put) == (201, False)
     wider = first | {"scale": [*first["scale"], {"level": 7, "title": {"en": "Level 7"}}]}
-    status, told = await answer_of(service, "PUT", "rescaled/draft", json={"framework": wider, "by": "ann"})
-    assert status == 201, told
+    status, answer = await answer_of(service, "PUT", "rescaled/draft", json={"framework": wider, "by": "ann"})
+    assert status == 201, answer
     _, impact = await answer_of(service, "GET", "rescaled:impact")
     assert impact["scale_changed"] is True
     assert "0-5 (6 levels) to 0-7 (7 levels)" in impact["scale_note"]["en"]

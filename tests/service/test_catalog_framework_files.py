@@ -1,4 +1,4 @@
-"""Frameworks from files over HTTP and by the commands: what is stored is what the report says."""
+"""Frameworks from files over HTTP and by the commands: what is stored agrees with the report."""
 
 import asyncio
 import io

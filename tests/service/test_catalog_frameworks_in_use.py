@@ -14,7 +14,7 @@ from services.catalog.matching_loop import MatchingLoop
 from services.catalog.store import CatalogStore
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
-from shared.domain import SHARED_TENANT, Framework
+from shared.domain import SHARED_TENANT, Framework, LocalizedText
 from shared.events import CoursePublished, CourseWithdrawn
 from shared.mongo import connect
 from shared.settings import CatalogSettings
@@ -373,6 +373,64 @@ async def test_a_tenants_own_framework_is_matched_to_shared_courses_and_only_the
     withdrawn = await announced.newest(f"{agency.tenant}/{name}", revision + 1)
     assert isinstance(withdrawn.data, CourseWithdrawn)
     await agency.ask("GET", f"/v1/courses/{other}")
+
+
+async def test_a_shared_course_gets_its_copy_back_when_the_tenant_withdraws_its_own_course_of_that_id(
+    agency: Agency,
+) -> None:
+    await agency.frame(crafts("own", GLASS))
+    name = unique("shared-course")
+    body = {
+        "id": name,
+        "title": {"en": "Glass blowing by hand"},
+        "provider": {"en": "Provider"},
+        "hours": 12.0,
+        "languages": ["en"],
+    }
+    own = body | {"title": {"en": "Saturday"}, "hours": 3.0}
+    await agency.ask("PUT", f"/v1/courses/{name}", 201, json=body, tenant="shared")
+    try:
+        assert ("own", "glass") in await agency.matches(name)
+        got = await agency.service.ask(
+            "POST",
+            "/v1/courses:import",
+            "admin",
+            tenant=agency.tenant,
+            data=msgspec.json.encode(own),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+        report = msgspec.json.decode((await got.text()).splitlines()[-1])
+        assert (report.get("created"), report.get("changed", 0)) == (1, 0), "it is the tenant's first course"
+        assert (await agency.ask("GET", f"/v1/courses/{name}"))["hours"] == 3.0
+        got = await agency.service.ask("DELETE", f"/v1/courses/{name}", "admin", tenant=agency.tenant)
+        assert got.status == 204
+        assert ("own", "glass") in await agency.matches(name)
+        seen = await agency.ask("GET", f"/v1/courses/{name}")
+        assert (seen["hours"], [one["framework"] for one in seen["matched"]]) == (12.0, ["own"])
+    finally:
+        got = await agency.service.ask("DELETE", f"/v1/courses/{name}", "admin", tenant="shared")
+        assert got.status == 204
+
+
+@pytest.mark.parametrize("lost", ["sequence", "id", "content"])
+@pytest.mark.parametrize("owner", [SHARED_TENANT, "agency"])
+async def test_a_document_that_cannot_be_read_stops_no_copy_of_another_course(
+    stores: tuple[CatalogStore, MatchStore], owner: str, lost: str
+) -> None:
+    catalog_store, match_store = stores
+    for name in ("bad", "good"):
+        one = msgspec.structs.replace(course(name), title=LocalizedText(en="Glass blowing by hand"), teaches=[])
+        await catalog_store.put_course(None, SHARED_TENANT, one, "")
+    await catalog_store.put_course(None, "agency", course("bad"), "")
+    framework = msgspec.convert(crafts("own", GLASS), Framework)
+    await catalog_store.put_framework(None, "agency", framework, "")
+    entries = match_store.database["entries"]
+    await entries.update_one({"_id": f"{owner}/bad"}, {"$unset": {lost: "", "withdrawn": ""}})
+    await MatchingLoop(match_store, shipped()).once()
+    found = await match_store.find("agency", "good")
+    assert found is not None
+    assert [match.key for match in found.matches] == [("own", "glass")]
+    assert await entries.count_documents({"copies_due": True}) == 0
 
 
 async def test_rows_of_a_skill_that_a_version_maps_away_are_carried_to_its_successor(

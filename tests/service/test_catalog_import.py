@@ -68,7 +68,7 @@ async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(s
         (10, "created"),
     ]
     problems = [one["problems"] for one in results if one["status"] == "refused"]
-    assert [[one["status"] for one in told] for told in problems] == [[400], [400], [413], [409], [422]]
+    assert [[one["status"] for one in row] for row in problems] == [[400], [400], [413], [409], [422]]
     assert (problems[3][0]["field"], "row 1" in problems[3][0]["detail"]) == ("id", True)
     assert "differs in hours" in problems[3][0]["detail"]
     assert (problems[4][0]["field"], results[2]["revision"]) == ("teaches[0].to", 2)

@@ -116,7 +116,7 @@ async def test_an_encoding_may_be_named_by_the_content_type(service: Started) ->
     assert (await shown(service, tenant, rows[0]["id"]))["title"] == {"th": "ก"}
 
 
-async def test_a_dry_run_says_what_would_happen_and_writes_nothing(service: Started) -> None:
+async def test_a_dry_run_reports_what_would_happen_and_writes_nothing(service: Started) -> None:
     tenant, one, two = unique("tenant"), unique("course"), unique("course")
     await put(service, course(one), tenant=tenant)
     body = lines(course(one), course(one, hours=9.0), course(two))
@@ -228,8 +228,8 @@ async def test_an_import_survives_a_database_outage_without_loss_or_duplicates(
     service: Started, lost: dict[str, int]
 ) -> None:
     tenant, app = unique("tenant"), service.client.app
-    asked = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=30)
-    taken = CourseImport(Away(app[STORE], **lost), asked)
+    request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=30)
+    taken = CourseImport(Away(app[STORE], **lost), request)
     await taken.begin()
     results = await taken.take(rows_of(50))
     assert [(one.status, one.revision) for one in results] == [("created", 1)] * 50
@@ -240,8 +240,8 @@ async def test_an_import_survives_a_database_outage_without_loss_or_duplicates(
 
 async def test_an_import_ends_with_a_reason_if_the_database_stays_unavailable(service: Started) -> None:
     tenant, app = unique("tenant"), service.client.app
-    asked = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=0.3)
-    taken = CourseImport(Away(app[STORE], calls_lost=10**6), asked)
+    request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=0.3)
+    taken = CourseImport(Away(app[STORE], calls_lost=10**6), request)
     await taken.begin()
     with pytest.raises(Unavailable) as away:
         await taken.take(rows_of(5))

@@ -127,7 +127,7 @@ async def test_a_large_draft_is_signed_by_people_and_becomes_a_version(service: 
 
     people = {name: await issue_key(service.mongodb, service.settings, "editor") for name in ("S.", "P.", "K.")}
 
-    async def asked(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async def call(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         data = io.BytesIO(msgspec.json.encode(body)) if body else None
         headers = {"Authorization": f"Bearer {people[body['by']]}"} if body else {}
         got = await service.ask(method, path, None if body else "admin", data=data, headers=headers)
@@ -137,18 +137,18 @@ async def test_a_large_draft_is_signed_by_people_and_becomes_a_version(service: 
         return len(await pieces.distinct("of"))
 
     before = await kept()
-    assert (await asked("PUT", where, {"framework": named(name, large_framework()), "by": "S."}))[0] == 201
+    assert (await call("PUT", where, {"framework": named(name, large_framework()), "by": "S."}))[0] == 201
     other = named(name, large_framework(skills=4100))
-    assert (await asked("PUT", where, {"framework": other, "by": "S."}))[0] == 200
+    assert (await call("PUT", where, {"framework": other, "by": "S."}))[0] == 200
     assert await kept() == before + 1
-    status, draft = await asked("GET", where)
+    status, draft = await call("GET", where)
     assert (status, draft["revision"], len(draft["framework"]["skills"])) == (200, 2, 4100)
-    assert (await asked("POST", f"{where}:review", {"by": "P."}))[0] == 200
-    assert (await asked("POST", f"{where}:approve", {"by": "K."}))[0] == 200
-    assert len((await asked("GET", f"/v1/frameworks/{name}:impact"))[1]["skills_added"]) == 4100
-    assert (await asked("POST", f"{where}:publish"))[1]["version"] == 1
+    assert (await call("POST", f"{where}:review", {"by": "P."}))[0] == 200
+    assert (await call("POST", f"{where}:approve", {"by": "K."}))[0] == 200
+    assert len((await call("GET", f"/v1/frameworks/{name}:impact"))[1]["skills_added"]) == 4100
+    assert (await call("POST", f"{where}:publish"))[1]["version"] == 1
     assert await shown(service, name) == msgspec.structs.replace(other, version=1)
-    assert (await asked("GET", where))[0] == 404
+    assert (await call("GET", where))[0] == 404
     assert await kept() == before
 
 

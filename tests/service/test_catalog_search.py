@@ -125,10 +125,10 @@ async def test_filters_of_a_search_work_and_invalid_ones_are_rejected(service: S
         f"job_group={group}&framework={FRAMEWORK}&skill=writing": "",
         "language=fr": "",
     }
-    for asked, names in cases.items():
-        page = await search(service, f"q={word}&{asked}")
-        assert "".join(sorted(one["id"][-1] for one in page["courses"])) == names, asked
-    for asked, field in {
+    for query, names in cases.items():
+        page = await search(service, f"q={word}&{query}")
+        assert "".join(sorted(one["id"][-1] for one in page["courses"])) == names, query
+    for query, field in {
         f"q={'a' * 201}": "q",
         "q=%00": "q",
         f"q={quote('ข้อ' + chr(0) + 'มูล')}": "q",
@@ -150,7 +150,7 @@ async def test_filters_of_a_search_work_and_invalid_ones_are_rejected(service: S
         "provider=": "provider",
         f"after={'a' * 65}": "after",
     }.items():
-        assert await refused(service, asked) == (422, field), asked
+        assert await refused(service, query) == (422, field), query
 
 
 @pytest.mark.parametrize(

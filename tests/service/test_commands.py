@@ -1,4 +1,4 @@
-"""Every command as a process: asked wrongly, interrupted, or with nobody who reads its answer."""
+"""Every command as a process: called wrongly, interrupted, or with nobody who reads its output."""
 
 import asyncio
 import os
@@ -114,8 +114,8 @@ async def test_ctrl_c_while_a_command_loads_its_modules_prints_one_word(argv: li
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, cwd=ROOT, stderr=asyncio.subprocess.PIPE, env=os.environ | SETTINGS
     )
-    _, told = await process.communicate()
-    assert told == b"interrupted\n"
+    _, errors = await process.communicate()
+    assert errors == b"interrupted\n"
     assert process.returncode in (-signal.SIGINT, 130)
 
 
@@ -147,7 +147,7 @@ def test_a_key_that_fits_no_header_is_rejected_by_its_variable() -> None:
         assert (got.returncode, got.stdout) == (2, "export: CATALOG_KEY holds characters that no API key has\n")
 
 
-def test_a_replay_without_a_broker_says_so_and_leaves_nothing_open() -> None:
+def test_a_replay_without_a_broker_fails_with_a_message_and_leaves_nothing_open() -> None:
     got = run(["services.recommender", "replay"], SETTINGS)
     assert got.returncode == 1
     assert "replay: Kafka: " in got.stderr

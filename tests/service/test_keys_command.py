@@ -1,4 +1,4 @@
-"""The operator's command for keys: what it makes works, what it lists says enough, and it never ends in a traceback."""
+"""The operator's command for keys: created keys work, the list is sufficient, and it never ends in a traceback."""
 
 import asyncio
 import contextlib
@@ -71,8 +71,8 @@ async def works(service: Started, key: str) -> bool:
 
 
 async def test_keys_are_made_listed_with_expiry_label_and_last_use_and_revoked(settings: CatalogSettings) -> None:
-    asked = ["create", "--tenant", "agency", "--role", "officer", "--officer", "me", "--label", "ระบบอบรม (test)"]
-    status, key, _ = await command(settings, *asked)
+    arguments = ["create", "--tenant", "agency", "--role", "officer", "--officer", "me", "--label", "ระบบอบรม (test)"]
+    status, key, _ = await command(settings, *arguments)
     assert status == 0
     status, other, _ = await command(settings, "issue", "--tenant", "b", "--role", "admin", "--days", "30")
     assert status == 0

@@ -74,8 +74,8 @@ async def test_sentences_are_rendered_in_the_requested_languages(
                 "GET", f"{address}/path?lang={other}", headers={"If-None-Match": got.headers["ETag"]}
             )
             assert again.status == 200  # another representation
-    asked = {"compare_with": officer.officer}
-    tried = await service.ask("POST", f"/v1/recommendations{query}", json=asked, headers=headers)
+    request_body = {"compare_with": officer.officer}
+    tried = await service.ask("POST", f"/v1/recommendations{query}", json=request_body, headers=headers)
     assert languages_in((await tried.json())["path"]) == {languages}
     why = await (await service.ask("GET", f"{address}/path/why-not/read-long{query}", headers=headers)).json()
     assert tuple(one for one in LANGUAGES if one in why["reason"]) == languages
@@ -93,11 +93,11 @@ async def test_an_unsupported_language_is_rejected(service: Started, portal: Por
     officer = somebody()
     await planned(service, officer)
     address = f"/v1/officers/{officer.officer}/path"
-    asked: dict[str, Any] = {"compare_with": officer.officer}
+    request_body: dict[str, Any] = {"compare_with": officer.officer}
     for method, place, body in (
         ("GET", address, None),
         ("GET", f"{address}/why-not/read-long", None),
-        ("POST", "/v1/recommendations", asked),
+        ("POST", "/v1/recommendations", request_body),
         ("GET", "/v1/messages", None),
     ):
         got = await service.ask(method, f"{place}?lang={lang}", json=body)

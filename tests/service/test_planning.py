@@ -19,7 +19,7 @@ from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn,
 from shared.kafka import BULK, ConsumedEvent, Record
 from shared.paths import LearningPath
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
-from tests.support.planner import READ, Office, heard, office_at
+from tests.support.planner import READ, Office, apply_changes, office_at
 from tests.support.words import sentences
 
 
@@ -102,7 +102,7 @@ async def test_after_a_write_conflict_the_writer_decides_again(office: Office) -
         for sequence in sequences:
             await planner.plan([order(officer, sequence) for officer in officers])
 
-    # Two replicas that both believe to own the partition, with the same news and with news of their own.
+    # Two replicas that both treat the partition as their own, with the same changes and with changes of their own.
     await asyncio.gather(work([1, 2, 3, 4, 5, 6]), work([2, 4, 6, 7]), work([1, 3, 5, 7]))
     for officer in officers:
         [(revision, sequence)] = await office.announced(officer)
@@ -114,7 +114,7 @@ async def test_after_a_write_conflict_the_writer_decides_again(office: Office) -
 async def test_an_assessment_during_replanning_is_not_lost_and_neither_is_the_change(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
     await office.planner().plan([order(officer) for officer in officers])
-    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    apply_changes(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     await asyncio.gather(
         office.replanner().after_catalog_change([0], 2),
         office.planner().plan([order(officer, 2, reading=1) for officer in officers]),
@@ -133,7 +133,7 @@ async def test_replanning_reads_only_the_given_partitions(office: Office) -> Non
     await office.planner().plan(
         [order("mine"), PlanRequest(order("theirs").profile, DAY, cause="assessment", partition=1)]
     )
-    heard(office.catalog, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
+    apply_changes(office.catalog, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
     assert await office.replanner().after_catalog_change([0], 2) == 1
     assert (await office.plan_of("mine"))["revision"] == 2
     assert (await office.plan_of("theirs"))["revision"] == 1
@@ -144,7 +144,7 @@ async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     same = msgspec.structs.replace(READ, modality="blended")
-    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, same)))
+    apply_changes(office.catalog, ("read", CoursePublished(SHARED_TENANT, same)))
     assert await office.replanner().after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
     assert (await office.plan_of("a"))["considered"] == 3
@@ -185,7 +185,7 @@ async def test_a_rejected_path_keeps_the_previous_one_and_does_not_stop_others(o
 async def test_replanning_never_saves_a_rejected_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
-    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    apply_changes(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     planner = doubting(office)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
@@ -197,8 +197,8 @@ async def test_replanning_never_saves_a_rejected_path(office: Office) -> None:
 
 
 def dearer(office: Office) -> None:
-    """Let the catalog hear that the course takes longer: every path is due."""
-    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
+    """Publish that the course takes longer: every path is due."""
+    apply_changes(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
 
 
 @pytest.mark.parametrize("field", ["announced", "profile", "feedback"])
@@ -206,7 +206,7 @@ async def test_replanning_skips_an_undecodable_plan(office: Office, field: str) 
     officers = [f"o{number}" for number in range(5)]
     planner = office.planner()
     await planner.plan([order(officer) for officer in officers])
-    left = {"$set": {field: b'{"said": "in another version"}', "feedback_sequence": 1}}
+    left = {"$set": {field: b'{"field": "of another version"}', "feedback_sequence": 1}}
     await office.plans.update_one({"_id": key_of(TENANT, "o2")}, left)
     before = await office.plan_of("o2")
     dearer(office)

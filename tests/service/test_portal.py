@@ -126,15 +126,15 @@ async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_m
         keys = KeyStore(client, portal.settings)
         officer, key = await portal.officer()
         portal.owner.stored[officer] = path(officer, 1)
-        doors = [key, await portal.key("platform")]
+        usable_keys = [key, await portal.key("platform")]
         async with portal.stream(officer, await portal.key("admin")) as stays:
             await stays.next()
-            for door in doors:
-                async with portal.stream(officer, door) as stream:
+            for usable_key in usable_keys:
+                async with portal.stream(officer, usable_key) as stream:
                     await stream.next()
-                    assert await keys.revoke(door.partition(".")[0])
+                    assert await keys.revoke(usable_key.partition(".")[0])
                     assert await stream.ends()
-                headers = {"Authorization": f"Bearer {door}"}
+                headers = {"Authorization": f"Bearer {usable_key}"}
                 async with portal.session.get(f"{portal.url}/v1/officers/{officer}/live", headers=headers) as answer:
                     assert answer.status == 401
             soon = datetime.now(UTC) + timedelta(seconds=3)

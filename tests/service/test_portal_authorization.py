@@ -99,11 +99,11 @@ async def test_a_change_with_a_cookie_must_come_from_the_same_origin(
     portal: Portal, headers: dict[str, str], allowed: bool
 ) -> None:
     async with signed_in(portal, "platform") as session:
-        before = len(portal.owner.asked)
+        before = len(portal.owner.requests)
         async with session.post("/api/v1/recommendations", json={}, headers=headers) as answer:
             assert (answer.status == 207) is allowed
             assert answer.status in (207, 403)
-        assert len(portal.owner.asked) - before == int(allowed)
+        assert len(portal.owner.requests) - before == int(allowed)
         key = {"Authorization": f"Bearer {await portal.key('platform')}"}
         async with session.post("/api/v1/recommendations", json={}, headers=headers | key) as answer:
             assert answer.status == 207  # a key in a header travels only by intent
@@ -126,7 +126,7 @@ async def test_requests_are_forwarded_with_the_readers_own_credential(portal: Po
             assert (answer.status, answer.headers["ETag"], answer.headers["X-Request-Id"]) == (207, '"7"', "req-1")
             assert "X-Hop" not in answer.headers
             assert (await answer.read()).splitlines() == lines
-    method, target, got, sent = portal.owner.asked[-1]
+    method, target, got, sent = portal.owner.requests[-1]
     assert (method, target) == ("POST", "/v1/courses:import?dry=1&q=%E0%B8%81")
     assert sent.splitlines() == lines
     assert (got["Authorization"], got["X-Request-Id"], got["Content-Type"]) == (f"Bearer {key}", "req-1", "text/x")
@@ -137,12 +137,12 @@ async def test_a_disconnected_clients_request_is_cancelled_at_the_owner(portal: 
     headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
     portal.owner.held = asyncio.Event()
     try:
-        before = len(portal.owner.asked)
+        before = len(portal.owner.requests)
         async with aiohttp.ClientSession() as session:
             url = f"{portal.url}/api/v1/recommendations"
             asking = asyncio.create_task(session.post(url, json={"target": {}}, headers=headers))
             async with asyncio.timeout(60):
-                while len(portal.owner.asked) == before:
+                while len(portal.owner.requests) == before:
                     await asyncio.sleep(0.01)
                 asking.cancel()
                 await portal.owner.given_up.wait()
@@ -155,7 +155,7 @@ async def test_head_is_forwarded_and_opens_no_stream(portal: Portal) -> None:
     headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
     async with portal.session.head(f"{portal.url}/api/v1/courses", headers=headers) as answer:
         assert (answer.status, answer.headers["ETag"], await answer.read()) == (207, '"7"', b"")
-    assert portal.owner.asked[-1][0] == "HEAD"
+    assert portal.owner.requests[-1][0] == "HEAD"
     async with portal.session.head(f"{portal.url}/v1/officers/head/live", headers=headers) as answer:
         assert (answer.status, answer.content_type, await answer.read()) == (200, "text/event-stream", b"")
     async with portal.session.head(f"{portal.url}/v1/officers/head/live") as answer:
@@ -183,11 +183,11 @@ async def test_catalog_routes_for_editors_are_forwarded(portal: Portal, method: 
     headers = {"Authorization": f"Bearer {await portal.key('admin')}"}
     async with portal.session.request(method, f"{portal.url}/api{target}", json={}, headers=headers) as answer:
         assert answer.status == 207
-    assert portal.owner.asked[-1][:2] == (method, target)
+    assert portal.owner.requests[-1][:2] == (method, target)
 
 
 async def test_only_owned_paths_are_forwarded_and_only_with_a_sign_in(portal: Portal) -> None:
-    asked = len(portal.owner.asked)
+    before = len(portal.owner.requests)
     key = {"Authorization": f"Bearer {await portal.key('platform')}"}
     for target in (
         "/api/metrics",
@@ -203,7 +203,7 @@ async def test_only_owned_paths_are_forwarded_and_only_with_a_sign_in(portal: Po
             assert answer.status == 404
     async with portal.session.get(f"{portal.url}/api/v1/courses") as answer:
         assert answer.status == 401
-    assert len(portal.owner.asked) == asked
+    assert len(portal.owner.requests) == before
 
 
 async def test_an_unavailable_service_is_reported(stage: tuple[PortalSettings, Owner]) -> None:

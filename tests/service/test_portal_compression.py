@@ -88,17 +88,17 @@ async def test_preconditions_take_the_tags_of_compressed_and_other_answers(  # n
     status: int,
     tag: str | None,
 ) -> None:
-    asked = headers | condition | {"Accept-Encoding": accepted}
-    async with portal.session.request(method, portal.url + TARGET, headers=asked) as answer:
+    request_headers = headers | condition | {"Accept-Encoding": accepted}
+    async with portal.session.request(method, portal.url + TARGET, headers=request_headers) as answer:
         assert answer.status == status
         assert tag is None or answer.headers["ETag"] == tag
 
 
 async def test_rows_that_are_answered_one_by_one_are_not_held_back(portal: Portal, headers: dict[str, str]) -> None:
-    asked = headers | {"Accept-Encoding": "gzip"}
+    request_headers = headers | {"Accept-Encoding": "gzip"}
     body = b'{"row":1}\n' * 1000
     assert len(body) < BODY_LIMIT
-    async with portal.session.post(f"{portal.url}/api/v1/courses:import", data=body, headers=asked) as answer:
+    async with portal.session.post(f"{portal.url}/api/v1/courses:import", data=body, headers=request_headers) as answer:
         assert "Content-Encoding" not in answer.headers
         assert await answer.read() == body
 
@@ -108,9 +108,9 @@ async def test_each_event_of_a_stream_arrives_by_itself(portal: Portal, accepted
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
     reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    asked = {"Authorization": f"Bearer {key}", "Accept-Encoding": accepted}
+    request_headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": accepted}
     url = f"{portal.url}/v1/officers/{officer}/live"
-    async with portal.session.get(url, headers=asked, auto_decompress=False) as answer:
+    async with portal.session.get(url, headers=request_headers, auto_decompress=False) as answer:
         assert answer.headers.get("Content-Encoding") == ("gzip" if accepted == "gzip" else None)
         assert answer.headers["Vary"] == "Accept-Encoding"
 

@@ -27,14 +27,14 @@ async def site(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
     """Return a portal to which the catalog gives its document, assessment none, and the recommender is away."""
     settings, owner = stage
 
-    async def tell(_: web.Request) -> web.Response:
+    async def serve_document(_: web.Request) -> web.Response:
         return web.json_response(described())
 
     async def nonsense(_: web.Request) -> web.Response:
         return web.Response(text="[1, 2]", content_type="application/json")
 
     good, bad = web.Application(), web.Application()
-    good.router.add_get("/openapi.json", tell)
+    good.router.add_get("/openapi.json", serve_document)
     bad.router.add_get("/openapi.json", nonsense)
     away = "http://127.0.0.1:1"
     async with serving(good) as catalog, serving(bad) as assessment:

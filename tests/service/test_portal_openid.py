@@ -161,10 +161,10 @@ WRONG_TOKENS: list[tuple[dict[str, Any], dict[str, str], str]] = [
 
 
 async def test_a_token_that_is_not_for_this_sign_in_signs_nobody_in(portal: Portal, provider: Provider) -> None:
-    for claims, header, told in WRONG_TOKENS:
+    for claims, header, result in WRONG_TOKENS:
         provider.changed_claims, provider.changed_header = claims, header
         async with Browser(portal) as browser:
-            assert await browser.sign_in() == f"/?sign-in={told}", (claims, header)
+            assert await browser.sign_in() == f"/?sign-in={result}", (claims, header)
             assert await browser.who() is None
 
 
@@ -197,8 +197,8 @@ async def test_the_provider_may_change_its_keys(portal: Portal, provider: Provid
         assert await browser.sign_in() == "/"
     provider.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
     async with Browser(portal) as browser:
-        assert await browser.sign_in() == "/?sign-in=refused"  # they were asked for within the last half minute
-    assert provider.asked["/keys"] == 1
+        assert await browser.sign_in() == "/?sign-in=refused"  # they were fetched within the last half minute
+    assert provider.request_counts["/keys"] == 1
 
 
 async def test_code_state_and_cookie_work_once_in_their_own_browser(portal: Portal, provider: Provider) -> None:
@@ -214,14 +214,14 @@ async def test_code_state_and_cookie_work_once_in_their_own_browser(portal: Port
         assert place == "/?sign-in=expired"
     async with Browser(portal) as browser:
         place = await browser.to_provider()
-        _, told, _ = await browser.go(str(URL(place).update_query(code="a guess")))
-        assert told == "/?sign-in=refused"
+        _, location, _ = await browser.go(str(URL(place).update_query(code="a guess")))
+        assert location == "/?sign-in=refused"
     async with Browser(portal) as browser:
         place = await browser.to_provider()
-        _, told, _ = await browser.go(
+        _, location, _ = await browser.go(
             str(URL(place).with_query(error="access_denied", state=URL(place).query["state"]))
         )
-        assert told == "/?sign-in=refused"
+        assert location == "/?sign-in=refused"
 
 
 async def test_a_forged_cookie_is_rejected(portal: Portal) -> None:
@@ -248,8 +248,8 @@ async def test_an_unavailable_provider_is_reported(portal: Portal, provider: Pro
     async with Browser(portal) as browser:
         place = await browser.to_provider()
         provider.away = True
-        _, told, _ = await browser.go(place)
-        assert told == "/?sign-in=unavailable"
+        _, location, _ = await browser.go(place)
+        assert location == "/?sign-in=unavailable"
 
 
 async def test_signing_out_ends_the_session_and_everywhere_those_of_all_devices(portal: Portal) -> None:

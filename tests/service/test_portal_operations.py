@@ -1,6 +1,6 @@
-"""Every operation of the services' OpenAPI documents, asked through the portal by every kind of caller.
+"""Every operation of the services' OpenAPI documents, called through the portal by every kind of caller.
 
-The operations are read from the documents that run, so a new route is asked too, without a line here.
+The operations are read from the documents that run, so a new route is tested too, without a line here.
 """
 
 import re
@@ -48,15 +48,15 @@ async def operations(services: Services) -> list[Operation]:
     for service in services:
         document = await (await services["portal"].ask("GET", f"/docs/{service}/openapi.json", "admin")).json()
         for path, methods in document["paths"].items():
-            for method, told in methods.items():
-                produced = {kind for answer in told["responses"].values() for kind in answer.get("content", {})}
+            for method, operation in methods.items():
+                produced = {kind for answer in operation["responses"].values() for kind in answer.get("content", {})}
                 found.append(
                     Operation(
                         service,
                         method.upper(),
                         path,
-                        frozenset(told.get("x-roles", ())),
-                        not told.get("x-not-forwarded", False),
+                        frozenset(operation.get("x-roles", ())),
+                        not operation.get("x-not-forwarded", False),
                         "text/event-stream" in produced,
                     )
                 )

@@ -1,4 +1,4 @@
-"""The portal serves built pages under a strict policy, each file so that browsers keep it; without them it says so."""
+"""The portal serves built pages under a strict policy, with cache lifetimes; without them it gives the reason."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from services.portal.api.page import read_assets
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, running_portal
 
-SCRIPT = "export const said = 'a word';\n" * 50
+SCRIPT = "export const word = 'a word';\n" * 50
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ UNSAFE = [
 
 
 class Replica:
-    """Stands for one replica of every service: it counts what reaches it, and answers, breaks off or says 503."""
+    """Stands for one replica of every service: it counts what reaches it, and answers, breaks off or sends 503."""
 
     def __init__(self, behaviour: str) -> None:
         self.behaviour = behaviour
@@ -49,7 +49,7 @@ class Replica:
         if self.behaviour == "breaks off":
             assert request.transport
             request.transport.abort()
-        if self.behaviour == "says nothing":
+        if self.behaviour == "sends nothing":
             await self.release.wait()
         return web.Response(status=503 if self.behaviour == "is draining" else 200, text=self.behaviour)
 
@@ -105,7 +105,7 @@ async def test_an_unreachable_replica_is_skipped_for_every_request(
         assert set(live.bodies) == {b"", b'{"a": 1}'}
 
 
-@pytest.mark.parametrize("behaviour", ["breaks off", "is draining", "says nothing"])
+@pytest.mark.parametrize("behaviour", ["breaks off", "is draining", "sends nothing"])
 async def test_a_repeatable_request_is_sent_to_the_next_replica(
     stage: tuple[PortalSettings, Owner], behaviour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

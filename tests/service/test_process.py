@@ -1,4 +1,4 @@
-"""A service as a process: it says where it listens, drains when asked to stop, and ends when a background task dies."""
+"""A service as a process: it logs where it listens, drains on SIGTERM, and ends when a background task dies."""
 
 import asyncio
 import json
@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 
 from deploy.local.processes import ROOT
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, sys, threading
 from aiohttp import web
 from shared.app import background, build_app, run
 from shared.auth import PUBLIC, Authenticator
@@ -36,10 +37,26 @@ async def dies():
     await asyncio.sleep(0.2)
     raise RuntimeError("the broker is gone")
 
+async def in_a_thread():
+    await asyncio.to_thread(threading.Event().wait)
+
+async def never_ends():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+WORK = {"dies": dies, "thread": in_a_thread, "task": never_ends}
+
 async def build(settings):
     if "away" in sys.argv:
         raise Unavailable("MongoDB is away")
-    work = background("relay", dies if "dies" in sys.argv else fine)
+    if "broken" in sys.argv:
+        asyncio.ensure_future(in_a_thread())
+        await asyncio.sleep(0)
+        raise RuntimeError("a mistake")
+    work = background("relay", WORK.get(sys.argv[-1], fine))
     return build_app("X", [Route("POST", "/v1/slow", slow, PUBLIC, answers={204: None})],
                      Authenticator(None, b""), contexts=[work])
 
@@ -62,7 +79,7 @@ class Process:
                 self.lines.append(json.loads(raw))
                 if message in self.lines[-1]["message"]:
                     return self.lines[-1]
-        raise AssertionError(f"it never said {message!r}: {self.lines}")
+        raise AssertionError(f"it never logged {message!r}: {self.lines}")
 
     async def ends(self) -> int:
         async with asyncio.timeout(90):
@@ -93,10 +110,10 @@ async def test_a_stopping_service_reports_it_and_finishes_active_requests() -> N
         async with session.get(f"{url}/readyz") as answer:
             assert (answer.status, (await answer.json())["status"]) == (503, "draining")
         assert running.process.stdout is not None
-        asked = asyncio.ensure_future(session.post(f"{url}/v1/slow"))
+        pending = asyncio.ensure_future(session.post(f"{url}/v1/slow"))
         assert await running.process.stdout.readline() == b"changing\n"
         running.process.send_signal(signal.SIGTERM)  # draining is over, and this request is still active
-        async with await asked as answer:
+        async with await pending as answer:
             assert answer.status == 204
         assert await running.ends() == 0
         assert await running.process.stdout.read() == b"changed\n"
@@ -111,11 +128,28 @@ async def test_a_second_signal_ends_the_draining() -> None:
         assert await running.ends() == 0
 
 
+@pytest.mark.parametrize("what", ["thread", "task"])
+async def test_the_exit_does_not_wait_for_a_thread_or_a_task_that_does_not_end(what: str) -> None:
+    async with program("0", what) as running:
+        await running.until("listening")
+        running.process.send_signal(signal.SIGTERM)
+        await running.until("draining")
+        running.process.send_signal(signal.SIGTERM)
+        await running.until("stopped")
+        assert await running.ends() == 0
+
+
+async def test_an_error_at_the_start_is_logged_and_ends_the_process_although_a_thread_does_not_end() -> None:
+    async with program("0", "broken") as running:
+        assert "a mistake" in (await running.until("the process ends"))["error"]
+        assert await running.ends() == 1
+
+
 async def test_a_failed_background_task_ends_the_process_with_its_reason() -> None:
     async with program("0", "dies") as running:
-        said = await running.until("ended by itself")
-        assert said["message"] == "relay ended by itself"
-        assert "the broker is gone" in said["error"]
+        record = await running.until("ended by itself")
+        assert record["message"] == "relay ended by itself"
+        assert "the broker is gone" in record["error"]
         assert await running.ends() == 1
 
 
@@ -128,7 +162,7 @@ async def test_missing_things_at_the_start_are_reported_in_one_line() -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         async with program(port) as running:
-            said = await running.until("cannot start")
-            assert f"nothing can listen on 127.0.0.1:{port}" in said["message"]
-            assert "error" not in said
+            record = await running.until("cannot start")
+            assert f"nothing can listen on 127.0.0.1:{port}" in record["message"]
+            assert "error" not in record
             assert await running.ends() == 1

@@ -70,10 +70,10 @@ async def test_an_assessment_makes_a_path_that_is_announced_and_answered(service
     assert isinstance(event.data, PathAnnounced)
     assert (event.data.cause, event.data.revision, event.sequence) == ("assessment", 1, 1)
     address = f"/v1/officers/{officer.officer}/path"
-    answer = await service.ask("GET", address, headers={"X-Request-Id": "asked-by-a-test"})
+    answer = await service.ask("GET", address, headers={"X-Request-Id": "requested-by-a-test"})
     stored = await answer.json()
     assert answer.headers["ETag"] == 'W/"1"'
-    assert (stored.pop("stale"), stored.pop("request_id")) == (False, "asked-by-a-test")
+    assert (stored.pop("stale"), stored.pop("request_id")) == (False, "requested-by-a-test")
     assert PathAnnounced.of(msgspec.convert(stored, PathRecommended)) == event.data
     assert courses_of(stored) == ["read"]
     again = await service.ask("GET", address, headers={"If-None-Match": '"1"'})

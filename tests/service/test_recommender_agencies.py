@@ -218,7 +218,7 @@ async def test_figures_of_an_earlier_day_are_kept_in_the_report(service: Started
 async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few(service: Started) -> None:
     """No course teaches dancing; reading is closed by one."""
 
-    async def told(tenant: str, role: Role = "editor") -> dict[str, Any]:
+    async def open_skills(tenant: str, role: Role = "editor") -> dict[str, Any]:
         answer = await service.ask("GET", "/v1/open-skills", tenant=tenant, role=role)
         assert answer.status == 200
         found: dict[str, Any] = await answer.json()
@@ -226,18 +226,18 @@ async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few
 
     plans = service.database("recommender")[COLLECTION]
     for tenant, least in (("agency", 11), ("other", 9)):
-        found = await told(tenant)
+        found = await open_skills(tenant)
         lacking = await plans.count_documents({"tenant": tenant, "open_skills": f"{FRAMEWORK}/dancing"})
         assert lacking >= least
-        told_of = lacking - lacking % found["min_group"]
-        assert {"framework": FRAMEWORK, "skill": "dancing", "officers": told_of} in found["skills"]
+        rounded = lacking - lacking % found["min_group"]
+        assert {"framework": FRAMEWORK, "skill": "dancing", "officers": rounded} in found["skills"]
         counts = [row["officers"] for row in found["skills"]]
         assert counts == sorted(counts, reverse=True)
-        assert await told(tenant, "admin") == found
+        assert await open_skills(tenant, "admin") == found
     somebody_else = somebody("few", agency="north", levels={"reading": 0})
     await service.publish(PROFILES_TOPIC, assessed(somebody_else))
     await path_of(service, somebody_else)
-    assert (await told("few"))["skills"] == []
+    assert (await open_skills("few"))["skills"] == []
     refused: tuple[Role, ...] = ("officer", "platform", "supervisor")
     for role in refused:
         officer = somebody_else.officer if role == "officer" else None

@@ -101,9 +101,9 @@ async def test_a_perfect_course_of_another_tenant_is_never_planned(service: Star
     await service.publish(PROFILES_TOPIC, registered(theirs), registered(ours))
     assert courses_of(await path_of(service, theirs)) == ["perfect"]
     assert "perfect" not in str(await path_of(service, ours))
-    asked = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
+    body = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
     for tenant, sees in (("owner", True), ("neighbour", False)):
-        answer = await service.ask("POST", "/v1/recommendations", tenant=tenant, json=asked)
+        answer = await service.ask("POST", "/v1/recommendations", tenant=tenant, json=body)
         assert ("perfect" in await answer.text()) is sees
     assert (await service.ask("GET", f"/v1/officers/{theirs.officer}/path", tenant="neighbour")).status == 404
 

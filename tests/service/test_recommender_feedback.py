@@ -14,7 +14,16 @@ from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased, PathAnnounced
 from tests.support.builders import profile, text
-from tests.support.recommender import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
+from tests.support.recommender import (
+    assessed,
+    courses_of,
+    give_feedback,
+    path_of,
+    planned,
+    recommender,
+    registered,
+    somebody,
+)
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
@@ -46,7 +55,7 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
     officer = somebody()
     await planned(service, officer)
     assert set(courses_of(await path_of(service, officer))) == {"read", "write"}
-    status, taken = await tell(service, officer, "read", "not_relevant")
+    status, taken = await give_feedback(service, officer, "read", "not_relevant")
     assert (status, taken) == (
         200,
         {"officer": officer.officer, "feedback_sequence": 1, "revision": 2, "stale": False},
@@ -57,7 +66,7 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
     event = await announced.newest(officer.key, 2)
     assert isinstance(event.data, PathAnnounced)
     assert event.data.cause == "feedback"
-    assert (await tell(service, officer, "read", "undo"))[0] == 200
+    assert (await give_feedback(service, officer, "read", "undo"))[0] == 200
     assert set(courses_of(await path_of(service, officer, revision=3))) == {"read", "write"}
     nothing = {"officer": officer.officer, "feedback_sequence": 2, "statements": [], "next": None}
     assert await feedback_of(service, officer) == nothing
@@ -66,10 +75,10 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
 async def test_completed_courses_are_not_suggested_again_and_pinned_ones_stay(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
-    await tell(service, officer, "write-long", "pin")
+    await give_feedback(service, officer, "write-long", "pin")
     assert "write-long" in courses_of(await path_of(service, officer, revision=2))
     body = {"at": "2026-11-23T08:00:00+07:00"}
-    assert (await tell(service, officer, "read", "completed", body=body))[0] == 200
+    assert (await give_feedback(service, officer, "read", "completed", body=body))[0] == 200
     assert "read" not in courses_of(await path_of(service, officer, revision=3))
     statements = (await feedback_of(service, officer))["statements"]
     assert [(one["course"], one["action"]) for one in statements] == [("write-long", "pin"), ("read", "completed")]
@@ -80,10 +89,10 @@ async def test_completed_courses_are_not_suggested_again_and_pinned_ones_stay(se
 async def test_a_repeated_feedback_key_counts_once_and_conflicts_with_another_body(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
-    first = await tell(service, officer, "read", "not_now", "once")
-    assert await tell(service, officer, "read", "not_now", "once") == first
+    first = await give_feedback(service, officer, "read", "not_now", "once")
+    assert await give_feedback(service, officer, "read", "not_now", "once") == first
     assert (await feedback_of(service, officer))["feedback_sequence"] == 1
-    status, problem = await tell(service, officer, "write", "not_now", "once")
+    status, problem = await give_feedback(service, officer, "write", "not_now", "once")
     assert (status, problem["field"]) == (409, "Idempotency-Key")
 
 
@@ -107,13 +116,13 @@ async def test_invalid_feedback_is_rejected_by_field_and_changes_nothing(service
         ("read", "pin", {"more": 1}, 422, "more"),
     ]
     for course_id, action, body, status, field in refused:
-        found = await tell(service, officer, course_id, action, body=body)
+        found = await give_feedback(service, officer, course_id, action, body=body)
         assert (found[0], found[1].get("field")) == (status, field), (course_id, action, body, found)
     got = await service.ask(
         "POST", f"/v1/officers/{officer.officer}/feedback", json={"course": "read", "action": "pin"}
     )
     assert got.status == 400
-    assert (await tell(service, somebody(), "read", "pin"))[0] == 404
+    assert (await give_feedback(service, somebody(), "read", "pin"))[0] == 404
     assert await document_of(service, officer) == before
 
 
@@ -127,7 +136,7 @@ async def test_other_officers_and_tenants_can_neither_read_nor_change_feedback(s
         headers, body = {"Idempotency-Key": "x"}, {"course": "read", "action": "pin"}
         assert (await service.ask("POST", path, headers=headers, json=body, **options)).status == 404
     mine = {"role": "officer", "officer": officer.officer}
-    assert (await tell(service, officer, "read", "pin", **mine))[0] == 200
+    assert (await give_feedback(service, officer, "read", "pin", **mine))[0] == 200
     assert len((await feedback_of(service, officer, **mine))["statements"]) == 1
 
 
@@ -139,7 +148,8 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
         for sequence in range(2, 8)
     ]
     requests = [
-        tell(service, officer, course_id, "not_now") for course_id in ("read", "write", "read-long", "write-long")
+        give_feedback(service, officer, course_id, "not_now")
+        for course_id in ("read", "write", "read-long", "write-long")
     ]
     results, *_ = await asyncio.gather(
         asyncio.gather(*requests), *(service.publish(PROFILES_TOPIC, assessed(one)) for one in news)
@@ -163,7 +173,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
     sound, kept = planner.pool, feedback_handler.kept_stale
     planner.pool = PlanPool(1, check=lambda *_: ["unsound"])
     try:
-        status, taken = await tell(service, officer, "write", "not_now")
+        status, taken = await give_feedback(service, officer, "write", "not_now")
     finally:
         planner.pool.close()
         planner.pool = sound
@@ -173,7 +183,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
     assert f"learning_path_feedback_stored_stale_total {kept + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True
     assert len((await feedback_of(service, officer))["statements"]) == 1
-    assert (await tell(service, officer, "read", "pin"))[0] == 200
+    assert (await give_feedback(service, officer, "read", "pin"))[0] == 200
     now = await path_of(service, officer, revision=2)
     assert (now["stale"], now["path"]["versions"]["feedback"]) == (False, 2)
 
@@ -181,7 +191,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
 async def test_an_erased_officers_feedback_and_past_paths_are_deleted(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
-    await tell(service, officer, "read", "not_relevant")
+    await give_feedback(service, officer, "read", "not_relevant")
     history = service.database("recommender")["history"]
     assert await history.count_documents({"key": officer.key}) == 1
     await service.publish(PROFILES_TOPIC, (officer.key, 2, OfficerErased(officer.tenant, officer.officer)))
@@ -204,7 +214,7 @@ async def _none(history: Any, one: Profile) -> bool:
 async def test_an_idempotency_key_is_remembered_for_a_day(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
-    status, first = await tell(service, officer, "read", "not_now", key="first")
+    status, first = await give_feedback(service, officer, "read", "not_now", key="first")
     assert status == 200
     plans, now = service.database("recommender")["plans"], datetime.now(UTC)
 
@@ -215,9 +225,9 @@ async def test_an_idempotency_key_is_remembered_for_a_day(service: Started) -> N
         await plans.update_one({"_id": officer.key}, {"$set": {"feedback_keys": [mine, *others]}})
 
     await plant(MOST_KEYS - 2, timedelta(hours=24))  # just within the promise, and as many as are taken in that time
-    assert (await tell(service, officer, "write", "not_now"))[0] == 200
-    assert await tell(service, officer, "read", "not_now", key="first") == (200, first)
-    assert (await tell(service, officer, "read", "pin", key="first"))[0] == 409
+    assert (await give_feedback(service, officer, "write", "not_now"))[0] == 200
+    assert await give_feedback(service, officer, "read", "not_now", key="first") == (200, first)
+    assert (await give_feedback(service, officer, "read", "pin", key="first"))[0] == 409
     got = await service.ask(
         "POST",
         f"/v1/officers/{officer.officer}/feedback",
@@ -228,7 +238,7 @@ async def test_an_idempotency_key_is_remembered_for_a_day(service: Started) -> N
     assert (got.status, got.headers["Retry-After"]) == (429, "3600")
     assert (await feedback_of(service, officer))["feedback_sequence"] == 2
     await plant(MOST_KEYS, timedelta(hours=25))  # all of them older: room again
-    assert (await tell(service, officer, "write", "pin"))[0] == 200
+    assert (await give_feedback(service, officer, "write", "pin"))[0] == 200
     kept = (await document_of(service, officer))["feedback_keys"]
     assert (len(kept), kept[0]["id"]) == (FEWEST_KEYS, f"other-{MOST_KEYS - FEWEST_KEYS + 1}")
 
@@ -237,7 +247,7 @@ async def test_statements_are_listed_in_pages(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     for course, action in (("read", "not_now"), ("write", "pin"), ("read", "pin")):
-        assert (await tell(service, officer, course, action))[0] == 200
+        assert (await give_feedback(service, officer, course, action))[0] == 200
     address, found, after = f"/v1/officers/{officer.officer}/feedback", [], 0
     while after is not None:
         page = await (await service.ask("GET", f"{address}?limit=2&after={after}", tenant=officer.tenant)).json()
@@ -254,14 +264,14 @@ async def test_a_completed_course_keeps_the_rest_of_the_path_and_is_to_be_assess
     await planned(service, officer)
     before = await path_of(service, officer)
     first, *rest = courses_of(before)
-    assert (await tell(service, officer, first, "completed"))[0] == 200
+    assert (await give_feedback(service, officer, first, "completed"))[0] == 200
     after = await path_of(service, officer, revision=2)
     assert courses_of(after) == rest
     assert after["path"]["hours"] == before["path"]["hours"] - before["path"]["steps"][0]["course"]["hours"]
     [confirm] = [row for row in after["path"]["assess_first"] if row.get("kind") == "confirm"]
     assert {confirm["skill"]} == {row["skill"] for row in before["path"]["steps"][0]["closes"]}
-    asked = {"compare_with": officer.officer, "completed": rest}
-    answer = await service.ask("POST", "/v1/recommendations", tenant=officer.tenant, json=asked)
+    body = {"compare_with": officer.officer, "completed": rest}
+    answer = await service.ask("POST", "/v1/recommendations", tenant=officer.tenant, json=body)
     assert (await answer.json())["path"]["steps"] == []
     [statement] = (await feedback_of(service, officer))["statements"]
     assert [row["to"] for row in statement["taught"]] == [row["to"] for row in before["path"]["steps"][0]["closes"]]

@@ -10,7 +10,7 @@ from services.recommender.api.context import STORE
 from services.recommender.store.history import KEPT
 from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased
-from tests.support.recommender import READ, assessed, path_of, planned, recommender, somebody, tell
+from tests.support.recommender import READ, assessed, give_feedback, path_of, planned, recommender, somebody
 from tests.support.services import Started
 from tests.support.waiting import until
 
@@ -35,7 +35,7 @@ async def test_past_paths_are_listed_newest_first_with_their_figures(service: St
     assert (await paths(service, one))[0] == 404
     await planned(service, one)
     first = await path_of(service, one)
-    assert (await tell(service, one, READ.id, "completed"))[0] == 200
+    assert (await give_feedback(service, one, READ.id, "completed"))[0] == 200
     last = await path_of(service, one)
     assert last["revision"] > first["revision"]
     status, found = await paths(service, one)
@@ -65,7 +65,7 @@ async def test_paging_lists_every_stored_revision_once(service: Started) -> None
     await planned(service, one)
     for _ in range(2):
         for action in ("not_now", "undo"):
-            assert (await tell(service, one, READ.id, action))[0] == 200
+            assert (await give_feedback(service, one, READ.id, action))[0] == 200
     newest = (await path_of(service, one))["revision"]
     whole = [path["revision"] for path in (await paths(service, one))[1]["paths"]]
     assert whole == sorted(whole, reverse=True)
@@ -100,7 +100,7 @@ async def test_a_current_path_that_is_already_archived_is_listed_once(service: S
 async def test_past_paths_are_private_and_deleted_by_an_erasure(service: Started) -> None:
     one, other = somebody(), somebody()
     await planned(service, one, other)
-    assert (await tell(service, one, READ.id, "not_now"))[0] == 200
+    assert (await give_feedback(service, one, READ.id, "not_now"))[0] == 200
     assert (await paths(service, one, role="platform", officer=None))[0] == 200
     assert (await paths(service, one, officer=other.officer))[0] in (403, 404)
     assert (await paths(service, one, role="platform", officer=None, tenant="elsewhere"))[0] == 404

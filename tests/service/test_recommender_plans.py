@@ -21,7 +21,7 @@ from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
 from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
-from tests.support.planner import LONG, READ, Office, heard, office_at
+from tests.support.planner import LONG, READ, Office, apply_changes, office_at
 from tests.support.servers import missing
 
 pytestmark = pytest.mark.timeout(400)
@@ -93,7 +93,7 @@ async def test_a_writer_that_conflicts_with_an_erasure_leaves_no_copy(
         await office.plan(profile("a", {"reading": 2}, sequence=2))
     else:
         with pytest.raises(NotFound):
-            await office.tell("a", "read", "not_now", "k")
+            await office.give_feedback("a", "read", "not_now", "k")
     assert (await office.plan_of("a"))["erased"]
     assert await history.count_documents({}) == 0
 
@@ -110,7 +110,7 @@ async def test_archiving_a_revision_twice_changes_nothing(office: Office) -> Non
 
 async def test_a_path_names_all_its_inputs(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
-    await office.tell("a", "read", "not_relevant", "k")
+    await office.give_feedback("a", "read", "not_relevant", "k")
     document = await office.plan_of("a")
     record = msgspec.json.decode(document["inputs"], type=Record)
     assert record.profile == profile("a", {"reading": 0})
@@ -165,7 +165,7 @@ async def test_planning_a_batch_in_threads_equals_planning_one_by_one() -> None:
     known = CatalogReplica()
     levels = {f"s{number:02}": 4.0 for number in range(8)}
     entries = catalog(300, 8, seed=7)
-    heard(
+    apply_changes(
         known,
         (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework(levels))),
         *((entry.id, CoursePublished(SHARED_TENANT, entry)) for entry in entries),
@@ -218,10 +218,10 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_stored_dismissals_
             await office.plan(profile("a", {"reading": 0}))
             await server.stop()
             with pytest.raises(Unavailable):
-                await office.tell("a", "read", "not_relevant", "ban")
+                await office.give_feedback("a", "read", "not_relevant", "ban")
             await server.start()
             assert "feedback" not in await office.plan_of("a")
-            await office.tell("a", "read", "not_relevant", "ban")  # sent again under the same key
+            await office.give_feedback("a", "read", "not_relevant", "ban")  # sent again under the same key
             await office.plan(profile("a", {"reading": 0}, sequence=2))
             path = await office.path_of("a")
             assert ([step.course.id for step in path.path.steps], path.revision) == (["long"], 3)
@@ -245,7 +245,7 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
     assert office.catalog.is_stale(found[1])
-    heard(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
+    apply_changes(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
     assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")
     assert ([step.course.id for step in path.path.steps], path.path.versions.feedback) == (["long"], 1)

@@ -17,7 +17,7 @@ from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
 from shared.settings import CatalogSettings, RecommenderSettings
 from tests.support.builders import FRAMEWORK, course, framework
-from tests.support.recommender import assessed, courses_of, path_of, somebody, tell
+from tests.support.recommender import assessed, courses_of, give_feedback, path_of, somebody
 from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until
 
@@ -78,7 +78,7 @@ async def test_a_recomputed_path_is_byte_equal_even_after_later_changes(
     service = two.recommender
     await service.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(service, officer)
-    assert (await tell(service, officer, "write", "not_now"))[0] == 200
+    assert (await give_feedback(service, officer, "write", "not_now"))[0] == 200
     got = await service.ask(
         "PUT", "/v1/rules", "admin", json={"rules": [{"field": "course", "values": ["write"], "bias": 2}]}
     )
@@ -99,10 +99,10 @@ async def test_a_recomputed_path_is_byte_equal_even_after_later_changes(
     assert "catalog" in sentence
     now = await path_of(service, officer)
     assert "short" in courses_of(now)
-    asked = [officer.officer, "--tenant", "agency", "--revision", "1"]
-    assert await command(two.settings, asked) == 0
+    arguments = [officer.officer, "--tenant", "agency", "--revision", "1"]
+    assert await command(two.settings, arguments) == 0
     assert ": same, " in (alone := capsys.readouterr().out)
-    assert await command(two.settings, [*asked, "--reference"]) == 0
+    assert await command(two.settings, [*arguments, "--reference"]) == 0
     assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
 
 
@@ -156,9 +156,9 @@ async def test_a_changed_stored_path_is_detected(two: Two, capsys: pytest.Captur
     changed["path"]["coverage"][2] += 1
     await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(changed)}})
     assert await command(two.settings, [officer.officer, "--tenant", "agency", "--reference"]) == 1
-    said = capsys.readouterr().out
-    assert "\n  path.coverage[2]: stored" in said
-    assert "\n  by the reference, path.coverage[2]: stored" in said
+    output = capsys.readouterr().out
+    assert "\n  path.coverage[2]: stored" in output
+    assert "\n  by the reference, path.coverage[2]: stored" in output
 
 
 async def test_a_path_that_cannot_be_recomputed_is_reported(two: Two, capsys: pytest.CaptureFixture[str]) -> None:

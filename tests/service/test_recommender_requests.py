@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import FRAMEWORK
-from tests.support.recommender import ASKED, READ, SHOWN, WRITE, courses_of, recommender
+from tests.support.recommender import READ, REQUEST, SHOWN, WRITE, courses_of, recommender
 from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
@@ -22,7 +22,7 @@ async def test_a_recommendation_is_answered_and_not_stored(service: Started) -> 
     levels = {"reading": 1, "writing": {"level": 2, "sd": 0.8}}
     plans = service.database("recommender")["plans"]
     before = await plans.count_documents({})
-    answer = await service.ask("POST", "/v1/recommendations", json={**ASKED, "levels": levels})
+    answer = await service.ask("POST", "/v1/recommendations", json={**REQUEST, "levels": levels})
     body = await answer.json()
     assert answer.status == 200
     assert sorted(courses_of(body)) == ["read", "write"]
@@ -33,8 +33,8 @@ async def test_a_recommendation_is_answered_and_not_stored(service: Started) -> 
 
 
 async def test_a_recommendation_can_be_for_a_target_instead_of_a_job_group(service: Started) -> None:
-    asked = {"framework": FRAMEWORK, "target": {"writing": 2}, "levels": {"writing": 1}}
-    body = await (await service.ask("POST", "/v1/recommendations", json=asked)).json()
+    request_body = {"framework": FRAMEWORK, "target": {"writing": 2}, "levels": {"writing": 1}}
+    body = await (await service.ask("POST", "/v1/recommendations", json=request_body)).json()
     assert courses_of(body) == ["write"]
     assert [gap["skill"] for gap in body["path"]["gaps"]] == ["writing"]
 
@@ -45,7 +45,7 @@ async def test_a_recommendation_can_be_for_a_target_instead_of_a_job_group(servi
     ids=["hours", "pace and deadline"],
 )
 async def test_hours_and_deadline_both_limit_the_path(service: Started, budget: dict[str, Any]) -> None:
-    body = await (await service.ask("POST", "/v1/recommendations", json={**ASKED, **budget})).json()
+    body = await (await service.ask("POST", "/v1/recommendations", json={**REQUEST, **budget})).json()
     assert body["path"]["budget_hours"] == 4
     assert body["path"]["hours"] == 4
     assert len(body["path"]["steps"]) == 1
@@ -77,8 +77,8 @@ async def test_hours_and_deadline_both_limit_the_path(service: Started, budget: 
 async def test_an_invalid_recommendation_request_is_rejected_by_field(
     service: Started, changed: dict[str, Any], status: int, field: str
 ) -> None:
-    asked = {name: value for name, value in {**ASKED, **changed}.items() if value is not None}
-    answer = await service.ask("POST", "/v1/recommendations", json=asked)
+    request_body = {name: value for name, value in {**REQUEST, **changed}.items() if value is not None}
+    answer = await service.ask("POST", "/v1/recommendations", json=request_body)
     problem = await answer.json(content_type="application/problem+json")
     assert (answer.status, problem.get("field")) == (status, field), problem
 
@@ -90,7 +90,7 @@ async def test_invalid_json_and_too_large_bodies_are_rejected(service: Started) 
 
 async def test_a_level_above_the_scale_counts_as_its_top(service: Started) -> None:
     for given in (5.5, {"level": 5.5, "sd": 0.2}):
-        answer = await service.ask("POST", "/v1/recommendations", json={**ASKED, "levels": {"reading": given}})
+        answer = await service.ask("POST", "/v1/recommendations", json={**REQUEST, "levels": {"reading": given}})
         assert answer.status == 200
         gaps = {gap["skill"]: gap for gap in (await answer.json())["path"]["gaps"]}
         assert gaps["reading"]["level"] == 5

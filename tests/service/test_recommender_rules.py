@@ -10,7 +10,16 @@ from msgspec.structs import replace
 from shared.domain import MatchedRow
 from shared.events import CATALOG_TOPIC
 from tests.support.builders import FRAMEWORK, JOB_GROUP, course
-from tests.support.recommender import ASKED, courses_of, path_of, planned, published, recommender, somebody, tell
+from tests.support.recommender import (
+    REQUEST,
+    courses_of,
+    give_feedback,
+    path_of,
+    planned,
+    published,
+    recommender,
+    somebody,
+)
 from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
@@ -49,7 +58,7 @@ async def test_new_rules_replan_every_path_of_the_tenant_and_of_no_other(service
     later = somebody("ruled")
     await planned(service, later)
     assert set(courses_of(await path_of(service, later))) == {"read-long", "write"}
-    status, answered = await recommended(service, **ASKED, tenant="ruled")
+    status, answered = await recommended(service, **REQUEST, tenant="ruled")
     assert (status, set(courses_of(answered))) == (200, {"read-long", "write"})
 
 
@@ -94,10 +103,10 @@ async def test_rules_without_matching_courses_are_stored_with_a_warning(service:
     assert (again["changed"], again["warnings"]) == (False, taken["warnings"])
     held = await (await service.ask("GET", "/v1/rules", tenant="spelling")).json()
     assert (held["rules"], held["mandatory"]) == (rules, ["read", "gone"])  # the text as it came
-    status, answered = await recommended(service, **ASKED, rules=rules)
+    status, answered = await recommended(service, **REQUEST, rules=rules)
     assert (status, courses_of(answered)) == (200, [])
     assert [one["field"] for one in answered["warnings"]] == ["rules[0].values[0]"]
-    assert "warnings" not in (await recommended(service, **ASKED))[1]
+    assert "warnings" not in (await recommended(service, **REQUEST))[1]
 
 
 async def test_invalid_rules_are_rejected_by_field(service: Started) -> None:
@@ -110,7 +119,7 @@ async def test_invalid_rules_are_rejected_by_field(service: Started) -> None:
     ):
         status, problem = await put(service, "refused", body)
         assert (status, problem["field"]) == (422, field)
-    status, problem = await recommended(service, **ASKED, **contradiction)
+    status, problem = await recommended(service, **REQUEST, **contradiction)
     assert (status, problem["field"]) == (422, "rules[0].values[0]")
 
 
@@ -142,11 +151,11 @@ async def test_matched_skills_enter_paths_as_unconfirmed_above_the_least_confide
     assert "guess" not in courses_of(now)
     held = await (await service.ask("GET", "/v1/rules", tenant="guessing")).json()
     assert held == {"version": 2, **surer, "mandatory": []}
-    status, answered = await recommended(service, **ASKED, tenant="guessing")
+    status, answered = await recommended(service, **REQUEST, tenant="guessing")
     assert (status, "guess" in courses_of(answered)) == (200, False)
     why = await service.ask("GET", f"/v1/officers/{officer.officer}/path/why-not/guess", "admin", tenant="guessing")
-    told = await why.json()
-    assert (told["cause"], told["confidence"]) == ("unsure", 0.72)
+    explanation = await why.json()
+    assert (explanation["cause"], explanation["confidence"]) == ("unsure", 0.72)
 
 
 async def test_the_least_confidence_is_patched_alone_and_bounded(service: Started) -> None:
@@ -169,14 +178,14 @@ async def test_a_mandatory_course_is_in_every_path_and_cannot_be_dismissed(servi
     await put(service, "strict", {"mandatory": ["duty"]})
     await planned(service, officer)
     assert "duty" in courses_of(await path_of(service, officer))
-    status, problem = await tell(service, officer, "duty", "not_relevant")
+    status, problem = await give_feedback(service, officer, "duty", "not_relevant")
     assert (status, problem["field"]) == (409, "action")
 
 
 async def test_a_request_can_add_rules_and_mandatory_courses(service: Started) -> None:
-    _, plain = await recommended(service, **ASKED)
+    _, plain = await recommended(service, **REQUEST)
     assert set(courses_of(plain)) == {"read", "write"}
-    _, ruled = await recommended(service, **ASKED, **NOT_READ, mandatory=["write-long"], budget_hours=1)
+    _, ruled = await recommended(service, **REQUEST, **NOT_READ, mandatory=["write-long"], budget_hours=1)
     assert "write-long" in courses_of(ruled)
     assert "read" not in courses_of(ruled)
     assert ruled["path"]["over_budget_hours"] == 8
@@ -190,7 +199,7 @@ async def test_what_if_takes_missing_fields_from_the_officer_and_lists_the_chang
     await planned(service, officer)
     status, same = await recommended(service, compare_with=officer.officer)
     assert (status, courses_of(same), same["revision"]) == (200, ["write"], 1)
-    await tell(service, officer, "write", "not_relevant")
+    await give_feedback(service, officer, "write", "not_relevant")
     status, answered = await recommended(service, compare_with=officer.officer, budget_hours=1)
     assert (status, courses_of(answered)) == (200, [])
     assert (await path_of(service, officer))["revision"] == 2  # nothing was stored

@@ -17,18 +17,18 @@ from shared.work_queue import (
     WorkQueue,
 )
 from tests.support.recommender import (
-    ASKED as BODY,
-)
-from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
     assessed,
+    give_feedback,
     path_of,
     planned,
     recommender,
     somebody,
-    tell,
+)
+from tests.support.recommender import (
+    REQUEST as BODY,
 )
 from tests.support.services import Started
 from tests.support.waiting import until
@@ -114,13 +114,13 @@ async def test_over_the_total_limit_the_answer_is_503_and_feedback_can_be_sent_a
         await refused_as(await what_if(service, "late"), 503)
         address = f"/v1/officers/{officer.officer}/path/why-not/read"
         await refused_as(await service.ask("GET", address, tenant=officer.tenant), 503)
-        status, problem = await tell(service, officer, "read", "pin", key="the-same")
+        status, problem = await give_feedback(service, officer, "read", "pin", key="the-same")
         assert (status, problem["status"]) == (503, 503)
         assert (await service.client.get("/livez")).status == 200
         gate.set()
         await asyncio.gather(*crowd)
     await reached_tasks(service, 0)
-    status, taken = await tell(service, officer, "read", "pin", key="the-same")
+    status, taken = await give_feedback(service, officer, "read", "pin", key="the-same")
     assert (status, taken["feedback_sequence"]) == (200, 1)
 
 
@@ -130,11 +130,11 @@ async def test_a_disconnected_clients_what_if_is_cancelled_and_feedback_is_not(s
     async with held(service) as gate:
         holding, dropped = work_queue_of(service).tasks, work_queue_of(service).dropped
         asking = asyncio.create_task(what_if(service, "impatient"))
-        telling = asyncio.create_task(tell(service, officer, "write", "pin"))
+        feedback = asyncio.create_task(give_feedback(service, officer, "write", "pin"))
         await reached_tasks(service, holding + 2)
-        for task in (asking, telling):
+        for task in (asking, feedback):
             task.cancel()
-        await asyncio.gather(asking, telling, return_exceptions=True)
+        await asyncio.gather(asking, feedback, return_exceptions=True)
         await reached_tasks(service, holding + 1)
         assert work_queue_of(service).dropped == dropped + 1
         gate.set()

@@ -1,4 +1,4 @@
-"""A restore as docs/operating.md says it, in its order, after changes that the backup does not hold."""
+"""A restore as docs/operating.md describes it, in its order, after changes that the backup does not hold."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -138,7 +138,7 @@ async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_b
         assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
         assert (await assessment.ask("DELETE", "/v1/officers/erased-later")).status == 204
         assert await republish_assessment(platform.assessment_settings) == 2
-        # 6. The recommender, and once the erased have no path, what it says of the rest.
+        # 6. The recommender, and once the erased have no path, what it answers for the rest.
         recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
 
         async def forgotten() -> bool:

@@ -89,7 +89,7 @@ def sent_to(name: str) -> list[Sent]:
     return found
 
 
-async def say(service: Started, *parts: bytes) -> Answer:
+async def send(service: Started, *parts: bytes) -> Answer:
     server = service.client.server
     assert isinstance(server, TestServer)
     reader, writer = await asyncio.open_connection(server.host, server.port)
@@ -106,28 +106,28 @@ async def say(service: Started, *parts: bytes) -> Answer:
 async def test_no_secret_is_answered_or_logged_wherever_it_is_sent(services: Services, name: str) -> None:
     service = services[name]
     key = await service.key("admin" if name == "catalog" else "platform")
-    told: list[tuple[object, bytes]] = []
+    outputs: list[tuple[object, bytes]] = []
     with logged() as written:
         for sent in sent_to(name):
             lines = [f"{sent.method} {sent.path} HTTP/1.1", "Host: x", *sent.headers]
             lines += [f"Authorization: Bearer {key}"] if sent.key else []
             lines += [f"Content-Length: {len(sent.body)}"] if sent.body else []
-            got = await say(service, "\r\n".join([*lines, "", ""]).encode() + sent.body)
+            got = await send(service, "\r\n".join([*lines, "", ""]).encode() + sent.body)
             assert got.status < 500, (sent, got)
-            told.append((sent, repr(got).encode()))
+            outputs.append((sent, repr(got).encode()))
         for case, raw in UNREADABLE.items():
-            got = await say(service, raw)
+            got = await send(service, raw)
             assert got.status == 400
-            told.append((case, repr(got).encode()))
+            outputs.append((case, repr(got).encode()))
         cut = f"{CHANGES[name][0]} {CHANGES[name][1]} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n".encode()
-        got = await say(service, cut + b"Transfer-Encoding: chunked\r\n\r\n", b"zz" + WORD.encode() + b"\r\n")
+        got = await send(service, cut + b"Transfer-Encoding: chunked\r\n\r\n", b"zz" + WORD.encode() + b"\r\n")
         assert got.status == 400
-        told.append(("chunk", repr(got).encode()))
+        outputs.append(("chunk", repr(got).encode()))
     for one in services.values():
         metrics = await (await one.client.get("/metrics")).read()
-        told.append(("metrics", metrics))
+        outputs.append(("metrics", metrics))
     log = written.getvalue()
-    for what, text in [*told, *(("log", line) for line in log.splitlines())]:
+    for what, text in [*outputs, *(("log", line) for line in log.splitlines())]:
         for secret in (b"planted", key.partition(".")[2].encode()):
             assert secret not in text, (what, text)
     assert all(isinstance(json.loads(line), dict) for line in log.splitlines())

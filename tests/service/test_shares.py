@@ -116,21 +116,21 @@ async def test_a_link_brings_the_names_and_the_weekly_hours_that_its_page_shows(
         assert got.status == 200, await got.text()
         return got.headers["ETag"], await got.json()
 
-    plain, told = await read()
-    assert "context" not in told
-    tag, told = await read(context="true", lang="th,en")
+    plain, answer = await read()
+    assert "context" not in answer
+    tag, answer = await read(context="true", lang="th,en")
     assert tag != plain
-    assert told["context"]["weekly_hours"] is None
-    part = told["context"]["framework"]
+    assert answer["context"]["weekly_hours"] is None
+    part = answer["context"]["framework"]
     assert [area["id"] for area in part["areas"]] == ["area"]
     assert [level["title"]["en"] for level in part["scale"]] == [f"About level {level}" for level in range(6)]
     body = {"job_group": "service", "agency": "north", "weekly_hours": 4.5}
     assert (await services["assessment"].ask("PUT", f"/v1/officers/{officer}", json=body)).status == 200
 
-    async def is_told() -> bool:
+    async def shows_new_hours() -> bool:
         return bool((await read(context="true"))[1]["context"]["weekly_hours"] == 4.5)
 
-    await until(is_told)
+    await until(shows_new_hours)
     headers["If-None-Match"] = tag
     assert (await read(context="true"))[0] != tag
     for wrong in ("yes", "", "null"):

@@ -1,4 +1,4 @@
-"""A service that is asked to stop does so in order, also while MongoDB or Kafka hangs."""
+"""A service that receives a stop signal stops in order, also while MongoDB or Kafka hangs."""
 
 import os
 import signal

@@ -32,9 +32,9 @@ async def test_readiness_and_a_metric_report_a_record_held_for_too_long(
         async with asyncio.timeout(90):
             await held.wait()
         answer = await service.ask("GET", "/readyz", None)
-        told = (await answer.json())["checks"]["profiles"]
+        check = (await answer.json())["checks"]["profiles"]
         assert answer.status == 503
-        assert told.startswith(f"the same records of {service.settings.topic(PROFILES_TOPIC)} have been worked on for")
+        assert check.startswith(f"the same records of {service.settings.topic(PROFILES_TOPIC)} have been worked on for")
         metrics = await (await service.ask("GET", "/metrics", None)).text()
         [seconds] = [
             line.split()[1] for line in metrics.splitlines() if line.startswith("learning_path_consumer_held_seconds ")

@@ -1,7 +1,7 @@
 """A fresh process that warms up, then plans and answers for catalogs of every shape.
 
 `python -m tests.support.after_warm_up` writes one line of JSON: what was compiled or loaded after the
-warm-up, by what was asked for.
+warm-up, by the request.
 """
 
 import json

@@ -21,7 +21,7 @@ PUT = {"job_group": "service", "agency": "north"}
 
 @asynccontextmanager
 async def assessment_service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    """Start the service; it knows a framework when it is handed out."""
+    """Start the service; it has a framework when it is handed out."""
     settings = settings_of(AssessmentSettings, mongodb_uri, kafka_bootstrap, DEFAULT_FRAMEWORK=FRAMEWORK)
     plain = framework({"reading": 3, "writing": 4})
     shown = msgspec.structs.replace(

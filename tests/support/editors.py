@@ -22,7 +22,7 @@ class Tenant:
         self.key = key
 
     async def editor(self) -> str:
-        """Return the key of one more person who keeps the catalog."""
+        """Return the key of one more person who maintains the catalog."""
         return await self.platform.stack.issuer.issue(self.name, "editor")
 
     async def ask(self, method: str, path: str, **options: Any) -> Any:

@@ -27,7 +27,7 @@ class Provider:
         self.changed_header: dict[str, Any] = {}
         self.key: ECKey | RSAKey = ECKey.generate_key("P-256", {"kid": "one", "use": "sig"})
         self.listed: list[dict[str, Any]] | None = None
-        self.asked: dict[str, int] = {}
+        self.request_counts: dict[str, int] = {}
         self.away = False
         self._codes: dict[str, dict[str, str]] = {}
 
@@ -41,7 +41,7 @@ class Provider:
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        self.asked[request.path] = self.asked.get(request.path, 0) + 1
+        self.request_counts[request.path] = self.request_counts.get(request.path, 0) + 1
         if self.away:
             raise web.HTTPBadGateway
         found: web.StreamResponse = await handler(request)
@@ -61,29 +61,33 @@ class Provider:
         return web.json_response({"keys": self.listed or [self.key.as_dict(private=False)]})
 
     async def authorize(self, request: web.Request) -> web.Response:
-        asked = dict(request.query)
-        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == (
+        authorization = dict(request.query)
+        assert (authorization["response_type"], authorization["client_id"], authorization["code_challenge_method"]) == (
             "code",
             CLIENT_ID,
             "S256",
         )
         code = f"code-{len(self._codes)}"
-        self._codes[code] = asked
-        place = URL(asked["redirect_uri"]).with_query(code=code, state=asked["state"])
+        self._codes[code] = authorization
+        place = URL(authorization["redirect_uri"]).with_query(code=code, state=authorization["state"])
         raise web.HTTPFound(place)
 
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
-        asked = self._codes.pop(str(form.get("code")), None)  # a code works once
+        authorization = self._codes.pop(str(form.get("code")), None)  # a code works once
         verifier = str(form.get("code_verifier"))
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET.replace(' ', '%20')}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {pair}":
             return web.json_response({"error": "invalid_client"}, status=401)
-        if asked is None or challenge != asked["code_challenge"] or form["redirect_uri"] != asked["redirect_uri"]:
+        if (
+            authorization is None
+            or challenge != authorization["code_challenge"]
+            or form["redirect_uri"] != authorization["redirect_uri"]
+        ):
             return web.json_response({"error": "invalid_grant"}, status=400)
         now = int(time.time())
-        claims = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+        claims = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": authorization["nonce"]}
         claims |= self.claims | self.changed_claims
         algorithm = "ES256" if isinstance(self.key, ECKey) else "RS256"
         header = {"alg": algorithm, "kid": self.key.kid} | self.changed_header

@@ -41,15 +41,22 @@ async def launched(executable: str) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+async def switch_language(page: Page) -> None:
+    """Press the button of the other language, and wait until the page is drawn in it."""
+    shown = await page.get_attribute("html", "lang")
+    await page.click("#language")
+    await page.wait_for_selector(f"html:not([lang={shown}])")
+
+
 class Reader:
-    """Somebody at the page: what they see, and what their browser asked for or complained of."""
+    """Somebody at the page: what they see, and the requests and errors of their browser."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.url = url
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.errors: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda line: self.errors.append(line.text) if "Policy" in line.text else None)
 
@@ -65,7 +72,7 @@ class Reader:
             await self.page.wait_for_selector("#history-title")  # the last of what is drawn after the head was painted
 
     async def news(self, words: str) -> str:
-        """Wait until the live region says something with these words; return all of it."""
+        """Wait until the live region contains these words; return all of it."""
         await self.page.wait_for_function(
             "words => document.getElementById('news').innerText.includes(words)", arg=words
         )
@@ -83,7 +90,7 @@ class Reader:
         assert await self.page.inner_text("#news") == ""
 
     async def text(self, selector: str) -> str:
-        """Return what an element says; a space that holds a number to its word counts as any other."""
+        """Return the text of an element; a space that holds a number to its word counts as any other."""
         return (await self.page.inner_text(selector)).replace("\u00a0", " ")
 
     async def tab_to(self, name: str) -> None:
@@ -124,8 +131,8 @@ class Reader:
         return wider
 
     def left_the_machine(self) -> list[str]:
-        """Return the addresses asked for that are not the portal's."""
-        return [url for url in self.asked if not url.startswith(self.url + "/")]
+        """Return the requested addresses that are not the portal's."""
+        return [url for url in self.requests if not url.startswith(self.url + "/")]
 
 
 @asynccontextmanager
@@ -170,8 +177,8 @@ async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> As
         yield officer, reader
 
 
-async def says(reader: Reader, words: str) -> str:
-    """Wait until the word at the foot of the screen has these words; return all of it."""
+async def wait_for_toast(reader: Reader, words: str) -> str:
+    """Wait until the toast contains these words; return all of it."""
     await reader.page.wait_for_function(
         "words => document.getElementById('toast-text').innerText.includes(words)", arg=words
     )
@@ -188,7 +195,7 @@ async def reached(reader: Reader, course: str, action: str) -> Locator:
     return card.locator(f'[data-keep="{action}-{course}"]')
 
 
-async def say(reader: Reader, course: str, action: str) -> None:
+async def press_action(reader: Reader, course: str, action: str) -> None:
     """Press the button of an action on the step of a course; what is finished is finished today."""
     await (await reached(reader, course, action)).click()
 

@@ -26,10 +26,10 @@ READ = course("read", ("reading", 0, 3), hours=4)
 LONG = course("long", ("reading", 0, 3), hours=6)
 
 
-def heard(catalog: CatalogReplica, *news: tuple[str, Data]) -> None:
-    """Let the catalog hear of changes, each with the next stamp."""
+def apply_changes(catalog: CatalogReplica, *changes: tuple[str, Data]) -> None:
+    """Apply changes to the catalog replica, each with the next stamp."""
     records = []
-    for stamp, (name, data) in enumerate(news, catalog.revision + 1):
+    for stamp, (name, data) in enumerate(changes, catalog.revision + 1):
         prefix = "framework:" if isinstance(data, FrameworkPublished) else ""
         event = new_event("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
         records.append(to_kafka(msgspec.structs.replace(event, catalog_revision=stamp)))
@@ -44,7 +44,7 @@ class Office:
         self.plans = database[COLLECTION]
         self.store = PlanStore(database)
         self.catalog = CatalogReplica()
-        heard(
+        apply_changes(
             self.catalog,
             (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
             *((one.id, CoursePublished(SHARED_TENANT, one)) for one in courses),
@@ -60,9 +60,9 @@ class Office:
     async def plan(self, one: Profile) -> None:
         await self._feedback_handler.planner.plan([PlanRequest(one, DAY, cause="assessment", partition=0)])
 
-    async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
-        word = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")
-        await self._feedback_handler.take(word)
+    async def give_feedback(self, officer: str, course_id: str, action: Action, key: str) -> None:
+        command = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")
+        await self._feedback_handler.take(command)
 
     async def plan_of(self, officer: str) -> dict[str, Any]:
         found = await self.plans.find_one({"_id": key_of(TENANT, officer)})

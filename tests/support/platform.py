@@ -127,7 +127,7 @@ class Platform:
         profiles = await self._announced(PROFILES_TOPIC, ends)
         paths = await self._announced(PATHS_TOPIC, {key: path["revision"] for key, path in stored.items()})
         for officer in officers:
-            # Of profiles that wait the newest twenty are announced, of paths the newest: each says all.
+            # Of profiles that wait the newest twenty are announced, of paths the newest: each is complete.
             assert profiles[officer.key][-1].sequence == officer.sequence
             events = paths[officer.key]
             assert events[-1].sequence == stored[officer.key]["revision"]
@@ -285,7 +285,7 @@ class Officer:
 
 
 class Watcher:
-    """A page that somebody keeps open: it reconnects with the last id it saw, to whichever portal answers."""
+    """An open page: it reconnects with the last id it saw, to whichever portal answers."""
 
     def __init__(self, platform: Platform, officer: str) -> None:
         self.paths: list[dict[str, Any]] = []

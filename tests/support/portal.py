@@ -50,14 +50,14 @@ def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended
 
 @dataclass
 class Owner:
-    """Stands for the services behind the portal: stored paths, and whatever else was asked of them."""
+    """Stands for the services behind the portal: stored paths, and the other requests they received."""
 
     stored: dict[str, PathRecommended | bytes] = field(default_factory=dict)
     broken: bool = False
     held: asyncio.Event | None = None
     document: bytes | None = None
     """What a GET of anything else answers, with the tag "7"; a change answers it too if its preconditions hold."""
-    asked: list[tuple[str, str, CIMultiDict[str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, str, CIMultiDict[str], bytes]] = field(default_factory=list)
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get_path(self, request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ class Owner:
 
     async def anything(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.asked.append((request.method, request.raw_path, request.headers.copy(), body))
+        self.requests.append((request.method, request.raw_path, request.headers.copy(), body))
         if self.held:
             try:
                 await self.held.wait()
@@ -91,17 +91,17 @@ class Owner:
 
     @staticmethod
     def _documented(request: web.Request, document: bytes) -> web.Response:
-        asked, tag = (
+        preconditions, tag = (
             Preconditions.of(*(request.headers.getall(name, []) for name in ("If-Match", "If-None-Match"))),
             Tag("7"),
         )
         headers = {"ETag": str(tag), "Vary": "Accept-Language"}
         try:
             if request.method in ("GET", "HEAD"):
-                if asked.unchanged(tag):
+                if preconditions.unchanged(tag):
                     return web.Response(status=304, headers=headers)
             else:
-                asked.check(tag)
+                preconditions.check(tag)
         except PreconditionFailed:
             return web.Response(status=412)
         return web.Response(body=document, content_type="application/json", headers=headers)
@@ -147,7 +147,7 @@ class Portal:
     async def stream(
         self, officer: str, key: str, last_event_id: str = "", accept: str | None = None
     ) -> AsyncIterator["Stream"]:
-        """Open the stream of an officer; `accept`: the languages that its reader says to prefer."""
+        """Open the stream of an officer; `accept`: the languages that its reader prefers."""
         headers = {} if accept is None else {"Accept-Language": accept}
         async with aiohttp.ClientSession(headers=headers) as session:
             source = messages(session, self.url, officer, key, last_event_id)

@@ -64,7 +64,7 @@ class Wire:
                 await writer.wait_closed()
 
     async def ask(self, *parts: bytes, end: bool = False) -> Answer:
-        """Send bytes on a connection of its own; return the first answer. `end`: and then say that no more comes."""
+        """Send bytes on a connection of its own; return the first answer. `end`: then send EOF."""
         reader, writer = await self.open()
         for part in parts:
             writer.write(part)

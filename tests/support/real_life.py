@@ -100,14 +100,16 @@ class Officer:
         self._assess([skill.id for skill in self.framework.skills if self.chance.random() < share])
 
     def first(self) -> tuple[PlanRequest, PlannedPath]:
-        """Return the first path, and what it was asked with."""
+        """Return the first path, and its request."""
         return self._plan()
 
     def go_on(self, changes: int) -> Iterator[tuple[PlanRequest, PlannedPath]]:
         """Yield the path after each of so many changes; a statement that is refused changes nothing."""
         for _ in range(changes):
             self.now += timedelta(days=self.chance.choice([0, 1, 7, 40]), seconds=self.chance.randint(0, 9999))
-            planned = self._after(self.chance.choice(_CHANGES)) if self.chance.random() < 0.4 else self._told()
+            planned = (
+                self._after(self.chance.choice(_CHANGES)) if self.chance.random() < 0.4 else self._after_statement()
+            )
             if planned is not None:
                 yield planned
 
@@ -115,7 +117,7 @@ class Officer:
         """Yield the path after each of its courses in turn."""
         while self.path and self.path.steps:
             self.now += timedelta(seconds=1)
-            self._say(self.path.steps[0].course.id, "completed", self.now)
+            self._apply_feedback(self.path.steps[0].course.id, "completed", self.now)
             yield self._plan(finishing=True)
 
     def _after(self, change: Change) -> tuple[PlanRequest, PlannedPath]:
@@ -127,7 +129,7 @@ class Officer:
             self._rule()
         return self._plan(finishing=change == "week")
 
-    def _told(self) -> tuple[PlanRequest, PlannedPath] | None:
+    def _after_statement(self) -> tuple[PlanRequest, PlannedPath] | None:
         action, steps = self.chance.choice(_ACTIONS), self.path.steps if self.path else []
         named = [one.course for one in self.feedback.statements]
         known = (
@@ -135,12 +137,12 @@ class Officer:
         )
         at = self.now - timedelta(days=self.chance.choice([0, 0, 3, 400]))
         try:
-            self._say(self.chance.choice(known or ["nothing"]), action, at)
+            self._apply_feedback(self.chance.choice(known or ["nothing"]), action, at)
         except Problem:
             return None
         return self._plan(stable=action not in ("not_now", "undo"), finishing=action in ("started", "completed"))
 
-    def _say(self, course_id: str, action: Action, at: datetime) -> None:
+    def _apply_feedback(self, course_id: str, action: Action, at: datetime) -> None:
         course = self.view.course(course_id)
         self.feedback = apply_feedback(
             self.feedback,
@@ -204,6 +206,6 @@ class Officer:
         return request, planned
 
 
-def asked_again(request: PlanRequest, path: LearningPath) -> PlanRequest:
+def repeated_request(request: PlanRequest, path: LearningPath) -> PlanRequest:
     """Return the request that follows where nothing has changed: with this path before it."""
     return replace(request, previous=[step.course.id for step in path.steps], stable=True)

@@ -33,7 +33,7 @@ COURSES = [
     WRITE,
     course("write-long", ("writing", 0, 4), hours=9),
 ]
-ASKED: dict[str, Any] = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
+REQUEST: dict[str, Any] = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
 
 
 def published(tenant: str, entry: Course | Framework, sequence: int = 1) -> tuple[str, int, Data]:
@@ -101,7 +101,7 @@ async def planned(service: Started, *officers: Profile) -> None:
         await path_of(service, one)
 
 
-async def tell(
+async def give_feedback(
     service: Started, one: Profile, course_id: str, action: str, key: str = "", **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """Give feedback and return status and answer."""

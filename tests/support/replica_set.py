@@ -44,7 +44,7 @@ class ReplicaSet:
             await self.until_state(number, state)
 
     async def until_state(self, number: int, *states: str) -> None:
-        """Wait until a member says of itself that it is in one of these states."""
+        """Wait until a member reports one of these states."""
 
         async def reached() -> bool:
             return await self._state(number) in states
@@ -60,7 +60,7 @@ class ReplicaSet:
         await until(elected, None, 60, "an election")
 
     async def _state(self, number: int) -> str:
-        status = await self._asked(self.ports[number], {"replSetGetStatus": 1})
+        status = await self._command(self.ports[number], {"replSetGetStatus": 1})
         return next((one["stateStr"] for one in status.get("members", []) if one.get("self")), "")
 
     @contextmanager
@@ -83,9 +83,9 @@ class ReplicaSet:
                 os.kill(pid, number)
 
     async def _answers(self, port: int, command: dict[str, Any]) -> bool:
-        return bool((await self._asked(port, command)).get("ok"))
+        return bool((await self._command(port, command)).get("ok"))
 
-    async def _asked(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
+    async def _command(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=2000
         )

@@ -19,7 +19,7 @@ def sentences(path: LearningPath, part: Step | OpenGap | AssessFirst | Note | No
     if part is None:
         return in_both(shown.reason)
     parts = zip(_parts(path), _parts(shown), strict=True)
-    return in_both(next(told_part.reason for one, told_part in parts if one is part))
+    return in_both(next(shown_part.reason for one, shown_part in parts if one is part))
 
 
 def why_not_sentences(answer: WhyNot) -> Sentences:

@@ -104,7 +104,7 @@ BUNDLES = {
     "guard": ["guard"],
     "letters": ["letters"],
 }
-"""Course -> its bundle at the start; only the door of `analysis` is shut."""
+"""Course -> its bundle at the start; only the prerequisites of `analysis` are not met."""
 
 
 def gain(name: str) -> int:
@@ -218,8 +218,8 @@ def _steps() -> Iterable[Sequence[str]]:
             similarity = sum(gaps[row.skill] for row in rows) / length  # each teaches one skill
             runners_up = ", ".join(f"{other} {bid:,}" for bid, other in others if name == goal)
             studied.append(name)
-            told = runners_up, f"{similarity:.6f}", closes, f"{gained:,}", f"{hours_of(studied):g}"
-            yield f"{len(studied)}. {name}", f"{score:,}", *told
+            columns = runners_up, f"{similarity:.6f}", closes, f"{gained:,}", f"{hours_of(studied):g}"
+            yield f"{len(studied)}. {name}", f"{score:,}", *columns
     yield "all", "", "", "", "", f"{sum(closed(studied).values()):,}", f"{hours_of(studied):g}"
 
 

@@ -168,8 +168,10 @@ async def test_rejected_requests_are_logged_and_counted_by_route_and_caller() ->
         with logged() as written:
             got = await wire.ask(READ + key + b"X-Forwarded-For: 198.51.100.7\r\n\r\n")
         line = json.loads(written.getvalue())
-        told = {name: line[name] for name in ("method", "route", "status", "request_id", "address", "key_id", "tenant")}
-        assert told == {
+        fields = {
+            name: line[name] for name in ("method", "route", "status", "request_id", "address", "key_id", "tenant")
+        }
+        assert fields == {
             "method": "GET",
             "route": "/v1/things/{thing_id}",
             "status": 503,
@@ -209,11 +211,11 @@ class Gated(KeysInMemory):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = asyncio.Event()
+        self.looked_up = asyncio.Event()
         self.gate = asyncio.Event()
 
     async def find(self, key_id: str) -> StoredKey | None:
-        self.asked.set()
+        self.looked_up.set()
         await self.gate.wait()
         return await super().find(key_id)
 
@@ -224,7 +226,7 @@ async def test_work_of_a_disconnected_client_is_not_started() -> None:
         key = await wire.key("platform")
         _, writer = await wire.open()
         writer.write(b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n" + key + b"\r\n")
-        await asyncio.wait_for(keys.asked.wait(), PATIENCE)
+        await asyncio.wait_for(keys.looked_up.wait(), PATIENCE)
         with logged() as written:
             writer.transport.abort()
             async with asyncio.timeout(PATIENCE):
@@ -252,8 +254,8 @@ async def test_a_key_over_its_rate_gets_retry_after() -> None:
 async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not() -> None:
     async with wired(limits=Limits(rate_per_address=1)) as wire:
         key = await wire.key("platform")
-        for asked in (TRACE, b"GET /v1/nowhere HTTP/1.1\r\n" + HOST + b"\r\n", READ + b"\r\n"):
-            answers = [await wire.ask(asked) for _ in range(12)]
+        for request in (TRACE, b"GET /v1/nowhere HTTP/1.1\r\n" + HOST + b"\r\n", READ + b"\r\n"):
+            answers = [await wire.ask(request) for _ in range(12)]
             assert 429 in [got.status for got in answers]
         assert (await wire.ask(READ + key + b"\r\n")).status == 200
         assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200

@@ -290,8 +290,8 @@ def test_the_difference_of_two_published_sums_concerns_at_least_the_smallest_gro
         agency.day()
     for one, other in itertools.combinations(versions.values(), 2):
         assert about(one, other) >= K
-    told = [version.members for version in [*release.cohorts, *release.past]]
-    for first, second in itertools.combinations(dict.fromkeys(told), 2):
+    published_members = [version.members for version in [*release.cohorts, *release.past]]
+    for first, second in itertools.combinations(dict.fromkeys(published_members), 2):
         assert distance(first, second) == about(versions[first], versions[second])
 
 
@@ -300,7 +300,7 @@ def test_the_difference_of_two_published_sums_concerns_at_least_the_smallest_gro
 def test_past_figures_are_published_only_while_their_versions_are_remembered(seed: int, size: int) -> None:
     agency, release = Agency(seed, size), Release()
     published: dict[int, list[bytes]] = {}
-    told = 0
+    longest = 0
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(disclosure, "KEPT_VERSIONS", 4)
         for number in range(40):
@@ -312,9 +312,9 @@ def test_past_figures_are_published_only_while_their_versions_are_remembered(see
             for one in release.history:
                 assert set(published[one.number]) <= known
                 assert all(group.officers >= K for group in one.groups)
-            told = max(told, len(release.history))
+            longest = max(longest, len(release.history))
             agency.day()
-    assert told >= 1 or not any(published.values())
+    assert longest >= 1 or not any(published.values())
 
 
 def members_of(cohort: Cohort, officers: Iterable[Officer]) -> frozenset[tuple[int, int]]:
@@ -365,12 +365,12 @@ def test_differences_of_sums_in_one_answer_never_concern_too_few(seed: int, size
     members = [(cohort, {token for token, _ in members_of(cohort, people)}) for cohort in cohorts]
 
     def who(group: str | None = None, skill: str | None = None) -> set[int]:
-        told = [
+        chosen = [
             officers
             for cohort, officers in members
             if group in (None, cohort.job_group) and (skill is None or skill in cohort.figures.skills)
         ]
-        return set().union(*told)
+        return set().union(*chosen)
 
     sums = [(found.officers or 0, who())]
     sums += [(skill.officers, who(skill=skill.skill)) for skill in found.skills]

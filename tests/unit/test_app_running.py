@@ -78,9 +78,14 @@ async def test_the_log_reports_what_a_service_waits_for_on_change_and_every_minu
     caplog.set_level(logging.INFO, "shared.app")
     with pytest.raises(RuntimeError, match="StopIteration"):
         await log_readiness(readiness, pause)
-    told = [(record.message, getattr(record, "fields", {}).get("checks")) for record in caplog.records]
+    messages = [(record.message, getattr(record, "fields", {}).get("checks")) for record in caplog.records]
     waits = ("not ready", {"catalog": "4 records are left"})
-    assert told == [waits, waits, ("ready", None), waits]  # 31 looks, two seconds apart: said again after a minute
+    assert messages == [
+        waits,
+        waits,
+        ("ready", None),
+        waits,
+    ]  # 31 looks, two seconds apart: logged again after a minute
 
 
 async def test_a_background_task_that_fails_ends_the_process(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
@@ -97,23 +102,21 @@ async def test_a_background_task_that_fails_ends_the_process(shelf: Shelf, caplo
 
 
 async def test_a_background_task_may_finish_its_current_work(shelf: Shelf) -> None:
-    told = asyncio.Event()
+    stop_called = asyncio.Event()
     finished = []
 
     async def works() -> None:
-        await told.wait()
+        await stop_called.wait()
         await asyncio.sleep(0.05)
         finished.append(True)
 
-    async with serving(shelf, contexts=[background("consumer", works, stop=told.set)]) as (client, _):
+    async with serving(shelf, contexts=[background("consumer", works, stop=stop_called.set)]) as (client, _):
         assert client.app is not None
         assert client.app[LIFECYCLE].failure is None
     assert finished == [True]
 
 
-async def test_background_tasks_are_asked_to_stop_at_the_same_time(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_background_tasks_are_stopped_at_the_same_time(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
     first, second = asyncio.Event(), asyncio.Event()
     finished = []
 

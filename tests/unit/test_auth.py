@@ -27,12 +27,12 @@ PEPPER = b"pepper of the unit tests"
 class Keys:
     def __init__(self) -> None:
         self.held: dict[str, StoredKey] = {}
-        self.asked = 0
+        self.lookups = 0
         self.used: list[str] = []
         self.away = False
 
     async def find(self, key_id: str) -> StoredKey | None:
-        self.asked += 1
+        self.lookups += 1
         if self.away:
             raise Unavailable("away")
         return self.held.get(key_id)
@@ -94,7 +94,7 @@ async def test_lookups_of_keys_are_cached_for_a_while(keys: Keys) -> None:
     credential = await held(keys)
     for _ in range(3):
         await authenticator.authenticate(credential)
-    assert keys.asked == 1
+    assert keys.lookups == 1
     keys.held.clear()
     clock.now += 29
     await authenticator.authenticate(credential)
@@ -102,11 +102,11 @@ async def test_lookups_of_keys_are_cached_for_a_while(keys: Keys) -> None:
     for _ in range(3):
         with pytest.raises(Unauthorized):
             await authenticator.authenticate(credential)
-    assert keys.asked == 2
+    assert keys.lookups == 2
     clock.now += 6
     with pytest.raises(Unauthorized):
         await authenticator.authenticate(credential)
-    assert keys.asked == 3
+    assert keys.lookups == 3
 
 
 async def test_the_cache_of_keys_is_bounded_and_holds_no_failures(keys: Keys) -> None:
@@ -205,7 +205,7 @@ def test_keys_with_invalid_fields_are_not_issued() -> None:
         ("", "admin", None),
         ("a", "officer", ""),
     ):
-        with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+        with pytest.raises(ValueError):  # noqa: PT011 - each has another message
             issue(PEPPER, tenant, role, officer)  # type: ignore[arg-type]
 
 
@@ -243,7 +243,7 @@ def test_a_key_of_an_analyst_may_name_an_agency_and_that_of_a_supervisor_must() 
     for role, agency in (("analyst", "north"), ("analyst", None), ("supervisor", "north")):
         assert issue(PEPPER, "a", role, agency=agency)[1].agency == agency  # type: ignore[arg-type]
     for role, agency in (("supervisor", None), ("admin", "north"), ("analyst", "a b"), ("editor", "north")):
-        with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+        with pytest.raises(ValueError):  # noqa: PT011 - each has another message
             issue(PEPPER, "a", role, agency=agency)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""What the recommender keeps of the catalog's events."""
+"""What the recommender stores of the catalog's events."""
 
 from datetime import date
 

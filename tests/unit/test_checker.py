@@ -84,7 +84,7 @@ CORRUPTIONS = {
     "a gap concealed": replace(PATH, gaps=PATH.gaps[1:]),
     "what is gained": replace(PATH, coverage=replace(PATH.coverage, gained=1)),
     "what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=PATH.coverage.gained)),
-    "nothing said of what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=None)),
+    "no statement of what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=None)),
     "the whole gap": replace(PATH, coverage=replace(PATH.coverage, gap=PATH.coverage.gap + 100)),
     "coverage before": replace(PATH, coverage=replace(PATH.coverage, before=0.5)),
     "coverage after": replace(PATH, coverage=replace(PATH.coverage, after=1.0)),
@@ -145,13 +145,13 @@ NOTED_CORRUPTIONS = {
     "a confidence that no match has": assessed(2, confidence=0.9),
     "a match of another skill": assessed(2, skill="a", title=text("a")),
     "nothing missing": replace(NOTED, assess_first=[AssessFirst("a", text("a"), UNSAID, "matched", level=1.0)]),
-    "a course that is here said to be gone": noted(1, kind="withdrawn"),
-    "a course that is gone said to be kept out": noted(0, kind="excluded"),
-    "a course that is kept out said to be unreachable": noted(1, kind="unreachable"),
+    "a course that is here reported as gone": noted(1, kind="withdrawn"),
+    "a course that is gone reported as excluded": noted(0, kind="excluded"),
+    "an excluded course reported as unreachable": noted(1, kind="unreachable"),
     "the title of a course that was wanted": noted(1, title=text("another")),
     "a title of what nobody knows": noted(0, title=text("gone")),
     "hours that are not missing": noted(1, kind="does_not_fit", missing_hours=-1.0),
-    "a course said to be unreachable that can be entered": replace(
+    "a course reported as unreachable that can be entered": replace(
         NOTED, notes=[*NOTED.notes, Note("low", "unreachable", UNSAID, title=text("low"))]
     ),
 }

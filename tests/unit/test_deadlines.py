@@ -86,8 +86,10 @@ def test_a_hung_test_is_cleaned_up_and_fails_no_other(tmp_path: Path) -> None:
     done = subprocess.run(
         [*argv, *options, "-rA", str(tmp_path)], capture_output=True, text=True, check=False, cwd=ROOT
     )
-    told = {line.split("::")[1].split(" ")[0]: line.split(" ")[0] for line in done.stdout.splitlines() if "::" in line}
-    assert told == {
+    outcomes = {
+        line.split("::")[1].split(" ")[0]: line.split(" ")[0] for line in done.stdout.splitlines() if "::" in line
+    }
+    assert outcomes == {
         "test_waits": "FAILED",
         "test_after_waiting": "PASSED",
         "test_waits_while_it_cleans_up": "FAILED",

@@ -62,7 +62,7 @@ def test_errors_name_the_field(body: Any, field: str | None) -> None:
     assert refused(body).field == field
 
 
-def test_errors_say_what_is_expected() -> None:
+def test_errors_name_what_is_expected() -> None:
     assert refused({"rows": [{"level": 1, "kind": "tset"}]}).detail.endswith("allowed: test, self")
     assert refused({"target": {"a": {"level": 1, "kind": "tset"}}}).detail.endswith("allowed: test, self")
     assert refused({"rows": [{"level": 1, "knd": "test"}]}).detail.endswith("there are: level, kind")
@@ -124,7 +124,7 @@ def test_conditions_inside_conditions_are_read_or_rejected_at_every_depth(stack:
 def test_a_value_with_two_faults_is_rejected() -> None:
     with pytest.raises(InvalidInput) as caught:
         decode(b'{"target": {"a b": 1}, ', Whole)
-    assert caught.value.field == "target...."  # which key it was cannot be told of half a body
+    assert caught.value.field == "target...."  # the key cannot be determined from half a body
     for raw in (b"", b"{", b"\xff", b"[" * 100_000):
         with pytest.raises((Malformed, InvalidInput)):
             decode(raw, Whole)
@@ -147,7 +147,7 @@ def test_a_number_is_not_accepted_as_a_time(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("2570-01-31", "2027 is meant"),
         ("2443-01-01", "1900 is meant"),
@@ -158,11 +158,11 @@ def test_a_number_is_not_accepted_as_a_time(text: str) -> None:
         ("9999-12-31", "between 1900 and 2199"),
     ],
 )
-def test_dates_out_of_range_are_rejected(text: str, said: str) -> None:
+def test_dates_out_of_range_are_rejected(text: str, expected: str) -> None:
     zones = ("Z", "+07:00", "-07:00", "+23:59", "-23:59")
     for field, value in [("on", text), *(("at", f"{text}T00:00:00{zone}") for zone in zones)]:
         problem = refused({field: value})
-        assert (problem.field, said in problem.detail) == (field, True), value
+        assert (problem.field, expected in problem.detail) == (field, True), value
         with pytest.raises(InvalidInput) as caught:
             convert({field: value}, Whole, strict=False)
         assert caught.value.field == field
@@ -258,26 +258,26 @@ def test_tabs_line_ends_and_literal_escapes_are_kept() -> None:
 
 @pytest.mark.parametrize("given", ["2026-03-01T00:00:00 07:00", "2026-03-01 00:00:00.5 0700", "2026-03-01T00:00:00 07"])
 def test_a_plus_decoded_as_a_space_is_explained(given: str) -> None:
-    class Asked(Struct):
+    class Body(Struct):
         at: datetime
 
     with pytest.raises(InvalidInput, match="%2B") as found:
-        convert({"at": given}, Asked, strict=False)
+        convert({"at": given}, Body, strict=False)
     assert found.value.field == "at"
     for right in ("2026-03-01T00:00:00+07:00", "2026-03-01 00:00:00+07:00", "2026-03-01T00:00:00Z"):
-        assert convert({"at": right}, Asked, strict=False).at.tzinfo
+        assert convert({"at": right}, Body, strict=False).at.tzinfo
 
 
 @pytest.mark.parametrize("given", ["2026-11-02", "2026-11-02T09:00:00", "2026-02-30T00:00:00Z", "2026-11-02T24:00:00Z"])
 def test_an_invalid_time_is_answered_with_an_example(given: str) -> None:
-    class Asked(Struct):
+    class Body(Struct):
         at: Annotated[datetime, Meta(tz=True)]
         on: date = date(2026, 1, 1)
 
     with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00") as found:
-        decode(json.dumps({"at": given}).encode(), Asked)
+        decode(json.dumps({"at": given}).encode(), Body)
     assert found.value.field == "at"
     with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00"):
-        convert({"at": given}, Asked)
+        convert({"at": given}, Body)
     with pytest.raises(InvalidInput, match=r"is to be a date, such as 2026-11-02$"):
-        decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Asked)
+        decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Body)

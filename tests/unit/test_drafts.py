@@ -42,7 +42,7 @@ def test_a_draft_is_reviewed_then_approved_then_published() -> None:
         approved(one, BEN, None)
     done = approved(reviewed(one, BEN, "well"), CAT, "good")
     assert (done.state, done.revision, done.proposed, done.reviewed, done.approved) == ("approved", 3, ANN, BEN, CAT)
-    assert [(said.by, said.comment) for said in done.comments] == [("ben", "well"), ("cat", "good")]
+    assert [(comment.by, comment.comment) for comment in done.comments] == [("ben", "well"), ("cat", "good")]
     check_publishable(done, 1)
     with pytest.raises(Conflict, match="version 2 is published"):
         check_publishable(done, 2)
@@ -58,12 +58,12 @@ def test_proposer_reviewer_and_approver_must_differ_unless_one_may_act_alone() -
         lambda: approved(reviewed(one, BEN, None), BEN, None),
     ]
     for refused in refusals:
-        with pytest.raises(Conflict) as told:
+        with pytest.raises(Conflict) as refusal:
             refused()
-        assert told.value.field == "by"
-        assert told.value.texts
-        assert told.value.texts["en"] == told.value.detail
-        assert re.search("[ก-๙]", told.value.texts["th"])
+        assert refusal.value.field == "by"
+        assert refusal.value.texts
+        assert refusal.value.texts["en"] == refusal.value.detail
+        assert re.search("[ก-๙]", refusal.value.texts["th"])
     alone = approved(reviewed(one, ANN, None, alone=True), ANN, None, alone=True)
     check_publishable(alone, 1, alone=True)
     with pytest.raises(Conflict, match="may not review"):
@@ -88,9 +88,9 @@ def test_changed_content_removes_reviews_and_equal_content_does_not() -> None:
     done = approved(reviewed(draft(), BEN, "well"), CAT, None)
     same = ProposeDraft(framework({"a": 2}), "ben")
     assert proposed(done, same, BEN, 1) is None
-    said = proposed(done, msgspec.structs.replace(same, comment="still good"), BEN, 1)
-    assert said
-    assert (said.state, said.approved, said.proposed) == ("approved", CAT, ANN)
+    renewed = proposed(done, msgspec.structs.replace(same, comment="still good"), BEN, 1)
+    assert renewed
+    assert (renewed.state, renewed.approved, renewed.proposed) == ("approved", CAT, ANN)
     for wanted, base in ((framework({"a": 3}), 1), (framework({"a": 2}), 2)):
         other = proposed(done, ProposeDraft(wanted, "ben"), BEN, base)
         assert other

@@ -45,11 +45,11 @@ def test_learners_with_one_answer_are_measured_and_not_predicted() -> None:
 
 def test_the_posterior_predicts_better_than_baselines_that_ignore_the_problem() -> None:
     seen, late = split(drawn())
-    told = figures(late, predicted(seen, late))
-    assert told[MAJORITY][0] == 0.5
-    assert told[OURS][0] > told[MEAN][0] > 0.55
-    assert told[OURS][1] < told[MEAN][1]
-    assert told[OURS][0] == pytest.approx(told[RASCH][0], abs=0.01)
+    scores = figures(late, predicted(seen, late))
+    assert scores[MAJORITY][0] == 0.5
+    assert scores[OURS][0] > scores[MEAN][0] > 0.55
+    assert scores[OURS][1] < scores[MEAN][1]
+    assert scores[OURS][0] == pytest.approx(scores[RASCH][0], abs=0.01)
 
 
 def test_the_rasch_fit_finds_the_difficulties() -> None:

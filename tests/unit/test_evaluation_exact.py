@@ -11,7 +11,7 @@ from services.recommender.planner import pipeline
 from shared.domain import Course, Prerequisite
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
-from tests.evaluation.solution_to_path import told
+from tests.evaluation.solution_to_path import path_of
 from tests.evaluation.worlds import generated
 from tests.support.builders import after, at, catalog, course, framework, inputs, view_of
 
@@ -36,7 +36,7 @@ def check(officer: Inputs, courses: list[Course]) -> None:
     assert best.proved
     assert best.bound == pytest.approx(best.gained, abs=5)
     view = view_of(courses)
-    assert infeasibilities(told(problem, best.chosen), officer, view.course) == []
+    assert infeasibilities(path_of(problem, best.chosen), officer, view.course) == []
     assert pipeline.recommend(officer, view).coverage.gained <= best.gained
 
 

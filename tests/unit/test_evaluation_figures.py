@@ -15,13 +15,13 @@ from tests.evaluation.gates import Gate, Results, gates
 from tests.evaluation.index import array_bytes, held
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, case
-from tests.evaluation.realised_gain import ratio, removed, told
+from tests.evaluation.realised_gain import ratio, removed, simulate_gains
 from tests.evaluation.report import BEGIN, END, pictures, write_docs
 from tests.evaluation.worlds import generated, view_of
 from tests.support.builders import after, course, framework, inputs
 
 
-def locked_door() -> Problem:
+def unmet_prerequisite() -> Problem:
     """Return an officer before a course that closes much but needs another, and one that closes little at once."""
     courses = [
         course("big", ("s", 0, 3), ("t", 0, 3), hours=4, requires=[after("key")]),
@@ -33,13 +33,13 @@ def locked_door() -> Problem:
 
 
 def test_filtered_baselines_take_only_courses_that_can_be_entered() -> None:
-    outcomes = baselines.baselines(locked_door(), {"big": 5.0, "small": 1.0}, 1)
+    outcomes = baselines.baselines(unmet_prerequisite(), {"big": 5.0, "small": 1.0}, 1)
     for name in (baselines.RANDOM, baselines.RATING, baselines.COSINE, baselines.AGAIN, baselines.DENSITY):
         assert outcomes[name].points == [Point(2.0, 1_000_000)]
 
 
 def test_the_plain_list_wastes_the_hours_of_courses_that_cannot_be_entered() -> None:
-    ranked = baselines.baselines(locked_door(), {}, 1)[baselines.RANKED]
+    ranked = baselines.baselines(unmet_prerequisite(), {}, 1)[baselines.RANKED]
     assert ranked == Outcome([Point(4.0, 0), Point(6.0, 1_000_000)], 2, 1)
 
 
@@ -79,7 +79,7 @@ def test_the_realised_gain_is_the_gap_that_the_courses_close() -> None:
 
 
 def test_the_validator_rejects_no_evaluated_path() -> None:
-    found = told(0, 15)
+    found = simulate_gains(0, 15)
     assert found.faults == 0
     assert [len(gains) for gains in (*found.predicted.values(), *found.realised.values())] == [15] * 6
 
@@ -114,7 +114,9 @@ def test_a_missed_target_reports_the_difference(gate: Gate, passed: bool | None,
 
 
 def test_rows_and_charts_are_made_from_the_measurements() -> None:
-    results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
+    results = Results(
+        cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[simulate_gains(0, 5)], digests={"one"}, same_officers=1
+    )
     names = [gate.name for gate in gates(results)]
     assert len(names) == len(set(names))
     assert "a full plan at 1,000,000 courses, p50 over the kernel" in names
@@ -125,7 +127,9 @@ def test_rows_and_charts_are_made_from_the_measurements() -> None:
 def test_writing_figures_keeps_the_text_of_the_page(tmp_path: Path) -> None:
     page = tmp_path / "evaluation.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
+    results = Results(
+        cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[simulate_gains(0, 5)], digests={"one"}, same_officers=1
+    )
     write_docs(page, results, gates(results), "1 January 2026", 2.0)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")

@@ -69,7 +69,7 @@ def decoded(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str,
     assert event.subject.encode() == key
     if event.data is not None:
         assert msgspec.json.decode(msgspec.json.encode(event.data), type=TYPES[event.type]) == event.data
-    if not isinstance(event.data, PathRecommended | FrameworkPart):  # no reader keeps one in this form
+    if not isinstance(event.data, PathRecommended | FrameworkPart):  # no reader stores one in this form
         bson.encode({"sequence": event.sequence, "stamp": event.catalog_revision, "time": event.time})
         bson.encode({"data": msgspec.to_builtins(event.data)})
     return event

@@ -1,4 +1,4 @@
-"""A path that is being finished keeps its promise: hours left never rise, and what was promised is reached."""
+"""A path that is being finished reaches what it promised: hours left never rise, and what was promised is reached."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -66,7 +66,7 @@ class Studying:
         return [step.course.id for step in self.paths[-1].steps]
 
     def completes(self, course_id: str, after: timedelta = timedelta()) -> LearningPath:
-        """Say that a course is completed, and return the next path."""
+        """Report a course as completed, and return the next path."""
         moment = datetime.combine(self.day, datetime.min.time(), UTC) + timedelta(hours=12) + after
         taught = self.view.course(course_id)
         self.feedback = apply_feedback(
@@ -292,7 +292,7 @@ def test_a_path_through_the_more_expensive_of_two_branches_can_still_be_finished
     assert reference.recommend(plan, courses, 1) == path
 
 
-# --- what is too small to tell ----------------------------------------------------------------------------------------
+# --- what is too small to measure -------------------------------------------------------------------------------------
 
 
 def scaled(top: int) -> Framework:

@@ -87,7 +87,7 @@ def test_named_levels_need_a_known_or_a_given_scale() -> None:
     assert given.requirements[0].level == 2
 
 
-def test_a_mark_is_a_level_only_if_the_option_says_which() -> None:
+def test_a_mark_is_a_level_only_if_the_option_defines_it() -> None:
     lines = ("skill,clerk,chief", "filing,✓,", "law,x,✓")
     refused = table(*lines)
     assert refused.framework is None
@@ -488,7 +488,7 @@ RUBBISH += [b"PK\x03\x04rubbish", b"a,b\n", b"\0\0\0", b"x" * 200_000, b"a,b\n" 
 @pytest.mark.parametrize("name", FORMATS)
 def test_invalid_content_is_rejected_with_a_message_in_every_format(name: str, raw: bytes) -> None:
     reading = None
-    with suppress(Problem):  # which says in words what is wrong with the whole
+    with suppress(Problem):  # which describes in words what is wrong with the whole
         reading = read(name, [Source("rubbish", raw)], Options())
     assert reading is None or (reading.framework is None and reading.faults)
 

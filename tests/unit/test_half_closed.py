@@ -13,7 +13,9 @@ SLOW = b"GET /v1/slow-answer HTTP/1.1\r\nHost: x\r\n\r\n"
 TRACE = b"GET /v1/trace HTTP/1.1\r\nHost: x\r\ntraceparent: 00-%s-00f067aa0ba902b7-01\r\n\r\n"
 
 
-async def asked(wire: Wire, shelf: Shelf, *requests: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def send_requests(
+    wire: Wire, shelf: Shelf, *requests: bytes
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Return a connection whose first request is being worked on."""
     reader, writer = await wire.open()
     writer.write(b"".join(requests))
@@ -24,7 +26,7 @@ async def asked(wire: Wire, shelf: Shelf, *requests: bytes) -> tuple[asyncio.Str
 
 async def test_a_half_closed_client_gets_an_interim_response_and_the_answer() -> None:
     async with wired(shelf := Shelf()) as wire:
-        reader, writer = await asked(wire, shelf, SLOW)
+        reader, writer = await send_requests(wire, shelf, SLOW)
         writer.write_eof()
         assert (await answer_on(reader)).status == 100  # the service has seen that no more will come
         shelf.go_on.set()
@@ -36,7 +38,7 @@ async def test_a_half_closed_client_gets_an_interim_response_and_the_answer() ->
 
 async def test_an_http_1_0_client_is_answered_without_an_interim_response() -> None:
     async with wired(shelf := Shelf()) as wire:
-        reader, writer = await asked(wire, shelf, b"GET /v1/slow-answer HTTP/1.0\r\n\r\n")
+        reader, writer = await send_requests(wire, shelf, b"GET /v1/slow-answer HTTP/1.0\r\n\r\n")
         writer.write_eof()
         await server_saw_the_end(wire)
         shelf.go_on.set()
@@ -47,7 +49,7 @@ async def test_an_http_1_0_client_is_answered_without_an_interim_response() -> N
 async def test_every_request_sent_before_the_half_close_is_answered() -> None:
     traces = [b"%032x" % number for number in range(1, 4)]
     async with wired(shelf := Shelf()) as wire:
-        reader, writer = await asked(wire, shelf, SLOW, *(TRACE % one for one in traces))
+        reader, writer = await send_requests(wire, shelf, SLOW, *(TRACE % one for one in traces))
         writer.write_eof()
         assert (await answer_on(reader)).status == 100
         shelf.go_on.set()
@@ -59,7 +61,7 @@ async def test_every_request_sent_before_the_half_close_is_answered() -> None:
 @pytest.mark.parametrize("abruptly", [False, True])
 async def test_a_disconnected_client_is_abandoned(abruptly: bool) -> None:
     async with wired(shelf := Shelf()) as wire:
-        _, writer = await asked(wire, shelf, SLOW)
+        _, writer = await send_requests(wire, shelf, SLOW)
         if abruptly:  # a reset, not an end
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.close()
@@ -69,7 +71,7 @@ async def test_a_disconnected_client_is_abandoned(abruptly: bool) -> None:
 
 async def test_a_stream_of_events_ends_with_its_client() -> None:
     async with wired(shelf := Shelf()) as wire:
-        reader, writer = await asked(wire, shelf, b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        reader, writer = await send_requests(wire, shelf, b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"data: 1\n\n")
         writer.write_eof()
         async with asyncio.timeout(PATIENCE):

@@ -196,18 +196,18 @@ def test_an_open_quote_at_the_end_or_before_much_text_loses_only_its_own_row() -
 
 
 def test_lines_inside_an_open_quote_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    read_sizes: list[int] = []
     cells = CsvReader._cells
 
     def counted(reader: CsvReader[Course], raw: bytes) -> Any:
-        asked.append(len(raw))
+        read_sizes.append(len(raw))
         return cells(reader, raw)
 
     monkeypatch.setattr(CsvReader, "_cells", counted)
     body = b"title,code\n" + b'"open\n' + b'""\n' * 900 + b'",1\nnext,2\n'
     _, rows = read("csv", body)
     assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, False)]
-    assert sum(asked) < 2 * len(body)
+    assert sum(read_sizes) < 2 * len(body)
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])

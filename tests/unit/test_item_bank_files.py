@@ -160,9 +160,9 @@ def package(files: dict[str, str], *, listed: dict[str, str] | None = None) -> b
 def test_an_item_of_a_package_in_two_languages_becomes_one() -> None:
     (one,) = formats.read("qti", package({"th/q1.xml": THAI, "en/q1.xml": ENGLISH}), ItemDefaults("reading", 2)).items
     assert one.item is not None
-    told: dict[str, Any] = msgspec.to_builtins(one.item)
-    assert told["stem"] == {"th": "ก่อน ข้อใด !", "en": "Before Which !"}
-    assert (told["options"], told["key"]) == ([{"th": "ก", "en": "a"}, {"th": "ข", "en": "b"}], 1)
+    fields: dict[str, Any] = msgspec.to_builtins(one.item)
+    assert fields["stem"] == {"th": "ก่อน ข้อใด !", "en": "Before Which !"}
+    assert (fields["options"], fields["key"]) == ([{"th": "ก", "en": "a"}, {"th": "ข", "en": "b"}], 1)
 
 
 def test_an_item_in_one_language_lacks_the_other() -> None:
@@ -171,7 +171,7 @@ def test_an_item_in_one_language_lacks_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (THAI.replace("choice-interaction", "text-entry-interaction"), "one choice interaction"),
         (THAI.replace("qti-assessment-item", "assessmentItem"), "older version"),
@@ -183,10 +183,10 @@ def test_an_item_in_one_language_lacks_the_other() -> None:
         ("<x><y></x>", "cannot be read"),
     ],
 )
-def test_content_that_forms_no_item_is_reported(content: str, told: str) -> None:
+def test_content_that_forms_no_item_is_reported(content: str, expected: str) -> None:
     (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
     assert one.item is None
-    assert any(told in fault.detail for fault in one.faults), one.faults
+    assert any(expected in fault.detail for fault in one.faults), one.faults
 
 
 @pytest.mark.parametrize("number", ["1_0", "nan", "1" * 5000, "0x2", "two"])
@@ -220,7 +220,7 @@ def test_entities_are_never_expanded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "kind", "told"),
+    ("raw", "kind", "expected"),
     [
         (package({}, listed={"../../etc/passwd": ""}), Malformed, "not in the package"),
         (package({"big.xml": " " * 3_000_000}), TooLarge, "holds more"),
@@ -228,8 +228,8 @@ def test_entities_are_never_expanded() -> None:
         (package({"q.xml": THAI})[:-30], Malformed, "cannot be opened"),
     ],
 )
-def test_a_package_is_bounded_and_refers_to_no_outside_file(raw: bytes, kind: type[Problem], told: str) -> None:
-    with pytest.raises(kind, match=told):
+def test_a_package_is_bounded_and_refers_to_no_outside_file(raw: bytes, kind: type[Problem], expected: str) -> None:
+    with pytest.raises(kind, match=expected):
         formats.read("qti", raw, NONE)
 
 

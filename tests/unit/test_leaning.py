@@ -13,9 +13,9 @@ from tests.support.random_plans import entangled
 
 
 class Learner:
-    """An officer without wishes: levels rise, courses are done, `asked` counts the questions whether one can enter."""
+    """An officer without wishes: levels rise, courses are done, `entry_checks` counts the checks of entry."""
 
-    asked = 0
+    entry_checks = 0
 
     def __init__(self, levels: dict[tuple[str, str], float], done: set[str]) -> None:
         self.levels, self.done = levels, done
@@ -24,7 +24,7 @@ class Learner:
         return type(self)(dict(self.levels), set(self.done))
 
     def enters(self, one: Course) -> bool:
-        Learner.asked += 1
+        Learner.entry_checks += 1
         rows = all(self.levels.get((row.framework, row.skill), 0.0) >= row.from_level for row in one.teaches)
         return rows and all(map(self._holds, one.requires))
 
@@ -100,7 +100,7 @@ def test_independent_steps_are_not_checked_again() -> None:
             course(f"high{n}", (f"s{n}", 1, 2), requires=[at(f"s{n}", 1), after(f"low{n}")]),
         )
     ]
-    Learner.asked = 0
+    Learner.entry_checks = 0
     leans = dependents(Learner({}, set()), path, set())
     assert [sorted(places) for places in leans] == [[] if n % 2 == 0 else [n - 1] for n in range(2 * pairs)]
-    assert Learner.asked <= 2 * len(path)  # once at the beginning, once where the course before it is left out
+    assert Learner.entry_checks <= 2 * len(path)  # once at the beginning, once where the course before it is left out

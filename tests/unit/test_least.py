@@ -275,9 +275,9 @@ def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None
     st.builds(entangled, st.sampled_from([4, 10, 15]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
     st.integers(0, 100),
 )
-def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], asked: int) -> None:
+def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], index: int) -> None:
     if plan.completed or plan.completed_at:
-        return  # what a completion counts for at the next door is another rule, tested elsewhere
+        return  # what a completion counts for at the next entry is another rule, tested elsewhere
     view = view_of(courses)
     try:
         path = recommend(plan, view)
@@ -290,7 +290,7 @@ def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], as
     hours_left = None if plan.budget_hours is None else max(round((plan.budget_hours - path.hours) * MICRO), 0)
     for row in path.open:
         judge(row, left, now, hours_left)
-    answer = why_not(plan, view, path, courses[asked % len(courses)].id) if courses else None
+    answer = why_not(plan, view, path, courses[index % len(courses)].id) if courses else None
     if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.origin for step in path.steps):
         start = Officer(plan.entry_levels(), set())
         try:

@@ -1,4 +1,4 @@
-"""The levels of a catalog, estimated together: what each row alone says, and what courses say of each other."""
+"""The levels of a catalog, estimated together: from each row alone, and from the other courses."""
 
 import pytest
 

@@ -13,7 +13,7 @@ from tests.lighthouse.__main__ import DOCUMENT, FOLDER, Report, table, write
 def report(performance: float, blocked: float) -> Report:
     paints = ("first-contentful-paint", "largest-contentful-paint", "cumulative-layout-shift")
     audits: dict[str, Any] = {name: {"numericValue": 1500.0} for name in paints}
-    told = {
+    contents = {
         "categories": {
             name: {"score": performance} for name in ("performance", "accessibility", "best-practices", "seo")
         },
@@ -22,7 +22,7 @@ def report(performance: float, blocked: float) -> Report:
         "configSettings": {"throttling": {"cpuSlowdownMultiplier": 4}},
         "lighthouseVersion": "13.0.0",
     }
-    return decode(json.dumps(told), type=Report)
+    return decode(json.dumps(contents), type=Report)
 
 
 def test_the_table_shows_medians_and_what_they_were_measured_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Node is found or fetched, packages and pages are made once, and what fails says why; a stand-in plays Node."""
+"""Node is found or fetched, packages and pages are made once, and failures name their reason; a stand-in plays Node."""
 
 import sys
 from pathlib import Path

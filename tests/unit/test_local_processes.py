@@ -1,4 +1,4 @@
-"""Child processes of the local stack: they say why they failed, and never outlive their parent."""
+"""Child processes of the local stack: they report why they failed, and never outlive their parent."""
 
 import os
 import re

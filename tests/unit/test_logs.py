@@ -87,15 +87,15 @@ def test_texts_that_only_resemble_a_key_are_kept() -> None:
 
 
 def test_frames_contain_no_messages() -> None:
-    words = "told by a client"
+    words = "sent by a client"
     try:
         try:
             fail(KeyError(words))
         except KeyError as error:
             raise ValueError(words) from error
     except ValueError as error:
-        told = frames_of(error)
-    assert "ValueError" in told
-    assert "KeyError" in told
-    assert "test_logs.py" in told
-    assert "told by" not in told
+        frames = frames_of(error)
+    assert "ValueError" in frames
+    assert "KeyError" in frames
+    assert "test_logs.py" in frames
+    assert "sent by" not in frames

@@ -96,7 +96,7 @@ def mapped(course_id: str, *, levels: bool) -> Course:
 
 
 @pytest.mark.parametrize("levels", [True, False])
-def test_the_reason_of_a_mapped_row_says_that_it_is_mapped_in_both_languages(*, levels: bool) -> None:
+def test_the_reason_of_a_mapped_row_states_that_it_is_mapped_in_both_languages(*, levels: bool) -> None:
     plan, stock = BOTH_LOW, mapped("there", levels=levels)
     path = path_of(plan, stock)
     (row,) = path.steps[0].closes
@@ -113,7 +113,7 @@ def test_the_reason_of_a_mapped_row_says_that_it_is_mapped_in_both_languages(*, 
         assert any("is not mapped from" in one for one in validate(untrue, plan, view_of([stock]).course))
 
 
-def test_a_row_that_is_given_beside_a_mapped_one_is_not_said_to_be_mapped() -> None:
+def test_a_row_that_is_given_beside_a_mapped_one_is_not_reported_as_mapped() -> None:
     both = mapped("both", levels=True)
     both = replace(both, teaches=[*both.teaches, Teaches(FRAMEWORK, "a", 0, 2)])
     assert path_of(BOTH_LOW, both).steps[0].closes[0].mapped_from is None
@@ -246,9 +246,9 @@ def test_a_completed_unconfirmed_course_changes_no_level_and_its_value_is_gained
     assert (done.coverage.gap, done.coverage.before) == (3_600_000, 0.28)
     later = path_of(measured(low, {"guess": 1}, budget_hours=40), guess, rest, goal)
     assert contributions(later) == {("rest", "a"): 1_600_000, ("goal", "b"): 2_000_000}
-    (asked,) = [one for one in with_sentences(done).assess_first if one.kind == "matched"]
-    assert (asked.skill, asked.level, asked.confidence) == ("a", 2, 0.7)
-    assert "matched to it, not confirmed (70 %)" in (asked.reason.en or "")
+    (entry,) = [one for one in with_sentences(done).assess_first if one.kind == "matched"]
+    assert (entry.skill, entry.level, entry.confidence) == ("a", 2, 0.7)
+    assert "matched to it, not confirmed (70 %)" in (entry.reason.en or "")
 
 
 def test_no_course_stays_that_another_one_of_the_path_makes_redundant() -> None:
@@ -265,8 +265,8 @@ def test_a_match_to_confirm_leads_above_the_current_level() -> None:
     surer, higher = matched("surer", ("a", 0, 1, 0.9)), matched("higher", ("a", 0, 2.5, 0.7))
     done = dict.fromkeys(("surer", "higher", "sure"), 1)
     path = path_of(measured({"a": 0.0, "b": 2.0}, done), surer, higher, course("sure", ("a", 0, 1.5)))
-    asked = [(one.kind, one.level) for one in path.assess_first]
-    assert asked == [("confirm", None), ("matched", 2.5)]
+    kinds = [(one.kind, one.level) for one in path.assess_first]
+    assert kinds == [("confirm", None), ("matched", 2.5)]
 
 
 def test_a_later_assessment_replaces_the_gain_of_a_completion() -> None:
@@ -363,7 +363,7 @@ def with_open(path: LearningPath, **changes: Any) -> LearningPath:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda path: with_closes(path, confidence=None), id="told as confirmed"),
+        pytest.param(lambda path: with_closes(path, confidence=None), id="shown as confirmed"),
         pytest.param(lambda path: with_closes(path, confidence=0.9), id="surer than it is"),
         pytest.param(lambda path: with_closes(path, to_level=2.0), id="another level"),
         pytest.param(lambda path: with_closes(path, contribution=3 * MICRO), id="worth as if confirmed"),

@@ -1,4 +1,4 @@
-"""How decisions change matches, and which decisions a new matching keeps."""
+"""How decisions change matches, and which decisions a new matching retains."""
 
 from datetime import UTC, datetime, timedelta
 

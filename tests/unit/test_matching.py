@@ -333,15 +333,15 @@ def test_the_command_fits_a_calibration_that_the_service_can_read(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "expected"),
     [
         ({"id": "c", "title": {"en": "x"}, "skills": ["nowhere"]}, "nowhere"),
         ({"id": "c", "title": {}}, "line 1"),
         ({"id": "c"}, "title"),
     ],
 )
-def test_the_command_names_what_is_wrong_with_its_files(tmp_path: Path, row: dict[str, object], told: str) -> None:
-    with pytest.raises(SystemExit, match=told):
+def test_the_command_names_what_is_wrong_with_its_files(tmp_path: Path, row: dict[str, object], expected: str) -> None:
+    with pytest.raises(SystemExit, match=expected):
         calibrating.main(files(tmp_path, [row]))
 
 

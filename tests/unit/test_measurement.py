@@ -57,7 +57,7 @@ def test_the_grid_has_81_points_and_reaches_half_a_step_beyond_the_scale(scale: 
     assert grid.prior().sum() == pytest.approx(1)
 
 
-def test_the_estimate_is_the_mean_of_the_posterior_and_its_intervals_hold_what_they_say() -> None:
+def test_the_estimate_is_the_mean_of_the_posterior_and_its_intervals_have_their_nominal_coverage() -> None:
     found = estimate(GRID, bell(2.0, 0.3))
     assert [found.level, found.sd] == pytest.approx([2.0, 0.3], abs=0.002)
     assert [found.low_68, found.high_68] == pytest.approx([2 - 0.994 * 0.3, 2 + 0.994 * 0.3], abs=0.01)
@@ -116,11 +116,11 @@ def test_the_expected_reduction_is_the_mean_over_answers() -> None:
 
 
 def test_the_most_informative_item_is_the_one_whose_difficulty_is_where_the_level_is() -> None:
-    told = information(np.full(4, 1.7), padded([[0.0], [1.0], [2.0], [3.0]]), GRID.points)
+    item_information = information(np.full(4, 1.7), padded([[0.0], [1.0], [2.0], [3.0]]), GRID.points)
     everything = np.ones(4, dtype=np.bool_)
-    assert [most_informative(told, bell(level, 0.2), everything) for level in (0, 1, 2, 3)] == [0, 1, 2, 3]
-    assert most_informative(told, bell(2, 0.2), np.array([True, True, False, False])) == 1
-    assert most_informative(told, bell(2, 0.2), ~everything) is None
+    assert [most_informative(item_information, bell(level, 0.2), everything) for level in (0, 1, 2, 3)] == [0, 1, 2, 3]
+    assert most_informative(item_information, bell(2, 0.2), np.array([True, True, False, False])) == 1
+    assert most_informative(item_information, bell(2, 0.2), ~everything) is None
 
 
 def test_a_session_may_show_each_item_with_its_probability_in_nearly_constant_number() -> None:

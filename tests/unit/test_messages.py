@@ -29,8 +29,8 @@ PLANNED_AT = datetime(2026, 11, 26, 3, 4, 5, tzinfo=UTC)
 THAI = re.compile(r"[\u0e00-\u0e7f]")
 
 
-class Asked(dict[str, str]):
-    """Values that are all the same word, and the names that were asked for."""
+class RecordingValues(dict[str, str]):
+    """Values that are all the same word, and the names that were read."""
 
     def __init__(self, word: str) -> None:
         self.word, self.names = word, set[str]()
@@ -43,10 +43,10 @@ class Asked(dict[str, str]):
 def arguments(template: str) -> set[str]:
     """Return the names of the values that a template takes, whichever of its options are chosen."""
     fill, _ = compiled(template, "en")
-    asked = [Asked(word) for word in {"other", *re.findall(r"\w+(?= {)", template)}]
-    for values in asked:
+    recorders = [RecordingValues(word) for word in {"other", *re.findall(r"\w+(?= {)", template)}]
+    for values in recorders:
         fill(values, 2)
-    return {name for values in asked for name in values.names}
+    return {name for values in recorders for name in values.names}
 
 
 def event_of(path: LearningPath) -> PathRecommended:
@@ -72,10 +72,10 @@ def test_every_template_uses_its_values_in_both_languages(code: str) -> None:
 
 def test_every_code_has_a_template_and_every_template_is_used() -> None:
     source = Path(messages.__file__).read_text(encoding="utf-8")
-    said_here = set(re.findall(r'"([a-z_]+)"', source))
+    used_codes = set(re.findall(r'"([a-z_]+)"', source))
     causes = {"started", "mandatory", "pinned", "language", "rule", "feedback", "withdrawn", "unknown", "excluded"}
     causes |= {"unreachable", "no_path", "in_path", "completed", "kept", "nothing_left", "lower_value", "worse_overall"}
-    assert set(TEMPLATES) <= said_here | causes
+    assert set(TEMPLATES) <= used_codes | causes
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_missing_value_raises_an_error() -> None:
         render("takes", {}, ["en"])
 
 
-def assert_said_from_an_event(path: LearningPath) -> None:
+def assert_rendered_from_an_event(path: LearningPath) -> None:
     """Check that an event holds everything that is shown of a path, and none of the sentences."""
     again = event_of(path).path
     bare = msgspec.structs.replace(path, steps=[msgspec.structs.replace(step, alternatives=[]) for step in path.steps])
@@ -156,7 +156,7 @@ def test_every_sentence_is_rendered_from_an_event_alone(plan: Inputs, courses: l
         path = recommend(plan, view_of(courses))
     except InvalidInput:
         return
-    assert_said_from_an_event(path)
+    assert_rendered_from_an_event(path)
     assert compact(event_of(path).path) == compact(path)
 
 
@@ -168,7 +168,7 @@ def test_paths_without_steps_are_rendered_from_an_event_too() -> None:
         recommend(inputs(framework({"a": 2}), {"a": 2}), view_of([])),
         recommend(inputs(framework({}), {}), view_of([])),
     ):
-        assert_said_from_an_event(path)
+        assert_rendered_from_an_event(path)
 
 
 def test_a_path_stored_with_sentences_keeps_them_in_the_requested_languages() -> None:

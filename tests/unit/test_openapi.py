@@ -110,7 +110,7 @@ def test_every_example_fits_its_own_schema(service: str) -> None:
 
 
 SERVICE_OF = {"A": "assessment", "C": "catalog", "R": "recommender", "P": "portal"}
-"""The variables that README.md keeps the services' addresses in."""
+"""The variables of README.md that hold the services' addresses."""
 
 
 def readme_bodies() -> list[tuple[str, str, dict[str, Any]]]:
@@ -119,10 +119,10 @@ def readme_bodies() -> list[tuple[str, str, dict[str, Any]]]:
     for command in README.split("curl ")[1:]:
         body = re.search(r"-d '(\{.*?\})'", command, re.DOTALL)
         if body is not None:
-            asked = re.search(r"-X (\w+) \$([ACRP])(/\S+)", command)
-            assert asked is not None, command
-            service = SERVICE_OF[asked[2]]
-            shape = next(route.body.__name__ for route in TABLES[service] if _takes(route, asked[1], asked[3]))
+            request = re.search(r"-X (\w+) \$([ACRP])(/\S+)", command)
+            assert request is not None, command
+            service = SERVICE_OF[request[2]]
+            shape = next(route.body.__name__ for route in TABLES[service] if _takes(route, request[1], request[3]))
             found.append((service, shape, msgspec.json.decode(body[1])))
     assert len(found) >= 5
     return found

@@ -13,7 +13,7 @@ PEOPLE = 5
 
 
 class PackingProvider(Provider):
-    """It packs what it answers unless it is asked not to, as HTTP allows."""
+    """It compresses its answers unless the request excludes it, as HTTP allows."""
 
     async def configuration(self, request: web.Request) -> web.Response:
         found = await super().configuration(request)
@@ -22,7 +22,7 @@ class PackingProvider(Provider):
         return found
 
 
-async def test_the_provider_is_asked_for_uncompressed_answers() -> None:
+async def test_requests_to_the_provider_accept_only_uncompressed_answers() -> None:
     plain = ClientSession(auto_decompress=False, skip_auto_headers=("Accept-Encoding",))  # as the portal's is
     async with openid_provider(provider := PackingProvider()), plain as session:
         client = OpenIdProvider(session, OpenIdClient(provider.url, "c", "", "http://here/back", "openid"))
@@ -60,10 +60,10 @@ async def test_concurrent_sign_ins_share_one_request_to_the_provider(away: bool)
         provider.gate.set()
         found = await asyncio.gather(*people, return_exceptions=True)
         assert all(isinstance(one, Unavailable if away else str) for one in found)
-        assert provider.asked["/.well-known/openid-configuration"] == 1
+        assert provider.request_counts["/.well-known/openid-configuration"] == 1
         provider.away = False
         assert (await client.authorization_address("s", "n", "v")).startswith(f"{provider.url}/authorize?")
-        assert provider.asked["/.well-known/openid-configuration"] == 1 + away
+        assert provider.request_counts["/.well-known/openid-configuration"] == 1 + away
 
 
 async def test_cancelling_one_sign_in_does_not_cancel_the_shared_request() -> None:
@@ -75,4 +75,4 @@ async def test_cancelling_one_sign_in_does_not_cancel_the_shared_request() -> No
         found = await asyncio.gather(*people, return_exceptions=True)
         assert isinstance(found[0], asyncio.CancelledError)
         assert all(isinstance(one, str) for one in found[1:])
-        assert provider.asked["/.well-known/openid-configuration"] == 1
+        assert provider.request_counts["/.well-known/openid-configuration"] == 1

@@ -56,8 +56,8 @@ def test_the_part_contains_nothing_of_other_job_groups_and_stages() -> None:
     assert [one.id for one in part.job_groups] == ["clerk"]
     assert [one.id for one in part.stages] == ["new"]
     assert {row.skill for row in part.requirements} == {"skill-0-0", "skill-0-1"}
-    told = msgspec.json.encode(part).decode()
-    assert [word for word in ("it", "head", "skill-3-0", "old", "descriptors") if f'"{word}"' in told] == []
+    encoded = msgspec.json.encode(part).decode()
+    assert [word for word in ("it", "head", "skill-3-0", "old", "descriptors") if f'"{word}"' in encoded] == []
 
 
 def test_a_path_of_a_removed_job_group_or_stage_has_a_part_too() -> None:

@@ -8,9 +8,9 @@ from shared.preconditions import Preconditions, Tag
 SEVEN = Tag("7")
 
 
-def failed(asked: Preconditions, present: Tag | None) -> str | None:
+def failed(preconditions: Preconditions, present: Tag | None) -> str | None:
     try:
-        asked.check(present)
+        preconditions.check(present)
     except PreconditionFailed as problem:
         return problem.field
     return None
@@ -18,9 +18,9 @@ def failed(asked: Preconditions, present: Tag | None) -> str | None:
 
 @pytest.mark.parametrize("present", [SEVEN, None, Tag("shared-7"), Tag("7", weak=True)])
 def test_without_headers_everything_is_allowed(present: Tag | None) -> None:
-    asked = Preconditions.of([], [])
-    assert not asked.given
-    assert failed(asked, present) is None
+    preconditions = Preconditions.of([], [])
+    assert not preconditions.given
+    assert failed(preconditions, present) is None
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_if_match_compares_strongly(lines: list[str], present: Tag | None, holds
     ],
 )
 def test_if_none_match_compares_weakly(lines: list[str], present: Tag | None, same: bool) -> None:
-    asked = Preconditions.of([], lines)
-    assert failed(asked, present) == ("If-None-Match" if same else None)
+    preconditions = Preconditions.of([], lines)
+    assert failed(preconditions, present) == ("If-None-Match" if same else None)
     if present is not None:
-        assert asked.unchanged(present) is same
+        assert preconditions.unchanged(present) is same
 
 
 def test_if_match_is_checked_first() -> None:
@@ -81,8 +81,8 @@ def test_if_match_is_checked_first() -> None:
     ["", " ", ",", "7", "W/7", 'w/"7"', '"7', '7"', '"7" "8"', '*, "7"', "**", '"7";', '"a b"', "\udcff", "None"],
 )
 def test_an_invalid_tag_is_malformed_and_the_header_is_named(line: str) -> None:
-    for name, asked in (("If-Match", ([line], [])), ("If-None-Match", ([], [line]))):
+    for name, headers in (("If-Match", ([line], [])), ("If-None-Match", ([], [line]))):
         with pytest.raises(Malformed) as caught:
-            Preconditions.of(*asked)
+            Preconditions.of(*headers)
         assert caught.value.field == name
         assert "\udcff" not in caught.value.detail

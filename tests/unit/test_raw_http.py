@@ -69,7 +69,7 @@ async def test_an_unreadable_request_is_answered_without_quoting_it(name: str) -
 
 BROKEN = {
     "a chunk without a length": PUT + CHUNKED + b"\r\nzz\r\nabc\r\n0\r\n\r\n",
-    "a chunk longer than it says": PUT + CHUNKED + b"\r\n3\r\nabcdef\r\n0\r\n\r\n",
+    "a chunk longer than its stated size": PUT + CHUNKED + b"\r\n3\r\nabcdef\r\n0\r\n\r\n",
     "a chunk cut short": PUT + CHUNKED + b'\r\n5\r\n{"n',
     "a length that is not reached": PUT + LENGTH + b"\r\n{",
     "not packed at all": PUT + LENGTH + b"Content-Encoding: gzip\r\n\r\n" + BODY,
@@ -214,9 +214,9 @@ async def test_expect_100_continue_is_answered_only_if_the_body_is_read() -> Non
 
 
 async def test_every_answer_has_security_headers_and_names_no_software() -> None:
-    asked = [b"/v1/trace", b"/v1/nowhere", b"/v1/wrong", b"/v1/away", b"/livez", b"/metrics", b"/openapi.json"]
+    paths = [b"/v1/trace", b"/v1/nowhere", b"/v1/wrong", b"/v1/away", b"/livez", b"/metrics", b"/openapi.json"]
     async with wired() as wire:
-        for path in asked:
+        for path in paths:
             got = await wire.ask(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
             assert "server" not in got.headers
             assert got.headers["x-content-type-options"] == "nosniff"
@@ -258,8 +258,8 @@ async def test_a_client_that_does_not_read_its_answers_is_disconnected(monkeypat
     async with wired() as wire:
         reader, writer = await wire.open()
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        asked = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n" + HOST + b"\r\n"
-        writer.write(asked * 20)  # some 30 MB of answers
+        request = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n" + HOST + b"\r\n"
+        writer.write(request * 20)  # some 30 MB of answers
         async with asyncio.timeout(20):
             while wire.server.runner.server.connections:  # type: ignore[union-attr]
                 await asyncio.sleep(0.01)

@@ -26,7 +26,7 @@ from shared.messages import why_not_with_sentences, with_sentences
 from shared.paths import LearningPath
 from tests.bench import fixtures
 from tests.support.builders import TENANT
-from tests.support.real_life import Officer, asked_again, unconfirmed
+from tests.support.real_life import Officer, repeated_request, unconfirmed
 
 PLANNED_AT = datetime(2026, 11, 26, tzinfo=UTC)
 SLACK = 1e-6
@@ -55,10 +55,10 @@ def assert_good(request: PlanRequest, planned: PlannedPath, view: View) -> None:
     assert planned.violations == []
     path = planned.path
     stored = announced(path)
-    assert_told_alike(path, stored)
+    assert_same_sentences(path, stored)
     assert computed_again(request, planned, view) == path
     if not path.finishing:  # else the next one may close more
-        again = solve(asked_again(request, path), view)
+        again = solve(repeated_request(request, path), view)
         assert again.violations == []
         assert same_path(stored, alternatives(again.path), again.path)
 
@@ -69,12 +69,12 @@ def announced(path: LearningPath) -> LearningPath:
     return msgspec.json.decode(encode(PathAnnounced.of(event)), type=PathAnnounced).recommended().path
 
 
-def assert_told_alike(path: LearningPath, stored: LearningPath) -> None:
+def assert_same_sentences(path: LearningPath, stored: LearningPath) -> None:
     steps = [replace(step, alternatives=[], similarity=round(step.similarity, 3)) for step in path.steps]
     one = with_sentences(replace(path, steps=steps))
     assert one == with_sentences(stored)
     reasons = [one.reason, *(step.reason for step in one.steps), *(row.reason for row in one.open)]
-    reasons += [*(asked.reason for asked in one.assess_first), *(note.reason for note in one.notes)]
+    reasons += [*(entry.reason for entry in one.assess_first), *(note.reason for note in one.notes)]
     for reason in reasons:
         assert reason.th
         assert reason.en

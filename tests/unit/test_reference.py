@@ -80,7 +80,7 @@ SPARE = [
     course("xy", ("x", 0, 2), ("y", 0, 1), hours=2),
     course("goal", ("a", 0, 3), requires=[at("x", 1), at("y", 1)]),
 ]
-"""`x1` opens the door at the least price, and is not needed once `xy` is there: the path is told in its own order."""
+"""`x1` meets the prerequisite at the least price, and is not needed once `xy` is there: the path has its own order."""
 
 DEAR = [course("long", ("a", 0, 1), hours=9), course("short", ("a", 0, 3), ("b", 0, 1), hours=5)]
 PARTS = [
@@ -128,14 +128,14 @@ def test_planner_and_readable_rule_give_the_same_bytes_in_a_generated_world() ->
     view = world.view()
     for number, plan in enumerate(drawn(world, 4)):
         before = [step.course.id for step in recommend(plan, view).steps]
-        said: dict[str, Any] = {
+        changes: dict[str, Any] = {
             "completed": [],
             "previous": before[1:],
             "started": before[2:3],
             "pinned": [course_id(7)],
         }
-        said |= {"slowed": dict.fromkeys(before[3:5], 1.5), "excluded": before[:1]} if number % 2 else {}
-        for one in (plan, msgspec.structs.replace(plan, **said)):
+        changes |= {"slowed": dict.fromkeys(before[3:5], 1.5), "excluded": before[:1]} if number % 2 else {}
+        for one in (plan, msgspec.structs.replace(plan, **changes)):
             assert differences(one, view, world.courses) is None
 
 
@@ -145,9 +145,9 @@ def test_planner_and_readable_rule_select_the_same_candidates() -> None:
     for plan in drawn(world, 4):
         found = solve(plan, view)
         numbers = found.problem.courses["number"][:-1].tolist()
-        wants, doors = posterior_targets(plan, view.course)
+        targets, entry_levels = posterior_targets(plan, view.course)
         courses = {one.id: one for one in world.courses}
-        readable = reference.Plan(plan, courses, ValueFunction(wants), doors, ignore_preferences=False)
+        readable = reference.Plan(plan, courses, ValueFunction(targets), entry_levels, ignore_preferences=False)
         assert {found.space.course_id(number) for number in numbers} == set(readable.problem.courses)
 
 

@@ -125,13 +125,13 @@ def test_differences_below_half_a_millionth_change_nothing(data: st.DataObject) 
         return inputs(yardstick, {"a": draw(0.3), "b": 0}, budget_hours=draw(8.75)), [*chain, goal]
 
     plan, courses = built(lambda level: data.draw(noisy(level)))
-    exact = recommend(*_asked(*built(lambda level: level)))
-    found = recommend(*_asked(plan, courses))
+    exact = recommend(*_inputs_and_view(*built(lambda level: level)))
+    found = recommend(*_inputs_and_view(plan, courses))
     assert validate(found, plan, view_of(courses).course) == []
     assert msgspec.json.encode(found) == msgspec.json.encode(exact)
 
 
-def _asked(plan: Any, courses: list[Course]) -> tuple[Any, View]:
+def _inputs_and_view(plan: Any, courses: list[Course]) -> tuple[Any, View]:
     return plan, view_of(courses)
 
 

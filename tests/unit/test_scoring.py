@@ -1,4 +1,4 @@
-"""Scoring: what an assessment may not say, and how sure it is."""
+"""Scoring: what an assessment may not contain, and its uncertainty."""
 
 from datetime import UTC, datetime, timedelta
 from typing import get_args

@@ -52,11 +52,11 @@ class Log:
             self.index, [self.event(tenant, f"framework:{one.id}", FrameworkPublished(tenant, one))]
         )
 
-    def find(self, q: str | None = None, tenant: str = TENANT, **asked: Any) -> Found:
-        return find(self.index, tenant, ListCourses(q=q, **asked))
+    def find(self, q: str | None = None, tenant: str = TENANT, **filters: Any) -> Found:
+        return find(self.index, tenant, ListCourses(q=q, **filters))
 
-    def ids(self, q: str | None = None, tenant: str = TENANT, **asked: Any) -> list[str]:
-        return [name for _, name in self.find(q, tenant, **asked).courses]
+    def ids(self, q: str | None = None, tenant: str = TENANT, **filters: Any) -> list[str]:
+        return [name for _, name in self.find(q, tenant, **filters).courses]
 
 
 def course(name: str, th: str | None = None, en: str | None = None, **more: Any) -> Course:
@@ -120,11 +120,11 @@ def test_digits_of_all_scripts_are_equal(log: Log) -> None:
 def test_a_match_in_the_title_scores_higher_than_in_the_description() -> None:
     log = Log()
     log.put(
-        course("told", en="Something else", description=Prose(en="All about statistics for everybody")),
+        course("text", en="Something else", description=Prose(en="All about statistics for everybody")),
         course("long", en="Statistics for the evaluation of public programmes"),
         course("exact", en="Statistics"),
     )
-    assert log.ids("statistics") == ["exact", "long", "told"]
+    assert log.ids("statistics") == ["exact", "long", "text"]
 
 
 def test_a_published_course_is_found_and_a_withdrawn_one_is_gone(log: Log) -> None:
@@ -254,19 +254,19 @@ def test_filters_combine_and_facets_count_the_rest() -> None:
         ({"job_group": "clerks", "framework": fw, "max_hours": 2.0}, "a"),
     ]
     group = framework({"reading": 3}).job_groups[0].id
-    for asked, names in cases:
-        if "job_group" in asked:
-            asked["job_group"] = group
-        assert "".join(sorted(log.ids("data", **asked))) == names, asked
+    for filters, names in cases:
+        if "job_group" in filters:
+            filters["job_group"] = group
+        assert "".join(sorted(log.ids("data", **filters))) == names, filters
     facets = log.find("data", max_hours=10.0).facets
     assert [(one.provider.en, one.count) for one in facets.provider] == [("Provider", 3), ("Institute", 1)]
     assert [(one.language, one.count) for one in facets.language] == [("th", 4), ("en", 1)]
     assert [(one.skill, one.count) for one in facets.skill] == [("reading", 2), ("writing", 1)]
     assert [(one.over, one.most, one.count) for one in facets.hours] == [(0.0, 2.0, 1), (2.0, 5.0, 2), (5.0, 10.0, 1)]
-    for asked in ({"job_group": "nobody"}, {"job_group": group, "framework": "none"}):
+    for filters in ({"job_group": "nobody"}, {"job_group": group, "framework": "none"}):
         with pytest.raises(InvalidInput) as refused:
-            log.find("data", **asked)
-        assert refused.value.field == ("framework" if "framework" in asked else "job_group")
+            log.find("data", **filters)
+        assert refused.value.field == ("framework" if "framework" in filters else "job_group")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -288,8 +288,8 @@ def test_an_index_after_many_changes_equals_one_of_the_final_state(seed: int) ->
     once = Log()
     once.put(*present.values())
     searches: list[tuple[str, dict[str, Any]]] = [("", {}), ("data", {}), ("ข้อมูล law", {}), ("น้ำ", {"max_hours": 2.0})]
-    for query, asked in searches:
-        many, one = log.find(query, limit=500, **asked), once.find(query, limit=500, **asked)
+    for query, filters in searches:
+        many, one = log.find(query, limit=500, **filters), once.find(query, limit=500, **filters)
         assert (many.total, many.facets) == (one.total, one.facets)
         assert {name for _, name in many.courses} == {name for _, name in one.courses}
     assert log.index.courses == len(present)

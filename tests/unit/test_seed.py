@@ -1,4 +1,4 @@
-"""The starter data holds what the README of `deploy/seed/` says of it."""
+"""The starter data agrees with the README of `deploy/seed/`."""
 
 import re
 from collections.abc import Iterator
@@ -115,8 +115,8 @@ def reachable(name: str, language: str | None = None) -> Held:
     left = [course for course in courses().values() if language is None or language in course.languages]
 
     def open_now(course: Course) -> bool:
-        doors = [row for row in course.teaches if row.framework == name]
-        ready = all(levels.get((name, row.skill), 0.0) >= row.from_level for row in doors)
+        rows = [row for row in course.teaches if row.framework == name]
+        ready = all(levels.get((name, row.skill), 0.0) >= row.from_level for row in rows)
         return ready and all(meets(each, levels, done) for each in course.requires)
 
     while ready := [course for course in left if open_now(course)]:

@@ -57,8 +57,8 @@ def test_no_item_is_asked_twice_and_every_skill_is_measured() -> None:
     pool = pool_of(*items_of("reading", 30), *items_of("writing", 30))
     for seed in range(20):
         sitting = taken(plan(READING, WRITING, seed=seed), pool, {"reading": 1.0, "writing": 4.0})
-        asked = [answer.item for answer in sitting.session.answers]
-        assert len(set(asked)) == len(asked) <= 30
+        items = [answer.item for answer in sitting.session.answers]
+        assert len(set(items)) == len(items) <= 30
         assert sitting.session.end is not None
         assert sitting.session.end.ending == "complete"
         reading, writing = sitting.session.end.skills

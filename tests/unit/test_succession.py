@@ -37,8 +37,12 @@ def test_the_kind_of_mapping_determines_level_and_uncertainty(kind: str, counted
     [(skill, one)] = found.levels.items()
     assert (skill, one.skill, one.level, one.measured_at) == ("DG-020", "DG-020", counted, MOMENT)
     assert one.sd == pytest.approx(hypot(0.3, doubt * 5 / 4), abs=1e-6), "levels of a scale up to 5"
-    [told_of] = found.successions
-    assert (told_of.id, told_of.title, [to.id for to in told_of.successors]) == ("DS300", text("design"), ["DG-020"])
+    [succession] = found.successions
+    assert (succession.id, succession.title, [to.id for to in succession.successors]) == (
+        "DS300",
+        text("design"),
+        ["DG-020"],
+    )
 
 
 def test_a_mapping_that_states_the_former_scale_converts_levels_in_proportion() -> None:
@@ -87,8 +91,8 @@ def test_a_level_without_a_successor_does_not_count_and_is_reported() -> None:
 
 def test_a_job_group_has_a_successor_or_is_reported_as_removed() -> None:
     yardstick = mapped(VersionMapping("clerks", JOB_GROUP, of="job_group"), a=3)
-    name, told_of = job_group_of("clerks", yardstick)
-    assert (name, told_of[0].successors) == (JOB_GROUP, [Successor(JOB_GROUP, text(JOB_GROUP), "exact")])
+    name, successions = job_group_of("clerks", yardstick)
+    assert (name, successions[0].successors) == (JOB_GROUP, [Successor(JOB_GROUP, text(JOB_GROUP), "exact")])
     assert job_group_of(JOB_GROUP, yardstick) == (JOB_GROUP, [])
     assert job_group_of("nobody", yardstick) == ("nobody", [Succession("job_group", "nobody")])
 
@@ -154,14 +158,14 @@ def test_a_path_states_successors_and_actions_in_both_languages() -> None:
     path = planned(mapped(*rows, **{"DG-020": 4}), held)
     assert (path.status, path.job_group, path.gaps[0].level) == ("ready", JOB_GROUP, 2.0)
     assert [step.course.id for step in path.steps] == ["c"]
-    said = [(message.code, message.values.get("former")) for message in path.reason.messages]
-    for told_of in (
+    codes = [(message.code, message.values.get("former")) for message in path.reason.messages]
+    for expected in (
         ("job_group_moved", "clerks"),
         ("skill_moved", text("design")),
         ("skill_moved", "part"),
         ("skill_gone", "gone"),
     ):
-        assert told_of in said
+        assert expected in codes
     assert "“gone” is no longer in the framework" in str(path.reason.en)
     assert "be assessed in it" in str(path.reason.en)
     assert "กรอบทักษะรุ่นใหม่ไม่มี “gone” แล้ว" in str(path.reason.th)

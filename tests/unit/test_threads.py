@@ -23,7 +23,7 @@ LONG = 10.0
 
 
 class Gate:
-    """Holds every caller of `wait` until it is opened; `reached` says that somebody has come."""
+    """Holds every caller of `wait` until it is opened; `reached` is set once a caller waits."""
 
     def __init__(self) -> None:
         self.reached, self._open = Flag(), Flag()
@@ -61,7 +61,7 @@ async def test_changes_can_be_read_while_a_thread_folds_more_events(
             through.set()
         return put_courses(snapshot, tenant, courses, revision)
 
-    class Asked(int):
+    class PausedRevision(int):
         """A revision that, once it is compared, lets the thread fold on and waits until it has."""
 
         def __lt__(self, other: int) -> bool:
@@ -75,7 +75,7 @@ async def test_changes_can_be_read_while_a_thread_folds_more_events(
     batch = [put("one", course("new", ("b", 0, 1)), 3), put("two", course("newer", ("c", 0, 1)), 4)]
     folding = asyncio.create_task(consumer.on_catalog([ConsumedEvent(record, event) for event in batch]))
     await asyncio.to_thread(gate.reached.wait, LONG)
-    conditions = catalog.changes_since(Asked(1))
+    conditions = catalog.changes_since(PausedRevision(1))
     assert through.is_set()  # the thread folded on while the question was answered
     assert conditions == {("one", "courses"): ["old"], ("one", "open_skills"): ["fw/a"]}
     await folding

@@ -1,4 +1,4 @@
-"""Nothing is compiled once the planner is warm, whatever shape a catalog has and whatever is asked of it."""
+"""Nothing is compiled once the planner is warm, whatever the shape of the catalog and the request."""
 
 import json
 import subprocess

@@ -51,7 +51,7 @@ def from_nothing(yardstick: Framework, rules: list[Rule] | None = None) -> Input
 
 @pytest.fixture
 def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the list of how many visits each search and each telling took."""
+    """Return the list of how many visits each search and each tracing took."""
     found: list[int] = []
 
     def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]
@@ -60,14 +60,14 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
-    def told(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
+    def traced(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
         before = int(bench.counters["visits_left"][0])
         result = trace_path(problem, seeded, bench, *more)
         found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     monkeypatch.setattr(solution, "search", searched)
-    monkeypatch.setattr(solution, "trace_path", told)
+    monkeypatch.setattr(solution, "trace_path", traced)
     return found
 
 
@@ -93,7 +93,7 @@ def is_limited(path: LearningPath) -> bool:
     ],
     ids=["chain", "chain, preferences", "long chain", "everything", "everything, preferences"],
 )
-def test_a_plan_that_reaches_the_work_limit_returns_the_best_path_and_says_so(
+def test_a_plan_that_reaches_the_work_limit_returns_the_best_path_and_reports_it(
     world: tuple[list[Course], Framework], rules: list[Rule], spent: list[int]
 ) -> None:
     courses, yardstick = world

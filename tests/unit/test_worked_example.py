@@ -24,8 +24,8 @@ def _path() -> LearningPath:
 def _plan() -> reference.Plan:
     """Return the plan of the readable rule."""
     courses = {one.id: one for one in example.COURSES}
-    wants, doors = posterior_targets(example.officer(), courses.get)
-    return reference.Plan(example.officer(), courses, ValueFunction(wants), doors, ignore_preferences=False)
+    targets, entry_levels = posterior_targets(example.officer(), courses.get)
+    return reference.Plan(example.officer(), courses, ValueFunction(targets), entry_levels, ignore_preferences=False)
 
 
 def _routes() -> Iterable[Sequence[str]]:
@@ -72,11 +72,11 @@ def test_the_tables_on_the_page_are_up_to_date() -> None:
 
 
 def test_estimates_and_values_equal_those_of_the_planner() -> None:
-    wants, _ = posterior_targets(example.officer(), {one.id: one for one in example.COURSES}.get)
-    assert {skill: (example.MEASURED[skill], example.SD, example.level(skill)) for skill in wants} == {
-        skill: (it.measured, it.sd, it.level) for skill, it in wants.items()
+    targets, _ = posterior_targets(example.officer(), {one.id: one for one in example.COURSES}.get)
+    assert {skill: (example.MEASURED[skill], example.SD, example.level(skill)) for skill in targets} == {
+        skill: (it.measured, it.sd, it.level) for skill, it in targets.items()
     }
-    found = ValueFunction(wants)
+    found = ValueFunction(targets)
     assert found.gaps == {skill: example.worth(skill, level) for skill, level in example.REQUIRED.items()}
     assert found.of("data", 2) == example.worth("data", 2)
 

@@ -75,10 +75,10 @@ interface Answered<T> {
 }
 
 /** Return what was answered. Throws ApiError. */
-export async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
+export async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
   let answered: Answered<T>;
   try {
-    answered = await asked;
+    answered = await request;
   } catch {
     throw new ApiError(0);
   }
@@ -202,7 +202,7 @@ export async function coursesTeaching(framework: string, skill: string, most = 2
 export const readAssessments = (officer: string) =>
   answer(api.GET('/v1/officers/{officer_id}/assessments', { params: { ...of(officer), query: { limit: 500 } } }));
 
-/** Return an officer's levels as the assessments taken by a time say. */
+/** Return an officer's levels according to the assessments taken by a time. */
 export const readProfileAt = (officer: string, at: string) =>
   answer(api.GET('/v1/officers/{officer_id}/profile', { params: { ...of(officer), query: { at } } }));
 
@@ -210,7 +210,7 @@ export const readProfileAt = (officer: string, at: string) =>
 export const readPaths = (officer: string, limit: number) =>
   answer(api.GET('/v1/officers/{officer_id}/paths', { params: { ...of(officer), query: { limit } } }));
 
-/** Make a share link that works for some days; its key is told this once. */
+/** Make a share link that works for some days; its key is returned this once. */
 export const createShare = (officer: string, days: number) =>
   answer(api.POST('/v1/officers/{officer_id}/shares', { params: of(officer), body: { days } }));
 

@@ -57,9 +57,9 @@ const OUTCOMES: Partial<Record<string, Key>> = {
   unavailable: 'openid.unavailable',
 };
 
-/** How the last sign-in with an organisation's account ended, where the portal says it in the address. */
+/** How the last sign-in with an organisation's account ended, where the portal puts it in the address. */
 const outcome = signal(OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? '']);
-if (outcome.value) window.history.replaceState(null, '', `/${window.location.hash}`); // it is told once
+if (outcome.value) window.history.replaceState(null, '', `/${window.location.hash}`); // it is shown once
 
 /** Return where to go after signing in: to what the address means now. */
 function goal(): string {

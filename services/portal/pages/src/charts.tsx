@@ -44,7 +44,7 @@ const SWATCHES = {
   range: <path class="range" d="M2 10H26M2 6V14M26 6V14" />,
 };
 
-/** Which colour says what. */
+/** The meaning of each colour. */
 export const Legend = ({ entries }: { entries: readonly (readonly [keyof typeof SWATCHES, Key])[] }): JSX.Element => (
   <ul class="legend">
     {entries.map(([swatch, key]) => (

@@ -1,4 +1,4 @@
-/** What a person is told of a refused request. */
+/** The messages about refused requests. */
 
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
@@ -57,7 +57,7 @@ interface TroubleProps {
   again?: (() => unknown) | undefined;
 }
 
-/** What could not be had, with a button to try again; who is signed out is asked to sign in. */
+/** What could not be had, with a button to try again; who is signed out gets the sign-in button. */
 export function Trouble({ error, special, again }: TroubleProps): JSX.Element {
   useEffect(() => {
     if (error.status === 401) refused(error);

@@ -40,7 +40,7 @@ type Fetch = () => Promise<{ default: Words }>;
 const REMEMBERED = 'language';
 const LOCALES = { th: 'th-TH-u-ca-buddhist-nu-latn', en: 'en-GB' } as const;
 
-/** The messages by language. Thai comes with the page that uses them, English is fetched when it is asked for. */
+/** The messages by language. Thai comes with the page that uses them, English is fetched when it is chosen. */
 const messages: Record<Language, Words> = { th: { ...thai }, en: {} };
 /** What is not fetched yet of English. */
 const missing = new Set<Fetch>([() => import('../locales/en.json')]);
@@ -62,7 +62,7 @@ export async function fetchWords(): Promise<void> {
   }
 }
 
-/** Add words in Thai, and in English only once English is asked for. Rejects as `fetchWords`. */
+/** Add words in Thai, and in English only once English is chosen. Rejects as `fetchWords`. */
 async function addWords(inThai: Words, inEnglish: Fetch): Promise<void> {
   Object.assign(messages.th, inThai);
   missing.add(inEnglish);
@@ -116,7 +116,7 @@ export const t = (key: Key, values?: Values): string => bound(partsOf(key, value
 export const rich = (key: Key, values: Record<string, ComponentChild>): ComponentChild[] =>
   partsOf<ComponentChild>(key, values).map((part) => (typeof part === 'string' ? bound(part) : part));
 
-/** Whether a text has a character to be seen: paths from before that was asked for may hold one that has none. */
+/** Whether a text has a character to be seen: paths from before that was required may hold one that has none. */
 const shows = (text: string | null | undefined): text is string =>
   /[\p{L}\p{N}\p{P}\p{S}]/u.test((text ?? '').replace(/[\u115f\u1160\u3164\uffa0\u2800\ufffc]/g, ''));
 

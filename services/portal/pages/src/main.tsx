@@ -16,7 +16,7 @@ const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
   if (shareLinkOf(window.location.hash) === undefined) fetchLastPage();
-  // Who is signed in is asked while words are fetched and the head is drawn.
+  // The session is fetched while words are fetched and the head is drawn.
   const opened = key === undefined ? open() : undefined;
   void restoreLanguage()
     .then(() => {

@@ -8,7 +8,7 @@ import { focusOn, show, title } from './shell';
 import { Message } from './ui';
 import type { Load } from './views';
 
-/** One page: what its link says, where it leads, what the window is called while it is open. */
+/** One page: the text of its link, its address, and the title of the window while it is open. */
 export interface RolePage {
   name: string;
   link: string;
@@ -33,7 +33,7 @@ export function RolePages({ label, pages, open }: RolePagesProps): JSX.Element {
   useEffect(() => {
     if (!load) return undefined;
     title.value = called ?? 'title';
-    if (open !== 'officers') show('page'); // that one says itself what it shows
+    if (open !== 'officers') show('page'); // that one sets its own screen
     if (before.current !== open) focusOn('main');
     before.current = open;
     let over = false;

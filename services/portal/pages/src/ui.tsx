@@ -129,7 +129,7 @@ interface DateFieldProps {
   min?: string;
   max?: string;
   required?: boolean;
-  /** The id of what is said to be wrong with it. */
+  /** The id of the error message for it. */
   wrong?: string | undefined;
 }
 
@@ -228,7 +228,7 @@ interface MessageProps {
   children?: ComponentChildren;
 }
 
-/** A screen that says one thing, and what to do. */
+/** A screen with one message, and what to do. */
 export function Message({ title, why, level = 1, id = 'page-title', children }: MessageProps): JSX.Element {
   const Heading = `h${level}` as const;
   return (

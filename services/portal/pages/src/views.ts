@@ -59,7 +59,7 @@ session.subscribe((present) => {
   }
 });
 
-/** Fetch the page of the role that was signed in last on this device, while it is asked who is signed in now. */
+/** Fetch the page of the role that was signed in last on this device, while the session is fetched. */
 export function fetchLastPage(): void {
   try {
     const role = localStorage.getItem(REMEMBERED);

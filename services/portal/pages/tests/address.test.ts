@@ -19,7 +19,7 @@ function goTo(hash: string): void {
 }
 
 describe('an address', () => {
-  it('names what is asked for, and nothing that is empty', () => {
+  it('names the requested parameters, and nothing that is empty', () => {
     expect(of.linkTo({ view: 'courses', q: 'a&b', skill: '', level: undefined, most: 0, by: null })).toBe('#view=courses&q=a%26b&most=0');
   });
 

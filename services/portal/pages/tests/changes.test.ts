@@ -27,7 +27,7 @@ describe('what changed between two paths', () => {
     expect(found.hours).toEqual([before.length, after.length]);
   });
 
-  it('says whether both paths have a requirement to measure by', () => {
+  it('reports whether both paths have a requirement to measure by', () => {
     expect(compare(path('a'), path('b')).measured).toBe(true);
     expect(compare(path('a'), { ...path('b'), gaps: [] }).measured).toBe(false);
   });

@@ -14,7 +14,7 @@ const messagesOf = (language: string): Record<string, string> => {
 };
 const [th, en] = [messagesOf('th'), messagesOf('en')];
 const keys = Object.keys(th);
-const said = (messages: Record<string, string>, key: string): string => messages[key] ?? '';
+const textOf = (messages: Record<string, string>, key: string): string => messages[key] ?? '';
 const source = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((name) => /\.tsx?$/.test(name))
   .map((name) => readFileSync(`src/${name}`, 'utf8'))
@@ -44,10 +44,10 @@ describe('messages', () => {
     expect(Object.keys(en)).toEqual(keys);
   });
 
-  it('take the same values in both languages, and say something', () => {
-    const differing = keys.filter((key) => values(said(en, key)).join() !== values(said(th, key)).join());
+  it('take the same values in both languages, and are not empty', () => {
+    const differing = keys.filter((key) => values(textOf(en, key)).join() !== values(textOf(th, key)).join());
     expect(differing).toEqual([]);
-    expect(keys.filter((key) => !said(en, key).trim() || !said(th, key).trim())).toEqual([]);
+    expect(keys.filter((key) => !textOf(en, key).trim() || !textOf(th, key).trim())).toEqual([]);
   });
 
   it('are all used', () => {
@@ -55,7 +55,7 @@ describe('messages', () => {
   });
 
   it('are Thai in Thai', () => {
-    const foreign = keys.filter((key) => !/[\u0e00-\u0e7f]/.test(said(th, key)));
+    const foreign = keys.filter((key) => !/[\u0e00-\u0e7f]/.test(textOf(th, key)));
     expect(foreign).toEqual(['weekDays']);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { byMonth, ends, finished, movements, spread } from '../src/officer/past';
 
-const said = (sequence: number, at: string, action: 'completed' | 'pin' = 'completed') => ({
+const statement = (sequence: number, at: string, action: 'completed' | 'pin' = 'completed') => ({
   sequence,
   at,
   action,
@@ -19,13 +19,13 @@ const skill = (name: string, level: number | null, framework = 'fw') => ({
 });
 
 describe('what was finished', () => {
-  it('stands newest first by when it was finished, not by when it was said', () => {
-    const all = [said(1, '2026-03-01T05:00:00Z'), said(2, '2026-01-01T05:00:00Z'), said(3, '2026-04-01T05:00:00Z', 'pin'), said(4, '2026-03-01T05:00:00Z')];
+  it('stands newest first by when it was finished, not by when it was stated', () => {
+    const all = [statement(1, '2026-03-01T05:00:00Z'), statement(2, '2026-01-01T05:00:00Z'), statement(3, '2026-04-01T05:00:00Z', 'pin'), statement(4, '2026-03-01T05:00:00Z')];
     expect(finished(all).map((one) => one.sequence)).toEqual([4, 1, 2]);
   });
 
   it('is counted by month, oldest first, months of other years apart', () => {
-    const all = [said(1, '2026-03-10T05:00:00Z'), said(2, '2025-03-10T05:00:00Z'), said(3, '2026-03-20T05:00:00Z')];
+    const all = [statement(1, '2026-03-10T05:00:00Z'), statement(2, '2025-03-10T05:00:00Z'), statement(3, '2026-03-20T05:00:00Z')];
     expect(byMonth(all).map(({ month, n }) => [month.getFullYear(), month.getMonth(), n])).toEqual([
       [2025, 2, 1],
       [2026, 2, 2],
@@ -35,7 +35,7 @@ describe('what was finished', () => {
 });
 
 describe('how levels moved', () => {
-  it('is asked for at a few moments, the first and the last among them, each once', () => {
+  it('is fetched for a few moments, the first and the last among them, each once', () => {
     const days = Array.from({ length: 20 }, (_, i) => `2026-01-${String(i + 1).padStart(2, '0')}T00:00:00Z`);
     const chosen = spread([...days].reverse(), 5);
     expect(chosen).toHaveLength(5);

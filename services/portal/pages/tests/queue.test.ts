@@ -21,7 +21,7 @@ const match = (skill: string, confidence: number): Match =>
 
 /** A catalog that holds one match a course, and pages of two. */
 class Catalog implements Source {
-  readonly asked: string[] = [];
+  readonly requests: string[] = [];
   readonly decided: string[] = [];
   refuse: (() => Error) | undefined;
 
@@ -33,7 +33,7 @@ class Catalog implements Source {
   open = (): Promise<OpenSkill[]> => (this.wanted ? Promise.resolve(this.wanted) : Promise.reject(new ApiError(503)));
 
   page = (_: object, least: number, most: number, after: string): Promise<MatchPage> => {
-    this.asked.push(`${least}-${most} ${after}`.trim());
+    this.requests.push(`${least}-${most} ${after}`.trim());
     const within = Object.entries(this.confidences).filter(([id, n]) => n >= least && n <= most && id > after).sort();
     const courses = within.slice(0, 2).map(([course, n]) => ({ course, title: { en: course }, matches: [match('s', n)] }));
     const next = within.length > 2 ? (courses[1]?.course ?? null) : null;
@@ -57,10 +57,10 @@ describe('the queue of matches', () => {
     await queue.more();
     expect(names(queue)).toEqual(['g', 'd', 'b', 'c', 'e', 'a', 'f']);
     expect(queue.whole.value).toBe(true);
-    expect(catalog.asked.filter((one) => one.startsWith('0.9-1'))).toHaveLength(2);
+    expect(catalog.requests.filter((one) => one.startsWith('0.9-1'))).toHaveLength(2);
   });
 
-  it('begins with the doubtful ones where that is asked for', async () => {
+  it('begins with the doubtful ones where that is requested', async () => {
     const queue = new Queue({}, 'doubtful', new Catalog({ a: 0.35, b: 0.95, c: 0.05 }));
     await queue.more();
     expect(names(queue)).toEqual(['c', 'a', 'b']);
@@ -97,7 +97,7 @@ describe('the queue of matches', () => {
       expect(await orderOf({ framework: 'f', skill: 'rare' }, sourceOf(() => Promise.resolve(open)))).toEqual(['b 10']);
     });
 
-    it('come the most certain where nobody can say what officers lack', async () => {
+    it('come the most certain where it is unknown what officers lack', async () => {
       const nobody = sourceOf(() => Promise.reject(new ApiError(503)));
       expect(await orderOf({}, nobody)).toEqual(['d 0', 'b 0', 'c 0', 'a 0', 'e 0']);
     });
@@ -123,7 +123,7 @@ describe('the queue of matches', () => {
     expect(catalog.decided).toHaveLength(3);
   });
 
-  it('keeps what did not reach the catalog, and sends it again when asked', async () => {
+  it('retains what did not reach the catalog, and sends it again on request', async () => {
     const catalog = new Catalog({ a: 0.9, b: 0.8 });
     const queue = new Queue({}, 'certain', catalog);
     await queue.more();
@@ -145,7 +145,7 @@ describe('the queue of matches', () => {
     const source: Source = {
       open: catalog.open,
       decide: catalog.decide,
-      page: (filter, least, most, after) => (catalog.asked.length === 1 && !catalog.refuse ? failOnce() : page(filter, least, most, after)),
+      page: (filter, least, most, after) => (catalog.requests.length === 1 && !catalog.refuse ? failOnce() : page(filter, least, most, after)),
     };
     const failOnce = () => {
       catalog.refuse = () => new ApiError(503);

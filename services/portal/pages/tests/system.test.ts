@@ -53,8 +53,8 @@ describe('the state of a service', () => {
     expect(verdictOf(service(figure('consumer_lag_records', 500)))).toBe('good');
   });
 
-  it('tells which checks fail, and every warning', () => {
-    const told = troublesOf(replica({ checks: { mongodb: 'ok', kafka: 'no answer' }, warnings: { topics: 'too few' } }));
-    expect(told).toEqual([['kafka', 'no answer'], ['topics', 'too few']]);
+  it('lists which checks fail, and every warning', () => {
+    const troubles = troublesOf(replica({ checks: { mongodb: 'ok', kafka: 'no answer' }, warnings: { topics: 'too few' } }));
+    expect(troubles).toEqual([['kafka', 'no answer'], ['topics', 'too few']]);
   });
 });

@@ -26,11 +26,11 @@ class Stream {
 }
 
 const answers = new Map<string, [status: number, body: unknown]>();
-const asked: string[] = [];
+const requests: string[] = [];
 const answer = (input: Request | string): Promise<Response> => {
   const { method, url } = input as Request;
   const { pathname } = new URL(url);
-  asked.push(`${method} ${pathname}`);
+  requests.push(`${method} ${pathname}`);
   const [status, body] = answers.get(`${method} ${pathname}`) ?? [404, { detail: 'nothing here' }];
   return Promise.resolve(new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } }));
 };
@@ -69,7 +69,7 @@ beforeAll(async () => {
 beforeEach(() => {
   Stream.opened = [];
   answers.clear();
-  asked.length = 0;
+  requests.length = 0;
   visit = new of.Visit('o-1', 'officer');
   of.current.value = visit;
   visit.open();
@@ -93,7 +93,7 @@ describe('a path on an officer’s page', () => {
     expect([shown(), visit.waiting.value]).toEqual([2, undefined]);
   });
 
-  it('is shown at once, and once only, where it was asked for here', () => {
+  it('is shown at once, and once only, where it was requested here', () => {
     stream().send('path', path(1, 'officer'));
     visit.expect('assessment');
     stream().send('path', path(2, 'assessment'));
@@ -109,7 +109,7 @@ describe('a path on an officer’s page', () => {
     expect([shown(), visit.waiting.value?.revision]).toEqual([5, 7]);
   });
 
-  it('is gone once the officer is erased, and is said to be new when one comes afterwards', () => {
+  it('is gone once the officer is erased, and is announced as new when one comes afterwards', () => {
     stream().send('path', path(1, 'officer'));
     stream().send('erased');
     expect([shown(), shell.shown.value.screen]).toEqual([undefined, 'erased']);
@@ -131,7 +131,7 @@ describe('feedback', () => {
   const HELD = 'GET /api/v1/officers/o-1/feedback';
   const course = { id: 'a', title: { en: 'A' } };
 
-  it('is told as sent with the revision that it leads to', async () => {
+  it('is reported as sent with the revision that it leads to', async () => {
     answers.set(FEEDBACK, [200, { stale: false, revision: 4 }]);
     answers.set(HELD, [200, { feedback_sequence: 1, statements: [] }]);
     await visit.giveFeedback(course, 'started');
@@ -147,7 +147,7 @@ describe('feedback', () => {
     expect(visit.lastFeedback.value).not.toHaveProperty('error');
   });
 
-  it('is told as refused where it was not stored', async () => {
+  it('is reported as refused where it was not stored', async () => {
     answers.set(FEEDBACK, [409, { detail: 'no' }]);
     answers.set(HELD, [200, { feedback_sequence: 0, statements: [] }]);
     await visit.giveFeedback(course, 'pin');
@@ -157,6 +157,6 @@ describe('feedback', () => {
   it('is sent once while it is on its way', async () => {
     answers.set(FEEDBACK, [200, { stale: false, revision: 1 }]);
     await Promise.all([visit.giveFeedback(course, 'pin'), visit.giveFeedback(course, 'pin')]);
-    expect(asked.filter((one) => one === FEEDBACK)).toHaveLength(1);
+    expect(requests.filter((one) => one === FEEDBACK)).toHaveLength(1);
   });
 });

@@ -6,7 +6,7 @@ import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { goToAddress, linkTo, params } from '../address';
 import { type Framework, readFramework } from '../api';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { saveFile } from '../files';
 import { type Key, t } from '../i18n';
@@ -27,7 +27,7 @@ function openTables(): void {
 
 function Choose(): JSX.Element {
   const complaint = useSignal<Key | undefined>(undefined);
-  const known = useAsked(listAgencies);
+  const known = useQuery(listAgencies);
   const choose = (agency: string) => {
     if (isId(agency)) goToAddress(addressOf(agency));
     else {
@@ -88,9 +88,9 @@ function FrameworkChoice({ view, framework }: { view: AgencyView; framework: Fra
 
 function Report({ agency, framework }: { agency: string; framework: string | null }): JSX.Element {
   const question = useSignal<Pick<AskGaps, 'deadline' | 'weekly_hours'>>({});
-  const report = useAsked(() => readGaps(agency, { ...(framework ? { framework } : {}), ...question.value }), [question.value]);
+  const report = useQuery(() => readGaps(agency, { ...(framework ? { framework } : {}), ...question.value }), [question.value]);
   const found = report.value;
-  const known = useAsked(async () => found && (await readFramework(found.framework)), [found?.framework]); // its id does instead
+  const known = useQuery(async () => found && (await readFramework(found.framework)), [found?.framework]); // its id does instead
   useEffect(() => {
     window.addEventListener('beforeprint', openTables);
     return () => window.removeEventListener('beforeprint', openTables);

@@ -14,7 +14,7 @@ export function furthestBehind(groups: GroupGaps[]): string | undefined {
 const FLOATING = 1e-6; // so that 3 - 0.7 stays 2.3
 
 /**
- * Return the least mean level after the courses, to whole tenths downwards unless it is today's. The service tells how
+ * Return the least mean level after the courses, to whole tenths downwards unless it is today's. The service returns how
  * much of the requirement is missing then (`after`), not by how much some officers exceed it.
  */
 export const reachedOf = ({ level, required, after }: GroupSkill): number =>
@@ -32,12 +32,12 @@ type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
 const titles = (text: Text): Row => ({ title_th: text.th, title_en: text.en });
 
 /**
- * Return a report as a CSV file, one figure of a group, skill or course in each line; `part` says of what. Where a count
- * is told as "fewer than the smallest group", `<` and that number stand.
+ * Return a report as a CSV file, one figure of a group, skill or course in each line; `part` names its subject. Where a count
+ * is given as "fewer than the smallest group", `<` and that number stand.
  */
 export function csvOf(view: AgencyView): string {
-  const told = (count: number | null): Cell => count ?? `<${view.min_group}`;
-  const about: Row = { part: 'agency', id: view.agency, officers: told(view.officers) };
+  const countCell = (count: number | null): Cell => count ?? `<${view.min_group}`;
+  const about: Row = { part: 'agency', id: view.agency, officers: countCell(view.officers) };
   const rows: Row[] = [
     about,
     ...view.groups.map((one) => ({
@@ -66,16 +66,16 @@ export function csvOf(view: AgencyView): string {
         ...{ level: one.level, required: one.required, gap: one.gap, gap_after: one.after },
       },
       ...Object.entries(one.open).map(([cause, count]) => ({
-        ...{ part: 'skill_open', id: one.skill, ...titles(one.title), cause, officers: told(count) },
+        ...{ part: 'skill_open', id: one.skill, ...titles(one.title), cause, officers: countCell(count) },
       })),
     ]),
     ...view.courses.map(({ course, officers }) => ({
       ...{ part: 'course', id: course.id, ...titles(course.title), officers, hours: course.hours },
     })),
-    ...Object.entries(view.without_path).map(([cause, count]) => ({ part: 'without_course', cause, officers: told(count) })),
+    ...Object.entries(view.without_path).map(([cause, count]) => ({ part: 'without_course', cause, officers: countCell(count) })),
     ...(view.in_time?.skills ?? []).map((one) => ({
       ...{ part: 'not_in_time', id: one.skill, ...titles(one.title), officers: one.officers, short: one.short },
-      ...{ unreachable: told(one.unreachable), insufficient_time: told(one.insufficient_time) },
+      ...{ unreachable: countCell(one.unreachable), insufficient_time: countCell(one.insufficient_time) },
       ...{ recommendation: one.recommendation, as_of: view.in_time?.deadline },
     })),
   ];

@@ -9,7 +9,7 @@ import { Button, DateField, field, Section, today, Wrong } from '../ui';
 import { furthestBehind, reachedOf, topOf } from './report';
 import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
 
-/** Return a count of some officers, which is rounded down; null says: some, but fewer than the smallest group. */
+/** Return a count of some officers, which is rounded down; null: some, but fewer than the smallest group. */
 const counted = (count: number | null, view: AgencyView): string =>
   count === null ? t('agency.fewer', { n: view.min_group }) : decimal(count);
 
@@ -131,7 +131,7 @@ export function OverTime({ view }: { view: AgencyView }): JSX.Element | null {
   const { history } = view;
   if (history.length < 2) return null;
   const named = (iso: string): Text => ({ [language()]: day(iso) });
-  const told = (one: PastFigures, group: string) => one.groups.find((other) => other.job_group === group);
+  const groupFiguresOf = (one: PastFigures, group: string) => one.groups.find((other) => other.job_group === group);
   return (
     <Section name="over-time" title="agency.overTime" why="agency.overTimeWhy">
       <Legend entries={[['now', 'agency.nowShare'], ['after', 'agency.afterShare']]} />
@@ -158,7 +158,7 @@ export function OverTime({ view }: { view: AgencyView }): JSX.Element | null {
           cells: [
             ...[decimal(one.officers), percent(one.before), percent(one.after), decimal(one.gap)],
             ...view.groups.map((group) => {
-              const then = told(one, group.job_group);
+              const then = groupFiguresOf(one, group.job_group);
               return then ? percent(then.before) : '–';
             }),
           ],
@@ -222,7 +222,7 @@ export function Courses({ view }: { view: AgencyView }): JSX.Element {
 interface InTimeProps {
   view: AgencyView;
   busy: boolean;
-  /** Whether a day was asked about; without an answer then the sample was too small. */
+  /** Whether a day was requested; without an answer then the sample was too small. */
   answered: boolean;
   onAsk: (deadline: string, weekly: number) => unknown;
 }
@@ -279,20 +279,20 @@ export function InTime({ view, busy, answered, onAsk }: InTimeProps): JSX.Elemen
 }
 
 function Answer({ view, report }: { view: AgencyView; report: NonNullable<AgencyView['in_time']> }): JSX.Element {
-  const asked = t('agency.sampled', {
+  const sampled = t('agency.sampled', {
     ...{ n: report.sampled, day: day(report.deadline), weekly: decimal(report.weekly_hours), hours: decimal(report.budget_hours) },
   });
   if (report.skills.length === 0) {
     return (
       <div class="answer">
-        <p>{asked}</p>
+        <p>{sampled}</p>
         <p>{t('agency.allInTime', { n: view.min_group })}</p>
       </div>
     );
   }
   return (
     <div class="answer">
-      <p>{asked}</p>
+      <p>{sampled}</p>
       {(['hire', 'more_time'] as const).map((what) => {
         const skills = report.skills.filter((one) => one.recommendation === what);
         return (

@@ -14,18 +14,18 @@ export const viewsOf = (role: Session['role'] | undefined): readonly View[] =>
 
 /** Which page the address means: officers' pages have addresses of their own, and without any it is the first page. */
 export const address = computed(() => {
-  const asked = params.value;
-  const named = asked.get('view');
-  const officers = asked.has('officer') || asked.has('choose');
+  const query = params.value;
+  const named = query.get('view');
+  const officers = query.has('officer') || query.has('choose');
   const view: View = officers ? 'officers' : (VIEW_NAMES.find((name) => name === named) ?? 'matches');
-  return { view, params: asked };
+  return { view, params: query };
 });
 
 /** Return the address of a page, without the parameters that are empty. */
-export const link = (view: View, asked: Parameters<typeof linkTo>[0] = {}): string =>
-  view === 'officers' ? '#choose' : linkTo({ view, ...asked });
+export const link = (view: View, query: Parameters<typeof linkTo>[0] = {}): string =>
+  view === 'officers' ? '#choose' : linkTo({ view, ...query });
 
 /** Go to a page. */
-export function goToView(view: View, asked: Parameters<typeof linkTo>[0] = {}): void {
-  window.location.hash = link(view, asked);
+export function goToView(view: View, query: Parameters<typeof linkTo>[0] = {}): void {
+  window.location.hash = link(view, query);
 }

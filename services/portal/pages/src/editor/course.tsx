@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { webAddress } from '../address';
 import type { ApiError } from '../api';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { Trouble, asApiError } from '../errors';
 import { decimal, languageName, tenths } from '../formats';
 import { Localized, rich, t } from '../i18n';
@@ -66,7 +66,7 @@ function Condition({ condition }: { condition: Prerequisite }): JSX.Element {
 function Proposed({ match, decide }: { match: Match; decide: (status: Decision['status'], right?: SkillSpan) => Promise<void> }): JSX.Element {
   const correcting = useSignal(false);
   const busy = useSignal(false);
-  const say = async (status: Decision['status'], right?: SkillSpan) => {
+  const send = async (status: Decision['status'], right?: SkillSpan) => {
     busy.value = true;
     await decide(status, right);
     busy.value = false;
@@ -84,14 +84,14 @@ function Proposed({ match, decide }: { match: Match; decide: (status: Decision['
         <CorrectForm
           framework={match.framework}
           span={match.corrected ?? span}
-          onCorrect={(right) => void say('corrected', right)}
+          onCorrect={(right) => void send('corrected', right)}
           onCancel={() => {
             correcting.value = false;
           }}
         />
       ) : (
         <div class="actions">
-          <Button name={`confirm-${match.skill}`} class="small" busy={busy.value} onClick={() => say('confirmed')}>
+          <Button name={`confirm-${match.skill}`} class="small" busy={busy.value} onClick={() => send('confirmed')}>
             {t('do.confirm')}
           </Button>
           <Button
@@ -103,7 +103,7 @@ function Proposed({ match, decide }: { match: Match; decide: (status: Decision['
           >
             {t('do.correct')}
           </Button>
-          <Button name={`reject-${match.skill}`} class="small" busy={busy.value} onClick={() => say('rejected')}>
+          <Button name={`reject-${match.skill}`} class="small" busy={busy.value} onClick={() => send('rejected')}>
             {t('do.reject')}
           </Button>
         </div>
@@ -134,7 +134,7 @@ function Teaches({ known, decide }: { known: Known; decide: (match: Match, statu
           <h3>{t('proposedTitle')}</h3>
           <ul class="plain proposed">
             {matches.matches.map((match) => (
-              <Proposed key={`${match.framework} ${match.skill}`} match={match} decide={(...said) => decide(match, ...said)} />
+              <Proposed key={`${match.framework} ${match.skill}`} match={match} decide={(...decision) => decide(match, ...decision)} />
             ))}
           </ul>
         </>
@@ -231,7 +231,7 @@ function Rest({ course }: { course: CatalogCourse }): JSX.Element {
 
 /** The page of a course. */
 export function Course({ id }: { id: string }): JSX.Element {
-  const known = useAsked(() => read(id));
+  const known = useQuery(() => read(id));
   const refused = useSignal<ApiError | undefined>(undefined);
   const decide = async (match: Match, status: Decision['status'], right?: SkillSpan) => {
     const { framework, skill } = match;

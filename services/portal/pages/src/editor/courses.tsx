@@ -14,12 +14,12 @@ import { skillTitle } from './names';
 import { CourseLink, PageHeading } from './parts';
 import { type CatalogCourse, type CoursePage, searchCourses } from './requests';
 
-const ASKED = ['q', 'framework', 'skill', 'language', 'provider', 'max_hours', 'level', 'job_group'] as const;
-type Asked = Partial<Record<(typeof ASKED)[number], string>>;
+const FILTERS = ['q', 'framework', 'skill', 'language', 'provider', 'max_hours', 'level', 'job_group'] as const;
+type Filters = Partial<Record<(typeof FILTERS)[number], string>>;
 
-/** Return what the address asks of the search. */
-const askedOf = (params: URLSearchParams): Asked =>
-  Object.fromEntries(ASKED.flatMap((name) => (params.get(name) ? [[name, params.get(name)]] : [])));
+/** Return the filters of the search from the address. */
+const filtersOf = (params: URLSearchParams): Filters =>
+  Object.fromEntries(FILTERS.flatMap((name) => (params.get(name) ? [[name, params.get(name)]] : [])));
 
 /** A title with the places where the words of the search stand. */
 function Title({ course, places }: { course: CatalogCourse; places: Record<string, number[][]> | undefined }): JSX.Element {
@@ -61,7 +61,7 @@ function Found({ page, courses }: { page: CoursePage; courses: CatalogCourse[] }
 }
 
 interface Narrowing {
-  asked: Asked;
+  filters: Filters;
   count: number;
   name: string;
   lang?: string | undefined;
@@ -73,22 +73,22 @@ function narrowings(facets: NonNullable<CoursePage['facets']>): [key: 'provider'
   return [
     ['skill', facets.skill.map(({ framework, skill, count }) => {
       const { words, lang } = named(skillTitle(framework, skill));
-      return { asked: { framework, skill }, count, name: words, lang };
+      return { filters: { framework, skill }, count, name: words, lang };
     })],
     ['provider', facets.provider.map(({ provider, count }) => {
       const { words, lang } = named(provider);
-      return { asked: { provider: provider.th ?? provider.en ?? '' }, count, name: words, lang };
+      return { filters: { provider: provider.th ?? provider.en ?? '' }, count, name: words, lang };
     })],
-    ['language', facets.language.map(({ language, count }) => ({ asked: { language }, count, name: languageName(language) }))],
+    ['language', facets.language.map(({ language, count }) => ({ filters: { language }, count, name: languageName(language) }))],
     ['hours', facets.hours.flatMap(({ most, count }) =>
-      most === null ? [] : [{ asked: { max_hours: String(most) }, count, name: t('upTo', { hours: decimal(most) }) }],
+      most === null ? [] : [{ filters: { max_hours: String(most) }, count, name: t('upTo', { hours: decimal(most) }) }],
     )],
   ];
 }
 
 const SHOWN = 6;
 
-function Facets({ facets, asked }: { facets: NonNullable<CoursePage['facets']>; asked: Asked }): JSX.Element {
+function Facets({ facets, filters }: { facets: NonNullable<CoursePage['facets']>; filters: Filters }): JSX.Element {
   return (
     <nav class="facets" aria-label={t('narrow')}>
       {narrowings(facets).map(([kind, all]) => {
@@ -96,8 +96,8 @@ function Facets({ facets, asked }: { facets: NonNullable<CoursePage['facets']>; 
         const list = (some: Narrowing[]) => (
           <ul class="plain">
             {some.map((one) => (
-              <li key={JSON.stringify(one.asked)}>
-                <a href={link('courses', { ...asked, ...one.asked })} lang={one.lang}>
+              <li key={JSON.stringify(one.filters)}>
+                <a href={link('courses', { ...filters, ...one.filters })} lang={one.lang}>
                   {one.name}
                 </a>{' '}
                 <span class="quiet">{one.count}</span>
@@ -125,12 +125,12 @@ function Facets({ facets, asked }: { facets: NonNullable<CoursePage['facets']>; 
 }
 
 /** What the search is narrowed to, each with a link that takes it away. */
-function Chosen({ asked }: { asked: Asked }): JSX.Element | null {
-  const names = ASKED.filter((name) => name !== 'q' && name !== 'framework' && asked[name]);
+function Chosen({ filters }: { filters: Filters }): JSX.Element | null {
+  const names = FILTERS.filter((name) => name !== 'q' && name !== 'framework' && filters[name]);
   if (!names.length) return null;
-  const words = (name: (typeof ASKED)[number]): string => {
-    const value = asked[name] ?? '';
-    if (name === 'skill' && asked.framework) return localize(skillTitle(asked.framework, value)).words;
+  const words = (name: (typeof FILTERS)[number]): string => {
+    const value = filters[name] ?? '';
+    if (name === 'skill' && filters.framework) return localize(skillTitle(filters.framework, value)).words;
     if (name === 'language') return languageName(value);
     return name === 'max_hours' ? t('upTo', { hours: value }) : value;
   };
@@ -138,7 +138,7 @@ function Chosen({ asked }: { asked: Asked }): JSX.Element | null {
     <ul class="plain chosen">
       {names.map((name) => (
         <li key={name}>
-          <a class="button" href={link('courses', { ...asked, [name]: undefined, ...(name === 'skill' && { framework: undefined }) })}>
+          <a class="button" href={link('courses', { ...filters, [name]: undefined, ...(name === 'skill' && { framework: undefined }) })}>
             {words(name)} <span aria-hidden="true">×</span>
             <span class="unseen">{t('takeAway')}</span>
           </a>
@@ -149,8 +149,8 @@ function Chosen({ asked }: { asked: Asked }): JSX.Element | null {
 }
 
 function Search(): JSX.Element {
-  const asked = askedOf(address.value.params);
-  const wanted = JSON.stringify(asked);
+  const filters = filtersOf(address.value.params);
+  const wanted = JSON.stringify(filters);
   const pages = useSignal<CoursePage[]>([]);
   const error = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal('');
@@ -158,7 +158,7 @@ function Search(): JSX.Element {
     busy.value = wanted;
     error.value = undefined;
     try {
-      const page = await searchCourses({ ...asked, ...(after && { after }) });
+      const page = await searchCourses({ ...filters, ...(after && { after }) });
       if (busy.value === wanted) pages.value = after ? [...pages.value, page] : [page];
     } catch (thrown) {
       if (busy.value === wanted) error.value = asApiError(thrown);
@@ -171,7 +171,7 @@ function Search(): JSX.Element {
   }, [wanted]);
   const submit = (event: Event) => {
     event.preventDefault();
-    goToView('courses', { ...asked, q: field('q').value.trim() });
+    goToView('courses', { ...filters, q: field('q').value.trim() });
   };
   const first = pages.value[0];
   const last = pages.value.at(-1);
@@ -181,13 +181,13 @@ function Search(): JSX.Element {
       <form class="search" role="search" onSubmit={submit}>
         <label for="q">{t('searchFor')}</label>
         <div class="search-row">
-          <input key={asked.q} id="q" type="search" maxLength={200} defaultValue={asked.q ?? ''} autocomplete="off" data-keep="q" />
+          <input key={filters.q} id="q" type="search" maxLength={200} defaultValue={filters.q ?? ''} autocomplete="off" data-keep="q" />
           <Button name="search" class="main" submit>
             {t('search')}
           </Button>
         </div>
       </form>
-      <Chosen asked={asked} />
+      <Chosen filters={filters} />
       <p role="status" id="found">
         {busy.value && !first ? t('loading') : first && t('foundCount', { n: first.total ?? first.courses.length })}
       </p>
@@ -204,7 +204,7 @@ function Search(): JSX.Element {
               </Button>
             )}
           </div>
-          {first.facets && <Facets facets={first.facets} asked={asked} />}
+          {first.facets && <Facets facets={first.facets} filters={filters} />}
         </div>
       )}
     </>

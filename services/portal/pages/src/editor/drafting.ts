@@ -29,9 +29,9 @@ export function withRequirement(
 
 /** Return how many requirements differ. */
 export function changesBetween(before: Framework, after: Framework): number {
-  const told = (framework: Framework) =>
+  const levelsOf = (framework: Framework) =>
     new Map((framework.requirements ?? []).map((row) => [`${row.job_group} ${row.stage ?? ''} ${row.skill}`, row.level]));
-  const [old, fresh] = [told(before), told(after)];
+  const [old, fresh] = [levelsOf(before), levelsOf(after)];
   return [...new Set([...old.keys(), ...fresh.keys()])].filter((place) => old.get(place) !== fresh.get(place)).length;
 }
 

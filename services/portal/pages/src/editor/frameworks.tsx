@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
@@ -19,7 +19,7 @@ import { type FrameworkDraft, type FrameworkVersions, listFrameworks } from './r
 type Signature = FrameworkDraft['proposed'];
 
 function FrameworkList(): JSX.Element {
-  const found = useAsked(listFrameworks);
+  const found = useQuery(listFrameworks);
   return (
     <>
       <PageHeading title="frameworksTitle" why="frameworksWhy" />

@@ -1,7 +1,7 @@
 /** The state of the catalog as a whole, with links to what can be mended. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { decimal, languageName } from '../formats';
 import { type Key, localize, Localized, rich, t } from '../i18n';
@@ -144,7 +144,7 @@ function Shown({ found }: { found: CatalogHealth }): JSX.Element {
 }
 
 export default function Health(): JSX.Element {
-  const found = useAsked(readHealth);
+  const found = useQuery(readHealth);
   return (
     <div class="health">
       <PageHeading title="healthTitle" why="healthWhy" />

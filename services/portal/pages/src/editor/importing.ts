@@ -3,7 +3,7 @@
 import { csvFile } from '../files';
 import type { ImportReport, RowResult } from './requests';
 
-/** What an import reads of a row; docs/importing.md says what each holds. */
+/** What an import reads of a row; docs/importing.md describes each. */
 export const FACTS = [
   'id', 'code', 'title', 'title_th', 'title_en', 'provider', 'provider_th', 'provider_en', 'hours', 'duration',
   'languages', 'level', 'tags', 'prerequisites', 'description', 'description_th', 'description_en', 'url', 'modality',
@@ -40,7 +40,7 @@ export interface Column {
   fact: Fact | undefined;
 }
 
-/** Return the columns of a file as its report tells them, those that are read first. */
+/** Return the columns of a file as its report lists them, those that are read first. */
 export function columnsOf({ mapping = {}, unused_columns = [] }: Pick<ImportReport, 'mapping' | 'unused_columns'>): Column[] {
   const read = Object.entries(mapping).flatMap(([fact, names]) => names.map((name) => ({ name, fact: fact as Fact })));
   return [...read, ...unused_columns.map((name) => ({ name, fact: undefined }))];
@@ -91,7 +91,7 @@ export function counted(before: Counts, rows: readonly RowResult[]): Counts {
 /** Whether a person should look at a row. */
 export const isNotable = ({ status, warnings = [] }: RowResult): boolean => status === 'refused' || warnings.length > 0;
 
-/** Return what a row's faults and warnings say, a line each. */
+/** Return the messages of a row's faults and warnings, a line each. */
 export const remarksOf = ({ problems = [], warnings = [] }: RowResult): string[] =>
   [...problems, ...warnings].map(({ field, detail }) => (field ? `${field}: ${detail}` : detail));
 

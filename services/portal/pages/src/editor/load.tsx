@@ -30,7 +30,7 @@ import {
 import { CourseLink, PageHeading } from './parts';
 import { importCourses, type ImportReport, type RowResult } from './requests';
 
-const TOLD = 200; // rows that are shown; the report as a file has them all
+const MOST_ROWS = 200; // rows that are shown; the report as a file has them all
 
 type Stage = 'choose' | 'checking' | 'checked' | 'loading' | 'loaded';
 
@@ -65,19 +65,19 @@ class Loading {
     await this.run(true);
   }
 
-  /** Say what a column holds. */
+  /** Set the meaning of a column. */
   put(at: number, fact: Fact | undefined): void {
     this.columns.value = this.columns.value.map((column, i) => (i === at ? { ...column, fact } : column));
     this.stale.value = true;
   }
 
-  /** Say what stands for a fact that the file does not state. */
+  /** Set the value of a fact that the file does not state. */
   putDefault(fact: Fact, value: string): void {
     this.defaults.value = { ...this.defaults.value, [fact]: value };
     this.stale.value = true;
   }
 
-  /** Look at the file again, or store it, with what was said about its columns. */
+  /** Look at the file again, or store it, with the chosen meanings of its columns. */
   async run(dry: boolean): Promise<void> {
     const file = this.file.value;
     const type = file && typeOf(file.name);
@@ -117,7 +117,7 @@ class Loading {
     this.rows.push(...rows);
     batch(() => {
       this.counts.value = counted(this.counts.value, rows);
-      if (this.notable.value.length < TOLD) this.notable.value = [...this.notable.value, ...rows.filter(isNotable)].slice(0, TOLD);
+      if (this.notable.value.length < MOST_ROWS) this.notable.value = [...this.notable.value, ...rows.filter(isNotable)].slice(0, MOST_ROWS);
       const report = lines.find(isReport);
       if (report) this.report.value = report;
     });
@@ -228,7 +228,7 @@ function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | 
   return (
     <section aria-labelledby="rows-title">
       <h2 id="rows-title">{t('rowsTitle')}</h2>
-      {rows.length >= TOLD && all > TOLD && <p class="quiet">{t('rowsFirst', { n: TOLD })}</p>}
+      {rows.length >= MOST_ROWS && all > MOST_ROWS && <p class="quiet">{t('rowsFirst', { n: MOST_ROWS })}</p>}
       <ul class="plain rows">
         {rows.map((row) => (
           <li key={row.line} data-line={row.line} class={row.status}>
@@ -246,7 +246,7 @@ function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | 
   );
 }
 
-/** What is said of the file as a whole. */
+/** The messages about the file as a whole. */
 function Whole({ report }: { report: ImportReport }): JSX.Element | null {
   const unknown = report.unknown_courses ?? [];
   const cycles = report.cycles ?? [];

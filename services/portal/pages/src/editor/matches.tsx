@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedKeyboardEvent } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { Refusal, Trouble } from '../errors';
 import { tenths } from '../formats';
 import { type Key, localize, Localized, t } from '../i18n';
@@ -197,20 +197,20 @@ function Status({ queue }: { queue: Queue }): JSX.Element {
   );
 }
 
-interface Asked {
+interface QueueFilters {
   framework: string;
   skill: string;
   order: Order;
 }
 
-/** Return what the address asks of the queue. */
-function askedOf(params: URLSearchParams): Asked {
+/** Return the filters of the queue from the address. */
+function filtersOf(params: URLSearchParams): QueueFilters {
   const order = ORDERS.find((one) => one === params.get('order')) ?? 'valuable';
   return { framework: params.get('framework') ?? '', skill: params.get('skill') ?? '', order };
 }
 
 function Filters({ frameworks }: { frameworks: FrameworkSummary[] }): JSX.Element {
-  const { framework, skill, order } = askedOf(address.value.params);
+  const { framework, skill, order } = filtersOf(address.value.params);
   const known = framework ? frameworkOf(framework) : undefined;
   return (
     <div class="fields filters">
@@ -260,7 +260,7 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
 let kept: { of: unknown; name: string; queue: Queue } | undefined;
 
 /** Return the queue for a filter: the one that somebody left to look at a course, until it is done. */
-function queueOf({ framework, skill, order }: Asked): Queue {
+function queueOf({ framework, skill, order }: QueueFilters): Queue {
   const name = JSON.stringify([framework, skill, order]);
   if (!kept?.queue.current || kept.of !== session.value || kept.name !== name) {
     const filter = { ...(framework && { framework }), ...(skill && { skill }) };
@@ -270,8 +270,8 @@ function queueOf({ framework, skill, order }: Asked): Queue {
 }
 
 export default function Matches(): JSX.Element {
-  const { framework, skill, order } = askedOf(address.value.params);
-  const frameworks = useAsked(listFrameworks); // the queue works without the filter
+  const { framework, skill, order } = filtersOf(address.value.params);
+  const frameworks = useQuery(listFrameworks); // the queue works without the filter
   const queue = useMemo(() => queueOf({ framework, skill, order }), [framework, skill, order]);
   useEffect(() => {
     if (!queue.items.value.length) void queue.more();

@@ -9,11 +9,11 @@ import { type CatalogCourse, type Framework, readCourse } from './requests';
 
 const frameworks = signal<ReadonlyMap<string, Framework>>(new Map());
 const courses = signal<ReadonlyMap<string, CatalogCourse>>(new Map());
-const asked = new Set<string>();
+const requested = new Set<string>();
 session.subscribe(() => {
   frameworks.value = new Map(); // whoever signs in next may be of another tenant
   courses.value = new Map();
-  asked.clear();
+  requested.clear();
 });
 
 /** Return a framework once it is there; until then, and without it, names are ids. */
@@ -36,15 +36,15 @@ export function courseOf(id: string): CatalogCourse | undefined {
 
 /** Forget a course, because it has changed: it is fetched again when it is shown. */
 export function forgetCourse(id: string): void {
-  asked.delete(`course ${id}`);
+  requested.delete(`course ${id}`);
 }
 
 function fetchOnce(name: string, work: () => Promise<void>): void {
-  if (asked.has(name)) return;
-  asked.add(name);
+  if (requested.has(name)) return;
+  requested.add(name);
   work().catch((thrown: unknown) => {
     asApiError(thrown); // what is missing shows its id
-    window.setTimeout(() => asked.delete(name), 5000);
+    window.setTimeout(() => requested.delete(name), 5000);
   });
 }
 

@@ -6,7 +6,7 @@ export type Origin = 'given' | 'mapped' | 'confirmed' | 'corrected';
 
 type Decided = Pick<Match, 'framework' | 'skill' | 'from' | 'to' | 'status' | 'corrected'>;
 
-/** Return who says that a course teaches this: its provider, a mapping, or a person who confirmed or corrected a match. */
+/** Return who states that a course teaches this: its provider, a mapping, or a person who confirmed or corrected a match. */
 export function originOf(
   row: SkillSpan & { framework: string; mapped_from?: string | null },
   matches: readonly Decided[],

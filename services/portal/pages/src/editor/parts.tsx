@@ -110,7 +110,7 @@ export function Choice(props: {
   );
 }
 
-/** The form in which a person says what a course teaches instead. */
+/** The form in which a person enters what a course teaches instead. */
 export function CorrectForm(props: {
   framework: string;
   span: SkillSpan;

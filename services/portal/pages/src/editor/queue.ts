@@ -43,14 +43,14 @@ export interface Source {
   decide: (decision: Decision) => Promise<void>;
 }
 
-/** What is asked for at a time, because the catalog lists matches by course only. */
+/** The ranges that are fetched one at a time, because the catalog lists matches by course only. */
 interface Band {
   filter: MatchFilter;
   least: number;
   most: number;
 }
 
-/** Return the bands in the order in which they are asked for: open skills first where that is wanted, then by tenths. */
+/** Return the bands in the order in which they are fetched: open skills first where that is wanted, then by tenths. */
 function bandsOf(filter: MatchFilter, order: Order, open: readonly OpenSkill[]): Band[] {
   const tenths = Array.from({ length: 10 }, (_, i): Band => ({ filter, least: (9 - i) / 10, most: (10 - i) / 10 }));
   if (order === 'doubtful') return tenths.reverse();

@@ -29,7 +29,7 @@ export interface MatchFilter {
   skill?: string;
 }
 
-/** What a person says of one match; `right` is what the course teaches instead. */
+/** A person's decision on one match; `right` is what the course teaches instead. */
 export interface Decision {
   course: string;
   framework: string;
@@ -156,9 +156,9 @@ export async function* importCourses(
   options: ImportOptions,
   signal: AbortSignal,
 ): AsyncGenerator<(RowResult | ImportReport)[]> {
-  const asked = Object.entries(options).flatMap(([name, value]) => (value === '' ? [] : [[name, String(value)]]));
+  const query = Object.entries(options).flatMap(([name, value]) => (value === '' ? [] : [[name, String(value)]]));
   const unreachable = () => new ApiError(0);
-  const response = await fetch(`/api/v1/courses:import?${new URLSearchParams(asked).toString()}`, {
+  const response = await fetch(`/api/v1/courses:import?${new URLSearchParams(query).toString()}`, {
     method: 'POST',
     body: file,
     headers: { 'Content-Type': type },

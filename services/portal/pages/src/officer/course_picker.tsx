@@ -15,7 +15,7 @@ interface CoursePickerProps {
   name: string;
   framework: Framework;
   path: LearningPath;
-  /** What the button says. */
+  /** The label of the button. */
   label: Key;
   busy?: boolean;
   /** Whether the path's own courses are offered too, else only others. */

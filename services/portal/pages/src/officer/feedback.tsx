@@ -12,20 +12,20 @@ import type { Visit } from './visit';
 const CHOICES = ['pin', 'not_now', 'not_relevant'] as const;
 const GROUPS = ['not_relevant', 'not_now', 'pin', 'started', 'completed'] as const;
 
-type Said = Exclude<Action, 'undo'>;
+type Stated = Exclude<Action, 'undo'>;
 type Titled = Pick<Course, 'id' | 'title'>;
 
 /** Return course id -> the newest current statement about it. */
 export const statements = (feedback: FeedbackPage | undefined): Map<string, Statement> =>
   new Map((feedback?.statements ?? []).map((one) => [one.course, one]));
 
-interface SayProps {
+interface FeedbackButtonProps {
   visit: Visit;
   course: Titled;
-  action: Said;
+  action: Stated;
 }
 
-function Say({ visit, course, action }: SayProps): JSX.Element {
+function FeedbackButton({ visit, course, action }: FeedbackButtonProps): JSX.Element {
   return (
     <Button name={`${action}-${course.id}`} busy={visit.isBusy('feedback')} onClick={() => visit.giveFeedback(course, action)}>
       {t(`actions.${action}`)}
@@ -86,7 +86,7 @@ interface StepProps {
 }
 
 /**
- * Says of a step that was fixed in the path before optimization why it was. A required course brings its prerequisites
+ * Shows why a step was fixed in the path before optimization. A required course brings its prerequisites
  * with it; a step that unlocks another required one may be either.
  */
 export function SeedMark({ step, path, visit }: { step: Step; path: LearningPath; visit: Visit | undefined }): JSX.Element | null {
@@ -105,13 +105,13 @@ export function SeedMark({ step, path, visit }: { step: Step; path: LearningPath
 /** The feedback buttons of a step. */
 export function StepFeedback({ step, visit }: StepProps): JSX.Element {
   const { course, origin } = step;
-  const asked = useSignal(false);
+  const open = useSignal(false);
   const held = statements(visit.feedback.value).get(course.id)?.action;
   const last = visit.lastFeedback.value;
   const stored = last?.taken && last.course.id === course.id ? last : undefined;
   useEffect(() => {
-    if (stored) asked.value = false;
-  }, [stored, asked]);
+    if (stored) open.value = false;
+  }, [stored, open]);
   const choices = CHOICES.filter((action) => action !== held && !(origin === 'mandatory' && action === 'not_relevant'));
   return (
     <div class="feedback" role="group" aria-label={t('feedbackLabel')}>
@@ -121,19 +121,19 @@ export function StepFeedback({ step, visit }: StepProps): JSX.Element {
         </p>
       )}
       <p class="actions">
-        {held !== 'started' && <Say visit={visit} course={course} action="started" />}
+        {held !== 'started' && <FeedbackButton visit={visit} course={course} action="started" />}
         <Button
           name={`finish-${course.id}`}
-          aria-expanded={asked.value}
+          aria-expanded={open.value}
           onClick={() => {
-            asked.value = !asked.value;
+            open.value = !open.value;
           }}
         >
           {t('actions.completed')}
           <About title={course.title} />
         </Button>
       </p>
-      {asked.value && <Finished visit={visit} course={course} />}
+      {open.value && <Finished visit={visit} course={course} />}
       <Disclosure
         name={`choices-${course.id}`}
         summary={
@@ -147,7 +147,7 @@ export function StepFeedback({ step, visit }: StepProps): JSX.Element {
           <ul class="choices">
             {choices.map((action) => (
               <li key={action}>
-                <Say visit={visit} course={course} action={action} />
+                <FeedbackButton visit={visit} course={course} action={action} />
                 <span class="quiet">{t(`actionWhy.${action}`)}</span>
               </li>
             ))}

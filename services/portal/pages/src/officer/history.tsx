@@ -1,9 +1,9 @@
-/** What was: courses finished, levels at the assessments, and the paths until now. Fetched when it is asked for. */
+/** What was: courses finished, levels at the assessments, and the paths until now. Fetched when it is opened. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import * as api from '../api';
-import { type Asked, useAsked } from '../asked';
+import { type Query, useQuery } from '../query';
 import { FigureTable } from '../charts';
 import { Refusal } from '../errors';
 import { day, decimal, month, percent, shortDay, signed, momentOf } from '../formats';
@@ -16,7 +16,7 @@ const MOST_MOMENTS = 6; // each is a request
 const PAGE = 10; // paths
 const UNSEEN = 0.05; // levels: less than what the page shows
 
-type Loaded<T> = Pick<Asked<T>, 'value' | 'error'>;
+type Loaded<T> = Pick<Query<T>, 'value' | 'error'>;
 
 interface PartProps<T> {
   name: string;
@@ -215,8 +215,8 @@ export default function History({ visit }: { visit: Visit }): JSX.Element {
   const known = path?.path.framework ?? '';
   const most = useSignal(PAGE);
   const feedback = { value: visit.feedback.value, error: visit.feedbackFailed.value };
-  const levels = useAsked(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
-  const paths = useAsked(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
+  const levels = useQuery(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
+  const paths = useQuery(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
   return (
     <>
       <Part name="past-finished" title="historyFinished" loaded={feedback}>

@@ -1,4 +1,4 @@
-/** What changed, and why: told at once; what is being read changes only when the reader asks for it. */
+/** What changed, and why: announced at once; what is being read changes only when the reader requests it. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChild, JSX } from 'preact';
@@ -28,7 +28,7 @@ function figures(difference: Difference): [Key, string, string, string][] {
   return all.filter(([, from, to]) => from !== to);
 }
 
-function Told({ at, cause, difference, path }: Change): JSX.Element {
+function ChangeSummary({ at, cause, difference, path }: Change): JSX.Element {
   if (!difference) {
     const words =
       path.steps.length === 0
@@ -61,16 +61,16 @@ function Told({ at, cause, difference, path }: Change): JSX.Element {
 export function News({ visit }: { visit: Visit | undefined }): JSX.Element {
   const change = visit?.change.value;
   const waits = visit?.waiting.value !== undefined;
-  const asked = useSignal(false);
+  const requested = useSignal(false);
   const show = () => {
-    asked.value = true;
+    requested.value = true;
     visit?.showWaiting();
   };
   useLayoutEffect(() => {
-    if (!asked.value || waits) return;
-    asked.value = false;
+    if (!requested.value || waits) return;
+    requested.value = false;
     focusOn('dismiss');
-  }, [asked, waits]);
+  }, [requested, waits]);
   const dismiss = () => {
     if (visit) visit.change.value = undefined;
     focusOn('main');
@@ -78,7 +78,7 @@ export function News({ visit }: { visit: Visit | undefined }): JSX.Element {
   return (
     <div class={change ? 'change shown' : 'change'} id="change">
       <div id="news" role="status">
-        {change && <Told {...change} />}
+        {change && <ChangeSummary {...change} />}
         {waits && <p class="quiet">{t('oldShown')}</p>}
       </div>
       {waits && (

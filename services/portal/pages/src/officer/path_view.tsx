@@ -1,4 +1,4 @@
-/** A path and all that one can see, say, ask and try of it. */
+/** A path with its details, feedback, questions and trials. */
 
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
@@ -71,7 +71,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
   );
 }
 
-/** What is below the head: the path, the skills, and all that can be asked. */
+/** What is below the head: the path, the skills, and the questions. */
 function Below({ visit, recommended }: { visit: Visit; recommended: Recommended }): JSX.Element {
   const { path } = recommended;
   const framework = visit.framework.value;

@@ -1,4 +1,4 @@
-/** Share links: for how long, those that are open, and ending them. Fetched when it is asked for. */
+/** Share links: for how long, those that are open, and ending them. Fetched when it is opened. */
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -74,7 +74,7 @@ export default function Share({ visit }: { visit: Visit }): JSX.Element {
   const trouble = useSignal<api.ApiError | undefined>(undefined);
   const made = useSignal<{ address: string; until: string } | undefined>(undefined);
   const busy = useSignal(false);
-  const told = useSignal('');
+  const message = useSignal('');
   const attempt = async (work: () => Promise<void>) => {
     if (busy.value) return;
     busy.value = true;
@@ -102,7 +102,7 @@ export default function Share({ visit }: { visit: Visit }): JSX.Element {
   const make = (event: Event) => {
     event.preventDefault();
     void attempt(async () => {
-      told.value = '';
+      message.value = '';
       const { key, expires_at } = await api.createShare(visit.officer, Number(field('share-days').value));
       made.value = { address: shareAddress(window.location.origin, { key, officer: visit.officer }), until: expires_at };
       await list();
@@ -116,7 +116,7 @@ export default function Share({ visit }: { visit: Visit }): JSX.Element {
         if (asApiError(error).status !== 404) throw error; // it is over already
       }
       made.value = undefined;
-      told.value = t('share.ended');
+      message.value = t('share.ended');
       await list();
       focusOn('share-open');
     });
@@ -143,7 +143,7 @@ export default function Share({ visit }: { visit: Visit }): JSX.Element {
         {t('share.open')}
       </h3>
       {shares.value && <Open shares={shares.value} onEnd={end} busy={busy.value} />}
-      <p role="status">{told.value}</p>
+      <p role="status">{message.value}</p>
     </>
   );
 }

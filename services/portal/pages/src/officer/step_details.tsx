@@ -140,7 +140,7 @@ function SimilarTo({ step, path, visit }: { step: Step; path: LearningPath; visi
 }
 
 type DetailsProps = Omit<AlternativeProps, 'course'> & {
-  /** Asked for only once somebody looks, as it gives names alone. */
+  /** Fetched only once somebody opens it, as it gives names alone. */
   framework: () => Framework | undefined;
 };
 

@@ -34,7 +34,7 @@ export function readTime(form: string): EnteredTime {
 interface TimeFieldsProps {
   form: string;
   profile: Profile;
-  /** The id of what is said to be wrong with them. */
+  /** The id of the error message for them. */
   wrong: string | undefined;
 }
 

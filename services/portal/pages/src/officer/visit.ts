@@ -18,8 +18,8 @@ export interface LastFeedback {
   taken?: Pick<api.FeedbackTaken, 'stale' | 'revision'>;
 }
 
-/** What was asked of one course, and the answer. */
-export interface Asked {
+/** Why a course is not in the path: the request, and the answer. */
+export interface WhyNotRequest {
   course: Pick<api.Course, 'id' | 'title'>;
   answer?: api.WhyNotAnswer;
   error?: api.ApiError;
@@ -43,9 +43,9 @@ export class Visit {
   readonly feedback = maybe<api.FeedbackPage>();
   readonly feedbackFailed = maybe<api.ApiError>();
   readonly lastFeedback = maybe<LastFeedback>();
-  readonly whyNot = maybe<Asked>();
+  readonly whyNot = maybe<WhyNotRequest>();
   readonly alternatives = signal<ReadonlyMap<string, api.CourseCard[]>>(new Map());
-  /** Whether the time of "what if" was asked for from elsewhere on the page. */
+  /** Whether the time of "what if" was requested from elsewhere on the page. */
   readonly tryTime = signal(false);
   private readonly busy = new Map<string, Signal<boolean>>();
   private readonly keys = new Map<string, string>();
@@ -80,7 +80,7 @@ export class Visit {
     this.firstReading = this.reload();
     this.stop = follow(this.officer, {
       path: (recommended) => this.arrived(recommended),
-      status: (status) => void this.told(status),
+      status: (status) => void this.showStatus(status),
       erased: () => {
         this.recommended.value = undefined;
         this.change.value = undefined;
@@ -99,7 +99,7 @@ export class Visit {
     connection.value = undefined;
   }
 
-  /** A path of this cause was asked for here: it is shown as soon as it comes. */
+  /** A path of this cause was requested here: it is shown as soon as it comes. */
   expect(cause: api.Recommended['cause']): void {
     this.awaited.add(cause);
   }
@@ -110,7 +110,7 @@ export class Visit {
 
   // --- the path
 
-  /** Take a path: it is shown at once if nobody reads another, or somebody here asked for it; else it is announced. */
+  /** Take a path: it is shown at once if nobody reads another, or it was requested here; else it is announced. */
   private arrived(recommended: api.Recommended): void {
     const before = this.recommended.value;
     const newest = this.waiting.value ?? before;
@@ -161,7 +161,7 @@ export class Visit {
   }
 
   /** Show that there is no path yet, that the officer is unknown, or that the service is away. */
-  private async told(status: 'waiting' | 'unavailable'): Promise<void> {
+  private async showStatus(status: 'waiting' | 'unavailable'): Promise<void> {
     if (shown.value.screen === 'path') return;
     if (status === 'unavailable') {
       show('failed');
@@ -291,7 +291,7 @@ export class Visit {
   }
 
   /** Fetch the reason why a course is not in the path. */
-  async askWhyNot(course: Asked['course']): Promise<void> {
+  async askWhyNot(course: WhyNotRequest['course']): Promise<void> {
     await this.alone(
       'why-not',
       async () => {

@@ -126,15 +126,15 @@ function Form({ visit, path, framework, profile, onAnswer }: FormProps): JSX.Ele
   const complaint = useSignal<WrongEntry | undefined>(undefined);
   const error = useSignal<api.ApiError | undefined>(undefined);
   const busy = useSignal(false);
-  const asked = visit.tryTime.value;
+  const requested = visit.tryTime.value;
   const chosenTime = time.value;
   useLayoutEffect(() => {
-    if (!asked) return;
+    if (!requested) return;
     time.value = 'weekly';
     if (chosenTime !== 'weekly') return; // its fields are there the next time
     visit.tryTime.value = false;
     goTo('what-if-weekly');
-  }, [asked, chosenTime, time, visit]);
+  }, [requested, chosenTime, time, visit]);
   const send = async (event: Event) => {
     event.preventDefault();
     const budget = readBudget(time.value);
@@ -147,14 +147,14 @@ function Form({ visit, path, framework, profile, onAnswer }: FormProps): JSX.Ele
     busy.value = true;
     try {
       const stage = document.getElementById('what-if-stage') ? field('what-if-stage').value : '';
-      const told = await api.recommend({
+      const answer = await api.recommend({
         compare_with: visit.officer,
         job_group: field('what-if-jobGroup').value,
         stage: stage || null,
         completed: took.value.map((course) => course.id),
         ...budget,
       });
-      onAnswer(told.path);
+      onAnswer(answer.path);
     } catch (thrown) {
       error.value = asApiError(thrown);
       onAnswer(undefined);

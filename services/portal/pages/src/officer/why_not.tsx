@@ -29,21 +29,21 @@ function Figures({ answer }: { answer: WhyNotAnswer }): JSX.Element | null {
 }
 
 function Answer({ visit }: { visit: Visit }): JSX.Element | null {
-  const { value: asked } = visit.whyNot;
-  if (asked?.error) {
+  const { value: request } = visit.whyNot;
+  if (request?.error) {
     return (
       <p class="wrong">
-        <Refusal error={asked.error} special={{ 404: 'courseGone' }} />
+        <Refusal error={request.error} special={{ 404: 'courseGone' }} />
       </p>
     );
   }
   if (visit.isBusy('why-not')) return <p class="quiet">{t('asking')}</p>;
-  if (!asked?.answer) return null;
+  if (!request?.answer) return null;
   return (
     <>
-      <Localized as="h3" text={asked.course.title} />
-      <Localized as="p" text={asked.answer.reason} />
-      <Figures answer={asked.answer} />
+      <Localized as="h3" text={request.course.title} />
+      <Localized as="p" text={request.answer.reason} />
+      <Figures answer={request.answer} />
     </>
   );
 }

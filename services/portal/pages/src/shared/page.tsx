@@ -43,7 +43,7 @@ function Opened({ link }: { link: ShareLink }): JSX.Element {
   };
   useEffect(() => {
     void load();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once for each link
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- fetched once for each link
   }, [link.key, link.officer]);
   const { value } = found;
   if (value === undefined) return <Message title="loading" />;
@@ -73,7 +73,7 @@ function Opened({ link }: { link: ShareLink }): JSX.Element {
   );
 }
 
-/** What a link opens; a damaged one says so. */
+/** What a link opens; a damaged one shows an error. */
 export default function SharedPage({ link }: { link: ShareLink | null }): JSX.Element {
   useEffect(() => {
     if (!link) show('page');

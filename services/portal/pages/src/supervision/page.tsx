@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { listAgencies } from '../agency/requests';
 import { type ApiError, readSupervision } from '../api';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { asApiError, Trouble } from '../errors';
 import { t } from '../i18n';
 import { session } from '../shell';
@@ -40,11 +40,11 @@ function Choice({ chosen, onChoose }: { chosen: Policy; onChoose: (policy: Polic
 
 /** What a policy would let a supervisor of one agency read, counted from the plans that are there now. */
 function Preview({ policy }: { policy: Policy }): JSX.Element {
-  const agencies = useAsked(listAgencies);
+  const agencies = useQuery(listAgencies);
   const chosen = useSignal<string | undefined>(undefined);
   const known = agencies.value ?? [];
   const agency = chosen.value ?? known[0];
-  const counted = useAsked(async () => agency && { agency, counts: await countPlans(agency) }, [agency]);
+  const counted = useQuery(async () => agency && { agency, counts: await countPlans(agency) }, [agency]);
   const failed = agencies.error ? agencies : counted.error && !counted.busy ? counted : undefined;
   const value = !failed && counted.value && counted.value.agency === agency ? counted.value.counts : undefined;
   return (
@@ -100,17 +100,17 @@ function Permits(): JSX.Element {
 }
 
 export default function SupervisionPage(): JSX.Element {
-  const asked = useAsked(readSupervision);
+  const query = useQuery(readSupervision);
   const stored = useSignal<Policy | undefined>(undefined);
   const chosen = useSignal<Policy | undefined>(undefined);
   const trouble = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal(false);
   const saved = useSignal(false);
-  const value = stored.value ?? asked.value?.paths;
+  const value = stored.value ?? query.value?.paths;
   if (value === undefined) {
-    return asked.error ? (
+    return query.error ? (
       <Message title="supervision.title">
-        <Trouble error={asked.error} again={asked.again} />
+        <Trouble error={query.error} again={query.again} />
       </Message>
     ) : (
       <Message title="loading" />

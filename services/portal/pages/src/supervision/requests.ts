@@ -13,7 +13,7 @@ export interface Counts {
 }
 
 const PAGE = 200;
-const MOST_PAGES = 10; // of a larger agency it is said that there are more
+const MOST_PAGES = 10; // for a larger agency the page shows that there are more
 
 /** Set whose plans supervisors may read. */
 export const putSupervision = (paths: Policy) => answer(api.PUT('/v1/supervision', { body: { paths } }));

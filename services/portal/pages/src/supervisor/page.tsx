@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { goToAddress, linkTo, params } from '../address';
 import { type ApiError, type Framework, type Profile, readFramework, readOfficer, readPath, type StoredPath } from '../api';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { asApiError, Trouble } from '../errors';
 import { day, percent, tenths } from '../formats';
 import { type Key, Localized, t } from '../i18n';
@@ -23,9 +23,9 @@ interface Address {
 }
 
 /** Return what the address asks for: `#plan=ID`, `#rate=ID`, or the list. */
-function addressOf(asked: URLSearchParams): Address {
+function addressOf(params: URLSearchParams): Address {
   for (const view of ['plan', 'rate'] as const) {
-    const officer = asked.get(view);
+    const officer = params.get(view);
     if (isId(officer)) return { view, officer };
   }
   return { view: 'list', officer: '' };
@@ -151,13 +151,13 @@ async function readPlan(officer: string): Promise<Read> {
   const stored = await readPath(officer);
   const [framework, profile] = await Promise.all([
     readFramework(stored.path.framework).catch(() => undefined), // ids do instead
-    readOfficer(officer).catch(() => undefined), // without it the path is not told by week
+    readOfficer(officer).catch(() => undefined), // without it the path is not shown by week
   ]);
   return { stored, framework, profile };
 }
 
 function OfficerPlan({ officer }: { officer: string }): JSX.Element {
-  const plan = useAsked(() => readPlan(officer));
+  const plan = useQuery(() => readPlan(officer));
   if (plan.error) {
     return (
       <Message title="supervisor.planTitle">

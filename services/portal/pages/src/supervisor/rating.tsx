@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { type ApiError, newKey } from '../api';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { asApiError, Trouble } from '../errors';
 import { decimal } from '../formats';
 import { Localized, t } from '../i18n';
@@ -60,7 +60,7 @@ function Skill({ skill, chosen, onChoose }: SkillProps): JSX.Element {
 
 /** The form; what is not known is left out. */
 export function Rating({ officer, back }: { officer: string; back: JSX.Element }): JSX.Element {
-  const form = useAsked(() => readForm(officer));
+  const form = useQuery(() => readForm(officer));
   const chosen = useSignal<ReadonlyMap<string, number>>(new Map());
   const trouble = useSignal<ApiError | undefined>(undefined);
   const empty = useSignal(false);

@@ -3,7 +3,7 @@
 import './system.css';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { useAsked } from '../asked';
+import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { clock, day, decimal, momentOf } from '../formats';
 import { type Key, t } from '../i18n';
@@ -33,9 +33,9 @@ function Replica({ replica }: { replica: ReplicaState }): JSX.Element {
         <span class={status === 'ready' ? '' : 'mark'}>{t(STATUS[status])}</span>
         {troubles.length > 0 && (
           <ul>
-            {troubles.map(([name, said]) => (
+            {troubles.map(([name, detail]) => (
               <li key={name}>
-                <code>{name}</code>: <span lang="en">{said}</span>
+                <code>{name}</code>: <span lang="en">{detail}</span>
               </li>
             ))}
           </ul>
@@ -90,9 +90,9 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
   );
 }
 
-/** The latest imports of one kind. What cannot be had says so, and nothing else waits for it. */
+/** The latest imports of one kind. What cannot be fetched shows an error, and nothing else waits for it. */
 function Imports({ name, read }: { name: 'courses' | 'officers'; read: () => Promise<ImportReport[]> }): JSX.Element {
-  const found = useAsked(read);
+  const found = useQuery(read);
   const reports = found.value;
   return (
     <section class="imports" aria-labelledby={`imports-${name}-title`} data-imports={name}>
@@ -120,7 +120,7 @@ function Imports({ name, read }: { name: 'courses' | 'officers'; read: () => Pro
 }
 
 export default function SystemPage(): JSX.Element {
-  const found = useAsked(async () => ({ state: await readSystem(), at: new Date() }));
+  const found = useQuery(async () => ({ state: await readSystem(), at: new Date() }));
   const { again } = found;
   useEffect(() => {
     const asking = window.setInterval(() => {

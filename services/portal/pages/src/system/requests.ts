@@ -14,7 +14,7 @@ export type ImportReport = assessment.components['schemas']['ImportReport'] | ca
 
 const latest = { params: { query: { limit: 5 } } };
 
-/** Return what every replica says of itself. */
+/** Return the state that every replica reports. */
 export const readSystem = (): Promise<SystemState> => answer(own.GET('/v1/system'));
 
 /** Return the latest imports of courses. */

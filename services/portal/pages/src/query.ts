@@ -1,4 +1,4 @@
-/** What a page asks of a service when it is opened. */
+/** A request that a page sends when it is opened, with its state. */
 
 import { useSignal } from '@preact/signals';
 import { useCallback, useEffect, useRef } from 'preact/hooks';
@@ -6,26 +6,26 @@ import type { ApiError } from './api';
 import { asApiError } from './errors';
 import { refused } from './shell';
 
-export interface Asked<T> {
-  /** The newest answer; it stays while it is asked again, and where that is refused. */
+export interface Query<T> {
+  /** The newest answer; it stays while it is fetched again, and where that is refused. */
   value: T | undefined;
   error: ApiError | undefined;
   busy: boolean;
-  /** Ask again. */
+  /** Fetch again. */
   again: () => Promise<void>;
 }
 
-/** Ask once, and again when one of `whenever` changes; an answer to an earlier question is dropped. */
-export function useAsked<T>(ask: () => Promise<T>, whenever: readonly unknown[] = []): Asked<T> {
-  const state = useSignal<Omit<Asked<T>, 'again'>>({ value: undefined, error: undefined, busy: true });
+/** Fetch once, and again when one of `whenever` changes; an answer to an earlier request is dropped. */
+export function useQuery<T>(fetchValue: () => Promise<T>, whenever: readonly unknown[] = []): Query<T> {
+  const state = useSignal<Omit<Query<T>, 'again'>>({ value: undefined, error: undefined, busy: true });
   const turn = useRef(0);
-  const asking = useRef(ask);
-  asking.current = ask;
+  const latest = useRef(fetchValue);
+  latest.current = fetchValue;
   const again = useCallback(async () => {
     const mine = ++turn.current;
     state.value = { ...state.value, busy: true };
     try {
-      const value = await asking.current();
+      const value = await latest.current();
       if (mine === turn.current) state.value = { value, error: undefined, busy: false };
     } catch (thrown) {
       const error = asApiError(thrown);
@@ -39,7 +39,7 @@ export function useAsked<T>(ask: () => Promise<T>, whenever: readonly unknown[] 
     return () => {
       turn.current += 1;
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked anew for these only
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- fetched anew for these only
   }, whenever);
   return { ...state.value, again };
 }
