@@ -43,6 +43,7 @@ async def makes_a_link(own: Reader, officer: Officer) -> str:
     await own.page.select_option("#share-days", "30")
     await own.page.click("[data-keep=share-make]")
     await own.page.wait_for_selector("#share-address")
+    await own.page.wait_for_selector("[data-share]")  # the list is read again after the link is made
     assert await own.page.locator("[data-share]").count() == 1
     await in_both_languages(own, ".share", "ลิงก์นี้ใช้ได้ถึงวันที่", "This link works until")
     return await own.page.input_value("#share-address")
