@@ -4,11 +4,12 @@ A second runner on the same MongoDB plays another replica, or the process that s
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.assessment.api import INTAKE, RUNNER, SESSIONS, STORE
 from services.assessment.intake import Intake
@@ -18,6 +19,7 @@ from services.assessment.sessions.adaptive import Sitting
 from services.assessment.sessions.model import Session, StartSession, SubmitAnswer
 from services.assessment.sessions.runner import SessionRunner
 from services.assessment.sessions.store import SessionStore
+from shared.domain import Framework
 from shared.errors import Conflict, NotFound, Unavailable
 from tests.support.assessment import assessment_service, profile_of, registered
 from tests.support.services import Started
@@ -190,6 +192,47 @@ async def test_after_a_crash_between_end_and_profile_the_result_is_submitted_onc
     assert len(await evidence_of(service, officer)) == 1
     kept = await read(after, sitting)
     assert (kept.settled, kept.profile_sequence) == (True, 2)
+
+
+class ChangedIntake(Intake):
+    """Sees the version of a framework that follows."""
+
+    def __init__(self, intake: Intake, change: Callable[[Framework], Framework]) -> None:
+        self.__dict__ |= intake.__dict__
+        self.change = change
+
+    async def framework(self, tenant: str, name: str) -> Framework:
+        return self.change(await super().framework(tenant, name))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: structs.replace(one, skills=[skill for skill in one.skills if skill.id != "reading"]),
+        lambda one: structs.replace(one, scale=[step for step in one.scale if step.level <= 1]),
+    ],
+    ids=["without-the-skill", "shorter-scale"],
+)
+async def test_a_result_that_was_accepted_counts_although_the_framework_changes_before_the_session_records_it(
+    service: Started, change: Callable[[Framework], Framework]
+) -> None:
+    officer = await registered(service)
+    store = DyingStore(service.database("assessment"))
+    intake = GatedIntake(service.client.app[INTAKE])
+    dying = replica(service, store, intake)
+    sitting = await begin(dying, officer, StartSession(skills=["reading"], max_items=1))
+    last = asyncio.ensure_future(respond(dying, sitting))
+    await until(lambda: intake.waiting)
+    store.before = 1
+    intake.gate.set()
+    with pytest.raises(Stopped):
+        await last
+    after = replica(service, intake=ChangedIntake(service.client.app[INTAKE], change))
+    clock_of(after).ahead = timedelta(seconds=6)
+    await after.sweep()
+    kept = await read(after, sitting)
+    assert (kept.settled, kept.profile_sequence) == (True, 2)
+    assert len(await evidence_of(service, officer)) == 1
 
 
 async def _settled(runner: SessionRunner, sitting: Sitting) -> bool:
