@@ -151,6 +151,8 @@ class Connection(web.RequestHandler):
         [(message, body), *more] = self._messages
         if more or isinstance(message, _ErrInfo) or message.should_close or message.upgrade or not body.is_eof():
             return False
+        if message.version != HttpVersion11:  # another one is not supported, or is to be told that the connection stays
+            return False
         if self.transport is None or self._paused or self._reading_paused or self.crowded:
             return False
         if (answer := self._refusal(message, self.address)) is None:

@@ -126,9 +126,11 @@ class MatchingLoop:
             return True
         tenants = await self._copies.tenants()
         courses = await self._copies.due(BATCH if tenants else MARKED)
+        if not courses:
+            return False
         if all([await self._copied(tenant, courses) for tenant in tenants]):
             await self._copies.done(courses)
-        return bool(courses)
+        return True
 
     async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
         """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""

@@ -47,11 +47,11 @@ async def measure(site: Site, pid: int | None, seconds: float, tick: Callable[[]
         over = await _flood(site, seed=2, seconds=seconds, **options)
         tick()
         busy = _mebibytes(pid)
-        kept = await _sequences(session, site) - before
+        stored = await _sequences(session, site) - before
     accepted = _accepted(over) / over["seconds"]
     promised = int(usual["in_all"].get("202", 0) + over["in_all"].get("202", 0))
-    if kept < promised:
-        raise AssertionError(f"{promised} assessments were accepted and {kept} are kept")
+    if stored < promised:
+        raise AssertionError(f"{promised} assessments were accepted and {stored} are stored")
     return [
         Figure("assessments accepted under 4 times the load", accepted, "1/s", sustainable, _SHARE),
         Figure("their p99", over["p99"], "ms", usual["p99"], _SLOWER),

@@ -1,4 +1,4 @@
-"""The same promises of delivery, kept on Apache Kafka and on the embedded broker."""
+"""The same delivery guarantees on Apache Kafka and on the embedded broker."""
 
 import asyncio
 import random

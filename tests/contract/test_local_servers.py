@@ -59,9 +59,9 @@ async def test_a_killed_broker_comes_back_on_its_port(broker: Server) -> None:
     broker.kill()
     assert not await answers(broker.address)
     await broker.start()
-    kept = broker.name != "embedded broker"
-    assert bool(await ensure_topics(broker.address)) is not kept
-    assert await _send(broker.address) == (first + 1 if kept else 0)
+    persistent = broker.name != "embedded broker"
+    assert bool(await ensure_topics(broker.address)) is not persistent
+    assert await _send(broker.address) == (first + 1 if persistent else 0)
 
 
 async def _send(address: str) -> int:

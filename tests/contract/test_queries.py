@@ -224,9 +224,9 @@ async def statements(watched: Watched) -> AsyncIterator[Call]:
     yield "StatementStore.prepare", store.prepare()
     yield "StatementStore.put_mapping", store.put_mapping(TENANT, PutXapiMapping("https://a.example", []))
     yield "StatementStore.mapping", store.mapping(TENANT)
-    kept = [KeptStatement(received, f"{TENANT}/a", "unmapped", MOMENT) for received in (one, two)]
-    yield "StatementStore.keep", store.keep(TENANT, kept, {})
-    yield "StatementStore.keep again", store.keep(TENANT, kept, {one.id: None})
+    stored_statements = [KeptStatement(received, f"{TENANT}/a", "unmapped", MOMENT) for received in (one, two)]
+    yield "StatementStore.keep", store.keep(TENANT, stored_statements, {})
+    yield "StatementStore.keep again", store.keep(TENANT, stored_statements, {one.id: None})
     yield "StatementStore.shown_mapping", store.shown_mapping(TENANT)
     yield "StatementStore.digests", store.digests(TENANT, [one.id])
     yield "StatementStore.find", store.find(TENANT, one.id)
@@ -783,7 +783,7 @@ async def test_an_index_may_take_longer_to_build_than_a_query_may_take(mongodb_u
 
 
 async def _noted(watched: Watched, calls: AsyncIterator[Call], into: list[tuple[str, str, Document]]) -> set[str]:
-    """Make the calls and keep what each sent to MongoDB; return their labels."""
+    """Make the calls and record the commands that each sent to MongoDB; return their labels."""
     labels = set()
     async for label, call in calls:
         watched.commands.sent.clear()

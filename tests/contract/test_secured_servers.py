@@ -215,11 +215,11 @@ async def service(
 
 async def test_a_service_and_the_commands_work_on_secured_servers(service: Started) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
-            env=kept | service.environment,
+            env=inherited | service.environment,
             capture_output=True,
             text=True,
             check=False,

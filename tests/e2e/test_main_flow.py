@@ -265,5 +265,5 @@ async def _holds(platform: Platform, officer: Officer, *, assessments: int) -> N
     """Nothing but what was accepted is stored."""
     _, profile = await platform.ask("assessment", "GET", f"/v1/officers/{officer.name}")
     assert profile["sequence"] == 1 + assessments
-    _, kept = await platform.ask("assessment", "GET", f"/v1/officers/{officer.name}/assessments")
-    assert len(kept["assessments"]) == assessments
+    _, history = await platform.ask("assessment", "GET", f"/v1/officers/{officer.name}/assessments")
+    assert len(history["assessments"]) == assessments

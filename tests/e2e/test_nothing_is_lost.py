@@ -164,7 +164,7 @@ async def test_mongodb_is_killed_and_started_again(stack: Stack, platform: Platf
 
 async def test_the_broker_is_killed_and_started_again(stack: Stack, platform: Platform) -> None:
     if not stack.broker_name.startswith("Apache Kafka"):
-        missing(f"{stack.broker_name}: only an Apache Kafka of our own keeps what it has when it is killed")
+        missing(f"{stack.broker_name}: only an Apache Kafka of our own retains its records when it is killed")
     officers = await platform.officers(10)
     async with platform.watching(officers) as watchers:
         before = {officer.name: officer.sequence for officer in officers}

@@ -116,8 +116,8 @@ async def test_the_language_is_switched_with_one_press_and_remembered(
         await page.reload()
         await reader.shows("path")
         assert await page.inner_text("h1") == "Your learning path"
-        kept = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
-        assert json.loads(kept) == [{"language": "en", "role": "officer"}, {}, ""]
+        storage = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+        assert json.loads(storage) == [{"language": "en", "role": "officer"}, {}, ""]
 
 
 async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:

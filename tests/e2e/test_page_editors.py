@@ -1,4 +1,4 @@
-"""The pages of those who keep the catalog, in a real Chromium over the whole system."""
+"""The pages of those who maintain the catalog, in a real Chromium over the whole system."""
 
 from pathlib import Path
 

@@ -42,8 +42,8 @@ async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
         await page.go_back()  # the page before is not the link, but what stood in the address after it was taken
         assert await address(reader) == f"{url}/"
         assert not [one for one in reader.requests if key in one or platform.stack.keys.platform in one]
-        kept = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
-        assert key.split(".")[1] not in kept
+        storage = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+        assert key.split(".")[1] not in storage
         assert await reader.overflow() == 0
 
 

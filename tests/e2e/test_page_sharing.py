@@ -43,6 +43,7 @@ async def makes_a_link(own: Reader, officer: Officer) -> str:
     await own.page.select_option("#share-days", "30")
     await own.page.click("[data-keep=share-make]")
     await own.page.wait_for_selector("#share-address")
+    await own.page.wait_for_selector("[data-share]")  # the list is read again after the link is made
     assert await own.page.locator("[data-share]").count() == 1
     await in_both_languages(own, ".share", "ลิงก์นี้ใช้ได้ถึงวันที่", "This link works until")
     return await own.page.input_value("#share-address")
@@ -126,8 +127,8 @@ async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
         await head.sign_in(await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
         await reads_and_rates(head, officer, steps)
         await own.news("เพราะมีผลประเมินใหม่")
-        kept = await platform.insist("assessment", "GET", f"/v1/officers/{officer.name}/assessments")
-        assert sorted(one["kind"] for one in kept["assessments"]) == ["supervisor", "test"]
+        history = await platform.insist("assessment", "GET", f"/v1/officers/{officer.name}/assessments")
+        assert sorted(one["kind"] for one in history["assessments"]) == ["supervisor", "test"]
 
         await own.page.click("[data-keep^=share-end-]")
         await own.page.wait_for_selector("[data-share]", state="detached")

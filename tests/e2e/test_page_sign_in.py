@@ -71,7 +71,10 @@ async def test_sign_in_with_the_organisation_is_offered_and_its_result_is_shown_
         assert await page.locator(".wrong", has_text="บัญชี").count() == 0
 
 
-async def test_signing_out_everywhere_is_offered_next_to_signing_out(portal: Portal, browser: Browser) -> None:
+async def test_signing_out_everywhere_is_offered_next_to_signing_out(
+    portal: Portal, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal.owner, "document", b'{"feedback_sequence": 0, "statements": []}')
     _, key = await portal.officer()
     async with reading(browser, portal.url, width=320) as reader:
         page = reader.page

@@ -47,13 +47,13 @@ def fitted(courses: Sequence[Course], without: Collection[str] = ()) -> LevelWei
         table = LevelTable(one.skills, one.scale, LevelWeights([0.0] * WEIGHTS, ""))
         steps = len(one.scale) - 1
         places = {(int(low), int(high)): place for place, (low, high) in enumerate(pairs(steps))}
-        answers, kept = [], []
+        answers, used = [], []
         for course in courses:
             rows = [row for row in course.teaches if row.framework == name]
             table.add(CourseText.of(course, name, {}), [LevelRow(row.skill, 1.0) for row in rows])
             answers += [places[int(row.from_level), int(row.to_level)] for row in rows]
-            kept += [course.id not in without for _ in rows]
-        sets.append((table.signs()[kept], np.array(answers)[kept], steps))
+            used += [course.id not in without for _ in rows]
+        sets.append((table.signs()[used], np.array(answers)[used], steps))
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         total, slope = _PENALTY * float(weights @ weights), 2 * _PENALTY * weights

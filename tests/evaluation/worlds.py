@@ -153,11 +153,11 @@ def generated(courses: int, skills: int, seed: int) -> World:
     """Return a generated world. Past 100,000 courses they are not kept as a list, which would be 1.5 kB a course."""
     drawn = draw(courses, skills, seed)
     framework = generated_framework(drawn.names, seed)
-    kept: Courses = list(drawn) if courses <= _IN_MEMORY else drawn
+    sequence: Courses = list(drawn) if courses <= _IN_MEMORY else drawn
     officer = officers_of(framework, courses)
     if courses > _IN_MEMORY:
-        return World(kept, {}, officer)
-    return World(kept, drawn.ratings(), officer, drawn.completing())
+        return World(sequence, {}, officer)
+    return World(sequence, drawn.ratings(), officer, drawn.completing())
 
 
 _SCALES = (5, 3, 7, 100)

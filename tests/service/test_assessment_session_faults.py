@@ -4,11 +4,12 @@ A second runner on the same MongoDB plays another replica, or the process that s
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from services.assessment.api import INTAKE, RUNNER, SESSIONS, STORE
 from services.assessment.intake import Intake
@@ -18,6 +19,7 @@ from services.assessment.sessions.adaptive import Sitting
 from services.assessment.sessions.model import Session, StartSession, SubmitAnswer
 from services.assessment.sessions.runner import SessionRunner
 from services.assessment.sessions.store import SessionStore
+from shared.domain import Framework
 from shared.errors import Conflict, NotFound, Unavailable
 from tests.support.assessment import assessment_service, profile_of, registered
 from tests.support.services import Started
@@ -151,11 +153,11 @@ async def test_after_a_crash_after_storing_an_answer_it_counts_once(
     with pytest.raises(Stopped):
         await respond(dying, sitting)
     after = replica(service)
-    kept = await read(after, sitting)
-    assert [one.response for one in kept.answers] == [0]
-    assert kept.current is not None
-    assert kept.current.item != current(sitting)
-    assert (await respond(after, sitting)).session == kept
+    stored = await read(after, sitting)
+    assert [one.response for one in stored.answers] == [0]
+    assert stored.current is not None
+    assert stored.current.item != current(sitting)
+    assert (await respond(after, sitting)).session == stored
 
 
 @pytest.mark.parametrize("handed_in", [False, True])
@@ -181,15 +183,56 @@ async def test_after_a_crash_between_end_and_profile_the_result_is_submitted_onc
         await asyncio.gather(last, return_exceptions=True)
     after = replica(service)
     clock_of(after).ahead = timedelta(seconds=6)
-    kept = await read(after, sitting)
-    assert kept.end is not None
+    stored = await read(after, sitting)
+    assert stored.end is not None
     await asyncio.gather(after.sweep(), replica(service).find(TENANT, officer, sitting.plan.id))
     await until(lambda: _settled(after, sitting))
     profile = await profile_of(service, officer)
     assert (profile["sequence"], len(profile["levels"])) == (2, 1)
     assert len(await evidence_of(service, officer)) == 1
+    stored = await read(after, sitting)
+    assert (stored.settled, stored.profile_sequence) == (True, 2)
+
+
+class ChangedIntake(Intake):
+    """Sees the version of a framework that follows."""
+
+    def __init__(self, intake: Intake, change: Callable[[Framework], Framework]) -> None:
+        self.__dict__ |= intake.__dict__
+        self.change = change
+
+    async def framework(self, tenant: str, name: str) -> Framework:
+        return self.change(await super().framework(tenant, name))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: structs.replace(one, skills=[skill for skill in one.skills if skill.id != "reading"]),
+        lambda one: structs.replace(one, scale=[step for step in one.scale if step.level <= 1]),
+    ],
+    ids=["without-the-skill", "shorter-scale"],
+)
+async def test_a_result_that_was_accepted_counts_although_the_framework_changes_before_the_session_records_it(
+    service: Started, change: Callable[[Framework], Framework]
+) -> None:
+    officer = await registered(service)
+    store = DyingStore(service.database("assessment"))
+    intake = GatedIntake(service.client.app[INTAKE])
+    dying = replica(service, store, intake)
+    sitting = await begin(dying, officer, StartSession(skills=["reading"], max_items=1))
+    last = asyncio.ensure_future(respond(dying, sitting))
+    await until(lambda: intake.waiting)
+    store.before = 1
+    intake.gate.set()
+    with pytest.raises(Stopped):
+        await last
+    after = replica(service, intake=ChangedIntake(service.client.app[INTAKE], change))
+    clock_of(after).ahead = timedelta(seconds=6)
+    await after.sweep()
     kept = await read(after, sitting)
     assert (kept.settled, kept.profile_sequence) == (True, 2)
+    assert len(await evidence_of(service, officer)) == 1
 
 
 async def _settled(runner: SessionRunner, sitting: Sitting) -> bool:
@@ -220,8 +263,8 @@ async def test_a_waiting_result_is_not_retried_at_once(service: Started) -> None
     ended = await respond(runner, await begin(runner, officer, StartSession(skills=["reading"], max_items=1)))
     clock_of(runner).ahead = timedelta(minutes=2)
     await runner.sweep()
-    kept = await read(runner, ended)
-    assert kept.settled or (kept.due_at is not None and kept.due_at > clock_of(runner)())
+    stored = await read(runner, ended)
+    assert stored.settled or (stored.due_at is not None and stored.due_at > clock_of(runner)())
 
 
 async def test_two_replicas_serve_one_session_alternately_and_concurrently(service: Started) -> None:
@@ -248,9 +291,9 @@ async def test_an_abandoned_session_counts_as_of_its_last_answer(service: Starte
     assert (await read(runner, sitting)).end is None
     clock_of(runner).ahead = timedelta(minutes=9)
     await runner.sweep()
-    kept = await read(runner, sitting)
-    assert kept.end is not None
-    assert (kept.end.ending, kept.settled) == ("left", True)
+    stored = await read(runner, sitting)
+    assert stored.end is not None
+    assert (stored.end.ending, stored.settled) == ("left", True)
     [evidence] = await evidence_of(service, officer)
     assert len(evidence["results"]) == 1
     taken = datetime.fromisoformat(evidence["taken_at"])
@@ -269,9 +312,9 @@ async def test_a_session_ends_at_its_time_limit_without_answers(service: Started
     with pytest.raises(Conflict) as raised:
         await respond(runner, sitting, 2)
     assert raised.value.field == "sequence"
-    kept = await read(runner, sitting)
-    assert kept.end is not None
-    assert (kept.end.ending, len(kept.answers), kept.settled) == ("time_limit", 1, True)
+    stored = await read(runner, sitting)
+    assert stored.end is not None
+    assert (stored.end.ending, len(stored.answers), stored.settled) == ("time_limit", 1, True)
     other = await registered(service)
     left = await begin(runner, other, body)
     clock_of(runner).ahead = timedelta(seconds=125)
@@ -332,9 +375,9 @@ async def test_an_undecodable_session_does_not_stop_others_from_ending(service: 
     await service.database("assessment")["sessions"].insert_one(broken)
     await runner.sweep()
     await until(lambda: _settled(runner, sitting))
-    kept = await service.database("assessment")["sessions"].find_one({"_id": broken["_id"]})
-    assert kept is not None
-    assert kept["due_at"] > datetime.now(UTC)
+    stored = await service.database("assessment")["sessions"].find_one({"_id": broken["_id"]})
+    assert stored is not None
+    assert stored["due_at"] > datetime.now(UTC)
 
 
 async def test_sessions_of_an_erased_officer_go_to_nobody(service: Started) -> None:
@@ -342,17 +385,17 @@ async def test_sessions_of_an_erased_officer_go_to_nobody(service: Started) -> N
     officer = await registered(service)
     runner = replica(service)
     sitting = await respond(runner, await begin(runner, officer))
-    kept = service.database("assessment")["sessions"]
-    orphan = await kept.find_one({"_id": sitting.plan.key})
+    collection = service.database("assessment")["sessions"]
+    orphan = await collection.find_one({"_id": sitting.plan.key})
     assert orphan is not None
     assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
-    await kept.insert_one(orphan)
+    await collection.insert_one(orphan)
     got = await service.ask("PUT", f"/v1/officers/{officer}", "admin", json={"job_group": "service", "agency": "north"})
     assert got.status == 201
     clock_of(runner).ahead = timedelta(minutes=31)
     with pytest.raises(NotFound):
         await runner.stop(TENANT, officer, sitting.plan.id, str)
-    assert await kept.find_one({"_id": sitting.plan.key}) is None
+    assert await collection.find_one({"_id": sitting.plan.key}) is None
     profile = await profile_of(service, officer)
     assert not profile.get("levels")
 

@@ -122,9 +122,9 @@ async def test_two_tabs_answer_one_session(service: Started) -> None:
     requests = [service.ask("POST", path, json=body | {"response": n % 2}) for n in range(8)]
     got = await asyncio.gather(*requests)
     statuses = [one.status for one in got]
-    kept = (await detail(service, steps[0]))["asked"]
-    assert len(kept) == 1
-    winner = kept[0]["response"]
+    answers = (await detail(service, steps[0]))["asked"]
+    assert len(answers) == 1
+    winner = answers[0]["response"]
     assert statuses == [200 if n % 2 == winner else 409 for n in range(8)]
     nexts = {(await one.json())["item"]["id"] for one in got if one.status == 200}
     assert len(nexts) == 1
@@ -244,8 +244,8 @@ async def test_erasing_an_officer_erases_the_sessions(service: Started) -> None:
     officer = await registered(service)
     step = await answer(service, await start(service, officer), 0)
     assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
-    kept = service.database("assessment")["sessions"]
-    assert await kept.count_documents({"officer_key": f"agency/{officer}"}) == 0
+    collection = service.database("assessment")["sessions"]
+    assert await collection.count_documents({"officer_key": f"agency/{officer}"}) == 0
     await answer(service, step, 0, 404)
     assert (await service.ask("POST", f"/v1/officers/{officer}/sessions", json={})).status == 404
 

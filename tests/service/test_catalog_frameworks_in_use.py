@@ -412,6 +412,26 @@ async def test_a_shared_course_gets_its_copy_back_when_the_tenant_withdraws_its_
         assert got.status == 204
 
 
+async def test_no_matcher_is_built_while_nothing_waits(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    await catalog_store.put_course(None, SHARED_TENANT, course("c"), "")
+    await catalog_store.put_framework(None, "agency", msgspec.convert(crafts("own", GLASS), Framework), "")
+    read: list[str] = []
+
+    async def frameworks(tenant: str) -> dict[str, Framework]:
+        read.append(tenant)
+        return await MatchStore.frameworks(match_store, tenant)
+
+    monkeypatch.setattr(match_store, "frameworks", frameworks)
+    await MatchingLoop(match_store, shipped()).once()
+    assert "agency" in read
+    read.clear()
+    await MatchingLoop(match_store, shipped()).once()
+    assert read == []
+
+
 @pytest.mark.parametrize("lost", ["sequence", "id", "content"])
 @pytest.mark.parametrize("owner", [SHARED_TENANT, "agency"])
 async def test_a_document_that_cannot_be_read_stops_no_copy_of_another_course(

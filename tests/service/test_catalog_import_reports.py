@@ -177,8 +177,12 @@ async def test_courses_missing_from_a_full_import_are_listed_and_withdrawn_on_re
     _, full = await sent(service, lines(*bodies[:2]), tenant, "?full=true")
     assert (full["missing"], full["absent"], "withdrawn" in full) == (["c2", "c3"], 2, False)
     broken = f"{lines(*bodies[:2])}\nnot json"
-    _, kept = await sent(service, broken, tenant, "?full=true&withdraw=true")
-    assert (kept["missing"], "withdrawn" in kept, kept["problem"]["field"]) == (["c2", "c3"], False, "withdraw")
+    _, broken_report = await sent(service, broken, tenant, "?full=true&withdraw=true")
+    assert (broken_report["missing"], "withdrawn" in broken_report, broken_report["problem"]["field"]) == (
+        ["c2", "c3"],
+        False,
+        "withdraw",
+    )
     _, dry = await sent(service, lines(*bodies[:2]), tenant, "?full=true&withdraw=true&dry_run=true")
     assert (dry["missing"], "withdrawn" in dry) == (["c2", "c3"], False)
     assert len(await ids(service, tenant=tenant)) >= 5

@@ -88,8 +88,8 @@ async def test_a_large_framework_is_stored_completely_and_announced_in_parts(
     query = f"?catalog_revision={header.catalog_revision}"
     assert await until(lambda: shown(service, whole.id, query)) == stored
     assert await shown(service, whole.id, f"?catalog_revision={header.catalog_revision - 1}") is None
-    kept = service.database("catalog")["entries"].find({"tenant": "agency"})
-    assert all([len(msgspec.json.encode(document, enc_hook=str)) < MEGABYTE async for document in kept])
+    documents = service.database("catalog")["entries"].find({"tenant": "agency"})
+    assert all([len(msgspec.json.encode(document, enc_hook=str)) < MEGABYTE async for document in documents])
 
 
 async def test_a_new_version_withdraws_the_parts_of_the_previous_one(service: Started, announced: Topic) -> None:
@@ -133,14 +133,14 @@ async def test_a_large_draft_is_signed_by_people_and_becomes_a_version(service: 
         got = await service.ask(method, path, None if body else "admin", data=data, headers=headers)
         return got.status, json.loads(await got.read() or b"null")
 
-    async def kept() -> int:
+    async def stored_documents() -> int:
         return len(await pieces.distinct("of"))
 
-    before = await kept()
+    before = await stored_documents()
     assert (await call("PUT", where, {"framework": named(name, large_framework()), "by": "S."}))[0] == 201
     other = named(name, large_framework(skills=4100))
     assert (await call("PUT", where, {"framework": other, "by": "S."}))[0] == 200
-    assert await kept() == before + 1
+    assert await stored_documents() == before + 1
     status, draft = await call("GET", where)
     assert (status, draft["revision"], len(draft["framework"]["skills"])) == (200, 2, 4100)
     assert (await call("POST", f"{where}:review", {"by": "P."}))[0] == 200
@@ -149,7 +149,7 @@ async def test_a_large_draft_is_signed_by_people_and_becomes_a_version(service: 
     assert (await call("POST", f"{where}:publish"))[1]["version"] == 1
     assert await shown(service, name) == msgspec.structs.replace(other, version=1)
     assert (await call("GET", where))[0] == 404
-    assert await kept() == before
+    assert await stored_documents() == before
 
 
 async def test_republishing_announces_parts_then_their_header(service: Started, announced: Topic) -> None:

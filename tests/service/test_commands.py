@@ -31,12 +31,12 @@ def run(
     argv: list[str], environment: dict[str, str] | None = None, line: str = "{}", directory: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, in a line of the shell where `{}` stands for it; no setting comes from outside."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = line.format(subprocess.list2cmdline([sys.executable, "-m", *argv]))
     found = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=directory,
-        env=kept | {"PYTHONPATH": str(ROOT)} | (environment or {}),
+        env=inherited | {"PYTHONPATH": str(ROOT)} | (environment or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -102,9 +102,9 @@ async def test_a_retired_bank_is_no_longer_the_one_of_its_framework(service: Sta
     assert (await answer_of(service, "POST", f"/{name}:publish", tenant=tenant))[1]["status"] == "retired"
     found = await store.of_framework(tenant, FRAMEWORK)
     assert found is None or found.id != name
-    kept = await store.bank_at(tenant, name, 1)
-    assert kept is not None
-    assert kept.status == "published"
+    stored = await store.bank_at(tenant, name, 1)
+    assert stored is not None
+    assert stored.status == "published"
 
 
 async def test_a_stale_tag_changes_nothing(service: Started) -> None:

@@ -33,11 +33,11 @@ async def pages(stage: tuple[PortalSettings, Owner], built: Path) -> AsyncIterat
 
 
 async def test_each_file_has_a_strict_policy_and_is_not_sent_twice(pages: Portal) -> None:
-    kept = "public, max-age=31536000, immutable"
+    immutable = "public, max-age=31536000, immutable"
     for target, kind, caching in [
         ("/", "text/html", "no-cache"),
-        ("/static/main-abc.js", "text/javascript", kept),
-        ("/static/font-abc.woff2", "font/woff2", kept),
+        ("/static/main-abc.js", "text/javascript", immutable),
+        ("/static/font-abc.woff2", "font/woff2", immutable),
     ]:
         async with pages.session.get(pages.url + target) as answer:
             assert (answer.status, answer.content_type, answer.headers["Cache-Control"]) == (200, kind, caching)

@@ -170,7 +170,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
     await planned(service, officer)
     feedback_handler = service.client.app[FEEDBACK_HANDLER]
     planner = feedback_handler.planner
-    sound, kept = planner.pool, feedback_handler.kept_stale
+    sound, before = planner.pool, feedback_handler.kept_stale
     planner.pool = PlanPool(1, check=lambda *_: ["unsound"])
     try:
         status, taken = await give_feedback(service, officer, "write", "not_now")
@@ -178,9 +178,9 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
         planner.pool.close()
         planner.pool = sound
     assert (status, taken["stale"], taken["revision"]) == (200, True, 1)
-    assert feedback_handler.kept_stale == kept + 1
+    assert feedback_handler.kept_stale == before + 1
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"learning_path_feedback_stored_stale_total {kept + 1:.1f}" in metrics
+    assert f"learning_path_feedback_stored_stale_total {before + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True
     assert len((await feedback_of(service, officer))["statements"]) == 1
     assert (await give_feedback(service, officer, "read", "pin"))[0] == 200
@@ -239,8 +239,8 @@ async def test_an_idempotency_key_is_remembered_for_a_day(service: Started) -> N
     assert (await feedback_of(service, officer))["feedback_sequence"] == 2
     await plant(MOST_KEYS, timedelta(hours=25))  # all of them older: room again
     assert (await give_feedback(service, officer, "write", "pin"))[0] == 200
-    kept = (await document_of(service, officer))["feedback_keys"]
-    assert (len(kept), kept[0]["id"]) == (FEWEST_KEYS, f"other-{MOST_KEYS - FEWEST_KEYS + 1}")
+    stored_keys = (await document_of(service, officer))["feedback_keys"]
+    assert (len(stored_keys), stored_keys[0]["id"]) == (FEWEST_KEYS, f"other-{MOST_KEYS - FEWEST_KEYS + 1}")
 
 
 async def test_statements_are_listed_in_pages(service: Started) -> None:

@@ -156,7 +156,7 @@ async def reading(
     reader = Reader(await context.new_page(), url)
     try:
         yield reader
-        assert reader.errors == []
+        assert reader.errors == [], reader.errors
         assert [one for one in reader.left_the_machine() if not (provider and one.startswith(provider))] == []
     finally:
         await context.close()

@@ -256,8 +256,8 @@ class Officer:
         """Find what was accepted in the assessment service, and nothing else, and submit it again without effect."""
         profile = await self._insist("assessment", "GET")
         assert profile["sequence"] == self.sequence
-        kept = (await self._insist("assessment", "GET", "/assessments?limit=500"))["assessments"]
-        assert sorted((one["profile_sequence"], one["assessment_id"]) for one in kept) == sorted(
+        assessments = (await self._insist("assessment", "GET", "/assessments?limit=500"))["assessments"]
+        assert sorted((one["profile_sequence"], one["assessment_id"]) for one in assessments) == sorted(
             (sequence, assessment) for _, assessment, sequence in self.accepted.values()
         )
         for name, (body, assessment, sequence) in self.accepted.items():

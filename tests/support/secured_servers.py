@@ -54,14 +54,14 @@ class SecuredKafka(ApacheKafka):
 
     def _configure(self) -> None:
         super()._configure()
-        kept = [
+        lines = [
             line
             for line in self._properties.read_text().splitlines()
             if not line.startswith(("listeners=", "advertised.listeners=", "listener.security.protocol.map="))
         ]
-        controller = next(line.partition("@")[2] for line in kept if line.startswith("controller.quorum.voters="))
+        controller = next(line.partition("@")[2] for line in lines if line.startswith("controller.quorum.voters="))
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        kept += [
+        lines += [
             f"listeners=INTERNAL://{self.address},CLIENTS://{self.clients},CONTROLLER://{controller}",
             f"advertised.listeners=INTERNAL://{self.address},CLIENTS://{self.clients}",
             "listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENTS:SASL_SSL",
@@ -72,7 +72,7 @@ class SecuredKafka(ApacheKafka):
             "listener.name.clients.ssl.keystore.type=PEM",
             f"listener.name.clients.ssl.keystore.location={self._made.server}",
         ]
-        self._properties.write_text("\n".join(kept) + "\n")
+        self._properties.write_text("\n".join(lines) + "\n")
 
     def _format_arguments(self) -> list[str]:
         users = []

@@ -148,6 +148,19 @@ async def test_requests_that_come_together_are_rejected_in_order() -> None:
         shelf.go_on.set()
 
 
+async def test_a_rejected_client_of_http_1_0_is_told_that_its_connection_stays_open() -> None:
+    shelf = Held()
+    ask = b"GET /v1/things/a HTTP/1.0\r\n" + HOST + b"Connection: keep-alive\r\n"
+    async with wired(shelf, Limits(concurrent_requests=8)) as wire:
+        key = await wire.key("platform")
+        await shelf.fill(wire, key, places=6)
+        reader, writer = await wire.open()
+        for _ in range(2):
+            got = await on(reader, writer, ask + key + b"\r\n")
+            assert (got.status, got.headers["connection"]) == (503, "keep-alive")
+        shelf.go_on.set()
+
+
 async def test_streams_are_open_to_a_key_whose_share_of_requests_is_used() -> None:
     shelf = Held()
     async with wired(shelf, Limits(concurrent_requests=8)) as wire:

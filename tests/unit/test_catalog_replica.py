@@ -51,9 +51,9 @@ def test_a_changed_match_affects_plans_with_the_skill_and_is_not_taught() -> Non
     first = fold_events(Snapshot(), [event(one, 1)])
     second = fold_events(first.snapshot, [event(msgspec.structs.replace(one, matched=[row]), 2)])
     assert (second.courses, second.skills[TENANT, f"{FRAMEWORK}/b"]) == ({(TENANT, "c1"): 2}, 2)
-    kept = second.snapshot.own_course(TENANT, "c1")
-    assert kept is not None
-    assert (kept.teaches, kept.matched) == (one.teaches, [row])
+    stored = second.snapshot.own_course(TENANT, "c1")
+    assert stored is not None
+    assert (stored.teaches, stored.matched) == (one.teaches, [row])
     surer = msgspec.structs.replace(row, confidence=0.8)
     third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, matched=[surer]), 3)])
     assert third.skills[TENANT, f"{FRAMEWORK}/b"] == 3

@@ -37,7 +37,7 @@ def scaled(*levels: float, required: float) -> Framework:
 
 
 @pytest.mark.parametrize(
-    ("build", "kept"),
+    ("build", "rounded"),
     [
         (lambda: Teaches(FRAMEWORK, "a", 0, NOISY).to_level, 2.1),
         (lambda: msgspec.convert({"framework": "f", "skill": "a", "from": NOISY, "to": 3}, Teaches).from_level, 2.1),
@@ -55,20 +55,20 @@ def scaled(*levels: float, required: float) -> Framework:
         (lambda: inputs(framework({"a": 3}), budget_hours=0.1 + 0.2).budget_hours, 0.3),
     ],
 )
-def test_numbers_are_rounded_to_the_millionth_at_every_entry(build: Callable[[], Any], kept: object) -> None:
-    assert build() == kept
+def test_numbers_are_rounded_to_the_millionth_at_every_entry(build: Callable[[], Any], rounded: object) -> None:
+    assert build() == rounded
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "kept"),
+    ("low", "high", "rounded"),
     [(NOISY, 2.1000000000000005, (2.099999, 2.1)), (0, 1e-9, (0, 1e-6)), (99.9999999, 100, (99.999999, 100))],
 )
 def test_a_course_whose_levels_are_less_than_a_millionth_apart_teaches_a_millionth(
-    low: float, high: float, kept: tuple[float, float]
+    low: float, high: float, rounded: tuple[float, float]
 ) -> None:
     # Such courses were stored before levels were kept to the millionth.
     row = msgspec.convert({"framework": "f", "skill": "a", "from": low, "to": high}, Teaches)
-    assert (row.from_level, row.to_level) == kept
+    assert (row.from_level, row.to_level) == rounded
     assert msgspec.json.decode(msgspec.json.encode(row), type=Teaches) == row
 
 

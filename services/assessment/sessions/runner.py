@@ -19,7 +19,7 @@ import msgspec
 
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore, StoredBank
-from services.assessment.model import Result, SubmitAssessment
+from services.assessment.model import Result, SubmitAssessment, assessment_id_of
 from services.assessment.scoring import least_sd
 from services.assessment.sessions.adaptive import Sitting, answered, begun, is_over, stopped
 from services.assessment.sessions.item_pool import Exposure, ItemPool
@@ -330,10 +330,17 @@ class SessionRunner:
             self._sittings.pop(session.plan.key, None)
 
     async def _submit(self, session: Session, trace: str) -> int | None:
-        """Submit the results of a session; return the sequence of the profile, None if there are no results."""
+        """Submit the results of a session; return the sequence of the profile, None if there are no results.
+
+        Results that were accepted before stay as they are, also if the framework has changed since.
+        """
         plan, end = session.plan, session.end
-        if _is_gone(await self._officers.find(plan.tenant, plan.officer), plan):
+        officer = await self._officers.find(plan.tenant, plan.officer)
+        if officer is None or _is_gone(officer, plan):
             raise NotFound("no such officer")
+        name = submission_key(plan)
+        if accepted_before := await self._officers.accepted(officer, assessment_id_of(plan.tenant, plan.officer, name)):
+            return accepted_before.sequence
         framework = await self._intake.framework(plan.tenant, plan.framework)
         known = {skill.id for skill in framework.skills}
         results = [
@@ -345,7 +352,7 @@ class SessionRunner:
             return None
         taken_at = [one.answered_at for one in session.answers if one.response is not None][-1]
         body = SubmitAssessment(plan.framework, "test", results, taken_at)
-        accepted = await self._intake.submit(plan.tenant, plan.officer, submission_key(plan), body, trace)
+        accepted = await self._intake.submit(plan.tenant, plan.officer, name, body, trace)
         return accepted.profile_sequence
 
     # --- in memory ---------------------------------------------------------------------------------------------------

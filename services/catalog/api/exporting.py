@@ -43,12 +43,11 @@ async def export_courses(request: web.Request) -> web.StreamResponse:
     await stream.write(form.before)
     first = True
     while page:
-        courses = [course for _, course in page[:_PAGE]]
+        rows, more = page[:_PAGE], len(page) > _PAGE
+        courses = [course for _, course in rows]
         await stream.write(await asyncio.to_thread(_rows, form, courses, first=first))
         first = False
-        more = len(page) > _PAGE
-        after = page[_PAGE - 1][0]
-        page = await store.page(tenant, ListCourses(after=after, limit=_PAGE), copies=False) if more else []
+        page = await store.page(tenant, ListCourses(after=rows[-1][0], limit=_PAGE), copies=False) if more else []
     await stream.write(form.after)
     await stream.write_eof()
     return stream
