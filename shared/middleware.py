@@ -189,8 +189,8 @@ class Middleware:
         parts: dict[str, list[tuple[str, Route]]] = {}
         for resolved, route in self._routes.items():
             if resolved is not None and resolved.method == route.method:
-                told = resolved.get_info()
-                path = told["pattern"].pattern if "pattern" in told else re.escape(told["path"])
+                info = resolved.get_info()
+                path = info["pattern"].pattern if "pattern" in info else re.escape(info["path"])
                 parts.setdefault(route.method, []).append((re.sub(r"\(\?P<\w+>", "(?:", path), route))
         return {
             method: (re.compile("|".join(f"({path})" for path, _ in of_method)), [route for _, route in of_method])

@@ -232,7 +232,7 @@ def pages(command: str, report: Callable[[str], None]) -> None:
         make_types(node)
         node.run("typescript/bin/tsc", "--noEmit", quiet=False)
         node.run("eslint/bin/eslint.js", "--max-warnings=0", ".", quiet=False)
-        report("the pages fit the services, and eslint has nothing to say")
+        report("the pages fit the services, and eslint finds no fault")
     if command == "test":
         node.run("vitest/vitest.mjs", "run", quiet=False)
     if command == "dev":

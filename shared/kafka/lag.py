@@ -25,7 +25,7 @@ class GroupLag:
         self._topic = topic
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
         self._not_before = float("-inf")
-        self._told = False
+        self._was_known = False
 
     async def read(self) -> int | None:
         """Return the number of records that the group has not committed.
@@ -45,12 +45,12 @@ class GroupLag:
                 if not places:
                     return None
                 ends = await consumer.end_offsets(list(places))
-                self._told = True
+                self._was_known = True
                 return sum(max(0, int(ends[place]) - int(offset)) for place, offset in places.items())
         except (KafkaError, TimeoutError, OSError, AttributeError, ValueError) as error:
             log.info("the lag of group %s is not known: %r", self._group, error)
             await self.stop()
-            if self._told:
+            if self._was_known:
                 return _UNKNOWN
             self._not_before = loop.time() + _AGAIN_SECONDS
             return None

@@ -103,7 +103,7 @@ class _Matrix:
         self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
         self._scale: dict[float, Given] = {}
         self._cells: list[_Cell] = []
-        self._told: set[tuple[str, str | None]] = set()
+        self._reported: set[tuple[str, str | None]] = set()
 
     def _has(self, name: str) -> bool:
         return any(key in self._columns for key in (name, f"{name}_id", f"{name}_th", f"{name}_en"))
@@ -193,9 +193,9 @@ class _Matrix:
         other = (key, given.get("area"))
         if (
             given.get("area", seen.more.get("area")) != seen.more.get("area", given.get("area"))
-            and other not in self._told
+            and other not in self._reported
         ):
-            self._told.add(other)
+            self._reported.add(other)
             reason = f"is in {seen.more['area']!r} in row {seen.row}, which is kept; here in {given['area']!r}"
             self._builder.fault(reason, row=row, id=key, field="area", verdict="changed")
         seen.more = given | seen.more

@@ -190,19 +190,19 @@ Find = Callable[[str], Course | None]
 
 def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget], dict[SkillKey, float]]:
     """Return skill -> target with the estimate after completions, and the levels that count for entry."""
-    wants, doors = inputs.targets(), inputs.entry_levels()
+    targets, entry_levels = inputs.targets(), inputs.entry_levels()
     for when, row in _reached(inputs, find):
         if not _is_later(inputs, row.framework, row.skill, when):
             continue
         key = (row.framework, row.skill)
-        doors[key] = max(doors.get(key, 0.0), row.to_level)
-        if row.framework == inputs.framework.id and (want := wants.get(row.skill)):
-            level = max(want.level, min(row.to_level, inputs.framework.max_level))
-            wants[row.skill] = replace(want, level=level)
+        entry_levels[key] = max(entry_levels.get(key, 0.0), row.to_level)
+        if row.framework == inputs.framework.id and (target := targets.get(row.skill)):
+            level = max(target.level, min(row.to_level, inputs.framework.max_level))
+            targets[row.skill] = replace(target, level=level)
     for skill, when, span in _unconfirmed(inputs, find):
-        if (want := wants.get(skill)) and _is_later(inputs, inputs.framework.id, skill, when):
-            wants[skill] = replace(want, evidence=(*want.evidence, span))
-    return wants, doors
+        if (target := targets.get(skill)) and _is_later(inputs, inputs.framework.id, skill, when):
+            targets[skill] = replace(target, evidence=(*target.evidence, span))
+    return targets, entry_levels
 
 
 def _unconfirmed(inputs: Inputs, find: Find) -> Iterator[tuple[str, datetime | None, MatchedSpan]]:
