@@ -1,8 +1,10 @@
 """Above 20,000 courses only champions have numbers in the search; columns tell what is so of the others."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.recommender.inputs import EXCLUDE, Inputs, Rule
@@ -13,7 +15,7 @@ from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.units import micro
-from shared.domain import SHARED_TENANT, Course, Prerequisite
+from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite
 from tests.support.builders import FRAMEWORK, TENANT, after, at, course, framework, inputs, view_of
 
 SKILLS = [f"s{n}" for n in range(4)]
@@ -89,9 +91,19 @@ def test_a_course_whose_condition_no_array_answers_makes_the_answer_incomplete()
         assert found.available.incomplete is incomplete
 
 
+def taught(number: int) -> Course:
+    return course(f"c{number:04}", ("s0", 0, 1), hours=1 + number)
+
+
+def only_matched(number: int) -> Course:
+    row = MatchedRow(FRAMEWORK, "s0", 0, 1, 0.9, 0.4)
+    return msgspec.structs.replace(course(f"c{number:04}", hours=1 + number), matched=[row])
+
+
 @pytest.mark.parametrize("wishes", [{}, {"budget_hours": 0}, {"languages": ["en"]}])
-def test_a_plan_decodes_few_of_the_courses_that_teach_its_skills(
-    monkeypatch: pytest.MonkeyPatch, wishes: dict[str, Any]
+@pytest.mark.parametrize("made", [taught, only_matched])
+def test_a_plan_decodes_few_of_the_courses_that_lead_to_its_skills(
+    monkeypatch: pytest.MonkeyPatch, made: Callable[[int], Course], wishes: dict[str, Any]
 ) -> None:
     looked_at: set[str] = set()
     spec, whole = View.spec, View.course
@@ -106,7 +118,6 @@ def test_a_plan_decodes_few_of_the_courses_that_teach_its_skills(
 
     monkeypatch.setattr(View, "spec", counted_spec)
     monkeypatch.setattr(View, "course", counted_course)
-    many = [course(f"c{n:04}", ("s0", 0, 1), hours=1 + n) for n in range(2000)]
-    path = recommend(inputs(framework({"s0": 2}), {"s0": 0}, **wishes), view_of(many))
+    path = recommend(inputs(framework({"s0": 2}), {"s0": 0}, **wishes), view_of([made(n) for n in range(2000)]))
     assert path.open
     assert len(looked_at) < 50

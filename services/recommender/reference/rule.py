@@ -582,7 +582,7 @@ class Plan:
             reachable.courses.get,
             reachable.closure_costs,
             self._above,
-            matched=lambda skill: [option.id for option in taught if self._may_raise(option, skill)],
+            matched=lambda skill, _: [option.id for option in taught if self._may_raise(option, skill)],
         )
 
     def _may_raise(self, option: CourseOption, skill: str) -> bool:

@@ -74,13 +74,13 @@ class ClosureCosts(NamedTuple):
 class AvailableCourses:
     """The courses that an officer may use and can reach, looked up when they are asked for.
 
-    `teachers` (skill, micro-level): (micro-level reached, micro-hours, id) of the courses that teach a skill to a level
-    or beyond, shortest first, then by id; they are read as far as needed.
-    `option`: the course of an id as the officer may use it, or None. `closure_costs`: those from a state. `above`
-    (skill, micro-level): all courses that teach a skill of the framework beyond a level, those that may be used first,
-    then shortest first, then by id. `matched`: the ids of the courses with an unconfirmed row of a skill of the
-    framework, shortest first, then by id. `incomplete`: whether a course was skipped because it is not known whether it
-    can be reached.
+    `teachers` (skill, micro-level): (micro-level reached, micro-hours, id) of the courses that teach a skill to a
+    level or beyond, shortest first, then by id; they are read as far as needed. `option`: the course of an id as
+    the officer may use it, or None. `closure_costs`: those from a state. `above` (skill, micro-level): all courses
+    that teach a skill of the framework beyond a level, those that may be used first, then shortest first, then by
+    id. `matched`: the ids of the courses with an unconfirmed row of a skill of the framework that may add value in
+    a state, shortest first, then by id. `incomplete`: whether a course was skipped because it is not known whether
+    it can be reached.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class AvailableCourses:
         option: Callable[[str], CourseOption | None],
         closure_costs: Callable[[PathState], ClosureCosts],
         above: Callable[[str, int], Iterable[Course]],
-        matched: Callable[[str], Iterable[str]] = lambda _: (),
+        matched: Callable[[str, PathState], Iterable[str]] = lambda _, __: (),
     ) -> None:
         self._teachers, self._option, self._closure_costs = teachers, option, closure_costs
         self.above, self.matched = above, matched

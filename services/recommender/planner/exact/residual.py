@@ -170,7 +170,7 @@ class ResidualProblem(NamedTuple):
     def _unconfirmed(self, skill: str) -> GapBlocker | None:
         """Return what blocks the shortest course that may raise a skill by its description; None if there is none."""
         key = (self.inputs.framework.id, skill)
-        for name in self.available.matched(skill):
+        for name in self.available.matched(skill, self.end):
             option = self.available.option(name)
             step = option.gap_effects.get(skill) if option and skill in option.unconfirmed else None
             if option and step and self.end.gain(skill, step) and name not in self.end.done:

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.inputs import Inputs
+from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import CourseSpec, SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,
@@ -41,7 +41,7 @@ from services.recommender.planner.optimizer.query import (
     usable_courses,
 )
 from services.recommender.planner.units import UNREACHABLE, micro
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Course
 
 Flags = NDArray[np.bool_]
@@ -152,19 +152,33 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
         option,
         takers.closure_costs,
         partial(courses_above, inputs, view, space, costs),
-        partial(_matched, view, value, ours),
+        partial(_matched, inputs, view, value),
     )
     return available
 
 
-def _matched(view: View, value: ValueFunction, framework: str, skill: str) -> Iterator[str]:
-    """Yield the ids of the visible courses with an unconfirmed row of a skill that counts, shortest first."""
-    number = VOCABULARY.skills.get((framework, skill), -1)
+def _matched(inputs: Inputs, view: View, value: ValueFunction, skill: str, state: PathState) -> Iterator[str]:
+    """Yield the ids of the visible courses with an unconfirmed row that adds value in a state, shortest first.
+
+    Of the base, only those whose language and the rules let them be used.
+    """
+    number, base = VOCABULARY.skills.get((inputs.framework.id, skill), -1), view.catalog.base
     whole, overlay = (
-        rows[counted(rows, value)][["course", "high"]]
-        for rows in (view.catalog.base.segment.matched_to(number), view.catalog.delta[0].matched_to(number))
+        rows[_adding(rows, value, skill, state)][["course", "high"]]
+        for rows in (base.segment.matched_to(number), view.catalog.delta[0].matched_to(number))
     )
+    whole = whole[usable_courses(inputs, base)[whole["course"]]]
     return (name for _, _, name in _in_order(view, whole, overlay))
+
+
+def _adding(rows: Records, value: ValueFunction, skill: str, state: PathState) -> Flags:
+    """Return a mask of the matched rows of a gap that count and add value in a state: one sum for equal stairs."""
+    percent = rows["confidence"].astype(np.int64) * SURE // MICRO
+    stairs, place = np.unique(rows["high"].astype(np.int64) * (SURE + 1) + percent, return_inverse=True)
+    levels = (stairs // (SURE + 1) / MICRO).tolist()
+    steps = zip((stairs % (SURE + 1)).tolist(), (value.certain(skill, level) for level in levels), strict=True)
+    adds = np.array([state.gain(skill, step) > 0 for step in steps], np.bool_)
+    return adds[place] & counted(rows, value)
 
 
 class _Teachers:
