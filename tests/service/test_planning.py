@@ -206,7 +206,7 @@ async def test_replanning_skips_an_undecodable_plan(office: Office, field: str) 
     officers = [f"o{number}" for number in range(5)]
     planner = office.planner()
     await planner.plan([order(officer) for officer in officers])
-    left = {"$set": {field: b'{"field": "of another version"}', "feedback_sequence": 1}}
+    left = {"$set": {field: b'{"said": "in another version"}', "feedback_sequence": 1}}
     await office.plans.update_one({"_id": key_of(TENANT, "o2")}, left)
     before = await office.plan_of("o2")
     dearer(office)

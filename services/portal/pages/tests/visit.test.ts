@@ -95,11 +95,21 @@ describe('a path on an officer’s page', () => {
 
   it('is shown at once, and once only, where it was requested here', () => {
     stream().send('path', path(1, 'officer'));
-    visit.expect('assessment');
+    visit.expect('assessment', visit.revision);
     stream().send('path', path(2, 'assessment'));
     expect(shown()).toBe(2);
     stream().send('path', path(3, 'assessment'));
     expect([shown(), visit.waiting.value?.revision]).toEqual([2, 3]);
+  });
+
+  it('is shown at once where it came before the answer to the request', () => {
+    stream().send('path', path(1, 'officer'));
+    stream().send('path', path(2, 'assessment'));
+    visit.expect('assessment', 2); // the one that is announced was there before the request
+    expect([shown(), visit.waiting.value?.revision]).toEqual([1, 2]);
+    visit.expect('assessment', 1);
+    expect([shown(), visit.waiting.value]).toEqual([2, undefined]);
+    expect(visit.change.value?.cause).toBe('assessment');
   });
 
   it('never gives way to an older one', () => {

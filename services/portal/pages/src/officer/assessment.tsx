@@ -84,9 +84,10 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
     if (busy.value) return;
     busy.value = true;
     error.value = undefined;
+    const { revision } = visit;
     try {
       const next = await work();
-      if (next.result) visit.expect('assessment');
+      if (next.result) visit.expect('assessment', revision);
       step.value = next;
     } catch (thrown) {
       error.value = asApiError(thrown);

@@ -99,9 +99,16 @@ export class Visit {
     connection.value = undefined;
   }
 
-  /** A path of this cause was requested here: it is shown as soon as it comes. */
-  expect(cause: api.Recommended['cause']): void {
-    this.awaited.add(cause);
+  /** The revision of the newest path that came; 0 before the first. */
+  get revision(): number {
+    return (this.waiting.value ?? this.recommended.value)?.revision ?? 0;
+  }
+
+  /** A path of this cause was requested here when `since` was the newest: it is shown as soon as it comes, or now. */
+  expect(cause: api.Recommended['cause'], since: number): void {
+    const { value } = this.waiting;
+    if (value?.cause === cause && value.revision > since) this.showWaiting();
+    else this.awaited.add(cause);
   }
 
   private get isShown(): boolean {
