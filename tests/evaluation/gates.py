@@ -116,7 +116,7 @@ def _faults(results: Results) -> Iterator[Gate]:
     paths += sum(len(gains.predicted[NORMAL]) for gains in results.truths)
     faulty = sum(len(case.faults) for case in cases) + sum(scale.pace.faults for scale in results.scales)
     faulty += sum(gains.faults for gains in results.truths)
-    yield Gate("violations that the independent checker finds", faulty, "", high=0, note=f"{paths:,} paths")
+    yield Gate("violations that the independent validator finds", faulty, "", high=0, note=f"{paths:,} paths")
     wrong = sum(bool(case.auditor_faults) for case in cases)
     yield Gate("exact solutions that the validator rejects", wrong, "", high=0, note=f"{len(cases):,} solutions")
 

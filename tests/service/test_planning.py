@@ -154,7 +154,7 @@ async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None
 
 
 def doubting(office: Office) -> Planner:
-    """Return a planner whose checker is against every path that has steps."""
+    """Return a planner whose validator rejects every path that has steps."""
     planner = office.planner()
     planner.pool = PlanPool(1, check=lambda path, *_: ["unsound"] if path.steps else [])
     return planner

@@ -1,4 +1,4 @@
-"""The auditor's exact solver against every subset of tiny catalogs, and its paths before the independent checker."""
+"""The auditor's exact solver against every subset of tiny catalogs, and its paths before the independent validator."""
 
 from itertools import combinations
 

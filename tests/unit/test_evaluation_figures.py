@@ -135,7 +135,7 @@ def test_writing_figures_keeps_the_text_of_the_page(tmp_path: Path) -> None:
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "| violations that the independent checker finds | 0 | ≤ 0 | pass |" in text
+    assert "| violations that the independent validator finds | 0 | ≤ 0 | pass |" in text
     assert {path.name for path in (tmp_path / "img").iterdir()} == set(re.findall(r"img/([\w.-]+)", text))
 
 

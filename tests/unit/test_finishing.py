@@ -328,7 +328,7 @@ def test_no_course_is_added_for_a_gap_below_the_configured_smallest_gap() -> Non
         assert [step.course.id for step in path.steps] == found
         assert validate(path, plan, view_of(courses).course) == []
     strict = msgspec.structs.replace(plan, smallest_gap=0.25)
-    assert validate(path, strict, view_of(courses).course)  # the independent checker sees a step too many
+    assert validate(path, strict, view_of(courses).course)  # the independent validator sees a step too many
 
 
 # --- the same path, the same account ----------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def officer_of(seed: int) -> Officer:
 
 
 def assert_good(request: PlanRequest, planned: PlannedPath, view: View) -> None:
-    """Check a path by the independent checker, and whatever is made of it afterwards."""
+    """Check a path by the independent validator, and whatever is made of it afterwards."""
     assert planned.violations == []
     path = planned.path
     stored = announced(path)
