@@ -101,12 +101,13 @@ async def build(settings: RecommenderSettings) -> web.Application:
     warm = asyncio.Event()
 
     async def prepared() -> None:
-        """Return once the planner is compiled and a framework has been received."""
+        """Return once the planner is compiled and the catalog of the start, with a framework, is installed."""
         await planner.pool.run(warm_up)
         gc.collect()
         gc.freeze()  # what the compiler has left stays for ever: the collector need not visit it again
         warm.set()
         await follower.caught_up.wait()
+        await followed.installed()
         while not catalog.has_framework:
             await asyncio.sleep(0.2)
 

@@ -114,6 +114,11 @@ class CatalogConsumer:
         if self._installing is None or self._installing.done():
             self._installing = asyncio.create_task(self._install())
         if len(batch) < BATCH:
+            await self.installed()
+
+    async def installed(self) -> None:
+        """Return once all that is folded now is installed."""
+        if self._installing is not None:
             await asyncio.shield(self._installing)
 
     def _framework_version(self, tenant: str, framework: str) -> int:
