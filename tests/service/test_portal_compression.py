@@ -92,6 +92,7 @@ async def test_preconditions_take_the_tags_of_compressed_and_other_answers(  # n
     async with portal.session.request(method, portal.url + TARGET, headers=request_headers) as answer:
         assert answer.status == status
         assert tag is None or answer.headers["ETag"] == tag
+        assert status != 304 or answer.headers["Vary"] == "Accept-Language, Accept-Encoding"
 
 
 async def test_rows_that_are_answered_one_by_one_are_not_held_back(portal: Portal, headers: dict[str, str]) -> None:

@@ -215,6 +215,7 @@ def _compress(request: web.Request, answer: web.StreamResponse) -> None:
     """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly."""
     headers, tag = answer.headers, answer.headers.get(hdrs.ETAG)
     if answer.status == HTTPStatus.NOT_MODIFIED:
+        vary_by_coding(headers)
         held = ",".join(request.headers.getall(hdrs.IF_NONE_MATCH, []))
         if tag is not None and gzip_tag(tag) in held:
             headers[hdrs.ETAG] = gzip_tag(tag)
