@@ -281,7 +281,7 @@ def _look_at_year(year: int, place: str) -> None:
         return
     meant = year - _BUDDHIST
     if FIRST_YEAR <= meant <= LAST_YEAR:
-        raise InvalidInput(f"{year} looks like a Buddhist year; {meant} is meant?", _at(place))
+        raise InvalidInput(f"{year} looks like a Buddhist year; is {meant} meant?", _at(place))
     raise InvalidInput(f"the year is to lie between {FIRST_YEAR} and {LAST_YEAR}", _at(place))
 
 
