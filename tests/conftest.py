@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from deploy.local.broker import find_broker
+from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
@@ -64,6 +64,14 @@ async def kafka_server(server_directory: Path) -> AsyncIterator[Server]:
 async def embedded_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running embedded broker, whatever the other one is."""
     async for server in started_server(lambda: find_broker(server_directory / "embedded", forced="embedded")):
+        yield server
+
+
+@pytest.fixture
+async def own_broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
+    """Return a running embedded broker of one test, which may freeze and kill it."""
+    async for server in started_server(lambda: find_broker(tmp_path / "kafka", forced="embedded")):
+        assert isinstance(server, EmbeddedBroker)
         yield server
 
 

@@ -6,7 +6,6 @@ import re
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,8 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.record.util import calc_crc32c
 
-from deploy.local.broker import ApacheKafka, EmbeddedBroker, find_broker
-from deploy.local.processes import CannotStart
+from deploy.local.broker import ApacheKafka, EmbeddedBroker
 from deploy.local.servers import Server
 from deploy.topics import check_topics, ensure_topics, read_topics, recreate_topics
 from shared.cloudevents import to_kafka
@@ -207,26 +205,19 @@ async def test_a_consumer_that_waits_for_something_stops_at_once(
     await asyncio.wait_for(task, 90)
 
 
-async def test_a_consumer_whose_broker_hangs_stops_at_once(tmp_path: Path) -> None:
-    try:
-        broker = find_broker(tmp_path / "kafka", forced="embedded")
-    except CannotStart as error:
-        missing(str(error))
-    assert isinstance(broker, EmbeddedBroker)
-    await broker.start()
-    try:
-        await create_topics(broker.address, [TopicSpec("things", 1, 1, {})])
-        async with Publisher(broker.address) as publisher:
-            consumer = GroupConsumer(broker.address, "things", "g", reader := Reader(), publisher=publisher)
-            task = asyncio.ensure_future(consumer.run())
-            await publisher.send("things", things(1))
-            await until(lambda: reader.taken and not consumer.held_seconds)
-            broker.child.freeze()
+async def test_a_consumer_whose_broker_hangs_stops_at_once(own_broker: EmbeddedBroker) -> None:
+    await create_topics(own_broker.address, [TopicSpec("things", 1, 1, {})])
+    async with Publisher(own_broker.address) as publisher:
+        consumer = GroupConsumer(own_broker.address, "things", "g", reader := Reader(), publisher=publisher)
+        task = asyncio.ensure_future(consumer.run())
+        await publisher.send("things", things(1))
+        await until(lambda: reader.taken and not consumer.held_seconds)
+        try:
+            own_broker.child.freeze()
             consumer.stop()
             await asyncio.wait_for(task, 90)
-    finally:
-        broker.child.thaw()
-        await broker.stop()
+        finally:
+            own_broker.child.thaw()
 
 
 async def test_unprocessable_events_go_to_the_dead_letters_and_the_consumer_continues(

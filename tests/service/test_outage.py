@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.broker import EmbeddedBroker, find_broker
-from deploy.local.processes import CannotStart
+from deploy.local.broker import EmbeddedBroker
 from deploy.local.servers import External, Server, find_mongodb
 from services.catalog.__main__ import build
 from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
 from tests.support.catalog import course, put
 from tests.support.portal import running_portal, staged
-from tests.support.servers import missing
 from tests.support.services import followed, settings_of, started
 from tests.support.waiting import until
 
@@ -33,28 +31,15 @@ async def mongodb(tmp_path: Path, mongodb_uri: str) -> AsyncIterator[Server]:
     await server.stop()
 
 
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    """Return a broker that may be frozen and killed."""
-    try:
-        found = find_broker(tmp_path / "kafka", forced="embedded")
-    except CannotStart as error:
-        missing(str(error))
-    assert isinstance(found, EmbeddedBroker)
-    await found.start()
-    yield found
-    await found.stop()
-
-
-async def test_the_portals_readiness_queries_kafka(broker: EmbeddedBroker, mongodb_uri: str) -> None:
-    async with staged(broker.address, mongodb_uri) as stage, running_portal(*stage) as portal:
+async def test_the_portals_readiness_queries_kafka(own_broker: EmbeddedBroker, mongodb_uri: str) -> None:
+    async with staged(own_broker.address, mongodb_uri) as stage, running_portal(*stage) as portal:
 
         async def answer_of() -> tuple[int, str]:
             async with portal.session.get(f"{portal.url}/readyz") as answer:
                 return answer.status, (await answer.json())["checks"]["kafka"]
 
         assert await answer_of() == (200, "ok")
-        pid = broker.child.pid
+        pid = own_broker.child.pid
         assert pid
         os.kill(pid, signal.SIGSTOP)  # its port still takes connections, and nobody answers on them
         try:
@@ -63,7 +48,7 @@ async def test_the_portals_readiness_queries_kafka(broker: EmbeddedBroker, mongo
         finally:
             os.kill(pid, signal.SIGCONT)
         assert await answer_of() == (200, "ok")
-        broker.kill()
+        own_broker.kill()
         status, word = await answer_of()
         assert (status, "no broker answers" in word) == (503, True)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from deploy.local.broker import EmbeddedBroker, find_broker
-from deploy.local.processes import CannotStart, Child, free_port
+from deploy.local.broker import EmbeddedBroker
+from deploy.local.processes import Child, free_port
 from deploy.local.servers import Mongod, find_mongodb
 from shared.kafka import TopicSpec, create_topics
 from tests.support.servers import missing
@@ -23,19 +23,6 @@ pytestmark = pytest.mark.timeout(600)
 SERVICES = ("assessment", "catalog", "recommender", "portal")
 ENDED_SECONDS = 60
 """Far more than a stop takes; a thread that waits for a server without a time limit takes longer."""
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
-    """Return a broker that may be frozen."""
-    try:
-        found = find_broker(tmp_path / "kafka", forced="embedded")
-    except CannotStart as error:
-        missing(str(error))
-    assert isinstance(found, EmbeddedBroker)
-    await found.start()
-    yield found
-    await found.stop()
 
 
 @pytest.fixture
@@ -51,17 +38,17 @@ async def mongodb(tmp_path: Path) -> AsyncIterator[Mongod]:
 
 @pytest.mark.parametrize("away", [("kafka",), ("mongodb",), ("kafka", "mongodb")], ids="-".join)
 async def test_every_service_stops_while_a_server_hangs(
-    away: tuple[str, ...], broker: EmbeddedBroker, mongodb: Mongod, tmp_path: Path
+    away: tuple[str, ...], own_broker: EmbeddedBroker, mongodb: Mongod, tmp_path: Path
 ) -> None:
-    await create_topics(broker.address, [TopicSpec(topic, 1, 1, {}) for topic in TOPICS])
+    await create_topics(own_broker.address, [TopicSpec(topic, 1, 1, {}) for topic in TOPICS])
     with ExitStack() as restored:
-        services = [started(name, broker, mongodb, tmp_path) for name in SERVICES]
+        services = [started(name, own_broker, mongodb, tmp_path) for name in SERVICES]
         for child, _ in services:
             restored.callback(child.kill)
         for _, port in services:
             await until(lambda port=port: reaches_both(port))
         for server in away:
-            child = {"kafka": broker.child, "mongodb": mongodb.child}[server]
+            child = {"kafka": own_broker.child, "mongodb": mongodb.child}[server]
             restored.callback(child.thaw)
             child.freeze()
         for child, _ in services:
