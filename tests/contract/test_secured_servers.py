@@ -167,7 +167,8 @@ async def test_mongodb_is_reachable_only_with_tls_and_scram(mongod: SecuredMongo
     assert await KeyStore(client, right).find(stored.key_id) is not None
     client.close()
     plain = mongod.uri().partition("&tls=")[0]
-    for uri in (mongod.uri(password="wrong"), mongod.uri(user="nobody"), plain):
+
+    async def is_refused(uri: str) -> None:
         wrong = settings(uri)
         client = connect(wrong)
         assert await mongo_reachable(client)
@@ -175,6 +176,9 @@ async def test_mongodb_is_reachable_only_with_tls_and_scram(mongod: SecuredMongo
             await KeyStore(client, wrong).find(stored.key_id)
         assert ENCODED not in f"{caught.value} {wrong!r}"
         client.close()
+
+    uris = (mongod.uri(password="wrong"), mongod.uri(user="nobody"), plain)
+    await asyncio.gather(*(is_refused(uri) for uri in uris))  # each waits for the time-outs of its client
 
 
 @pytest.mark.parametrize(
