@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from shared.decoding import _merged, convert, decode, decode_patch, faults, patched
+from shared.decoding import _merged, convert, decode, decode_patch, faults, patched, stored
 from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
 from shared.errors import InvalidInput, Malformed, TooLarge
 from tests.support.builders import course
@@ -281,3 +281,36 @@ def test_an_invalid_time_is_answered_with_an_example(given: str) -> None:
         convert({"at": given}, Body)
     with pytest.raises(InvalidInput, match=r"is to be a date, such as 2026-11-02$"):
         decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Body)
+
+
+class Inner(Struct, forbid_unknown_fields=True):
+    a: int
+
+
+class InOrder(Struct, array_like=True, forbid_unknown_fields=True):
+    b: int
+    inner: Inner
+
+
+class Outer(Struct, forbid_unknown_fields=True):
+    one: Inner
+    many: list[Inner]
+    by_name: dict[str, Inner]
+    row: InOrder
+    maybe: Inner | None = None
+
+
+def test_stored_fields_of_another_version_are_ignored_at_any_depth() -> None:
+    later = {"a": 1, "later": 2}
+    given = {
+        "one": later,
+        "many": [later, later],
+        "by_name": {"k": later},
+        "maybe": later,
+        "later": 3,
+        "row": [4, later, "later"],
+    }
+    inner = Inner(1)
+    assert stored(given, Outer) == Outer(inner, [inner, inner], {"k": inner}, InOrder(4, inner), inner)
+    with pytest.raises(msgspec.ValidationError):
+        stored(given | {"many": [{"later": 2}]}, Outer)

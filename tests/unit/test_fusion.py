@@ -147,6 +147,7 @@ def test_storing_evidence_between_pieces_changes_no_result_and_stays_small(piece
         held = msgspec.msgpack.decode(stored, type=SkillEvidence)
         assert len(stored) < 600
     assert held == fold(pieces)
+    assert held.count == len(pieces)
     found = estimate(held)
     if found is not None:
         levels = [one.level for one in pieces]

@@ -210,3 +210,20 @@ def test_two_spellings_of_one_course_have_one_id_and_keep_their_spelling() -> No
     first, second = courses("csv", body)
     assert first.id == second.id
     assert first.provider.th == "สํานักงาน"
+
+
+LONG = "https://www.x.example/learn/An-Introduction-to-the-Analysis-of-Public-Data-and-Statistics/?utm_source=a&lang=th"
+
+
+@pytest.mark.parametrize(
+    ("identifier", "known"),
+    [
+        (id_by_code("Uni", "CS 101"), "uni-cs101-bb792db91474"),
+        (id_by_code("สำนักงาน ก.พ.", "ดจ 101"), "101-5798b0f3bdd2"),
+        (id_by_url(LONG), "an-introduction-to-the-analysis-of-publi-aa284a752895"),
+        (id_by_url("https://x.example/หลักสูตร"), "c-f88e5158deeb"),
+    ],
+)
+def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: str, known: str) -> None:
+    """Another id would import every course of an agency a second time."""
+    assert identifier == known
