@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.pages import build as build_pages
@@ -19,7 +19,11 @@ from deploy.local.servers import Server, find_mongodb
 from tests.support.deadlines import bound_tests, pytest_runtest_call  # noqa: F401 - a hook
 from tests.support.servers import started_server
 
-settings.register_profile("tests", deadline=None)  # how long one example takes is no property of the code
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes is no property of the code."""
+
+settings.register_profile("explore", ANY_SPEED, derandomize=False)
+settings.register_profile("tests", ANY_SPEED, derandomize=True, database=None)
 settings.load_profile("tests")
 
 SLOW_FIRST = (
