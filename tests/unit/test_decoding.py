@@ -66,6 +66,7 @@ def test_errors_name_what_is_expected() -> None:
     assert refused({"rows": [{"level": 1, "kind": "tset"}]}).detail.endswith("allowed: test, self")
     assert refused({"target": {"a": {"level": 1, "kind": "tset"}}}).detail.endswith("allowed: test, self")
     assert refused({"rows": [{"level": 1, "knd": "test"}]}).detail.endswith("there are: level, kind")
+    assert "there are" not in refused({"rows": [{"kind": "test"}]}).detail  # which lacks a field and has no wrong one
     assert len(refused({"rows": [{"level": 1, "kind": "x" * 100_000}]}).detail) < 400
 
 
