@@ -172,6 +172,100 @@ def test_a_map_that_does_not_fit_is_rejected_by_name(columns: str, problem: str)
     assert problem.replace("Nowhere", "'Nowhere'") in refused.value.detail
 
 
+@pytest.mark.parametrize(
+    ("header", "facts"),
+    [
+        ("shortname,fullname,summary,startdate,enddate,lang", "code title description starts ends languages"),
+        ("course_id,short_name,long_name,start_date,course_format", "id code title starts modality"),
+        ("Item ID|Item Title|Total Hours|Delivery Method", "id title hours modality"),
+        (
+            "Course Name,University/Industry Partner,Skills Learned,Estimated Learning Hours",
+            "title provider tags hours",
+        ),
+    ],
+)
+def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:
+    reader, _ = read("csv", f"{header}\n".encode())
+    assert sorted(reader.columns[0]) == sorted(facts.split())
+
+
+def test_a_title_that_says_nothing_is_no_title() -> None:
+    body = f"Title (TH),Title (EN)\n{THAI},null\nNone,N/A\n"
+    _, (named, nameless) = read("csv", body.encode())
+    assert named.content
+    assert msgspec.to_builtins(named.content.title) == {"th": THAI}
+    assert [one.field for one in nameless.problems] == ["title"]
+
+
+def test_a_shown_sheet_comes_before_hidden_ones() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["x", "y"])
+    book.active.append([1, 2])
+    book.active.sheet_state = "hidden"
+    shown = book.create_sheet()
+    for row in (["ชื่อหลักสูตร"], [THAI]):
+        shown.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    assert [one.title.th for one in courses("xlsx", file.getvalue())] == [THAI]
+
+
+def test_cells_that_are_merged_downwards_hold_for_every_row() -> None:
+    book = openpyxl.Workbook()
+    rows = [
+        ["Title", "Provider", "Hours"],
+        ["A", "Agency 1", 1],
+        ["B", None, 2],
+        [None, None, None],
+        ["C", "Agency 2", 3],
+        ["D", None, 4],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.active.merge_cells("B2:B4")
+    file = io.BytesIO()
+    book.save(file)
+    found = [(one.title.en, one.provider.en) for one in courses("xlsx", file.getvalue())]
+    assert found == [("A", "Agency 1"), ("B", "Agency 1"), ("C", "Agency 2"), ("D", "Provider not stated")]
+
+
+def test_json_ld_of_plugins_is_read_with_its_references_and_exact_workload() -> None:
+    page = {
+        "@context": "https://schema.org",
+        "@graph": [
+            {
+                "@type": ["Course", "Product"],
+                "name": ["Digital Law"],
+                "provider": {"@type": "Organization", "@id": "#org"},
+                "timeRequired": "P3W",
+                "hasPart": [{"@type": "Course", "name": "Part 1"}, {"@type": "Syllabus", "name": "S"}],
+                "hasCourseInstance": [{"@type": "CourseInstance", "courseWorkload": "PT22H"}],
+            },
+            {"@type": "Organization", "@id": "#org", "name": "Agency A"},
+        ],
+    }
+    _, [row] = read("jsonld", json.dumps(page).encode())
+    assert row.content
+    assert (row.content.provider.en, row.content.hours, row.content.assumed) == ("Agency A", 22.0, ["languages"])
+    assert "parts of this one are left out: 1, such as 'Part 1'" in row.warnings[0].detail
+
+
+def test_a_range_of_hours_is_reported_and_its_words_are_kept() -> None:
+    _, [row] = read("csv", "title,hours\nก,2-3 ชม.\n".encode())
+    assert row.content
+    assert (row.content.hours, row.content.stated, row.content.assumed) == (
+        2.5,
+        {"duration": "2-3 ชม."},
+        ["provider", "languages"],
+    )
+    assert "2.5, the middle, are taken for '2-3 ชม.'" in [one.detail for one in row.warnings]
+
+
+def test_a_rating_without_its_number_of_ratings_is_reported() -> None:
+    _, [row] = read("csv", b"title,rating\nA,4.7stars\n")
+    assert [one.detail for one in row.warnings if one.field == "rating"] == ["left out: rating_count is not stated"]
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_separator_and_end_of_line_is_read(mark: str, end: str) -> None:
