@@ -124,6 +124,8 @@ class MatchingLoop:
             if await self._copied(one.tenant, one.courses):
                 await self._copies.passed(one)
             return True
+        if await self._copies.uncover(BATCH):
+            return True
         tenants = await self._copies.tenants()
         courses = await self._copies.due(BATCH if tenants else MARKED)
         if not courses:
