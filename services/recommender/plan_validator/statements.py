@@ -1,8 +1,8 @@
 """Validates the statements of a path: what stays open and why, and every number in every sentence.
 
-Also validated: why a skill is to be assessed, and why a requested course is missing. A sequence of courses that is said
-to close a gap is simulated from the end of the path, and its hours are summed. That no shorter one exists is proved by
-tests against exhaustive searches, not here.
+Also validated: why a skill is to be assessed, and why a requested course is missing. Courses that are stated to close a
+gap are simulated in order from the end of the path, and their hours are summed. That no shorter sequence exists is
+proved by tests against exhaustive searches, not here.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ def false_statements(path: LearningPath, framework: Framework, end: OfficerState
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:
-        yield "speaks of skills that are not among the gaps"
+        yield "names skills that are not among the gaps"
         return
     for row in path.open:
         faults = [
@@ -72,7 +72,7 @@ def _left(path: LearningPath) -> float | None:
 
 
 def _closing_courses(path: LearningPath, framework: str, row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
-    """Simulate the sequence of courses that is said to close a gap."""
+    """Simulate the courses that are stated to close a gap."""
     unnamed = row.cause == "budget" and not row.courses and row.hours is None
     if unnamed or row.cause not in ("budget", "little", "kept"):
         yield from _no_closing_courses(row)
@@ -92,7 +92,7 @@ def _closing_courses(path: LearningPath, framework: str, row: OpenGap, end: Offi
         yield f"leads to level {reached:g}, which is no higher"
     too_long = left is not None and hours > left + SLACK
     if too_long != (row.hours is not None) or (too_long and row.cause != "budget"):
-        yield f"takes {hours:g} hours of {left}, which is not what is said"
+        yield f"takes {hours:g} hours of {left}, not as stated"
     if row.hours is not None and left is not None:
         missing = row.missing_hours or 0.0
         if abs(row.hours - hours) > SLACK or abs(missing - (hours - left)) > SLACK:
@@ -112,13 +112,13 @@ def _missing_hours(path: LearningPath) -> Iterator[str]:
     if path.short_hours is not None and least > path.short_hours + SLACK:
         yield f"short by {path.short_hours or 0:g} hours, but {least:g} are missing for one skill alone"
     if path.short_hours is not None and (path.budget_hours is None or path.short_hours <= 0 or not path.open):
-        yield "hours are said to be missing, and none are"
+        yield "missing hours are stated, and none are missing"
     if path.short_at_most and path.short_hours is None:
         yield "at most so many hours are missing, but not how many"
 
 
 def _nearest(row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
-    """Check the course that is said to come next: it is in the sequence, or excluded if so stated."""
+    """Check the course that is stated to come next: it is among those courses, or excluded if so stated."""
     if row.nearest is None:
         if row.cause not in ("no_course", "too_small"):
             yield "names no course that would raise it"
@@ -132,7 +132,7 @@ def _nearest(row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
     ):
         yield f"{row.nearest.id} does not raise it"
     if row.courses and row.nearest.id not in row.courses:
-        yield f"{row.nearest.id} is not among the courses that are said to close it"
+        yield f"{row.nearest.id} is not among the courses that are stated to close it"
     if (row.cause == "excluded") != (row.barred is not None) or (row.cause == "excluded") != end.is_excluded(course):
         yield f"the stated exclusion of {row.nearest.id} is not true"
 
@@ -141,7 +141,7 @@ def _unconfirmed(path: LearningPath, row: OpenGap, end: OfficerState, find: Find
     """Check the statement about a course that may raise the skill by its description."""
     may_raise = any(one.to_level > row.reached for one in end.unconfirmed.get(row.skill, ()))
     if (row.cause == "unconfirmed") != may_raise and row.cause != "too_small":
-        yield "whether a course of the path may raise it is not what is said"
+        yield "it is not as stated whether a course of the path may raise it"
     course = find(row.nearest.id) if row.nearest else None
     if row.confidence is None or course is None:
         if row.level is not None or (row.confidence is None) != (row.cause != "unconfirmed" or row.nearest is None):
@@ -149,9 +149,9 @@ def _unconfirmed(path: LearningPath, row: OpenGap, end: OfficerState, find: Find
         return
     matched = end.matches(course).get(row.skill)
     if matched is None or (matched.to_level, matched.confidence) != (row.level, row.confidence):
-        yield f"{course.id} is not matched to it so"
+        yield f"{course.id} is not matched to it as stated"
     elif (course.id in {step.course.id for step in path.steps}) != (row.cause == "unconfirmed"):
-        yield f"whether {course.id} is in the path is not what is said"
+        yield f"it is not as stated whether {course.id} is in the path"
     elif row.cause != "unconfirmed" and end.matched_gain(matched) <= 0:
         yield f"{course.id} adds nothing to it"
 
@@ -182,7 +182,7 @@ def _to_assess(one: AssessFirst, gap: Gap, end: OfficerState) -> Iterator[str]:
         facts += [level, percent_of(confidence)]
         rows = [(row.to_level, row.confidence) for row in end.completed[one.skill]]
         if (level, confidence) not in rows or level <= want.level:
-            yield "no completed course is matched to it so, or it leads no higher"
+            yield "no completed course is matched to it as stated, or it leads no higher"
     yield from _wrong_contents(list(assess_messages(one, gap)), facts, {gap.title})
 
 
@@ -197,13 +197,13 @@ def _note(note: Note, budget: float | None, end: OfficerState, find: Find) -> It
     elif course and note.kind == "unreachable" and end.enters(course):
         yield "it can be entered behind the path"
     elif note.missing_hours is not None and (note.missing_hours <= 0 or budget is None):
-        yield "hours are said to be missing, and none are"
+        yield "missing hours are stated, and none are missing"
     facts = [] if note.missing_hours is None else [note.missing_hours]
     yield from _wrong_contents(list(note_messages(note)), facts, set())
 
 
 def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:
-    """Check why later courses are said to need this step: it satisfies one of their conditions itself."""
+    """Check why later courses are stated to need this step: it satisfies one of their conditions itself."""
     own = courses.get(step.course.id)
     for name, stated in step.unlock_conditions.items():
         course = courses.get(name)
@@ -217,7 +217,7 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
             asked += [row.from_level for row in course.teaches if row.skill == stated.skill]
             needs = given and stated.level in asked
         if not needs or name not in step.unlocks:
-            yield f"{name} is said to need it for what it does not give or does not need"
+            yield f"{name} is stated to need it for what it does not give or does not need"
 
 
 def _single(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:

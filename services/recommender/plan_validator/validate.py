@@ -142,7 +142,7 @@ def _steps(path: LearningPath, state: OfficerState, find: Find) -> Iterator[str]
 def _step(position: int, step: Step, course: Course | None, state: OfficerState, hours: float) -> Iterator[str]:
     """Check one step in the state before it, and take its course. `hours`: of the path up to and with it."""
     if step.position != position:
-        yield f"stands at position {step.position}"
+        yield f"has position {step.position}"
     if step.course.id in state.done:
         yield "is completed already or is in the path twice"
     if course is None:
@@ -160,12 +160,12 @@ def _step(position: int, step: Step, course: Course | None, state: OfficerState,
 
 
 def _closes(course: Course, rows: list[Closes], state: OfficerState) -> Iterator[str]:
-    """Check which gaps a course is said to close, and by how much."""
+    """Check which gaps a course is stated to close, and by how much."""
     taught = {skill: to for (name, skill), to in taught_levels(course).items() if name == state.framework}
     closed = {skill: to for skill, to in taught.items() if state.is_open(skill) and to > state.reached[skill]}
     confirmed = [row for row in rows if row.confidence is None]
     if {row.skill: row.to_level for row in confirmed} != closed or len(confirmed) != len(closed):
-        yield "what it closes is not what it teaches"
+        yield "the gaps that it closes are not those that it teaches"
         return
     yield from _unconfirmed_closes(course, [row for row in rows if row.confidence is not None], state)
     for row in rows:
@@ -187,11 +187,11 @@ def _unconfirmed_closes(course: Course, rows: list[Closes], state: OfficerState)
     stated = {row.skill: (row.to_level, row.confidence) for row in rows}
     counting = {skill for skill, row in matches.items() if state.counts(row)}
     if len(stated) != len(rows) or not stated.keys() <= counting:
-        yield "what it may close is not what is matched to it"
+        yield "the gaps that it may close are not those that are matched to it"
     elif missing := {skill for skill, gain in gains.items() if gain > SHARE_SLACK} - stated.keys():
         yield f"nothing is stated for {', '.join(sorted(missing))}, which is matched to it"
     elif any(stated[skill] != (matches[skill].to_level, matches[skill].confidence) for skill in stated):
-        yield "how surely it may close a gap, or up to which level, is not as it is matched"
+        yield "the confidence or the level of a gap that it may close is not that of the match"
 
 
 def _coverage(path: LearningPath, start: OfficerState) -> Iterator[str]:
