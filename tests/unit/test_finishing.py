@@ -311,7 +311,7 @@ def test_no_course_is_recommended_for_a_gap_that_no_assessment_could_measure(top
         assert bool(path.steps) is recommended
         assert [row.cause for row in path.open] == ([] if recommended else ["too_small"])
     assert sentences(path, path.open[0]).en.endswith(
-        "less than an assessment could tell; no course is recommended for it."
+        "less than an assessment can measure; no course is recommended for it."
     )
     assert (
         sentences(path).en
