@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from services.catalog.match_store import MatchedCourse, MatchStore
-from services.catalog.matches import Match, given_rows, proposed, text_of
+from services.catalog.matches import Match, former_text_of, given_rows, proposed, text_of
 from services.catalog.matching import CourseText, Example, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
 from services.catalog.shared_copies import SharedCopies, SharedCourse
 from services.catalog.store import framework_key
-from shared.domain import Course, Framework
+from shared.domain import Course, Framework, Teaches
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ MARKED = 1000
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 _IMPORT_SECONDS = 5.0
-"""While courses are imported, a batch is matched after so many seconds: both are the work of one process."""
+"""While courses are imported and announced, a batch is matched after so many seconds: all of it is the work of one
+process, and a reader waits for the last course of an import."""
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
@@ -103,11 +104,11 @@ class MatchingLoop:
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
-        await self._store.imports.after_bulk(_IMPORT_SECONDS)
+        await self._store.catalog.after_import(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._of(tenant)
             await self._store.propose(await self._together(batch, by))
-            await self._store.imports.after_bulk(_IMPORT_SECONDS)
+            await self._store.catalog.after_import(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()
@@ -124,6 +125,8 @@ class MatchingLoop:
             if await self._copied(one.tenant, one.courses):
                 await self._copies.passed(one)
             return True
+        if await self._copies.uncover(BATCH):
+            return True
         tenants = await self._copies.tenants()
         courses = await self._copies.due(BATCH if tenants else MARKED)
         if not courses:
@@ -134,7 +137,7 @@ class MatchingLoop:
 
     async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
         """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""
-        await self._store.imports.after_bulk(_IMPORT_SECONDS)
+        await self._store.catalog.after_import(_IMPORT_SECONDS)
         by = await self._of(tenant)
         if (planned := await self._copies.planned(tenant, courses, by.own)) is None:
             return False
@@ -201,7 +204,7 @@ class MatchingLoop:
                     found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
         return [
-            (one, [*proposed(one.matches, rows, text_of(one.course), taught, enters), *_of_retired(one.matches, by)])
+            (one, [*_proposed(one, rows, taught, enters), *_of_retired(one.matches, by)])
             for one, rows, taught in zip(courses, found, given, strict=True)
         ]
 
@@ -306,6 +309,15 @@ class _Matchers:
 
 def _names(frameworks: Iterable[Framework]) -> Names:
     return {(one.id, skill.id): languages(skill.title) for one in frameworks for skill in one.skills}
+
+
+def _proposed(
+    one: MatchedCourse, found: Mapping[str, Sequence[Proposal]], given: Sequence[Teaches], threshold: float
+) -> list[Match]:
+    texts = [text_of(one.course)]
+    if any(match.status == "rejected" for match in one.matches):
+        texts.append(former_text_of(one.course))
+    return proposed(one.matches, found, texts, given, threshold)
 
 
 def _of_retired(matches: Sequence[Match], by: _Matchers) -> list[Match]:
