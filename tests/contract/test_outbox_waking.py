@@ -40,7 +40,7 @@ def deaf(untimed: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def keep_state(owner: Owner, key: str, sequence: int) -> None:
-    """Change a document that holds the data of its newest event as `state`."""
+    """Write a document with an event whose data is only in its field `state`, not in the outbox."""
     envelope = thing(key, sequence)
     fields = {"sequence": sequence, "state": envelope.data}
     if sequence == 1:
