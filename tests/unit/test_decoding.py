@@ -1,6 +1,7 @@
 """What clients send: each refusal names its field, and no date and no text is beyond use."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -9,8 +10,10 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from shared.decoding import _merged, convert, decode, decode_patch, faults, patched, stored
+from deploy.local.processes import ROOT
+from shared.decoding import _PATTERNS, _merged, convert, decode, decode_patch, faults, patched, stored
 from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
+from shared.domain.values import Language
 from shared.errors import InvalidInput, Malformed, TooLarge
 from tests.support.builders import course
 
@@ -315,3 +318,27 @@ def test_stored_fields_of_another_version_are_ignored_at_any_depth() -> None:
     assert stored(given, Outer) == Outer(inner, [inner, inner], {"k": inner}, InOrder(4, inner), inner)
     with pytest.raises(msgspec.ValidationError):
         stored(given | {"many": [{"later": 2}]}, Outer)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "expected"),
+    [
+        (Identifier, "กรม", "is to be 1 to 64 of the characters A-Z"),
+        (Identifier, "a\n", "is to be 1 to 64 of the characters A-Z"),
+        (Language, "Thai", "is to be the code of a language"),
+    ],
+)
+def test_a_text_of_other_characters_is_refused_in_plain_words(shape: Any, given: str, expected: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decode(msgspec.json.encode({"name": given}), msgspec.defstruct("Named", [("name", shape)]))
+    assert (refused.value.field, refused.value.detail[: len(expected)]) == ("name", expected)
+
+
+def test_every_pattern_of_a_request_has_its_plain_words() -> None:
+    patterns = {
+        found
+        for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]
+        if path.name != "events.py"  # what other services send
+        for found in re.findall(r'pattern=r"([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert patterns - {r"^[^\x00]*$(?!\n)"} == set(_PATTERNS)
