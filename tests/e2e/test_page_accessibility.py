@@ -15,6 +15,7 @@ from playwright.async_api import Browser
 from tests.support.page import Reader
 from tests.support.places import PLACES, at
 from tests.support.platform import Platform
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -166,6 +167,11 @@ async def test_landmarks_headings_and_accessible_names_are_complete(
     platform: Platform, browser: Browser, place: str
 ) -> None:
     async with at(place, platform, browser) as reader:
+
+        async def is_drawn() -> bool:
+            return left_of(walks()[place], await tree_of(reader)) == []
+
+        await until(is_drawn, f"every role and name of {place}")
         tree = await tree_of(reader)
         roles = [node["role"] for node in tree]
         for landmark in ("banner", "main", "contentinfo"):
@@ -174,7 +180,6 @@ async def test_landmarks_headings_and_accessible_names_are_complete(
         levels = [node["level"] for node in tree if node["role"] == "heading"]
         assert levels.count(1) == 1
         assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
-        assert left_of(walks()[place], tree) == [], [node["role"] for node in tree]
 
 
 @pytest.mark.parametrize("place", PLACES)
