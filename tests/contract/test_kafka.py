@@ -38,6 +38,7 @@ from shared.kafka import (
     replay,
 )
 from shared.kafka.client import poll, start
+from shared.kafka.records import dead_letter
 from tests.support.servers import missing, recreate_topic
 from tests.support.waiting import running, until
 
@@ -642,6 +643,23 @@ async def test_a_truncated_dead_letter_is_not_replayed_and_complete_ones_are(
     [sent] = await records_of(bootstrap, topic, 1)
     assert (sent.key, sent.value) == (key, value)
     assert [tuple(one) for one in sent.headers] == headers
+
+
+async def test_a_dead_letter_that_its_topic_refuses_does_not_keep_back_the_later_ones(
+    kafka_bootstrap: str, namespace: str
+) -> None:
+    topic = f"{namespace}things"
+    compacted = {"cleanup.policy": "compact"}
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, compacted), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    records = [Record(topic, 0, offset, key, b"rubbish", []) for offset, key in enumerate([None, b"", b"t/c"])]
+    async with Publisher(kafka_bootstrap) as publisher:
+        for record in records:
+            await publisher.resend(f"{topic}.dead", *dead_letter(record, "g", "not an event"))
+        with pytest.raises(Rejected, match="InvalidRecordError"):
+            await publisher.resend(topic, None, b"rubbish", [])
+    assert await replay(kafka_bootstrap, topic, f"{topic}.g") == 2
+    assert [record.key for record in await records_of(kafka_bootstrap, topic, 2)] == [b"", b"t/c"]
+    assert await replay(kafka_bootstrap, topic, f"{topic}.g") == 0
 
 
 async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_beginning(

@@ -48,9 +48,7 @@ async def test_an_answer_is_compressed_if_the_client_accepts_it(
 
 
 @pytest.mark.usefixtures("documented")
-@pytest.mark.parametrize(
-    ("method", "target"), [("POST", "/api/v1/officers/o/shares"), ("PUT", "/api/v1/courses/c")]
-)
+@pytest.mark.parametrize(("method", "target"), [("POST", "/api/v1/officers/o/shares"), ("PUT", "/api/v1/courses/c")])
 async def test_answers_that_may_hold_a_key_are_not_compressed(
     portal: Portal, headers: dict[str, str], method: str, target: str
 ) -> None:
