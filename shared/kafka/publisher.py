@@ -23,7 +23,7 @@ _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
 """Larger than any event, uncompressed. The broker decides what fits a topic, after compression."""
 
 
-class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types
+class _InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types
     """The topic accepts no such record; a compacted topic accepts none without a key."""
 
     errno = 87
@@ -32,10 +32,10 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka
 
 
 # aiokafka does not know this code; its UnknownError would also stand for failures that pass.
-kafka_errors[InvalidRecordError.errno] = InvalidRecordError
+kafka_errors[_InvalidRecordError.errno] = _InvalidRecordError
 
 _PERMANENT = (
-    InvalidRecordError,
+    _InvalidRecordError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TypeError,
