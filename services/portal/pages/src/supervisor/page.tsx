@@ -173,7 +173,7 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
       <Back />
       <Plan
         recommended={stored}
-        title={t('supervisor.planOf', { id: officer })}
+        title={t('planOf', { id: officer })}
         framework={framework}
         weekly={profile?.weekly_hours ?? undefined}
       >
