@@ -123,6 +123,18 @@ def test_the_most_informative_item_is_the_one_whose_difficulty_is_where_the_leve
     assert most_informative(item_information, bell(2, 0.2), ~everything) is None
 
 
+@pytest.mark.parametrize("items", [1, 40, 100, 101, 500])
+def test_the_most_informative_item_is_found_among_few_as_among_many(items: int) -> None:
+    item_information = information(np.full(items, 1.7), padded([[b] for b in np.linspace(0, 4, items)]), GRID.points)
+    chance = np.random.default_rng(items)
+    for level in (0.3, 1.9, 3.6):
+        allowed = chance.random(items) < 0.4
+        expected = {place: float(item_information[place] @ bell(level, 0.3)) for place in np.flatnonzero(allowed)}
+        best = max(expected, key=expected.__getitem__, default=None)
+        assert most_informative(item_information, bell(level, 0.3), allowed) == best
+    assert most_informative(item_information[:0], bell(2, 0.3), np.zeros(0, dtype=np.bool_)) is None
+
+
 def test_a_session_may_show_each_item_with_its_probability_in_nearly_constant_number() -> None:
     wanted = np.array([0.37, 0.37, 0.37, 0.9, 1.0, 0.6, 0.2, 0.37])
     draws = np.array([drawn(wanted, seed, 3) for seed in range(4000)])

@@ -8,7 +8,7 @@ ended at the top level would leave no probability of having reached it. Reported
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import sqrt
@@ -19,10 +19,14 @@ import numpy as np
 from services.assessment.measurement.response_models import Floats
 
 GRID_POINTS = 81
-_INTERVALS = {"68": (0.16, 0.84), "95": (0.025, 0.975)}
+_INTERVAL_ENDS = (0.16, 0.84, 0.025, 0.975)
+"""The shares of the posterior below the ends of the 68 % and of the 95 % interval."""
+
 _PRIOR_SD = 0.27
 """Of the scale's top. With it the intervals hold for officers spread evenly over the scale as for a bell around its
 middle (docs/evaluation.md); a flat one makes them too wide, a narrower one pulls the ends of the scale inwards."""
+
+_HELD_SHARES = 100
 
 _MOST_CERTAIN = 0.01
 """The smallest standard deviation that is reported, in steps of the scale: the grid resolves no less."""
@@ -30,11 +34,15 @@ _MOST_CERTAIN = 0.01
 
 @dataclass(frozen=True)
 class Grid:
-    """The levels of the grid points; `step` is the mean distance between two levels of the scale."""
+    """The levels of the grid points; `step` is the mean distance between two levels of the scale.
+
+    `held`: a cache of `at_least` for up to 100 levels; a session asks for those that its job group requires.
+    """
 
     points: Floats
     step: float
     top: float
+    held: dict[float, Floats] = field(default_factory=dict)
 
     @classmethod
     def over(cls, scale: Sequence[float]) -> "Grid":
@@ -44,9 +52,26 @@ class Grid:
         return cls(np.linspace(-step / 2, levels[-1] + step / 2, GRID_POINTS), step, levels[-1])
 
     @cached_property
-    def squares(self) -> Floats:
-        """The squares of the levels."""
-        return np.asarray(self.points**2)
+    def powers(self) -> Floats:
+        """The powers 0, 1 and 2 of the levels: (3, 81). With a posterior they give its sum and its moments."""
+        return np.stack([np.ones(GRID_POINTS), self.points, self.points**2])
+
+    @cached_property
+    def edges(self) -> Floats:
+        """The levels between which the cells of the grid lie: (82,)."""
+        width = self.points[1] - self.points[0]
+        return np.concatenate([self.points - width / 2, [self.points[-1] + width / 2]])
+
+    def at_least(self, level: float) -> Floats:
+        """Return the share of each cell that is at a level or above, (81,): 0, 1, or between for the cell around it."""
+        found = self.held.get(level)
+        if found is None:
+            width = self.points[1] - self.points[0]
+            found = np.clip((self.points + width / 2 - level) / width, 0.0, 1.0)
+            if len(self.held) >= _HELD_SHARES:
+                self.held.clear()
+            self.held[level] = found
+        return found
 
     def prior(self) -> Floats:
         """Return the probability before the first answer: nearly flat, N(middle of the scale, 0.27 of its top)."""
@@ -68,31 +93,25 @@ class LevelEstimate:
 
 def updated(posterior: Floats, likelihood: Floats) -> Floats:
     """Return the posterior after one more answer whose probability at each level of the grid is `likelihood`."""
-    product = posterior * likelihood
-    total = product.sum()
-    return posterior if total <= 0 else np.asarray(product / total)
+    total = posterior @ likelihood
+    return posterior if total <= 0 else np.asarray(posterior * likelihood / total)
 
 
 def mean_and_sd(grid: Grid, posterior: Floats) -> tuple[float, float]:
     """Return mean and standard deviation in levels, not clipped to the scale."""
-    mean = float(grid.points @ posterior)
-    return mean, sqrt(max(float(grid.squares @ posterior) - mean**2, 0.0))
+    _, mean, square = (grid.powers @ posterior).tolist()
+    return mean, sqrt(max(square - mean**2, 0.0))
 
 
 def estimate(grid: Grid, posterior: Floats) -> LevelEstimate:
     """Return level, standard deviation and intervals, clipped to the scale."""
     mean, sd = mean_and_sd(grid, posterior)
-    width = grid.points[1] - grid.points[0]
-    edges = np.concatenate([grid.points - width / 2, [grid.points[-1] + width / 2]])
-    cumulative = np.concatenate([[0.0], np.cumsum(posterior)])
-    shares = [share for pair in _INTERVALS.values() for share in pair]
-    ends = np.clip(np.interp(shares, cumulative, edges), 0.0, grid.top)
-    level = float(np.clip(mean, 0.0, grid.top))
-    return LevelEstimate(level, max(sd, _MOST_CERTAIN * grid.step), *(float(end) for end in ends))
+    cumulative = np.concatenate([[0.0], posterior.cumsum()])
+    ends = np.interp(_INTERVAL_ENDS, cumulative, grid.edges).tolist()
+    level, *ends = (min(max(value, 0.0), grid.top) for value in (mean, *ends))
+    return LevelEstimate(level, max(sd, _MOST_CERTAIN * grid.step), *ends)
 
 
 def probability_of(grid: Grid, posterior: Floats, required: float) -> float:
     """Return the probability that the level is `required` or above; the grid cell around it counts in part."""
-    width = grid.points[1] - grid.points[0]
-    share = np.clip((grid.points + width / 2 - required) / width, 0.0, 1.0)
-    return float(share @ posterior)
+    return float(grid.at_least(required) @ posterior)

@@ -24,6 +24,9 @@ _FREE = 0.25
 
 _PRIOR_SESSIONS = 20
 
+_FEW = 100
+"""Up to so many items of a skill are compared as plain numbers, which takes less time than to call numpy."""
+
 
 def eligibility(shown: Floats, sessions: float) -> Floats:
     """Return k_i, (items,), for items shown `shown` times in recent `sessions`.
@@ -31,9 +34,7 @@ def eligibility(shown: Floats, sessions: float) -> Floats:
     Without sessions, and while they are few, the share counts as the target.
     """
     share = (shown + TARGET * _PRIOR_SESSIONS) / (sessions + _PRIOR_SESSIONS)
-    falling = 1.0 - (1.0 - TARGET) * (share - _FREE) / (TARGET - _FREE)
-    over = TARGET * (LIMIT - share) / (LIMIT - TARGET)
-    return np.clip(np.where(share <= TARGET, falling, over), 0.0, 1.0)
+    return np.asarray(np.interp(share, (_FREE, TARGET, LIMIT), (1.0, TARGET, 0.0)))
 
 
 def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
@@ -44,17 +45,22 @@ def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
     """
     chance = np.random.default_rng([seed, skill])
     order = chance.permutation(len(probabilities))
-    ends = chance.random() + np.cumsum(probabilities[order])
+    in_order = probabilities[order]
+    ends = in_order.cumsum() + chance.random()
+    whole = np.arange(1.0, ends[-1] // 1.0 + 1.0) if len(ends) else ends
     found = np.zeros(len(probabilities), dtype=np.bool_)
-    found[order] = np.floor(ends) > np.floor(ends - probabilities[order])
-    if len(found) and not found.any():
-        found[order[np.argmax(probabilities[order])]] = True
+    found[order[ends.searchsorted(whole)]] = True  # the items between whose ends a whole number lies
+    if len(ends) and not len(whole):
+        found[order[in_order.argmax()]] = True
     return found
 
 
 def most_informative(informations: Floats, posterior: Floats, allowed: Mask) -> int | None:
     """Return the index of the most informative allowed item; None if none is allowed. `informations`: (items, 81)."""
-    if not allowed.any():
-        return None
-    expected = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank
-    return int(np.argmax(np.where(allowed, expected, -1.0)))
+    if len(informations) > _FEW:
+        expected = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank
+        best = int(np.where(allowed, expected, -1.0).argmax())
+        return best if allowed[best] else None
+    values = np.where(allowed, informations @ posterior, -1.0).tolist()
+    most = max(values, default=-1.0)
+    return values.index(most) if most >= 0.0 else None

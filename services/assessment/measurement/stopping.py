@@ -1,8 +1,7 @@
 """Decides when a skill needs no more items."""
 
+from math import sqrt
 from typing import Literal
-
-import numpy as np
 
 from services.assessment.measurement.posterior import Grid, mean_and_sd, probability_of
 from services.assessment.measurement.response_models import Floats
@@ -38,9 +37,7 @@ def expected_reduction(grid: Grid, posterior: Floats, options: Floats) -> float:
 
     `options`: the item's option probabilities on the grid, (options, 81).
     """
-    joint = options * posterior
-    chance = joint.sum(axis=1)
-    safe = np.maximum(chance, 1e-12)
-    means = joint @ grid.points / safe
-    spreads = np.sqrt(np.maximum(joint @ grid.squares / safe - means**2, 0.0))
-    return float(mean_and_sd(grid, posterior)[1] - chance @ spreads) / grid.step
+    expected = 0.0
+    for chance, mean, square in (options @ (grid.powers * posterior).T).tolist():  # mean and square times chance
+        expected += sqrt(max(square * chance - mean**2, 0.0))
+    return (mean_and_sd(grid, posterior)[1] - expected) / grid.step

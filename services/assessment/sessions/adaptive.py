@@ -7,14 +7,14 @@ The order of answers is that of their list. Times are stored as the clock gave t
 extends a limit and never makes an answer late.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
 from services.assessment.item_bank.model import Item
-from services.assessment.measurement.posterior import estimate, mean_and_sd, probability_of, updated
+from services.assessment.measurement.posterior import estimate, probability_of, updated
 from services.assessment.measurement.response_models import Floats, Mask
 from services.assessment.measurement.selection import drawn, most_informative
 from services.assessment.measurement.stopping import (
@@ -55,11 +55,15 @@ class SkillState:
 
 @dataclass(frozen=True)
 class Sitting:
-    """A session with the arrays of its bank and the state of each skill."""
+    """A session with the arrays of its bank and the state of each skill.
+
+    `order`: the skills that the job group requires before the others, those of more weight first.
+    """
 
     session: Session
     pool: ItemPool
     skills: Mapping[str, SkillState]
+    order: Sequence[SessionSkill]
 
     @classmethod
     def of(cls, session: Session, pool: ItemPool) -> "Sitting":
@@ -67,7 +71,8 @@ class Sitting:
         states = {one.skill: SkillState(pool.grid.prior()) for one in session.plan.skills}
         for answer in session.answers:
             states[answer.skill] = _with_answer(pool, states[answer.skill], answer)
-        return cls(session, pool, states)
+        order = sorted(session.plan.skills, key=lambda one: (one.required is None, -one.weight))
+        return cls(session, pool, states, order)
 
     @property
     def plan(self) -> SessionPlan:
@@ -118,7 +123,7 @@ def answered(
     )
     states = {**sitting.skills, item.skill: _with_answer(sitting.pool, sitting.skills[item.skill], kept)}
     after = msgspec.structs.replace(session, answers=[*session.answers, kept], current=None)
-    moved = _moved_on(Sitting(after, sitting.pool, states), exposure, now)
+    moved = _moved_on(Sitting(after, sitting.pool, states, sitting.order), exposure, now)
     return moved, Conflict("the time of this item has passed: it counts as not answered", "item") if late else None
 
 
@@ -129,7 +134,7 @@ def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
         return sitting
     end = SessionEnd(ending, now, measures(sitting))
     after = msgspec.structs.replace(session, revision=session.revision + 1, current=None, end=end)
-    return Sitting(after, sitting.pool, sitting.skills)
+    return Sitting(after, sitting.pool, sitting.skills, sitting.order)
 
 
 def measures(sitting: Sitting) -> list[SkillResult]:
@@ -188,9 +193,9 @@ def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
     if len(session.answers) >= plan.max_items:
         return stopped(sitting, "item_limit", now)
     states, reasons = dict(sitting.skills), dict(session.stopped)
-    while waiting := [one for one in plan.skills if one.skill not in reasons]:
-        skill = min(waiting, key=lambda one: (one.required is None, states[one.skill].shown, -one.weight)).skill
-        place, states[skill], reason = _next_of_skill(sitting, skill, states[skill], exposure)
+    while (least := _least_asked(sitting.order, states, reasons)) is not None:
+        skill = least.skill
+        place, states[skill], reason = _next_of_skill(sitting, least, states[skill], exposure)
         if reason is not None:
             reasons[skill] = reason
             continue
@@ -201,23 +206,38 @@ def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
             current=ShownItem(item.id, skill, now),
             stopped=reasons,
         )
-        return Sitting(after, sitting.pool, states)
+        return Sitting(after, sitting.pool, states, sitting.order)
     after = msgspec.structs.replace(session, stopped=reasons)
-    return stopped(Sitting(after, sitting.pool, states), "complete", now)
+    return stopped(Sitting(after, sitting.pool, states, sitting.order), "complete", now)
+
+
+def _least_asked(
+    order: Sequence[SessionSkill], states: Mapping[str, SkillState], done: Container[str]
+) -> SessionSkill | None:
+    """Return the first skill in order of those asked least; a required one goes before all others. None: all done."""
+    found, fewest = None, 0
+    for one in order:
+        if one.skill in done:
+            continue
+        if found is not None and found.required is not None and one.required is None:
+            break
+        shown = states[one.skill].shown
+        if found is None or shown < fewest:
+            found, fewest = one, shown
+    return found
 
 
 def _next_of_skill(
-    sitting: Sitting, skill: str, state: SkillState, exposure: Exposure
+    sitting: Sitting, one: SessionSkill, state: SkillState, exposure: Exposure
 ) -> tuple[int, SkillState, StopReason | None]:
     """Return the position of a skill's next item, the state with the items it may show, and why there is none."""
     pool = sitting.pool
-    of = pool.skills.get(skill)
-    required = next(one.required for one in sitting.plan.skills if one.skill == skill)
+    of = pool.skills.get(one.skill)
     if of is None:
         return 0, state, "no_items_left"
-    if reason := stop_reason(pool.grid, state.posterior, state.answered, required):
+    if reason := stop_reason(pool.grid, state.posterior, state.answered, one.required):
         return 0, state, reason
-    allowed = _drawn(sitting, skill, exposure) if state.open is None else state.open
+    allowed = _drawn(sitting, one.skill, exposure) if state.open is None else state.open
     if state.open is None:
         state = SkillState(state.posterior, state.shown, state.answered, allowed)
     place = most_informative(of.informations, state.posterior, allowed)
@@ -255,6 +275,6 @@ def _result_of(sitting: Sitting, one: SessionSkill) -> SkillResult:
         low_95=millionths(found.low_95),
         high_95=millionths(found.high_95),
         reached=None if reached is None else millionths(reached),
-        precise=mean_and_sd(grid, state.posterior)[1] <= PRECISION * grid.step,
+        precise=found.sd <= PRECISION * grid.step,
         reason=reason,
     )
