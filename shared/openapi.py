@@ -316,6 +316,7 @@ main:focus { outline: none; }
 .skip:focus { top: .5rem; }
 header nav a { display: inline-block; margin-inline-end: 1rem; padding: .7rem 0; }
 @media print { header, footer, .skip { display: none; } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 header nav a[aria-current] { font-weight: 700; }
 .swagger-ui select { appearance: auto; max-width: 100%; }
 .swagger-ui .opblock.opblock .opblock-summary-method { background: #3b4151; }

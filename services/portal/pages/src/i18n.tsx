@@ -142,5 +142,6 @@ interface LocalizedProps extends Pick<AllHTMLAttributes, 'class' | 'scope'> {
 /** A service's text, marked with its language where that is not the page's; children stand after it. It turns nothing around it. */
 export function Localized({ text, as = 'span', children, ...attributes }: LocalizedProps): JSX.Element {
   const { words, lang } = localize(text);
-  return createElement(as, { ...attributes, lang, ...(TURNS.test(words) ? { dir: 'auto' } : {}) }, words, children);
+  // A new element where the language changes: an attribute that Preact takes away stays, empty, as an unknown language.
+  return createElement(as, { ...attributes, key: lang, lang, ...(TURNS.test(words) ? { dir: 'auto' } : {}) }, words, children);
 }

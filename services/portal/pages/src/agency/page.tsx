@@ -147,7 +147,7 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
 /** The way to another agency; none for an analyst of this one alone. */
 const Another = ({ than }: { than: string }): JSX.Element | null =>
   than === session.value?.agency ? null : (
-    <p>
+    <p class="actions">
       <a href={linkTo(addressOf())} data-keep="another-agency">
         {t('agency.another')}
       </a>

@@ -250,7 +250,7 @@ export function Course({ id }: { id: string }): JSX.Element {
   const url = webAddress(course?.url);
   return (
     <article class="course" data-course={id}>
-      <p>
+      <p class="actions">
         <a href={link('courses')}>{t('toSearch')}</a>
       </p>
       {error && <Trouble error={error} again={known.again} />}
@@ -260,7 +260,7 @@ export function Course({ id }: { id: string }): JSX.Element {
           <Localized as="h1" text={course.title} />
           <Facts course={course} />
           {url && (
-            <p>
+            <p class="actions">
               <a href={url} rel="noreferrer">
                 {t('atProvider')}
               </a>
