@@ -28,7 +28,7 @@ key: setup-local ## make one more key for `make run`: make key ROLE=platform TEN
 
 test: setup compiled pages ## unit, service, contract and end-to-end tests, on real servers
 	@$(VENV)/python -m deploy.local pages test
-	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
+	@$(VENV)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
 
 pages: setup-local ## build the portal's pages, with Node from PATH or from the locked wheel
 	@$(VENV)/python -m deploy.local pages build

@@ -68,6 +68,7 @@ Headers = Iterable[tuple[str, bytes | None]]
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "type", "source", "subject", "sequence")
 _ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "catalogrevision"}
+_ATTRIBUTE_OF = {f"ce_{name}": name for name in _ATTRIBUTES}
 _LONGEST = 1024
 _DEEPEST = 64
 _REASON = 500
@@ -135,12 +136,11 @@ def _parts(value: bytes | None, headers: Headers) -> tuple[dict[str, str], bytes
     attributes: dict[str, str] = {}
     media = ""
     for header, raw in headers:
-        name = header.lower()
         if raw is None:
             continue
-        if name == "content-type":
+        if (name := header.lower()) == "content-type":
             media = raw[:_LONGEST].decode("utf-8", "replace").lower()
-        elif name.startswith("ce_") and (name := name.removeprefix("ce_")) in _ATTRIBUTES:
+        elif name := _ATTRIBUTE_OF.get(name, ""):
             if len(raw) > _LONGEST:
                 raise ValueError(f"attribute {name} holds {len(raw)} bytes, over {_LONGEST}")
             if attributes.setdefault(name, text := _utf8(name, raw)) != text:

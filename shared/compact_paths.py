@@ -18,7 +18,8 @@ from msgspec.structs import fields
 
 from shared.domain import LocalizedText, Prerequisite
 from shared.paths import (
-    UNSAID,
+    MICRO,
+    UNRENDERED,
     Alternative,
     AssessFirst,
     Closes,
@@ -37,7 +38,6 @@ from shared.paths import (
     Whole,
 )
 
-MICRO = 1_000_000
 Number = Whole | float
 Title = tuple[str | None, str | None]
 """Thai and English."""
@@ -393,7 +393,7 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
         gaps=gaps,
         open=[_open_gap(row, gaps[row.skill]) for row in path.open],
         hours=hours,
-        reason=UNSAID,
+        reason=UNRENDERED,
         budget_hours=_float(budget),
         over_budget_hours=over,
         short_hours=_float(path.short_hours),
@@ -401,7 +401,7 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
             AssessFirst(
                 gaps[one.skill].skill,
                 gaps[one.skill].title,
-                UNSAID,
+                UNRENDERED,
                 one.kind,
                 _float(one.measured),
                 _float(one.level),
@@ -413,7 +413,7 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
             Note(
                 note.course,
                 note.kind,
-                UNSAID,
+                UNRENDERED,
                 _text(note.title) if note.title else None,
                 note.completed,
                 _float(note.missing_hours),
@@ -497,7 +497,7 @@ def _steps(
                 ),
                 closes=closes,
                 requires=row.requires,
-                reason=UNSAID,
+                reason=UNRENDERED,
                 similarity=float(row.similarity),
                 score=float(row.score),
                 cumulative_hours=spent / MICRO,
@@ -527,7 +527,7 @@ def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
         required=gap.required,
         reached=gap.reached,
         cause=row.cause,
-        reason=UNSAID,
+        reason=UNRENDERED,
         courses=row.courses,
         hours=_float(row.hours),
         missing_hours=_float(row.missing_hours),

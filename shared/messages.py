@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from shared.paths import (
+    MICRO,
     AssessFirst,
     Gap,
     LearningPath,
@@ -25,9 +26,6 @@ from shared.paths import (
     WhyNot,
 )
 from shared.templates import LANGUAGES, Language, render
-
-MICRO = 1_000_000
-"""Micro-levels in a level."""
 
 NAMED_UNLOCKS = 2
 NAMED_SUCCESSIONS = 5

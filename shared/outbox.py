@@ -33,6 +33,9 @@ BULK_DELAY = timedelta(days=1)
 BULK_PAUSE_SECONDS = 0.25
 """A bulk has ended when nothing of it was written for so long."""
 
+_BACKLOG_SECONDS = 2.0
+"""How long after a whole batch the relay may be sending the next one."""
+
 PENDING = {"outbox.sequence": {"$exists": True}}
 """Selects documents with staged events; the query is led by PENDING_INDEX."""
 
@@ -50,6 +53,7 @@ class Staged(asyncio.Event):
 
     bulk_since = bulk_at = float("-inf")
     bulk_writes = 0
+    backlog_at = float("-inf")
 
     @property
     def in_bulk(self) -> bool:
@@ -74,6 +78,17 @@ class Staged(asyncio.Event):
         finally:
             self.bulk_writes -= 1
             self.set_bulk()
+
+    def set_backlog(self, *, more: bool) -> None:
+        """Record that the relay has sent a batch, and whether more may wait."""
+        self.backlog_at = asyncio.get_running_loop().time() if more else float("-inf")
+
+    async def after_backlog(self, most: float) -> None:
+        """Return when the relay of this process has sent what waits, or makes no progress, or after `most` seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + most
+        while (now := loop.time()) < min(end, self.backlog_at + _BACKLOG_SECONDS):
+            await asyncio.sleep(min(end - now, BULK_PAUSE_SECONDS))
 
     def set_bulk(self) -> None:
         """Wake the relay after a bulk write."""

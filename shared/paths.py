@@ -11,6 +11,9 @@ from msgspec import Meta, Struct, field
 
 from shared.domain import LocalizedText, Prerequisite
 
+MICRO = 1_000_000
+"""Micro-levels in a level of weight 1."""
+
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A whole number that fits a 64-bit integer of MongoDB."""
 
@@ -35,8 +38,8 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     messages: list[Message] = []
 
 
-UNSAID = Reason()
-"""The reason of what is not shown yet."""
+UNRENDERED = Reason()
+"""The reason of a path that is not shown: without messages and sentences."""
 
 
 class Closes(Struct, frozen=True, omit_defaults=True):

@@ -20,14 +20,16 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import ReturnDocument, UpdateMany, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
@@ -43,7 +45,7 @@ from shared.kafka import (
     describe_topics,
     is_permanent,
 )
-from shared.mongo import Database, Document, bulk_write
+from shared.mongo import Database, Document, Write, bulk_write
 from shared.outbox import BULK_DELAY, BULK_PAUSE_SECONDS, PENDING, PENDING_INDEX, Staged, staged_events
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,28 @@ _SWEEP_SECONDS = 2.0
 _BULK_EVERY_SECONDS = 2.0
 _BULK_FIRST_SECONDS = 60.0
 _ASK_SECONDS = 0.05
+_ANSWER_SECONDS = 10.0
+_COUNT_TIMES = 20
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What was sent together: how many documents were found, their events by document, stamps and answers."""
+
+    found: int
+    entries: Sequence[tuple[str, Envelope]] = ()
+    stamps: Sequence[int] = ()
+    results: Sequence[RecordMetadata | Exception] = ()
+
+
+class _Acknowledged(NamedTuple):
+    """An event that the broker has taken, and its position."""
+
+    event: str
+    sequence: int
+    stamp: int
+    partition: int
+    offset: int
 
 
 class Relay:
@@ -109,7 +133,8 @@ class Relay:
         self._bulk_sent_at = float("-inf")
         self._bulk_rate = bulk_rate
         self._backlog = backlog
-        self._asked: asyncio.Future[int | None] | None = None
+        self._asked: asyncio.Task[int | None] | None = None
+        self._backlog_failed = False
         self._bulk_share = 0.0
         self._bulk_window = self._pause_share
         self._window_at = float("-inf")
@@ -202,8 +227,7 @@ class Relay:
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while self.holds_lease and await self._send_batch(self._singles_only()) == _BATCH:
-                    self.pending = max(0, self.pending - _BATCH)
+                await self._send_batches()
                 if self._bulk_rate and self.holds_lease:
                     await self._send_paced(self._bulk_rate)
             except Unavailable:
@@ -211,11 +235,34 @@ class Relay:
                 raise
             await self._count()
 
+    async def _send_batches(self) -> None:
+        """Send until less than a whole batch waits. While a batch is removed, the next one is read and sent."""
+        removing: asyncio.Task[None] | None = None
+        keys: Collection[str] = ()
+        try:
+            while self.holds_lease:
+                batch = await self._send_batch(self._singles_only(), _BATCH, besides=keys)
+                before, removing = removing, asyncio.create_task(self._remove(batch))
+                if before:
+                    await before
+                keys = {key for key, _ in batch.entries}
+                self._wake.set_backlog(more=batch.found == _BATCH)
+                if batch.found < _BATCH:
+                    break
+                self.pending = max(0, self.pending - _BATCH)
+        finally:
+            if removing:
+                await removing
+
     async def _count(self) -> None:
-        """Count waiting events, at most once a second and after sending, so that counting delays no event."""
-        if (now := asyncio.get_running_loop().time()) >= self._next_count:
-            self._next_count = now + _SWEEP_SECONDS / 2
+        """Count waiting events, at most once a second and after sending, so that counting delays no event.
+
+        The server reads every waiting document for it: counting takes a twentieth of its time at most.
+        """
+        loop = asyncio.get_running_loop()
+        if (begun := loop.time()) >= self._next_count:
             self.pending = await self._documents.count_documents(PENDING, hint=PENDING_INDEX)
+            self._next_count = begun + max(_SWEEP_SECONDS / 2, _COUNT_TIMES * (loop.time() - begun))
 
     def _singles_only(self) -> Document:
         """Return the condition that excludes events of a running bulk, except every two seconds."""
@@ -239,7 +286,7 @@ class Relay:
         most = int(self._bulk_share)
         if most >= 1 and self._more_of_bulk and self._backlog:
             if self._asked is None:
-                self._asked = asyncio.ensure_future(self._backlog())
+                self._asked = asyncio.create_task(self._known_backlog(self._backlog))
                 await asyncio.wait({self._asked}, timeout=_ASK_SECONDS)
             if not self._asked.done():  # single events do not wait for the answer
                 return
@@ -249,9 +296,23 @@ class Relay:
         if most < 1:
             return
         bulk_only = {"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}
-        sent = await self._send_batch(bulk_only, most, headers=BULK)
-        self._bulk_share -= sent
-        self._more_of_bulk = sent == most
+        batch = await self._send_batch(bulk_only, most, headers=BULK)
+        await self._remove(batch)
+        self._bulk_share -= batch.found
+        self._more_of_bulk = batch.found == most
+
+    async def _known_backlog(self, ask: Callable[[], Awaitable[int | None]]) -> int | None:
+        """Return the backlog, None if it is not known in time: then the rate alone limits a bulk."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                behind = await ask()
+        except Exception as error:  # noqa: BLE001 - whatever fails there, events are sent
+            if not self._backlog_failed:
+                log.warning("the backlog of the readers of %s is not known: %r", self._topic, error)
+            self._backlog_failed = True
+            return None
+        self._backlog_failed = False
+        return behind
 
     def _window(self, behind: int) -> int:
         """Return how many records may wait for the reader, given the number that waits now.
@@ -273,30 +334,36 @@ class Relay:
         """What the rate allows in one pause, at least one."""
         return max(1, int((self._bulk_rate or 0) * BULK_PAUSE_SECONDS))
 
-    async def _send_batch(self, which: Document, most: int = _BATCH, *, headers: Headers = ()) -> int:
-        wanted = PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which
-        pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(PENDING_INDEX)
+    async def _send_batch(
+        self, which: Document, most: int, *, besides: Collection[str] = (), headers: Headers = ()
+    ) -> _Batch:
+        """Send the events of waiting documents, except of those `besides`; they are then to be removed."""
+        if left_out := [*self._unsendable, *besides]:
+            which = {"_id": {"$nin": left_out}} | which
+        pending = self._documents.find(PENDING | which, self._read).sort("staged_at", 1).hint(PENDING_INDEX)
         found = await pending.limit(most).to_list(most)
         documents = {document["_id"]: document for document in found}  # one that changes is found twice
         entries = [(key, envelope) for key, one in documents.items() for envelope in self._staged_in(key, one)]
         if not entries:
-            return len(found)
+            return _Batch(len(found))
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
             self._fitting(msgspec.structs.replace(envelope, catalog_revision=first + i if self._stamp else 0))
             for i, (_, envelope) in enumerate(entries)
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
-            return 0
+            return _Batch(0)
         results = await self._publisher.send(self._topic, envelopes, headers=headers)
-        stamps = [envelope.catalog_revision for envelope in envelopes]
-        await self._acknowledge(zip(entries, stamps, results, strict=True))
-        for (key, envelope), result in zip(entries, results, strict=True):
+        return _Batch(len(found), entries, [envelope.catalog_revision for envelope in envelopes], results)
+
+    async def _remove(self, batch: _Batch) -> None:
+        """Remove the acknowledged events of a batch. Raises Unavailable if others have no answer."""
+        await self._acknowledge(batch)
+        for (key, envelope), result in zip(batch.entries, batch.results, strict=True):
             if isinstance(result, Exception) and is_permanent(result):
                 self._note_refused(key, envelope.id, result)
-        if failed := [result for result in results if isinstance(result, Exception)]:
-            raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
-        return len(found)
+        if failed := [result for result in batch.results if isinstance(result, Exception)]:
+            raise Unavailable(f"{len(failed)} of {len(batch.results)} events without an answer: {failed[0]!r}")
 
     def _staged_in(self, key: str, document: Document) -> list[Envelope]:
         """Return the events of a document in order; none, leaving the document unchanged, if one cannot be decoded."""
@@ -326,35 +393,18 @@ class Relay:
         )
         return int(lease["catalog_revision"]) - count + 1
 
-    async def _acknowledge(self, sent: Any) -> None:
-        taken: dict[str, tuple[list[str], Document]] = {}
+    async def _acknowledge(self, batch: _Batch) -> None:
+        acknowledged: dict[str, list[_Acknowledged]] = {}
         blocked = set()
-        for (key, envelope), stamp, result in sent:
+        for (key, envelope), stamp, result in zip(batch.entries, batch.stamps, batch.results, strict=True):
             if not isinstance(result, RecordMetadata):
                 blocked.add(key)
-            if key not in blocked:
-                ids, _ = taken.setdefault(key, ([], {}))
-                ids.append(envelope.id)
-                taken[key] = (
-                    ids,
-                    {
-                        "sequence": envelope.sequence,
-                        "topic_generation": self._generation,
-                        "stamp": stamp,
-                        "partition": result.partition,
-                        "offset": result.offset,
-                    },
-                )
-        if taken:
-            await bulk_write(
-                self._documents,
-                [
-                    # `$max` (by sequence, topic, stamp): a paused relay that acknowledges late must not lower the mark.
-                    UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
-                    for key, (ids, mark) in taken.items()
-                ],
-            )
-            self.sent += sum(len(ids) for ids, _ in taken.values())
+            elif key not in blocked:
+                one = _Acknowledged(envelope.id, envelope.sequence, stamp, result.partition, result.offset)
+                acknowledged.setdefault(key, []).append(one)
+        if acknowledged:
+            await bulk_write(self._documents, list(_removals(acknowledged, self._generation)))
+            self.sent += sum(map(len, acknowledged.values()))
 
     # --- reading back ------------------------------------------------------------------------------------------------
 
@@ -456,3 +506,38 @@ class Relay:
                     outdated.add(item.event.subject)
             highest = max(highest, stamp)
         return sorted(outdated)
+
+
+def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]], generation: int) -> Iterator[Write]:
+    """Yield the updates that remove acknowledged events and note the newest one of each document.
+
+    Documents with one event each, of the same sequence and in the same partition, share an update: the server needs a
+    third of the time for it. They share the lowest stamp and offset among them. So what is read back from there on and
+    is older counts as late, and whatever else was written to the topic since the first of them; an event that is
+    announced again without need changes nothing.
+    """
+    together: dict[tuple[int, int], dict[str, _Acknowledged]] = {}
+    for key, events in acknowledged.items():
+        if len(events) == 1:
+            together.setdefault((events[0].sequence, events[0].partition), {})[key] = events[0]
+        else:
+            yield UpdateOne({"_id": key}, _removal(events, events[-1], generation))
+    for group in together.values():
+        lowest = min(group.values(), key=attrgetter("offset"))
+        change = _removal(list(group.values()), lowest, generation)
+        if len(group) == 1:  # the driver repeats it by itself
+            yield UpdateOne({"_id": next(iter(group))}, change)
+        else:
+            yield UpdateMany({"_id": {"$in": list(group)}}, change)
+
+
+def _removal(events: Sequence[_Acknowledged], newest: _Acknowledged, generation: int) -> Document:
+    mark = {
+        "sequence": newest.sequence,
+        "topic_generation": generation,
+        "stamp": newest.stamp,
+        "partition": newest.partition,
+        "offset": newest.offset,
+    }
+    # `$max` (by sequence, topic, stamp): a paused relay that acknowledges late must not lower the mark.
+    return {"$pull": {"outbox": {"id": {"$in": [one.event for one in events]}}}, "$max": {"acknowledged": mark}}

@@ -30,7 +30,9 @@ def fold(text: str) -> str:
     NFC; Thai sara am for nikhahit with sara aa, before or after the tone mark, and sara ae for two sara e; without
     zero-width characters; spaces trimmed and collapsed; case folded.
     """
-    text = "".join(char for char in unicodedata.normalize("NFC", text) if not _has_no_width(char))
+    text = unicodedata.normalize("NFC", text)
+    if without_width := [char for char in set(text) if _has_no_width(char)]:
+        text = text.translate(dict.fromkeys(map(ord, without_width)))
     text = _NIKHAHIT_AND_AA.sub("\\1\u0e33", text).replace("\u0e40\u0e40", "\u0e41")
     text = _SARA_AM_BEFORE_MARK.sub("\\1\u0e33", _MARK_BEFORE_VOWEL.sub(r"\2\1", text))
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip().casefold())
@@ -42,6 +44,7 @@ def folded(text: str) -> str:
     return fold(text)
 
 
+@lru_cache(maxsize=4096)
 def _has_no_width(char: str) -> bool:
     if unicodedata.category(char) == "Cf" or char in _BLANK or char == "\u034f":
         return True

@@ -16,14 +16,16 @@ from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
-from deploy.local.stack import Stack
 from tests.support.deadlines import bound_tests, pytest_runtest_call  # noqa: F401 - a hook
 from tests.support.servers import started_server
 
 settings.register_profile("tests", deadline=None)  # how long one example takes is no property of the code
 settings.load_profile("tests")
 
-SLOW_FIRST = ("unit/test_warming", "service/test_restore", "e2e/", "contract/", "service/")
+SLOW_FIRST = (
+    *("unit/test_warming", "service/test_restore", "e2e/", "contract/", "service/"),
+    *("unit/test_local_environment", "unit/test_reference"),
+)
 """Parts of the suite that take long, in the order in which they start."""
 
 
@@ -101,16 +103,6 @@ def pages_missing() -> str | None:
     except CannotStart as error:
         return str(error)
     return None
-
-
-@pytest.fixture(scope="session")
-async def stack(mongodb_server: Server, kafka_server: Server, pages_missing: str | None) -> AsyncIterator[Stack]:
-    """Return the whole system, one copy of each service, with the starter catalog, shared by the session's tests."""
-    try:
-        async with Stack("e2e", mongodb=mongodb_server, broker=kafka_server, namespace="e2e-") as whole:
-            yield whole
-    except CannotStart as error:  # the servers are there: this is a fault of ours
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

@@ -41,6 +41,12 @@ _SETTINGS = {
     "log.index.size.max.bytes": "1048576",
 }
 
+# It runs for minutes on a machine that it shares: it compiles once, and collects garbage in one thread.
+_JVM = (
+    *("-Xms128m", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+    *("-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+)
+
 
 class ApacheKafka:
     """A local Apache Kafka on 127.0.0.1: broker and controller in one process, with its data in `directory`."""
@@ -50,10 +56,9 @@ class ApacheKafka:
         self.reason = reason
         self._directory = directory
         self._port = kept_port(directory)
-        self._java: list[str | Path] = [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+        self._java: list[str | Path] = [java, *_JVM, "-cp", f"{jars}/*"]
         self._properties = directory / "server.properties"
-        options = ["-Xms128m", "-Xmx384m", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        argv: list[str | Path] = [java, *options, "-cp", f"{jars}/*", "kafka.Kafka", self._properties]
+        argv: list[str | Path] = [*self._java, "kafka.Kafka", self._properties]
         self.child = Child(self.name, argv, directory / "kafka.log")
 
     @property

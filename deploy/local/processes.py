@@ -216,7 +216,7 @@ def kept_port(directory: Path) -> int:
 
 
 def full_disk_of(log: Path) -> str:
-    """Return a line that says so if the disk of a log is full, else "": what ended by it could not write that there."""
+    """Return a line for the user if the disk of a log is full, else "": the process itself could not log its cause."""
     with contextlib.suppress(OSError):
         if shutil.disk_usage(log.parent).free < _HARDLY_ANY_BYTES:
             return f"The disk of {shown(log.parent)} is full: free some 500 MB there.\n"

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, ReturnDocument
 
 from services.catalog.model import ListCourses
 from services.catalog.part_store import PartStore, parted, publication_of
-from services.catalog.store import COLLECTION, framework_key, matching
+from services.catalog.store import COLLECTION, framework_key, is_framework, matching
 from shared.decoding import stored
 from shared.domain import Course, Framework
 from shared.events import (
@@ -30,7 +30,7 @@ from shared.events import (
 )
 from shared.framework_parts import hash_of_content
 from shared.kafka import ConsumedEvent
-from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
+from shared.mongo import Collection, Database, Document, bulk_write, ensure_indexes, unavailable
 
 _ACCEPTED = "catalog.state"
 _LEASE = f"relay:{COLLECTION}"
@@ -83,8 +83,8 @@ class HistoryStore:
         """
         accepted = await self.position()
         check_stamps([item.event for item in batch], accepted)
-        changes: list[Write] = []
-        frameworks: list[Write] = []
+        changes: list[Document] = []
+        frameworks: list[Document] = []
         sequences = await self._sequences([_key_of(item) for item in batch], accepted)
         for item in batch:
             event = item.event
@@ -95,15 +95,13 @@ class HistoryStore:
             accepted = event.catalog_revision
             if isinstance(event.data, FrameworkPart | FrameworkAnnounced):
                 if row := await self._completed(event.data, accepted, sequences):
-                    frameworks.append(ReplaceOne({"_id": accepted}, row, upsert=True))
+                    frameworks.append(row)
             elif event.sequence > sequences.get(event.subject, 0) and (row := _row(item)):
                 sequences[event.subject] = event.sequence
                 rows = frameworks if isinstance(event.data, FrameworkPublished) else changes
-                rows.append(ReplaceOne({"_id": accepted}, row, upsert=True))
-        if changes:
-            await bulk_write(self._history, changes, ordered=True)
-        if frameworks:
-            await bulk_write(self._frameworks, frameworks, ordered=True)
+                rows.append(row)
+        await _written(self._history, changes)
+        await _written(self._frameworks, frameworks)
         with unavailable():
             # A stamp that was never reserved must not make every later one look old.
             await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalog_revision": accepted}})
@@ -146,16 +144,17 @@ class HistoryStore:
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
         """Return the newest sequence of each key in the history, without the rows of an unfinished batch."""
-        pipeline: list[Document] = [
-            {"$match": {"key": {"$in": keys}, "_id": {"$lte": accepted}}},
-            {"$group": {"_id": "$key", "sequence": {"$max": "$sequence"}}},
-        ]
-        with unavailable():
-            return {
-                row["_id"]: row["sequence"]
-                for rows in (self._history, self._frameworks)
-                async for row in rows.aggregate(pipeline)
-            }
+        of_frameworks = {key for key in keys if is_framework(key)}
+        found: dict[str, int] = {}
+        for rows, wanted in ((self._history, {*keys} - of_frameworks), (self._frameworks, of_frameworks)):
+            if wanted:
+                pipeline: list[Document] = [
+                    {"$match": {"key": {"$in": [*wanted]}, "_id": {"$lte": accepted}}},
+                    {"$group": {"_id": "$key", "sequence": {"$max": "$sequence"}}},
+                ]
+                with unavailable():
+                    found |= {row["_id"]: row["sequence"] async for row in rows.aggregate(pipeline)}
+        return found
 
     # --- as it was ---------------------------------------------------------------------------------------------------
 
@@ -210,6 +209,12 @@ class HistoryStore:
         with unavailable():
             rows = self._frameworks.find(query, {"sequence": 1}).sort(_AS_OF).limit(limit)
             return [FrameworkRevision(row["sequence"], row["_id"]) async for row in rows]
+
+
+async def _written(collection: Collection, rows: Sequence[Document]) -> None:
+    """Write rows; one that is there already, from an unfinished batch, is replaced. Raises Unavailable."""
+    if rows and await bulk_write(collection, [InsertOne(row) for row in rows]) < len(rows):
+        await bulk_write(collection, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows], ordered=True)
 
 
 def _key_of(item: ConsumedEvent) -> str:

@@ -51,7 +51,6 @@ class MatchStore:
         self.database = database
         self.catalog = catalog
         self._entries = database[COLLECTION]
-        self.imports = catalog.imports
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""

@@ -39,7 +39,8 @@ MARKED = 1000
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 _IMPORT_SECONDS = 5.0
-"""While courses are imported, a batch is matched after so many seconds: both are the work of one process."""
+"""While courses are imported and announced, a batch is matched after so many seconds: all of it is the work of one
+process, and a reader waits for the last course of an import."""
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
 _KEEP_TIMES = 10
@@ -103,11 +104,11 @@ class MatchingLoop:
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
-        await self._store.imports.after_bulk(_IMPORT_SECONDS)
+        await self._store.catalog.after_import(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._of(tenant)
             await self._store.propose(await self._together(batch, by))
-            await self._store.imports.after_bulk(_IMPORT_SECONDS)
+            await self._store.catalog.after_import(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()
@@ -134,7 +135,7 @@ class MatchingLoop:
 
     async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
         """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""
-        await self._store.imports.after_bulk(_IMPORT_SECONDS)
+        await self._store.catalog.after_import(_IMPORT_SECONDS)
         by = await self._of(tenant)
         if (planned := await self._copies.planned(tenant, courses, by.own)) is None:
             return False

@@ -271,7 +271,8 @@ def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale])
 
 def frameworks_named(course: Course) -> set[str]:
     """Return the frameworks that a course names."""
-    return {framework for _, framework, _, _ in _levels(course)}
+    taught = {row.framework for row in course.teaches}
+    return taught | {framework for _, framework, _, _ in _required_levels("requires", course.requires)}
 
 
 def _levels(course: Course) -> Iterator[tuple[str, str, str, float]]:

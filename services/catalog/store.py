@@ -97,6 +97,11 @@ def framework_key(tenant: str, framework: str) -> str:
     return key_of(tenant, f"framework:{framework}")
 
 
+def is_framework(key: str) -> bool:
+    """Return whether a key is that of a framework."""
+    return ":" in key
+
+
 class CatalogStore:
     """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
@@ -105,8 +110,7 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
-        self.imports = Staged()
-        """Knows whether this process is storing the courses of an import."""
+        self._imports = Staged()
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
@@ -337,8 +341,14 @@ class CatalogStore:
         it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
         Unavailable; then any of them may be stored.
         """
-        with self.imports.bulk():
+        with self._imports.bulk():
             return await self._put_courses(tenant, marked, trace)
+
+    async def after_import(self, most: float) -> None:
+        """Return when this process stores no import and its relay has announced what waits, or after `most` seconds."""
+        begun = asyncio.get_running_loop().time()
+        await self._imports.after_bulk(most)
+        await self._staged.after_backlog(begun + most - asyncio.get_running_loop().time())
 
     async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}

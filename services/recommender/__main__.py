@@ -32,7 +32,6 @@ from services.recommender.api.context import (
     TOKEN_KEY,
     VIEWERS,
     WORK_QUEUE,
-    today_in,
 )
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
@@ -155,12 +154,12 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
+    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, planner.today, {}
     app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
         feedback_handler,
         work_queue,
         planner.pool,
-        replanner.look_now,
+        replanner.check_now,
     )
     app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = (
         settings.min_group_size,
@@ -190,7 +189,7 @@ def _measure(
         registry,
         "plans_skipped",
         "Times that a sweep passed a plan over because it could not be read or planned again.",
-        lambda: planner.passed_over,
+        lambda: planner.skipped,
     )
     metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
     metrics.watch_work(registry, work_queue)

@@ -46,11 +46,11 @@ class ProfileConsumer:
 
     async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """Return the requests with a plan for an officer who was registered or moved."""
-        return [*requests, self._order(item, "officer")]
+        return [*requests, self._request(item, "officer")]
 
     async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """Return the requests with a plan for an officer who was assessed."""
-        return [*requests, self._order(item, "assessment")]
+        return [*requests, self._request(item, "assessment")]
 
     async def on_officer_erased(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """Erase an officer except for the counters; return the remaining requests."""
@@ -70,7 +70,7 @@ class ProfileConsumer:
             await self._take_back(item.event.subject)
         return [request for request in requests if not _is_superseded(request, item.event)]
 
-    def _order(self, item: ConsumedEvent, cause: Cause) -> PlanRequest:
+    def _request(self, item: ConsumedEvent, cause: Cause) -> PlanRequest:
         event: Event = item.event
         if not isinstance(event.data, AssessmentCompleted | OfficerChanged):
             raise TypeError(type(event.data).__name__)

@@ -20,7 +20,7 @@ from shared.domain import Teaches
 from shared.errors import Conflict, InvalidInput
 
 FeedbackType = Literal["completed", "started", "not_relevant", "not_now", "pin"]
-Action = Literal["completed", "started", "not_relevant", "not_now", "pin", "undo"]
+Action = Literal[FeedbackType, "undo"]
 
 SLOWED = 1.5
 """The cost factor of a course that is not wanted now."""

@@ -1,6 +1,6 @@
 """The inputs of a plan, and their interpretation before planning."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -247,9 +247,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
             required = {skill: (row.level, row.weight) for skill, row in rows.items()}
         else:
             required = {skill: (level, 1.0) for skill, level in self.target.items()}
-        return {skill.id: self._want(skill, *required[skill.id]) for skill in self.framework.in_order(required)}
+        return {skill.id: self._target(skill, *required[skill.id]) for skill in self.framework.in_order(required)}
 
-    def _want(self, skill: Skill, required: float, weight: float) -> SkillTarget:
+    def _target(self, skill: Skill, required: float, weight: float) -> SkillTarget:
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
         top = self.framework.max_level
         level, required = min(believed.level, top), min(required, top)
@@ -259,11 +259,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
             skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest
         )
 
-    def entry_levels(self) -> dict[tuple[str, str], float]:
-        """Return (framework, skill) -> level before the path. Levels that are neither known nor required count as 0."""
+    def entry_levels(self, targets: Mapping[str, SkillTarget]) -> dict[tuple[str, str], float]:
+        """Return (framework, skill) -> level before the path; a skill that is not in it counts as 0."""
         ours, top = self.framework.id, self.framework.max_level
         levels = {(ours, skill): min(held.level, top) for skill, held in self.levels.items()}
-        levels |= {(ours, skill): want.level for skill, want in self.targets().items()}
+        levels |= {(ours, skill): target.level for skill, target in targets.items()}
         for framework, known in self.elsewhere.items():
             if framework != ours:
                 levels |= {(framework, skill): held.level for skill, held in known.items()}

@@ -8,18 +8,17 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 import msgspec
 
 from services.recommender.inputs import SMALLEST_GAP, Inputs, PlanRequest, inputs_for
-from services.recommender.plan_validator.validate import Find, validate
+from services.recommender.plan_validator.officer_state import Find
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.provenance import Record, record_of
-from shared.domain import Profile
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 
@@ -45,11 +44,6 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
     if found := validate(path, inputs, view.course):
         raise AssertionError(f"the validator rejects a path: {found}")
     return path
-
-
-def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
-    """Return the path of an officer without feedback, in a tenant without rules."""
-    return solve(PlanRequest(profile, as_of), view)
 
 
 def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedPath:

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, tzinfo
 import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
-from services.recommender.feedback import Action, Feedback, apply_feedback
+from services.recommender.feedback import Action, apply_feedback
 from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
 from services.recommender.plan_pool import PlannedPath, PlanPool
 from services.recommender.store import (
@@ -25,7 +25,6 @@ from services.recommender.store import (
     NewPlan,
     PlanBase,
     PlanStore,
-    PlanWithKeys,
     RunnersUp,
     StoredPlan,
 )
@@ -75,7 +74,7 @@ class Planner:
     # --- events ------------------------------------------------------------------------------------------------------
 
     @property
-    def passed_over(self) -> int:
+    def skipped(self) -> int:
         """How often a stored plan was skipped because it could not be read or planned again."""
         return self.failed + self.store.unreadable
 
@@ -315,30 +314,30 @@ class FeedbackHandler:
         """
 
         async def decide() -> IdempotencyRecord | None:
-            held = await self._store.held(command.tenant, command.officer)
-            if held is None:
+            plan = await self._store.find(command.tenant, command.officer)
+            if plan is None:
                 raise NotFound("there is no path for this officer yet")
-            if known := next((key for key in held.keys if key.id == command.key), None):
+            if known := next((key for key in plan.keys if key.id == command.key), None):
                 if known.digest != command.digest:
                     raise Conflict("this key was used for another feedback", "Idempotency-Key")
                 return known
-            return await self._decide(command, held)
+            return await self._decide(command, plan)
 
         return await retry_on_conflict(decide, "this officer's plan")
 
-    async def _decide(self, command: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
-        plan, now = held.plan, datetime.now(UTC)
-        if held.kept_keys(now) >= MOST_KEYS:
+    async def _decide(self, command: FeedbackCommand, plan: StoredPlan) -> IdempotencyRecord | None:
+        now = datetime.now(UTC)
+        if plan.kept_keys(now) >= MOST_KEYS:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
-        snapshot = self.planner.catalog.snapshot
-        if command.action != "undo":
+        view = self.planner.catalog.snapshot.view(command.tenant)
+        course = view.course(command.course)
+        if command.action != "undo" and course is None:
             known = {*plan.summary.courses, *(statement.course for statement in plan.feedback.statements)}
-            if command.course not in known and snapshot.view(command.tenant).course(command.course) is None:
+            if command.course not in known:
                 raise InvalidInput(f"unknown course {command.course!r}", "course")
         rules = await self._store.rules.of(command.tenant)
-        course = snapshot.view(command.tenant).course(command.course)
         feedback = apply_feedback(
             plan.feedback,
             command.course,
@@ -351,40 +350,39 @@ class FeedbackHandler:
         request = PlanRequest(
             plan.profile,
             self.planner.date_of(now),
+            feedback,
+            rules,
+            plan.summary.courses,
+            # `not_now` and `undo` ask for another path: one that is only as good replaces the previous one.
+            stable=command.action not in ("not_now", "undo"),
+            # An officer who starts or completes a course of the path keeps the rest of it.
+            finishing=command.action in ("started", "completed") and is_studied(plan),
             cause="feedback",
             partition=plan.partition,
             traceparent=command.traceparent,
         )
-        return await self._save(command, held, request, feedback, rules)
+        caller = Caller(key_of(command.tenant, command.officer))
+        planned = await self._queue.run(caller, self.planner.pool.one, request, view)
+        return await self._save(command, plan, request, planned)
 
     async def _save(
-        self, command: FeedbackCommand, held: PlanWithKeys, request: PlanRequest, feedback: Feedback, rules: TenantRules
+        self, command: FeedbackCommand, plan: StoredPlan, request: PlanRequest, planned: PlannedPath
     ) -> IdempotencyRecord | None:
-        summary = held.plan.summary
-        # `not_now` and `undo` ask for another path: one that is only as good replaces the previous one.
-        stable = command.action not in ("not_now", "undo")
-        # An officer who starts or completes a course of the path keeps the rest of it.
-        finishing = command.action in ("started", "completed") and is_studied(held.plan)
-        request = replace(
-            request, feedback=feedback, rules=rules, previous=summary.courses, stable=stable, finishing=finishing
-        )
-        view = self.planner.catalog.snapshot.view(command.tenant)
-        planned = await self._queue.run(
-            Caller(f"{command.tenant}/{command.officer}"), self.planner.pool.one, request, view
-        )
+        """Save feedback with its path, or with the previous one if the new one is rejected; None after a conflict."""
+        summary, feedback = plan.summary, request.feedback
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
         key = IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now)
-        beside = held.kept_keys(now)
+        earlier = plan.kept_keys(now)
         if refused:
-            if not await self._store.keep_feedback(summary, command.officer, feedback, key, beside):
+            if not await self._store.keep_feedback(summary, command.officer, feedback, key, earlier):
                 return None
             self.kept_stale += 1
             log.error("a path is rejected after feedback; the previous one stays, stale: %s", planned.violations)
         else:
-            plan = replace(new_plan(request, planned, summary), feedback=feedback)
-            if not await self._store.save_feedback(plan, key, beside):
+            new = replace(new_plan(request, planned, summary), feedback=feedback)
+            if not await self._store.save_feedback(new, key, earlier):
                 return None
             self.planner.planned += 1
         self.taken += 1

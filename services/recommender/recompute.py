@@ -8,7 +8,7 @@ An operator's command: it reads the plan from the recommender's database, and co
 """
 
 import argparse
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,36 +41,33 @@ class _Page(msgspec.Struct):
     next: str | None = None
 
 
-class Catalog:
-    """A client of the catalog service at one revision, with the key of one tenant."""
+async def catalog_at(
+    client: ClientSession, address: str, key: str, framework: str, revision: int
+) -> tuple[list[Course], Framework]:
+    """Return the courses that the key's tenant saw at a catalog revision, and a framework.
 
-    def __init__(self, client: ClientSession, address: str, key: str) -> None:
-        self._client = client
-        self._address = address
-        self._headers = {"Authorization": f"Bearer {key}"}
+    Raises NotFound, Unavailable.
+    """
 
-    async def read(self, framework: str, revision: int) -> tuple[list[Course], Framework]:
-        """Return the courses that the key's tenant saw at a revision, and a framework. Raises NotFound, Unavailable."""
-        as_was = {"catalog_revision": str(revision)}
-        held = msgspec.json.decode(await self._get(f"/v1/frameworks/{framework}", as_was), type=Framework)
-        courses: list[Course] = []
-        after: str | None = ""
-        while after is not None:
-            page = await self._get("/v1/courses", {**as_was, "limit": str(_PAGE), "after": after})
-            found = msgspec.json.decode(page, type=_Page)
-            courses += found.courses
-            after = found.next
-        return courses, held
-
-    async def _get(self, path: str, query: Mapping[str, str]) -> bytes:
+    async def get(path: str, **query: str) -> bytes:
+        query |= {"catalog_revision": str(revision)}
         try:
-            async with self._client.get(self._address + path, params=query, headers=self._headers) as got:
+            async with client.get(address + path, params=query, headers={"Authorization": f"Bearer {key}"}) as got:
                 body = await got.read()
         except (ClientError, TimeoutError) as error:
-            raise Unavailable(f"the catalog at {self._address} is away: {error}") from error
+            raise Unavailable(f"the catalog at {address} cannot be reached: {error}") from error
         if got.status != 200:  # noqa: PLR2004 - anything else is a refusal
             raise NotFound(f"the catalog answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
         return body
+
+    found = msgspec.json.decode(await get(f"/v1/frameworks/{framework}"), type=Framework)
+    courses: list[Course] = []
+    after: str | None = ""
+    while after is not None:
+        page = msgspec.json.decode(await get("/v1/courses", limit=str(_PAGE), after=after), type=_Page)
+        courses += page.courses
+        after = page.next
+    return courses, found
 
 
 def compared(
@@ -167,8 +164,9 @@ async def recompute(
             _key(settings, KeyStore(mongodb, settings), tenant) as key,
             ClientSession(timeout=ClientTimeout(total=120)) as client,
         ):
-            catalog = Catalog(client, settings.catalog_url[0], key)
-            courses, framework = await catalog.read(record.profile.framework, record.catalog_revision)
+            courses, framework = await catalog_at(
+                client, settings.catalog_url[0], key, record.profile.framework, record.catalog_revision
+            )
     differences = compared(past, record, courses, framework, rules)
     if readable := readable and event.path.status != "refused":  # what was refused was not ranked
         differences += by_reference(past, record, courses, framework, rules)

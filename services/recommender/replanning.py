@@ -47,7 +47,7 @@ class Replanner:
         self._replanned = 0
         self._due.set()
 
-    def look_now(self) -> None:
+    def check_now(self) -> None:
         """Check now instead of at the next interval."""
         self._due.set()
 

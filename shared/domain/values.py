@@ -42,7 +42,9 @@ def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Round these numbers of a record to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if isinstance(value, float) and (value <= least or round(value, 6) != value):  # also -0.0, which equals 0.0
+        if not isinstance(value, float) or (value > least and value.is_integer()):  # as most are; rounding takes longer
+            continue
+        if value <= least or round(value, 6) != value:  # also -0.0, which equals 0.0
             force_setattr(record, name, millionths(value, least))
 
 

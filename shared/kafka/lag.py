@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 2.0
 _AGAIN_SECONDS = 60.0
+_BUSY_SECONDS = 30.0
 _UNKNOWN = 1_000_000_000
 
 
@@ -25,14 +26,14 @@ class GroupLag:
         self._topic = topic
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
         self._not_before = float("-inf")
-        self._was_known = False
+        self._busy_until = float("-inf")
 
     async def read(self) -> int | None:
         """Return the number of records that the group has not committed.
 
         Only partitions in which the group has committed an offset count. None if the lag is unknown: the broker does
-        not report it, or the group has never read the topic. If the broker reported it before and does not now, it is
-        busy or unavailable, and a very large number is returned.
+        not report it, or the group has never read the topic. If the broker reported it less than 30 s ago and does not
+        now, it is busy or unavailable, and a very large number is returned.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:
@@ -45,12 +46,12 @@ class GroupLag:
                 if not places:
                     return None
                 ends = await consumer.end_offsets(list(places))
-                self._was_known = True
+                self._busy_until = loop.time() + _BUSY_SECONDS
                 return sum(max(0, int(ends[place]) - int(offset)) for place, offset in places.items())
         except (KafkaError, TimeoutError, OSError, AttributeError, ValueError) as error:
             log.info("the lag of group %s is not known: %r", self._group, error)
             await self.stop()
-            if self._was_known:
+            if loop.time() < self._busy_until:
                 return _UNKNOWN
             self._not_before = loop.time() + _AGAIN_SECONDS
             return None

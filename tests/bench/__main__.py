@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
-from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
 from tests.bench import (
     backlog,
@@ -79,7 +78,7 @@ async def bench(console: Console, share: float) -> report.Results:
                 if share == 1.0:
                     report.write_json(figures)
 
-            site, place = _site(stack), stack.directory
+            site, place = push_latency.Site.of(stack), stack.directory
             found, stages = await push_latency.measure(site, rounds, begin("pushes"))
             measured(found)
             measured([*cost.sizes(), *await cost.measure(site, share)])
@@ -110,13 +109,6 @@ async def bench(console: Console, share: float) -> report.Results:
         names = [await report.mongodb_version(stack.mongodb.address), stack.broker_name]
         console.print("stopping")
     return report.Results(figures, stages, parts, names, time.perf_counter() - begun)
-
-
-def _site(stack: Stack) -> push_latency.Site:
-    urls = {service: stack.urls[service][0] for service in SERVICES}
-    return push_latency.Site(
-        urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers
-    )
 
 
 def main() -> int:

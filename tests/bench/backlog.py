@@ -22,7 +22,7 @@ from pymongo import InsertOne
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
 from services.recommender.inputs import PlanRequest
-from services.recommender.plan_pool import PlannedPath, plan_for
+from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planning import new_plan
 from services.recommender.store import COLLECTION, write_of
 from shared.cloudevents import from_kafka
@@ -166,14 +166,15 @@ class _Bare:
             self._profiles.append((event.data.profile, record.partition, event.time))
         if len(records) != events:
             raise AssertionError(f"{len(records)} records of {events} are on the topic")
-        plan_for(self._profiles[0][0], self._view, datetime.now(UTC).date())  # what a catalog costs once: not counted
+        request = PlanRequest(self._profiles[0][0], datetime.now(UTC).date())
+        solve(request, self._view)  # what a catalog costs once: not counted
 
     async def work(self, first: int, last: int) -> None:
         """Plan and write so many of the officers; the documents between the two are not counted."""
         for start in range(first, last, _BULK):
             known = self._profiles[start : min(start + _BULK, last)]
             begun = time.perf_counter()
-            planned = [plan_for(profile, self._view, moment.date()) for profile, _, moment in known]
+            planned = [solve(PlanRequest(profile, moment.date()), self._view) for profile, _, moment in known]
             planning = time.perf_counter() - begun
             inserts = list(_inserts(known, planned))
             begun = time.perf_counter()

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.recommender.store import ANNOUNCED, COLLECTION
 from shared.mongo import connect
-from shared.settings import RecommenderSettings, load
+from shared.settings import RecommenderSettings, Settings, load
 
 
 def build(settings: RecommenderSettings) -> web.Application:
@@ -29,13 +29,14 @@ def build(settings: RecommenderSettings) -> web.Application:
     return app
 
 
-async def serve(settings: RecommenderSettings) -> None:
+async def serve(app: web.Application, settings: Settings) -> None:
     """Serve until killed."""
-    runner = web.AppRunner(build(settings), access_log=None, keepalive_timeout=75.0)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0)
     await runner.setup()
     await web.TCPSite(runner, settings.http_host, settings.http_port).start()
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(load(RecommenderSettings)))
+    settings = load(RecommenderSettings)
+    asyncio.run(serve(build(settings), settings))

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from shared.mongo import connect
 from shared.settings import AssessmentSettings, load
+from tests.bench.bare_handler import serve
 
 _NEXT = {"status": "open", "item": {"id": "i", "sequence": 1, "stem": {"th": "ก" * 80, "en": "q" * 80}}}
 _OPTIONS = [{"th": "ก" * 50, "en": "q" * 50}] * 4
@@ -36,13 +37,6 @@ def build(settings: AssessmentSettings) -> web.Application:
     return app
 
 
-async def serve(settings: AssessmentSettings) -> None:
-    """Serve until killed."""
-    runner = web.AppRunner(build(settings), access_log=None, keepalive_timeout=75.0)
-    await runner.setup()
-    await web.TCPSite(runner, settings.http_host, settings.http_port).start()
-    await asyncio.Event().wait()
-
-
 if __name__ == "__main__":
-    asyncio.run(serve(load(AssessmentSettings)))
+    settings = load(AssessmentSettings)
+    asyncio.run(serve(build(settings), settings))

@@ -11,27 +11,20 @@ paths awaited.
 
 import argparse
 import asyncio
-import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 import msgspec
-from rich.console import Console
 
-from deploy.local.display import Terminal
-from deploy.local.processes import CannotStart
-from deploy.local.replicas import SERVICES
 from deploy.local.seed import bearer
-from deploy.local.stack import Stack
 from services.recommender.store import COLLECTION as PLANS
 from shared.imports.rows import ImportReport
 from shared.mongo import Database, connect
 from shared.settings import StoreSettings, read
-from tests.bench import report
-from tests.bench.cost import cpu_seconds, idle_share
+from tests.bench.cost import cpu_seconds, idle_share, print_alone
 from tests.bench.figures import Figure
 from tests.bench.push_latency import Site, Submitter
 
@@ -163,30 +156,14 @@ async def _until_planned(plans: Database, officers: int, sequence: int) -> None:
             await asyncio.sleep(0.5)
 
 
-async def alone(console: Console, results: int, each: int) -> list[Figure]:
-    """Start everything, and return these figures alone. Raises CannotStart."""
-    broker = os.environ.get("BROKER") or "apache"
-    unlimited: Mapping[str, str] = {"RATE_PER_KEY": "1000000"}
-    async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
-        urls = {service: stack.urls[service][0] for service in SERVICES}
-        site = Site(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
-        return await measure(site, results, each=each)
-
-
 def main() -> int:
     """Print the figures; the status is 0 when everything was measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.bulk", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fiftieth of everything")
     parser.add_argument("--each", type=int, choices=range(1, 13), default=_EACH, help="results of each officer")
     arguments = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        figures = asyncio.run(alone(console, RESULTS // 50 if arguments.quick else RESULTS, arguments.each))
-    except CannotStart as error:
-        console.print(str(error), markup=False)
-        return 1
-    console.print(report.table(figures))
-    return 0
+    results = RESULTS // 50 if arguments.quick else RESULTS
+    return print_alone(lambda site: measure(site, results, each=arguments.each))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import aiohttp
@@ -21,7 +21,6 @@ from rich.console import Console
 
 from deploy.local.display import Terminal
 from deploy.local.processes import CannotStart
-from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
 from services.assessment.store import COLLECTION as OFFICERS
 from services.recommender.store import COLLECTION as PLANS
@@ -131,28 +130,35 @@ def _copy(one: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {**one, **fields} | ({"partition": number % 24} if "partition" in one else {})
 
 
-async def alone(console: Console, share: float) -> list[Figure]:
-    """Start everything, and return these figures alone. Raises CannotStart."""
+def print_alone(measured: Callable[[Site], Coroutine[Any, Any, list[Figure]]]) -> int:
+    """Start everything, measure, and print these figures alone; return 0 if everything was measured, else 1."""
+    console = Console(highlight=False, soft_wrap=True)
     broker = os.environ.get("BROKER") or "apache"
     unlimited = {"RATE_PER_KEY": "1000000"}
-    async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
-        urls = {service: stack.urls[service][0] for service in SERVICES}
-        site = Site(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
-        return [*sizes(), *await measure(site, share)]
+
+    async def alone() -> list[Figure]:
+        async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
+            return await measured(Site.of(stack))
+
+    try:
+        figures = asyncio.run(alone())
+    except CannotStart as error:
+        console.print(str(error), markup=False)
+        return 1
+    console.print(report.table(figures))
+    return 0
 
 
 def main() -> int:
     """Print the figures; the status is 0 when everything was measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cost", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        figures = asyncio.run(alone(console, 0.1 if parser.parse_args().quick else 1.0))
-    except CannotStart as error:
-        console.print(str(error), markup=False)
-        return 1
-    console.print(report.table(figures))
-    return 0
+    share = 0.1 if parser.parse_args().quick else 1.0
+
+    async def measured(site: Site) -> list[Figure]:
+        return [*sizes(), *await measure(site, share)]
+
+    return print_alone(measured)
 
 
 if __name__ == "__main__":

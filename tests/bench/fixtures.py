@@ -18,7 +18,7 @@ from pymongo import InsertOne
 
 from deploy.local.seed import SEED
 from services.recommender.inputs import PlanRequest
-from services.recommender.plan_pool import plan_for
+from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import new_plan
 from services.recommender.store import ANNOUNCED, write_of
@@ -135,7 +135,7 @@ def sizes(officers: int, steps: int) -> Sizes:
     """Return how large the paths of so many made-up officers are, of those with so many steps."""
     seen, found = view(), list[tuple[int, int, int]]()
     for profile in profiles(officers):
-        planned = plan_for(profile, seen, _MEASURED.date())
+        planned = solve(PlanRequest(profile, _MEASURED.date()), seen)
         insert = write_of(new_plan(PlanRequest(profile, _MEASURED.date(), partition=0), planned, None))
         document: dict[str, Any] = insert._doc if isinstance(insert, InsertOne) else {}
         found.append((len(planned.path.steps), len(document[ANNOUNCED]), len(bson.encode({**document, "outbox": []}))))

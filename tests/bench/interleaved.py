@@ -36,7 +36,7 @@ class Question:
 
 
 async def in_turns(ours: Question, baseline: Question, seconds: float, tick: Callable[[], None]) -> tuple[float, float]:
-    """Return the answers a second of both: medians of `BLOCKS` blocks of so many seconds each, which take turns."""
+    """Return the answers per second of both: medians of `BLOCKS` blocks of `seconds` each, in alternation."""
     for question in (ours, baseline):
         await _rate(question, _WARM_UP_SECONDS)
     rates, baselines = [], []

@@ -19,7 +19,9 @@ import aiohttp
 import msgspec
 
 from deploy.local.live import messages
+from deploy.local.replicas import SERVICES
 from deploy.local.seed import bearer, put
+from deploy.local.stack import Stack
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC
 from tests.bench import fixtures
 from tests.bench.baseline_chain import Chain
@@ -46,6 +48,12 @@ class Site:
     recommender: str
     key: str
     servers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, stack: Stack) -> "Site":
+        """Return the first replica of each service of a stack."""
+        urls = {service: stack.urls[service][0] for service in SERVICES}
+        return cls(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
 
 
 @dataclass

@@ -177,7 +177,7 @@ Measured on {date} in {seconds} s on {machine}.
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
   end of its first batch to its last saved plan. Its relay announces meanwhile; the second row counts until the last
   event was acknowledged. *Baseline:* in one process, one after another, bare aiokafka reads of the same records, the
-  same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
+  same calls of the planner, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
 - **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`.
   *Baseline:* a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes

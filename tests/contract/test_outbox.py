@@ -154,6 +154,91 @@ async def test_an_old_record_that_arrives_late_does_not_stay_last(owner: Owner) 
     assert len(owner.read) == 5
 
 
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch hold 10 documents."""
+    monkeypatch.setattr(relay_module, "_BATCH", 10)
+
+
+@pytest.mark.usefixtures("small_batches")
+async def test_many_batches_are_sent_once_and_removed(owner: Owner) -> None:
+    keys = [f"t/{n:02}" for n in range(45)]
+    for key in keys:
+        await owner.change(key, 1)
+    for key in keys[::7]:
+        await owner.change(key, 2)
+    relay = owner.relay()
+    async with running(relay):
+        await until_sent(owner)
+        await until(lambda: relay.sent == len(owner.read) == 45 + 7)
+        await owner.change("t/last", 1)  # what the relay would send again would go before this
+        await until(lambda: owner.sequences("t/last") == [1])
+    assert [owner.sequences(key) for key in keys] == [[1, 2] if n % 7 == 0 else [1] for n in range(45)]
+    assert len(owner.read) == 45 + 7 + 1
+    for n, key in enumerate(keys):
+        assert (await owner.document(key))["acknowledged"]["sequence"] == (2 if n % 7 == 0 else 1)
+
+
+@pytest.mark.usefixtures("small_batches")
+async def test_a_document_changed_while_its_batch_is_removed_keeps_its_order(owner: Owner) -> None:
+    """The first batch has been sent and is not removed yet; the next one is sent meanwhile, without its documents."""
+    relay = owner.relay()
+    removing, go_on = asyncio.Event(), asyncio.Event()
+    acknowledge = relay._acknowledge
+
+    async def late(batch: relay_module._Batch) -> None:
+        removing.set()
+        await go_on.wait()
+        await acknowledge(batch)
+
+    relay._acknowledge = late  # type: ignore[method-assign]
+    for n in range(10):
+        await owner.change(f"t/first-{n}", 1)
+    for n in range(5):
+        await owner.change(f"t/next-{n}", 1)
+    async with running(relay):
+        await asyncio.wait_for(removing.wait(), WAIT_SECONDS)
+        await owner.change("t/first-3", 2)
+        await until(lambda: all(owner.sequences(f"t/next-{n}") == [1] for n in range(5)))
+        assert owner.sequences("t/first-3") == [1]
+        go_on.set()
+        await until(lambda: owner.sequences("t/first-3") == [1, 2])
+        await until_sent(owner)
+    assert len(owner.read) == 16
+
+
+@pytest.mark.usefixtures("small_batches")
+async def test_a_batch_without_answers_is_sent_again_and_the_next_one_is_not_lost(owner: Owner) -> None:
+    for n in range(25):
+        await owner.change(f"t/{n}", 1)
+    async with LosesAnswers(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
+        await until_sent(owner)
+        await until(lambda: len({item.event.subject for item in owner.read}) == 25)
+    again = [key for key in {item.event.subject for item in owner.read} if owner.sequences(key) == [1, 1]]
+    assert len(again) == 10
+
+
+@pytest.mark.parametrize("stamp", [False, True])
+async def test_an_old_record_of_a_document_removed_with_others_does_not_stay_last(owner: Owner, stamp: bool) -> None:
+    keys = [f"t/{n}" for n in range(8)]
+    for key in keys:
+        await owner.change(key, 1)
+        await owner.change(key, 2)
+        update = {"$pull": {"outbox": {"sequence": 1}}}  # one event each, of the same sequence
+        await owner.database[COLLECTION].update_one({"_id": key}, update)
+    async with one_partition(owner), running(owner.relay(stamp=stamp)):
+        await until(lambda: len(owner.read) == 8)
+        await until_sent(owner)
+        await until_read_back(owner)
+        assert len(owner.read) == 8  # of its own word nothing is staged once more
+        stamps = {item.event.subject: item.event.catalog_revision for item in owner.read}
+        old = msgspec.structs.replace(thing("t/5", 1), catalog_revision=stamps["t/5"])
+        await owner.publisher.send(owner.topic, [old])
+        await until(lambda: owner.sequences("t/5")[-2:] == [1, 2])
+        await until_sent(owner)
+    assert not stamp or compacted(owner.read) == dict.fromkeys(keys, 2)
+
+
 def compacted(records: Iterable[ConsumedEvent]) -> dict[str, int]:
     """Return subject -> sequence as a new reader of the compacted topic holds them: it drops older stamps."""
     last = {item.event.subject: item for item in records}

@@ -40,7 +40,7 @@ def deaf(untimed: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def keep_state(owner: Owner, key: str, sequence: int) -> None:
-    """Change a document that holds the data of its newest event as `state`."""
+    """Write a document with an event whose data is only in its field `state`, not in the outbox."""
     envelope = thing(key, sequence)
     fields = {"sequence": sequence, "state": envelope.data}
     if sequence == 1:
@@ -248,6 +248,23 @@ async def test_other_work_waits_for_a_bulk_and_at_most_for_a_limited_time(monkey
     await asyncio.wait_for(waiting, 60)
 
 
+async def test_other_work_waits_for_the_relay_while_it_makes_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "_BACKLOG_SECONDS", 3600.0)
+    monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 0.001)
+    staged = Staged()
+    await staged.after_backlog(3600.0)
+    staged.set_backlog(more=True)
+    await staged.after_backlog(0.0)
+    waiting = asyncio.create_task(staged.after_backlog(3600.0))
+    done, _ = await asyncio.wait({waiting}, timeout=0.05)
+    assert not done, "a whole batch was sent, so more may wait"
+    staged.set_backlog(more=False)
+    await asyncio.wait_for(waiting, 60)
+    staged.set_backlog(more=True)
+    staged.backlog_at -= 3600  # the relay has made no progress since
+    await asyncio.wait_for(staged.after_backlog(3600.0), 60)
+
+
 async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner) -> None:
     """At one a minute most of the bulk still waits when the single event, staged after it, has been sent."""
     relay = owner.relay(bulk_rate=1 / 60)
@@ -299,6 +316,41 @@ async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner:
     assert (bulk_by_subject.pop("t/single"), set(bulk_by_subject.values())) == (False, {True})
 
 
+async def test_a_backlog_that_cannot_be_read_is_reported_once_and_delays_no_bulk(
+    owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = 0
+
+    async def backlog() -> int:
+        nonlocal asked
+        asked += 1
+        raise RuntimeError("no such thing")
+
+    relay = owner.relay(bulk_rate=40, backlog=backlog)
+    for n in range(50):
+        await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
+    async with running(relay):
+        await until_sent(owner)
+    assert asked > 1
+    assert caplog.text.count("is not known") == 1
+
+
+async def test_a_backlog_without_an_answer_delays_a_bulk_for_a_limited_time(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_ANSWER_SECONDS", 0.1)
+
+    async def backlog() -> int:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    relay = owner.relay(bulk_rate=40, backlog=backlog)
+    for n in range(30):
+        await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
+    async with running(relay):
+        await until_sent(owner)
+
+
 async def test_a_slow_reader_has_fewer_bulk_events_waiting(owner: Owner) -> None:
     """The backlog is 20 at every reading, of 25 that the rate allows: after some pauses nothing is added."""
     polls = 0
@@ -342,6 +394,13 @@ async def test_the_lag_of_a_group_counts_uncommitted_records(owner: Owner) -> No
             await owner.change("t/a", 2)
             await until_sent(owner)
         assert await lag.read() == 1
+        await lag.stop()
+        lag._brokers = "127.0.0.1:1"  # nothing answers there
+        behind = await lag.read()
+        assert behind is not None
+        assert behind > 1_000_000, "a broker that answered a moment ago is busy"
+        lag._busy_until = float("-inf")  # half a minute later
+        assert await lag.read() is None
     finally:
         await lag.stop()
 

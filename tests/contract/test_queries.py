@@ -495,7 +495,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
     key = f"{TENANT}/a"
     yield "PlanStore.find_path", store.find_path(TENANT, "a")
-    yield "PlanStore.held", store.held(TENANT, "a")
+    yield "PlanStore.find", store.find(TENANT, "a")
     yield "PlanStore.summaries", store.summaries([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
     yield "PlanStore.bases", store.bases([key])
@@ -522,15 +522,15 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.affected_by", replanner.after_catalog_change(range(3), 0)
     yield "PlanStore.under_older_rules", replanner.after_newer_rules(range(3))
     yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
-    held = await store.held(TENANT, "a")
-    assert held is not None
-    yield "PlanStore.mark_rules_checked", store.mark_rules_checked([held.plan], 1)
-    path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
-    new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
-    yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])
+    stored = await store.find(TENANT, "a")
+    assert stored is not None
+    yield "PlanStore.mark_rules_checked", store.mark_rules_checked([stored], 1)
+    path = PathRecommended(TENANT, "a", stored.summary.revision + 1, "assessment", MOMENT, stored.path)
+    new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.summary)
+    yield "History.keep", store.history.keep([(key, msgspec.structs.replace(stored.summary, revision=KEPT + 1))])
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
-    summary, record = held.plan.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
+    summary, record = stored.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
     yield "PlanStore.save_feedback", store.save_feedback(new, record, 0)
     yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), record, 0)
     yield "History.find", store.history.find(key, 1)
@@ -553,7 +553,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
 
 
 async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
-    """Send, meet an event that no broker takes, and read back, until the relay has sent each of its queries."""
+    """Yield a run of the relay that issues each of its queries: two events sent, one too large, and the read-back."""
     database, topic = watched.database("owner"), watched.settings.topic("things")
     await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
     await create_topics(bootstrap, [TopicSpec(topic, 1, 1, {})])

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: a browser, and a platform on the session's stack."""
+"""What the end-to-end tests share: a browser, and a platform on one stack."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser
 
+from deploy.local.processes import CannotStart
+from deploy.local.servers import Server
 from deploy.local.stack import Stack
 from tests.support.page import NO_CHROMIUM, chromium, launched
 from tests.support.platform import Platform
@@ -21,6 +23,19 @@ async def browser(pages_missing: str | None) -> AsyncIterator[Browser]:
         missing(NO_CHROMIUM)
     async with launched(executable) as browser:
         yield browser
+
+
+@pytest.fixture(scope="package")
+async def stack(mongodb_server: Server, kafka_server: Server, pages_missing: str | None) -> AsyncIterator[Stack]:
+    """Return the whole system, one copy of each service, with the starter catalog, shared by these tests.
+
+    It stops when a worker goes on to other tests: its processes would take a tenth of a core from them.
+    """
+    try:
+        async with Stack("e2e", mongodb=mongodb_server, broker=kafka_server, namespace="e2e-") as whole:
+            yield whole
+    except CannotStart as error:  # the servers are there: this is a fault of ours
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def walks() -> dict[str, list[str]]:
 
 
 def left_of(walk: Iterable[str], tree: Tree) -> list[str]:
-    """Return what of a walk is not in a tree after all that comes before it."""
+    """Return the roles of a walk that are not found in the tree in this order."""
     read = iter([f"h{node['level']}" if node["role"] == "heading" else node["role"] for node in tree])
     return [role for role in walk if role not in read]  # each search goes on where the one before it ended
 

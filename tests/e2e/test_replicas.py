@@ -18,7 +18,7 @@ PARTITIONS = 24
 
 @pytest.fixture(scope="module", autouse=True)
 async def second(stack: Stack) -> AsyncIterator[None]:
-    """Have a second recommender and a second portal while these tests run."""
+    """Run a second recommender and a second portal during these tests."""
     joined: tuple[Service, ...] = ("recommender", "portal")
     try:
         await asyncio.gather(*(stack.join(service) for service in joined))

@@ -1,10 +1,10 @@
 """`python -m tests.evaluation.real_answers`: first answers of real learners predict their later ones, skill by skill.
 
-The answers are those of `assist2009_pid` in DATASETS_DIR: learners, problems, skills, right or wrong; nothing of them
-is kept. Of each learner of a fifth of them, the first half of the answers to a skill measures the level with the code
-that a session runs (`services.assessment.measurement`), and the other half is predicted: the probability of a right
-answer, averaged over the posterior of the level. Difficulties come from all answers of the other learners and
-from the first halves, never from what is predicted. Compared with, on the same answers:
+The answers are those of `assist2009_pid` in DATASETS_DIR: learners, problems, skills, right or wrong. They are not
+stored. A fifth of the learners is tested: the first half of a learner's answers to a skill measures the level with the
+code that a session runs (`services.assessment.measurement`), and the other half is predicted as the probability of a
+right answer, averaged over the posterior of the level. Difficulties come from all answers of the other learners and
+from the first halves, never from what is predicted. Compared with these, on the same answers:
 
     majority       everybody answers as most do: the share of right answers in all that may be looked at
     running mean   the learner's own share of right answers in the skill so far, with two answers of the average learner
@@ -63,7 +63,10 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True)
 class Rasch:
-    """A fit of one skill, in logits: learners (0 where nothing is known) and problems, and how the learners spread."""
+    """A fit of one skill, in logits: the ability of each learner (0 if unknown), the difficulty of each problem.
+
+    `spread`: the standard deviation of the abilities.
+    """
 
     learners: Floats
     problems: Floats
@@ -108,7 +111,7 @@ def split(found: Answers) -> tuple[Answers, Answers]:
 
 
 def rasch(seen: Answers, learners: int, problems: int) -> Rasch:
-    """Fit learners and problems of one skill in turns, each drawn to the mean of its kind as far as they spread."""
+    """Fit abilities and difficulties of one skill in turns, each with a normal prior of the fitted spread."""
     theta, difficulty = np.zeros(learners), np.zeros(problems)
     spread = wide = 1.0
     middle = 0.0

@@ -203,8 +203,7 @@ async def test_the_loser_of_two_concurrent_publications_gets_a_conflict(
     with monkeypatch.context() as gate:
         gate.setattr(CatalogStore, "put_framework", held)
         late = asyncio.create_task(answer_of(service, "POST", "loser/draft:publish"))
-        async with asyncio.timeout(30):
-            await reached.wait()
+        await until(reached.is_set)
     whole = body("loser", cooking=3)["framework"]
     assert (await answer_of(service, "PUT", "loser", json=whole))[0] == 201
     opened.set()

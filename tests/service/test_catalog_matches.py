@@ -24,6 +24,7 @@ from shared.settings import CatalogSettings
 from tests.support.builders import unique
 from tests.support.catalog import catalog
 from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -560,8 +561,7 @@ async def test_the_later_of_two_contradicting_decisions_is_rejected(
     with monkeypatch.context() as gate:
         gate.setattr(MatchStore, "decide", held)
         late = asyncio.create_task(decided(*second))
-        async with asyncio.timeout(30):
-            await reached.wait()
+        await until(reached.is_set)
     assert (await decided(*first))[0] == 200
     opened.set()
     refused, problem = await late

@@ -211,7 +211,7 @@ async def test_replanning_skips_an_undecodable_plan(office: Office, field: str) 
     before = await office.plan_of("o2")
     dearer(office)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 4
-    assert (await office.plan_of("o2"), planner.passed_over) == (before, 1)
+    assert (await office.plan_of("o2"), planner.skipped) == (before, 1)
     assert await office.store.republish() == (4 if field == "announced" else 5)
 
 
@@ -228,7 +228,7 @@ async def test_replanning_skips_an_officer_whose_planning_fails(office: Office) 
 
     planner.pool = PlanPool(2, check=check)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 7
-    assert planner.passed_over == 2
+    assert planner.skipped == 2
     assert (await office.plan_of("o4"))["considered"] < office.catalog.revision  # due again with the next sweep
 
 
@@ -241,5 +241,5 @@ async def test_undecodable_rules_affect_only_their_tenant(office: Office) -> Non
     assert (
         await office.replanner(planner).after_catalog_change([0], 2),
         await office.replanner(planner).after_newer_rules([0]),
-        planner.passed_over,
+        planner.skipped,
     ) == (1, 0, 2)

@@ -137,10 +137,12 @@ async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_m
                 headers = {"Authorization": f"Bearer {usable_key}"}
                 async with portal.session.get(f"{portal.url}/v1/officers/{officer}/live", headers=headers) as answer:
                     assert answer.status == 401
-            soon = datetime.now(UTC) + timedelta(seconds=3)
-            credential = await issue_key(client, portal.settings, "platform", expires_at=soon)
+            tomorrow, now = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC)
+            credential = await issue_key(client, portal.settings, "platform", expires_at=tomorrow)
             async with portal.stream(officer, credential) as stream:
                 await stream.next()
+                stored_keys = client[portal.settings.database("access")]["keys"]
+                await stored_keys.update_one({"_id": credential.partition(".")[0]}, {"$set": {"expires_at": now}})
                 assert await stream.ends()
             await portal.announce(officer, 2, path(officer, 2))
             assert (await stays.next()).id == "2"
@@ -249,7 +251,6 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
 ) -> None:
     settings, owner = stage
     owner.stored["long"] = path("long", 1)
-    begun = 0.0
     async with (
         running_portal(settings, owner, lifetime=0.3) as portal,
         portal.stream("long", await portal.key("admin")) as s,
@@ -258,12 +259,11 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
         assert await s.ends()
         assert (await portal.metrics())["learning_path_portal_closed_streams_total expired"] == 1
     async with aiohttp.ClientSession() as session:
-        async with running_portal(settings, owner) as portal:
+        # A stream that did not end would keep the server from stopping until this test's time is over.
+        async with running_portal(settings, owner, shutdown_timeout=3600) as portal:
             source = messages(session, portal.url, "long", await portal.key("platform"))
             assert (await anext(source)).id == "1"
-            begun = asyncio.get_running_loop().time()
         assert [message async for message in source] == []
-    assert asyncio.get_running_loop().time() - begun < 5
 
 
 async def test_streams_and_messages_are_counted(portal: Portal) -> None:

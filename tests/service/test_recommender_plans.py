@@ -234,14 +234,12 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_stored_dismissals_
 
 async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
-    held = await office.store.held(TENANT, "a")
-    assert held is not None
-    dismissed = apply_feedback(held.plan.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
+    stored = await office.store.find(TENANT, "a")
+    assert stored is not None
+    dismissed = apply_feedback(stored.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
     key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
-    assert await office.store.keep_feedback(held.plan.summary, "a", dismissed, key, 0)
-    assert not await office.store.keep_feedback(
-        held.plan.summary, "a", dismissed, key, 0
-    )  # a lost race changes nothing
+    assert await office.store.keep_feedback(stored.summary, "a", dismissed, key, 0)
+    assert not await office.store.keep_feedback(stored.summary, "a", dismissed, key, 0)  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
     assert office.catalog.is_stale(found[1])

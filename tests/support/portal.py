@@ -108,8 +108,8 @@ class Owner:
 
 
 @asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=5, access_log=None)
+async def serving(app: web.Application, shutdown_timeout: float = 5) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -188,12 +188,18 @@ class Stream:
 
 @asynccontextmanager
 async def running_portal(
-    settings: PortalSettings, owner: Owner, lifetime: float = 900, keys_every: float = 10, pages: Path = NO_PAGES
+    settings: PortalSettings,
+    owner: Owner,
+    lifetime: float = 900,
+    keys_every: float = 10,
+    pages: Path = NO_PAGES,
+    *,
+    shutdown_timeout: float = 5,
 ) -> AsyncIterator[Portal]:
     async with (
         Publisher(settings.kafka_bootstrap_servers) as publisher,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-        serving(await build(settings, lifetime, keys_every, pages)) as url,
+        serving(await build(settings, lifetime, keys_every, pages), shutdown_timeout) as url,
     ):
         portal = Portal(settings, publisher, owner)
         portal.session, portal.url = session, url

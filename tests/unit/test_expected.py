@@ -82,7 +82,7 @@ def gated(*conditions: Prerequisite) -> Course:
 def test_the_expected_gain_follows_completion_rates_and_dependencies(courses: list[Course], expected: int) -> None:
     plan = inputs(framework({"a": 2}, others=["x", "y", "z"]), {"a": 0})
     offers = [course_spec(one) for one in courses]
-    start = LearnerState(plan.entry_levels(), set())
+    start = LearnerState(plan.entry_levels(plan.targets()), set())
     needs = dependencies(FRAMEWORK, offers, start)
     assert expected_gain(ValueFunction(plan.targets()), FRAMEWORK, offers, needs) == expected
 

@@ -225,7 +225,7 @@ def test_only_an_assessment_lowers_a_level() -> None:
     [confirm] = [row for row in after.assess_first if row.kind == "confirm"]
     assert confirm.skill == "a"
     assert sentences(after, confirm).en == (
-        "Assess “About a” to confirm: level 2 is counted from completed courses; the assessment before found 0 ± 0.3."
+        "Assess “About a” to confirm: level 2 is counted from completed courses; the previous assessment found 0 ± 0.3."
     )
     assert sentences(after, confirm).th.startswith("ควรประเมิน “เรื่อง a” เพื่อยืนยัน ระดับ 2 นับจากหลักสูตรที่เรียนจบ")
     again = one.is_assessed(a=1.0)
@@ -311,11 +311,11 @@ def test_no_course_is_recommended_for_a_gap_that_no_assessment_could_measure(top
         assert bool(path.steps) is recommended
         assert [row.cause for row in path.open] == ([] if recommended else ["too_small"])
     assert sentences(path, path.open[0]).en.endswith(
-        "less than an assessment could tell; no course is recommended for it."
+        "less than an assessment can measure; no course is recommended for it."
     )
     assert (
         sentences(path).en
-        == "No gap that an assessment could tell. 1 skill short by less than an assessment could tell."
+        == "No gap is large enough for an assessment to measure. 1 skill short by less than an assessment can measure."
     )
     assert path.coverage.after == 1
 

@@ -67,7 +67,7 @@ def test_inputs_of_a_profile_omit_dropped_skills_and_separate_other_frameworks()
     held.levels.append(SkillLevel("other", "x", 3, 0.3, MOMENT))
     plan = inputs_of(held, framework({"a": 3}), date(2026, 1, 1))
     assert plan.levels == {"a": Estimate(1, 0.3, MOMENT)}
-    assert plan.entry_levels() == {("fw", "a"): 1, ("other", "x"): 3}
+    assert plan.entry_levels(plan.targets()) == {("fw", "a"): 1, ("other", "x"): 3}
 
 
 @pytest.mark.parametrize(

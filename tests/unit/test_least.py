@@ -239,7 +239,7 @@ def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
 
 
 def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> Officer:
-    now = Officer(plan.entry_levels(), set(plan.done))
+    now = Officer(plan.entry_levels(plan.targets()), set(plan.done))
     for step in path.steps:
         now.take(course_spec(courses[step.course.id]))
     return now
@@ -292,7 +292,7 @@ def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], in
         judge(row, left, now, hours_left)
     answer = why_not(plan, view, path, courses[index % len(courses)].id) if courses else None
     if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.origin for step in path.steps):
-        start = Officer(plan.entry_levels(), set())
+        start = Officer(plan.entry_levels(plan.targets()), set())
         try:
             shortest = exhaustive(usable, start, CourseCondition(answer.course))
         except OverflowError:

@@ -76,10 +76,8 @@ def test_the_children_of_a_killed_parent_are_gone(tmp_path: Path) -> None:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-    deadline = time.monotonic() + 5
-    while _alive(child) and time.monotonic() < deadline:
+    while _alive(child):  # the time limit of the test ends a wait in vain
         time.sleep(0.02)
-    assert not _alive(child)
 
 
 def test_a_data_directory_keeps_its_port(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from services.recommender.api.paths import part_of
 from shared.domain import Area, Framework, JobGroup, Prerequisite, Relation, Requirement, ScaleLevel, Skill, Stage
-from shared.paths import UNSAID, Closes, CourseCard, Coverage, LearningPath, Step, Versions
+from shared.paths import UNRENDERED, Closes, CourseCard, Coverage, LearningPath, Step, Versions
 from tests.support.builders import text
 
 WHOLE = Framework(
@@ -34,10 +34,10 @@ WHOLE = Framework(
 
 def path(*requires: Prerequisite, job_group: str = "clerk", stage: str | None = "new") -> LearningPath:
     closes = [Closes("skill-1-0", text("skill 1 0"), 0, 1, 2, 1, 1)]
-    step = Step(1, CourseCard("c", text("c"), text("p"), 1, ["th"]), closes, list(requires), UNSAID, 1, 1, 1)
+    step = Step(1, CourseCard("c", text("c"), text("p"), 1, ["th"]), closes, list(requires), UNRENDERED, 1, 1, 1)
     coverage, versions = Coverage(0, 1, 1, 1), Versions(1, "fw@7", 1, "1")
     return LearningPath(
-        "ready", job_group, "fw", [step], [], [], coverage, 1, versions, date(2026, 11, 26), UNSAID, stage=stage
+        "ready", job_group, "fw", [step], [], [], coverage, 1, versions, date(2026, 11, 26), UNRENDERED, stage=stage
     )
 
 

@@ -8,7 +8,7 @@ from services.recommender.inputs import Estimate
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared.domain import MatchedRow
-from shared.paths import UNSAID, AssessFirst, CourseName, LearningPath, Note, UnlockCondition
+from shared.paths import UNRENDERED, AssessFirst, CourseName, LearningPath, Note, UnlockCondition
 from tests.support.builders import DAY, MOMENT, after, at, course, framework, inputs, profile, text, view_of
 
 COURSES = [
@@ -144,7 +144,7 @@ NOTED_CORRUPTIONS = {
     "a level that no match has": assessed(2, level=3.0),
     "a confidence that no match has": assessed(2, confidence=0.9),
     "a match of another skill": assessed(2, skill="a", title=text("a")),
-    "nothing missing": replace(NOTED, assess_first=[AssessFirst("a", text("a"), UNSAID, "matched", level=1.0)]),
+    "nothing missing": replace(NOTED, assess_first=[AssessFirst("a", text("a"), UNRENDERED, "matched", level=1.0)]),
     "a course that is here reported as gone": noted(1, kind="withdrawn"),
     "a course that is gone reported as excluded": noted(0, kind="excluded"),
     "an excluded course reported as unreachable": noted(1, kind="unreachable"),
@@ -152,7 +152,7 @@ NOTED_CORRUPTIONS = {
     "a title of what nobody knows": noted(0, title=text("gone")),
     "hours that are not missing": noted(1, kind="does_not_fit", missing_hours=-1.0),
     "a course reported as unreachable that can be entered": replace(
-        NOTED, notes=[*NOTED.notes, Note("low", "unreachable", UNSAID, title=text("low"))]
+        NOTED, notes=[*NOTED.notes, Note("low", "unreachable", UNRENDERED, title=text("low"))]
     ),
 }
 

@@ -13,7 +13,7 @@ from services.assessment.scoring import check as check_assessment
 from services.catalog.model import FrameworkScale, check_course
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import Estimate, PlanRequest, TenantRules, inputs_for
-from services.recommender.plan_pool import plan_for, plan_stateless
+from services.recommender.plan_pool import plan_stateless, solve
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend
@@ -150,7 +150,7 @@ def test_a_level_above_the_top_by_rounding_noise_is_on_the_scale() -> None:
 def test_an_officer_measured_above_the_scale_counts_as_its_top() -> None:
     shorter = scaled(0, 1, 2, 3, required=3)
     view = Snapshot().put_framework(SHARED_TENANT, shorter, 1).view(TENANT)
-    found = plan_for(profile(levels={"a": 4}), view, DAY)
+    found = solve(PlanRequest(profile(levels={"a": 4}), DAY), view)
     assert (found.path.status, found.violations) == ("ready", [])
     assert [(gap.level, gap.reached) for gap in found.path.gaps] == [(3, 3)]
     assert found.path.coverage.before == 1

@@ -6,8 +6,8 @@ from math import hypot
 import msgspec
 import pytest
 
-from services.recommender.inputs import inputs_of
-from services.recommender.plan_pool import plan_for
+from services.recommender.inputs import PlanRequest, inputs_of
+from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
 from shared.compact_paths import compact, expanded
 from shared.domain import SHARED_TENANT, Framework, JobGroup, Profile, SkillLevel, VersionMapping
@@ -143,7 +143,7 @@ def planned(yardstick: Framework, officer: Profile) -> LearningPath:
     """Return the path as a reader sees it: stored, announced, and put into words."""
     offered = course("c", ("DG-020", 0, 4))
     view = Snapshot().put_framework(SHARED_TENANT, yardstick, 1).put_course(SHARED_TENANT, offered, 2).view(TENANT)
-    made = plan_for(officer, view, DAY)
+    made = solve(PlanRequest(officer, DAY), view)
     assert made.violations == []
     return with_sentences(expanded(compact(made.path)))
 
@@ -175,7 +175,7 @@ def test_a_path_states_successors_and_actions_in_both_languages() -> None:
     ("change", "code", "english", "thai"),
     [
         ({"job_group": "clerks"}, "job_group_gone", "register you in one of its job groups", "ลงทะเบียนท่านในกลุ่มงาน"),
-        ({"stage": "early"}, "stage_gone", "register your stage anew", "ลงทะเบียนระยะ"),
+        ({"stage": "early"}, "stage_gone", "register your stage again", "ลงทะเบียนระยะ"),
     ],
 )
 def test_without_a_successor_the_path_states_what_to_do(

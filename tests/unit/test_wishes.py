@@ -199,7 +199,7 @@ def test_names_in_rules_are_compared_whatever_their_spelling(rule: Rule) -> None
     assert reference.recommend(plan, OURS, 1) == path
     everything = recommend(inputs(TWO, NOTHING), view)
     assert set(ids(everything)) == {"A-Short", "b-all"}
-    assert any("kept out by a rule" in sentences for sentences in validate(everything, plan, view.course))
+    assert any("excluded by a rule" in sentences for sentences in validate(everything, plan, view.course))
 
 
 def test_rules_without_matching_courses_are_reported() -> None:

@@ -24,7 +24,6 @@ from shared.routes import (
 
 _PATH = "/v1/officers/{officer_id}/path"
 _FEEDBACK = "/v1/officers/{officer_id}/feedback"
-_HELD = [IF_NONE_MATCH]
 _RULES_EXAMPLE = {
     "rules": [
         {"field": "provider", "values": ["สถาบันตัวอย่าง"], "bias": 2},
@@ -45,7 +44,7 @@ ROUTES = [
         paths.get_path,
         READERS,
         query=paths.AskPath,
-        headers=[*_HELD, ACCEPT_LANGUAGE],
+        headers=[IF_NONE_MATCH, ACCEPT_LANGUAGE],
         answers={200: paths.StoredPath, 304: None},
         problems=[503],
     ),
@@ -135,7 +134,9 @@ ROUTES = [
         answers={200: rules.RulesPut},
         problems=[412, 415],
     ),
-    Route("GET", "/v1/rules", rules.get_rules, PLATFORMS, headers=_HELD, answers={200: rules.Rules, 304: None}),
+    Route(
+        "GET", "/v1/rules", rules.get_rules, PLATFORMS, headers=[IF_NONE_MATCH], answers={200: rules.Rules, 304: None}
+    ),
     Route(
         "PUT",
         "/v1/supervision",

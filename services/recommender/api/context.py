@@ -1,7 +1,7 @@
 """The shared objects of the application, and functions that several routes use on a request."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date
 
 from aiohttp import web
 
@@ -9,7 +9,7 @@ from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.plan_pool import PlanPool
 from services.recommender.planner.index.catalog import View
 from services.recommender.planning import FeedbackHandler
-from services.recommender.store import PlanStore, PlanWithKeys
+from services.recommender.store import PlanStore, StoredPlan
 from shared.auth import authorize
 from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound, Unavailable
@@ -55,18 +55,16 @@ def framework_of(view: View, framework_id: str, field: str = "framework") -> Fra
     raise InvalidInput(f"unknown framework {framework_id!r}", field)
 
 
-async def held_of(request: web.Request, officer: str) -> PlanWithKeys:
-    """Return an officer's stored plan. Raises NotFound if there is none or the caller may not see it."""
+async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
+    """Return an officer's stored plan.
+
+    Raises NotFound if there is none or the caller may not see it, Unavailable.
+    """
     asker = principal(request)
     policy = request[ROUTE].policy
     if policy is not None:
         authorize(asker, policy, officer)
-    held = await request.app[STORE].held(asker.tenant, officer)
-    if held is None:
+    found = await request.app[STORE].find(asker.tenant, officer)
+    if found is None:
         raise NotFound("there is no path for this officer yet")
-    return held
-
-
-def today_in(zone: tzinfo) -> Callable[[], date]:
-    """Return a function that gives the current date in the officers' time zone."""
-    return lambda: datetime.now(UTC).astimezone(zone).date()
+    return found

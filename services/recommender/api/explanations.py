@@ -9,7 +9,7 @@ from services.recommender.api.context import (
     STORE,
     WORK_QUEUE,
     caller_of,
-    held_of,
+    stored_plan,
     view_of,
 )
 from services.recommender.inputs import inputs_for
@@ -50,8 +50,8 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     The prerequisite closure of the course is replayed at the step where its score is highest.
     """
     languages_of(request)
-    held = await held_of(request, request.match_info["officer_id"])
-    plan, course = held.plan, request.match_info["course_id"]
+    plan = await stored_plan(request, request.match_info["officer_id"])
+    course = request.match_info["course_id"]
     store, view = request.app[STORE], view_of(request)
     if view.course(course) is None:
         raise NotFound("no such course")
@@ -84,7 +84,7 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
     course = request.match_info["course_id"]
     if view.course(course) is None:
         raise NotFound("no such course")
-    path = (await held_of(request, query.officer)).plan.path if query.officer else None
+    path = (await stored_plan(request, query.officer)).path if query.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
     found = await request.app[WORK_QUEUE].run(
         caller_of(request), pipeline.similar_courses, course, view, query.limit, taken

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
-    held_of,
+    stored_plan,
 )
 from services.recommender.feedback import Action, Statement
 from services.recommender.planning import FeedbackCommand
@@ -84,7 +84,7 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     """Return an officer's valid statements about courses: all of them, or a page."""
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
-    feedback = (await held_of(request, officer)).plan.feedback
+    feedback = (await stored_plan(request, officer)).feedback
     view = request.app[CATALOG].snapshot.view(principal(request).tenant)
     rest = [statement for statement in feedback.statements if statement.sequence > wanted.after]
     page = rest[: wanted.limit]

@@ -123,10 +123,10 @@ async def list_paths(request: web.Request) -> web.StreamResponse:
         raise NotFound("there is no path for this officer yet")
     page = found[: wanted.limit]
     following = page[-1].revision if len(found) > len(page) else None
-    return json_response(PathRevisions(officer, [_in_short(event) for event in page], following))
+    return json_response(PathRevisions(officer, [_revision_of(event) for event in page], following))
 
 
-def _in_short(event: PathRecommended) -> PathRevision:
+def _revision_of(event: PathRecommended) -> PathRevision:
     path = event.path
     steps = [PastStep(step.course.id, step.course.title, step.course.hours) for step in path.steps]
     return PathRevision(event.revision, event.cause, event.planned_at, path.status, path.coverage, path.hours, steps)
@@ -160,13 +160,13 @@ async def get_path(request: web.Request) -> web.StreamResponse:
         context = await _context(store, tenant, officer, event_of(stored.fields).path, view)
         parts.append(f"{context.framework.version if context.framework else 'none'}-{context.weekly_hours}")
     tag = Tag("-".join(parts), weak=True)
-    if held := not_modified(request, tag):
-        return held
+    if unchanged := not_modified(request, tag):
+        return unchanged
     rendered, name = request.app[RENDERED], (stored, languages, tenant, catalog.revision)
     if (body := rendered.get(name)) is None:  # what several ask for at once is rendered once
         if len(rendered) >= _RENDERED:
             del rendered[next(iter(rendered))]
-        body = rendered[name] = _in_words(stored, languages, view)
+        body = rendered[name] = _rendered(stored, languages, view)
     shown = b',"context":' + msgspec.json.encode(context) if context else b""
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
     return json_response(msgspec.Raw(b"".join((body, shown, last.encode()))), tag=tag, languages=languages)
@@ -174,8 +174,8 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
 async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:
     """Return the context of a path. Raises Unavailable."""
-    held, framework = await store.held(tenant, officer), view.framework(path.framework)
-    weekly_hours = held.plan.profile.weekly_hours if held else None
+    found, framework = await store.find(tenant, officer), view.framework(path.framework)
+    weekly_hours = found.profile.weekly_hours if found else None
     return PathContext(framework and part_of(framework, path), weekly_hours)
 
 
@@ -207,7 +207,7 @@ def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
             yield from _skills_in(branch, framework)
 
 
-def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:
+def _rendered(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:
     """Return a path as JSON with its sentences and alternatives, without the closing bracket."""
     event = event_of(stored.fields)
     steps = [

@@ -14,7 +14,7 @@ from services.recommender.api.context import (
     WORK_QUEUE,
     caller_of,
     framework_of,
-    held_of,
+    stored_plan,
     view_of,
 )
 from services.recommender.api.unmatched_rules import unmatched
@@ -99,7 +99,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     """
     languages = languages_of(request)
     body = await read_body(request, RecommendationRequest)
-    present = (await held_of(request, body.compare_with)).plan if body.compare_with else None
+    present = await stored_plan(request, body.compare_with) if body.compare_with else None
     view = view_of(request)
     name = body.framework or (present.profile.framework if present else None)
     if name is None:
@@ -110,9 +110,9 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     as_of = body.as_of or request.app[TODAY]()
     warnings = await work_queue.run(caller, unmatched, body.rules, [], view) if body.rules else []
     if present is None:
-        inputs = _inputs(body, framework, rules, as_of, principal(request).tenant)
+        inputs = _without_officer(body, framework, rules, as_of, principal(request).tenant)
     else:
-        inputs = _if(body, present, framework, rules, as_of)
+        inputs = _what_if(body, present, framework, rules, as_of)
     inputs = replace(inputs, smallest_gap=request.app[PLAN_POOL].smallest_gap)
     path = await work_queue.run(caller, plan_stateless, inputs, view)
     found = Recommendation(
@@ -126,7 +126,9 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     return json_response(found, languages=languages)
 
 
-def _inputs(body: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:
+def _without_officer(
+    body: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str
+) -> Inputs:
     if (body.job_group is None) == (body.target is None):
         raise InvalidInput("needs either `job_group` or `target`", "job_group")
     return Inputs(
@@ -143,12 +145,12 @@ def _inputs(body: RecommendationRequest, framework: Framework, rules: TenantRule
         languages=body.languages,
         max_steps=body.max_steps,
         rules=[*body.rules, *rules_within(rules.rules, framework)],
-        mandatory=_both(body.mandatory, rules.mandatory),
+        mandatory=_union(body.mandatory, rules.mandatory),
         least_confidence=rules.least_confidence,
     )
 
 
-def _if(
+def _what_if(
     body: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
 ) -> Inputs:
     """Return the officer's inputs with the values of the request."""
@@ -177,7 +179,7 @@ def _if(
         languages=body.languages or inputs.languages,
         max_steps=body.max_steps,
         rules=[*body.rules, *inputs.rules],
-        mandatory=_both(body.mandatory, inputs.mandatory),
+        mandatory=_union(body.mandatory, inputs.mandatory),
         excluded=[course for course in inputs.excluded if course not in body.mandatory],
     )
 
@@ -194,7 +196,7 @@ def _completed_at(body: RecommendationRequest, as_of: date) -> dict[str, datetim
     return dict.fromkeys(sorted(body.completed), datetime.combine(as_of, time.max, UTC))
 
 
-def _both(body: list[str], tenants: list[str]) -> list[str]:
+def _union(body: list[str], tenants: list[str]) -> list[str]:
     return [*body, *(course for course in tenants if course not in body)]
 
 

@@ -1,17 +1,17 @@
 """Validates the statements of a path: what stays open and why, and every number in every sentence.
 
-Also validated: why a skill is to be assessed, and why a requested course is missing. A sequence of courses that is said
-to close a gap is simulated from the end of the path, and its hours are summed. That no shorter one exists is proved by
-tests against exhaustive searches, not here.
+Also validated: why a skill is to be assessed, and why a requested course is missing. Courses that are stated to close a
+gap are simulated in order from the end of the path, and their hours are summed. That no shorter sequence exists is
+proved by tests against exhaustive searches, not here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Protocol, Self
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import UNSET
 
-from services.recommender.inputs import MICRO, SkillTarget
-from shared.domain import Course, Framework, LocalizedText, MatchedRow, Prerequisite
+from services.recommender.inputs import MICRO
+from services.recommender.plan_validator.officer_state import Find, OfficerState, percent_of
+from shared.domain import Course, Framework, LocalizedText, Prerequisite
 from shared.messages import (
     NAMED_SUCCESSIONS,
     assess_messages,
@@ -25,49 +25,20 @@ from shared.paths import AssessFirst, Gap, LearningPath, Message, Note, OpenGap,
 SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
 
-Find = Callable[[str], Course | None]
 
-
-class Officer(Protocol):
-    """The officer's state at the end of the path."""
-
-    done: set[str]
-    targets: dict[str, SkillTarget]
-    unconfirmed: dict[str, list[MatchedRow]]
-    completed: dict[str, list[MatchedRow]]
-
-    def copy(self) -> Self:
-        """Return an independent copy."""
-
-    def enters(self, course: Course) -> bool:
-        """Return whether the course can be entered."""
-
-    def take(self, course: Course) -> None:
-        """Complete a course."""
-
-    def bars(self, course: Course) -> bool:
-        """Return whether a course must not be used."""
-
-    def matches(self, course: Course) -> Mapping[str, MatchedRow]:
-        """Return the unconfirmed rows of a course, by required skill."""
-
-    def may_gain(self, row: MatchedRow) -> float:
-        """Return the micro-levels that an unconfirmed row adds."""
-
-
-def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
+def false_statements(path: LearningPath, framework: Framework, end: OfficerState, find: Find) -> Iterator[str]:
     """Yield one sentence for each statement that does not follow."""
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:
-        yield "speaks of skills that are not among the gaps"
+        yield "names skills that are not among the gaps"
         return
     for row in path.open:
         faults = [
-            *_way_on(path, framework.id, row, end, find),
+            *_closing_courses(path, framework.id, row, end, find),
             *_nearest(row, end, find),
             *_unconfirmed(path, row, end, find),
-            *_untrue_of_open(path, row),
+            *_open_messages(path, row),
         ]
         for fault in faults:
             yield f"the open skill {row.skill}: {fault}"
@@ -76,23 +47,23 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
     asked = [one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title and one.skill]
     titles |= {skill.title for skill in framework.in_order(asked)}
     for step, messages in step_messages(path):
-        faults = [*_untrue(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
+        faults = [*_wrong_contents(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
         for fault in faults:
             yield f"step {step.position} ({step.course.id}): {fault}"
-    for fault in _untrue(list(path_messages(path)), _facts_of_path(path), _titles_of_path(path)):
+    for fault in _wrong_contents(list(path_messages(path)), _facts_of_path(path), _titles_of_path(path)):
         yield f"the reason of the path: {fault}"
-    yield from _short(path)
-    yield from _beside(path, end, find)
+    yield from _missing_hours(path)
+    yield from _advice_and_notes(path, end, find)
 
 
-def _beside(path: LearningPath, end: Officer, find: Find) -> Iterator[str]:
+def _advice_and_notes(path: LearningPath, end: OfficerState, find: Find) -> Iterator[str]:
     """Yield false statements about assessments and requested courses."""
     gaps = {gap.skill: gap for gap in path.gaps}
     for one in path.assess_first:
         for fault in _to_assess(one, gaps[one.skill], end):
             yield f"{one.skill} is to be assessed: {fault}"
     for note in path.notes:
-        for fault in _noted(note, path.budget_hours, end, find):
+        for fault in _note(note, path.budget_hours, end, find):
             yield f"the note on {note.course}: {fault}"
 
 
@@ -100,16 +71,16 @@ def _left(path: LearningPath) -> float | None:
     return None if path.budget_hours is None else max(path.budget_hours - path.hours, 0.0)
 
 
-def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
-    """Simulate the sequence of courses that is said to close a gap."""
+def _closing_courses(path: LearningPath, framework: str, row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
+    """Simulate the courses that are stated to close a gap."""
     unnamed = row.cause == "budget" and not row.courses and row.hours is None
     if unnamed or row.cause not in ("budget", "little", "kept"):
-        yield from _no_way_on(row)
+        yield from _no_closing_courses(row)
         return
     now, hours, reached, left = end.copy(), 0.0, 0.0, _left(path)
     for name in row.courses:
         course = find(name)
-        if course is None or name in now.done or now.bars(course) or not now.enters(course):
+        if course is None or name in now.done or now.is_excluded(course) or not now.enters(course):
             yield f"{name} cannot be taken"
             return
         now.take(course)
@@ -121,33 +92,33 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
         yield f"leads to level {reached:g}, which is no higher"
     too_long = left is not None and hours > left + SLACK
     if too_long != (row.hours is not None) or (too_long and row.cause != "budget"):
-        yield f"takes {hours:g} hours of {left}, which is not what is said"
+        yield f"takes {hours:g} hours of {left}, not as stated"
     if row.hours is not None and left is not None:
         missing = row.missing_hours or 0.0
         if abs(row.hours - hours) > SLACK or abs(missing - (hours - left)) > SLACK:
             yield f"takes {hours:g} hours, {hours - left:g} too many, not {row.hours:g} and {missing:g}"
 
 
-def _no_way_on(row: OpenGap) -> Iterator[str]:
+def _no_closing_courses(row: OpenGap) -> Iterator[str]:
     """Check an open gap without a sequence of courses: there is none, or it has more courses than a path may hold."""
     if row.courses or row.hours is not None:
-        yield f"{row.cause}, yet there is a way on"
+        yield f"{row.cause}, yet courses are named that close it"
 
 
-def _short(path: LearningPath) -> Iterator[str]:
+def _missing_hours(path: LearningPath) -> Iterator[str]:
     """Check that the hours missing for all gaps are no fewer than those missing for one skill."""
     sure = [row for row in path.open if row.confidence is None and not row.at_most]
     least = max((row.missing_hours or 0.0 for row in sure), default=0.0)
     if path.short_hours is not None and least > path.short_hours + SLACK:
         yield f"short by {path.short_hours or 0:g} hours, but {least:g} are missing for one skill alone"
     if path.short_hours is not None and (path.budget_hours is None or path.short_hours <= 0 or not path.open):
-        yield "hours are said to be missing, and none are"
+        yield "missing hours are stated, and none are missing"
     if path.short_at_most and path.short_hours is None:
         yield "at most so many hours are missing, but not how many"
 
 
-def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
-    """Check the course that is said to come next: it is in the sequence, or excluded if so stated."""
+def _nearest(row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
+    """Check the course that is stated to come next: it is among those courses, or excluded if so stated."""
     if row.nearest is None:
         if row.cause not in ("no_course", "too_small"):
             yield "names no course that would raise it"
@@ -161,16 +132,16 @@ def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
     ):
         yield f"{row.nearest.id} does not raise it"
     if row.courses and row.nearest.id not in row.courses:
-        yield f"{row.nearest.id} is not on the way that is said to lead on"
-    if (row.cause == "excluded") != (row.barred is not None) or (row.cause == "excluded") != end.bars(course):
-        yield f"whether {row.nearest.id} is kept out is not what is said"
+        yield f"{row.nearest.id} is not among the courses that are stated to close it"
+    if (row.cause == "excluded") != (row.barred is not None) or (row.cause == "excluded") != end.is_excluded(course):
+        yield f"the stated exclusion of {row.nearest.id} is not true"
 
 
-def _unconfirmed(path: LearningPath, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
+def _unconfirmed(path: LearningPath, row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
     """Check the statement about a course that may raise the skill by its description."""
     may_raise = any(one.to_level > row.reached for one in end.unconfirmed.get(row.skill, ()))
     if (row.cause == "unconfirmed") != may_raise and row.cause != "too_small":
-        yield "whether a course of the path may raise it is not what is said"
+        yield "it is not as stated whether a course of the path may raise it"
     course = find(row.nearest.id) if row.nearest else None
     if row.confidence is None or course is None:
         if row.level is not None or (row.confidence is None) != (row.cause != "unconfirmed" or row.nearest is None):
@@ -178,24 +149,24 @@ def _unconfirmed(path: LearningPath, row: OpenGap, end: Officer, find: Find) -> 
         return
     matched = end.matches(course).get(row.skill)
     if matched is None or (matched.to_level, matched.confidence) != (row.level, row.confidence):
-        yield f"{course.id} is not matched to it so"
+        yield f"{course.id} is not matched to it as stated"
     elif (course.id in {step.course.id for step in path.steps}) != (row.cause == "unconfirmed"):
-        yield f"whether {course.id} is in the path is not what is said"
-    elif row.cause != "unconfirmed" and end.may_gain(matched) <= 0:
+        yield f"it is not as stated whether {course.id} is in the path"
+    elif row.cause != "unconfirmed" and end.matched_gain(matched) <= 0:
         yield f"{course.id} adds nothing to it"
 
 
-def _untrue_of_open(path: LearningPath, row: OpenGap) -> Iterator[str]:
+def _open_messages(path: LearningPath, row: OpenGap) -> Iterator[str]:
     facts = [row.reached, row.required, row.required - row.reached]
     if row.hours is not None and row.missing_hours is not None:
         facts += [row.hours, row.hours - row.missing_hours, row.missing_hours]
     if row.level is not None and row.confidence is not None:
-        facts += [row.level, _percent(row.confidence)]
+        facts += [row.level, percent_of(row.confidence)]
     titles = {row.title, row.nearest.title} if row.nearest else {row.title}
-    yield from _untrue(list(open_messages(path, row)), facts, titles)
+    yield from _wrong_contents(list(open_messages(path, row)), facts, titles)
 
 
-def _to_assess(one: AssessFirst, gap: Gap, end: Officer) -> Iterator[str]:
+def _to_assess(one: AssessFirst, gap: Gap, end: OfficerState) -> Iterator[str]:
     """Check why a skill is to be assessed, given the estimate of its level before the path."""
     want = end.targets[one.skill]
     facts = [gap.level, gap.sd, gap.required]
@@ -208,31 +179,31 @@ def _to_assess(one: AssessFirst, gap: Gap, end: Officer) -> Iterator[str]:
             yield "no completed course raised it, or not from there"
     else:
         level, confidence = one.level or 0.0, one.confidence or 0.0
-        facts += [level, _percent(confidence)]
+        facts += [level, percent_of(confidence)]
         rows = [(row.to_level, row.confidence) for row in end.completed[one.skill]]
         if (level, confidence) not in rows or level <= want.level:
-            yield "no completed course is matched to it so, or it leads no higher"
-    yield from _untrue(list(assess_messages(one, gap)), facts, {gap.title})
+            yield "no completed course is matched to it as stated, or it leads no higher"
+    yield from _wrong_contents(list(assess_messages(one, gap)), facts, {gap.title})
 
 
-def _noted(note: Note, budget: float | None, end: Officer, find: Find) -> Iterator[str]:
+def _note(note: Note, budget: float | None, end: OfficerState, find: Find) -> Iterator[str]:
     """Check why a requested course is missing."""
     course = find(note.course)
     gone, title = note.kind in ("withdrawn", "unknown"), course.title if course else None
     if (course is None) != gone or note.title != title:
         yield "is not as the catalog has it"
-    elif course and (note.kind == "excluded") != end.bars(course):
-        yield "whether it is kept out is not what is said"
+    elif course and (note.kind == "excluded") != end.is_excluded(course):
+        yield "its stated exclusion is not true"
     elif course and note.kind == "unreachable" and end.enters(course):
         yield "it can be entered behind the path"
     elif note.missing_hours is not None and (note.missing_hours <= 0 or budget is None):
-        yield "hours are said to be missing, and none are"
+        yield "missing hours are stated, and none are missing"
     facts = [] if note.missing_hours is None else [note.missing_hours]
-    yield from _untrue(list(note_messages(note)), facts, set())
+    yield from _wrong_contents(list(note_messages(note)), facts, set())
 
 
 def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:
-    """Check why later courses are said to need this step: it satisfies one of their conditions itself."""
+    """Check why later courses are stated to need this step: it satisfies one of their conditions itself."""
     own = courses.get(step.course.id)
     for name, stated in step.unlock_conditions.items():
         course = courses.get(name)
@@ -246,7 +217,7 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
             asked += [row.from_level for row in course.teaches if row.skill == stated.skill]
             needs = given and stated.level in asked
         if not needs or name not in step.unlocks:
-            yield f"{name} is said to need it for what it does not give or does not need"
+            yield f"{name} is stated to need it for what it does not give or does not need"
 
 
 def _single(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
@@ -261,16 +232,11 @@ def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[flo
     facts = [step.course.hours, float(len(step.unlocks) - 2)]
     for row in step.closes:
         facts += [row.from_level, row.to_level, row.required]
-        facts += [] if row.confidence is None else [_percent(row.confidence)]
+        facts += [] if row.confidence is None else [percent_of(row.confidence)]
     for course in filter(None, (courses.get(name) for name in step.unlocks)):
         facts += [one.level for one in _single(course.requires) if one.level is not UNSET]
         facts += [row.from_level for row in course.teaches]
     return facts
-
-
-def _percent(confidence: float) -> float:
-    """Return a confidence in whole per cent, tolerating a difference of one millionth."""
-    return float((round(confidence * MICRO)) // 10_000)
 
 
 def _facts_of_path(path: LearningPath) -> list[float]:
@@ -294,7 +260,9 @@ def _about(value: float) -> tuple[int, int, int]:
     return millionths - 1, millionths, millionths + 1
 
 
-def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:
+def _wrong_contents(
+    messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]
+) -> Iterator[str]:
     """Yield false contents of messages: a number, or a title that the path does not name.
 
     Numbers are compared in whole millionths with a tolerance of one: a difference of two of them is rounded once where

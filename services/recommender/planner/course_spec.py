@@ -110,10 +110,10 @@ class LearnerState:
         """Return a copy."""
         return LearnerState(dict(self.levels), set(self.done))
 
-    def take(self, offer: CourseSpec) -> None:
+    def take(self, spec: CourseSpec) -> None:
         """Complete a course: every level that it teaches rises to its `to`, none falls."""
-        self.done.add(offer.id)
-        for key, (_, reached) in offer.teaches.items():
+        self.done.add(spec.id)
+        for key, (_, reached) in spec.teaches.items():
             if reached > self.levels.get(key, 0.0):
                 self.levels[key] = reached
 
@@ -128,9 +128,9 @@ class LearnerState:
         key, level = level_condition(condition)
         return self.levels.get(key, 0.0) >= level
 
-    def admits(self, offer: CourseSpec, framework: str) -> bool:
+    def admits(self, spec: CourseSpec, framework: str) -> bool:
         """Return whether the course can be entered."""
-        return all(map(self.meets, offer.entry(framework)))
+        return all(map(self.meets, spec.entry(framework)))
 
 
 RATING_WEIGHT = PARAMS.rating_weight

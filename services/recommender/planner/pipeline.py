@@ -29,9 +29,9 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     found = draft.plan
     rebuilt = PlanResult(
         picks=draft.picks,
-        obstacle=draft.blocker,
+        blocker=draft.blocker,
         notes=found.fixed_courses.notes,
-        short=draft.residual.short(found.value, levels_reached(inputs, found.value, draft.picks)),
+        missing_hours=draft.residual.short(found.value, levels_reached(inputs, found.value, draft.picks)),
         kept=found.kept,
         limited=first.limited or found.limited,
         finishing=found.finishing,

@@ -114,18 +114,18 @@ class ValueFunction:
     what completed courses have gained by their description.
     """
 
-    def __init__(self, wants: dict[str, SkillTarget], least_confidence: float | None = None) -> None:
-        self.targets = wants
+    def __init__(self, targets: dict[str, SkillTarget], least_confidence: float | None = None) -> None:
+        self.targets = targets
         self.least_confidence = None if least_confidence is None else round(least_confidence * MICRO)
-        self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
+        self.required = sum(round(MICRO * target.weight * target.required) for target in targets.values())
         self._known: dict[tuple[str, float], int] = {}
         self._certain: dict[tuple[str, float], int] = {}
         self.stairs: dict[str, Stairs] = {}
-        for skill, want in wants.items():
-            for row in want.evidence:
+        for skill, target in targets.items():
+            for row in target.evidence:
                 if (worth := self.certain(skill, row.high / MICRO)) and self.counts(row) and row.percent:
                     self.stairs[skill] = climb(self.stairs.get(skill, ()), (row.percent, worth))
-        self.gaps = {skill: self.of(skill, want.required) for skill, want in wants.items() if want.is_gap}
+        self.gaps = {skill: self.of(skill, target.required) for skill, target in targets.items() if target.is_gap}
         self.gap = sum(self.gaps.values())
 
     def of(self, skill: str, level: float) -> int:
@@ -141,8 +141,8 @@ class ValueFunction:
 
     def may_use(self, skill: str, row: MatchedSpan) -> bool:
         """Return whether an unconfirmed row counts for the officer: confident enough, and its `from` is held."""
-        want = self.targets.get(skill)
-        return want is not None and row.low <= micro(want.level) and row.percent > 0 and self.counts(row)
+        target = self.targets.get(skill)
+        return target is not None and row.low <= micro(target.level) and row.percent > 0 and self.counts(row)
 
     def stair(self, skill: str, row: MatchedSpan) -> Stair:
         """Return the stair of an unconfirmed row."""
@@ -165,17 +165,18 @@ class ValueFunction:
         return known
 
     def _beyond_present(self, skill: str, level: float) -> int:
-        want = self.targets.get(skill)
-        if want is None or not want.is_gap or level <= want.level:
+        target = self.targets.get(skill)
+        if target is None or not target.is_gap or level <= target.level:
             return 0
-        gained = self._whole(want, want.level) if want.rests_on_courses else 0
-        return self._whole(want, level if want.lacks(level) else want.required) - gained
+        gained = self._whole(target, target.level) if target.rests_on_courses else 0
+        return self._whole(target, level if target.lacks(level) else target.required) - gained
 
-    def _whole(self, want: SkillTarget, level: float) -> int:
+    def _whole(self, target: SkillTarget, level: float) -> int:
         """Return the additional value of holding a level compared with the measured one."""
-        key = (want.skill.id, level)
+        key = (target.skill.id, level)
         if (known := self._known.get(key)) is None:
-            known = self._known[key] = round(MICRO * want.weight * expected_shortfall(level, want.measured, want.sd))
+            shortfall = expected_shortfall(level, target.measured, target.sd)
+            known = self._known[key] = round(MICRO * target.weight * shortfall)
         return known
 
     def coverage(self, gained: int) -> float:
@@ -190,7 +191,8 @@ Find = Callable[[str], Course | None]
 
 def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget], dict[SkillKey, float]]:
     """Return skill -> target with the estimate after completions, and the levels that count for entry."""
-    targets, entry_levels = inputs.targets(), inputs.entry_levels()
+    targets = inputs.targets()
+    entry_levels = inputs.entry_levels(targets)
     for when, row in _reached(inputs, find):
         if not _is_later(inputs, row.framework, row.skill, when):
             continue

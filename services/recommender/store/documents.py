@@ -26,7 +26,7 @@ KEYS_KEPT_FOR = timedelta(hours=24, minutes=5)
 FEWEST_KEYS, MOST_KEYS = 200, 2000
 """How many keys of an officer are kept however old they are, and the most that are kept."""
 
-AGAIN = timedelta(days=7)
+REPLAN_AFTER = timedelta(days=7)
 """The time after which a path with a deadline is planned again."""
 
 SUMMARY: Document = dict.fromkeys(PlanSummary.__struct_fields__, 1)
@@ -39,9 +39,8 @@ PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
 RunnersUp = list[tuple[str, float]]
 """The ids and scores of the courses that were not chosen for one step."""
 
-_PLAN: Document = {**SUMMARY, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
-HELD: Document = {**_PLAN, "feedback_keys": 1}
-PLAN = _PLAN
+PLAN: Document = {**SUMMARY, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
+PLAN_WITH_KEYS: Document = {**PLAN, "feedback_keys": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,6 @@ class NewPlan:
     feedback: Feedback | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPlan:
-    """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`."""
-
-    partition: int
-    profile: Profile
-    path: LearningPath
-    summary: PlanSummary
-    feedback: Feedback
-    replan_at: datetime | None = None
-    runners_up: list[RunnersUp] = field(default_factory=list)
-
-
 class IdempotencyRecord(msgspec.Struct, frozen=True):
     """An Idempotency-Key of a feedback: the digest of its body, the answer, and the time."""
 
@@ -93,11 +79,20 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class PlanWithKeys:
-    """The current plan, with the idempotency keys of accepted feedback."""
+class StoredPlan:
+    """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`.
 
-    plan: StoredPlan
-    keys: list[IdempotencyRecord]
+    `keys`: the idempotency keys of accepted feedback, oldest first; only `PlanStore.find` reads them, elsewhere empty.
+    """
+
+    partition: int
+    profile: Profile
+    path: LearningPath
+    summary: PlanSummary
+    feedback: Feedback
+    replan_at: datetime | None = None
+    runners_up: list[RunnersUp] = field(default_factory=list)
+    keys: list[IdempotencyRecord] = field(default_factory=list)
 
     def kept_keys(self, now: datetime) -> int:
         """Return how many of the newest keys to keep when a key is added now."""
@@ -161,16 +156,16 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
     return fields
 
 
-def pushed(key: IdempotencyRecord, beside: int) -> Document:
-    """Return the `$push` that stores a key and keeps the given number of earlier ones."""
-    return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -(beside + 1)}}
+def pushed(key: IdempotencyRecord, earlier: int) -> Document:
+    """Return the `$push` that stores a key and keeps the newest `earlier` ones before it."""
+    return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -(earlier + 1)}}
 
 
 def replan_at(profile: Profile, as_of: date) -> datetime | None:
     """Return when a path is replanned because of its deadline; None without a deadline or after it."""
     if profile.deadline is None or profile.weekly_hours is None or profile.deadline <= as_of:
         return None
-    return datetime.now(UTC) + AGAIN
+    return datetime.now(UTC) + REPLAN_AFTER
 
 
 def unchanged(key: str, summary: PlanSummary) -> Document:
@@ -240,6 +235,7 @@ def plan_of(document: Document) -> StoredPlan:
         feedback_of(document),
         document.get("replan_at"),
         runners_up_of(document),
+        msgspec.convert(document.get("feedback_keys") or [], list[IdempotencyRecord]),
     )
 
 

@@ -16,18 +16,17 @@ from services.recommender.catalog_replica import PlanField, PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import PathSummary, path_summary
 from services.recommender.store.documents import (
-    AGAIN,
     ANNOUNCED,
-    HELD,
     PATH,
     PLAN,
+    PLAN_WITH_KEYS,
+    REPLAN_AFTER,
     SOURCE,
     SUMMARY,
     Document,
     IdempotencyRecord,
     NewPlan,
     PlanBase,
-    PlanWithKeys,
     StoredBytes,
     StoredPlan,
     event_of,
@@ -62,13 +61,14 @@ INDEXES = [
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
 
-_FORGOTTEN = {
+_ERASED_FIELDS = {
     **dict.fromkeys(["profile", "agency", "framework_id", "inputs", "feedback", "feedback_keys", "measures"], ""),
     **dict.fromkeys([ANNOUNCED, "path", "alternatives", "status", "stale", "planned_at", "replan_at"], ""),
 }
 """The fields that an erasure removes."""
 
-_GLANCE = {name: 1 for name in [*SUMMARY, *PATH] if name not in ("courses", "open_skills", "profile_sequence")}
+_NOT_FOR_A_PATH = ("courses", "open_skills", "profile_sequence")
+_PATH_AND_SUMMARY = {name: 1 for name in [*SUMMARY, *PATH] if name not in _NOT_FOR_A_PATH}
 
 
 class OfficerFigures(NamedTuple):
@@ -103,19 +103,17 @@ class PlanStore:
         The summary is without courses and open skills, because this is the most frequent read and seldom needs them.
         """
         with unavailable():
-            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _PATH_AND_SUMMARY)
         if found is None or found.get("erased"):
             return None
         stored = StoredBytes(found["revision"], found.get(ANNOUNCED), found.get("path"), found.get("alternatives"))
         return stored, summary_of({"profile_sequence": 0, **found})
 
-    async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
-        """Return an officer's plan with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
+    async def find(self, tenant: str, officer: str) -> StoredPlan | None:
+        """Return an officer's plan, with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
         with unavailable():
-            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, HELD)
-        if found is None or found.get("erased"):
-            return None
-        return PlanWithKeys(plan_of(found), msgspec.convert(found.get("feedback_keys") or [], list[IdempotencyRecord]))
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, PLAN_WITH_KEYS)
+        return None if found is None or found.get("erased") else plan_of(found)
 
     async def summaries(self, keys: Collection[str]) -> dict[str, PlanSummary]:
         """Return the summaries of the plans that exist, by key."""
@@ -274,28 +272,28 @@ class PlanStore:
         for key in [key for key, summary in plans.items() if summary.erased]:
             await self.history.erase(key)
 
-    async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, beside: int) -> bool:
+    async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, earlier: int) -> bool:
         """Save feedback, its key and the resulting path in one write; return False after a write conflict.
 
-        `beside`: how many earlier keys are kept.
+        `earlier`: how many of the keys before it are kept.
         """
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
-        saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
+        saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, earlier))]))
         self._staged.set()
         if not saved:
             await self._drop_copies(await self.summaries([plan.profile.key]))
         return saved
 
     async def keep_feedback(
-        self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, beside: int
+        self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, earlier: int
     ) -> bool:
         """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
-                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key, beside)}
+                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key, earlier)}
             )
         return bool(result.matched_count)
 
@@ -326,7 +324,7 @@ class PlanStore:
                 update = outbox_push(tombstone)
                 update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
-                update["$unset"] = _FORGOTTEN
+                update["$unset"] = _ERASED_FIELDS
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
                     self._staged.set()
                     await self.history.erase(key)
@@ -344,7 +342,7 @@ class PlanStore:
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "replan_at": {"$type": "date"}},
-                {"$set": {"replan_at": datetime.now(UTC) + AGAIN}},
+                {"$set": {"replan_at": datetime.now(UTC) + REPLAN_AFTER}},
             )
 
     async def mark_rules_checked(self, plans: Sequence[StoredPlan], version: int) -> None:

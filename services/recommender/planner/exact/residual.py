@@ -27,7 +27,7 @@ from services.recommender.planner.exact.minimum_closure import AvailableCourses,
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
-from shared.paths import UNSAID, CourseName, Note
+from shared.paths import UNRENDERED, CourseName, Note
 
 Origin = Literal["started", "mandatory", "pinned"]
 
@@ -98,7 +98,7 @@ def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: 
     return Note(
         course_id,
         cause,
-        UNSAID,
+        UNRENDERED,
         title=course.title if course else None,
         missing_hours=short.missing if short else None,
         at_most=bool(short and not short.proved),
@@ -107,7 +107,7 @@ def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: 
 
 def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> list[Note]:
     """Return a note on every completed course that is not visible, by id."""
-    return [Note(name, "unknown", UNSAID, completed=True) for name in sorted(inputs.done) if find(name) is None]
+    return [Note(name, "unknown", UNRENDERED, completed=True) for name in sorted(inputs.done) if find(name) is None]
 
 
 def pinned_closure(

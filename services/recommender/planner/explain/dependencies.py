@@ -25,7 +25,7 @@ None where it is needed by way of other courses or of several branches."""
 
 
 def dependencies(
-    framework: str, offers: Sequence[CourseSpec], state: LearnerState, begun: Collection[str] = ()
+    framework: str, specs: Sequence[CourseSpec], state: LearnerState, begun: Collection[str] = ()
 ) -> list[Dependencies]:
     """Return for each course of a path the positions of the earlier ones that it cannot be entered without.
 
@@ -48,13 +48,13 @@ def dependencies(
             options = [frozenset({place, *found[place]}) for place in earlier.opening(condition)]
         return reduce(frozenset.__and__, options) if options else None
 
-    for spec in offers:
+    for spec in specs:
         conditions = [] if spec.id in begun else spec.entry(framework)
         places = frozenset[int]().union(*(lacks(condition) or () for condition in conditions))
         because: dict[int, Prerequisite | None] = dict.fromkeys(sorted(places))
         for condition in _firm(conditions):
             for place in lacks(condition) or ():
-                if because[place] is None and _opens(offers[place], condition):
+                if because[place] is None and _opens(specs[place], condition):
                     because[place] = condition
         earlier.add(spec)
         found.append(because)

@@ -14,19 +14,19 @@ from services.recommender.planner.value import SURE, Stair, ValueFunction, slots
 
 
 def expected_gain(
-    value: ValueFunction, framework: str, offers: Sequence[CourseSpec], conditions: Sequence[Dependencies]
+    value: ValueFunction, framework: str, specs: Sequence[CourseSpec], dependencies: Sequence[Dependencies]
 ) -> int:
     """Return the expected gain of a path, in micro-levels, if each course is completed with its own rate.
 
-    `conditions`: what each course depends on.
+    `dependencies`: what each course depends on.
     """
-    rates = [completion_rate(spec.course) for spec in offers]
+    rates = [completion_rate(spec.course) for spec in specs]
     chances = [
-        rate * prod(rates[place] for place in sorted(condition))
-        for rate, condition in zip(rates, conditions, strict=True)
+        rate * prod(rates[place] for place in sorted(depends_on))
+        for rate, depends_on in zip(rates, dependencies, strict=True)
     ]
     teaching: dict[str, dict[int, Stair]] = {skill: {} for skill in value.gaps}
-    for place, spec in enumerate(offers):
+    for place, spec in enumerate(specs):
         for (name, skill), (_, to) in spec.teaches.items():
             if name == framework and skill in teaching:
                 teaching[skill][place] = SURE, value.certain(skill, to)
@@ -34,10 +34,10 @@ def expected_gain(
             if name == framework and skill in teaching and (step := value.matched(skill, row)):
                 teaching[skill][place] = step
     slots = (rows for skill, steps in teaching.items() for rows in slots_of(steps, value.stairs.get(skill, ())))
-    return int(sum(_expected(rows, conditions, chances) for rows in slots) + 0.5)
+    return int(sum(_expected(rows, dependencies, chances) for rows in slots) + 0.5)
 
 
-def _expected(rows: Mapping[int, int], conditions: Sequence[Dependencies], chances: Sequence[float]) -> float:
+def _expected(rows: Mapping[int, int], dependencies: Sequence[Dependencies], chances: Sequence[float]) -> float:
     """Return the expected gain in one slot of a skill. `rows`: position in the path -> what the course adds to it."""
     gained, below = 0.0, 0
     for held in sorted(set(rows.values())):
@@ -45,9 +45,8 @@ def _expected(rows: Mapping[int, int], conditions: Sequence[Dependencies], chanc
             able = {place: chances[place] for place, worth in rows.items() if worth >= held}
             missed = 1.0
             for place, chance in able.items():
-                if able.keys().isdisjoint(
-                    conditions[place]
-                ):  # who completes another of these has completed what it needs
+                # Who completes a course that depends on another of these has completed that one too.
+                if able.keys().isdisjoint(dependencies[place]):
                     missed *= 1 - chance
             gained += (held - below) * (1 - missed)
             below = held

@@ -30,7 +30,7 @@ from services.recommender.planner.units import micro
 from services.recommender.planner.value import SURE, Stair, ValueFunction, added, climb, expected_shortfall
 from shared.domain import Course, Framework, Prerequisite, Profile
 from shared.paths import (
-    UNSAID,
+    UNRENDERED,
     Alternative,
     AssessFirst,
     Closes,
@@ -55,16 +55,16 @@ _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Cov
 
 
 class PlanResult(Struct, frozen=True):
-    """A plan as input of the explanation. `obstacle` (skill, level reached) returns what keeps a skill low.
+    """A plan as input of the explanation. `blocker` (skill, level reached) returns what keeps a skill low.
 
-    `short`: the missing hours; `limited`: the search reached its limit and this is the best path found; `finishing`:
-    the previous path stays as promised.
+    `missing_hours`: what the budget lacks to close every gap; `limited`: the search reached its limit and this is the
+    best path found; `finishing`: the previous path stays as promised.
     """
 
     picks: list[Pick]
-    obstacle: Callable[[str, float], GapBlocker]
+    blocker: Callable[[str, float], GapBlocker]
     notes: list[Note]
-    short: MissingHours | None = None
+    missing_hours: MissingHours | None = None
     kept: bool = False
     limited: bool = False
     finishing: bool = False
@@ -83,17 +83,17 @@ def path_of(
     steps = _steps(inputs, reached, needs, result.picks)
     gaps = [
         Gap(
-            skill=want.skill.id,
-            title=want.skill.title,
-            area=want.skill.area,
-            level=want.level,
-            sd=want.sd,
-            assessed=want.assessed,
-            required=want.required,
-            reached=reached.levels[want.skill.id],
-            weight=want.weight,
+            skill=target.skill.id,
+            title=target.skill.title,
+            area=target.skill.area,
+            level=target.level,
+            sd=target.sd,
+            assessed=target.assessed,
+            required=target.required,
+            reached=reached.levels[target.skill.id],
+            weight=target.weight,
         )
-        for want in value.targets.values()
+        for target in value.targets.values()
     ]
     left = [_open(reached, gap, result) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
@@ -114,12 +114,12 @@ def path_of(
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
-        reason=UNSAID,
+        reason=UNRENDERED,
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
-        short_hours=result.short.missing if result.short else None,
-        short_at_most=bool(result.short and not result.short.proved),
+        short_hours=result.missing_hours.missing if result.missing_hours else None,
+        short_at_most=bool(result.missing_hours and not result.missing_hours.proved),
         assess_first=[*assessments_first(value.targets), *_to_confirm(value)],
         notes=result.notes,
         kept=result.kept,
@@ -129,31 +129,33 @@ def path_of(
     )
 
 
-def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
+def assessments_first(targets: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     """Return what to assess: levels that come from completed courses, and gaps that are mostly uncertainty.
 
     Mostly uncertainty: without it less than half of the gap would be expected.
     """
     doubtful = []
-    for want in wants.values():
-        whole, short = expected_shortfall(want.required, want.level, want.sd), want.required - want.level
-        if want.rests_on_courses:
-            measured = want.measured if want.assessed else None
-            doubtful.append(AssessFirst(want.skill.id, want.skill.title, UNSAID, "confirm", measured))
+    for target in targets.values():
+        whole, short = expected_shortfall(target.required, target.level, target.sd), target.required - target.level
+        if target.rests_on_courses:
+            measured = target.measured if target.assessed else None
+            doubtful.append(AssessFirst(target.skill.id, target.skill.title, UNRENDERED, "confirm", measured))
         elif short > 0 and whole - short > whole * DOUBT:
-            doubtful.append(AssessFirst(want.skill.id, want.skill.title, UNSAID))
+            doubtful.append(AssessFirst(target.skill.id, target.skill.title, UNRENDERED))
     return doubtful
 
 
 def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
     """Yield the gaps that completed courses have partly closed by their description, unconfirmed."""
     for skill in value.stairs:
-        want = value.targets[skill]
-        if want.is_gap:
-            higher = [row for row in want.evidence if row.high > micro(want.level) and value.counts(row)]
+        target = value.targets[skill]
+        if target.is_gap:
+            higher = [row for row in target.evidence if row.high > micro(target.level) and value.counts(row)]
             row = max(higher, key=lambda row: (row.confidence, row.high))
             level, confidence = row.high / MICRO, row.confidence / MICRO
-            yield AssessFirst(want.skill.id, want.skill.title, UNSAID, "matched", level=level, confidence=confidence)
+            yield AssessFirst(
+                target.skill.id, target.skill.title, UNRENDERED, "matched", level=level, confidence=confidence
+            )
 
 
 class _Reached:
@@ -161,46 +163,46 @@ class _Reached:
 
     def __init__(self, framework: str, value: ValueFunction) -> None:
         self.framework, self.value = framework, value
-        self.levels = {skill: want.level for skill, want in value.targets.items()}
-        self._gaps = {skill: place for place, (skill, want) in enumerate(value.targets.items()) if want.is_gap}
+        self.levels = {skill: target.level for skill, target in value.targets.items()}
+        self._gaps = {skill: place for place, (skill, target) in enumerate(value.targets.items()) if target.is_gap}
         self._stairs = dict(value.stairs)
         self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
 
-    def closes(self, offer: CourseSpec) -> Iterator[Closes]:
+    def closes(self, spec: CourseSpec) -> Iterator[Closes]:
         """Yield the gaps that a course narrows next, in the order of the targets."""
-        raised = {skill for name, skill in (*offer.teaches, *offer.matched) if name == self.framework}
+        raised = {skill for name, skill in (*spec.teaches, *spec.matched) if name == self.framework}
         for skill in sorted(raised & self._gaps.keys(), key=self._gaps.__getitem__):
-            want, before = self.value.targets[skill], self.levels[skill]
-            if not want.lacks(before):
+            target, before = self.value.targets[skill], self.levels[skill]
+            if not target.lacks(before):
                 continue
             key, confidence = (self.framework, skill), None
-            if key in offer.teaches and before < (after := offer.teaches[key][1]):
+            if key in spec.teaches and before < (after := spec.teaches[key][1]):
                 gain = self._gain(skill, (SURE, self.value.certain(skill, after)))
-            elif key in offer.matched and (gain := self._matched_gain(skill, offer.matched[key])):
-                after, confidence = offer.matched[key].high / MICRO, offer.matched[key].confidence / MICRO
+            elif key in spec.matched and (gain := self._matched_gain(skill, spec.matched[key])):
+                after, confidence = spec.matched[key].high / MICRO, spec.matched[key].confidence / MICRO
             else:
                 continue
             yield Closes(
                 skill=skill,
-                title=want.skill.title,
+                title=target.skill.title,
                 from_level=before,
                 to_level=after,
-                required=want.required,
-                weight=want.weight,
+                required=target.required,
+                weight=target.weight,
                 contribution=gain,
                 confidence=confidence,
-                mapped_from=mapped_from(offer.course, key),
+                mapped_from=mapped_from(spec.course, key),
             )
 
-    def take(self, offer: CourseSpec) -> None:
+    def take(self, spec: CourseSpec) -> None:
         """Complete a course. Only confirmed rows raise a level."""
-        for (framework, skill), (_, reached) in offer.teaches.items():
+        for (framework, skill), (_, reached) in spec.teaches.items():
             if framework == self.framework and skill in self.levels:
                 self.levels[skill] = max(self.levels[skill], reached)
                 self._climb(skill, (SURE, self.value.certain(skill, reached)))
-        for (framework, skill), row in offer.matched.items():
+        for (framework, skill), row in spec.matched.items():
             if framework == self.framework and self.value.may_use(skill, row):
-                self._matched[skill].append((offer.course, row))
+                self._matched[skill].append((spec.course, row))
                 self._climb(skill, self.value.stair(skill, row))
 
     def unconfirmed(self, skill: str) -> tuple[Course, MatchedSpan] | None:
@@ -236,7 +238,7 @@ def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], pic
                 course=card_of(course),
                 closes=closes,
                 requires=course.requires,
-                reason=UNSAID,
+                reason=UNRENDERED,
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
@@ -319,9 +321,9 @@ def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[
 
 
 def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
-    want = reached.value.targets[gap.skill]
-    if not want.lacks(gap.reached):
-        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNSAID)
+    target = reached.value.targets[gap.skill]
+    if not target.lacks(gap.reached):
+        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNRENDERED)
     if matched := reached.unconfirmed(gap.skill):
         course, row = matched
         return OpenGap(
@@ -330,28 +332,28 @@ def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
             required=gap.required,
             reached=gap.reached,
             cause="unconfirmed",
-            reason=UNSAID,
+            reason=UNRENDERED,
             nearest=CourseName(course.id, course.title),
             level=row.high / MICRO,
             confidence=row.confidence / MICRO,
         )
-    obstacle = result.obstacle(gap.skill, gap.reached)
-    short = obstacle.short
+    blocker = result.blocker(gap.skill, gap.reached)
+    short = blocker.short
     return OpenGap(
         skill=gap.skill,
         title=gap.title,
         required=gap.required,
         reached=gap.reached,
-        cause=obstacle.cause,
-        reason=UNSAID,
-        courses=obstacle.courses,
+        cause=blocker.cause,
+        reason=UNRENDERED,
+        courses=blocker.courses,
         hours=short.needed if short else None,
         missing_hours=short.missing if short else None,
         at_most=bool(short and not short.proved),
-        nearest=obstacle.nearest,
-        barred=obstacle.exclusion,
-        level=obstacle.matched.high / MICRO if obstacle.matched else None,
-        confidence=obstacle.matched.confidence / MICRO if obstacle.matched else None,
+        nearest=blocker.nearest,
+        barred=blocker.exclusion,
+        level=blocker.matched.high / MICRO if blocker.matched else None,
+        confidence=blocker.matched.confidence / MICRO if blocker.matched else None,
     )
 
 
@@ -370,7 +372,7 @@ def waiting_for_framework(profile: Profile, catalog_revision: int, as_of: date) 
             profile.sequence, f"{profile.framework}@{profile.framework_version}", catalog_revision, ALGORITHM
         ),
         as_of=as_of,
-        reason=UNSAID,
+        reason=UNRENDERED,
         stage=profile.stage,
         **_NOTHING,
     )
@@ -384,7 +386,7 @@ def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
         framework=inputs.framework.id,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
-        reason=UNSAID,
+        reason=UNRENDERED,
         refusal=why if len(why) <= _LONGEST_CAUSE else f"{why[:_LONGEST_CAUSE]}...",
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,

@@ -23,7 +23,7 @@ from services.recommender.planner.optimizer.solve import PlanSolution, solve
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 from shared.errors import NotFound
-from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
+from shared.paths import UNRENDERED, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
 
 FIRM = ("started", "mandatory", "pinned")
@@ -93,7 +93,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
     cause: Cause = "worse_overall" if place < len(path.steps) and bid.score > taken else "lower_value"
     hours = bid.hours / MICRO
     score, at_most = float(bid.score), not bid.proved
-    return WhyNot(course.id, cause, UNSAID, place + 1, bid.gain, hours, score, taken, at_most=at_most)
+    return WhyNot(course.id, cause, UNRENDERED, place + 1, bid.gain, hours, score, taken, at_most=at_most)
 
 
 class _Bid(NamedTuple):
@@ -129,12 +129,12 @@ def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
 
 def without_path(course_id: str) -> WhyNot:
     """Return why a course is not in the path of an officer who has none."""
-    return WhyNot(course_id, "no_path", UNSAID)
+    return WhyNot(course_id, "no_path", UNRENDERED)
 
 
 def _answer(course: Course, cause: Cause, short: MissingHours | None = None, confidence: float | None = None) -> WhyNot:
     hours, at_most = (short.missing, not short.proved) if short else (None, False)
-    return WhyNot(course.id, cause, UNSAID, hours=hours, at_most=at_most, confidence=confidence)
+    return WhyNot(course.id, cause, UNRENDERED, hours=hours, at_most=at_most, confidence=confidence)
 
 
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:

@@ -1,0 +1,116 @@
+"""Topics are created once, described, checked against the plan and created again, on each broker."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from aiokafka.client import AIOKafkaClient
+
+from deploy.topics import check_topics, ensure_topics, read_topics, recreate_topics
+from shared.errors import Unavailable
+from shared.events import TopicPlan
+from shared.kafka import (
+    Follower,
+    Publisher,
+    RecordMetadata,
+    TopicSpec,
+    TopicWarning,
+    create_topics,
+    describe_topics,
+    deviations,
+    reachable,
+)
+from tests.support.events import Reader, things
+
+
+async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
+    assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
+
+
+async def test_a_reader_or_sender_that_comes_too_early_does_not_create_the_topic(
+    bootstrap: str, namespace: str
+) -> None:
+    topics = [f"{namespace}read", f"{namespace}sent"]
+    with pytest.raises(Unavailable, match=f"no topic {topics[0]}"):
+        await Follower(bootstrap, topics[0], Reader()).run()
+    async with Publisher(bootstrap) as publisher:
+        [landed] = await publisher.send(topics[1], things(1))
+    assert isinstance(landed, Exception)
+    assert await describe_topics(bootstrap, topics) == {}
+
+
+async def test_all_topics_are_deleted_and_created_again(bootstrap: str, namespace: str) -> None:
+    planned = read_topics(namespace)
+    names = [topic.name for topic in planned]
+    assert sorted(await ensure_topics(bootstrap, namespace)) == sorted(names)
+    before = await describe_topics(bootstrap, names)
+    async with Publisher(bootstrap) as publisher:
+        [first] = await publisher.send(f"{namespace}catalog.state", things(1))
+    assert isinstance(first, RecordMetadata)
+    assert sorted(await recreate_topics(bootstrap, namespace)) == sorted(names)
+    after = await describe_topics(bootstrap, names)
+    assert {state.id for state in before.values()}.isdisjoint({state.id for state in after.values()})
+    assert await check_topics(bootstrap, planned) == []
+    async with Publisher(bootstrap) as publisher:
+        assert await publisher.send(f"{namespace}catalog.state", things(1)) == [first]
+
+
+async def test_concurrent_creation_of_a_topic_succeeds_once(bootstrap: str, namespace: str) -> None:
+    spec = [TopicSpec(f"{namespace}at-once", 2, 1, {})]
+    made = await asyncio.gather(*(create_topics(bootstrap, spec) for _ in range(8)))
+    assert sorted(made) == [[]] * 7 + [[f"{namespace}at-once"]]
+
+
+async def test_a_question_about_topics_can_be_cancelled_while_its_client_closes(
+    bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing, gate, close = asyncio.Event(), asyncio.Event(), AIOKafkaClient.close
+
+    async def gated(self: AIOKafkaClient) -> None:
+        closing.set()
+        with suppress(asyncio.CancelledError):  # as aiokafka does while it waits for its task
+            await gate.wait()
+        await close(self)
+
+    monkeypatch.setattr(AIOKafkaClient, "close", gated)
+    asking = asyncio.create_task(describe_topics(bootstrap, [topic]))
+    try:
+        await asyncio.wait_for(closing.wait(), 60)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=60)
+        assert asking.cancelled()
+    finally:
+        gate.set()
+
+
+async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:
+    assert await reachable(bootstrap) is None
+    assert await reachable("127.0.0.1:1") == "no broker answers at 127.0.0.1:1"
+    with pytest.raises(Unavailable):
+        await Publisher("127.0.0.1:1").start()
+
+
+async def test_a_missing_topic_is_reported(kafka_bootstrap: str, namespace: str) -> None:
+    with pytest.raises(Unavailable, match="no topic"):
+        await Follower(kafka_bootstrap, f"{namespace}nowhere", Reader()).run()
+
+
+async def test_deviations_from_the_topic_plan_are_reported(bootstrap: str, topic: str) -> None:
+    planned = {
+        topic: TopicPlan(4, "delete"),
+        f"{topic}.none": TopicPlan(1, "compact"),
+        f"{topic}.dead": TopicPlan(2, "delete"),
+    }
+    found = await describe_topics(bootstrap, planned, configs=True)
+    assert deviations(planned, found) == [
+        f"there is no topic {topic}.none",
+        f"{topic}.dead has 1 partitions, 2 are planned",
+    ]
+    assert await TopicWarning(bootstrap, {topic: TopicPlan(4, "delete")})() is None
+
+
+async def test_another_cleanup_policy_is_reported(bootstrap: str, namespace: str) -> None:
+    name = f"{namespace}kept"
+    await create_topics(bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
+    warning = await TopicWarning(bootstrap, {name: TopicPlan(1, "compact")})()
+    assert warning == f"{name} has the cleanup policy 'delete', 'compact' is planned"

@@ -1,0 +1,212 @@
+"""Course lists in CSV: each trap of real files, in a few lines."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog.importers import ListReader, Options
+from services.catalog.importers.facts import id_by_code, id_by_url
+from shared.domain import Course
+from shared.errors import InvalidInput, Problem
+from shared.imports.rows import ROW_LIMIT
+from shared.imports.tables import CsvReader
+from tests.support.course_lists import GUESS, THAI, courses, read, results_of, workbook
+
+
+def test_a_table_is_read_by_its_columns_and_a_guess_is_reported_first() -> None:
+    body = (
+        "Course Name,ชื่อภาษาไทย,Provider,Skills,Category,Level,Duration,Language,Rating,Reviews,End date,Link,Logo\n"
+        "Data &amp; You ,ข้อมูลกับคุณ,Uni,\"['SQL', 'R, basics']\",Data,Beginner Level,Approx. 12 hours,English,4.5,"
+        '"1,200",31/12/2568,https://x.example/learn/data?utm_source=a,https://x.example/a.png\n'
+    )
+    with pytest.raises(InvalidInput) as refused:
+        read("csv", body.encode(), Options())
+    assert refused.value.field == "map"
+    assert "title_th=ชื่อภาษาไทย" in refused.value.detail
+    reader, [row] = read("csv", body.encode(), Options(columns="guess,title_en=Course Name"))
+    assert reader.table
+    assert reader.table.unused == ["Logo"]
+    assert row.content
+    assert msgspec.to_builtins(row.content) == {
+        "id": id_by_url("http://www.x.example/learn/data/"),
+        "title": {"th": "ข้อมูลกับคุณ", "en": "Data & You"},
+        "provider": {"en": "Uni"},
+        "hours": 12.0,
+        "languages": ["en"],
+        "url": "https://x.example/learn/data?utm_source=a",
+        "rating": {"mean": 4.5, "count": 1200},
+        "tags": ["SQL", "R, basics", "Data"],
+        "educational_level": "beginner",
+        "ends": "2025-12-31",
+        "stated": {"duration": "Approx. 12 hours", "level": "Beginner Level"},
+    }
+    assert row.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ("title=Nowhere", "no column Nowhere"),
+        ("title=#9", "no column"),
+        ("colour=A", "is not one of"),
+        ("code=A", "no column holds the title"),
+        ('"title=A', "separated by commas"),
+        ("title", "is not one of"),
+        ("title=A,title=B", "title is given twice"),
+        ("title=C", "two columns are called 'C'"),
+    ],
+)
+def test_a_map_that_does_not_fit_is_rejected_by_name(columns: str, problem: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read("csv", b"A,B,C,c\n1,2,3,4\n", Options(columns=columns))
+    assert refused.value.field == "map"
+    assert problem.replace("Nowhere", "'Nowhere'") in refused.value.detail
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_separator_and_end_of_line_is_read(mark: str, end: str) -> None:
+    body = end.join([f"title{mark}code", f'"a{mark} ""b"""{mark}1', f"c{mark}2", ""])
+    assert [(one.title.en, one.code) for one in courses("csv", body)] == [(f'a{mark} "b"', "1"), ("c", "2")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_an_open_quote_loses_only_its_own_row(size: int) -> None:
+    body = 'title,code\nfirst,1\n"never closed,2\nthird,3\n"two\nlines",4\nfifth,"5"\n'
+    _, rows = read("csv", body.encode(), size=size)
+    text = "a quote is opened here and not closed"
+    assert results_of(rows) == [(2, "first"), (3, text), (4, "third"), (5, "two\nlines"), (6, "fifth")]
+    assert rows[1].begins == '"never closed,2'
+
+
+def test_an_open_quote_at_the_end_or_before_much_text_loses_only_its_own_row() -> None:
+    count = ROW_LIMIT // 200  # more text than one row may hold
+    lines = [f"row {n} {'x' * 200},{n}" for n in range(count)]
+    _, rows = read("csv", "\n".join(["title,code", '"open,1', *lines, '"open at the end,2']).encode())
+    assert [row.number for row in rows if row.content is None] == [2, count + 3]
+    assert sum(row.content is not None for row in rows) == count
+
+
+def test_lines_inside_an_open_quote_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_sizes: list[int] = []
+    cells = CsvReader._cells
+
+    def counted(reader: CsvReader[Course], raw: bytes) -> Any:
+        read_sizes.append(len(raw))
+        return cells(reader, raw)
+
+    monkeypatch.setattr(CsvReader, "_cells", counted)
+    body = b"title,code\n" + b'"open\n' + b'""\n' * 900 + b'",1\nnext,2\n'
+    _, rows = read("csv", body)
+    assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, False)]
+    assert sum(read_sizes) < 2 * len(body)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_literal_quotes_over_several_lines_are_kept(size: int) -> None:
+    body = b'title,code\r\n"a ""b""\r\n""c"" d\r\ne""",1\r\nnext,2\r\n'
+    _, rows = read("csv", body, size=size)
+    assert results_of(rows) == [(2, 'a "b"\n"c" d\ne"'), (3, "next")]
+
+
+def test_rows_of_another_width_are_rejected_and_the_rest_is_read() -> None:
+    _, rows = read("csv", b"title,code\na,1,more\nb\nc,3,,\nd,4\n\n")
+    assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, True), (4, False), (5, False)]
+    assert [row.problems[0].detail for row in rows[:2]] == [
+        "has 3 columns; the first row has 2",
+        "has 1 columns; the first row has 2",
+    ]
+
+
+def test_a_row_without_end_is_rejected_and_never_buffered() -> None:
+    reader = ListReader("csv", GUESS)
+    found = list(reader.feed(b"title,code\n"))
+    for _ in range(20):
+        found += reader.feed(b"x" * ROW_LIMIT)
+    found += [*reader.feed(b"\nnext,2\n"), *reader.end()]
+    rows = [row for row in found if row]
+    assert {row.problems[0].status for row in rows if row.content is None} == {413}
+    assert [row.content.title.en for row in rows if row.content] == ["next"]
+
+
+def test_nul_bytes_and_controls_are_left_out() -> None:
+    assert [one.title.en for one in courses("csv", b"title\nab\x00c\x07\n")] == ["abc"]
+
+
+def test_a_binary_file_is_no_csv() -> None:
+    for body in (workbook(["title"], ["a"]), b"\xd0\xcf\x11\xe0" + b"\x00" * 100):
+        with pytest.raises(Problem):
+            read("csv", body)
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://[x]/", "http://\u2100/"])
+def test_an_invalid_address_loses_at_most_its_row(url: str) -> None:
+    _, rows = read("csv", f"title,url\na,{url}\nb,https://example.org/b\n".encode())
+    assert [row.number for row in rows] == [2, 3]
+    assert rows[1].content
+    assert id_by_url(url) == id_by_url(url.upper())
+
+
+@pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
+def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
+    _, [row] = read("csv", f"title,hours\na,{hours}\n".encode())
+    assert [one.detail for one in row.warnings][:1] == [f"no duration is read from {hours!r}"]
+
+
+def test_every_fault_of_a_row_is_reported_with_its_text() -> None:
+    _, [row] = read("csv", b"code,title,url,hours\nC 1,,javascript:x,20000\n", Options(columns="guess"))
+    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422), ("url", 422)]
+    assert row.begins == "C 1"
+
+
+def test_missing_facts_are_assumed_and_listed_as_assumed() -> None:
+    [plain] = courses("csv", f"title\n{THAI}\n")
+    assert (plain.hours, plain.languages, plain.assumed) == (10, ["th"], ["provider", "hours", "languages"])
+    given = Options(columns="guess", defaults={"provider": "หน่วยงาน", "hours": "6", "languages": "ไทย, English"})
+    [with_defaults] = courses("csv", f"title\n{THAI}\n", given)
+    assert (with_defaults.provider.th, with_defaults.hours, with_defaults.languages) == ("หน่วยงาน", 6, ["th", "en"])
+    assert with_defaults.assumed == []
+
+
+def test_one_column_may_be_title_and_description() -> None:
+    options = Options(columns="code=#1,title=#2,description=#2", header=False)
+    [one] = courses("csv", '6.002,"Circuits and Electronics. Fundamentals of circuits. More."\n', options)
+    assert (one.title.en, one.description and one.description.en) == (
+        "Circuits and Electronics",
+        "Circuits and Electronics. Fundamentals of circuits. More.",
+    )
+
+
+def test_a_long_description_is_kept_and_a_longer_one_is_cut_at_a_word() -> None:
+    _, rows = read("csv", f"title,description\na,{'x' * 5000}\nb,{'y' * 5001}\n".encode())
+    assert [len(row.content.description.en or "") for row in rows if row.content and row.content.description] == [
+        5000
+    ] * 2
+    assert [[one.field for one in row.warnings if "cut" in one.detail] for row in rows] == [[], ["description.en"]]
+
+
+def test_prerequisites_of_a_provider_name_its_courses() -> None:
+    body = (
+        "provider,code,title,prerequisites\n"
+        'Uni,CS 102,Two,"CS101 and (MATH 201 or MATH 202); concurrent with CS 103"\n'
+        "Uni,CS 101,One,basic algebra\n"
+        "Uni,CS 104,Four,\"['CS 101', 'CS 102']\"\n"
+    )
+    two, one, four = courses("csv", body)
+    assert one.id == id_by_code("uni", "cs101")
+    assert msgspec.to_builtins(two.requires) == [
+        {"course": one.id},
+        {"any": [{"course": id_by_code("Uni", "MATH 201")}, {"course": id_by_code("Uni", "MATH 202")}]},
+    ]
+    assert two.corequisites == [id_by_code("Uni", "CS 103")]
+    assert (one.requires, one.stated) == ([], {"prerequisites": "basic algebra"})
+    assert [row.course for row in four.requires] == [one.id, two.id]
+
+
+def test_two_spellings_of_one_course_have_one_id_and_keep_their_spelling() -> None:
+    nikhahit = THAI.replace("ำ", "\u0e4d\u0e32")
+    body = f"provider,code,title\nสํานักงาน,CS 1,{nikhahit}\nสำนักงาน\u200b,cs1,{THAI}\n"
+    first, second = courses("csv", body)
+    assert first.id == second.id
+    assert first.provider.th == "สํานักงาน"

@@ -1,0 +1,129 @@
+"""Course lists in JSON-LD, alone and inside a page."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog.importers.facts import id_by_code
+from shared.errors import Malformed
+from shared.imports.rows import ROW_LIMIT
+from tests.support.course_lists import THAI, courses, read
+
+NODE = {
+    "@context": "http://192.0.2.1/never/fetched",
+    "@type": "Course",
+    "name": [{"@language": "th", "@value": THAI}, {"@language": "en", "@value": "Python for beginners"}],
+    "description": 'About {brackets} [and] "quotes" \\ and &amp;',
+    "provider": {"@type": "Organization", "name": "Uni"},
+    "courseCode": "CS 1",
+    "inLanguage": ["th-TH", {"@type": "Language", "name": "English"}],
+    "educationalLevel": {"@type": "DefinedTerm", "name": "Beginner"},
+    "teaches": ["loops", {"@type": "DefinedTerm", "name": "lists"}],
+    "keywords": "code, Python",
+    "coursePrerequisites": [{"@type": "Course", "courseCode": "CS 99", "name": "Before"}],
+    "hasCourseInstance": {
+        "@type": "CourseInstance",
+        "courseMode": ["MOOC", "online"],
+        "courseSchedule": {"@type": "Schedule", "duration": "PT3H", "repeatCount": 5},
+        "endDate": "2026-12-31",
+    },
+    "aggregateRating": {"ratingValue": 4.5, "ratingCount": 12},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 5, 64, 100_000])
+@pytest.mark.parametrize(
+    "form",
+    [
+        json.dumps,
+        lambda node: json.dumps([node]),
+        lambda node: json.dumps(
+            {"@context": "https://schema.org", "@graph": [{"@type": "WebPage", "name": "x"}, node]}
+        ),
+        lambda node: json.dumps({"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": node}]}),
+        lambda node: json.dumps(node, indent=2, ensure_ascii=False),
+        lambda node: f"<html><script type='application/ld+json'>{json.dumps(node)}</script></html>",
+        lambda node: json.dumps({f"http://schema.org/{key}" if key[0] != "@" else key: node[key] for key in node}),
+    ],
+)
+def test_a_course_in_json_ld_is_read_in_every_form_and_chunking(form: Any, size: int) -> None:
+    [one] = courses("jsonld", form(NODE), size=size)
+    assert msgspec.to_builtins(one) == {
+        "id": id_by_code("Uni", "CS 1"),
+        "title": {"th": THAI, "en": "Python for beginners"},
+        "provider": {"en": "Uni"},
+        "hours": 15.0,
+        "languages": ["th", "en"],
+        "requires": [{"course": id_by_code("Uni", "CS 99")}],
+        "description": {"en": 'About {brackets} [and] "quotes" \\ and &'},
+        "code": "CS 1",
+        "tags": ["loops", "lists", "code", "Python"],
+        "educational_level": "beginner",
+        "rating": {"mean": 4.5, "count": 12},
+        "ends": "2026-12-31",
+        "stated": {"duration": "15 hours", "level": "Beginner", "prerequisites": "CS 99"},
+    }
+
+
+def test_nodes_are_read_one_by_one_and_an_invalid_one_loses_only_itself() -> None:
+    nodes = [
+        json.dumps({"@id": "#u", "@type": "Organization", "name": "Uni"}),
+        json.dumps({"@type": "Course", "name": "one", "provider": {"@id": "#u"}}),
+        '{"@type": "Course", "name": broken}',
+        json.dumps({"@type": "Course", "name": "x" * ROW_LIMIT}),
+        json.dumps({"@type": ["Course", "Product"], "name": "two"}),
+    ]
+    _, rows = read("jsonld", ('{"@graph": [' + ",".join(nodes) + "]}").encode(), size=1000)
+    assert [(row.number, row.content is not None) for row in rows] == [(1, True), (2, False), (3, False), (4, True)]
+    assert rows[0].content
+    assert rows[0].content.provider.en == "Uni"
+    assert rows[2].problems[0].status == 413
+
+
+def test_courses_inside_a_page_and_providers_that_come_later_are_found() -> None:
+    course = {"@type": ["Course", "LearningResource"], "name": "Inside", "provider": {"@id": "#late"}}
+    offer = {"@type": "Offer", "itemOffered": {"@type": "schema:Course", "schema:name": "Offered"}}
+    trail = {"@type": "BreadcrumbList", "itemListElement": [{"@type": "ListItem", "item": {"name": "Home"}}]}
+    graph = [
+        {"@type": "WebPage", "mainEntity": course},
+        {"@type": "WebSite", "hasPart": [trail]},
+        {"@type": "School", "hasOfferCatalog": {"@type": "OfferCatalog", "itemListElement": [offer]}},
+        {"@type": "Course", "name": "Nobody's", "provider": {"@id": "#never"}},
+        {"@type": "Organization", "@id": "#late", "name": "Late"},
+    ]
+    _, rows = read("jsonld", json.dumps({"@graph": graph}).encode())
+    found = {(row.number, row.content.title.en, row.content.provider.en) for row in rows if row.content}
+    assert found == {
+        (1, "Inside", "Late"),
+        (2, "Offered", "Provider not stated"),
+        (3, "Nobody's", "Provider not stated"),
+    }
+
+
+@pytest.mark.parametrize("body", ['{"@type": "Course", "name": "a"', "[", '{"a": "', "<html>nothing</html>"])
+def test_incomplete_or_missing_json_ld_is_reported(body: str) -> None:
+    try:
+        _, rows = read("jsonld", body.encode())
+    except Malformed:
+        return
+    assert [row.content for row in rows] == [None]
+
+
+def test_a_page_with_unclosed_scripts_is_read_in_linear_time() -> None:
+    """It would take days where every one of them is looked for an end."""
+    for page in (b"<script " * 2_000_000, b"<script ld+json>" * 1_000_000, b"<SCRIPT ld+json" * 1_000_000 + b">"):
+        with pytest.raises(Malformed):
+            read("jsonld", page)
+
+
+def test_json_ld_of_a_page_with_other_scripts_is_read() -> None:
+    page = '<script>let a = "<script>ld+json";</script><SCRIPT Type="application/ld+json">%s</SCRIPT ><script>'
+    assert [one.code for one in courses("jsonld", (page % json.dumps(NODE)).encode())] == ["CS 1"]
+
+
+def test_json_ld_of_any_depth_does_not_crash_the_reader() -> None:
+    deep = '{"@type": "Course", "name": "a", "provider": ' + '{"name": ' * 3000 + '"x"' + "}" * 3000 + "}"
+    _, rows = read("jsonld", deep.encode())
+    assert len(rows) == 1

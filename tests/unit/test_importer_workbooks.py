@@ -1,0 +1,113 @@
+"""Course lists in Excel workbooks: headers, limits, and files that are no workbook."""
+
+import io
+import zipfile
+
+import pytest
+
+from services.catalog.importers import Format, Options
+from shared.domain import LocalizedText
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge
+from tests.support.course_lists import THAI, courses, read, workbook
+
+
+def test_a_workbook_is_read_cell_by_cell() -> None:
+    body = workbook(["title", "code", "hours", "url"], [THAI, 101, 6.0, None], [None], ["two", "x", "2 h", ""])
+    first, second = courses("xlsx", body, size=1000)
+    assert (first.title.th, first.code, first.hours) == (THAI, "101", 6)
+    assert second.hours == 2
+
+
+def test_titles_over_a_table_and_names_in_two_rows_are_its_header() -> None:
+    """As agencies write it: merged cells are empty but for the first."""
+    body = workbook(
+        ["หลักสูตรฝึกอบรม ปีงบประมาณ 2568", None, None],
+        ["หน่วยงาน: สำนักงาน ก.พ."],
+        ["ลำดับ", "หลักสูตร", None, "ระยะเวลา", None, "วันที่เริ่ม"],
+        [None, "ชื่อไทย", "ชื่ออังกฤษ", "วัน", "ชั่วโมง", None],
+        [1, "สถิติ", "Statistics", 2, 12, 45000],
+        [2, "ข้อมูล", None, 3, "๑๘,๕", "1 มีนาคม 2568"],
+    )
+    reader, rows = read("xlsx", body)
+    assert reader.columns[1] == ["ลำดับ", "วัน"]
+    found = [(row.number, row.content.hours, str(row.content.starts)) for row in rows if row.content]
+    assert found == [(5, 12.0, "2023-03-15"), (6, 18.5, "2025-03-01")]
+    assert rows[0].content is not None
+    assert rows[0].content.title == LocalizedText(th="สถิติ", en="Statistics")
+    shifted = "รายชื่อหลักสูตร;;\nชื่อ;ชั่วโมง;คะแนน;reviews\nสถิติ;1,5;4,5;1.234\n".encode("cp874")
+    (one,) = courses("csv", shifted)
+    assert (one.hours, one.rating and (one.rating.mean, one.rating.count)) == (1.5, (4.5, 1234))
+
+
+def test_a_first_course_below_a_header_with_gaps_is_a_course() -> None:
+    rows = ["title,,hours", "Statistics,x,3", "hours,y,4"]
+    assert [one.title.en for one in courses("csv", "\n".join(rows))] == ["Statistics", "hours"]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_table_with_one_column_of_another_name_is_not_taken_for_titles(form: Format) -> None:
+    body = workbook(["สิ่งที่เรียน"], ["สถิติ"]) if form == "xlsx" else "สิ่งที่เรียน,\nสถิติ,\n".encode()
+    with pytest.raises(InvalidInput) as caught:
+        read(form, body)
+    assert caught.value.field == "map"
+    for columns in ("title=#1", "title=สิ่งที่เรียน"):
+        (row,) = read(form, body, Options(columns=columns))[1]
+        assert row.content is not None
+
+
+def bomb(name: str, size: int) -> bytes:
+    file = io.BytesIO(workbook(["title"], ["a"]))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w", force_zip64=True) as part:
+        for _ in range(size // (1 << 20)):
+            part.write(bytes(1 << 20))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        (bomb("xl/worksheets/sheet9.xml", 600 << 20), TooLarge),
+        (bomb("xl/sharedStrings2.xml", 60 << 20), TooLarge),
+        (b"PK\x03\x04 nothing", Malformed),
+        (b"", Malformed),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), Malformed),
+        (workbook(["title"], ["a"])[:-100], Malformed),
+    ],
+)
+def test_an_invalid_or_too_large_workbook_is_rejected_before_decompression(body: bytes, shape: type[Problem]) -> None:
+    with pytest.raises(shape):
+        read("xlsx", body)
+
+
+def test_a_zip_archive_is_no_workbook() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.csv", "title\na\n")
+    with pytest.raises(Malformed, match="no Excel workbook"):
+        read("xlsx", file.getvalue())
+
+
+def test_a_row_of_a_workbook_has_the_limit_of_every_row() -> None:
+    _, rows = read("xlsx", workbook(["title", *"abcdefghi"], ["x" * 32_000] * 10, ["a"]))
+    assert [row.problems[0].status for row in rows if row.content is None] == [413]
+    assert [row.content.title.en for row in rows if row.content] == ["a"]
+
+
+def test_the_parts_of_a_workbook_that_are_read_at_once_are_bounded() -> None:
+    parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in parts.namelist():
+            archive.writestr(name, parts.read(name) + (b" " * 9_000_000 if name == "xl/styles.xml" else b""))
+    with pytest.raises(TooLarge, match="styles"):
+        read("xlsx", file.getvalue())
+
+
+def test_a_sheet_that_declares_a_huge_size_is_read_by_its_content() -> None:
+    parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in parts.namelist():
+            text = parts.read(name)
+            archive.writestr(name, text.replace(b'ref="A1:A2"', b'ref="A1:XFD1048576"'))
+    assert [one.title.en for one in courses("xlsx", file.getvalue())] == ["a"]
