@@ -122,7 +122,9 @@ function Teaches({ known, decide }: { known: Known; decide: (match: Match, statu
       <ul class="plain statements">
         {rows.map((row) => (
           <li key={`${row.framework} ${row.skill}`}>
-            <Span framework={row.framework} span={row} />
+            <span>
+              <Span framework={row.framework} span={row} />
+            </span>
             <span class="mark">{t(`origin.${originOf(row, matches?.matches ?? [])}`)}</span>
           </li>
         ))}
