@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from math import sqrt
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -59,6 +60,8 @@ _REFERENCE = datetime(2020, 1, 1, tzinfo=UTC)
 _YEAR = timedelta(days=365.25)
 _OLDEST_YEARS = -50.0
 """Evidence of before 1970 counts as of then, so that no weight is too small for its sums."""
+
+_BY_KIND_AND_RANK = attrgetter("kind", "taken_at", "assessment_id")
 
 _UNIT = 2.0**80
 _PER_LEVEL = 1_000_000
@@ -118,7 +121,7 @@ def added(held: SkillEvidence, *pieces: Piece) -> SkillEvidence:
             weight = _weight(piece)
             precision, moment = precision + weight, moment + weight * _whole(piece.level)
     kept: dict[EvidenceKind, list[Piece]] = {}
-    for piece in sorted([*held.latest, *pieces], key=lambda one: (one.kind, one.taken_at, one.assessment_id)):
+    for piece in sorted([*held.latest, *pieces], key=_BY_KIND_AND_RANK):
         kept.setdefault(piece.kind, []).append(piece)
     latest = [one for kind, of_kind in kept.items() for one in of_kind[-2 if kind in MEASUREMENTS else -1 :]]
     return SkillEvidence(held.count + len(pieces), f"{precision:x}", f"{moment:x}", latest)

@@ -78,6 +78,8 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
+    rows_at_once = 2000  # at the end of a batch nothing is decided while its last part is written
+
     def __init__(self, intake: Intake, order: ImportRequest[ImportReport]) -> None:
         super().__init__(order, ImportReport)
         self._intake = intake

@@ -254,8 +254,8 @@ class _Batch:
                 self.outcomes[i].problems = [NotFound("no such officer", "officer")]
             return None
         before, sequence = officer.profile, officer.sequence + 1
-        accepted = {**archived, **officer.accepted}
-        taken = [self._decide(i, before, sequence, accepted) for i in places]
+        accepted, now = {**archived, **officer.accepted}, datetime.now(UTC)
+        taken = [self._decide(i, before, sequence, accepted, now) for i in places]
         evidence = [one for one in taken if one]
         if not evidence:
             return None
@@ -282,13 +282,13 @@ class _Batch:
         return change
 
     def _decide(
-        self, i: int, before: Profile, sequence: int, accepted: dict[str, AcceptedEvidence]
+        self, i: int, before: Profile, sequence: int, accepted: dict[str, AcceptedEvidence], now: datetime
     ) -> tuple[Evidence, str] | None:
         """Return the evidence of a submission with its digest; None if it is a repetition or wrong.
 
         Fills in the outcome, and records new evidence in `accepted`.
         """
-        one, outcome, now = self.submissions[i], self.outcomes[i], datetime.now(UTC)
+        one, outcome = self.submissions[i], self.outcomes[i]
         outcome.problems, outcome.is_new = [], False
         framework = self.frameworks[one.framework or before.framework]
         body = SubmitAssessment(one.framework or "", one.kind, one.results, one.taken_at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -32,7 +33,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("is before the year 1900", "taken_at")
-    known, top, least = framework.skills_by_id, framework.max_level, least_sd(assessment.kind, framework)
+    known, top = framework.skills_by_id, framework.max_level
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
@@ -42,7 +43,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:
             yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
-        if result.sd is not None and result.sd < least:
+        if result.sd is not None and result.sd < (least := least_sd(assessment.kind, framework)):
             yield InvalidInput(too_sure(assessment.kind, least), f"results[{i}].sd")
         seen.add(result.skill)
 
@@ -67,7 +68,12 @@ def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
 
 def usual_sd(kind: EvidenceKind, framework: Framework) -> float:
     """Return the standard deviation of an assessment of a kind that states none, in levels of the framework."""
-    return millionths(STANDARD_DEVIATION[kind] * step_of(framework), LEAST)
+    return _usual_sd(kind, step_of(framework))
+
+
+@lru_cache(maxsize=256)
+def _usual_sd(kind: EvidenceKind, step: float) -> float:
+    return millionths(STANDARD_DEVIATION[kind] * step, LEAST)
 
 
 def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Framework) -> list[Result]:

@@ -167,11 +167,11 @@ class OfficerStore:
             found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK, batch_size=len(keys) + 1)
             return {document["_id"]: _officer(document) for document in await found.to_list(None)}
 
-    async def known(self, keys: Iterable[str]) -> set[str]:
-        """Return those of these keys that are registered officers. Raises Unavailable."""
+    async def frameworks(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return key -> the officer's framework for those of these keys that are registered. Raises Unavailable."""
         with unavailable():
-            found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"_id": 1})
-            return {document["_id"] async for document in found}
+            found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"profile.framework": 1})
+            return {document["_id"]: document["profile"]["framework"] async for document in found}
 
     async def archived(self, assessment_ids: Sequence[str]) -> dict[str, AcceptedEvidence]:
         """Return those of these assessments that are archived, by assessment id. Raises Unavailable."""

@@ -45,7 +45,12 @@ class ImportRequest(Generic[R]):
 
 
 class ImportJob(Generic[C, R]):
-    """Imports the rows of one file; a subclass stores rows (`verdicts`) and checks the whole file (`end`)."""
+    """Imports the rows of one file; a subclass stores rows (`verdicts`) and checks the whole file (`end`).
+
+    `rows_at_once`: the number of rows from which on `verdicts` gets those that were read meanwhile.
+    """
+
+    rows_at_once = 1000
 
     def __init__(self, request: ImportRequest[R], shape: type[R]) -> None:
         self._reports, self._tenant, self._trace = request.reports, request.tenant, request.trace

@@ -150,7 +150,7 @@ async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, A
     begun = False
     counted = _Counted()
     try:
-        async for batch in _together(_read(request, reader, counted)):
+        async for batch in _together(_read(request, reader, counted), job.rows_at_once):
             if not begun:
                 job.describe(reader.encoding, *reader.columns)
                 await job.begin()
@@ -180,8 +180,8 @@ async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") ->
         yield batch
 
 
-async def _together(batches: AsyncIterator[list[Row[T]]]) -> AsyncIterator[list[Row[T]]]:
-    """Yield rows in batches; rows that are read while earlier ones are stored come as one batch.
+async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> AsyncIterator[list[Row[T]]]:
+    """Yield rows in batches; rows that are read while earlier ones are stored come as one batch, from `at_once` on.
 
     Raises the error of reading after the rows before it.
     """
@@ -201,7 +201,7 @@ async def _together(batches: AsyncIterator[list[Row[T]]]) -> AsyncIterator[list[
         rows: list[Row[T]] = []
         while (batch := await ahead.get()) is not None:
             rows += batch
-            if len(rows) >= _ROWS_AT_ONCE or ahead.empty():
+            if len(rows) >= at_once or ahead.empty():
                 yield rows
                 rows = []
         if rows:

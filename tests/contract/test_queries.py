@@ -184,7 +184,7 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
     yield "OfficerStore.find_many", store.find_many([found.key, "agency/nobody"])
-    yield "OfficerStore.known", store.known([found.key, "agency/nobody"])
+    yield "OfficerStore.frameworks", store.frameworks([found.key, "agency/nobody"])
     yield "OfficerStore.archived", store.archived(["e2", "e9"])
     one = Evidence("bulk", FRAMEWORK, "test", [Result("reading", 1.0)], MOMENT, MOMENT, found.sequence + 1)
     bulk = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {}), Change(None, *changed(1, "c"))]

@@ -33,6 +33,12 @@ RULES = [
     {"activity": f"{HOME}/*", "skill": "writing", "level": 2, "framework": FRAMEWORK, "kind": "test"},
     {"activity": f"{HOME}/both", "skill": "reading", "level": 3},
     {"activity": f"{HOME}/both", "skill": "writing", "level": 2},
+    {"activity": f"{HOME}/twice", "skill": "reading", "level": 3},
+    {"activity": f"{HOME}/twice", "skill": "reading", "level": 2, "framework": FRAMEWORK},
+    {"activity": f"{HOME}/twice", "skill": "reading", "level": 1, "kind": "test"},
+    {"activity": f"{HOME}/named", "skill": "reading", "level": 4, "framework": FRAMEWORK, "verbs": ["failed"]},
+    {"activity": f"{HOME}/named", "skill": "reading", "level": 2, "framework": FRAMEWORK},
+    {"activity": f"{HOME}/named", "skill": "reading", "level": 1},
     {"activity": f"{HOME}/lost", "skill": "flying", "level": 2},
     {"activity": f"{HOME}/passes", "skill": "reading", "level": 2, "verbs": ["passed"]},
 ]
@@ -124,6 +130,21 @@ async def test_statements_become_evidence_of_levels(
     assert await levels(service, officer) == expected
     kinds = [one["kind"] for one in (await evidence(service, officer))]
     assert kinds == [("completion" if verb == "completed" else "test" if "other" in activity else "external")]
+
+
+@pytest.mark.parametrize(("activity", "level"), [("twice", 3), ("named", 2)])
+async def test_a_statement_is_one_piece_of_evidence_of_a_skill_whatever_rules_name_it(
+    service: Started, activity: str, level: float
+) -> None:
+    officer = await registered(service)
+    for verb in ("passed", "completed"):
+        assert (await send(service, statement(officer, verb, f"{HOME}/{activity}")))[0] == 200
+    assert (await levels(service, officer)).keys() == {"reading"}
+    found = await evidence(service, officer)
+    assert sorted((one["kind"], one["results"]) for one in found) == [
+        ("completion", [{"skill": "reading", "level": level}]),
+        ("external", [{"skill": "reading", "level": level}]),
+    ]
 
 
 async def evidence(service: Started, officer: str) -> list[dict[str, Any]]:

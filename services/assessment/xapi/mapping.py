@@ -92,8 +92,11 @@ class ActivityRules:
             held.setdefault(rule.activity.removesuffix("*"), []).append(rule)
         self._lengths = sorted({len(pattern) for pattern in self._begins}, reverse=True)
 
-    def submissions(self, received: ReceivedStatement) -> list[Submission] | str:
-        """Return the evidence of a statement, one submission for each kind and framework, or why there is none."""
+    def submissions(self, received: ReceivedStatement, own: str) -> list[Submission] | str:
+        """Return the evidence of a statement, one submission for each kind and framework, or why there is none.
+
+        `own`: the officer's framework. Of several rules for one skill of a framework the first one counts.
+        """
         statement = received.statement
         verb = VERBS.get(statement.verb.id)
         if verb is None:
@@ -103,14 +106,16 @@ class ActivityRules:
         rules = [rule for rule in self._of(statement.object.id) if verb in rule.verbs]
         if not rules:
             return "no rule maps the activity with this verb"
-        found: dict[tuple[EvidenceKind, str | None], dict[str, Result]] = {}
+        found: dict[tuple[EvidenceKind, str | None], list[Result]] = {}
+        measured: set[tuple[str, str]] = set()
         for rule in rules:
             level = _level(rule, verb, scaled_score(statement.result))
-            if level is not None:
+            skill = rule.framework or own, rule.skill
+            if level is not None and skill not in measured:
+                measured.add(skill)
                 kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
-                place = found.setdefault((kind, rule.framework), {})
                 sd = rule.sd if kind == rule.kind else None
-                place.setdefault(rule.skill, Result(rule.skill, level, sd))
+                found.setdefault((kind, rule.framework), []).append(Result(rule.skill, level, sd))
         if not found:
             return "there is no score, and the rule says nothing of a fail without one"
         return [
@@ -118,7 +123,7 @@ class ActivityRules:
                 officer=received.officer,
                 key=f"xapi:{received.id}" + (f":{i}" if i else ""),
                 kind=kind,
-                results=list(results.values()),
+                results=results,
                 taken_at=received.taken_at,
                 framework=framework,
                 origin=f"xapi:{received.digest}",

@@ -44,11 +44,15 @@ class StatementReceiver:
         rules = ActivityRules(mapping.rules if mapping else [])
         batches = [received[at : at + _AT_ONCE] for at in range(0, len(received), _AT_ONCE)]
         stored: dict[str, tuple[str, str]] = {}
+        frameworks: dict[str, str] = {}
         for batch in batches:
-            stored |= await self._checked(tenant, batch, places, mapping)
+            frameworks |= await self._officers.frameworks({key_of(tenant, one.officer) for one in batch})
+            stored |= await self._checked(tenant, batch, places, mapping, frameworks)
         new = [one for one in received if one.id not in stored or _may_become_evidence(one, stored[one.id], mapping)]
         for at in range(0, len(new), _AT_ONCE):
-            await self._keep(tenant, new[at : at + _AT_ONCE], rules, stored, trace, bulk=len(received) > _BULK)
+            batch = new[at : at + _AT_ONCE]
+            mapped = {one.id: rules.submissions(one, frameworks[key_of(tenant, one.officer)]) for one in batch}
+            await self._keep(tenant, batch, mapped, stored, trace, bulk=len(received) > _BULK)
         return [one.id for one in received]
 
     async def _checked(
@@ -57,20 +61,21 @@ class StatementReceiver:
         batch: Sequence[ReceivedStatement],
         places: Mapping[str, str],
         mapping: PutXapiMapping | None,
+        frameworks: Mapping[str, str],
     ) -> dict[str, tuple[str, str]]:
         """Return id -> (digest, status) of stored statements. Raises Conflict, Malformed naming the field.
 
-        What is stored was checked then; it is not checked against a mapping that has changed since.
+        `frameworks`: of the officers that are registered, by key. What is stored was checked then; it is not checked
+        against a mapping that has changed since.
         """
         stored = await self._statements.digests(tenant, [one.id for one in batch])
-        known = await self._officers.known({key_of(tenant, one.officer) for one in batch})
         for one in batch:
             if one.id in stored and stored[one.id][0] != one.digest:
                 raise Conflict(f"another statement has the id {one.id}", f"{places[one.id]}id")
             if one.id not in stored and (mapping is None or one.home_page != mapping.home_page):
                 message = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
                 raise Malformed(message, f"{places[one.id]}actor.account.homePage")
-            if key_of(tenant, one.officer) not in known:
+            if key_of(tenant, one.officer) not in frameworks:
                 raise Malformed(f"no officer {one.officer!r}", f"{places[one.id]}actor.account.name")
         return stored
 
@@ -78,13 +83,12 @@ class StatementReceiver:
         self,
         tenant: str,
         batch: Sequence[ReceivedStatement],
-        rules: ActivityRules,
+        mapped: Mapping[str, list[Submission] | str],
         stored: Mapping[str, tuple[str, str]],
         trace: str,
         *,
         bulk: bool,
     ) -> None:
-        mapped = {one.id: rules.submissions(one) for one in batch}
         refused = await self._refused(tenant, batch, mapped, trace)
         wanted = [one for found in mapped.values() if not isinstance(found, str) for one in found]
         submissions = [one for one in wanted if one.key not in refused]
