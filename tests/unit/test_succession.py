@@ -174,7 +174,7 @@ def test_a_path_states_successors_and_actions_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("change", "code", "english", "thai"),
     [
-        ({"job_group": "clerks"}, "job_group_gone", "register the officer in one of its job groups", "ลงทะเบียนเจ้าหน้าที่ในกลุ่มงาน"),
+        ({"job_group": "clerks"}, "job_group_gone", "register the officer in one of its job groups", "ในกลุ่มงานที่มีอยู่"),
         ({"stage": "early"}, "stage_gone", "register the stage again", "ลงทะเบียนระยะ"),
     ],
 )
