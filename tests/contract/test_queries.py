@@ -314,6 +314,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     )
     touched = UpdateOne({"_id": found.key}, {"$set": {"match_due": True}})
     yield "CatalogStore.write_staged", store.write_staged([touched])
+    yield "CatalogStore.after_import", store.after_import(0.0)
     yield "CatalogStore.republish", store.republish([found.key])
     yield "CatalogStore.republish of all", store.republish()
     large = msgspec.structs.replace(large_framework(), id="large")
