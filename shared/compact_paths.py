@@ -128,7 +128,7 @@ class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A wanted course that is not in the path; see Note."""
+    """A requested course that is not in the path; see Note."""
 
     course: str
     kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -122,6 +123,14 @@ def authorization(variable: str) -> dict[str, str]:
 
 
 # --- results ---------------------------------------------------------------------------------------------------------
+
+
+_SPECIFIC = re.compile(r"'.*'|\".*\"|\d+(?:[.,]\d+)*", re.DOTALL)
+
+
+def kind_of(detail: str) -> str:
+    """Return a message without what is specific to its row: quoted texts and numbers."""
+    return _SPECIFIC.sub("…", detail)
 
 
 @contextmanager

@@ -31,10 +31,22 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 _BUDDHIST = 543
 _LONGEST = 300
 _TIME = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
+_PATTERNS = {
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": (
+        "is to be 1 to 64 of the characters A-Z, a-z, 0-9, `.`, `_` and `-`, with a letter or a digit first"
+    ),
+    r"^[a-z]{2,3}$(?!\n)": "is to be the code of a language, such as th",
+    r"^[!-~]{1,200}$(?!\n)": "is to be 1 to 200 printable ASCII characters without spaces",
+    r"^https?://": "is to be an address that begins with https:// or http://",
+    r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)": "is to be an IRI, such as https://lms.example.org/quiz/1",
+}
+"""What texts of the patterns in the models consist of."""
+
 _PLAINLY = {
     "Invalid RFC3339 encoded datetime": _TIME,
     "Expected `datetime` with a timezone component": _TIME,
     "Invalid RFC3339 encoded date": "is to be a date, such as 2026-11-02",
+    **{f"Expected `str` matching regex {pattern!r}": text for pattern, text in _PATTERNS.items()},
 }
 """Messages of the library, and the text that clients get instead."""
 _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)

@@ -212,7 +212,7 @@ class Note(Struct, frozen=True, omit_defaults=True):
     """A requested course (mandatory, pinned, started), or one of the previous path, that is not in this path.
 
     `unknown`: the catalog has no course with this id; also used for a `completed` one. `does_not_fit`: it exceeds the
-    budget by `hours` (with `at_most`, by no more than that); without hours, the path may hold no more courses.
+    budget by `missing_hours` (with `at_most`, by no more than that); without them, the path may hold no more courses.
     """
 
     course: str
@@ -244,7 +244,7 @@ WhyNotCause = Literal[
 class WhyNot(Struct, frozen=True, omit_defaults=True):
     """Why a course is not in a path. At its best `step` its closure would have gained so many micro-levels in `hours`.
 
-    `score` and `taken_score`: micro-levels per weighted hour of its closure, and of the closure taken there. With
+    `score` and `taken_score`: micro-levels per weighted hour of its closure, and of the closure chosen there. With
     `does_not_fit`, `hours` is the excess over the budget; `at_most`: a smaller excess was not ruled out. `no_path`: the
     officer has no path. `confidence`: an upper bound on the confidence that it teaches one of the gaps, if it is only
     matched to them; `unsure`: that is below what a path accepts.

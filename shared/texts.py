@@ -38,6 +38,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip().casefold())
 
 
+def letters_of(text: str) -> str:
+    """Return the folded letters, marks and digits of a text, without spaces and punctuation."""
+    return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")
+
+
 @lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
     """Return `fold(text)`, cached: for names, which are short and repeat."""

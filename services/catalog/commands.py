@@ -19,6 +19,7 @@ import msgspec
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
+from services.catalog.imports import differing, same_course
 from services.catalog.model import CourseImportReport, CoursePage
 from shared.console import (
     FAILED,
@@ -201,16 +202,11 @@ def _say_whole(report: CourseImportReport) -> None:
 def _check(file: Path, form: Format, options: Options) -> int:
     reader = ListReader(form, options)
     tally = Tally()
-    seen: set[str] = set()
+    first: dict[str, Row[Course]] = {}
     try:
         for row in _rows(file, reader):
             if row is not None:
-                status: RowStatus = "unchanged" if row.content and row.content.id in seen else "created"
-                if row.content is None:
-                    status = "refused"
-                else:
-                    seen.add(row.content.id)
-                tally.take(RowResult(row.number, status, None, None, row.begins, row.warnings, row.problems))
+                tally.take(_checked(row, first))
     finally:
         reader.close()
     tally.say()
@@ -224,6 +220,19 @@ def _check(file: Path, form: Format, options: Options) -> int:
     if not counts.total():
         say(_NO_COURSE)
     return OK if counts.total() and not counts["refused"] else REFUSED
+
+
+def _checked(row: Row[Course], first: dict[str, Row[Course]]) -> RowResult:
+    """Return the result that an import into an empty catalog gives a row. `first`: the first row of each course."""
+    status: RowStatus = "created"
+    problems = row.problems
+    if row.content is None:
+        status = "refused"
+    elif (known := first.setdefault(row.content.id, row)) is not row:
+        status = "unchanged" if known.content == row.content else "refused"
+        if status == "refused":
+            problems = [same_course(known.number, [*differing(known.content, row.content)])]
+    return RowResult(row.number, status, None, None, row.begins, row.warnings, problems)
 
 
 def _rows(file: Path, reader: ListReader) -> Iterator[Row[Course] | None]:

@@ -17,9 +17,10 @@ import msgspec
 from services.catalog import frameworks
 from services.catalog.drafts import check_change, scale_change, unmapped
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
+from services.catalog.frameworks.reading import EXAMPLES, Fault
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
-from shared.console import say, sentence_of
+from shared.console import kind_of, say, sentence_of
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Course, Framework, Identifier, LocalizedText
 from shared.errors import InvalidInput, NotFound, Problem
@@ -145,13 +146,25 @@ def _summary(reading: Reading) -> Iterable[str]:
         yield f"assumed: {what}"
     for lost in reading.not_kept:
         yield f"not kept: {lost.what}: {lost.count}" + (f", such as {lost.examples[0]}" if lost.examples else "")
-    for fault in reading.faults[:SHOWN]:
-        place = ", ".join(
-            part for part in (f"row {fault.row}" if fault.row else "", fault.id or "", fault.field or "") if part
-        )
-        yield f"{fault.verdict}: {place}: {fault.reason}"
-    if (more := len(reading.faults) + reading.further_faults - SHOWN) > 0:
-        yield f"and {more} more faults; --report FILE writes them"
+    yield from _faults(reading)
+
+
+def _faults(reading: Reading) -> Iterable[str]:
+    """Yield the first faults of each kind, and the number of the others; those that refuse the framework come first."""
+    kinds: dict[tuple[str, str | None, str], list[Fault]] = {}
+    for fault in sorted(reading.faults, key=lambda fault: fault.verdict, reverse=True):
+        kinds.setdefault((fault.verdict, fault.field, kind_of(fault.reason)), []).append(fault)
+    for found in list(kinds.values())[:SHOWN]:
+        for fault in found[:EXAMPLES]:
+            parts = (f"row {fault.row}" if fault.row else "", fault.id or "", fault.field or "")
+            yield f"{fault.verdict}: {', '.join(filter(None, parts))}: {fault.reason}"
+        if (more := len(found) - EXAMPLES) > 0:
+            yield f"{found[0].verdict}: {more:,} more of this kind"
+    left = reading.further_faults + sum(len(found) for found in list(kinds.values())[SHOWN:])
+    if left:
+        yield f"and {left:,} more faults"
+    if left or any(len(found) > EXAMPLES for found in kinds.values()):
+        yield "--report FILE writes them all"
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -5,7 +5,6 @@ other opens. A course that stays closed is in a cycle of prerequisites, names a 
 which no course leads.
 """
 
-import unicodedata
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
@@ -15,7 +14,7 @@ from msgspec import UNSET, Struct
 
 from services.catalog.matches import Match
 from shared.domain import Course, Framework, Prerequisite, courses_named
-from shared.texts import fold, folded
+from shared.texts import folded, letters_of
 
 LISTED = 1000
 """How many of each kind are listed; `counts` has them all."""
@@ -268,16 +267,11 @@ def _twins(courses: Sequence[Course]) -> list[list[str]]:
     for course in courses:
         provider = folded(course.provider.th or course.provider.en or "")
         for title in filter(None, (course.title.th, course.title.en)):
-            if letters := _letters(title):
+            if letters := letters_of(title):
                 groups["title", letters, provider].add(course.id)
         if course.url:
             groups["url", course.url.rstrip("/")].add(course.id)
     return [list(group) for group in sorted({tuple(sorted(group)) for group in groups.values() if len(group) > 1})]
-
-
-def _letters(text: str) -> str:
-    """Return the folded letters, marks and digits of a text."""
-    return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")
 
 
 def _host(url: str) -> str:

@@ -164,15 +164,10 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             warning = Warned("id", f"row {first} is the same course")
             return RowResult(row.number, "unchanged", course.id, warnings=[warning])
         entry = await self.patiently(lambda: self._store.find(key_of(self._tenant, course.id)))
-        differing = ""
+        names: list[str] = []
         if entry and isinstance(entry.content, Course) and not self.report.dry_run:
-            here = entry.keeping(course)
-            names = [name for name in course.__struct_fields__ if getattr(here, name) != getattr(entry.content, name)]
-            differing = f" in {', '.join(names)}" if names else ""
-        told_problem = RowProblem(
-            409, f"row {first} is the same course and was taken; this one differs{differing}", "id"
-        )
-        return RowResult(row.number, "refused", course.id, problems=[told_problem])
+            names = differing(entry.content, entry.keeping(course))
+        return RowResult(row.number, "refused", course.id, problems=[same_course(first, names)])
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -223,6 +218,17 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         if entry is None or not entry.is_own():
             return False
         return await self._store.withdraw_course(entry, self._trace) is not None
+
+
+def differing(one: Course | None, other: Course | None) -> list[str]:
+    """Return the names of the fields in which two courses differ."""
+    return [name for name in Course.__struct_fields__ if getattr(one, name, None) != getattr(other, name, None)]
+
+
+def same_course(first: int, fields: Sequence[str]) -> RowProblem:
+    """Return the problem of a row that gives the course of an earlier row with another content."""
+    where = f" in {', '.join(fields)}" if fields else ""
+    return RowProblem(409, f"row {first} is the same course and was taken; this one differs{where}", "id")
 
 
 def _hash(text: str) -> int:

@@ -53,7 +53,7 @@ class MatchStore:
         self._entries = database[COLLECTION]
 
     async def prepare(self) -> None:
-        """Create the indexes. Raises Unavailable."""
+        """Create the indexes, and mark what an earlier release did not. Raises Unavailable."""
         by_key = [("match_due", ASCENDING), ("_id", ASCENDING)]
         due = IndexModel(by_key, name="match_due", partialFilterExpression={"match_due": True})
         levels = IndexModel(
@@ -66,13 +66,19 @@ class MatchStore:
             name="copies_due",
             partialFilterExpression={"copies_due": True},
         )
+        uncovers = IndexModel([("uncovers", ASCENDING)], name="uncovers", partialFilterExpression={"uncovers": True})
         some: Document = {"matched": True}
         by_status = IndexModel(
             [("tenant", 1), ("matches.status", 1), ("id", 1)], name="matched_by_status", partialFilterExpression=some
         )
         by_match = IndexModel([("tenant", 1), ("id", 1)], name="matched_by_id", partialFilterExpression=some)
-        await ensure_indexes(self.database, {COLLECTION: [due, levels, copies, by_status, by_match]})
+        await ensure_indexes(self.database, {COLLECTION: [due, levels, copies, uncovers, by_status, by_match]})
         await drop_indexes(self._entries, _FORMER_INDEXES)
+        former: Document = {"tenant": {"$ne": SHARED_TENANT}, "shared_from": {"$exists": False}}
+        with unavailable():  # a tenant's frameworks that an earlier release stored: they get their copies
+            await self._entries.update_many(
+                {"kind": "framework", "retired": {"$ne": True}} | former, {"$set": {"shared_from": ""}}, hint="by_id"
+            )
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

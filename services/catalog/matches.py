@@ -4,7 +4,7 @@ A match is `proposed` until a person decides. `confirmed` and `corrected` ones a
 `rejected` one is not proposed again while the course's text stays the same. A decision may be changed by another one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
@@ -13,8 +13,10 @@ from msgspec import UNSET, Meta, Struct, field
 from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
+from services.catalog.matching.texts import PIECE, PIECES, languages, normalised
 from shared.domain import Course, Identifier, Level, LocalizedText, MatchedRow, Teaches, keep_millionths
 from shared.errors import InvalidInput, NotFound, Problem
+from shared.texts import letters_of
 
 Status = Annotated[
     Literal["proposed", "confirmed", "rejected", "corrected"], Meta(description="what people have made of a match")
@@ -22,6 +24,9 @@ Status = Annotated[
 Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
 """How many decisions of a match are kept: the latest ones."""
+_COMPARED = 2 * PIECE * PIECES
+"""How many characters of a text are compared with skills, at most."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 AT_ONCE = 500
 """The most matches that one request decides."""
@@ -54,7 +59,8 @@ class Match(Struct, frozen=True):
     `words`: the words of the course that matched; `like`: a similar course that teaches the skill. `corrected`: what
     the course teaches instead. `labels` and `examples`: the similarities from which the confidence is computed; at a
     confidence of `threshold` or more, four of five matches were right. `mapped_from`: the same skill in another
-    framework, as the provider states it; if the levels are converted from there, `source` is `mapped`.
+    framework, as the provider states it; if the levels are converted from there, `source` is `mapped`. `rejected_for`:
+    the texts, by digest, and the skills that it was mapped from, for which people have rejected it.
     """
 
     framework: Identifier
@@ -73,6 +79,12 @@ class Match(Struct, frozen=True):
     text: str = ""
     threshold: Share = 1.0
     mapped_from: "MatchName | None" = None
+    rejected_for: list[str] = []
+
+    @property
+    def cause(self) -> str:
+        """What it was proposed for: the skill that it is mapped from, or else the text."""
+        return self.source_skill or self.text
 
     @property
     def key(self) -> tuple[str, str]:
@@ -126,31 +138,44 @@ class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=
 
 
 def text_of(course: Course) -> str:
-    """Return a short digest of a course's title, tags and description; equal texts have equal digests."""
+    """Return a short digest of a course's title, tags and the beginning of its description.
+
+    Spaces, punctuation, case, Unicode's forms and the order of tags do not change it.
+    """
+    texts = [*languages(course.title), *sorted(set(map(letters_of, course.tags))), *languages(course.description)]
+    return _digest(letters_of(normalised(text[:_COMPARED])) for text in texts)
+
+
+def former_text_of(course: Course) -> str:
+    """Return the digest that earlier releases stored, which spaces and punctuation changed."""
     pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
-    return blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+    return _digest(pieces)
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return blake2b("\n".join(texts).encode(), digest_size=8).hexdigest()
 
 
 def proposed(
     before: Sequence[Match],
     found: Mapping[str, Sequence[Proposal]],
-    text: str,
+    texts: Sequence[str],
     given: Sequence[Teaches],
     threshold: float = 1.0,
 ) -> list[Match]:
     """Return the matches of a course after it was matched again: decided ones stay, other proposals are replaced.
 
     `found`: framework id -> proposals. Skills that the course teaches are not proposed, nor those rejected for the same
-    text or the same mapping. `threshold`: that of the calibration.
+    text or the same mapping, also if another text was proposed meanwhile. `threshold`: that of the calibration;
+    `texts`: the digest of the text, and perhaps that of earlier releases.
     """
-    decided = {match.key: match for match in before if match.status != "proposed"}
+    known_by = {match.key: match for match in before}
     taught = {(row.framework, row.skill) for row in given}
     fresh: list[Match] = []
     for framework, proposals in found.items():
         for one in proposals:
-            known = decided.get((framework, one.skill))
-            again = known is not None and known.status == "rejected" and _is_new(known, one, text)
-            if (framework, one.skill) in taught or (known is not None and not again):
+            known = known_by.get((framework, one.skill))
+            if (framework, one.skill) in taught or (known and _stays(known, one, texts)):
                 continue
             fresh.append(
                 Match(
@@ -163,22 +188,41 @@ def proposed(
                     like=one.like,
                     labels=one.labels,
                     examples=one.examples,
-                    text=text,
+                    text=texts[0],
                     threshold=threshold,
                     decisions=known.decisions if known is not None else [],
+                    rejected_for=_rejected_for(known) if known is not None else [],
                     source="mapped" if one.levels_mapped else "matched",
                     mapped_from=MatchName(*one.mapped_from) if one.mapped_from else None,
                 )
             )
     replaced = {match.key for match in fresh}
-    return [*(match for key, match in decided.items() if key not in replaced), *fresh]
+    stay = [match for key, match in known_by.items() if key not in replaced]
+    return [
+        *(match for match in stay if match.status != "proposed"),
+        *(
+            replace(match, status="rejected")
+            for match in stay
+            if match.status == "proposed" and match.rejected_for and match.framework in found
+        ),
+        *fresh,
+    ]
 
 
-def _is_new(rejected: Match, found: Proposal, text: str) -> bool:
-    """Return whether a proposal says more than the one that was rejected."""
-    if found.mapped_from is not None:
-        return rejected.mapped_from != MatchName(*found.mapped_from)
-    return rejected.text != text
+def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
+    """Return whether a decided match stays as it is, instead of what is proposed now.
+
+    A rejected one does if it was rejected for the same reason: for one of these texts, or for the same mapping.
+    """
+    if known.status in ("confirmed", "corrected"):
+        return True
+    causes = ("/".join(found.mapped_from),) if found.mapped_from is not None else texts
+    return not set(_rejected_for(known)).isdisjoint(causes)
+
+
+def _rejected_for(match: Match) -> list[str]:
+    """Return what a match was rejected for; earlier releases stored only the last."""
+    return match.rejected_for or ([match.cause] if match.status == "rejected" else [])
 
 
 def decide(
@@ -190,7 +234,8 @@ def decide(
             if match.status == decision.status and match.corrected == right:
                 return list(matches)
             last = [*match.decisions, decision][-DECISIONS:]
-            changed = replace(match, status=decision.status, corrected=right, decisions=last)
+            causes = [*match.rejected_for, match.cause][-DECISIONS:] if decision.status == "rejected" else []
+            changed = replace(match, status=decision.status, corrected=right, decisions=last, rejected_for=causes)
             return [*matches[:place], changed, *matches[place + 1 :]]
     raise NotFound(f"{name.skill!r} of {name.framework!r} is not among this course's matches")
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from services.catalog.match_store import MatchedCourse, MatchStore
-from services.catalog.matches import Match, given_rows, proposed, text_of
+from services.catalog.matches import Match, former_text_of, given_rows, proposed, text_of
 from services.catalog.matching import CourseText, Example, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
 from services.catalog.shared_copies import SharedCopies, SharedCourse
 from services.catalog.store import framework_key
-from shared.domain import Course, Framework
+from shared.domain import Course, Framework, Teaches
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,8 @@ class MatchingLoop:
             if await self._copied(one.tenant, one.courses):
                 await self._copies.passed(one)
             return True
+        if await self._copies.uncover(BATCH):
+            return True
         tenants = await self._copies.tenants()
         courses = await self._copies.due(BATCH if tenants else MARKED)
         if not courses:
@@ -202,7 +204,7 @@ class MatchingLoop:
                     found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
         return [
-            (one, [*proposed(one.matches, rows, text_of(one.course), taught, enters), *_of_retired(one.matches, by)])
+            (one, [*_proposed(one, rows, taught, enters), *_of_retired(one.matches, by)])
             for one, rows, taught in zip(courses, found, given, strict=True)
         ]
 
@@ -307,6 +309,15 @@ class _Matchers:
 
 def _names(frameworks: Iterable[Framework]) -> Names:
     return {(one.id, skill.id): languages(skill.title) for one in frameworks for skill in one.skills}
+
+
+def _proposed(
+    one: MatchedCourse, found: Mapping[str, Sequence[Proposal]], given: Sequence[Teaches], threshold: float
+) -> list[Match]:
+    texts = [text_of(one.course)]
+    if any(match.status == "rejected" for match in one.matches):
+        texts.append(former_text_of(one.course))
+    return proposed(one.matches, found, texts, given, threshold)
 
 
 def _of_retired(matches: Sequence[Match], by: _Matchers) -> list[Match]:

@@ -7,6 +7,7 @@ course, and withdraws it with that one. The tenant can put a course of the same 
 withdraws nor exports the copy.
 
 copies_due    of a shared course: its copies are to be made again
+uncovers      of a tenant's course that was withdrawn: a shared one of the same id may need a copy again
 shared_from   of a tenant's framework: the last shared course that was compared with it; later ones are not yet
 """
 
@@ -20,7 +21,7 @@ from pymongo import InsertOne, UpdateOne
 
 from services.catalog.match_store import MatchedCourse, MatchStore, fields_of, matched_course, matches_of
 from services.catalog.matches import Match, announced, rows_of
-from services.catalog.store import COLLECTION, SOURCE, Entry
+from services.catalog.store import COLLECTION, SOURCE, Entry, copies_due
 from shared.domain import SHARED_TENANT, Course, key_of
 from shared.events import CoursePublished, new_event
 from shared.mongo import Document, Write, bulk_write, readable, unavailable
@@ -80,6 +81,24 @@ class SharedCopies:
             found = self._entries.find({"copies_due": True}, {"outbox": 0}, hint="copies_due").sort("_id", 1)
             documents = await found.limit(limit).to_list(None)
         return [_shared(document) for document in documents]
+
+    async def uncover(self, limit: int) -> bool:
+        """Mark shared courses as due in whose place a tenant has withdrawn its own; return whether there were any.
+
+        The mark of a course that was put and withdrawn again meanwhile stays. Raises Unavailable.
+        """
+        with unavailable():
+            found = self._entries.find({"uncovers": True}, {"id": 1, "sequence": 1}, hint="uncovers").limit(limit)
+            rows = await found.to_list(None)
+            if rows:
+                shared = {"_id": {"$in": [key_of(SHARED_TENANT, row["id"]) for row in rows]}, "withdrawn": False}
+                # With another version, since copies may be made at this moment that do not know of it.
+                change = {"$set": copies_due(SHARED_TENANT), "$inc": {"match_version": 1}}
+                await self._entries.update_many(shared, change)
+                clear: Document = {"$unset": {"uncovers": ""}}
+                same = [{"_id": row["_id"], "sequence": row["sequence"]} for row in rows]
+                await bulk_write(self._entries, [UpdateOne(one, clear) for one in same])
+        return bool(rows)
 
     async def done(self, courses: Sequence[SharedCourse]) -> None:
         """Record that the copies of these courses are made, unless a course has changed since. Raises Unavailable."""

@@ -322,17 +322,13 @@ class CatalogStore:
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Store that a course is no longer offered, with its event. Raises Unavailable.
 
-        The tenant sees a shared course of the same id again, which may need a copy then.
+        The tenant sees a shared course of the same id again, which may need a copy then: `uncovers` marks that.
         """
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
-        stored = await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
-        if stored and before.tenant != SHARED_TENANT and not before.copied:
-            shared = {"_id": key_of(SHARED_TENANT, before.id), "withdrawn": False}
-            # With another version, since copies may be made at this moment that do not know of it.
-            change = {"$set": copies_due(SHARED_TENANT), "$inc": {"match_version": 1}}
-            with unavailable():
-                await self._entries.update_one(shared, change)
-        return stored
+        fields = await self._match_fields(after)
+        if before.tenant != SHARED_TENANT and not before.copied:
+            fields["uncovers"] = True
+        return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace, fields)
 
     async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         """Write many courses, each with its next revision and its event; return mark -> result.

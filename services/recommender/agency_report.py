@@ -97,7 +97,7 @@ class PastGroup(Struct, frozen=True):
 
 
 class PastFigures(Struct, frozen=True):
-    """Earlier published figures since a day, in total and by job group."""
+    """Earlier figures, published from `day` on, in total and by job group."""
 
     day: date
     officers: int

@@ -18,7 +18,7 @@ from services.recommender.plan_validator.officer_state import Find
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
-from services.recommender.provenance import Record, record_of
+from services.recommender.provenance import InputsRecord, record_of
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 
@@ -35,7 +35,7 @@ class PlannedPath:
 
     path: LearningPath
     violations: list[str]
-    record: Record | None = None
+    record: InputsRecord | None = None
 
 
 def plan_stateless(inputs: Inputs, view: View) -> LearningPath:

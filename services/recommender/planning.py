@@ -9,7 +9,7 @@ one write. If the validator rejects the new path, the feedback is stored and the
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 
@@ -91,10 +91,9 @@ class Planner:
         await self._check_jumps({key: request.profile.sequence for key, request in newest.items()})
         refused: list[str] = []
         while newest:
-            before = await self.store.bases(newest)
+            before, rules = await asyncio.gather(self.store.bases(newest), self._rules_of(newest.values()))
             news = [request for key, request in newest.items() if _is_news(request, before.get(key))]
             await self.catch_up([before[key].summary for key in newest if key in before], news)
-            rules = await self._rules_of(news)
             complete = [
                 _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
             ]
@@ -146,7 +145,7 @@ class Planner:
         for key in far:
             check_jump(key, sequences[key], known.get(key, 0))
 
-    async def _rules_of(self, requests: Sequence[PlanRequest]) -> dict[str, TenantRules]:
+    async def _rules_of(self, requests: Iterable[PlanRequest]) -> dict[str, TenantRules]:
         return {
             tenant: await self.store.rules.of(tenant) for tenant in {request.profile.tenant for request in requests}
         }

@@ -20,7 +20,7 @@ class Hashes(Struct, frozen=True):
     framework: str
 
 
-class Record(Struct, frozen=True, omit_defaults=True):
+class InputsRecord(Struct, frozen=True, omit_defaults=True):
     """All inputs of a path. Courses, framework and rules are stored elsewhere and named by version.
 
     `previous`: the courses of the previous path; with `stable` that path stayed unless another was notably better, and
@@ -46,9 +46,9 @@ def hash_of(content: object) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
-def record_of(request: PlanRequest, framework: Framework, catalog_revision: int) -> Record:
+def record_of(request: PlanRequest, framework: Framework, catalog_revision: int) -> InputsRecord:
     """Return the record of a path that is about to be computed."""
-    return Record(
+    return InputsRecord(
         profile=request.profile,
         feedback=request.feedback,
         as_of=request.as_of,
@@ -66,7 +66,7 @@ def record_of(request: PlanRequest, framework: Framework, catalog_revision: int)
     )
 
 
-def request_of(record: Record, rules: TenantRules) -> PlanRequest:
+def request_of(record: InputsRecord, rules: TenantRules) -> PlanRequest:
     """Return the request that a stored path was computed for. `rules`: the version that the record names."""
     return PlanRequest(
         record.profile,

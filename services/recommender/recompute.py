@@ -19,7 +19,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from services.recommender.inputs import ALGORITHM, TenantRules, inputs_for
 from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.provenance import Record, hash_of, request_of
+from services.recommender.provenance import InputsRecord, hash_of, request_of
 from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
@@ -71,7 +71,7 @@ async def catalog_at(
 
 
 def compared(
-    past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
+    past: ArchivedPlan, record: InputsRecord, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
     """Return the differences between the recomputed path and the stored bytes; empty if every byte is the same."""
     differences = [
@@ -96,7 +96,7 @@ def compared(
 
 
 def by_reference(
-    past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
+    past: ArchivedPlan, record: InputsRecord, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
     """Return the differences between the path of the readable rule and the stored bytes; empty if there are none."""
     path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)

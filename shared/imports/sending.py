@@ -14,7 +14,7 @@ from typing import BinaryIO, TypeVar
 import aiohttp
 import msgspec
 
-from shared.console import FAILED, OK, REFUSED, add_file, refused, say, where
+from shared.console import FAILED, OK, REFUSED, add_file, kind_of, refused, say, where
 from shared.imports.rows import ImportReport, RowResult
 
 R = TypeVar("R", bound=ImportReport)
@@ -83,25 +83,32 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self._refused: list[RowResult] = []
         self._warned: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], str] = {}
 
     def take(self, row: RowResult) -> None:
         """Count a row."""
         self.counts[row.status] += 1
         for one in row.warnings:
-            self._warned[one.field, _kind_of(one.detail)] += 1
+            kind = one.field, kind_of(one.detail)
+            self._warned[kind] += 1
+            self._examples.setdefault(kind, one.detail)
         if row.status == "refused" and len(self._refused) < _SHOWN:
             self._refused.append(row)
 
     def say(self) -> None:
-        """Print the rejected rows and the warnings."""
+        """Print the rejected rows, and each kind of warning with its number and its first example."""
         for row in self._refused:
             say(f"row {row.line} ({row.id or row.begins or '?'}):")
             for one in row.problems:
                 say(f"    {where(one.field)}{one.detail}")
         if (more := self.counts["refused"] - len(self._refused)) > 0:
             say(f"and {more} more refused rows")
-        for (field, detail), count in self._warned.most_common(_SHOWN):
-            say(f"  {count:>7}  {where(field)}{detail}")
+        for kind, count in self._warned.most_common(_SHOWN):
+            example = self._examples[kind]
+            others = " (for example)" if count > 1 and "'" in example else ""
+            say(f"  {count:>7}  {where(kind[0])}{example}{others}")
+        if (kinds := len(self._warned) - _SHOWN) > 0:
+            say(f"and {kinds} more kinds of warnings")
 
 
 def add_import(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> None:
@@ -122,11 +129,6 @@ def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
     if report.state != "finished":
         return FAILED
     return REFUSED if refused_rows else OK
-
-
-def _kind_of(detail: str) -> str:
-    """Return a warning without the parts that are specific to the row."""
-    return detail.split("'", 1)[0].split('"', 1)[0].rstrip(" :") or detail
 
 
 class Progress:

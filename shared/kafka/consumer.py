@@ -20,6 +20,7 @@ from shared.kafka.topics import TopicIdentity, TopicReplaced
 log = logging.getLogger(__name__)
 
 _NEVER_MS = 24 * 3600 * 1000  # a batch that waits for MongoDB keeps its partitions: heartbeats go on meanwhile
+_COMMIT_SECONDS = 10.0  # longer than a member that does not answer stays in the group
 _SETTLED_SECONDS = 60.0  # by then every replica has noticed that a topic is another one
 
 _ROOMS = (None, 900_000, 100_000, 10_000, 2_000)
@@ -121,6 +122,7 @@ class GroupConsumer:
                     await self._handle(consumer, polled)
                 self.lag = await lag.measured()
         finally:
+            await self._identity.stop()
             await within(consumer.stop())
 
     async def _handle(self, consumer: AIOKafkaConsumer, polled: list[Record]) -> None:
@@ -187,7 +189,7 @@ class GroupConsumer:
             place = TopicPartition(record.topic, record.partition)
             offsets[place] = max(offsets.get(place, 0), record.offset + 1)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(_COMMIT_SECONDS):
                 await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, TimeoutError) as error:
             log.warning("%s: not committed, will be redelivered: %r", self._group, error)

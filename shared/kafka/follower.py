@@ -128,6 +128,7 @@ class Follower:
             await self._follow(consumer, await self._assign(consumer))
         finally:
             self.caught_up.clear()
+            await self._identity.stop()
             await within(consumer.stop())
 
     async def _follow(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
@@ -168,7 +169,7 @@ class Follower:
     async def _look_up(self, consumer: AIOKafkaConsumer) -> set[int]:
         """Request the topic by name, because one that has just been created may have no leader yet."""
         consumer.assign([TopicPartition(self.topic, 0)])
-        for attempt in range(1, 7):
+        for attempt in range(1, 16):
             if numbers := consumer.partitions_for_topic(self.topic):
                 return set(numbers)
             await asyncio.sleep(backoff(attempt))

@@ -207,21 +207,39 @@ class TopicIdentity:
         self._brokers = brokers
         self._topic = topic
         self._next = 0.0
+        self._asking: asyncio.Task[UUID | None] | None = None
 
     async def changed(self) -> bool:
         """Return whether the topic's id differs from the known one, or from that of the last call.
 
-        Asks the broker at most every five seconds. False while no broker answers or the topic does not exist.
+        Asks the broker at most every five seconds, and waits for the answer only if no id is known yet: a reader goes
+        on meanwhile. False while no broker answers or the topic does not exist.
         """
         now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if self._asking is None:
+            if now < self._next:
+                return False
+            self._next = now + _ASK_SECONDS
+            self._asking = asyncio.create_task(self._asked())
+            if self.id is None:
+                await asyncio.wait({self._asking})
+        if not self._asking.done():
             return False
-        self._next = now + _ASK_SECONDS
+        found, self._asking = self._asking.result(), None
+        before, self.id = self.id, found or self.id
+        return before is not None and before != self.id
+
+    async def stop(self) -> None:
+        """Stop asking."""
+        asking, self._asking = self._asking, None
+        if asking:
+            asking.cancel()
+            await asyncio.wait({asking})
+
+    async def _asked(self) -> UUID | None:
+        """Return the topic's present id; None if it is not known."""
         try:
             found = await describe_topics(self._brokers, [self._topic])
         except Unavailable:
-            return False
-        if (state := found.get(self._topic)) is None:
-            return False
-        before, self.id = self.id, state.id
-        return before is not None and before != state.id
+            return None
+        return found[self._topic].id if self._topic in found else None

@@ -29,6 +29,8 @@ from tests.bench.figures import Figure
 COURSES = 100_000
 _PIECE = 200
 _EVERY = 0.05
+_LOOK_SECONDS = 0.25
+"""Between two looks at the measurements of a service, which cost it some milliseconds."""
 _MOST_SECONDS = 30.0
 _MOST_MS = 1000.0
 _PATIENCE = 600.0
@@ -108,7 +110,7 @@ async def _has_folded(session: aiohttp.ClientSession, catalog: str, recommender:
         announced = await _gauge(session, catalog, "catalog_revision")
         if courses >= whole and await _gauge(session, recommender, "catalog_revision") >= announced:
             return
-        await asyncio.sleep(_EVERY)
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _gauge(session: aiohttp.ClientSession, url: str, name: str) -> float:

@@ -314,6 +314,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     )
     touched = UpdateOne({"_id": found.key}, {"$set": {"match_due": True}})
     yield "CatalogStore.write_staged", store.write_staged([touched])
+    yield "CatalogStore.after_import", store.after_import(0.0)
     yield "CatalogStore.republish", store.republish([found.key])
     yield "CatalogStore.republish of all", store.republish()
     large = msgspec.structs.replace(large_framework(), id="large")
@@ -348,6 +349,10 @@ async def copies(store: SharedCopies, catalog: CatalogStore) -> AsyncIterator[Ca
     match = Match(framework=FRAMEWORK, skill="reading", from_level=0, to_level=1, confidence=0.5)
     yield "SharedCopies.write", store.write([(planned[0], [match])])
     yield "SharedCopies.done", store.done(found.courses)
+    own = await catalog.put_course(None, TENANT, course("uncovers"), "")
+    assert own is not None
+    await catalog.withdraw_course(own, "")
+    yield "SharedCopies.uncover", store.uncover(200)
 
 
 async def parts(store: PartStore, whole: Framework) -> AsyncIterator[Call]:

@@ -1,6 +1,7 @@
 """Topics are created once, described, checked against the plan and created again, on each broker."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 
 import pytest
@@ -10,6 +11,7 @@ from deploy.topics import check_topics, ensure_topics, read_topics, recreate_top
 from shared.errors import Unavailable
 from shared.events import TopicPlan
 from shared.kafka import (
+    Brokers,
     Follower,
     Publisher,
     RecordMetadata,
@@ -20,7 +22,11 @@ from shared.kafka import (
     deviations,
     reachable,
 )
+from shared.kafka import topics as topics_module
+from shared.kafka.topics import TopicState
 from tests.support.events import Reader, things
+from tests.support.servers import recreate_topic
+from tests.support.waiting import WAIT_SECONDS, until
 
 
 async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
@@ -81,6 +87,30 @@ async def test_a_question_about_topics_can_be_cancelled_while_its_client_closes(
         assert asking.cancelled()
     finally:
         gate.set()
+
+
+async def test_a_reader_goes_on_while_it_asks_whether_its_topic_is_another_one(
+    bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+
+    async def late(brokers: Brokers, names: Collection[str]) -> dict[str, TopicState]:
+        await go_on.wait()
+        return await describe_topics(brokers, names)
+
+    identity = topics_module.TopicIdentity(bootstrap, topic)
+    assert not await identity.changed()
+    assert identity.id == (await describe_topics(bootstrap, [topic]))[topic].id
+    monkeypatch.setattr(topics_module, "describe_topics", late)
+    monkeypatch.setattr(topics_module, "_ASK_SECONDS", 0.0)
+    identity._next = 0.0
+    assert not await identity.changed(), "the answer is not there yet"
+    await recreate_topic(bootstrap, topic, 4)
+    go_on.set()
+    await until(identity.changed)
+    assert not await identity.changed()
+    go_on.clear()
+    await asyncio.wait_for(identity.stop(), WAIT_SECONDS)
 
 
 async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:

@@ -137,7 +137,7 @@ async def test_the_readmes_import_of_thai_titles_works(stack: Stack, tmp_path: P
     assert re.search(r"May narrow the gap in .* matched by its description, not confirmed \(\d\d %\)\.", line)
     assert "Narrows the gap" not in before
     assert "Closes the gap" not in before
-    assert "A rule keeps it out." in before
+    assert "A rule excludes it." in before
     chosen = await shell(choose, env, tmp_path)
     assert citizen in chosen
     assert "ขนม" not in chosen
@@ -148,4 +148,4 @@ async def test_the_readmes_import_of_thai_titles_works(stack: Stack, tmp_path: P
     shown = await shell(read, env, tmp_path)
     assert f"{citizen} - Narrows the gap in" in shown
     assert "not confirmed" not in "".join(line for line in shown.splitlines() if citizen in line)
-    assert "A rule keeps it out." in shown
+    assert "A rule excludes it." in shown

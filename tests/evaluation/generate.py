@@ -1,4 +1,4 @@
-"""Generated catalogs: drawn as arrays, so that a million courses fit; turned into courses when somebody asks.
+"""Generated catalogs: drawn as arrays, so that a million courses fit; turned into courses on demand.
 
 What is drawn, so that figures mean something (every share is of the courses):
 

@@ -118,6 +118,19 @@ async def test_a_failed_command_prints_one_line_with_the_reason(service: Started
         assert (code, word in output, "Traceback" in output) == (2, True, False), output
 
 
+async def test_check_refuses_what_an_import_would_and_counts_warnings_by_kind(service: Started, tmp_path: Path) -> None:
+    file = tmp_path / "courses.csv"
+    hours = "".join(f"C{n},{n} weeks\n" for n in range(1, 31))
+    file.write_text(f"Course,Duration\n{hours}C1,9 weeks\nC2,2 weeks\n", encoding="utf-8")
+    tenant = unique("tenant")
+    for command in ("check", "import"):
+        code, output = await run_command(service, tenant, command, str(file), "--map", "guess")
+        assert (code, count(output, "refused")) == (1, 1)
+        assert "row 2 is the same course and was taken; this one differs in hours, stated" in output
+        assert re.search(r"^ +3\d  hours: 4 are assumed for '1 weeks' \(for example\)$", output, re.MULTILINE)
+        assert output.count("are assumed for") == 1
+
+
 async def test_an_interrupted_import_is_reported_and_the_next_one_completes_it(
     service: Started, tmp_path: Path
 ) -> None:

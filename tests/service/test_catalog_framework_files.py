@@ -129,7 +129,7 @@ async def test_a_framework_is_written_and_read_again_over_http(service: Started)
 
 
 async def test_the_commands_store_what_the_service_answers(
-    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(framework_files, "load", lambda _: service.settings)
     file = tmp_path / "matrix.csv"
@@ -148,8 +148,14 @@ async def test_the_commands_store_what_the_service_answers(
     assert await asyncio.to_thread(written.read_bytes) == (
         await (await service.ask("GET", "/v1/frameworks/typed:export?format=csv")).read()
     )
-    file.write_text(f"{MATRIX}clerk,tax,banana\n", encoding="utf-8")
+    file.write_text(MATRIX + "".join(f"clerk,tax,banana {n}\n" for n in range(200)), encoding="utf-8")
+    capsys.readouterr()
     assert await framework_files.run(named) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("untrue")]
+    assert [line.partition("banana")[0] for line in lines[:-1]] == [
+        f"untrue: row {n + 5}, clerk / tax, level: '" for n in range(5)
+    ]
+    assert lines[-1] == "untrue: 195 more of this kind"
     assert await framework_files.run(["export-framework", "ghost", "--format", "csv"]) == 2
     assert await framework_files.run(["import-framework", str(tmp_path / "none"), "--format", "csv"]) == 2
 

@@ -412,6 +412,52 @@ async def test_a_shared_course_gets_its_copy_back_when_the_tenant_withdraws_its_
         assert got.status == 204
 
 
+async def test_a_withdrawal_marks_the_shared_course_below_it_in_one_write(
+    stores: tuple[CatalogStore, MatchStore],
+) -> None:
+    """As if the process ended right after the write: another one makes the copy."""
+    catalog_store, match_store = stores
+    glass = msgspec.structs.replace(course("c"), title=LocalizedText(en="Glass blowing by hand"), teaches=[])
+    await catalog_store.put_course(None, SHARED_TENANT, glass, "")
+    own = await catalog_store.put_course(None, "agency", course("c"), "")
+    assert own is not None
+    await catalog_store.put_framework(None, "agency", msgspec.convert(crafts("own", GLASS), Framework), "")
+    await MatchingLoop(match_store, shipped()).once()
+    before = await catalog_store.find("agency/c")
+    assert before is not None
+    assert await catalog_store.withdraw_course(before, "") is not None
+    assert await match_store.database["entries"].count_documents({"copies_due": True}) == 0, "there was a second write"
+    await MatchingLoop(match_store, shipped()).once()
+    copied = await catalog_store.find("agency/c")
+    assert copied is not None
+    assert (copied.copied, [match.key for match in copied.matches]) == (True, [("own", "glass")])
+    assert await match_store.database["entries"].count_documents({"uncovers": True}) == 0
+
+
+async def test_a_framework_that_an_earlier_release_stored_gets_its_copies_after_a_start(
+    stores: tuple[CatalogStore, MatchStore],
+) -> None:
+    catalog_store, match_store = stores
+    glass = msgspec.structs.replace(course("c"), title=LocalizedText(en="Glass blowing by hand"), teaches=[])
+    await catalog_store.put_course(None, SHARED_TENANT, glass, "")
+    await catalog_store.put_framework(None, "agency", msgspec.convert(crafts("own", GLASS), Framework), "")
+    entries = match_store.database["entries"]
+    await entries.update_one({"_id": "agency/framework:own"}, {"$unset": {"shared_from": ""}})
+    await entries.update_many({}, {"$unset": {"copies_due": ""}})
+    await MatchingLoop(match_store, shipped()).once()
+    assert await catalog_store.find("agency/c") is None
+    for _ in range(2):  # the second start finds nothing to do
+        await match_store.prepare()
+        await MatchingLoop(match_store, shipped()).once()
+        copied = await catalog_store.find("agency/c")
+        assert copied is not None
+        assert (copied.copied, copied.sequence, [match.key for match in copied.matches]) == (
+            True,
+            1,
+            [("own", "glass")],
+        )
+
+
 async def test_no_matcher_is_built_while_nothing_waits(
     stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:

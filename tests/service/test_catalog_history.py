@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,8 +11,10 @@ import pytest
 from services.catalog.__main__ import republish
 from services.catalog.history import HistoryStore
 from services.catalog.model import ListCourses
-from shared.events import CATALOG_TOPIC, CourseWithdrawn, new_event
-from shared.kafka import Publisher, RecordMetadata
+from shared.domain import Course
+from shared.events import CATALOG_TOPIC, CoursePublished, CourseWithdrawn, Event, new_event
+from shared.kafka import ConsumedEvent, Publisher, RecordMetadata
+from shared.kafka.records import Record
 from shared.settings import CatalogSettings
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
@@ -96,6 +99,25 @@ async def test_a_stamp_that_was_never_assigned_makes_no_later_change_outdated(
     await put(service, body, tenant="then")
     [event] = await announced.of(f"then/{body['id']}", 1)
     assert event.catalog_revision > stamp
+
+
+async def test_rows_of_an_unfinished_batch_are_replaced(service: Started, namespace: str) -> None:
+    """The process ended after it had written some of the rows, before it noted how far it came."""
+    database = service.mongodb[f"{namespace}unfinished"]
+    store = HistoryStore(database)
+    batch = []
+    for n in range(1, 5):
+        data = CoursePublished("museum", msgspec.convert(course(f"c{n}"), Course))
+        key, kind = f"museum/c{n}", "course.published.v1"
+        event = Event(str(n), kind, "/catalog", key, datetime.now(UTC), 1, data, catalog_revision=n)
+        batch.append(ConsumedEvent(Record("topic", 0, n, None, None, []), event))
+    for n in (2, 3):
+        await database["history"].insert_one({"_id": n, "key": f"museum/c{n}", "sequence": 1, "half": "written"})
+    await store.on_read_back(batch)
+    rows = await database["history"].find({}).sort("_id", 1).to_list(None)
+    assert [(row["_id"], row["id"], "half" in row) for row in rows] == [(n, f"c{n}", False) for n in range(1, 5)]
+    assert await store.position() == 4
+    await service.mongodb.drop_database(database.name)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 500])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -595,3 +596,37 @@ async def test_levels_of_a_course_follow_the_confirmed_levels_of_its_prerequisit
     again = await matched(service, then["id"])
     assert again["revision"] == found["revision"]
     assert await service.client.app[MATCHES].without_levels() == []
+
+
+async def test_a_request_that_decides_a_match_twice_and_differently_is_rejected_by_place(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    rows = [ANALYTICS | {"course": body["id"]} | span(top) for top in (2, 2, 3)]
+    answer = await service.ask("POST", "/v1/matches:correct", "admin", json={"matches": rows})
+    results = (await answer.json())["results"]
+    assert [one["result"] for one in results] == ["changed", "unchanged", "refused"]
+    assert (results[2]["problem"]["status"], results[2]["problem"]["field"]) == (422, "matches[2]")
+    alone = {"matches": [ANALYTICS | span(top) for top in (1, 2)]}
+    answer = await service.ask("POST", f"/v1/courses/{body['id']}/matches:correct", "admin", json=alone)
+    assert (answer.status, (await answer.json())["field"]) == (422, "matches[1]")
+
+
+async def test_a_rejected_match_stays_rejected_for_its_text_after_another_text_was_proposed(service: Started) -> None:
+    body = bare(unique("course"))
+    title = body["title"]["th"]
+
+    async def status(text: str, **more: Any) -> list[str]:
+        await put(service, body | {"title": {"th": text}} | more)
+        return [
+            one["status"]
+            for one in (await matched(service, body["id"]))["matches"]
+            if one["skill"] == ANALYTICS["skill"]
+        ]
+
+    assert await status(title) == ["proposed"]
+    assert (await decide(service, body["id"], "reject", ANALYTICS))[0] == 200
+    for same in (f" {title[:4]} {title[4:]}! ", f"{title[:3]}\u200b{title[3:]}", unicodedata.normalize("NFD", title)):
+        assert await status(same) == ["rejected"]
+    assert await status(f"{title} ภาค 2") == ["proposed"]
+    assert await status(title) == ["rejected"]

@@ -14,7 +14,7 @@ from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
-from services.recommender.provenance import Record
+from services.recommender.provenance import InputsRecord
 from services.recommender.store import IdempotencyRecord
 from services.recommender.store.history import KEPT, History
 from shared.domain import SHARED_TENANT
@@ -112,7 +112,7 @@ async def test_a_path_names_all_its_inputs(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
     await office.give_feedback("a", "read", "not_relevant", "k")
     document = await office.plan_of("a")
-    record = msgspec.json.decode(document["inputs"], type=Record)
+    record = msgspec.json.decode(document["inputs"], type=InputsRecord)
     assert record.profile == profile("a", {"reading": 0})
     assert [(one.course, one.action) for one in record.feedback.statements] == [("read", "not_relevant")]
     assert (record.framework, record.catalog_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])

@@ -1,12 +1,14 @@
 """Faults of a catalog as a whole are reported, and nothing else."""
 
+import itertools
+import random
 from typing import Any
 
 import pytest
 
 from services.catalog.health import CatalogHealth, health
 from services.catalog.matches import Match
-from shared.domain import Course, Framework, LocalizedText, Prerequisite
+from shared.domain import Course, Framework, LocalizedText, Prerequisite, courses_named
 from tests.support.builders import FRAMEWORK, after, at, course, framework
 
 
@@ -100,3 +102,76 @@ def test_matches_below_the_threshold_are_reported_weakest_first() -> None:
     found = of(course("a"), matches={"a": [*rows, decided]})
     assert [one.skill for one in found.weak_matches] == ["s2", "s1"]
     assert (found.counts["matches_proposed"], found.counts["matches_rejected"]) == (3, 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_figures_of_a_random_catalog_are_those_of_a_plain_computation(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - a sample
+    names = [f"c{n}" for n in range(draw.randint(1, 12))]
+    skills = ["reading", "writing", "sums"]
+
+    def condition(depth: int = 0) -> Prerequisite:
+        kind = draw.random()
+        if kind < 0.5 or depth > 1:
+            return after(draw.choice([*names, "gone"]))
+        if kind < 0.7:
+            return at(draw.choice(skills), draw.randint(1, 4))
+        inner = [condition(depth + 1) for _ in range(2)]
+        return Prerequisite(any=inner) if kind < 0.9 else Prerequisite(all=inner)
+
+    def taught() -> tuple[str, float, float]:
+        low = draw.randint(0, 3)
+        return draw.choice(skills), low, draw.randint(low + 1, 5)
+
+    courses = [
+        course(
+            name,
+            *([taught()] if draw.random() < 0.8 else []),
+            requires=[condition() for _ in range(draw.choice([0, 0, 1, 2]))],
+        )
+        for name in names
+    ]
+    required = framework({"reading": 2, "writing": 4, "sums": 5})
+    found = of(*courses, frameworks=[required])
+    opened, levels = _learnt(courses)
+    assert {(row.skill, row.reached) for row in found.unreachable} == {
+        (row.skill, levels.get(row.skill, 0.0))
+        for row in required.requirements
+        if levels.get(row.skill, 0.0) < row.level
+    }
+    assert {row.course for row in found.dangling} == {
+        one.id for one in courses if "gone" in courses_named(one.requires)
+    }
+    closed = {one.id: set(courses_named(one.requires)) for one in courses if one.id not in opened}
+    steps = {name: {other for other in others if other in closed} for name, others in closed.items()}
+    reach = {name: set(others) for name, others in steps.items()}
+    for middle, one in itertools.product(steps, steps):
+        reach[one] |= reach[middle] if middle in reach[one] else set()
+    rings = {frozenset(other for other in reach[name] if name in reach[other]) for name in steps if name in reach[name]}
+    assert sorted(map(min, rings)) == sorted(cycle[0] for cycle in found.cycles)
+    assert all(
+        after_it in steps[one] for ring in found.cycles for one, after_it in zip(ring, ring[1:] + ring[:1], strict=True)
+    )
+
+
+def _learnt(courses: list[Course]) -> tuple[set[str], dict[str, float]]:
+    """Return the courses that a learner without skills can take, and the levels they lead to, by trying all again."""
+    opened: set[str] = set()
+    levels: dict[str, float] = {}
+
+    def holds(one: Prerequisite) -> bool:
+        if isinstance(one.course, str):
+            return one.course in opened
+        if isinstance(one.any, list):
+            return any(map(holds, one.any))
+        if isinstance(one.all, list):
+            return all(map(holds, one.all))
+        return levels.get(str(one.skill), 0.0) >= float(one.level or 0)
+
+    for _ in range(len(courses) + 1):
+        for one in courses:
+            rows = [row for row in one.teaches if levels.get(row.skill, 0.0) >= row.from_level]
+            if len(rows) == len(one.teaches) and all(map(holds, one.requires)):
+                opened.add(one.id)
+                levels |= {row.skill: max(row.to_level, levels.get(row.skill, 0.0)) for row in rows}
+    return opened, levels

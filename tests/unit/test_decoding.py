@@ -1,6 +1,7 @@
 """What clients send: each refusal names its field, and no date and no text is beyond use."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -9,8 +10,10 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from shared.decoding import _merged, convert, decode, decode_patch, faults, patched
+from deploy.local.processes import ROOT
+from shared.decoding import _PATTERNS, _merged, convert, decode, decode_patch, faults, patched
 from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
+from shared.domain.values import Language
 from shared.errors import InvalidInput, Malformed, TooLarge
 from tests.support.builders import course
 
@@ -281,3 +284,27 @@ def test_an_invalid_time_is_answered_with_an_example(given: str) -> None:
         convert({"at": given}, Body)
     with pytest.raises(InvalidInput, match=r"is to be a date, such as 2026-11-02$"):
         decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Body)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "expected"),
+    [
+        (Identifier, "กรม", "is to be 1 to 64 of the characters A-Z"),
+        (Identifier, "a\n", "is to be 1 to 64 of the characters A-Z"),
+        (Language, "Thai", "is to be the code of a language"),
+    ],
+)
+def test_a_text_of_other_characters_is_refused_in_plain_words(shape: Any, given: str, expected: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decode(msgspec.json.encode({"name": given}), msgspec.defstruct("Named", [("name", shape)]))
+    assert (refused.value.field, refused.value.detail[: len(expected)]) == ("name", expected)
+
+
+def test_every_pattern_of_a_request_has_its_plain_words() -> None:
+    patterns = {
+        found
+        for path in [*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")]
+        if path.name != "events.py"  # what other services send
+        for found in re.findall(r'pattern=r"([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert patterns - {r"^[^\x00]*$(?!\n)"} == set(_PATTERNS)

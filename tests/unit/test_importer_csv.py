@@ -210,3 +210,44 @@ def test_two_spellings_of_one_course_have_one_id_and_keep_their_spelling() -> No
     first, second = courses("csv", body)
     assert first.id == second.id
     assert first.provider.th == "สํานักงาน"
+
+
+@pytest.mark.parametrize(
+    ("header", "facts"),
+    [
+        ("shortname,fullname,summary,startdate,enddate,lang", "code title description starts ends languages"),
+        ("course_id,short_name,long_name,start_date,course_format", "id code title starts modality"),
+        ("Item ID|Item Title|Total Hours|Delivery Method", "id title hours modality"),
+        (
+            "Course Name,University/Industry Partner,Skills Learned,Estimated Learning Hours",
+            "title provider tags hours",
+        ),
+    ],
+)
+def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:
+    reader, _ = read("csv", f"{header}\n".encode())
+    assert sorted(reader.columns[0]) == sorted(facts.split())
+
+
+def test_a_title_that_says_nothing_is_no_title() -> None:
+    body = f"Title (TH),Title (EN)\n{THAI},null\nNone,N/A\n"
+    _, (named, nameless) = read("csv", body.encode())
+    assert named.content
+    assert msgspec.to_builtins(named.content.title) == {"th": THAI}
+    assert [one.field for one in nameless.problems] == ["title"]
+
+
+def test_a_range_of_hours_is_reported_and_its_words_are_kept() -> None:
+    _, [row] = read("csv", "title,hours\nก,2-3 ชม.\n".encode())
+    assert row.content
+    assert (row.content.hours, row.content.stated, row.content.assumed) == (
+        2.5,
+        {"duration": "2-3 ชม."},
+        ["provider", "languages"],
+    )
+    assert "2.5, the middle, are taken for '2-3 ชม.'" in [one.detail for one in row.warnings]
+
+
+def test_a_rating_without_its_number_of_ratings_is_reported() -> None:
+    _, [row] = read("csv", b"title,rating\nA,4.7stars\n")
+    assert [one.detail for one in row.warnings if one.field == "rating"] == ["left out: rating_count is not stated"]

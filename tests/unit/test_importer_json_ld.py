@@ -127,3 +127,24 @@ def test_json_ld_of_any_depth_does_not_crash_the_reader() -> None:
     deep = '{"@type": "Course", "name": "a", "provider": ' + '{"name": ' * 3000 + '"x"' + "}" * 3000 + "}"
     _, rows = read("jsonld", deep.encode())
     assert len(rows) == 1
+
+
+def test_json_ld_of_plugins_is_read_with_its_references_and_exact_workload() -> None:
+    page = {
+        "@context": "https://schema.org",
+        "@graph": [
+            {
+                "@type": ["Course", "Product"],
+                "name": ["Digital Law"],
+                "provider": {"@type": "Organization", "@id": "#org"},
+                "timeRequired": "P3W",
+                "hasPart": [{"@type": "Course", "name": "Part 1"}, {"@type": "Syllabus", "name": "S"}],
+                "hasCourseInstance": [{"@type": "CourseInstance", "courseWorkload": "PT22H"}],
+            },
+            {"@type": "Organization", "@id": "#org", "name": "Agency A"},
+        ],
+    }
+    _, [row] = read("jsonld", json.dumps(page).encode())
+    assert row.content
+    assert (row.content.provider.en, row.content.hours, row.content.assumed) == ("Agency A", 22.0, ["languages"])
+    assert "parts of this one are left out: 1, such as 'Part 1'" in row.warnings[0].detail

@@ -62,14 +62,47 @@ from shared.imports.rows import ROW_LIMIT
         ("2 or 3 hours", 2.5, False),
         ("90 minutos", 1.5, False),
         ("4 meses", 64, True),
+        ("3 months at 10 hours a week", 120, False),
+        ("1 month (at 10 hours a week)", 40, False),
+        ("4 weeks; 6h a week", 24, False),
+        ("45 minutes for the guided part + 45 minutes for practice", 1.5, False),
+        ("2 hours 10 minutes (1 hour of video)", 13 / 6, False),
+        ("P0Y0M0DT6H0M0S", 6, False),
+        ("45m 30s", 0.758333, False),
+        ("30m", 0.5, True),
     ],
 )
 def test_a_duration_is_parsed_in_every_form(text: str, hours: float, assumed: bool) -> None:
-    assert duration_of(text) == (hours, assumed)
+    read = duration_of(text)
+    assert read is not None
+    assert read.hours == pytest.approx(hours, abs=1e-6)
+    assert read.assumed is assumed
 
 
 @pytest.mark.parametrize(
-    "text", ["self-paced", "", "P0D", "PT", "-3 hours", "Week 3 of 5", "5 modules, 10 hours", "0 hours", "99999 hours"]
+    ("text", "between"), [("2-3 ชม.", True), ("6 weeks, 3-5 hours per week", True), ("2 ชม. 15 น.", False)]
+)
+def test_a_duration_that_is_a_range_is_marked(text: str, between: bool) -> None:
+    read = duration_of(text)
+    assert read is not None
+    assert read.between is between
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "self-paced",
+        "",
+        "P0D",
+        "PT",
+        "-3 hours",
+        "Week 3 of 5",
+        "5 modules, 10 hours",
+        "0 hours",
+        "99999 hours",
+        "-PT2H",
+        "6m",
+    ],
 )
 def test_a_duration_that_is_not_fully_understood_is_none(text: str) -> None:
     assert duration_of(text) is None
@@ -149,6 +182,9 @@ def test_a_cell_is_reduced_to_its_visible_text(text: str, shown: str) -> None:
         ("45000", date(2023, 3, 15)),
         ("243000.5", date(2022, 4, 22)),
         ("25680301", date(2025, 3, 1)),
+        ("1735689600", date(2025, 1, 1)),
+        ("1735689600000", date(2025, 1, 1)),
+        ("0", None),
         ("2599-12-31", None),
         ("31 ธันวาคม 2599", None),
         ("9999-12-31", None),

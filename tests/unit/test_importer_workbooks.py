@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import openpyxl
 import pytest
 
 from services.catalog.importers import Format, Options
@@ -111,3 +112,35 @@ def test_a_sheet_that_declares_a_huge_size_is_read_by_its_content() -> None:
             text = parts.read(name)
             archive.writestr(name, text.replace(b'ref="A1:A2"', b'ref="A1:XFD1048576"'))
     assert [one.title.en for one in courses("xlsx", file.getvalue())] == ["a"]
+
+
+def test_a_shown_sheet_comes_before_hidden_ones() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["x", "y"])
+    book.active.append([1, 2])
+    book.active.sheet_state = "hidden"
+    shown = book.create_sheet()
+    for row in (["ชื่อหลักสูตร"], [THAI]):
+        shown.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    assert [one.title.th for one in courses("xlsx", file.getvalue())] == [THAI]
+
+
+def test_cells_that_are_merged_downwards_hold_for_every_row() -> None:
+    book = openpyxl.Workbook()
+    rows = [
+        ["Title", "Provider", "Hours"],
+        ["A", "Agency 1", 1],
+        ["B", None, 2],
+        [None, None, None],
+        ["C", "Agency 2", 3],
+        ["D", None, 4],
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.active.merge_cells("B2:B4")
+    file = io.BytesIO()
+    book.save(file)
+    found = [(one.title.en, one.provider.en) for one in courses("xlsx", file.getvalue())]
+    assert found == [("A", "Agency 1"), ("B", "Agency 1"), ("C", "Agency 2"), ("D", "Provider not stated")]

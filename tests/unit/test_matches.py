@@ -46,19 +46,33 @@ def statuses(matches: list[Match]) -> dict[str, str]:
 
 def test_a_new_matching_replaces_undecided_matches() -> None:
     before = [match("reading"), match("writing", "confirmed"), match("sums", "rejected")]
-    after = proposed(before, found("maps", "writing", "sums"), "t", [])
+    after = proposed(before, found("maps", "writing", "sums"), ["t"], [])
     assert statuses(after) == {"writing": "confirmed", "sums": "rejected", "maps": "proposed"}
 
 
 def test_a_rejected_match_returns_only_after_a_text_change_and_keeps_its_decision() -> None:
     rejected = decide([match("sums")], MatchName(FRAMEWORK, "sums"), by("rejected"))
-    assert statuses(proposed(rejected, found("sums"), "t", [])) == {"sums": "rejected"}
-    (again,) = proposed(rejected, found("sums"), "another", [])
+    assert statuses(proposed(rejected, found("sums"), ["t"], [])) == {"sums": "rejected"}
+    (again,) = proposed(rejected, found("sums"), ["another"], [])
     assert (again.status, [one.status for one in again.decisions]) == ("proposed", ["rejected"])
+    assert statuses(proposed([again], found("sums"), ["t"], [])) == {"sums": "rejected"}
+    (unseen,) = proposed([again], found(), ["third"], [])
+    assert (unseen.status, unseen.rejected_for) == ("rejected", again.rejected_for)
+    (third,) = proposed([unseen], found("sums"), ["third"], [])
+    both = decide([third], MatchName(FRAMEWORK, "sums"), by("rejected"))
+    for text in ("t", "third"):
+        assert statuses(proposed(both, found("sums"), [text], [])) == {"sums": "rejected"}
+    assert decide(both, MatchName(FRAMEWORK, "sums"), by("confirmed"))[0].rejected_for == []
+
+
+def test_a_match_that_an_earlier_release_rejected_is_known_by_its_digest() -> None:
+    rejected = [match("sums", "rejected")]
+    assert statuses(proposed(rejected, found("sums"), ["new", rejected[0].text], [])) == {"sums": "rejected"}
+    assert statuses(proposed(rejected, found("sums"), ["new", "other"], [])) == {"sums": "proposed"}
 
 
 def test_skills_that_a_course_teaches_are_not_proposed() -> None:
-    assert proposed([], found("reading"), "t", [Teaches(FRAMEWORK, "reading", 0, 1)]) == []
+    assert proposed([], found("reading"), ["t"], [Teaches(FRAMEWORK, "reading", 0, 1)]) == []
 
 
 def test_a_decision_on_an_unknown_match_is_rejected() -> None:
@@ -121,9 +135,21 @@ def test_fields_that_only_the_catalog_sets_are_ignored_in_a_put() -> None:
     assert kept(shown, []).teaches == []
 
 
+def test_the_digest_of_a_course_ignores_case_and_the_order_of_tags() -> None:
+    one, other, third = (
+        text_of(replace(course("c"), title=LocalizedText(en=title), tags=tags, description=LocalizedText(en=words)))
+        for title, tags, words in (
+            ("Data for all", ["SQL", "R"], "First. Second."),
+            ("DATA FOR ALL!", ["r", "Sql"], "First - second"),
+            ("Data for all", ["SQL"], "First. Second."),
+        )
+    )
+    assert one == other != third
+
+
 def test_the_digest_of_a_course_ignores_spelling_variants_and_taught_skills() -> None:
     def text(title: str, *rows: tuple[str, float, float]) -> str:
         return text_of(replace(course("c", *rows), title=LocalizedText(th=title)))
 
-    assert text("น้ำ  ใจ") == text("น\u0e4d\u0e49\u0e32 ใจ") != text("น้ำ")
+    assert text("น้ำ  ใจ") == text("น\u0e4d\u0e49\u0e32 ใจ") == text("(น้ำใจ)") != text("น้ำ")
     assert text("น้ำใจ", ("reading", 0, 1)) == text("น้ำใจ")

@@ -18,7 +18,7 @@ from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import same_path
-from services.recommender.provenance import Record, request_of
+from services.recommender.provenance import InputsRecord, request_of
 from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework
 from shared.events import PathAnnounced, PathRecommended, encode
@@ -84,7 +84,7 @@ def assert_same_sentences(path: LearningPath, stored: LearningPath) -> None:
 def computed_again(request: PlanRequest, planned: PlannedPath, view: View) -> LearningPath:
     """Return the path that follows from what is stored of it, with its versions."""
     framework = view.framework(request.profile.framework)
-    record = msgspec.json.decode(msgspec.json.encode(planned.record), type=Record)
+    record = msgspec.json.decode(msgspec.json.encode(planned.record), type=InputsRecord)
     rules = msgspec.json.decode(msgspec.json.encode(request.rules), type=TenantRules)
     held = msgspec.json.decode(msgspec.json.encode(framework), type=Framework)
     path = pipeline.recommend(inputs_for(request_of(record, rules), held), view)

@@ -33,7 +33,7 @@ from services.catalog.matches import (
     with_decisions,
 )
 from services.catalog.matching.calibration import Calibration
-from shared.errors import Conflict, NotFound, Problem
+from shared.errors import Conflict, InvalidInput, NotFound, Problem
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, not_modified, preconditions, principal, read_body, read_query, trace_of
@@ -115,15 +115,20 @@ def _shown(request: web.Request, found: MatchedCourse) -> CourseMatches:
 
 async def _decide_one(request: web.Request, names: Sequence[MatchName], status: Status) -> web.StreamResponse:
     course_id = request.match_info["course_id"]
+    decided: dict[tuple[str, str, str], SkillSpan | None] = {}
+    for place, name in enumerate(names):
+        _check_once((course_id, name.framework, name.skill), _right(name), decided, place)
     after, _ = await _decided(request, course_id, names, status, preconditions(request))
     return json_response(_shown(request, after), tag=Tag(str(after.entry.sequence)))
 
 
 async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], status: Status) -> web.StreamResponse:
-    """Apply decisions one by one; if two concern the same match, the later one counts."""
+    """Apply decisions one by one. A second, other decision on the same match is refused."""
     results = []
-    for name in names:
+    decided: dict[tuple[str, str, str], SkillSpan | None] = {}
+    for place, name in enumerate(names):
         try:
+            _check_once((name.course, name.framework, name.skill), _right(name), decided, place)
             after, changed = await _decided(request, name.course, [name], status, _UNCONDITIONAL)
         except Problem as problem:
             match_problem = MatchProblem.of(problem)
@@ -132,6 +137,21 @@ async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], s
             result: Literal["changed", "unchanged"] = "changed" if changed else "unchanged"
             results.append(MatchResult(name.course, name.framework, name.skill, result, after.entry.sequence))
     return json_response(MatchResults(results))
+
+
+def _right(name: MatchName) -> SkillSpan | None:
+    return name.right if isinstance(name, MatchCorrection | CourseMatchCorrection) else None
+
+
+def _check_once(
+    match: tuple[str, str, str],
+    right: SkillSpan | None,
+    decided: dict[tuple[str, str, str], SkillSpan | None],
+    place: int,
+) -> None:
+    """Raise InvalidInput if the request decides a match a second time and otherwise; remember the decision."""
+    if decided.setdefault(match, right) != right:
+        raise InvalidInput("this request decides the same match twice, and differently", f"matches[{place}]")
 
 
 def _check_undecided(
@@ -170,7 +190,7 @@ async def _decided(
         conditions.check(present_tag(before.entry, who.tenant))
         matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
         for place, name in enumerate(names):
-            right = name.right if isinstance(name, MatchCorrection | CourseMatchCorrection) else None
+            right = _right(name)
             _check_undecided(name, (status, right), f"matches[{place}]", matches, seen)
             matches = decide(matches, name, decision, right)
         if matches == before.matches:

@@ -154,8 +154,12 @@ class _Draft:
     # --- the facts ---------------------------------------------------------------------------------------------------
 
     def _names(self) -> None:
-        if title := self._in_both("title"):
-            self._given["title"] = title
+        title = self._in_both("title")
+        said = {language: text for language, text in title.items() if not says_nothing(text)}
+        if not said and self._text("id"):  # its provider calls it so, as our own export of it does
+            said = title
+        if said:
+            self._given["title"] = said
 
     def _provider(self) -> str:
         provider = self._in_both("provider")
@@ -183,8 +187,8 @@ class _Draft:
         words = self._text("duration")
         hours_text = self._text("hours")
         number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+", hours_text) else None
-        if words:
-            self._words["duration"] = words[:_MOST_STATED]
+        if stated := words or (hours_text if number is None else ""):
+            self._words["duration"] = stated[:_MOST_STATED]
         if number is not None:
             self._given["hours"] = number
             return
@@ -200,6 +204,8 @@ class _Draft:
             self._given["hours"] = read.hours
             if read.assumed:
                 self._warn("hours", f"{read.hours:g} are assumed for {(hours_text or words)[:100]!r}")
+            elif read.between:
+                self._warn("hours", f"{read.hours:g}, the middle, are taken for {(hours_text or words)[:100]!r}")
         if read is None or read.assumed:
             self._assumed.append("hours")
 
@@ -296,6 +302,9 @@ class _Draft:
                 key: (number_of if key == "mean" else count_of)(self._text(fact)) for key, fact in (first, second)
             }
             if any(number is None for number in numbers.values()):
+                missing = [fact for key, fact in (first, second) if numbers[key] is None]
+                if len(missing) < len(numbers):
+                    self._warn(name, f"left out: {missing[0]} is not stated")
                 continue
             whole = {key: value if key == "mean" else int(value or 0) for key, value in numbers.items()}
             try:

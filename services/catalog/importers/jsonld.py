@@ -128,7 +128,7 @@ class JsonLdReader:
         """Return whether a course names a node that has not come yet."""
         references = [one for name in _REFERENCES for one in _many(node.get(name)) if isinstance(one, dict)]
         return len(self._held) < _HELD and any(
-            set(one) == {"@id"} and str(one["@id"]) not in self._nodes for one in references
+            _is_reference(one) and str(one["@id"]) not in self._nodes for one in references
         )
 
     def _row(self, number: int, node: dict[str, Any]) -> Row[Course]:
@@ -242,6 +242,11 @@ def _types(node: Mapping[str, Any]) -> set[str]:
     return {_PREFIX.sub("", str(one)) for one in _many(node.get("@type", ""))}
 
 
+def _is_reference(node: Mapping[str, Any]) -> bool:
+    """Return whether a node only names one that stands elsewhere, perhaps with its type."""
+    return "@id" in node and set(node) <= {"@id", "@type"}
+
+
 def _many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
@@ -286,6 +291,10 @@ class _Facts:
             self._facts["tags"] = tags
         self._instances()
         self._prerequisites()
+        parts = [one for one in map(self._known, _many(node.get("hasPart"))) if _types(one) & _COURSES]
+        if parts:
+            detail = f"courses that are parts of this one are left out: {len(parts)}, such as {self._name(parts[0])!r}"
+            self._warnings.append(Warned("hasPart", detail))
         rating = self._known(node.get("aggregateRating"))
         if rating:
             self._facts["rating"] = str(rating.get("ratingValue", ""))
@@ -299,7 +308,7 @@ class _Facts:
         if not isinstance(value, dict):
             return {}
         node = _short(value)
-        if set(node) == {"@id"}:
+        if _is_reference(node):
             return dict(self._nodes.get(str(node["@id"]), {}))
         return node
 
@@ -343,7 +352,9 @@ class _Facts:
             for schedule in map(self._known, _many(one.get("courseSchedule"))):
                 times += [_times(self._name(schedule.get("duration")), self._name(schedule.get("repeatCount")))]
         if found := [text for text in times if text]:
-            self._facts["duration"] = next((text for text in found if duration_of(text)), found[0])
+            read = [(text, duration) for text in found if (duration := duration_of(text))]
+            certain = [text for text, duration in read if not duration.assumed]
+            self._facts["duration"] = [*certain, *(text for text, _ in read), *found][0]
         modes = [self._name(mode) for one in [self._node, *occasions] for mode in _many(one.get("courseMode"))]
         if any(modes):
             self._facts["modality"] = ", ".join(mode for mode in modes if mode)

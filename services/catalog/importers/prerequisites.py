@@ -19,8 +19,11 @@ from shared.texts import folded
 _MOST = 2000
 _DEPTH = 10
 _NO_CODE = r"(?!(?:grade|year|age|level|version|windows|office|python|class|week|java|html|css|iso|top|form|unit|part|อายุ|ชั้น|ปี)\s*\d)"
+_NO_RANGE = r"(?!-?\s?level)"
+"""`CS 100-level` means many courses."""
+
 _CODE = (
-    rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}(?:[\w-]|\.(?=\w))*|"
+    rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}+{_NO_RANGE}(?:[\w-]|\.(?=\w))*|"
     rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{(2,)}-\d{(2,)}[A-Za-z]*|\d{(5,)}|(?-i:[A-Z])(?![\w.-])"
 )
 _ID = r"(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-])"
@@ -46,13 +49,17 @@ _WORDS = [
     ("with", _CONCURRENT),
     ("and", r"(?:and(?!/)|&|plus|และ|\+)"),
     ("or", r"(?:and/or|or|\||หรือ)"),
+    (
+        "choice",
+        r"(?:at\s+least\s+)?one\s+of(?:\s+the\s+following)?\s*:?|any(?:\s+one)?\s+of|either(?:\s+of)?|หนึ่งใน|(?:วิชา)?ใด(?:วิชา)?หนึ่งใน",
+    ),
     ("comma", r"[,/]"),
     ("stop", r"[;.\n]"),
     (
         "filler",
         (
             r"(?:pre-?requisites?|requirements?|required|requires?|completion\s+of|completed|passed|pass|course|courses|both|"
-            r"either|all\s+of|one\s+of|any\s+of|วิชาบังคับก่อน|ต้องผ่าน(?:วิชา|รายวิชา)?|ผ่าน(?:วิชา|รายวิชา)?|รายวิชา|วิชา|"
+            r"all\s+of|วิชาบังคับก่อน|ต้องผ่าน(?:วิชา|รายวิชา)?|ผ่าน(?:วิชา|รายวิชา)?|รายวิชา|วิชา|"
             r"เรียน)\s*:?"
         ),
     ),
@@ -162,10 +169,10 @@ class _Reader:
         self._at += 1
         into = self._found.corequisites if kind == "with" else self._found.antirequisites
         before = len(into)
-        while self._kind() in ("code", "comma", "or", "and", "open", "close"):
+        while self._kind() in ("code", "comma", "or", "and", "open", "close", "choice"):
             if self._kind() == "code":
                 into.append(self._identify(self._tokens[self._at][1]))
-            elif kind == "with" and self._kind() == "or":
+            elif kind == "with" and self._kind() in ("or", "choice"):
                 raise _NotUnderstood
             self._at += 1
         if len(into) == before:
@@ -203,10 +210,12 @@ class _Reader:
 
     def _one(self, depth: int) -> Prerequisite | None:
         kind = self._kind()
-        if kind not in ("code", "consent", "open"):
+        if kind not in ("code", "consent", "open", "choice"):
             raise _NotUnderstood
         word = self._tokens[self._at][1]
         self._at += 1
+        if kind == "choice":
+            return self._one_of(depth, word)
         if kind == "code":
             return Prerequisite(course=self._identify(word.rstrip(".")))
         if kind == "consent":
@@ -217,6 +226,30 @@ class _Reader:
             raise _NotUnderstood
         self._at += 1
         return inner
+
+    def _one_of(self, depth: int, word: str) -> Prerequisite | None:
+        """Read the list after `one of` or `either`; what `and` adds after an `or` is no part of it."""
+        if depth > _DEPTH:
+            raise _NotUnderstood
+        bracketed = self._kind() == "open"
+        self._at += bracketed
+        listed, joint = [self._one(depth + 1)], ""
+        while True:
+            ahead = 1 if self._kind() == "comma" else 0
+            if (kind := self._kind(ahead)) in ("or", "and"):
+                if kind == "and" and (joint == "or" or folded(word).startswith("either")):
+                    break
+                joint = kind
+                ahead += 1
+            if not ahead or self._kind(ahead) not in ("code", "consent", "open"):
+                break
+            self._at += ahead
+            listed.append(self._one(depth + 1))
+        if len(listed) == 1 or (bracketed and self._kind() != "close"):
+            raise _NotUnderstood
+        self._at += bracketed
+        kept = [one for one in listed if one is not None]
+        return kept[0] if len(kept) == 1 else Prerequisite(any=kept) if kept else None
 
 
 def code_key(code: str) -> str:

@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -114,10 +114,14 @@ def count_of(text: str) -> int | None:
 
 
 class Duration(NamedTuple):
-    """Hours of study. `assumed`: days, weeks, months, credits or a bound were turned into hours."""
+    """Hours of study. `assumed`: days, weeks, months, credits or a bound were turned into hours.
+
+    `between`: the text states a range, and the hours are its middle.
+    """
 
     hours: float
     assumed: bool
+    between: bool = False
 
 
 _WORD_NUMBERS = {
@@ -129,7 +133,7 @@ _THAI_NUMBERS = {
     "แปด": "8 ", "เก้า": "9 ", "สิบ": "10 ",
 }  # fmt: skip
 _UNITS = {
-    "second": (r"seconds?|secs?|วินาที", 1 / 3600, False),
+    "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
     "minute": (r"minutes?|mins?|minutos?|นาที", 1 / 60, False),
     "hour": (r"hours?|hrs?|horas?|heures?|h|ชั่วโมง|ชม", 1.0, False),
     "day": (r"days?|d|วัน", HOURS_A_DAY, True),
@@ -152,6 +156,12 @@ _ISO = re.compile(
     rf"^p(?:(?P<year>{_NUMBER})y)?(?:(?P<month>{_NUMBER})m)?(?:(?P<week>{_NUMBER})w)?(?:(?P<day>{_NUMBER})d)?"
     rf"(?:t(?:(?P<hour>{_NUMBER})h)?(?:(?P<minute>{_NUMBER})m)?(?:(?P<second>{_NUMBER})s)?)?$"
 )
+_SHORT_MINUTES = re.compile(r"^(\d{1,3})\s?m(?:\s?(\d{1,2})\s?s)?$")
+_LEAST_MINUTES = 15
+"""From which number on a lone `m` means minutes; below it may be months, and is not read."""
+
+_UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
+_FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
 _CLOCK = re.compile(r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
 _AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")
 _EACH = re.compile(
@@ -159,7 +169,7 @@ _EACH = re.compile(
     rf"(?P<amount>{_NUMBER}(?:\s*(?:-|–|ถึง)\s*{_NUMBER})?\s*(?:{_UNIT})\.?)"
 )
 _MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
-_BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\+")
+_BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\d\s?\+")
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
 _ENDLESS = 10_000
 
@@ -177,12 +187,15 @@ def duration_of(text: str) -> Duration | None:
 def _duration(text: str) -> Duration | None:
     text = folded(text).translate(_THAI_DIGITS)
     if iso := _ISO.match(text):
-        parts = {unit: _number(value) for unit, value in iso.groupdict().items() if value}
-        return _total([(value, unit) for unit, value in parts.items()], assumed=False) if parts else None
+        parts = [(number, unit) for unit, value in iso.groupdict().items() if value and (number := _number(value))]
+        return _total(parts, assumed=False)
     if clock := _CLOCK.match(text):
         return _bounded(int(clock[1]) + int(clock[2]) / 60 + int(clock[3] or 0) / 3600, assumed=False)
+    if (short := _SHORT_MINUTES.match(text)) and (short[2] or int(short[1]) >= _LEAST_MINUTES):
+        return _bounded(int(short[1]) / 60 + int(short[2] or 0) / 3600, assumed=not short[2])
     if re.fullmatch(_NUMBER, text):
         return _bounded(_number(text), assumed=True)
+    text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
     for word, digits in _THAI_NUMBERS.items():
         text = text.replace(word, digits)
     for word, digits in _WORD_NUMBERS.items():
@@ -190,30 +203,52 @@ def _duration(text: str) -> Duration | None:
     text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
-    if re.search(r"\d", _AMOUNT.sub(" ", text)) or re.match(r"^-\s*\d", text):
+    if re.search(r"\d", _AMOUNT.sub(" ", text)) or re.match(r"^[-−–]\s*[\dp]", text):
         return None  # a number that nothing is known of
+    return _of_amounts(text)
+
+
+def _of_amounts(text: str) -> Duration | None:
     bound = bool(_BOUND.search(text))
+    between = False
     amounts: list[tuple[float, str]] = []
     rates: list[tuple[float, str]] = []
+    end = 0
     for found in _AMOUNT.finditer(text):
         unit = next(name for name in _UNITS if found[name])
         low = _number(found["low"])
         middle = (low + _number(found["high"])) / 2 if found["high"] else low
+        between = between or bool(found["high"])
         if rate := _RATE.match(text, found.end()):
             rates.append((middle * _UNITS[unit][1], next(name for name in ("day", "week", "month") if rate[name])))
-        elif not amounts or amounts[-1][1] != unit:  # "3 hours (3 hours of video)" repeats itself
+        elif not _repeats(amounts, unit, text[end : found.start()], within=_is_bracketed(text, found.start())):
             amounts.append((middle, unit))
+        end = found.end()
     lasting = [(value, unit) for value, unit in amounts if unit in _PERIODS]
     if rates and lasting:
         days = sum(value * _PERIODS[unit] for value, unit in lasting)
         each, period = rates[0]
-        return _bounded(each * days / _PERIODS[period], assumed=bound)
-    if rates or not amounts:
+        read = _bounded(each * days / _PERIODS[period], assumed=bound)
+    elif rates or not amounts:
         return None
-    exact = [(value, unit) for value, unit in amounts if not _UNITS[unit][2]]
-    if exact and lasting:  # "2 days (12 hours)"
-        return _total(exact, assumed=bound)
-    return _total(amounts, assumed=bound)
+    else:
+        exact = [(value, unit) for value, unit in amounts if not _UNITS[unit][2]]
+        read = _total(exact if exact and lasting else amounts, assumed=bound)  # "2 days (12 hours)"
+    return read and read._replace(between=between)
+
+
+def _repeats(amounts: list[tuple[float, str]], unit: str, between: str, *, within: bool) -> bool:
+    """Return whether an amount says again what came before: `3 hours (3 hours of video)`, `2 h 10 min (1 h of video)`.
+
+    Not so in `45 minutes of video + 45 minutes of practice`.
+    """
+    if within and not _UNITS[unit][2]:
+        return any(not _UNITS[known][2] for _, known in amounts)
+    return bool(amounts) and amounts[-1][1] == unit and not _FURTHER.search(between)
+
+
+def _is_bracketed(text: str, place: int) -> bool:
+    return text.count("(", 0, place) > text.count(")", 0, place)
 
 
 def _per(found: re.Match[str]) -> str:
@@ -323,12 +358,17 @@ def modality_of(text: str) -> Modality | None:
     )
     if re.search(r"blended|hybrid|ผสม", name) or (online and onsite):
         return "blended"
-    return "online" if online else "classroom" if onsite else None
+    if online:
+        return "online"
+    return "classroom" if onsite or re.search(r"instructor-?\s?led", name) else None
 
 
 # --- dates -----------------------------------------------------------------------------------------------------------
 
 _BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
+_SECONDS = re.compile(r"1\d{9}(?:\d{3})?")
+"""Seconds or milliseconds since 1970, as learning platforms count time."""
+
 _DAY_ZERO, _FIRST_COUNTED, _LAST_COUNTED = date(1899, 12, 30), 25_569, 300_000
 """The days that a workbook counts, from 1970 on, also those of years of the Buddhist Era."""
 
@@ -349,11 +389,38 @@ def date_of(text: str) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
     Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. A number of five or six digits is
-    a day as workbooks count them. Raises InvalidDate.
+    a day as workbooks count them; one of ten or thirteen digits counts seconds or milliseconds since 1970, and 0 is no
+    date. Raises InvalidDate.
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")
     words = folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")
+    if words == "0":
+        return None
+    year, month, day = _counted(words) or _written(words)
+    if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs
+        year -= _BUDDHIST
+    if year >= _NEVER:
+        return None
+    try:
+        return date(year, month, day)
+    except ValueError as error:
+        raise InvalidDate(str(error)) from error
+
+
+def _counted(words: str) -> tuple[int, int, int] | None:
+    """Return year, month and day of a number that counts days or seconds."""
+    if _SECONDS.fullmatch(words):
+        found = datetime.fromtimestamp(int(words[:10]), UTC).date()
+    elif re.fullmatch(r"\d{5,6}(?:\.\d+)?", words) and _FIRST_COUNTED <= float(words) < _LAST_COUNTED:
+        found = _DAY_ZERO + timedelta(days=int(float(words)))
+    else:
+        return None
+    return found.year, found.month, found.day
+
+
+def _written(words: str) -> tuple[int, int, int]:
+    """Return year, month and day as they are written. Raises InvalidDate."""
     if found := re.match(r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ].*)?$", words):
         year, month, day = (int(part) for part in found.groups())
     elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
@@ -368,16 +435,6 @@ def date_of(text: str) -> date | None:
         year, month, day = int(words), 1, 1
     elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", words):
         year, month, day = (int(part) for part in found.groups())
-    elif re.fullmatch(r"\d{5,6}(?:\.\d+)?", words) and _FIRST_COUNTED <= float(words) < _LAST_COUNTED:
-        counted = _DAY_ZERO + timedelta(days=int(float(words)))
-        year, month, day = counted.year, counted.month, counted.day
     else:
         raise InvalidDate("not read as a date")
-    if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs
-        year -= _BUDDHIST
-    if year >= _NEVER:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError as error:
-        raise InvalidDate(str(error)) from error
+    return year, month, day

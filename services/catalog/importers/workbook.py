@@ -1,9 +1,10 @@
-"""Courses as an Excel workbook: the first sheet that has rows, read row by row.
+"""Courses as an Excel workbook: the first sheet that has rows, read row by row. Sheets that are shown come before hidden ones.
 
 A workbook is a ZIP archive with its index at the end, so it is stored in a temporary file first. Its decompressed size
 is checked before it is decompressed.
 """
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from openpyxl import load_workbook
+from openpyxl.utils import column_index_from_string
 
 from services.catalog.importers.tables import Options, Table
 from shared.domain import Course
@@ -28,6 +30,12 @@ _SETTINGS_LIMIT = 8 * 1024 * 1024
 
 _SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500
+_PIECE = 1024 * 1024
+_MERGED = 10_000
+"""In how many rows merged cells may begin; further ones are read as the empty cells that they are."""
+
+_MERGE = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+_MERGE_LENGTH = 60
 
 
 class WorkbookReader:
@@ -74,17 +82,52 @@ class WorkbookReader:
         """Delete the file."""
         self._file.close()
 
-    @staticmethod
-    def _rows(book: Any) -> Iterator[tuple[int, list[str]]]:
-        for sheet in book.worksheets:
+    def _rows(self, book: Any) -> Iterator[tuple[int, list[str]]]:
+        for sheet in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
             sheet.reset_dimensions()
             begun = False
+            merged = _Merged(book, sheet)
             for number, values in enumerate(sheet.iter_rows(values_only=True, max_col=_COLUMNS), 1):
                 cells = [_text(value) for value in values]
+                merged.fill(number, cells)
                 begun = begun or any(cells)
                 yield number, cells
             if begun:
                 return
+
+
+class _Merged:
+    """The cells of a sheet that are merged downwards: their value stands in the first row, and holds for all of them.
+
+    Their list comes after the rows in the file, so the sheet is searched for it first.
+    """
+
+    def __init__(self, book: Any, sheet: Any) -> None:
+        self._starts: dict[int, list[tuple[int, int]]] = {}
+        """The first row -> columns with the last row."""
+        self._held: dict[int, tuple[int, str]] = {}
+        """Column -> the last row, and the value, of what is merged at the present row."""
+        rest = b""
+        with book._archive.open(sheet._worksheet_path) as opened:  # noqa: SLF001 - openpyxl reads no merged cells row by row
+            while len(self._starts) < _MERGED and (piece := opened.read(_PIECE)):
+                found = 0
+                for one in _MERGE.finditer(rest + piece):
+                    found = one.end()
+                    if one[1] == one[3]:
+                        column = column_index_from_string(one[1].decode())
+                        self._starts.setdefault(int(one[2]), []).append((column, int(one[4])))
+                rest = (rest + piece)[max(found, len(rest) + len(piece) - _MERGE_LENGTH) :]
+
+    def fill(self, number: int, cells: list[str]) -> None:
+        """Write the values of merged cells into a row; rows come in order, from 1."""
+        for column, (last, text) in list(self._held.items()):
+            if number > last:
+                del self._held[column]
+            elif column <= len(cells) and not cells[column - 1] and any(cells):
+                cells[column - 1] = text
+        for column, last in self._starts.pop(number, ()):
+            if column <= len(cells):
+                self._held[column] = last, cells[column - 1]
 
 
 def _bound(file: IO[bytes]) -> None:

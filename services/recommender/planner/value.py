@@ -9,7 +9,7 @@ contributions of the steps add up exactly to the gain of the path. A skill is a 
 requirement, and a level no higher than mu has no value: uncertainty changes the size of a gap and never creates one.
 
 Two more rules follow from what was promised to an officer. If completed courses lead to a level R above mu, the whole
-value of R is gained: the next level has the value that the path said would be left. And a level that is below the
+value of R is gained: the next level has the value that the path stated as left. And a level that is below the
 requirement by less than an assessment can measure has the value of the requirement.
 
 An unconfirmed row, matched by a course's description, counts with its confidence in whole per cent, rounded down, for

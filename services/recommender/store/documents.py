@@ -10,7 +10,7 @@ from pymongo import InsertOne, UpdateOne
 from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
-from services.recommender.provenance import Record
+from services.recommender.provenance import InputsRecord
 from shared.compact_paths import alternatives
 from shared.domain import Profile
 from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
@@ -63,7 +63,7 @@ class NewPlan:
     event: PathRecommended
     based_on: PlanSummary | None
     traceparent: str | None = None
-    record: Record | None = None
+    record: InputsRecord | None = None
     feedback: Feedback | None = None
 
 

@@ -12,7 +12,7 @@ import msgspec
 from pymongo import IndexModel
 
 from services.recommender.catalog_replica import PlanSummary
-from services.recommender.provenance import Record
+from services.recommender.provenance import InputsRecord
 from services.recommender.store.documents import ANNOUNCED, PATH, event_of
 from shared.events import PathRecommended
 from shared.mongo import Database, unavailable
@@ -33,7 +33,7 @@ class ArchivedPlan:
     event: PathRecommended
     path: bytes
     alternatives: bytes | None
-    record: Record | None
+    record: InputsRecord | None
 
 
 class History:
@@ -69,7 +69,7 @@ class History:
         if found is None or found.get("erased"):
             return None
         event, inputs = event_of(found), found.get("inputs")
-        record = msgspec.json.decode(inputs, type=Record) if inputs else None
+        record = msgspec.json.decode(inputs, type=InputsRecord) if inputs else None
         if isinstance(found.get(ANNOUNCED), bytes) and "path" not in found:
             return ArchivedPlan(event, found[ANNOUNCED], found.get("alternatives"), record)
         return ArchivedPlan(event, found["path"], None, record)

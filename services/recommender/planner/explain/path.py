@@ -47,7 +47,7 @@ from shared.paths import (
 )
 
 DOUBT = 0.5
-"""The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
+"""An assessment is suggested for a skill if more than this share of its expected gap comes from uncertainty alone."""
 
 _LONGEST_CAUSE = 300
 

@@ -27,7 +27,7 @@ from shared.paths import UNRENDERED, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
 
 FIRM = ("started", "mandatory", "pinned")
-"""Origins that stand in a path before anything else."""
+"""Origins of the courses that come first in a path, whatever their value."""
 
 
 def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
