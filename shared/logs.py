@@ -48,9 +48,14 @@ class JsonLines(logging.Handler):
             written = msgspec.json.encode(line, enc_hook=repr)
         except Exception:  # noqa: BLE001 - text with half a character, a key that is none: written as far as can be
             written = msgspec.json.encode({_plain(name): _plain(value) for name, value in line.items()})
-        for secret, instead in _SECRETS:
-            written = secret.sub(instead, written)
-        return written + b"\n"
+        return without_secrets(written) + b"\n"
+
+
+def without_secrets(written: bytes) -> bytes:
+    """Return a text with what looks like an API key, or like the password of a connection string, masked."""
+    for secret, instead in _SECRETS:
+        written = secret.sub(instead, written)
+    return written
 
 
 def frames_of(error: BaseException) -> str:

@@ -30,7 +30,7 @@ from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection
 from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
-from shared.logs import frames_of
+from shared.logs import frames_of, without_secrets
 from shared.openapi import ProblemDetails
 from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, still_there
 
@@ -343,7 +343,8 @@ class Middleware:
             return stream
         detail, field = _whole(detail), None if field is None else _whole(field)
         problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field, texts)
-        response = web.Response(body=msgspec.json.encode(problem), status=status, content_type=_PROBLEM)
+        body = without_secrets(msgspec.json.encode(problem))  # a field that is unknown is named as it was sent
+        response = web.Response(body=body, status=status, content_type=_PROBLEM)
         if status in _EXTRA_HEADERS:
             response.headers.update(_EXTRA_HEADERS[status])
         return response

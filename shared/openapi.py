@@ -280,7 +280,9 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><link rel="stylesheet" href="{assets}/swagger-ui.css">
 <link rel="stylesheet" href="{assets}/site.css"></head>
-<body>{head}<main id="page" data-document="{address}"></main>
+<body><a class="skip" id="skip" href="#main">Skip to the content</a>{head}
+<main id="main" tabindex="-1"><h1>API: {title}</h1><div id="page" data-document="{address}"></div></main>
+<footer>A request that is tried here is a real one: it reads and changes stored data.</footer>
 <script src="{assets}/swagger-ui-bundle.js"></script><script src="{assets}/start.js"></script></body></html>
 """
 _START = """const allowTryItOutFor = () => (state, path, method) =>
@@ -304,10 +306,17 @@ const mend = () => {
 };
 new MutationObserver(mend).observe(document.getElementById("page"), { childList: true, subtree: true });
 """
-_SITE = """body { margin: 0; }
-body > header { font-family: sans-serif; padding: 1rem 1.25rem 0; }
-body > header h1 { font-size: 1.25rem; margin: .75rem 0 0; }
-header nav a { display: inline-block; margin-inline-end: 1rem; padding: .25rem 0; }
+_SITE = """body { background: #fff; color: #15272b; color-scheme: light; font-family: sans-serif; margin: 0; }
+body > :is(header, footer), main > h1 { padding: 1rem 1.25rem 0; }
+main > h1 { font-size: 1.25rem; margin: 0; }
+body > footer { padding-bottom: 2rem; }
+:focus-visible { outline: 3px solid #b97a06 !important; outline-offset: 2px; }
+main:focus { outline: none; }
+.skip { background: #15272b; color: #fff; left: .5rem; padding: .5rem 1rem; position: absolute; top: -6rem; }
+.skip:focus { top: .5rem; }
+header nav a { display: inline-block; margin-inline-end: 1rem; padding: .7rem 0; }
+@media print { header, footer, .skip { display: none; } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 header nav a[aria-current] { font-weight: 700; }
 .swagger-ui select { appearance: auto; max-width: 100%; }
 .swagger-ui .opblock.opblock .opblock-summary-method { background: #3b4151; }

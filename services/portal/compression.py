@@ -51,7 +51,7 @@ def is_compressible(method: str, path: str, status: int, headers: Mapping[str, s
     Answers to changes are left out, because a new share link contains a key (0049). An answer without a length is
     written as its parts become known, and compression would hold them back.
     """
-    reading = method == hdrs.METH_GET or (method == hdrs.METH_POST and path == _COMPUTED)
+    reading = method in (hdrs.METH_GET, hdrs.METH_HEAD) or (method == hdrs.METH_POST and path == _COMPUTED)
     kind = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     length = headers.get(hdrs.CONTENT_LENGTH, "")
     sufficient = length.isdecimal() and int(length) >= _LEAST_BYTES
@@ -110,12 +110,16 @@ class EventStream(EventSourceResponse):
 
     _parts: GzipParts | None = None
 
+    def choose_coding(self, request: web.BaseRequest) -> None:
+        """Set the headers of the coding that the client accepts."""
+        vary_by_coding(self.headers)
+        if accepts_gzip(request.headers.getall(hdrs.ACCEPT_ENCODING, [])):
+            self._parts = GzipParts()
+            self.headers[hdrs.CONTENT_ENCODING] = "gzip"
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if not self.prepared:
-            vary_by_coding(self.headers)
-            if accepts_gzip(request.headers.getall(hdrs.ACCEPT_ENCODING, [])):
-                self._parts = GzipParts()
-                self.headers[hdrs.CONTENT_ENCODING] = "gzip"
+            self.choose_coding(request)
         return await super().prepare(request)
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:

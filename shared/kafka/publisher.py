@@ -5,7 +5,13 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import (
+    BrokerResponseError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    kafka_errors,
+)
 
 from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
@@ -16,7 +22,26 @@ from shared.kafka.records import Headers, RecordMetadata
 _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
 """Larger than any event, uncompressed. The broker decides what fits a topic, after compression."""
 
-_PERMANENT = (MessageSizeTooLargeError, RecordListTooLargeError, TypeError, ValueError, AssertionError)
+
+class _InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types
+    """The topic accepts no such record; a compacted topic accepts none without a key."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker has validated the record and refused it."
+
+
+# aiokafka does not know this code; its UnknownError would also stand for failures that pass.
+kafka_errors[_InvalidRecordError.errno] = _InvalidRecordError
+
+_PERMANENT = (
+    _InvalidRecordError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TypeError,
+    ValueError,
+    AssertionError,
+)
 
 
 def is_permanent(error: Exception) -> bool:

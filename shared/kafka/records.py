@@ -78,14 +78,15 @@ def dead_letter(
     value = record.value if room is None or record.value is None else record.value[:room]
     headers = _fitting(record.headers, _HEADERS_ROOM if room is None else min(_HEADERS_ROOM, room // 8))
     key = (record.key or b"")[: _KEY_ROOM if room is None else min(_KEY_ROOM, room // 8)]
-    about = {
+    place = f"{record.topic}/{record.partition}/{record.offset}".encode()
+    about: dict[str, bytes | None] = {
         "dead_reason": reason.encode("utf-8", "replace")[
             : _REASON_ROOM if room is None else min(_REASON_ROOM, room // 8)
         ],
         "dead_group": group.encode(),
         "dead_topic": record.topic.encode(),
-        "dead_place": f"{record.topic}/{record.partition}/{record.offset}".encode(),
-        "dead_key": key,
+        "dead_place": place,
+        "dead_key": None if record.key is None else key,
         "dead_value_bytes": str(len(record.value or b"")).encode(),
         "dead_headers": str(len(record.headers)).encode(),
     }
@@ -96,7 +97,7 @@ def dead_letter(
     }
     if cut := [name for name, is_whole in whole.items() if not is_whole]:
         about["dead_cut"] = ",".join(cut).encode()
-    return key or about["dead_place"], value, [*headers, *about.items()]
+    return key or place, value, [*headers, *about.items()]
 
 
 def _fitting(headers: Headers, room: int) -> Headers:
@@ -127,4 +128,4 @@ def takes_back(record: Record) -> bool:
 def from_dead_letter(letter: Record) -> tuple[bytes | None, bytes | None, Headers]:
     """Return key, value and headers of the original record of a dead letter that is complete."""
     about = dict(letter.headers)
-    return about.get("dead_key") or None, letter.value, [(k, v) for k, v in letter.headers if not k.startswith("dead_")]
+    return about.get("dead_key"), letter.value, [(k, v) for k, v in letter.headers if not k.startswith("dead_")]

@@ -14,8 +14,18 @@ from deploy.topics import read_topics
 from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
 from shared.events import CourseWithdrawn, new_event
-from shared.kafka import ConsumedEvent, GroupConsumer, Publisher, TopicSpec, create_topics, is_permanent, replay
+from shared.kafka import (
+    ConsumedEvent,
+    GroupConsumer,
+    Publisher,
+    Record,
+    TopicSpec,
+    create_topics,
+    is_permanent,
+    replay,
+)
 from shared.kafka.client import poll, start
+from shared.kafka.records import dead_letter
 from tests.support.events import Reader, records_of, things
 from tests.support.servers import missing
 from tests.support.waiting import running, until
@@ -147,6 +157,23 @@ async def test_a_truncated_dead_letter_is_not_replayed_and_complete_ones_are(
     [sent] = await records_of(bootstrap, topic, 1)
     assert (sent.key, sent.value) == (key, value)
     assert [tuple(one) for one in sent.headers] == headers
+
+
+async def test_a_dead_letter_that_its_topic_refuses_does_not_keep_back_the_later_ones(
+    kafka_bootstrap: str, namespace: str
+) -> None:
+    topic = f"{namespace}things"
+    compacted = {"cleanup.policy": "compact"}
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, compacted), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    records = [Record(topic, 0, offset, key, b"rubbish", []) for offset, key in enumerate([None, b"", b"t/c"])]
+    async with Publisher(kafka_bootstrap) as publisher:
+        for record in records:
+            await publisher.resend(f"{topic}.dead", *dead_letter(record, "g", "not an event"))
+        with pytest.raises(Rejected, match="InvalidRecordError"):
+            await publisher.resend(topic, None, b"rubbish", [])
+    assert await replay(kafka_bootstrap, topic, f"{topic}.g") == 2
+    assert [record.key for record in await records_of(kafka_bootstrap, topic, 2)] == [b"", b"t/c"]
+    assert await replay(kafka_bootstrap, topic, f"{topic}.g") == 0
 
 
 async def test_a_record_too_large_for_the_dead_letters_is_cut_and_the_consumer_continues(

@@ -349,6 +349,10 @@ async def copies(store: SharedCopies, catalog: CatalogStore) -> AsyncIterator[Ca
     match = Match(framework=FRAMEWORK, skill="reading", from_level=0, to_level=1, confidence=0.5)
     yield "SharedCopies.write", store.write([(planned[0], [match])])
     yield "SharedCopies.done", store.done(found.courses)
+    own = await catalog.put_course(None, TENANT, course("uncovers"), "")
+    assert own is not None
+    await catalog.withdraw_course(own, "")
+    yield "SharedCopies.uncover", store.uncover(200)
 
 
 async def parts(store: PartStore, whole: Framework) -> AsyncIterator[Call]:

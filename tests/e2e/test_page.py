@@ -83,7 +83,7 @@ async def test_the_page_shows_when_no_gap_is_left_and_when_the_officer_was_erase
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
-        assert await reader.page.inner_text(".notice h2") == "ท่านมีทักษะครบตามที่งานต้องใช้แล้ว"
+        assert await reader.page.inner_text(".notice h2") == "มีทักษะครบตามที่งานต้องใช้แล้ว"
         assert await reader.violations() == []
         await officer.erase()
         await reader.shows("erased")

@@ -177,6 +177,7 @@ async def test_landmarks_headings_and_accessible_names_are_complete(
         for landmark in ("banner", "main", "contentinfo"):
             assert roles.count(landmark) == 1, landmark
         assert [node for node in tree if node["role"] in NAMED and not node["name"].strip()] == []
+        assert await reader.page.locator('[lang=""]').count() == 0  # of an unknown language
         levels = [node["level"] for node in tree if node["role"] == "heading"]
         assert levels.count(1) == 1
         assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []

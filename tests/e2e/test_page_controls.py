@@ -13,6 +13,7 @@ from tests.support.page import at_the_path, courses, press_action, reached, read
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
 ACTIONS = {
     "started": "เริ่มเรียนแล้ว",
     "completed": "เรียนจบแล้ว",
@@ -22,8 +23,11 @@ ACTIONS = {
 }
 
 
-async def test_each_statement_about_a_step_is_listed_and_can_be_undone(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser) as (officer, reader):
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_each_statement_about_a_step_is_listed_and_can_be_undone(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page = reader.page
         assert "ยังไม่มี" in await page.inner_text(".statements")
         for action, words in ACTIONS.items():
@@ -48,7 +52,15 @@ async def test_each_statement_about_a_step_is_listed_and_can_be_undone(platform:
             assert await officer.feedback() == []
             await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
             await page.click("#toast-close")
-            assert not await page.is_visible("#word")
+        await switch_language(page)
+        course = (await courses(reader))[1]
+        await press_action(reader, course, "not_now")
+        await wait_for_toast(reader, "Postponed:")
+        await wait_for_toast(reader, "Your path has been made anew.")
+        await page.click("#toast-undo")
+        await wait_for_toast(reader, "Undone:")
+        assert await officer.feedback() == []
+        assert await reader.violations() == []
 
 
 async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_future(

@@ -9,6 +9,7 @@ from tests.support.page import at_the_path, courses, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
 
 
 def in_two_weeks() -> str:
@@ -16,8 +17,11 @@ def in_two_weeks() -> str:
     return (datetime.now(UTC) + timedelta(days=15)).date().isoformat()
 
 
-async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser) as (_, reader):
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_why_not_answers_with_a_reason_in_both_languages(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
         page = reader.page
         shown = set(await courses(reader))
         await page.click("text=ทำไมไม่มีหลักสูตรนี้ >> nth=0")
@@ -109,8 +113,11 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         assert await officer.feedback() == []
 
 
-async def test_a_what_if_stays_while_the_current_path_changes(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser) as (officer, reader):
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_what_if_stays_while_the_current_path_changes(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page = reader.page
         await page.select_option("#what-if-jobGroup", "technology")
         await page.select_option("#what-if-myTime", "total")
@@ -233,12 +240,15 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         assert "เพิ่งถูกแก้จากที่อื่น" in await page.inner_text("#time-wrong")
 
 
-async def test_what_to_assess_first_is_shown_with_its_reason(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_what_to_assess_first_is_shown_with_its_reason(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.98), sd=1)  # nearly there, and hardly known
     await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.wait_for_selector(".assess")

@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import Reader, at_the_path, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.portal import Portal, running_portal, staged
 
@@ -89,9 +89,9 @@ async def test_signing_out_everywhere_is_offered_next_to_signing_out(
         assert (await request_info.value).url == f"{portal.url}/session?everywhere=true"
         await reader.shows("signIn")
         assert "did not confirm" not in await page.inner_text("main")
-        async with page.expect_response(f"{portal.url}/session") as found:
+        async with page.expect_response(f"{portal.url}/session/start") as found:
             await page.reload()
-        assert (await found.value).status == 401
+        assert (await (await found.value).json())["session"] is None
 
 
 @asynccontextmanager
@@ -156,3 +156,55 @@ async def test_people_sign_in_with_the_account_of_their_organisation_and_out_eve
             await signs_in(desk, "en")
             await desk.page.wait_for_selector("#agency")
             assert await desk.violations() == []
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_session_that_ends_loses_nothing_that_was_typed(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
+        page, key = reader.page, await officer.api_key()
+        await page.select_option("#what-if-myTime", "total")
+        await page.fill("#what-if-total", "37.5")
+        await page.context.clear_cookies()  # as after the last second of a session
+        await page.click("[data-keep=what-if-send]")
+        await reader.shows("signIn")
+        for words in ("การเข้าใช้งานหมดเวลาแล้ว", "Your visit has timed out"):
+            assert words in await reader.text("#key-wrong")
+            assert not await page.is_visible("#what-if-total")
+            assert await page.locator("#sign-out").count() == 0
+            assert await reader.focused() in ("main", "language")
+            assert await reader.violations() == []
+            assert await reader.overflow() == 0
+            await switch_language(page)
+        await page.fill("#key", key)
+        await page.press("#key", "Enter")
+        await reader.shows("path")
+        assert await page.input_value("#what-if-total") == "37.5"
+        assert await reader.focused() == "what-if-send"
+        await page.wait_for_selector('#connection:has-text("เชื่อมต่ออยู่")')
+        await page.click("[data-keep=what-if-send]")
+        await page.wait_for_selector("#what-if-result")
+        await officer.assess(required(0.6))  # the stream goes on as well
+        await reader.news("เพราะมีผลประเมินใหม่")
+
+
+async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
+        page, key = reader.page, await officer.api_key()
+        other = await page.context.new_page()
+        await other.goto(reader.url)
+        await other.click("#sign-out")
+        await other.fill("#key", await platform.stack.issuer.issue(TENANT, "analyst"))
+        await other.press("#key", "Enter")
+        await other.wait_for_selector("#agency")
+        look = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
+        await page.evaluate(look)
+        await reader.shows("signIn")
+        assert "แท็บอื่น" in await reader.text("#key-wrong")
+        await other.click("#sign-out")
+        await other.fill("#key", key)
+        await other.press("#key", "Enter")
+        await other.wait_for_selector(".step")
+        await page.evaluate(look)  # the same person again
+        await reader.shows("path")

@@ -118,7 +118,7 @@ async def test_a_job_group_follows_its_mapping_and_is_reported_as_removed_withou
     assert (await put(services, gone))["unmapped_job_groups"] == ["service", "clerks"]
     path = await path_of(services, officer, f"{name}@3", sequence)
     assert (path["status"], path["steps"]) == ("refused", [])
-    assert "register you in one of its job groups" in path["reason"]["en"]
+    assert "register the officer in one of its job groups" in path["reason"]["en"]
     assert "โปรดขอให้ผู้ดูแลระบบของหน่วยงาน" in path["reason"]["th"]
     await registered(services, officer, name, "others")
     path = await path_of(services, officer, f"{name}@3", sequence + 1)

@@ -39,6 +39,19 @@ async def test_signing_in_sets_the_session_cookie_and_signing_out_deletes_it(por
             assert answer.status == 401
 
 
+async def test_a_page_learns_without_an_error_who_is_signed_in_or_that_nobody_is(portal: Portal) -> None:
+    async def start(**headers: str) -> tuple[int, object]:
+        async with portal.session.get(f"{portal.url}/session/start", headers=headers) as answer:
+            return answer.status, (await answer.json())["session"]
+
+    officer = {"tenant": "agency", "role": "officer", "officer": "me", "agency": None}
+    key = await portal.key("officer", "me")
+    assert await start(Cookie=f"learning-path={key}") == (200, officer)
+    assert await start(Authorization=f"Bearer {key}") == (200, officer)
+    for cookie in ("", "learning-path=", "learning-path=no.key", "learning-path=%20", f"learning-path={key}x"):
+        assert await start(Cookie=cookie) == (200, None), cookie
+
+
 @pytest.mark.parametrize(("body", "status"), [({"key": "no.key"}, 401), ({}, 422), ({"key": "x", "more": 1}, 422)])
 async def test_an_invalid_key_signs_nobody_in(portal: Portal, body: dict[str, str], status: int) -> None:
     async with portal.session.post(f"{portal.url}/session", json=body) as answer:

@@ -48,10 +48,8 @@ async def test_an_answer_is_compressed_if_the_client_accepts_it(
 
 
 @pytest.mark.usefixtures("documented")
-@pytest.mark.parametrize(
-    ("method", "target"), [("POST", "/api/v1/officers/o/shares"), ("HEAD", TARGET), ("PUT", "/api/v1/courses/c")]
-)
-async def test_answers_that_may_hold_a_key_or_no_body_are_not_compressed(
+@pytest.mark.parametrize(("method", "target"), [("POST", "/api/v1/officers/o/shares"), ("PUT", "/api/v1/courses/c")])
+async def test_answers_that_may_hold_a_key_are_not_compressed(
     portal: Portal, headers: dict[str, str], method: str, target: str
 ) -> None:
     async with portal.session.request(
@@ -59,7 +57,26 @@ async def test_answers_that_may_hold_a_key_or_no_body_are_not_compressed(
     ) as answer:
         assert (answer.status, answer.headers["ETag"]) == (200, '"7"')
         assert "Content-Encoding" not in answer.headers
-        assert await answer.read() == (b"" if method == "HEAD" else DOCUMENT)
+        assert await answer.read() == DOCUMENT
+
+
+@pytest.mark.usefixtures("documented")
+@pytest.mark.parametrize("accepted", ["gzip", "identity", "gzip;q=0"])
+async def test_head_has_the_headers_of_get(portal: Portal, headers: dict[str, str], accepted: str) -> None:
+    officer, key = await portal.officer()
+    stream = f"/v1/officers/{officer}/live"
+    for target, authorization in ((TARGET, headers), (stream, {"Authorization": f"Bearer {key}"})):
+        request_headers = authorization | {"Accept-Encoding": accepted}
+        found = []
+        for method in ("GET", "HEAD"):
+            async with portal.session.request(
+                method, portal.url + target, headers=request_headers, auto_decompress=False
+            ) as answer:
+                names = ("Vary", "ETag", "Content-Encoding", "Content-Type", "Cache-Control")
+                found.append((answer.status, *((name, answer.headers.get(name)) for name in names)))
+                if method == "HEAD":
+                    assert await answer.read() == b""
+        assert found[0] == found[1]
 
 
 @pytest.mark.usefixtures("documented")

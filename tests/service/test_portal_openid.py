@@ -102,12 +102,12 @@ async def test_an_officer_signs_in_with_the_provider_and_reads_the_own_path_only
             assert answer.status == 404
 
 
-async def test_the_sign_in_options_include_the_provider(portal: Portal, stage: tuple[PortalSettings, Owner]) -> None:
-    async with portal.session.get(f"{portal.url}/session/options") as answer:
-        assert await answer.json() == {"openid": True}
+async def test_a_page_learns_whether_there_is_a_provider(portal: Portal, stage: tuple[PortalSettings, Owner]) -> None:
+    async with portal.session.get(f"{portal.url}/session/start") as answer:
+        assert await answer.json() == {"openid": True, "session": None}
     async with running_portal(*stage) as without:
-        async with without.session.get(f"{without.url}/session/options") as answer:
-            assert await answer.json() == {"openid": False}
+        async with without.session.get(f"{without.url}/session/start") as answer:
+            assert await answer.json() == {"openid": False, "session": None}
         async with without.session.get(f"{without.url}/session/openid") as answer:
             assert answer.status == 404
 

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(400)
 
 SECRET = "0123456789abcdef.planted-secret-planted-secret-planted-secr"  # looks like a key
 WORD = "planted-word"  # looks like nothing
+_JSON = "Content-Type: application/json"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ def sent_to(name: str) -> list[Sent]:
             Sent("POST", "/session", (), _json({"key": f"{secret}\n{secret}"}), key=False),
             Sent("POST", "/session", (f"Origin: https://{secret}",), _json({"key": secret}), key=False),
         ]
-    return found
+    # A field that nobody knows is named in the answer, so only what looks like a key can be left out of it.
+    found += [Sent("GET", f"{read}?{SECRET}=1"), Sent("GET", f"{read}?lang={SECRET}")]
+    bodies = [{SECRET: 1}, {"title": {SECRET: "x"}}, {"results": [{SECRET: 1}]}]
+    return found + [Sent(method, change, ("Idempotency-Key: k", _JSON), _json(body)) for body in bodies]
 
 
 async def send(service: Started, *parts: bytes) -> Answer:

@@ -201,6 +201,8 @@ async def test_the_key_of_a_link_signs_nobody_in(services: Services) -> None:
     assert (got.status, got.cookies) == (403, {})
     headers = {"Authorization": f"Bearer {made['key']}"}
     assert (await services["portal"].client.get("/session", headers=headers)).status == 403
+    start = await services["portal"].client.get("/session/start", headers=headers)
+    assert (await start.json())["session"] is None
 
 
 async def test_an_erasure_deletes_the_links(services: Services) -> None:

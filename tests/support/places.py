@@ -18,7 +18,7 @@ from tests.support.waiting import until
 OF_OFFICERS = ("officer", "assessment", "shared")
 OF_SUPERVISORS = ("plans", "plan", "rating")
 OF_EDITORS = ("matches", "courses", "load", "health", "frameworks", "supervision", "system")
-PLACES = ("sign-in", *OF_OFFICERS, "agencies", "agency", *OF_SUPERVISORS, *OF_EDITORS)
+PLACES = ("sign-in", *OF_OFFICERS, "agencies", "agency", *OF_SUPERVISORS, *OF_EDITORS, "documents")
 
 _agencies: dict[int, str] = {}
 """By the stack, the agency of enough officers that was made in it."""
@@ -44,6 +44,9 @@ async def at(
         elif place in OF_OFFICERS:
             officer, reader = await stack.enter_async_context(at_the_path(platform, browser, **window))
             await _IN_OFFICERS[place](reader, officer)
+        elif place == "documents":
+            tenant, reader = await stack.enter_async_context(editing(platform, browser, **window))
+            await _at_the_documents(reader, tenant)
         else:
             tenant, reader = await stack.enter_async_context(editing(platform, browser, **window))
             if place == "matches":
@@ -122,6 +125,17 @@ async def _at_an_agency(reader: Reader, platform: Platform, place: str) -> None:
     await reader.sign_in(key, f"/#view=agency&agency={_agencies[here]}")
     await reader.page.wait_for_selector(".agency .gap")
     await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+
+
+async def _at_the_documents(reader: Reader, tenant: Tenant) -> None:
+    """Sign in as an admin and open an operation of the catalog's document, ready to be tried."""
+    await reader.sign_in(tenant.key, "/#view=system")
+    await reader.page.click("[data-keep=docs]")
+    await reader.page.click('nav a[href="/docs/catalog"]')
+    await reader.page.wait_for_selector('nav a[aria-current][href="/docs/catalog"]')
+    await reader.page.click(".opblock.opblock-get .opblock-summary-control >> nth=0")
+    await reader.page.click(".opblock.is-open .try-out__btn >> nth=0")
+    await reader.page.wait_for_selector(".opblock.is-open .execute")
 
 
 async def _at_a_supervisors(reader: Reader, platform: Platform, place: str) -> None:

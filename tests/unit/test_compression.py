@@ -46,7 +46,7 @@ def test_gzip_is_used_only_if_the_client_accepts_it(lines: list[str], accepted: 
         ("POST", "/v1/recommendations", 200, {}, True),
         ("POST", "/v1/officers/o/shares", 201, {}, False),  # holds a key
         ("POST", "/v1/officers/o/feedback", 200, {}, False),
-        ("HEAD", "/v1/frameworks/fw", 200, {}, False),
+        ("HEAD", "/v1/frameworks/fw", 200, {}, True),
         ("GET", "/v1/frameworks/fw", 404, {}, False),
         ("GET", "/v1/frameworks/fw", 200, {"Content-Length": "1023"}, False),
         ("GET", "/v1/frameworks/fw", 200, {"Content-Length": ""}, False),  # its parts are sent as they become known

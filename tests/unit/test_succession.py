@@ -174,8 +174,8 @@ def test_a_path_states_successors_and_actions_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("change", "code", "english", "thai"),
     [
-        ({"job_group": "clerks"}, "job_group_gone", "register you in one of its job groups", "ลงทะเบียนท่านในกลุ่มงาน"),
-        ({"stage": "early"}, "stage_gone", "register your stage again", "ลงทะเบียนระยะ"),
+        ({"job_group": "clerks"}, "job_group_gone", "register the officer in one of its job groups", "ในกลุ่มงานที่มีอยู่"),
+        ({"stage": "early"}, "stage_gone", "register the stage again", "ลงทะเบียนระยะ"),
     ],
 )
 def test_without_a_successor_the_path_states_what_to_do(

@@ -11,7 +11,7 @@ from services.portal.api.session import (
     Session,
     Sessions,
     SignIn,
-    SignInOptions,
+    Start,
 )
 from services.portal.api.system import System, SystemState
 from shared.auth import ADMINS, EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
@@ -48,7 +48,7 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
             answers={204: None},
             problems=[403, 503],
         ),
-        Route("GET", "/session/options", sessions.get_options, PUBLIC, answers={200: SignInOptions}),
+        Route("GET", "/session/start", sessions.get_start, PUBLIC, answers={200: Start}, problems=[503]),
         Route(
             "GET",
             "/session/openid",

@@ -43,7 +43,7 @@ class ApiSite:
             for name in names
         )
         nav = f'<nav aria-label="Services"><a href="/">Portal</a> {links}</nav>'
-        head = f"<header>{nav}<h1>API: {html.escape(service)}</h1></header>"
+        head = f"<header>{nav}</header>"
         address = f"{PLACE}/{service}/openapi.json"
         return _answer(openapi.page(service, address, f"{PLACE}/assets", head).encode(), "text/html")
 

@@ -212,7 +212,10 @@ async def _passed_on(request: web.Request, found: ClientResponse) -> web.StreamR
 
 
 def _compress(request: web.Request, answer: web.StreamResponse) -> None:
-    """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly."""
+    """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly.
+
+    An answer to HEAD has the headers of the one to GET, but for the length, which only compressing would tell.
+    """
     headers, tag = answer.headers, answer.headers.get(hdrs.ETAG)
     if answer.status == HTTPStatus.NOT_MODIFIED:
         vary_by_coding(headers)
@@ -222,6 +225,10 @@ def _compress(request: web.Request, answer: web.StreamResponse) -> None:
     elif is_compressible(request.method, request.rel_url.raw_path.removeprefix(PREFIX), answer.status, headers):
         vary_by_coding(headers)
         if accepts_gzip(request.headers.getall(hdrs.ACCEPT_ENCODING, [])):
-            answer.enable_compression(web.ContentCoding.gzip)
+            if request.method == hdrs.METH_HEAD:
+                headers[hdrs.CONTENT_ENCODING] = "gzip"
+                headers.popall(hdrs.CONTENT_LENGTH)
+            else:
+                answer.enable_compression(web.ContentCoding.gzip)
             if tag is not None:
                 headers[hdrs.ETAG] = gzip_tag(tag)

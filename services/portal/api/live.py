@@ -98,7 +98,9 @@ class Live:
         if principal(request).role == "officer" and self._connections.was_erased(key):
             raise Unauthorized("the API key is unknown, expired or revoked")
         if request.method == hdrs.METH_HEAD:
-            return web.StreamResponse(headers=EventStream().headers)
+            described = EventStream()
+            described.choose_coding(request)
+            return web.StreamResponse(headers=described.headers)
         key_id = principal(request).key_id
         with self._connections.open(key, key_id, request.headers.get("Last-Event-ID")) as connection:
             stream = EventStream(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)

@@ -46,12 +46,6 @@ class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
-class SignInOptions(Struct, frozen=True):
-    """The ways to sign in besides with a key: `openid` with the provider of the organisation."""
-
-    openid: bool
-
-
 class Session(Struct, frozen=True):
     """The signed-in person.
 
@@ -62,6 +56,16 @@ class Session(Struct, frozen=True):
     role: GivenRole
     officer: str | None
     agency: str | None
+
+
+class Start(Struct, frozen=True):
+    """What a page needs first: `openid`, whether people can sign in with the provider of their organisation.
+
+    `session` is the signed-in person, null if nobody is.
+    """
+
+    openid: bool
+    session: Session | None
 
 
 class AskOpenId(Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,9 +167,19 @@ class Sessions:
         self._set_key(request, response, key)
         return response
 
-    async def get_options(self, _: web.Request) -> web.Response:
-        """Return the ways to sign in."""
-        return json_response(SignInOptions(openid=self._provider is not None))
+    async def get_start(self, request: web.Request) -> web.Response:
+        """Return who is signed in, null if nobody is, and the ways to sign in besides with a key.
+
+        Unlike `GET /session` it answers 200 to somebody without a valid key, so that a page can ask first.
+        """
+        credential = credential_of(request)
+        session = None
+        if credential:
+            try:
+                session = _session(await self._authenticator.authenticate(credential, request[ADDRESS]))
+            except (Unauthorized, Forbidden):
+                session = None
+        return json_response(Start(openid=self._provider is not None, session=session))
 
     async def get_session(self, request: web.Request) -> web.Response:
         """Return the signed-in person."""

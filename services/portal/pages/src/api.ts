@@ -20,7 +20,6 @@ export type Step = R['Step'];
 export type CourseCard = R['CourseCard'];
 export type Gap = R['Gap'];
 export type Prerequisite = R['Prerequisite'];
-export type Reason = R['Reason'];
 export type FeedbackPage = R['FeedbackPage'];
 export type FeedbackTaken = R['FeedbackTaken'];
 export type Statement = R['CourseStatement'];
@@ -30,7 +29,7 @@ export type WhatIf = R['RecommendationRequest'];
 export type Similar = R['Similar'];
 export type Framework = C['Framework'];
 export type Profile = A['Profile'];
-export type PutOfficer = A['PutOfficer'];
+type PutOfficer = A['PutOfficer'];
 export type SkillProfile = A['SkillProfile'];
 export type PathRevision = R['PathRevision'];
 export type Share = A['Share'];
@@ -68,6 +67,21 @@ export const api = createClient<recommender.paths & catalog.paths & assessment.p
   ...options,
 });
 
+let whenSignedOut: () => void = () => undefined;
+
+/** Have `handler` called whenever a service answers that the session has ended. */
+export function onSignedOut(handler: () => void): void {
+  whenSignedOut = handler;
+}
+
+/** Note the status of a response that a signed-in person got. */
+export function noteStatus(status: number): void {
+  if (status === 401) whenSignedOut();
+}
+
+api.use({ onResponse: ({ response }) => noteStatus(response.status) });
+own.use({ onResponse: ({ response, schemaPath }) => (schemaPath === '/session' ? undefined : noteStatus(response.status)) }); // 401 there: a wrong key
+
 interface Answered<T> {
   data?: T;
   error?: unknown;
@@ -84,8 +98,14 @@ export async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
   }
   const { data, error, response } = answered;
   if (response.ok) return data as T;
-  const problem = (typeof error === 'object' ? error : {}) as { detail?: string; field?: string; texts?: { th?: string; en?: string } };
-  throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field, problem.texts);
+  throw refusalOf(response, error);
+}
+
+/** Return the refusal that a response and its body are. */
+export function refusalOf(response: Response, body: unknown): ApiError {
+  const problem = (typeof body === 'object' ? body : {}) as { detail?: string; field?: string; texts?: { th?: string; en?: string } } | null;
+  const id = response.headers.get('X-Request-Id') ?? undefined;
+  return new ApiError(response.status, id, problem?.detail, problem?.field, problem?.texts);
 }
 
 const of = (officer_id: string) => ({ path: { officer_id } });
@@ -96,14 +116,11 @@ export function newKey(): string {
   return `page-${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Return who is signed in. Throws ApiError 401 where nobody is. */
-export const readSession = () => answer(own.GET('/session'));
+/** Return who is signed in, null where nobody is, and how people may sign in besides with a key. */
+export const readStart = () => answer(own.GET('/session/start'));
 
 /** Sign in with an API key; return the session. */
 export const signIn = (key: string) => answer(own.POST('/session', { body: { key } }));
-
-/** Return how people may sign in besides with a key. */
-export const readSignInOptions = () => answer(own.GET('/session/options'));
 
 /** Forget the key; `everywhere`: end the sign-ins of the same person on other devices too. */
 export const signOut = (everywhere = false) => answer(own.DELETE('/session', { params: { query: { everywhere } } }));

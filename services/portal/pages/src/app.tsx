@@ -2,13 +2,13 @@
 
 import { signal, useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
-import { useEffect, useLayoutEffect } from 'preact/hooks';
-import { type Session, signIn } from './api';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { readStart, type Session, signIn } from './api';
 import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
 import { isOwnMachine } from './key_link';
-import { connection, focusOn, offerSignIn, openid, session, sharing, show, shown, signOut, start, title as pageTitle } from './shell';
+import { connection, enter, focusOn, lapsed, notFetched, openid, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
 import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
@@ -16,9 +16,10 @@ import { type Load, sharedPage, VIEWS } from './views';
 const NAMES = { th: 'ไทย', en: 'English' } as const;
 const LONGEST_GOAL = 500; // characters
 
-async function enter(key: string): Promise<void> {
+async function enterKey(key: string): Promise<void> {
   const complain = (complaint: Key) => {
-    show('signIn', { complaint });
+    signInComplaint.value = complaint;
+    if (!lapsed.value) show('signIn');
     focusOn('key');
   };
   if (!key) {
@@ -26,14 +27,13 @@ async function enter(key: string): Promise<void> {
     return;
   }
   try {
-    session.value = await signIn(key);
+    enter(await signIn(key));
   } catch (thrown) {
     const { status } = asApiError(thrown);
-    complain(status === 0 ? 'unreachable' : status >= 500 ? 'busy' : 'keyRefused');
+    complain(status === 0 ? 'unreachable' : status >= 500 ? 'busy' : status === 429 ? 'problems.429' : 'keyRefused');
     return;
   }
   outcome.value = undefined;
-  show('loading');
   focusOn('main');
 }
 
@@ -41,13 +41,19 @@ async function enter(key: string): Promise<void> {
 export async function enterByLink(key: string): Promise<void> {
   if (!isOwnMachine(window.location.hostname)) {
     await start();
-    if (shown.value.screen === 'signIn') show('signIn', { complaint: 'keyLinkElsewhere' });
+    if (!session.value) signInComplaint.value = 'keyLinkElsewhere';
     return;
   }
   session.value = undefined;
+  lapsed.value = false;
   show('loading');
-  void offerSignIn();
-  await enter(key);
+  readStart().then(
+    (found) => {
+      openid.value = found.openid;
+    },
+    () => undefined, // a key still signs in
+  );
+  await enterKey(key);
 }
 
 const OUTCOMES: Partial<Record<string, Key>> = {
@@ -76,10 +82,16 @@ function OpenId(): JSX.Element | null {
         {outcome.value && t(outcome.value)}
       </p>
       <p>
-        <a class="button main" href={`/session/openid?${new URLSearchParams({ to: goal() })}`} data-keep="openid">
+        <a
+          class="button main"
+          href={`/session/openid?${new URLSearchParams({ to: goal() })}`}
+          data-keep="openid"
+          {...(lapsed.value ? { target: '_blank' } : {})}
+        >
           {t('openid.signIn')}
         </a>
       </p>
+      {lapsed.value && <p class="quiet">{t('openid.elsewhere')}</p>}
       <p class="quiet">{t('openid.orKey')}</p>
     </div>
   );
@@ -94,9 +106,9 @@ function KeyForm(): JSX.Element {
       label="key"
       hint="keyHint"
       button="signIn"
-      complaint={shown.value.complaint}
+      complaint={signInComplaint.value}
       input={{ type: 'password' }}
-      onEntry={enter}
+      onEntry={enterKey}
     />
   );
 }
@@ -109,7 +121,7 @@ const SignIn = (): JSX.Element => (
 );
 
 /** A screen that something could not be had, with a button to try again. */
-export function Failed(): JSX.Element {
+function Failed(): JSX.Element {
   const { complaint, requestId } = shown.value;
   return (
     <Message title="failed" why={complaint ?? 'failedWhy'}>
@@ -131,7 +143,7 @@ function useFetched<P>(load: Load<P>): ComponentType<P> | undefined {
       (found) => {
         page.value = found.default;
       },
-      () => show('failed', { complaint: 'unreachable' }),
+      notFetched,
     );
   }, [load, page]);
   return page.value;
@@ -153,12 +165,23 @@ function LinkPage({ link }: { link: ShareLink | null }): JSX.Element {
 function View(): JSX.Element {
   const { screen } = shown.value;
   if (sharing.value !== undefined) return <LinkPage link={sharing.value} />;
-  if (session.value) return screen === 'failed' ? <Failed /> : <RolePage role={session.value.role} />;
+  const { value: who } = session;
+  if (who) {
+    return (
+      <>
+        {lapsed.value && <SignIn />}
+        <div hidden={lapsed.value} key={JSON.stringify(who)}>
+          {screen === 'failed' ? <Failed /> : <RolePage role={who.role} />}
+        </div>
+      </>
+    );
+  }
   if (screen === 'signIn') return <SignIn />;
   return screen === 'failed' ? <Failed /> : <Message title="loading" />;
 }
 
 function Masthead(): JSX.Element {
+  const isSignedIn = session.value && !lapsed.value;
   return (
     <header class="masthead">
       <div class="masthead-row">
@@ -173,12 +196,12 @@ function Masthead(): JSX.Element {
           <button type="button" id="language" lang={otherLanguage()} onClick={() => setLanguage(otherLanguage()).catch(() => undefined)}>
             {NAMES[otherLanguage()]}
           </button>
-          {session.value && (
+          {isSignedIn && (
             <button type="button" id="sign-out" onClick={() => signOut()}>
               {t('signOut')}
             </button>
           )}
-          {session.value && openid.value && (
+          {isSignedIn && openid.value && (
             <button type="button" id="sign-out-everywhere" onClick={() => signOut(true)}>
               {t('openid.signOutEverywhere')}
             </button>
@@ -190,7 +213,7 @@ function Masthead(): JSX.Element {
 }
 
 function ConnectionLine(): JSX.Element {
-  const state = connection.value;
+  const state = lapsed.value ? undefined : connection.value;
   const words: Key | undefined = state && ({ open: 'connected', lost: 'disconnected', opening: 'connecting' } as const)[state];
   return (
     <p class={`connection ${state ?? ''}`} id="connection" role="status">
@@ -199,9 +222,24 @@ function ConnectionLine(): JSX.Element {
   );
 }
 
+/** Moves the focus to the sign-in when it takes the place of a page, and back to where it was when the page returns. */
+function useReturnedFocus(isOver: boolean): void {
+  const held = useRef<Element | null>(null);
+  useLayoutEffect(() => {
+    if (isOver) {
+      held.current = document.activeElement;
+      focusOn('main');
+    } else if (held.current) {
+      if (held.current instanceof HTMLElement && held.current.isConnected) held.current.focus();
+      held.current = null;
+    }
+  }, [isOver]);
+}
+
 /** The whole page. */
 export function App(): JSX.Element {
-  const { screen } = shown.value;
+  const screen = lapsed.value ? 'signIn' : shown.value.screen;
+  useReturnedFocus(lapsed.value);
   const spoken = language();
   const title = t(pageTitle.value);
   useLayoutEffect(() => {

@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { type Key, Localized, t, type Text } from './i18n';
 import { AfterPaint } from './ui';
 
-export interface BarRow {
+interface BarRow {
   id: string;
   title: Text;
   /** The figures of the row in words. */
@@ -97,8 +97,8 @@ const Table = ({ heads, rows }: Pick<TableProps, 'heads' | 'rows'>): JSX.Element
   <table>
     <thead>
       <tr>
-        {heads.map((head) => (
-          <th key={head} scope="col">
+        {heads.map((head, i) => (
+          <th key={i} scope="col">
             {head}
           </th>
         ))}

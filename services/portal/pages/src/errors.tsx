@@ -1,17 +1,19 @@
 /** The messages about refused requests. */
 
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
 import { ApiError } from './api';
-import { type Key, Localized, t } from './i18n';
-import { refused } from './shell';
+import { type Key, Localized, rich, t } from './i18n';
 import { Button } from './ui';
 
 const BY_STATUS: Partial<Record<number, Key>> = {
+  401: 'problems.401',
   403: 'problems.403',
   404: 'problems.404',
+  409: 'problems.409',
   412: 'problems.412',
+  413: 'problems.413',
   422: 'problems.422',
+  429: 'problems.429',
 };
 const FIELDS: Partial<Record<string, Key>> = {
   at: 'finishedOn',
@@ -26,7 +28,7 @@ const FIELDS: Partial<Record<string, Key>> = {
 };
 
 /** Return the sentence for a refusal; `special` holds sentences of the place for some statuses. */
-export function sentenceOf(error: ApiError, special: Partial<Record<number, Key>> = {}): string {
+function sentenceOf(error: ApiError, special: Partial<Record<number, Key>> = {}): string {
   const { status } = error;
   return t(
     special[status] ?? BY_STATUS[status] ?? (status === 0 ? 'unreachable' : status >= 500 ? 'busy' : 'problems.other'),
@@ -36,12 +38,13 @@ export function sentenceOf(error: ApiError, special: Partial<Record<number, Key>
 /** The sentence for a refusal, the field that is to blame, and the service's own words: in the reader's language where it has them. */
 export function Refusal({ error, special }: { error: ApiError; special?: Partial<Record<number, Key>> }): JSX.Element {
   if (error.texts) return <Localized text={error.texts} />;
-  const field = FIELDS[error.field ?? ''];
+  const known = FIELDS[error.field ?? ''];
+  const field = known ? t(known) : error.field && <code lang="en">{error.field}</code>;
   const own = error.status === 400 || error.status === 422 || (error.status === 409 && !special?.[409]);
   return (
     <>
       {sentenceOf(error, special)}
-      {field && ` ${t('problemField', { field: t(field) })}`}
+      {field && <> {rich('problemField', { field })}</>}
       {own && error.detail && (
         <small class="detail">
           {t('problemDetail')} <span lang="en">{error.detail}</span>
@@ -57,11 +60,8 @@ interface TroubleProps {
   again?: (() => unknown) | undefined;
 }
 
-/** What could not be had, with a button to try again; who is signed out gets the sign-in button. */
+/** What could not be had, with a button to try again. */
 export function Trouble({ error, special, again }: TroubleProps): JSX.Element {
-  useEffect(() => {
-    if (error.status === 401) refused(error);
-  }, [error]);
   return (
     <div class="notice refused" role="alert">
       <p>

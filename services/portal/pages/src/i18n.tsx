@@ -130,14 +130,18 @@ export function localize(text: Text | null | undefined): { words: string; lang: 
   return { words: '–', lang: undefined };
 }
 
+/** Letters that are written from right to left, and the marks that turn the order of what follows them. */
+const TURNS = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
 interface LocalizedProps extends Pick<AllHTMLAttributes, 'class' | 'scope'> {
   text: Text | null | undefined;
   as?: keyof JSX.IntrinsicElements;
   children?: ComponentChildren;
 }
 
-/** A service's text, marked with its language where that is not the page's; children stand after it. */
+/** A service's text, marked with its language where that is not the page's; children stand after it. It turns nothing around it. */
 export function Localized({ text, as = 'span', children, ...attributes }: LocalizedProps): JSX.Element {
   const { words, lang } = localize(text);
-  return createElement(as, { ...attributes, lang }, words, children);
+  // A new element where the language changes: an attribute that Preact takes away stays, empty, as an unknown language.
+  return createElement(as, { ...attributes, key: lang, lang, ...(TURNS.test(words) ? { dir: 'auto' } : {}) }, words, children);
 }

@@ -7,7 +7,7 @@ const LONGEST_WAIT_MS = 30_000;
 
 export type Connection = 'opening' | 'open' | 'lost';
 
-export interface Listener {
+interface Listener {
   path(recommended: Recommended): void;
   status(status: 'waiting' | 'unavailable'): void;
   erased(): void;

@@ -8,7 +8,7 @@ import { render } from 'preact';
 import { App, enterByLink } from './app';
 import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
-import { open, sharing } from './shell';
+import { checkSession, open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { fetchLastPage } from './views';
 
@@ -24,6 +24,9 @@ if (host) {
       return key === undefined ? opened : enterByLink(key);
     })
     .then(() => fetchWords().catch(() => undefined));
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) void checkSession();
+  });
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab
     if (another !== undefined) void enterByLink(another);

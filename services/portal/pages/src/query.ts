@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useCallback, useEffect, useRef } from 'preact/hooks';
 import type { ApiError } from './api';
 import { asApiError } from './errors';
-import { refused } from './shell';
+import { lapsed } from './shell';
 
 export interface Query<T> {
   /** The newest answer; it stays while it is fetched again, and where that is refused. */
@@ -31,7 +31,6 @@ export function useQuery<T>(fetchValue: () => Promise<T>, whenever: readonly unk
       const error = asApiError(thrown);
       if (mine !== turn.current) return;
       state.value = { ...state.value, error, busy: false };
-      if (error.status === 401) refused(error);
     }
   }, [state]);
   useEffect(() => {
@@ -41,5 +40,9 @@ export function useQuery<T>(fetchValue: () => Promise<T>, whenever: readonly unk
     };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- fetched anew for these only
   }, whenever);
+  const isOver = lapsed.value;
+  useEffect(() => {
+    if (!isOver && state.peek().error?.status === 401) void again(); // the session was renewed
+  }, [isOver, again, state]);
   return { ...state.value, again };
 }

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Key, t } from './i18n';
-import { focusOn, show, title } from './shell';
+import { focusOn, notFetched, show, title } from './shell';
 import { Message } from './ui';
 import type { Load } from './views';
 
@@ -41,7 +41,7 @@ export function RolePages({ label, pages, open }: RolePagesProps): JSX.Element {
       (found) => {
         if (!over) fetched.value = { name: open, Page: found.default };
       },
-      () => show('failed', { complaint: 'unreachable' }),
+      notFetched,
     );
     return () => {
       over = true;

@@ -1,7 +1,7 @@
 /** Who is signed in and which screen is shown: what every page of the portal shares. */
 
-import { signal } from '@preact/signals';
-import { ApiError, readSession, readSignInOptions, type Session, signOut as forgetKey } from './api';
+import { batch, signal } from '@preact/signals';
+import { ApiError, onSignedOut, readStart, type Session, signOut as forgetKey } from './api';
 import type { Key } from './i18n';
 import type { Connection } from './live';
 import { type ShareLink, shareLinkOf } from './share_link';
@@ -10,12 +10,21 @@ export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | '
 
 interface Shown {
   screen: Screen;
-  /** What was wrong with what was entered, or why nobody is signed in any more. */
+  /** What was wrong with what was entered. */
   complaint?: Key | undefined;
   requestId?: string | undefined;
 }
 
+const KEPT_MS = 15 * 60_000; // how long a page is kept for a person whose session has ended
+
 export const session = signal<Session | undefined>(undefined);
+/**
+ * Whether the session of `session` has ended without being asked for. The sign-in is shown in place of the page, which
+ * is hidden and keeps what was entered until the same person has signed in again.
+ */
+export const lapsed = signal(false);
+/** Why somebody is to sign in again, or what was wrong with the key. */
+export const signInComplaint = signal<Key | undefined>(undefined);
 export const shown = signal<Shown>({ screen: 'loading' });
 /** Whether people may sign in with the account of their organisation here. */
 export const openid = signal(false);
@@ -33,23 +42,64 @@ export function show(screen: Screen, more: Omit<Shown, 'screen'> = {}): void {
   shown.value = { screen, ...more };
 }
 
-/** Show why a request was refused: signed out, or not to be had just now. */
+/** Show that a page cannot be had just now. A session that has ended shows the sign-in by itself: `lapse`. */
 export function refused(error: ApiError): void {
-  if (error.status === 401) {
-    const before = session.value;
-    session.value = undefined;
-    show('signIn', { complaint: before && 'sessionOver' });
-  } else show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
+  show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
 }
 
-/** Find out how people may sign in besides with a key. */
-export function offerSignIn(): Promise<void> {
-  return readSignInOptions().then(
-    (options) => {
-      openid.value = options.openid;
-    },
-    () => undefined, // a key still signs in
+let forgetting: number | undefined;
+
+/** Ask for the sign-in again, in place of the page that is open; `why` says what happened. */
+export function lapse(why: Key = 'sessionOver'): void {
+  if (!session.value || lapsed.value) return;
+  batch(() => {
+    lapsed.value = true;
+    signInComplaint.value = why;
+  });
+  forgetting = window.setTimeout(() => leave(why), KEPT_MS);
+}
+
+onSignedOut(lapse);
+
+/** Show the sign-in, and forget the page that was open. */
+function leave(complaint?: Key): void {
+  window.clearTimeout(forgetting);
+  batch(() => {
+    session.value = undefined;
+    lapsed.value = false;
+    signInComplaint.value = complaint;
+    show('signIn');
+  });
+}
+
+const isSame = (one: Session, other: Session): boolean =>
+  one.tenant === other.tenant && one.role === other.role && one.officer === other.officer && one.agency === other.agency;
+
+/** Show the page of who has signed in: as it was left, if it is that person's. */
+export function enter(found: Session): void {
+  window.clearTimeout(forgetting);
+  batch(() => {
+    const kept = lapsed.value && session.value && isSame(session.value, found);
+    lapsed.value = false;
+    signInComplaint.value = undefined;
+    if (kept) return;
+    session.value = found;
+    show('loading');
+  });
+}
+
+/** Find out whether the page's person is still signed in: in another tab somebody may have signed in or out. */
+export async function checkSession(): Promise<void> {
+  const { value: before } = session;
+  if (!before || sharing.value !== undefined) return;
+  const found = await readStart().then(
+    (start) => start.session,
+    () => undefined, // not known just now
   );
+  if (found === undefined || session.value !== before) return;
+  if (found === null) lapse();
+  else if (!isSame(found, before)) lapse('sessionOther');
+  else if (lapsed.value) enter(found);
 }
 
 /** Show what the address opens: the path of a share link, or the page of who is signed in. */
@@ -59,15 +109,28 @@ export async function open(): Promise<void> {
   if (sharing.value === undefined && (before !== undefined || !session.value)) await start();
 }
 
+let isOutdated = false;
+
+/** Show that a page's code could not be fetched: without a connection, or because a newer release has replaced it. */
+export function notFetched(): void {
+  isOutdated = true;
+  show('failed', { complaint: 'unreachable' });
+}
+
 /** Find out who is signed in, and show their page. */
 export async function start(): Promise<void> {
   show('loading');
-  const offered = offerSignIn();
   try {
-    session.value = await readSession();
+    const found = await readStart();
+    if (isOutdated) {
+      window.location.reload(); // the portal answers: its index names the present code
+      return;
+    }
+    openid.value = found.openid;
+    if (found.session) session.value = found.session;
+    else leave();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    await offered; // the form is shown with every way to sign in, so that none moves it later
     refused(error);
   }
 }
@@ -81,8 +144,7 @@ export async function signOut(everywhere = false): Promise<void> {
     refused(error);
     return;
   }
-  session.value = undefined;
-  show('signIn');
+  leave();
   focusOn('main');
 }
 

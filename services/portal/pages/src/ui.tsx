@@ -194,7 +194,7 @@ export function EntryForm({ name, title, why, label, hint, button, complaint, in
     setBusy(false);
   };
   return (
-    <Message title={title} why={why} level={level} id={level === 1 ? 'page-title' : `${name}-title`}>
+    <Message title={title} why={why} level={level} id={`${name}-title`}>
       <form noValidate onSubmit={submit}>
         <label for={name}>{t(label)}</label>
         <p class="quiet" id={`${name}-hint`}>

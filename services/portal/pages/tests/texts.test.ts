@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Key, localize, setLanguage, t } from '../src/i18n';
+import { type Key, Localized, localize, setLanguage, t } from '../src/i18n';
 import { day, decimal, languageName, percent, points, signed } from '../src/formats';
 
 afterEach(async () => {
@@ -18,6 +18,18 @@ describe('a text of a service', () => {
     [undefined, '', undefined],
   ])('%j gives way to the other language where it shows nothing', (text, words, lang) => {
     expect(localize(text)).toEqual({ words, lang });
+  });
+});
+
+describe('what is written from right to left', () => {
+  const dir = (th: string) => (Localized({ text: { th } }).props as { dir?: string }).dir;
+
+  it.each(['مهارات رقمية', 'עברית', 'abc\u202egnp.exe', 'ก\u2067ข'])('%j turns nothing around it', (text) => {
+    expect(dir(text)).toBe('auto');
+  });
+
+  it('is marked alone', () => {
+    expect(dir('ทักษะดิจิทัล (Digital)')).toBeUndefined();
   });
 });
 

@@ -9,7 +9,7 @@ import { type Framework, readFramework } from '../api';
 import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { saveFile } from '../files';
-import { type Key, t } from '../i18n';
+import { type Key, rich, t } from '../i18n';
 import { isId } from '../ids';
 import { focusOn, session, show, title } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
@@ -99,7 +99,15 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
   if (!found) return failed ? <Message title="agency.title">{failed}<Another than={agency} /></Message> : <Message title="loading" />;
   return (
     <article class="agency" aria-labelledby="page-title">
-      <h1 id="page-title">{t('agency.heading', { id: agency })}</h1>
+      <h1 id="page-title">
+        {rich('agency.heading', {
+          id: (
+            <span class="own-line" lang="en">
+              {agency}
+            </span>
+          ),
+        })}
+      </h1>
       <Another than={agency} />
       <FrameworkChoice view={found} framework={known.value} />
       {found.officers === null ? (
@@ -139,7 +147,7 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
 /** The way to another agency; none for an analyst of this one alone. */
 const Another = ({ than }: { than: string }): JSX.Element | null =>
   than === session.value?.agency ? null : (
-    <p>
+    <p class="actions">
       <a href={linkTo(addressOf())} data-keep="another-agency">
         {t('agency.another')}
       </a>

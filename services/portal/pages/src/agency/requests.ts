@@ -10,7 +10,6 @@ export type SkillGaps = R['SkillGaps'];
 export type GroupGaps = R['GroupGaps'];
 export type GroupSkill = R['GroupSkill'];
 export type PastFigures = R['PastFigures'];
-export type UnclosableGap = R['UnclosableGap'];
 
 /** Which of an agency's officers are meant, and by when training is to close their gaps. */
 export interface AskGaps {

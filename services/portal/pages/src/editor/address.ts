@@ -4,7 +4,7 @@ import { computed } from '@preact/signals';
 import { linkTo, params } from '../address';
 import type { Session } from '../api';
 
-export const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers', 'agency', 'supervision', 'system'] as const;
+const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers', 'agency', 'supervision', 'system'] as const;
 export type View = (typeof VIEW_NAMES)[number];
 const ADMINS_ONLY: readonly View[] = ['officers', 'agency', 'supervision', 'system'];
 

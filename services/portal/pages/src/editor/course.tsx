@@ -122,7 +122,9 @@ function Teaches({ known, decide }: { known: Known; decide: (match: Match, statu
       <ul class="plain statements">
         {rows.map((row) => (
           <li key={`${row.framework} ${row.skill}`}>
-            <Span framework={row.framework} span={row} />
+            <span>
+              <Span framework={row.framework} span={row} />
+            </span>
             <span class="mark">{t(`origin.${originOf(row, matches?.matches ?? [])}`)}</span>
           </li>
         ))}
@@ -250,7 +252,7 @@ export function Course({ id }: { id: string }): JSX.Element {
   const url = webAddress(course?.url);
   return (
     <article class="course" data-course={id}>
-      <p>
+      <p class="actions">
         <a href={link('courses')}>{t('toSearch')}</a>
       </p>
       {error && <Trouble error={error} again={known.again} />}
@@ -260,7 +262,7 @@ export function Course({ id }: { id: string }): JSX.Element {
           <Localized as="h1" text={course.title} />
           <Facts course={course} />
           {url && (
-            <p>
+            <p class="actions">
               <a href={url} rel="noreferrer">
                 {t('atProvider')}
               </a>

@@ -6,7 +6,7 @@ import { useEffect } from 'preact/hooks';
 import type { ApiError } from '../api';
 import { Trouble, asApiError } from '../errors';
 import { decimal, languageName, tenths } from '../formats';
-import { type Language, localize, Localized, t, type Text } from '../i18n';
+import { language, localize, Localized, t, type Text } from '../i18n';
 import { Button, field } from '../ui';
 import { address, goToView, link } from './address';
 import { Course } from './course';
@@ -24,7 +24,7 @@ const filtersOf = (params: URLSearchParams): Filters =>
 /** A title with the places where the words of the search stand. */
 function Title({ course, places }: { course: CatalogCourse; places: Record<string, number[][]> | undefined }): JSX.Element {
   const { words, lang } = localize(course.title);
-  const shown: Language = lang ?? (document.documentElement.lang as Language);
+  const shown = lang ?? language();
   const letters = Array.from(course.title[shown] ?? ''); // places are counted in characters
   const hits = letters.join('').length === words.length ? (places?.[`title.${shown}`] ?? []) : [];
   const pieces: JSX.Element[] = [];
@@ -34,7 +34,7 @@ function Title({ course, places }: { course: CatalogCourse; places: Record<strin
     at = to;
   }
   return (
-    <span lang={lang}>
+    <span lang={shown}>
       {pieces}
       {hits.length ? letters.slice(at).join('') : words}
     </span>
@@ -97,7 +97,7 @@ function Facets({ facets, filters }: { facets: NonNullable<CoursePage['facets']>
           <ul class="plain">
             {some.map((one) => (
               <li key={JSON.stringify(one.filters)}>
-                <a href={link('courses', { ...filters, ...one.filters })} lang={one.lang}>
+                <a href={link('courses', { ...filters, ...one.filters })} lang={one.lang ?? language()}>
                   {one.name}
                 </a>{' '}
                 <span class="quiet">{one.count}</span>

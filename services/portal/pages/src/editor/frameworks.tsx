@@ -163,7 +163,7 @@ function OneFramework({ id }: { id: string }): JSX.Element {
   const published = drafts.published.value;
   return (
     <div class="framework">
-      <p>
+      <p class="actions">
         <a href={link('frameworks')}>{t('toFrameworks')}</a>
       </p>
       {published ? <Localized as="h1" text={published.title} /> : <h1>{t('frameworksTitle')}</h1>}

@@ -133,7 +133,7 @@ function Shown({ found }: { found: CatalogHealth }): JSX.Element {
         ))}
       />
       {count('weak_matches') > 0 && (
-        <p>
+        <p class="actions">
           <a href={link('matches', { order: 'doubtful' })}>{t('toDoubtful')}</a>
         </p>
       )}

@@ -6,7 +6,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { useQuery } from '../query';
 import { Refusal, Trouble } from '../errors';
 import { tenths } from '../formats';
-import { type Key, localize, Localized, t } from '../i18n';
+import { type Key, language, localize, Localized, t } from '../i18n';
 import { session } from '../shell';
 import { Button } from '../ui';
 import { address, goToView } from './address';
@@ -22,7 +22,7 @@ const KEYS = { confirm: 'c', correct: 'e', reject: 'r', skip: 'n', back: 'b' } a
 type Doing = keyof typeof KEYS;
 
 const Words = ({ text, words, lang }: { text: string; words: string[]; lang?: string | undefined }): JSX.Element => (
-  <span lang={lang}>
+  <span lang={lang ?? language()}>
     {marked(text, words).map(({ text: piece, hit }, i) => (hit ? <mark key={i}>{piece}</mark> : piece))}
   </span>
 );

@@ -2,7 +2,7 @@
 
 import type { Match, SkillSpan } from './requests';
 
-export type Origin = 'given' | 'mapped' | 'confirmed' | 'corrected';
+type Origin = 'given' | 'mapped' | 'confirmed' | 'corrected';
 
 type Decided = Pick<Match, 'framework' | 'skill' | 'from' | 'to' | 'status' | 'corrected'>;
 

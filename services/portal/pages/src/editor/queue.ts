@@ -193,7 +193,7 @@ export class Queue {
 }
 
 /** A piece of a text, and whether it is one of the words that matched. */
-export interface Piece {
+interface Piece {
   text: string;
   hit: boolean;
 }

@@ -2,7 +2,7 @@
 
 import type * as catalog from '../../generated/catalog';
 import type * as recommender from '../../generated/recommender';
-import { answer, api, ApiError } from '../api';
+import { answer, api, ApiError, noteStatus, refusalOf } from '../api';
 import { Lines } from './importing';
 
 type C = catalog.components['schemas'];
@@ -10,7 +10,6 @@ type C = catalog.components['schemas'];
 export type Match = C['Match'];
 export type MatchPage = C['MatchPage'];
 export type OpenSkill = recommender.components['schemas']['OpenSkill'];
-export type MatchResult = C['MatchResult'];
 export type CourseMatches = C['CourseMatches'];
 export type SkillSpan = C['SkillSpan'];
 export type CatalogCourse = C['Course'];
@@ -143,7 +142,7 @@ export const dropDraft = (framework: string, revision: number) =>
 
 // --- imports
 
-export interface ImportOptions {
+interface ImportOptions {
   dry_run: boolean;
   map?: string;
   default?: string;
@@ -169,8 +168,8 @@ export async function* importCourses(
     throw unreachable();
   });
   if (!response.ok || !response.body) {
-    const problem = (await response.json().catch(() => ({}))) as { detail?: string; field?: string };
-    throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field);
+    noteStatus(response.status);
+    throw refusalOf(response, await response.json().catch(() => ({})));
   }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const lines = new Lines();

@@ -7,7 +7,7 @@ import { mondayOf, spans } from './weeks';
 const LINE = 75; // octets, without the line break
 
 /** What is written of a step. */
-export interface Written {
+interface Written {
   title: string;
   words: string;
   url: string | undefined;

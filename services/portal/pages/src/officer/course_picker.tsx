@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { ApiError, type Course, coursesTeaching, type Framework, type LearningPath } from '../api';
 import { asApiError, Refusal } from '../errors';
 import { tenths } from '../formats';
-import { type Key, localize, t, type Text } from '../i18n';
+import { type Key, language, localize, t, type Text } from '../i18n';
 import { Button, field } from '../ui';
 import { meets } from './skills';
 
@@ -34,7 +34,7 @@ interface Chosen {
 const Option = ({ id, title }: { id: string; title: Text }): JSX.Element => {
   const { words, lang } = localize(title);
   return (
-    <option value={id} lang={lang}>
+    <option value={id} lang={lang ?? language()}>
       {words}
     </option>
   );

@@ -1,11 +1,11 @@
 /** The page of one officer's path: an officer sees their own, others choose whose. */
 
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { goToAddress, params } from '../address';
 import { isId } from '../ids';
 import { t } from '../i18n';
-import { focusOn, session, show, shown } from '../shell';
+import { focusOn, lapsed, session, show, shown } from '../shell';
 import { EntryForm, Message } from '../ui';
 import { News } from './news';
 import { PathView } from './path_view';
@@ -66,6 +66,12 @@ function useVisit(): void {
       current.value = undefined;
     };
   }, [role, officer]);
+  const isOver = lapsed.value;
+  const wasOver = useRef(isOver);
+  useEffect(() => {
+    if (wasOver.current && !isOver) current.value?.resume();
+    wasOver.current = isOver;
+  }, [isOver]);
 }
 
 function Screen(): JSX.Element {

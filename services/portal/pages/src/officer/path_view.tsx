@@ -58,7 +58,13 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
   const framework = visit.framework.value;
   return (
     <>
-      <Summary recommended={recommended} framework={framework} whose={<Whose />} next={<NextStep path={path} visit={visit} />}>
+      <Summary
+        recommended={recommended}
+        framework={framework}
+        title={visit.role === 'officer' ? t('title') : t('planOf', { id: visit.officer })}
+        whose={<Whose />}
+        next={<NextStep path={path} visit={visit} />}
+      >
         <Missing path={path} />
         <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
         {visit.role === 'officer' && <Assessment visit={visit} />}

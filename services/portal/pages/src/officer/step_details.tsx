@@ -144,13 +144,13 @@ type DetailsProps = Omit<AlternativeProps, 'course'> & {
   framework: () => Framework | undefined;
 };
 
-/** The details of a step; the alternatives of a path that came while the page is open are read when somebody looks. */
 /** Return where a row comes from that the course's provider did not state, or not in this framework. */
 function originText({ confidence, mapped_from: source }: Step['closes'][number]): string {
   if (source == null) return t('unconfirmed', { share: percent(Math.floor((confidence ?? 0) * 100 + 1e-4) / 100) });
   return t(confidence == null ? 'mapped' : 'mappedUnconfirmed', { framework: source.split('/', 1)[0] ?? source });
 }
 
+/** The details of a step; the alternatives of a path that came while the page is open are read when somebody looks. */
 export function StepDetails({ step, path, framework, visit }: DetailsProps): JSX.Element {
   const unread = path.steps.every((one) => !one.alternatives);
   return (

@@ -19,7 +19,7 @@ type Mark = 'new' | 'moved' | undefined;
 const AT_ONCE = 2;
 
 /** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
-export function sharesAfter(path: LearningPath): number[] {
+function sharesAfter(path: LearningPath): number[] {
   const { before, after, gained } = path.coverage;
   let sum = 0;
   return path.steps.map((step) => {

@@ -14,7 +14,7 @@ const MOST = 168; // hours in a week
 export const ENDLESS = 100_000;
 
 /** What was entered, or what is wrong with it and the field that is to blame. */
-export type EnteredTime = { weekly: number | null; deadline: string | null } | { wrong: Key; blamed: 'weekly' | 'deadline' };
+type EnteredTime = { weekly: number | null; deadline: string | null } | { wrong: Key; blamed: 'weekly' | 'deadline' };
 
 /** Return what the two fields of a form hold. */
 export function readTime(form: string): EnteredTime {

@@ -9,7 +9,7 @@ import { meets } from './skills';
 type Coverage = LearningPath['coverage'];
 
 /** Return the share that is reached as courses are usually completed; `after` if the path has no such figure. */
-export function usually({ before, after, gained, expected }: Coverage): number {
+function usually({ before, after, gained, expected }: Coverage): number {
   return gained > 0 ? before + ((after - before) * (expected ?? gained)) / gained : after;
 }
 
@@ -107,7 +107,7 @@ function Notice({ path }: { path: LearningPath }): JSX.Element | null {
 interface SummaryProps {
   recommended: Recommended;
   framework: Framework | undefined;
-  title?: string;
+  title: string;
   whose: JSX.Element | null;
   /** What to do next: it stands above all else. */
   next: JSX.Element;
@@ -139,7 +139,7 @@ export function Summary({ recommended, framework, title, whose, next, children }
   return (
     <section class="summary" aria-labelledby="page-title">
       {whose}
-      <h1 id="page-title">{title ?? t('title')}</h1>
+      <h1 id="page-title">{title}</h1>
       <Notice path={path} />
       {next}
       <Sentence path={path} />

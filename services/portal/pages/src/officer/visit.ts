@@ -3,7 +3,7 @@
 import { batch, type Signal, signal } from '@preact/signals';
 import * as api from '../api';
 import { asApiError } from '../errors';
-import { connection, refused, show, shown } from '../shell';
+import { connection, lapse, refused, show, shown } from '../shell';
 import { follow } from '../live';
 import { type Change, compare } from './changes';
 
@@ -19,7 +19,7 @@ export interface LastFeedback {
 }
 
 /** Why a course is not in the path: the request, and the answer. */
-export interface WhyNotRequest {
+interface WhyNotRequest {
   course: Pick<api.Course, 'id' | 'title'>;
   answer?: api.WhyNotAnswer;
   error?: api.ApiError;
@@ -78,6 +78,19 @@ export class Visit {
     connection.value = 'opening';
     show('loading');
     this.firstReading = this.reload();
+    this.follow();
+  }
+
+  /** Go on after the person has signed in again. */
+  resume(): void {
+    this.stop?.();
+    this.follow();
+    void this.reload();
+    const { value } = this.recommended;
+    if (value) void this.readFramework(value);
+  }
+
+  private follow(): void {
     this.stop = follow(this.officer, {
       path: (recommended) => this.arrived(recommended),
       status: (status) => void this.showStatus(status),
@@ -162,8 +175,7 @@ export class Visit {
       this.frameworkKnown = path.versions.framework;
     } catch (thrown) {
       const error = asApiError(thrown);
-      if (error.status === 401 && this.isShown) refused(error);
-      else this.frameworkFailed.value = true;
+      if (error.status !== 401) this.frameworkFailed.value = true;
     }
   }
 
@@ -188,11 +200,14 @@ export class Visit {
   /** Find out why the stream was refused; return whether it is of use to try again. */
   private async mayReconnect(): Promise<boolean> {
     try {
-      await api.readSession();
+      if (!(await api.readStart()).session) {
+        lapse();
+        return false;
+      }
     } catch (thrown) {
       const error = asApiError(thrown);
-      if (error.status === 401 || shown.value.screen === 'loading') refused(error);
-      return error.status !== 401;
+      if (shown.value.screen === 'loading') refused(error);
+      return true;
     }
     if (this.isShown && shown.value.screen === 'loading') show('failed');
     return true;
@@ -208,9 +223,7 @@ export class Visit {
     try {
       await work();
     } catch (thrown) {
-      const error = asApiError(thrown);
-      if (error.status === 401 && this.isShown) refused(error);
-      else await failed(error);
+      await failed(asApiError(thrown));
     } finally {
       busy.value = false;
     }

@@ -32,7 +32,7 @@ function addressOf(params: URLSearchParams): Address {
 }
 
 const Back = (): JSX.Element => (
-  <p>
+  <p class="actions">
     <a href="#list" data-keep="to-list">
       {t('supervisor.back')}
     </a>
@@ -173,12 +173,12 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
       <Back />
       <Plan
         recommended={stored}
-        title={t('supervisor.planOf', { id: officer })}
+        title={t('planOf', { id: officer })}
         framework={framework}
         weekly={profile?.weekly_hours ?? undefined}
       >
         <p class="notice">{t('supervisor.readOnly')}</p>
-        <p>
+        <p class="actions">
           <a href={linkTo({ rate: officer })} data-keep="plan-rate">
             {t('supervisor.rate')}
           </a>{' '}

@@ -149,7 +149,7 @@ export default function SystemPage(): JSX.Element {
       {services?.map((state) => <Service key={state.service} state={state} />)}
       {!first && (
         <>
-          <p>
+          <p class="actions">
             <a href="/docs" data-keep="docs">
               {t('apiDocuments')}
             </a>

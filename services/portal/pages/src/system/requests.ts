@@ -7,7 +7,7 @@ import { answer, api, own } from '../api';
 
 type P = portal.components['schemas'];
 
-export type SystemState = P['SystemState'];
+type SystemState = P['SystemState'];
 export type ServiceState = P['ServiceState'];
 export type ReplicaState = P['ReplicaState'];
 export type ImportReport = assessment.components['schemas']['ImportReport'] | catalog.components['schemas']['CourseImportReport'];

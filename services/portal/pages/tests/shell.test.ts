@@ -1,0 +1,125 @@
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Session } from '../src/api';
+
+const answers = new Map<string, [status: number, body: unknown]>();
+const answer = (input: Request | string): Promise<Response> => {
+  const { method, url } = input as Request;
+  const found = answers.get(`${method} ${new URL(url).pathname}`);
+  if (!found) return Promise.reject(new TypeError('unreachable'));
+  const [status, body] = found;
+  return Promise.resolve(new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } }));
+};
+
+vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+const reload = vi.fn();
+vi.stubGlobal('window', { location: { origin: 'http://127.0.0.1', hash: '', reload }, setTimeout, clearTimeout });
+vi.stubGlobal('fetch', answer);
+vi.stubGlobal('document', { getElementById: () => null });
+
+let shell: typeof import('../src/shell');
+let api: typeof import('../src/api');
+
+const officer: Session = { tenant: 't', role: 'officer', officer: 'o-1', agency: null };
+const other: Session = { ...officer, officer: 'o-2' };
+const START = 'GET /session/start';
+const signedIn = (session: Session | null) => answers.set(START, [200, { openid: false, session }]);
+const state = () => [shell.session.value?.officer, shell.lapsed.value, shell.shown.value.screen, shell.signInComplaint.value];
+
+beforeAll(async () => {
+  shell = await import('../src/shell');
+  api = await import('../src/api');
+});
+
+beforeEach(async () => {
+  answers.clear();
+  signedIn(null);
+  await shell.start();
+  shell.enter(officer);
+  shell.show('path');
+});
+
+describe('a session that ends', () => {
+  it('keeps the page of its person, who is asked to sign in', async () => {
+    answers.set('GET /api/v1/officers/o-1/feedback', [401, { detail: 'the API key is unknown, expired or revoked' }]);
+    await expect(api.readFeedback('o-1')).rejects.toMatchObject({ status: 401 });
+    expect(state()).toEqual(['o-1', true, 'path', 'sessionOver']);
+    shell.enter({ ...officer });
+    expect(state()).toEqual(['o-1', false, 'path', undefined]);
+  });
+
+  it('forgets the page once another person signs in', () => {
+    shell.lapse();
+    shell.enter(other);
+    expect(state()).toEqual(['o-2', false, 'loading', undefined]);
+  });
+
+  it('forgets the page after a quarter of an hour', () => {
+    shell.lapse();
+    vi.advanceTimersByTime(15 * 60_000 - 1);
+    expect(shell.session.value).toBeDefined();
+    vi.advanceTimersByTime(1);
+    expect(state()).toEqual([undefined, false, 'signIn', 'sessionOver']);
+  });
+
+  it('is not forgotten while its person goes on', () => {
+    shell.lapse();
+    shell.enter({ ...officer });
+    vi.advanceTimersByTime(60 * 60_000);
+    expect(shell.session.value).toBeDefined();
+  });
+
+  it('is gone at once when its person signs out', async () => {
+    answers.set('DELETE /session', [200, null]);
+    await shell.signOut();
+    expect(state()).toEqual([undefined, false, 'signIn', undefined]);
+  });
+
+  it('is told apart from a key that does not work', async () => {
+    answers.set('POST /session', [401, {}]);
+    await expect(api.signIn('no.key')).rejects.toMatchObject({ status: 401 });
+    expect(shell.lapsed.value).toBe(false);
+  });
+});
+
+describe('a page that is looked at again', () => {
+  it('goes on where its person is still signed in', async () => {
+    signedIn({ ...officer });
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', false, 'path', undefined]);
+  });
+
+  it('asks to sign in where the session ended meanwhile, and goes on where it was renewed in another tab', async () => {
+    signedIn(null);
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', true, 'path', 'sessionOver']);
+    signedIn({ ...officer });
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', false, 'path', undefined]);
+  });
+
+  it('never shows the page of one person to the session of another', async () => {
+    signedIn(other);
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', true, 'path', 'sessionOther']);
+  });
+
+  it('stays while it is not known who is signed in', async () => {
+    answers.set(START, [503, {}]);
+    await shell.checkSession();
+    answers.clear();
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', false, 'path', undefined]);
+  });
+});
+
+describe('a page whose code is gone', () => {
+  it('is loaded again once the portal answers, as the index names the present code', async () => {
+    shell.notFetched();
+    answers.clear();
+    await shell.start();
+    expect([reload.mock.calls.length, shell.shown.value.screen]).toEqual([0, 'failed']);
+    signedIn(officer);
+    await shell.start();
+    expect(reload).toHaveBeenCalledOnce();
+  });
+});
