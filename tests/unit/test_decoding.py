@@ -287,21 +287,21 @@ def test_an_invalid_time_is_answered_with_an_example(given: str) -> None:
         decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Body)
 
 
-class Inner(Struct, forbid_unknown_fields=True):
+class Row(Struct, forbid_unknown_fields=True):
     a: int
 
 
 class InOrder(Struct, array_like=True, forbid_unknown_fields=True):
     b: int
-    inner: Inner
+    inner: Row
 
 
 class Outer(Struct, forbid_unknown_fields=True):
-    one: Inner
-    many: list[Inner]
-    by_name: dict[str, Inner]
+    one: Row
+    many: list[Row]
+    by_name: dict[str, Row]
     row: InOrder
-    maybe: Inner | None = None
+    maybe: Row | None = None
 
 
 def test_stored_fields_of_another_version_are_ignored_at_any_depth() -> None:
@@ -314,7 +314,7 @@ def test_stored_fields_of_another_version_are_ignored_at_any_depth() -> None:
         "later": 3,
         "row": [4, later, "later"],
     }
-    inner = Inner(1)
+    inner = Row(1)
     assert stored(given, Outer) == Outer(inner, [inner, inner], {"k": inner}, InOrder(4, inner), inner)
     with pytest.raises(msgspec.ValidationError):
         stored(given | {"many": [{"later": 2}]}, Outer)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.catalog.importers import ListReader, Options
+from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
@@ -268,3 +268,47 @@ def test_a_range_of_hours_is_reported_and_its_words_are_kept() -> None:
 def test_a_rating_without_its_number_of_ratings_is_reported() -> None:
     _, [row] = read("csv", b"title,rating\nA,4.7stars\n")
     assert [one.detail for one in row.warnings if one.field == "rating"] == ["left out: rating_count is not stated"]
+
+
+@pytest.mark.parametrize(
+    ("row", "hours", "warning"),
+    [
+        ("a,1.30 ชม.,", 1.3, "1.3 are taken for '1.30 ชม.'; write 1:30 if that is hours and minutes"),
+        ("a,,1.30", 1.3, "1.3 are taken for '1.30'; write 1:30 if that is hours and minutes"),
+        ("a,,1.5", 1.5, None),
+        ("a,4 weeks 12 hours,", 12, "12 are taken for '4 weeks 12 hours', without '4 weeks'"),
+    ],
+)
+def test_hours_that_may_be_meant_otherwise_are_warned_of(row: str, hours: float, warning: str | None) -> None:
+    _, [found] = read("csv", f"title,duration,hours\n{row}\n".encode())
+    assert found.content
+    assert found.content.hours == hours
+    assert [one.detail for one in found.warnings] == ([warning] if warning else [])
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize("word", ["รวม", "รวมทั้งสิ้น", "รวมทั้งสิ้น 12 หลักสูตร", "Total", "GRAND TOTAL:", "ยอดรวม"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_row_of_totals_is_refused_and_is_no_course(form: Format, word: str, place: int) -> None:
+    cells = [["No.", "title", "hours"], ["1", "Course", "3"], ["", "", "3"]]
+    cells[2][place] = word
+    body = workbook(*cells) if form == "xlsx" else "\n".join(map(",".join, cells)).encode()
+    _, rows = read(form, body)
+    assert [(row.number, row.content is None) for row in rows] == [(2, False), (3, True)]
+    assert [(one.field, one.detail) for one in rows[1].problems] == [
+        ("title", f"{word!r} marks a row of totals, which is not a course")
+    ]
+
+
+@pytest.mark.parametrize("row", ["x1,Total", "x1,รวม", ",Total quality management", ",รวมพลังสร้างสรรค์", ",Summary"])
+def test_a_course_whose_title_is_like_a_total_is_a_course(row: str) -> None:
+    assert [one.hours for one in courses("csv", f"id,title,hours\n{row},3\n")] == [3]
+
+
+@pytest.mark.parametrize(
+    ("row", "detail"), [("x1,,3", "is missing: a course needs a title"), (",N/A,3", "'N/A' is no title")]
+)
+def test_a_course_without_a_title_is_refused_in_plain_words(row: str, detail: str) -> None:
+    _, [found] = read("csv", f"id,title,hours\n{row}\n".encode())
+    assert found.content is None
+    assert [(one.field, one.detail) for one in found.problems] == [("title", detail)]

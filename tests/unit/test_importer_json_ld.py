@@ -1,4 +1,4 @@
-"""Course lists in JSON-LD, alone and inside a page."""
+"""Course lists in JSON: JSON-LD, alone and inside a page, and the answers of course platforms."""
 
 import json
 from typing import Any
@@ -148,3 +148,68 @@ def test_json_ld_of_plugins_is_read_with_its_references_and_exact_workload() -> 
     assert row.content
     assert (row.content.provider.en, row.content.hours, row.content.assumed) == ("Agency A", 22.0, ["languages"])
     assert "parts of this one are left out: 1, such as 'Part 1'" in row.warnings[0].detail
+
+
+OPEN_EDX = {
+    "blocks_url": "https://lms.example/api/courses/v2/blocks/",
+    "effort": "05:30",
+    "end": "2027-08-01T00:00:00Z",
+    "id": "course-v1:Uni+DemoX+2027",
+    "course_id": "course-v1:Uni+DemoX+2027",
+    "media": {"image": {"id": "1", "name": "banner"}},
+    "name": "Demonstration",
+    "org": "Uni",
+    "short_description": "What it shows",
+    "start": "2027-02-05T05:00:00Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"results": [OPEN_EDX], "pagination": {"count": 1, "next": None, "last": {"id": "1", "name": "no course"}}},
+        {"count": 1, "courses": [OPEN_EDX]},
+        {"data": {"items": [OPEN_EDX]}},
+        [OPEN_EDX],
+        OPEN_EDX,
+    ],
+)
+def test_the_answer_of_a_platform_is_read_by_the_names_of_its_fields(form: Any, size: int) -> None:
+    _, [row] = read("jsonld", json.dumps(form).encode(), size=size)
+    assert row.content
+    assert row.content.id.startswith("course-v1-uni-demox-2027-")
+    found = msgspec.to_builtins(row.content)
+    assert {name: found[name] for name in ("title", "provider", "hours", "description", "starts", "ends")} == {
+        "title": {"en": "Demonstration"},
+        "provider": {"en": "Uni"},
+        "hours": 5.5,
+        "description": {"en": "What it shows"},
+        "starts": "2027-02-05",
+        "ends": "2027-08-01",
+    }
+
+
+def test_courses_of_this_project_in_an_array_lose_nothing() -> None:
+    course = {
+        "id": "a1",
+        "title": {"th": THAI, "en": "A"},
+        "provider": {"th": "พ", "en": "P"},
+        "hours": 3.0,
+        "languages": ["th"],
+        "teaches": [{"framework": "f", "skill": "s", "from": 0.0, "to": 1.0}],
+        "requires": [{"course": "b"}],
+        "completions": {"started": 5, "completed": 2},
+        "rating": {"mean": 4.0, "count": 3},
+        "tags": ["x", "y"],
+    }
+    for form in ([course], {"courses": [course], "next": None}):
+        [one] = courses("jsonld", json.dumps(form))
+        assert msgspec.to_builtins(one) == course
+
+
+def test_an_object_of_a_platform_without_a_title_is_refused_by_its_number() -> None:
+    _, rows = read("jsonld", json.dumps({"results": [OPEN_EDX, {"id": "x", "org": "Uni"}]}).encode())
+    assert [(row.number, row.begins, [one.field for one in row.problems]) for row in rows if not row.content] == [
+        (2, "x", ["title"])
+    ]

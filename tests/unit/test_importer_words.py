@@ -70,6 +70,11 @@ from shared.imports.rows import ROW_LIMIT
         ("P0Y0M0DT6H0M0S", 6, False),
         ("45m 30s", 0.758333, False),
         ("30m", 0.5, True),
+        ("1d 2h", 8, True),
+        ("1 วัน และ 2 ชั่วโมง 30 นาที", 8.5, True),
+        ("2 วัน 12 ชั่วโมง", 12, False),
+        ("forty-five minutes", 0.75, False),
+        ("an hour and thirty minutes", 1.5, False),
     ],
 )
 def test_a_duration_is_parsed_in_every_form(text: str, hours: float, assumed: bool) -> None:
@@ -89,9 +94,52 @@ def test_a_duration_that_is_a_range_is_marked(text: str, between: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "hours", "unread"),
+    [
+        ("4 weeks 12 hours", 12, ("4 weeks",)),
+        ("3 hours, 2 hours", 3, ("2 hours",)),
+        ("4 weeks, 3 hours per week, 2 hours", 12, ("2 hours",)),
+        ("2 weeks, 3 hours per week and 1 hour per day", 6, ("1 hour",)),
+        ("two 3 hour sessions", 3, ("two",)),
+        ("2 days (12 hours)", 12, ()),
+        ("1 วัน 6 ชั่วโมง", 6, ()),
+        ("2 hours 10 minutes (1 hour of video)", 13 / 6, ()),
+        ("4 weeks, 3 hours per week (12 hours)", 12, ()),
+    ],
+)
+def test_amounts_that_do_not_count_are_named(text: str, hours: float, unread: tuple[str, ...]) -> None:
+    read = duration_of(text)
+    assert read is not None
+    assert (read.hours, read.unread) == (pytest.approx(hours, abs=1e-6), unread)
+
+
+@pytest.mark.parametrize(
+    ("text", "doubtful"),
+    [
+        ("1.30 ชม.", "1.30"),
+        ("๑.๓๐ ชั่วโมง", "1.30"),
+        ("2,45 hours", "2,45"),
+        ("1.15-2.00 ชม.", "1.15"),
+        ("1.30", "1.30"),
+        ("1.3 ชม.", None),
+        ("1.25 ชม.", None),
+        ("1.50 ชม.", None),
+        ("2.00 ชม.", None),
+        ("1.60 ชม.", None),
+        ("1.30 วัน", None),
+    ],
+)
+def test_a_number_that_may_be_hours_and_minutes_is_marked(text: str, doubtful: str | None) -> None:
+    read = duration_of(text)
+    assert read is not None
+    assert read.doubtful == doubtful
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "self-paced",
+        "twenty-five minutes",
         "",
         "P0D",
         "PT",

@@ -5,7 +5,8 @@
     for row in reader.end(): ...
     reader.close()
 
-tables      which column holds what · workbook (Excel) · jsonld (schema.org); NDJSON and CSV are in `shared/imports`
+tables      which column holds what · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
+            `shared/imports`
 facts       conversion of named values to a course; words and prerequisites parse single cells
 """
 

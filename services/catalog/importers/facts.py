@@ -18,6 +18,7 @@ from services.catalog.importers.words import (
     InvalidDate,
     count_of,
     date_of,
+    doubtful_hours,
     duration_of,
     language_of,
     language_of_writing,
@@ -31,7 +32,7 @@ from services.catalog.importers.words import (
 from shared.decoding import convert
 from shared.domain import Completions, Course, Rating
 from shared.errors import InvalidInput, Warned
-from shared.imports.rows import Row, row_of
+from shared.imports.rows import Row, RowProblem, refusal, row_of
 from shared.texts import folded
 
 Fact = str | list[str]
@@ -121,7 +122,15 @@ class _Draft:
         if self._assumed or "assumed" in given:
             given["assumed"] = list(dict.fromkeys([*given.get("assumed", []), *self._assumed]))
         shown = self._text("id") or self._text("code") or next(iter(given.get("title", {}).values()), "")
-        return row_of(self._number, given, Course, self._warnings, shown[:60] or None)
+        row = row_of(self._number, given, Course, self._warnings, shown[:60] or None)
+        if "title" not in given:
+            row.problems = [self._without_title(), *(one for one in row.problems if one.field != "title")]
+        return row
+
+    def _without_title(self) -> RowProblem:
+        said = next(iter(self._in_both("title").values()), "")
+        detail = f"{said[:100]!r} is no title" if said else "is missing: a course needs a title"
+        return refusal(InvalidInput(detail, "title"))
 
     # --- reading a fact ----------------------------------------------------------------------------------------------
 
@@ -191,6 +200,8 @@ class _Draft:
             self._words["duration"] = stated[:_MOST_STATED]
         if number is not None:
             self._given["hours"] = number
+            if doubtful_hours(text := hours_text.strip()):
+                self._doubt(text, number, text)
             return
         read = duration_of(hours_text) if hours_text else None
         if read is None and words:
@@ -206,8 +217,18 @@ class _Draft:
                 self._warn("hours", f"{read.hours:g} are assumed for {(hours_text or words)[:100]!r}")
             elif read.between:
                 self._warn("hours", f"{read.hours:g}, the middle, are taken for {(hours_text or words)[:100]!r}")
+            if read.doubtful:
+                self._doubt(read.doubtful, read.hours, hours_text or words)
+            if read.unread:
+                left = ", ".join(read.unread)
+                self._warn("hours", f"{read.hours:g} are taken for {(hours_text or words)[:100]!r}, without {left!r}")
         if read is None or read.assumed:
             self._assumed.append("hours")
+
+    def _doubt(self, number: str, hours: float, words: str) -> None:
+        minutes = re.sub(r"[.,]", ":", number)
+        detail = f"{hours:g} are taken for {words[:100]!r}; write {minutes} if that is hours and minutes"
+        self._warn("hours", detail)
 
     def _languages(self) -> None:
         codes: list[str] = []

@@ -1,4 +1,6 @@
-"""Courses as schema.org JSON-LD: one object, a list, a `@graph`, an `ItemList`, lines of objects, or inside HTML. Pure.
+"""Courses as JSON: schema.org JSON-LD, alone or inside HTML, and plain objects (`services/catalog/importers/objects.py`).
+
+One object, a list, a `@graph`, an `ItemList`, a list that an object holds by a usual name, or lines of objects. Pure.
 
 The document is split into its nodes as it arrives, so it may have any length. A `@context` is never fetched: names are
 read as schema.org's, with or without its address or prefix. Nodes that are not courses, such as a provider, are found
@@ -11,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from services.catalog.importers import objects
 from services.catalog.importers.facts import Fact, course_row
 from services.catalog.importers.tables import Options
 from services.catalog.importers.words import duration_of
@@ -26,10 +29,12 @@ _DEPTH = 10
 
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
-_LISTS = re.compile(rb'"(?:@graph|itemListElement|schema:itemListElement)"\s*:\s*$')
+_LISTS = re.compile(rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)})"\s*:\s*$'.encode())
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
-_HOLDERS = ("item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered")
+_HOLDERS = (
+    "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered", *objects.LISTS
+)  # fmt: skip
 """In which properties a node that is no course holds courses."""
 
 _REFERENCES = ("provider", "publisher", "creator", "hasCourseInstance")
@@ -110,7 +115,7 @@ class JsonLdReader:
                 if not isinstance(one, dict):
                     continue
                 short = _short(one)
-                if _types(short) & _COURSES or (_types(short) <= {""} and "name" in short):
+                if _types(short) & _COURSES or _is_plain(short):
                     self._number += 1
                     if self._waits(short):
                         self._held.append((self._number, short))
@@ -134,6 +139,8 @@ class JsonLdReader:
     def _row(self, number: int, node: dict[str, Any]) -> Row[Course]:
         try:
             stated, warnings = _Facts(node, self._nodes).stated()
+            if _is_plain(node):
+                stated = objects.stated_of(node) | stated
         except RecursionError:
             return refused(number, Malformed("objects are nested too deep"))
         row = course_row(number, stated, self._options.defaults)
@@ -200,7 +207,7 @@ class _Splitter:
                     self._base = len(self._stack) + 1 if self._stack else 0
                     self._item.clear()
                     start = place
-                elif len(self._stack) == self._base and sign == b"}":
+                elif len(self._stack) == self._base and sign == b"}" and self._is_in_list():
                     self._keep(data[start:place])
                     yield from self._cut()
                     start = place
@@ -209,6 +216,10 @@ class _Splitter:
     def end(self) -> Iterator[bytes | Malformed | TooLarge]:
         if self._stack or self._in_string:
             yield Malformed("the JSON breaks off")
+
+    def _is_in_list(self) -> bool:
+        """Return whether what stands at the depth of the items is one: after its list, the rest of an object is not."""
+        return not self._base or self._stack[self._base - 1] == b"["
 
     def _opens_list(self, sign: bytes, before: bytes) -> bool:
         if sign != b"[":
@@ -240,6 +251,11 @@ def _short(node: Mapping[str, Any]) -> dict[str, Any]:
 
 def _types(node: Mapping[str, Any]) -> set[str]:
     return {_PREFIX.sub("", str(one)) for one in _many(node.get("@type", ""))}
+
+
+def _is_plain(node: Mapping[str, Any]) -> bool:
+    """Return whether a node without a type describes a course."""
+    return _types(node) <= {""} and objects.is_course(node)
 
 
 def _is_reference(node: Mapping[str, Any]) -> bool:

@@ -30,7 +30,7 @@ _NAMES: dict[str, str] = {
     "title": "title,name,course,course name,course title,fullname,full name,long name,item title,ชื่อ,ชื่อวิชา,ชื่อรายวิชา,ชื่อหลักสูตร,หลักสูตร,รายวิชา",
     "title_th": "title th,title thai,thai title,name th,thai name,ชื่อไทย,ชื่อภาษาไทย,ชื่อหลักสูตร ไทย,ชื่อวิชา ไทย,ชื่อหลักสูตรภาษาไทย",
     "title_en": "title en,title english,english title,name en,english name,ชื่ออังกฤษ,ชื่อภาษาอังกฤษ,ชื่อหลักสูตร อังกฤษ,ชื่อวิชา อังกฤษ",
-    "provider": "provider,institution,university,university name,university industry partner,partner,organization,organisation,school,publisher,หน่วยงาน,สถาบัน,ผู้จัด,มหาวิทยาลัย,หน่วยงานเจ้าของหลักสูตร,สถาบันการศึกษา",
+    "provider": "provider,org,institution,university,university name,university industry partner,partner,organization,organisation,school,publisher,หน่วยงาน,สถาบัน,ผู้จัด,มหาวิทยาลัย,หน่วยงานเจ้าของหลักสูตร,สถาบันการศึกษา",
     "provider_th": "provider th,institution th",
     "provider_en": "provider en,institution en",
     "hours": "hours,hour,learning hours,estimated learning hours,total hours,ชั่วโมง,จำนวนชั่วโมง,ชั่วโมงเรียน,จำนวนชั่วโมงเรียนรู้",
@@ -39,7 +39,7 @@ _NAMES: dict[str, str] = {
     "level": "level,difficulty,course level,educational level,course difficulty,difficulty level,ระดับ,ระดับความยาก",
     "tags": "tags,tag,skills,skill,course skills,associatedskills,associated skills,skills covered,skills learned,keywords,keyword,topics,topic,subject,subjects,category,categories,sub category,subcategory,teaches,ทักษะ,หมวดหมู่,หมวด,คำสำคัญ,กลุ่มวิชา",
     "prerequisites": "prerequisites,prerequisite,course prerequisites,entry requirements,วิชาบังคับก่อน,เงื่อนไขก่อนเรียน,เงื่อนไขรายวิชา,พื้นฐานที่ต้องมี",
-    "description": "description,summary,about,course description,abstract,รายละเอียด,คำอธิบาย,คำอธิบายรายวิชา,เนื้อหา",
+    "description": "description,short description,summary,about,course description,abstract,รายละเอียด,คำอธิบาย,คำอธิบายรายวิชา,เนื้อหา",
     "url": "url,link,course url,course link,website,ลิงก์,ลิงค์,เว็บไซต์",
     "modality": "modality,mode,course mode,course format,delivery,delivery method,รูปแบบ,รูปแบบการเรียน,วิธีการเรียน",
     "starts": "starts,start,start date,startdate,วันที่เริ่ม,วันเริ่ม,วันเริ่มเรียน",
@@ -49,6 +49,15 @@ _NAMES: dict[str, str] = {
     "accredited_against": "accredited against,accreditation,การรับรอง",
 }
 _FACT_OF = {folded(name): fact for fact, names in _NAMES.items() for name in names.split(",")}
+
+
+_IDENTIFYING = ("id", "code", "url")
+_TOTAL = re.compile(
+    r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
+    r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
+    r"(?:\s*[:=]?\s*[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?)?\s*[:.=]?"
+)
+"""What stands for the title in the row of totals under a table."""
 
 
 @dataclass(frozen=True)
@@ -253,4 +262,19 @@ class Table:
         if self._columns.get("title") == self._columns.get("description") is not None:
             whole = str(stated.get("title", ""))
             stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
+        if (words := _total(stated, cells)) is not None:
+            problem = InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title")
+            return refused(number, problem, words)
         return course_row(number, stated, self._options.defaults)
+
+
+def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
+    """Return the word that says that a row without an id holds totals; None for other rows.
+
+    It stands for the title, or in any cell of a row without a title.
+    """
+    if any(name in stated for name in _IDENTIFYING):
+        return None
+    titles = [str(stated[name]) for name in ("title", "title_th", "title_en") if name in stated]
+    found = [text for text in titles or cells if _TOTAL.fullmatch(folded(text[:100]))]
+    return found[0].strip() if found and len(found) >= len(titles) else None

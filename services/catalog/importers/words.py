@@ -116,18 +116,25 @@ def count_of(text: str) -> int | None:
 class Duration(NamedTuple):
     """Hours of study. `assumed`: days, weeks, months, credits or a bound were turned into hours.
 
-    `between`: the text states a range, and the hours are its middle.
+    `between`: the text states a range, and the hours are its middle. `unread`: amounts in the text that do not count.
+    `doubtful`: a number of hours that may mean hours and minutes.
     """
 
     hours: float
     assumed: bool
     between: bool = False
+    unread: tuple[str, ...] = ()
+    doubtful: str | None = None
 
 
 _WORD_NUMBERS = {
     "half an": "0.5", "half a": "0.5", "one": "1", "an": "1", "a": "1", "two": "2", "three": "3", "four": "4",
-    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12",
+    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+    "fifteen": "15", "twenty": "20", "thirty": "30", "forty-five": "45", "forty five": "45", "forty": "40",
+    "fifty": "50", "sixty": "60", "ninety": "90",
 }  # fmt: skip
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(word for word in _WORD_NUMBERS if len(word) > len('one'))}|two|six|ten)\b")
+"""The words for numbers other than one, which is also a pronoun."""
 _THAI_NUMBERS = {
     "ยี่สิบ": "20 ", "หนึ่ง": "1 ", "สอง": "2 ", "สาม": "3 ", "สี่": "4 ", "ห้า": "5 ", "หก": "6 ", "เจ็ด": "7 ",
     "แปด": "8 ", "เก้า": "9 ", "สิบ": "10 ",
@@ -170,6 +177,10 @@ _EACH = re.compile(
 )
 _MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
 _BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\d\s?\+")
+_THEN = re.compile(r"\s*(?:and|และ|,)?\s*")
+"""What is between the parts of one duration: `1 day and 2 hours`."""
+
+_CLOCK_LIKE = re.compile(r"\d{1,3}[.,](?!25|50|75|00)[0-5]\d")
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
 _ENDLESS = 10_000
 
@@ -183,68 +194,118 @@ def duration_of(text: str) -> Duration | None:
     return _duration(text) if len(text) <= _LONGEST_WORDS else None
 
 
+def doubtful_hours(number: str) -> bool:
+    """Return whether a number of hours may mean hours and minutes, as in `1.30`; `1.25`, `1.50` and `1.75` do not."""
+    return bool(_CLOCK_LIKE.fullmatch(number.translate(_THAI_DIGITS)))
+
+
 @lru_cache(maxsize=4096)
 def _duration(text: str) -> Duration | None:
     text = folded(text).translate(_THAI_DIGITS)
     if iso := _ISO.match(text):
-        parts = [(number, unit) for unit, value in iso.groupdict().items() if value and (number := _number(value))]
-        return _total(parts, assumed=False)
+        parts = {unit: number for unit, value in iso.groupdict().items() if value and (number := _number(value))}
+        hours = sum(number * _UNITS[unit][1] for unit, number in parts.items())
+        return _bounded(hours, assumed=any(_UNITS[unit][2] for unit in parts))
     if clock := _CLOCK.match(text):
         return _bounded(int(clock[1]) + int(clock[2]) / 60 + int(clock[3] or 0) / 3600, assumed=False)
     if (short := _SHORT_MINUTES.match(text)) and (short[2] or int(short[1]) >= _LEAST_MINUTES):
         return _bounded(int(short[1]) / 60 + int(short[2] or 0) / 3600, assumed=not short[2])
     if re.fullmatch(_NUMBER, text):
-        return _bounded(_number(text), assumed=True)
+        read = _bounded(_number(text), assumed=True)
+        return read and read._replace(doubtful=text if doubtful_hours(text) else None)
     text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
     for word, digits in _THAI_NUMBERS.items():
         text = text.replace(word, digits)
     for word, digits in _WORD_NUMBERS.items():
-        text = re.sub(rf"\b{word}\s+(?=(?:{_UNIT})\b)", f"{digits} ", text)
+        text = re.sub(rf"(?<![\w-]){word}\s+(?=(?:{_UNIT})\b)", f"{digits} ", text)
     text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
-    if re.search(r"\d", _AMOUNT.sub(" ", text)) or re.match(r"^[-−–]\s*[\dp]", text):
+    rest = _AMOUNT.sub(" ", text)
+    if re.search(r"\d", rest) or re.match(r"^[-−–]\s*[\dp]", text):
         return None  # a number that nothing is known of
-    return _of_amounts(text)
+    read = _of_amounts(text)
+    return read and read._replace(unread=(*read.unread, *_NUMBER_WORD.findall(rest)))
 
 
 def _of_amounts(text: str) -> Duration | None:
     bound = bool(_BOUND.search(text))
-    between = False
-    amounts: list[tuple[float, str]] = []
+    amounts: list[_Amount] = []
     rates: list[tuple[float, str]] = []
+    unread: list[_Amount] = []
+    between, doubtful = False, None
     end = 0
     for found in _AMOUNT.finditer(text):
-        unit = next(name for name in _UNITS if found[name])
-        low = _number(found["low"])
-        middle = (low + _number(found["high"])) / 2 if found["high"] else low
+        one = _Amount.of(found)
         between = between or bool(found["high"])
+        if one.unit == "hour" and (said := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
+            doubtful = doubtful or said[0]
         if rate := _RATE.match(text, found.end()):
-            rates.append((middle * _UNITS[unit][1], next(name for name in ("day", "week", "month") if rate[name])))
-        elif not _repeats(amounts, unit, text[end : found.start()], within=_is_bracketed(text, found.start())):
-            amounts.append((middle, unit))
+            if rates:
+                unread.append(one)
+            rates.append((one.hours, next(name for name in ("day", "week", "month") if rate[name])))
+        elif _repeats(amounts, one, text[end : found.start()]):
+            unread += [one] if one.hours != amounts[-1].hours and not one.within else []
+        else:
+            amounts.append(one)
         end = found.end()
-    lasting = [(value, unit) for value, unit in amounts if unit in _PERIODS]
+    lasting = [one for one in amounts if one.unit in _PERIODS]
+    exact = [one for one in amounts if not _UNITS[one.unit][2]]
     if rates and lasting:
-        days = sum(value * _PERIODS[unit] for value, unit in lasting)
+        days = sum(one.value * _PERIODS[one.unit] for one in lasting)
         each, period = rates[0]
         read = _bounded(each * days / _PERIODS[period], assumed=bound)
+        unread += [one for one in amounts if one not in lasting]
     elif rates or not amounts:
         return None
-    else:
-        exact = [(value, unit) for value, unit in amounts if not _UNITS[unit][2]]
-        read = _total(exact if exact and lasting else amounts, assumed=bound)  # "2 days (12 hours)"
-    return read and read._replace(between=between)
+    elif not exact or not lasting or _is_one_duration(text, lasting, exact):
+        read = _total(amounts, assumed=bound)
+    else:  # "2 days (12 hours)"
+        read = _total(exact, assumed=bound)
+        restated = any(one.within for one in amounts)
+        unread += [one for one in amounts if one not in exact and not restated]
+    if read is None:
+        return None
+    left = tuple(one.text for one in unread if round(one.hours, 6) != read.hours)
+    return read._replace(between=between, unread=left, doubtful=doubtful)
 
 
-def _repeats(amounts: list[tuple[float, str]], unit: str, between: str, *, within: bool) -> bool:
+class _Amount(NamedTuple):
+    """A number with a unit in a text. `within`: it is in brackets."""
+
+    value: float
+    unit: str
+    text: str
+    place: tuple[int, int]
+    within: bool
+
+    @classmethod
+    def of(cls, found: re.Match[str]) -> "_Amount":
+        low = _number(found["low"])
+        value = (low + _number(found["high"])) / 2 if found["high"] else low
+        unit = next(name for name in _UNITS if found[name])
+        return cls(value, unit, found[0].strip(), found.span(), _is_bracketed(found.string, found.start()))
+
+    @property
+    def hours(self) -> float:
+        return self.value * _UNITS[self.unit][1]
+
+
+def _is_one_duration(text: str, lasting: list[_Amount], exact: list[_Amount]) -> bool:
+    """Return whether days and the hours after them add up: `1d 2h`, but not `2 days 12 hours`, which says one twice."""
+    (_, end), (start, _) = lasting[-1].place, exact[0].place
+    follows = end <= start and _THEN.fullmatch(text, end, start) is not None
+    return follows and lasting[-1].unit == "day" and sum(one.hours for one in exact) < HOURS_A_DAY
+
+
+def _repeats(amounts: list[_Amount], one: _Amount, between: str) -> bool:
     """Return whether an amount says again what came before: `3 hours (3 hours of video)`, `2 h 10 min (1 h of video)`.
 
     Not so in `45 minutes of video + 45 minutes of practice`.
     """
-    if within and not _UNITS[unit][2]:
-        return any(not _UNITS[known][2] for _, known in amounts)
-    return bool(amounts) and amounts[-1][1] == unit and not _FURTHER.search(between)
+    if one.within and not _UNITS[one.unit][2]:
+        return any(not _UNITS[known.unit][2] for known in amounts)
+    return bool(amounts) and amounts[-1].unit == one.unit and not _FURTHER.search(between)
 
 
 def _is_bracketed(text: str, place: int) -> bool:
@@ -268,9 +329,9 @@ def _number(text: str) -> float:
     return float(f"{whole}.{rest.replace('.', '')}") if rest else float(whole)
 
 
-def _total(amounts: list[tuple[float, str]], *, assumed: bool) -> Duration | None:
-    hours = sum(value * _UNITS[unit][1] for value, unit in amounts)
-    return _bounded(hours, assumed=assumed or any(_UNITS[unit][2] for _, unit in amounts))
+def _total(amounts: list[_Amount], *, assumed: bool) -> Duration | None:
+    hours = sum(one.hours for one in amounts)
+    return _bounded(hours, assumed=assumed or any(_UNITS[one.unit][2] for one in amounts))
 
 
 def _bounded(hours: float, *, assumed: bool) -> Duration | None:

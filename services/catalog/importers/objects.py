@@ -1,0 +1,74 @@
+"""Courses as plain JSON objects, as the programming interfaces of course platforms answer them. Pure.
+
+The names of an object are interpreted as those of columns: `{"course_id": …, "name": …, "org": …}` as Open edX writes
+it, `{"shortname": …, "fullname": …}` as Moodle does, or the fields of a course of this project.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from services.catalog.importers.facts import MANY, Fact
+from services.catalog.importers.tables import guessed
+
+LISTS = ("results", "courses", "items", "data", "elements")
+"""The names under which an answer holds its list of courses."""
+
+_OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
+_LANGUAGES = ("th", "en")
+
+
+def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
+    """Return the facts of an object, by the names of its fields."""
+    stated: dict[str, Fact] = {}
+    names = list(node)
+    for fact, places in guessed(names).items():
+        for value in (node[names[place]] for place in places):
+            if fact in _OWN:
+                if _is_own(fact, value):
+                    stated[fact] = msgspec.json.encode(value).decode()
+            elif fact in MANY or fact == "languages":
+                texts = [text for one in (value if isinstance(value, list) else [value]) if (text := _text(one))]
+                if texts:
+                    stated[fact] = [*stated.get(fact, []), *texts]
+            elif fact == "rating" and isinstance(value, dict):
+                stated |= {"rating": _text(value.get("mean")), "rating_count": _text(value.get("count"))}
+            elif isinstance(value, dict) and any(isinstance(value.get(name), str) for name in _LANGUAGES):
+                stated |= {f"{fact}_{name}": value[name] for name in _LANGUAGES if isinstance(value.get(name), str)}
+            elif text := _text(value):
+                stated[fact] = text
+    if isinstance(done := node.get("completions"), dict):
+        stated |= {name: _text(done.get(name)) for name in ("started", "completed")}
+    return stated
+
+
+def is_course(node: Mapping[str, Any]) -> bool:
+    """Return whether an object without a type describes a course: it has a title, or else an id or a code."""
+    facts = guessed(list(node))
+    return any(fact.startswith("title") for fact in facts) or (
+        "type" not in node and bool(facts.keys() & {"id", "code"})
+    )
+
+
+def _is_own(fact: str, value: Any) -> bool:
+    """Return whether a value has the form of this project's export: `teaches` may be a list of words elsewhere."""
+    if fact in ("teaches", "requires"):
+        return (
+            isinstance(value, list)
+            and bool(value)
+            and all(isinstance(one, dict) and "@type" not in one for one in value)
+        )
+    return isinstance(value, list | dict) and bool(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return next((text for name in ("name", "title", "value", "key") if (text := _text(value.get(name)))), "")
+    if isinstance(value, list):
+        return "; ".join(text for one in value if (text := _text(one)))
+    if isinstance(value, bool):
+        return "true" if value else ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, str | int | float) else ""
