@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 _SECRETS = (
-    (re.compile(rb"\b([0-9a-f]{16})\.[A-Za-z0-9_-]{32,}"), rb"\1.[secret]"),  # an API key: its id may be read
+    (re.compile(rb"([0-9a-f]{16})\.[A-Za-z0-9_-]{16,}"), rb"\1.[secret]"),  # an API key, maybe cut: its id may be read
     (re.compile(rb"://[^/@\s\"]*@"), rb"://[secret]@"),  # name and password of a connection string
 )
 

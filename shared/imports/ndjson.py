@@ -101,4 +101,4 @@ def problem_of(raw: bytes, shape: Any) -> Problem:
 def _begins(raw: bytes) -> str:
     """Return the id or the officer in a line, or its first characters."""
     found = _ID.search(raw)
-    return (found[1] if found else raw[:60]).decode(errors="replace")
+    return (found[1] if found else raw[:2000]).decode(errors="replace")

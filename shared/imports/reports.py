@@ -1,6 +1,6 @@
 """Reports of imports in MongoDB: one document per import, and its rows as JSON in parts of several hundred.
 
-They are kept for 90 days.
+They are kept for 90 days, without the API keys and passwords that a file may contain.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from shared.decoding import stored
 from shared.imports.rows import ImportReport, ListRows, RowResult
+from shared.logs import without_secrets
 from shared.mongo import Database, Document, ensure_indexes, unavailable
 
 R = TypeVar("R", bound=ImportReport)
@@ -40,7 +41,7 @@ class ReportStore(Generic[R]):
 
     async def save(self, tenant: str, report: R) -> None:
         """Store the current state of a report. Raises Unavailable."""
-        content = msgspec.to_builtins(report)
+        content = msgspec.json.decode(without_secrets(msgspec.json.encode(report)))
         whole = {"tenant": tenant, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
         with unavailable():
             await self._imports.replace_one({"_id": report.import_id}, whole, upsert=True)
@@ -52,7 +53,7 @@ class ReportStore(Generic[R]):
             "import_id": import_id,
             "last": last,
             "statuses": sorted({one.status for one in results}),
-            "rows": msgspec.json.encode(results),
+            "rows": without_secrets(msgspec.json.encode(results)),
             "expires_at": datetime.now(UTC) + _KEPT,
         }
         with unavailable():

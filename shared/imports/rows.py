@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from shared.decoding import convert, faults
 from shared.errors import Problem, Warned
+from shared.logs import without_secrets
 
 T = TypeVar("T")
 
@@ -18,6 +19,8 @@ WITHOUT_CONTENT_LIMIT = 100_000
 """The most empty or rejected rows of an import; after that the rest is not read."""
 
 _BEGINS = 60
+_MASKED = 2000
+"""The characters of a row that are searched for secrets; more than `_BEGINS` of them are never shown."""
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
@@ -34,7 +37,8 @@ RowStatus = Literal["created", "changed", "unchanged", "refused"]
 class RowResult(Struct, frozen=True, omit_defaults=True):
     """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
-    `begins`: for a rejected row, its id in the file or its first characters. `problems`: all faults of the row.
+    `begins`: for a rejected row, its id in the file or its first characters; API keys and passwords are masked.
+    `problems`: all faults of the row.
     """
 
     line: int
@@ -115,7 +119,7 @@ def row_of(  # noqa: PLR0913 - what a row is made of
     strict: bool = True,
 ) -> Row[T]:
     """Return the row of builtins converted to a struct type. Not `strict`: numbers may be given as text."""
-    row = Row[T](number, begins=(begins or _begins(given)), warnings=warnings or [])
+    row = Row[T](number, begins=beginning(begins or _begins(given)), warnings=warnings or [])
     try:
         wrong: list[Problem] = list(faults(given, shape, strict=strict))
         if not wrong:
@@ -128,7 +132,7 @@ def row_of(  # noqa: PLR0913 - what a row is made of
 
 def refused(number: int, problem: Problem, begins: str | None = None) -> Row[Any]:
     """Return a row that cannot be read."""
-    return Row(number, begins=begins[:_BEGINS] if begins else None, problems=[refusal(problem)])
+    return Row(number, begins=beginning(begins), problems=[refusal(problem)])
 
 
 def refusal(problem: Problem) -> RowProblem:
@@ -136,10 +140,17 @@ def refusal(problem: Problem) -> RowProblem:
     return RowProblem(problem.status, problem.detail, problem.field)
 
 
+def beginning(text: str | None) -> str | None:
+    """Return the first characters of a row; API keys and passwords in it are masked first, so that none is cut."""
+    if not text:
+        return None
+    return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:_BEGINS]
+
+
 def _begins(given: dict[str, Any]) -> str | None:
     named = given.get("id", given.get("officer"))
     if isinstance(named, str) and named:
-        return named[:_BEGINS]
+        return named
     title = given.get("title")
     words = [one for one in title.values() if isinstance(one, str)] if isinstance(title, dict) else []
-    return words[0][:_BEGINS] if words else None
+    return words[0] if words else None

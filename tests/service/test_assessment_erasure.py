@@ -65,14 +65,16 @@ async def test_only_an_admin_registers_an_erased_id_again_and_older_keys_are_inv
             assert (refused.status, refused.content_type) == (409, "application/problem+json")
             assert "erased" in problem["detail"]
         assert (await service.ask("PUT", path, "admin", json=PUT, headers={"If-Match": "*"})).status == 412
-        new = {"Authorization": f"Bearer {await key_of(service, officer)}"}
+        between = {"Authorization": f"Bearer {await key_of(service, officer)}"}  # for the erased officer, by mistake
         again = await service.ask("PUT", path, "admin", json=PUT)
         assert (again.status, (await again.json())["profile_sequence"]) == (201, 3)
+        new = {"Authorization": f"Bearer {await key_of(service, officer)}"}
         body = assessment(kind="self")
         for client in both:
             assert (await client.get(path, headers=old)).status == 401
             submitted = await client.post(f"{path}/assessments", json=body, headers=old | {"Idempotency-Key": "k"})
             assert submitted.status == 401
+            assert (await client.get(path, headers=between)).status == 401
             assert (await client.get(path, headers=new)).status == 200
         assert (await service.ask("PUT", path, json=PUT)).status == 200  # from then on as any other
 

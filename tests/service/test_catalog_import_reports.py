@@ -145,6 +145,42 @@ async def test_unknown_courses_are_checked_at_the_end_of_the_file(service: Start
     assert report["unknown"] == 1
 
 
+SECRET = "0123456789abcdef.planted-secret-planted-secret-planted-secr"  # looks like a key
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (NDJSON, f'{{"broken": 1, "note": "keys are 40 bytes in", "key": "{SECRET}"'),
+        (NDJSON, f'{{"id": "{SECRET}", "hours": 1}}'),
+        (
+            NDJSON,
+            f'{{"title": {{"th": "รหัสคือ mongodb://me:planted@db/ {SECRET}"}}, "hours": "{SECRET}"}}',
+        ),
+        (NDJSON, "x" * 30 + SECRET + "y" * 300_000),
+        (CSV, f"title,hours\nthe key of the portal is {SECRET}\n"),
+        (CSV, f'title,hours,{SECRET}\n"{SECRET} is never closed,1,2\n'),
+        (CSV, f"title,hours\n{SECRET},{SECRET}\n"),
+        (JSONLD, f'[{{"@type": "Course", "name": {SECRET}}}]'),
+        (JSONLD, f'[{{"@type": "Course", "name": "A", "timeRequired": "{"x" * 60}{SECRET}"}}]'),
+    ],
+)
+async def test_a_key_in_a_refused_row_is_neither_answered_nor_kept(
+    service: Started, content_type: str, body: str
+) -> None:
+    tenant = unique("tenant")
+    rows, report = await sent(service, body, tenant, "?map=guess" * (content_type == CSV), content_type)
+    kept = service.database("catalog")
+    parts = [part async for part in kept["import_rows"].find({"import_id": report["import_id"]})]
+    stored = await kept["imports"].find_one({"_id": report["import_id"]})
+    assert parts
+    assert stored is not None
+    for found in (*parts, stored):
+        assert "planted" not in str(found)
+    assert [row["status"] for row in rows] in (["refused"], ["created"])
+    assert "planted" not in str([row.get("begins") for row in rows])
+
+
 def after(*names: str) -> list[dict[str, str]]:
     return [{"course": name} for name in names]
 

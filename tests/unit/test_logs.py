@@ -66,6 +66,8 @@ def test_an_exception_with_an_unpaired_surrogate_is_logged() -> None:
     [
         "key 0123456789abcdef.planted-secret-planted-secret-planted-secr here",
         "Bearer 0123456789abcdef.planted-secret-planted-secret-planted-secr",
+        "two lines\n0123456789abcdef.planted-secret-planted-secret-planted-secr\n",
+        "key_0123456789abcdef.planted-secret-planted-secret-planted-secr",
         "mongodb://somebody:planted@mongodb:27017/?replicaSet=rs0",
         "mongodb+srv://planted:planted@example.org",
         "https://planted@example.org/x",

@@ -119,7 +119,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             raise NotFound("no such officer")
         conditions.check(tag_of(before.profile) if before.profile else None)
         if before.profile is None:
-            await request.app[KEYS].revoke_of(tenant, officer_id, before.erased_at or datetime.now(UTC))
+            await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))
             await store.republish([before.key])  # who reads it takes back what was refused since
             return True
         await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
@@ -138,14 +138,14 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
 async def _allow_again(request: web.Request, erased: Officer) -> None:
     """Check that an erased id may be registered again. Raises Conflict unless the caller is an admin.
 
-    Revokes the keys that the id had before the erasure, and waits `FORGOTTEN_SECONDS`, after which no process has them
-    in its cache.
+    Revokes the keys of the id, also those made since the erasure, which were for the erased officer, and waits
+    `FORGOTTEN_SECONDS`, after which no process has them in its cache.
     """
     if principal(request).role != "admin":
         raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
     now = datetime.now(UTC)
     erased_at = erased.erased_at or now
-    revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, erased_at)
+    revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, now)
     await request.app[KEYS].remove_viewers(erased.tenant, erased.officer)
     left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
     await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))

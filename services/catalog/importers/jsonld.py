@@ -100,7 +100,7 @@ class JsonLdReader:
                 found = msgspec.json.decode(part)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._number += 1
-                yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:60].decode(errors="replace"))
+                yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:2000].decode(errors="replace"))
                 continue
             for node in found if isinstance(found, list) else [found]:
                 yield from self._of_node(node)
