@@ -146,9 +146,16 @@ class MatchStore:
         found: dict[str, int] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
-                rows = self._entries.find({"kind": "framework", "tenant": owner}, {"sequence": 1})
+                rows = self._entries.find({"kind": "framework", "tenant": owner}, {"sequence": 1}).sort("id", ASCENDING)
                 found |= {row["_id"]: row["sequence"] async for row in rows}
         return found
+
+    async def framework(self, key: str) -> Framework | None:
+        """Return a framework by the key of its document; None where it cannot be read. Raises Unavailable."""
+        with unavailable():
+            document = await self._entries.find_one({"_id": key}, {"outbox": 0})
+            entry = await self.catalog.whole(document) if document else None
+        return entry.content if entry and isinstance(entry.content, Framework) else None
 
     async def frameworks(self, tenant: str) -> dict[str, Framework]:
         """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable."""

@@ -13,25 +13,19 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from services.catalog.match_store import MatchedCourse, MatchStore
+from services.catalog.matcher_cache import KEEP_TIMES, MatcherCache, Matchers, Names
 from services.catalog.matches import Match, former_text_of, given_rows, proposed, text_of
-from services.catalog.matching import CourseText, Example, LevelRow, Matcher, Proposal
+from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
-from services.catalog.matching.mappings import SkillMappings
-from services.catalog.matching.texts import languages
 from services.catalog.shared_copies import SharedCopies, SharedCourse
-from services.catalog.store import framework_key
-from shared.domain import Course, Framework, Teaches
+from shared.domain import Teaches
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
-
-Names = dict[tuple[str, str], list[str]]
-"""The names of skills in every language, by framework and skill."""
 
 BATCH = 200
 MARKED = 1000
@@ -42,16 +36,9 @@ _IMPORT_SECONDS = 5.0
 """While courses are imported and announced, a batch is matched after so many seconds: all of it is the work of one
 process, and a reader waits for the last course of an import."""
 _LOOK_SECONDS = 2.0
-_KEEP_SECONDS = 60.0
-_KEEP_TIMES = 10
-"""Matchers are cached for a minute, or for this many times the time that it took to build them."""
 _LEVELS_SOON = 1.0
 _LEVELS_TIMES = 10
 """Levels that took longer than a second to estimate are estimated again after this many times that time."""
-_KEPT = 8
-"""The most tenants whose matchers are cached."""
-_KEPT_SKILLS = 20_000
-"""The most skills of all cached matchers together: those of ESCO take 320 MB."""
 
 
 class MatchingLoop:
@@ -60,7 +47,7 @@ class MatchingLoop:
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
         self._calibration = calibration
-        self._kept: dict[str, _Matchers] = {}
+        self._matchers = MatcherCache(store, calibration)
         self._last = ""
         self._counted_at = float("-inf")
         self.waiting = 0
@@ -99,6 +86,7 @@ class MatchingLoop:
                 await self._level(tenant)
                 taken = time.monotonic() - begun
                 self._levels_after[tenant] = begun + (_LEVELS_TIMES * taken if taken > _LEVELS_SOON else 0.0)
+        self._matchers.drop_unused()
         return count
 
     async def _turn(self, tenant: str) -> int:
@@ -106,13 +94,13 @@ class MatchingLoop:
         count, begun = 0, time.monotonic()
         await self._store.catalog.after_import(_IMPORT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
-            by = await self._of(tenant)
+            by = await self._matchers.of(tenant)
             await self._store.propose(await self._together(batch, by))
             await self._store.catalog.after_import(_IMPORT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()
-            if time.monotonic() - begun > max(_TURN_SECONDS, _KEEP_TIMES * by.seconds):
+            if time.monotonic() - begun > max(_TURN_SECONDS, KEEP_TIMES * by.seconds):
                 break
         return count
 
@@ -138,14 +126,14 @@ class MatchingLoop:
     async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
         """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""
         await self._store.catalog.after_import(_IMPORT_SECONDS)
-        by = await self._of(tenant)
+        by = await self._matchers.of(tenant)
         if (planned := await self._copies.planned(tenant, courses, by.own)) is None:
             return False
         matched = await self._together([one.copy for one in planned], by, by.own)
         return await self._copies.write([(one, rows) for one, (_, rows) in zip(planned, matched, strict=True)])
 
     async def _together(
-        self, courses: Sequence[MatchedCourse], by: "_Matchers", only: AbstractSet[str] | None = None
+        self, courses: Sequence[MatchedCourse], by: Matchers, only: AbstractSet[str] | None = None
     ) -> list[tuple[MatchedCourse, list[Match]]]:
         """Match courses in a thread; each by itself if that fails."""
         try:
@@ -162,7 +150,7 @@ class MatchingLoop:
 
     async def _level(self, tenant: str) -> None:
         """Estimate the levels of all proposals for a tenant's courses together. Raises Unavailable."""
-        by = await self._of(tenant)
+        by = await self._matchers.of(tenant)
         levels = ProposalLevels(tenant, by.matchers, by.names)
         async for courses in self._store.with_skills(tenant, BATCH):
             await asyncio.to_thread(levels.add, courses)
@@ -173,7 +161,7 @@ class MatchingLoop:
             await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
     async def _alone(
-        self, course: MatchedCourse, by: "_Matchers", only: AbstractSet[str] | None
+        self, course: MatchedCourse, by: Matchers, only: AbstractSet[str] | None
     ) -> tuple[MatchedCourse, list[Match]]:
         """Return a course with its new matches; with its stored ones if it cannot be matched."""
         try:
@@ -184,7 +172,7 @@ class MatchingLoop:
         return matched
 
     def matched(
-        self, courses: Sequence[MatchedCourse], by: "_Matchers", only: AbstractSet[str] | None = None
+        self, courses: Sequence[MatchedCourse], by: Matchers, only: AbstractSet[str] | None = None
     ) -> list[tuple[MatchedCourse, list[Match]]]:
         """Return courses with their new matches, `only` in these frameworks if they are given."""
         given = [given_rows(one.course, one.matches) for one in courses]
@@ -207,36 +195,6 @@ class MatchingLoop:
             (one, [*_proposed(one, rows, taught, enters), *_of_retired(one.matches, by)])
             for one, rows, taught in zip(courses, found, given, strict=True)
         ]
-
-    async def _of(self, tenant: str) -> "_Matchers":
-        """Return the matchers for a tenant's courses, cached for a while if the frameworks stay the same."""
-        versions = await self._store.versions(tenant)
-        kept = self._kept.pop(tenant, None)
-        if kept is None or kept.versions != versions or time.monotonic() > kept.until:
-            begun = time.monotonic()
-            frameworks = await self._store.frameworks(tenant)
-            matchers: dict[str, Matcher] = {}
-            for framework in frameworks.values():
-                if framework.retired:
-                    continue
-                known = await self._store.examples(tenant, framework.id)
-                try:
-                    matchers[framework.id] = await asyncio.to_thread(_matcher, framework, known, self._calibration)
-                except Exception:
-                    log.exception("no course can be matched to framework %s of %s", framework.id, tenant)
-            made = time.monotonic()
-            until = made + max(_KEEP_SECONDS, _KEEP_TIMES * (made - begun))
-            retired = frozenset(one.id for one in frameworks.values() if one.retired)
-            names, mappings = _names(frameworks.values()), SkillMappings(frameworks)
-            prefix = framework_key(tenant, "")
-            own = frozenset(key.removeprefix(prefix) for key in versions if key.startswith(prefix))
-            kept = _Matchers(versions, until, made - begun, matchers, names, mappings, retired, own)
-        self._kept[tenant] = kept
-        while len(self._kept) > 1 and (
-            len(self._kept) > _KEPT or sum(len(one.names) for one in self._kept.values()) > _KEPT_SKILLS
-        ):
-            self._kept.pop(next(iter(self._kept)))
-        return kept
 
 
 class ProposalLevels:
@@ -289,28 +247,6 @@ class ProposalLevels:
         ]
 
 
-@dataclass(frozen=True)
-class _Matchers:
-    """A matcher for each framework in use of a tenant, by id, and the names and mappings of its skills.
-
-    `seconds`: how long they took to make; `until`: when the cache expires. `retired`: the frameworks without a matcher.
-    `own`: those that are not shared.
-    """
-
-    versions: dict[str, int]
-    until: float
-    seconds: float
-    matchers: dict[str, Matcher]
-    names: Names
-    mappings: SkillMappings
-    retired: frozenset[str]
-    own: frozenset[str]
-
-
-def _names(frameworks: Iterable[Framework]) -> Names:
-    return {(one.id, skill.id): languages(skill.title) for one in frameworks for skill in one.skills}
-
-
 def _proposed(
     one: MatchedCourse, found: Mapping[str, Sequence[Proposal]], given: Sequence[Teaches], threshold: float
 ) -> list[Match]:
@@ -320,10 +256,6 @@ def _proposed(
     return proposed(one.matches, found, texts, given, threshold)
 
 
-def _of_retired(matches: Sequence[Match], by: _Matchers) -> list[Match]:
+def _of_retired(matches: Sequence[Match], by: Matchers) -> list[Match]:
     """Return what was proposed in frameworks that are retired: it stays, because officers under them go on."""
     return [match for match in matches if match.status == "proposed" and match.framework in by.retired]
-
-
-def _matcher(framework: Framework, known: Sequence[Course], calibration: Calibration) -> Matcher:
-    return Matcher(framework, Example.of_courses(known, framework.id), calibration)

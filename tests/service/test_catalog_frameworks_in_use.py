@@ -1,20 +1,24 @@
 """Every framework in use gets proposals for every course that has no rows in it, on real servers."""
 
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
+from services.catalog import matcher_cache
 from services.catalog.__main__ import match
 from services.catalog.api import MATCHES
 from services.catalog.match_store import MatchStore
+from services.catalog.matcher_cache import MatcherCache
+from services.catalog.matching import Matcher
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from services.catalog.store import CatalogStore
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
-from shared.domain import SHARED_TENANT, Framework, LocalizedText
+from shared.domain import SHARED_TENANT, Framework, LocalizedText, Teaches
 from shared.events import CoursePublished, CourseWithdrawn
 from shared.mongo import connect
 from shared.settings import CatalogSettings
@@ -466,13 +470,13 @@ async def test_no_matcher_is_built_while_nothing_waits(
     await catalog_store.put_framework(None, "agency", msgspec.convert(crafts("own", GLASS), Framework), "")
     read: list[str] = []
 
-    async def frameworks(tenant: str) -> dict[str, Framework]:
-        read.append(tenant)
-        return await MatchStore.frameworks(match_store, tenant)
+    async def framework(key: str) -> Framework | None:
+        read.append(key)
+        return await MatchStore.framework(match_store, key)
 
-    monkeypatch.setattr(match_store, "frameworks", frameworks)
+    monkeypatch.setattr(match_store, "framework", framework)
     await MatchingLoop(match_store, shipped()).once()
-    assert "agency" in read
+    assert "agency/framework:own" in read
     read.clear()
     await MatchingLoop(match_store, shipped()).once()
     assert read == []
@@ -585,3 +589,57 @@ async def test_the_command_matches_again_whatever_lacks_rows_in_a_framework(agen
     assert isinstance(agency.service.settings, CatalogSettings)
     assert await match(agency.service.settings) >= 1
     assert set(await agency.matches("by-hand")) == {("agency", "glass")}
+
+
+async def test_tenants_share_the_matcher_of_a_framework_until_their_known_courses_differ(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    shared = msgspec.convert(crafts("shared-crafts", GLASS), Framework)
+    await catalog_store.put_framework(None, SHARED_TENANT, shared, "")
+    cache = MatcherCache(match_store, shipped())
+    one, other = [(await cache.of(tenant)).matchers["shared-crafts"] for tenant in ("one", "other")]
+    assert one is other
+    assert (await cache.of("one")).matchers["shared-crafts"] is one
+    taught = msgspec.convert([row("shared-crafts", "glass", 0, 2)], list[Teaches])
+    await catalog_store.put_course(None, "one", msgspec.structs.replace(course("c"), teaches=taught), "")
+    monkeypatch.setattr(matcher_cache, "KEEP_SECONDS", -1.0)
+    monkeypatch.setattr(matcher_cache, "KEEP_TIMES", -1)
+    cache = MatcherCache(match_store, shipped())
+    one, other = [(await cache.of(tenant)).matchers["shared-crafts"] for tenant in ("one", "other")]
+    assert one is not other
+    matcher = weakref.ref(one)
+    del one, other
+    cache.drop_unused()
+    assert matcher() is None
+
+
+async def test_matchers_of_other_tenants_are_dropped_before_one_is_made_that_needs_their_room(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    for tenant in ("one", "other"):
+        await catalog_store.put_framework(None, tenant, msgspec.convert(crafts("own", GLASS), Framework), "")
+    monkeypatch.setattr(matcher_cache, "_KEPT_SKILLS", 1)
+    cache = MatcherCache(match_store, shipped())
+    first = weakref.ref((await cache.of("one")).matchers["own"])
+    assert first() is not None
+    alive: list[bool] = []
+
+    class Watched(Matcher):
+        def __init__(self, *given: Any) -> None:
+            alive.append(first() is not None)
+            super().__init__(*given)
+
+    monkeypatch.setattr(matcher_cache, "Matcher", Watched)
+    assert (await cache.of("other")).matchers["own"].size == 1
+    assert alive == [False]
+
+
+async def test_a_new_version_of_a_framework_has_a_matcher_of_its_own(stores: tuple[CatalogStore, MatchStore]) -> None:
+    catalog_store, match_store = stores
+    first = await catalog_store.put_framework(None, "one", msgspec.convert(crafts("own", GLASS), Framework), "")
+    cache = MatcherCache(match_store, shipped())
+    assert (await cache.of("one")).matchers["own"].size == 1
+    await catalog_store.put_framework(first, "one", msgspec.convert(crafts("own", GLASS, POTTERY), Framework), "")
+    assert (await cache.of("one")).matchers["own"].size == 2

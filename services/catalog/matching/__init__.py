@@ -70,15 +70,18 @@ class Matcher:
         self._calibration = calibration
         self._index = SimilarityIndex(framework.skills, examples, similarity)
 
+    @property
+    def size(self) -> int:
+        """The number of skills, to which the memory of a matcher is about proportional."""
+        return len(self._skills)
+
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
         """Return the proposals for each course, the most confident first, as far as a person should see them.
 
         The levels are estimated together, as if these courses were the whole catalog.
         """
         matched: list[list[Proposal]] = []
-        at_once = self._index.at_once
-        for start in range(0, len(courses), at_once):
-            part = courses[start : start + at_once]
+        for part in self._index.batches(courses):
             compared = self._index.compare(part)
             confidence = self._calibration.confidence(compared.found)
             for row, course in enumerate(part):

@@ -8,7 +8,7 @@ The result for a skill is its share of the votes times the similarity of the nea
 constants were chosen on courses that are not in any published figure.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,22 +77,32 @@ class SimilarityIndex:
         self._places = {one.id: place for place, one in enumerate(self.examples)}
         self._similarity = similarity(self.labels, [text for titles in known for text in titles])
         column = {skill: place for place, skill in enumerate(self.skills)}
-        self._teaches = np.zeros((len(known), len(column)), dtype=np.float32)
+        self._teaches = np.zeros((len(known), -(-len(column) // 8)), dtype=np.uint8)
+        """A bit for each skill, examples x bytes."""
         for row, example in enumerate(self.examples):
-            for skill in example.skills & column.keys():
-                self._teaches[row, column[skill]] = 1.0
-
-    @property
-    def at_once(self) -> int:
-        """The number of courses compared in one batch."""
-        return max(AT_ONCE // max(len(self.labels), len(self.examples), 1) // 4, 1)
+            taught = np.zeros(len(column), dtype=np.bool_)
+            taught[[column[skill] for skill in example.skills & column.keys()]] = True
+            self._teaches[row] = np.packbits(taught)
 
     def of(self, courses: Sequence[CourseText]) -> SimilarityTable:
         """Return the similarities of each course to each skill. An example with the id of the course is left out."""
-        parts = [self.compare(courses[at : at + self.at_once]).found for at in range(0, len(courses), self.at_once)]
+        parts = [self.compare(batch).found for batch in self.batches(courses)]
         return SimilarityTable(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in SimilarityTable.__struct_fields__)
         )
+
+    def batches(self, courses: Sequence[CourseText]) -> Iterator[Sequence[CourseText]]:
+        """Yield courses in batches whose comparison holds `AT_ONCE` similarities, or one course."""
+        most = AT_ONCE // max(len(self.labels), len(self.examples), 1)
+        start = texts = 0
+        for at, course in enumerate(courses):
+            own = len(course.pieces()[0])
+            if at > start and texts + own > most:
+                yield courses[start:at]
+                start, texts = at, 0
+            texts += own
+        if start < len(courses):
+            yield courses[start:]
 
     def compare(self, courses: Sequence[CourseText]) -> Comparison:
         """Return the comparison of a batch of at least one course."""
@@ -134,7 +144,7 @@ class SimilarityIndex:
         weights = near**SHARPNESS
         share = weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny) * near[:, :1]
         for row in range(len(courses)):
-            taught = self._teaches[chosen[row]]
+            taught = np.unpackbits(self._teaches[chosen[row]], axis=1, count=len(self.skills)).astype(np.float32)
             votes[row] = share[row] @ taught
             voted = votes[row] > 0
             nearest[row, voted] = chosen[row, taught[:, voted].argmax(axis=0)]

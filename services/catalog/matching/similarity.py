@@ -47,9 +47,11 @@ class NgramSimilarity:
         except ValueError:  # nearly all texts are the same
             self._vectors = _vectorizer(1.0)
             every = self._vectors.fit_transform(corpus).tocsr()
-        named, known = every[: len(labels)], every[len(labels) :]
-        self._labels, self._examples = named.T.tocsr(), known.T.tocsr()
-        self._shares = named.multiply(named).T.tocsr()
+        self._examples = every[len(labels) :].T.tocsr()
+        self._labels = (every[: len(labels)] if examples else every).T.tocsr()
+        self._shares = self._labels.copy()
+        self._shares.data **= 2
+        self._shares.indices, self._shares.indptr = self._labels.indices, self._labels.indptr  # half of the memory
 
     def read(self, texts: Sequence[str]) -> Any:
         """Return the weights of the n-grams of each text: a sparse matrix, texts x n-grams."""

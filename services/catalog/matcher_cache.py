@@ -1,0 +1,160 @@
+"""The matchers of tenants' frameworks, kept while they are needed.
+
+    cache = MatcherCache(store, calibration)
+    by = await cache.of(tenant)     # the matchers for a tenant's courses
+    cache.drop_unused()             # when no course waits
+
+Tenants share the matcher of a version of a framework if the courses whose skills are known in it are the same ones.
+Matchers are made one at a time, and those of other tenants are dropped before, if all of them would hold too many
+skills.
+"""
+
+import asyncio
+import logging
+import time
+from collections import ChainMap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from services.catalog.match_store import MatchStore
+from services.catalog.matching import Example, Matcher
+from services.catalog.matching.calibration import Calibration
+from services.catalog.matching.mappings import SkillMappings
+from services.catalog.matching.texts import languages
+from services.catalog.store import framework_key
+from shared.domain import Framework
+
+log = logging.getLogger(__name__)
+
+Names = Mapping[tuple[str, str], list[str]]
+"""The names of skills in every language, by framework and skill."""
+
+KEEP_SECONDS = 60.0
+KEEP_TIMES = 10
+"""Matchers are kept for a minute, or for this many times the time that it took to make them."""
+_KEPT_TENANTS = 8
+"""The most tenants whose matchers are kept."""
+_KEPT_SKILLS = 20_000
+"""The most skills of all kept matchers together: those of ESCO take 190 MB, with the framework."""
+
+
+class _Version:
+    """A version of a framework, and the names of its skills."""
+
+    def __init__(self, framework: Framework) -> None:
+        self.framework = framework
+        self.names = {(framework.id, skill.id): languages(skill.title) for skill in framework.skills}
+
+
+@dataclass(frozen=True)
+class Matchers:
+    """A matcher for each framework in use of a tenant, by id, and the names and mappings of its skills.
+
+    `seconds`: how long they took to make; `until`: when they are to be made again, if the known courses have changed.
+    `retired`: the frameworks without a matcher. `own`: those that are not shared.
+    """
+
+    versions: dict[str, int]
+    until: float
+    seconds: float
+    matchers: dict[str, Matcher]
+    names: Names
+    mappings: SkillMappings
+    retired: frozenset[str]
+    own: frozenset[str]
+    loaded: tuple[_Version, ...]
+
+
+class MatcherCache:
+    """The matchers of the tenants whose courses were matched last. One task at a time may use it."""
+
+    def __init__(self, store: MatchStore, calibration: Calibration) -> None:
+        self._store = store
+        self._calibration = calibration
+        self._kept: dict[str, Matchers] = {}
+        """The tenants' matchers, those used last at the end."""
+        self._versions = WeakValueDictionary[tuple[str, int], _Version]()
+        self._matchers = WeakValueDictionary[tuple[str, int, tuple[Example, ...]], Matcher]()
+
+    async def of(self, tenant: str) -> Matchers:
+        """Return the matchers for a tenant's courses. Raises Unavailable."""
+        versions = await self._store.versions(tenant)
+        kept = self._kept.pop(tenant, None)
+        if kept is None or kept.versions != versions or time.monotonic() > kept.until:
+            begun = time.monotonic()
+            for other in [name for name, one in self._kept.items() if _is_outdated(one.versions, versions)]:
+                del self._kept[other]
+            if kept and _is_outdated(kept.versions, versions):
+                kept = None
+            kept = await self._made(tenant, versions, begun, kept)
+        self._kept[tenant] = kept
+        while len(self._kept) > _KEPT_TENANTS:
+            self._kept.pop(next(iter(self._kept)))
+        return kept
+
+    def drop_unused(self) -> None:
+        """Drop the matchers that are to be made again anyway."""
+        for tenant in [name for name, one in self._kept.items() if time.monotonic() > one.until]:
+            del self._kept[tenant]
+
+    async def _made(self, tenant: str, versions: dict[str, int], begun: float, before: Matchers | None) -> Matchers:
+        """Return the matchers of a tenant; those of `before` and of other tenants are used again where they fit."""
+        prefix = framework_key(tenant, "")
+        loaded: dict[str, _Version] = {}
+        keys: dict[str, tuple[str, int]] = {}
+        for key, version in reversed(versions.items()):  # first the tenant's own ones, which hide shared ones
+            name = key.partition("/")[2].removeprefix("framework:")
+            if name not in loaded and (one := await self._loaded(key, version)) is not None:
+                loaded[name], keys[name] = one, (key, version)
+        matchers: dict[str, Matcher] = {}
+        for name, one in reversed(loaded.items()):
+            if one.framework.retired:
+                continue
+            examples = tuple(Example.of_courses(await self._store.examples(tenant, name), name))
+            known = (*keys[name], examples)
+            if (matcher := self._matchers.get(known)) is None:
+                if before:
+                    before.matchers.pop(name, None)
+                self._make_room(matchers, len(one.framework.skills))
+                try:
+                    matcher = await asyncio.to_thread(Matcher, one.framework, examples, self._calibration)
+                except Exception:
+                    log.exception("no course can be matched to framework %s of %s", name, tenant)
+                    continue
+                self._matchers[known] = matcher
+            matchers[name] = matcher
+        made = time.monotonic()
+        frameworks = {name: one.framework for name, one in loaded.items()}
+        return Matchers(
+            versions=versions,
+            until=made + max(KEEP_SECONDS, KEEP_TIMES * (made - begun)),
+            seconds=made - begun,
+            matchers=matchers,
+            names=ChainMap(*(one.names for one in loaded.values())),
+            mappings=SkillMappings(frameworks),
+            retired=frozenset(name for name, one in frameworks.items() if one.retired),
+            own=frozenset(key.removeprefix(prefix) for key in versions if key.startswith(prefix)),
+            loaded=tuple(loaded.values()),
+        )
+
+    async def _loaded(self, key: str, version: int) -> _Version | None:
+        """Return a version of a framework; None where it cannot be read. Raises Unavailable."""
+        if (found := self._versions.get((key, version))) is None and (framework := await self._store.framework(key)):
+            found = self._versions[key, version] = _Version(framework)
+        return found
+
+    def _make_room(self, present: Mapping[str, Matcher], skills: int) -> None:
+        """Drop the matchers of other tenants, those used first, until these skills may be added."""
+        while self._kept:
+            others = [matcher for one in self._kept.values() for matcher in one.matchers.values()]
+            held = {id(matcher): matcher.size for matcher in (*others, *present.values())}
+            if sum(held.values()) + skills <= _KEPT_SKILLS:
+                break
+            del others, held
+            self._kept.pop(next(iter(self._kept)))
+
+
+def _is_outdated(versions: Mapping[str, int], present: Mapping[str, int]) -> bool:
+    """Return whether a framework of these versions has another version at present."""
+    return any(present.get(key, version) != version for key, version in versions.items())
