@@ -263,8 +263,8 @@ class Table:
             whole = str(stated.get("title", ""))
             stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
         if (words := _total(stated, cells)) is not None:
-            problem = InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title")
-            return refused(number, problem, words)
+            detail = f"{words!r} marks a row of totals, which is not a course"
+            return refused(number, InvalidInput(detail, "title"), words)
         return course_row(number, stated, self._options.defaults)
 
 
