@@ -10,7 +10,9 @@ figures are computed from released cohorts only, in two ways:
 A cohort's released version is replaced only by one that differs by at least k officers from every version that was
 released before, of this cohort or of another one. So the difference of any two published sums concerns no officer or at
 least k officers, on the same day and on different days. Two versions differ in an officer who is in only one of them,
-or whose plan has another revision.
+or whose plan has another revision. The officers whose levels differ are counted once more by themselves: none or at
+least k. A change of the catalog gives every plan a new revision, and would otherwise release the level of the only
+officer who was assessed since.
 """
 
 import hashlib
@@ -94,10 +96,12 @@ class Figures(Struct):
 class Version(Struct, kw_only=True):
     """The officers a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision).
 
-    `until`: the number of the last release that contained it, if it is no longer published.
+    `levels`: a hash of each one's levels, in the same order; empty in versions that were stored without. `until`: the
+    number of the last release that contained it, if it is no longer published.
     """
 
     members: bytes
+    levels: bytes = b""
     until: int = 0
 
 
@@ -133,12 +137,14 @@ class Release(Struct):
 
     `number` counts the releases from 1. `history`: the figures of releases whose versions are all remembered, the
     latest of each day, oldest first; the last one is that of this release, if it publishes anything.
+    `key_id` identifies the key of the officers' hashes; 0: unknown.
     """
 
     cohorts: list[Cohort] = []
     past: list[Version] = []
     number: int = 0
     history: list[PublishedFigures] = []
+    key_id: int = 0
 
 
 class Officer(Struct, frozen=True):
@@ -171,19 +177,21 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
     return sorted(found, key=lambda cohort: cohort.name)
 
 
-def released(before: Release, present: Sequence[Cohort], smallest: int) -> Release:
+def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: int = 0) -> Release:
     """Return the next release: each cohort's current version if it may be published, else the released one.
 
-    A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes.
+    A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes, and
+    if its officers were hashed with another key, because the versions cannot be compared then.
     Figures of a past release are kept while every version that they were computed from is remembered, and so compared
     with new ones; they reveal nothing to a reader who has seen every release.
     """
+    if before.key_id not in (0, key_id):
+        return before
     known = [*before.cohorts, *before.past]
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
     for cohort in present:
-        distances = [distance(cohort.members, version.members) for version in known]
-        if all(number >= smallest for number in distances):
+        if all(_may_stand_beside(cohort, version, smallest) for version in known):
             cohorts.append(cohort)
         elif cohort.name in old:
             cohorts.append(old[cohort.name])
@@ -191,7 +199,9 @@ def released(before: Release, present: Sequence[Cohort], smallest: int) -> Relea
         return before
     kept = {cohort.members for cohort in cohorts}
     gone = [
-        Version(members=cohort.members, until=before.number) for cohort in before.cohorts if cohort.members not in kept
+        Version(members=cohort.members, levels=cohort.levels, until=before.number)
+        for cohort in before.cohorts
+        if cohort.members not in kept
     ]
     past = [*before.past, *gone]
     forgotten = max((version.until for version in past[:-KEPT_VERSIONS]), default=0)
@@ -200,7 +210,7 @@ def released(before: Release, present: Sequence[Cohort], smallest: int) -> Relea
     if cohorts:
         published = PublishedFigures(number, max(cohort.as_of for cohort in cohorts), _published(cohorts))
         history = [*(one for one in history if one.day != published.day), published]
-    return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:])
+    return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:], key_id)
 
 
 def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
@@ -219,12 +229,23 @@ def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
     ]
 
 
-def distance(one: bytes, other: bytes) -> int:
-    """Return the number of officers in which two versions differ."""
-    first, second = _members(one), _members(other)
+def differences(one: Version, other: Version) -> tuple[int, int]:
+    """Return the number of officers in which two versions differ, and of those in one only or with other levels."""
+    first, second = _members(one.members), _members(other.members)
     _, at, beside = np.intersect1d(first["officer"], second["officer"], assume_unique=True, return_indices=True)
-    same = int(np.count_nonzero(first["revision"][at] == second["revision"][beside]))
-    return len(first) + len(second) - len(at) - same
+    all_of_both = len(first) + len(second) - len(at)
+    changed = first["revision"][at] != second["revision"][beside]
+    levels, others = np.frombuffer(one.levels, "<u4"), np.frombuffer(other.levels, "<u4")
+    known = len(levels) == len(first) and len(others) == len(second)
+    relevelled = levels[at] != others[beside] if known else changed
+    apart = all_of_both - len(at)
+    return apart + int(np.count_nonzero(changed | relevelled)), apart + int(np.count_nonzero(relevelled))
+
+
+def _may_stand_beside(one: Version, other: Version, smallest: int) -> bool:
+    """Return whether the difference of the sums of two versions says nothing about fewer than `smallest` officers."""
+    everyone, relevelled = differences(one, other)
+    return everyone >= smallest and (relevelled == 0 or relevelled >= smallest)
 
 
 def rounded_down(number: int, smallest: int) -> int | None:
@@ -235,10 +256,25 @@ def rounded_down(number: int, smallest: int) -> int | None:
 def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) -> Cohort:
     skills = set.intersection(*({row.skill for row in one.measures.skills} for one in members))
     figures = Figures()
-    for one in sorted(members, key=lambda one: one.token):
+    in_order = sorted(members, key=lambda one: one.token)
+    for one in in_order:
         figures.add(one.measures, sorted(skills))
-    rows = np.array(sorted((one.token, one.revision) for one in members), _MEMBER)
-    return Cohort(members=rows.tobytes(), name=name, job_group=job_group, as_of=as_of, figures=figures)
+    rows = np.array([(one.token, one.revision) for one in in_order], _MEMBER)
+    levels = np.array([_levels(one) for one in in_order], "<u4")
+    return Cohort(
+        members=rows.tobytes(),
+        levels=levels.tobytes(),
+        name=name,
+        job_group=job_group,
+        as_of=as_of,
+        figures=figures,
+    )
+
+
+def _levels(one: Officer) -> int:
+    """Return 32 bits that change with an officer's levels, other ones for each officer."""
+    held = sorted((row.skill, float(row.level)) for row in one.measures.skills)
+    return int.from_bytes(hashlib.blake2b(repr((one.token, held)).encode(), digest_size=4).digest(), "little")
 
 
 def _members(packed: bytes) -> NDArray[np.void]:

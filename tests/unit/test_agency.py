@@ -18,7 +18,7 @@ from services.recommender.disclosure import (
     Officer,
     Release,
     cohorts_of,
-    distance,
+    differences,
     released,
     rounded_down,
     token_of,
@@ -209,6 +209,47 @@ def test_figures_stay_until_enough_officers_have_changed() -> None:
     assert (group.as_of, shown(second.cohorts).skills[0].level) == (later, 2)
 
 
+def test_a_change_of_every_plan_reveals_no_level_of_the_only_officer_assessed() -> None:
+    officers = named(officer("service", row("reading", 1), row("writing", 1, required=2)) for _ in range(9))
+    first = released(Release(), cohorts_of(officers, K, DAY), K)
+    later = date(2026, 12, 1)
+
+    def replanned(assessed: int) -> list[Officer]:
+        """Return the officers after a course was withdrawn, with so many of them assessed since."""
+        levels = [3.0] * assessed + [1.0] * (len(officers) - assessed)
+        return [
+            Officer(one.token, 2, officer("service", row("reading", level), row("writing", 1, required=2), hours=9))
+            for one, level in zip(officers, levels, strict=True)
+        ]
+
+    for assessed in range(1, K):
+        found = released(first, cohorts_of(replanned(assessed), K, later), K)
+        assert shown(found.cohorts).skills == shown(first.cohorts).skills
+    for assessed in (0, K, len(officers)):
+        [group] = shown(released(first, cohorts_of(replanned(assessed), K, later), K).cohorts).groups
+        assert (group.as_of, group.hours) == (later, 9)
+
+
+def test_versions_of_another_key_are_not_compared_and_nothing_new_is_published() -> None:
+    everyone = [officer("service", row("reading", 1)) for _ in range(9)]
+
+    def cohorts(key: bytes, people: Sequence[PathSummary]) -> list[Cohort]:
+        return cohorts_of([Officer(token_of(key, str(i)), 1, one) for i, one in enumerate(people)], K, DAY)
+
+    first = released(Release(), cohorts(b"old", everyone), K, token_of(b"old", ""))
+    changed = [officer("service", row("reading", 3)), *everyone[1:]]
+    assert released(first, cohorts(b"new", changed), K, token_of(b"new", "")) is first
+
+
+def test_versions_without_levels_are_compared_by_revisions() -> None:
+    officers = named(officer("service", row("reading", 1)) for _ in range(9))
+    [present] = cohorts_of(officers, K, DAY)
+    older = msgspec.structs.replace(present, levels=b"")
+    [later] = cohorts_of([Officer(one.token, 2, one.measures) for one in officers], K, DAY)
+    assert differences(older, later) == (9, 9)
+    assert differences(present, later) == (9, 0)
+
+
 def test_a_job_group_that_leaves_the_pool_reveals_no_officer() -> None:
     pool = [officer("legal") for _ in range(4)] + [officer("it-dev")]
     first = released(Release(), cohorts_of(named(pool), K, DAY), K)
@@ -281,18 +322,25 @@ class Agency:
 def test_the_difference_of_two_published_sums_concerns_at_least_the_smallest_group(seed: int, size: int) -> None:
     agency, release = Agency(seed, size), Release()
     versions: dict[bytes, frozenset[tuple[int, int]]] = {}
+    levels: dict[bytes, set[tuple[int, str]]] = {}
     for _ in range(25):
         present = cohorts_of(agency.officers.values(), K, DAY)
         people = {cohort.members: members_of(cohort, agency.officers.values()) for cohort in present}
         release = released(release, present, K)
         versions |= {one.members: people[one.members] for one in release.cohorts if one.members in people}
+        for cohort in release.cohorts:
+            if cohort.members in people:
+                tokens = [token for token, _ in people[cohort.members]]
+                levels[cohort.members] = {(token, levels_of(agency.officers[token])) for token in tokens}
         assert all(one.figures.officers >= K for one in release.cohorts)
         agency.day()
     for one, other in itertools.combinations(versions.values(), 2):
         assert about(one, other) >= K
-    published_members = [version.members for version in [*release.cohorts, *release.past]]
-    for first, second in itertools.combinations(dict.fromkeys(published_members), 2):
-        assert distance(first, second) == about(versions[first], versions[second])
+    for held, others in itertools.combinations(levels.values(), 2):
+        assert len({token for token, _ in held ^ others}) not in range(1, K)
+    stored = {version.members: version for version in [*release.cohorts, *release.past]}
+    for first, second in itertools.combinations(stored, 2):
+        assert differences(stored[first], stored[second])[0] == about(versions[first], versions[second])
 
 
 @settings(max_examples=30, deadline=None)
@@ -333,6 +381,10 @@ def members_of(cohort: Cohort, officers: Iterable[Officer]) -> frozenset[tuple[i
 
 def key_of(one: Officer) -> tuple[str, tuple[tuple[str, float], ...]]:
     return one.measures.job_group, tuple(sorted((it.skill, it.required) for it in one.measures.skills))
+
+
+def levels_of(one: Officer) -> str:
+    return str(sorted((it.skill, float(it.level)) for it in one.measures.skills))
 
 
 def about(one: frozenset[tuple[int, int]], other: frozenset[tuple[int, int]]) -> int:
