@@ -8,7 +8,7 @@ field. Such an entry is always the only one, because the field holds the newest 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -33,6 +33,9 @@ BULK_DELAY = timedelta(days=1)
 BULK_PAUSE_SECONDS = 0.25
 """A bulk has ended when nothing of it was written for so long."""
 
+MOST_HANDED_OVER = 100
+"""The most events that are kept in memory for the relay; it reads the others from their documents."""
+
 _BACKLOG_SECONDS = 2.0
 """How long after a whole batch the relay may be sending the next one."""
 
@@ -54,6 +57,30 @@ class Staged(asyncio.Event):
     bulk_since = bulk_at = float("-inf")
     bulk_writes = 0
     backlog_at = float("-inf")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handed_over: dict[str, Envelope] = {}
+
+    def hand_over(self, key: str, envelope: Envelope) -> None:
+        """Wake the relay and give it the stored event of a document, which it then need not read.
+
+        Only for an event that is the only one waiting in its document. It is sent from memory at most once, and stays
+        in the document until it is acknowledged.
+        """
+        if len(self._handed_over) < MOST_HANDED_OVER:
+            self._handed_over[key] = envelope
+        self.set()
+
+    def take_handed_over(self) -> dict[str, Envelope]:
+        """Return the events that were handed over since the last call, by document."""
+        taken, self._handed_over = self._handed_over, {}
+        return taken
+
+    def drop_handed_over(self, keys: Iterable[str]) -> None:
+        """Forget the events of documents that the relay has read."""
+        for key in keys:
+            self._handed_over.pop(key, None)
 
     @property
     def in_bulk(self) -> bool:

@@ -2,9 +2,10 @@
 
 One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
 monotonic deadline right before each send. A write in the relay's own process wakes it at once; a change stream reports
-the writes of other processes, and a timer catches what both miss. The events are always read from the documents, so
-however the relay is woken, it sends the events of one document in sequence order. It waits for the acknowledgements and
-removes acknowledged events. A send without an answer has an unknown outcome and is repeated. Readers of a state topic
+the writes of other processes, and a timer catches what both miss. A store may hand over an event that it has stored and
+before which none waits in the document, and that one is sent from memory; all others are read from the documents. So
+the events of one document are sent in sequence order. The relay waits for the acknowledgements and removes acknowledged
+events. A send without an answer has an unknown outcome and is repeated. Readers of a state topic
 drop duplicates by `sequence`.
 
 During an import its events are sent slowly, because the import and the relay share a process and a database.
@@ -141,6 +142,7 @@ class Relay:
         self._more_of_bulk = False
         self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
+        self._last_read: frozenset[str] = frozenset()
         self._position: Document = {}
         self._highest_stamp = 0
         self._generation = 0
@@ -190,6 +192,7 @@ class Relay:
                 gained = not self.holds_lease
                 self._deadline = sent_at + _LEASE_SECONDS - _MARGIN_SECONDS
                 if gained:
+                    self._wake.take_handed_over()  # another relay may have sent newer ones
                     self._wake.set()
             await asyncio.sleep(_RENEW_SECONDS)
 
@@ -228,7 +231,7 @@ class Relay:
             self._wake.clear()
             try:
                 await self._send_batches()
-                if self._bulk_rate and self.holds_lease:
+                if self._bulk_rate and self.holds_lease and self._bulk_may_wait():
                     await self._send_paced(self._bulk_rate)
             except Unavailable:
                 await self._count()
@@ -241,11 +244,21 @@ class Relay:
         keys: Collection[str] = ()
         try:
             while self.holds_lease:
-                batch = await self._send_batch(self._singles_only(), _BATCH, besides=keys)
+                handed_over = [
+                    (key, envelope)
+                    for key, envelope in self._wake.take_handed_over().items()
+                    if envelope.id not in self._last_read  # the change stream may wake the relay before the writer
+                ]
+                if handed_over:
+                    batch = await self._send_entries(handed_over, len(handed_over))
+                else:
+                    batch = await self._send_batch(self._singles_only(), _BATCH, besides=keys)
                 before, removing = removing, asyncio.create_task(self._remove(batch))
                 if before:
                     await before
                 keys = {key for key, _ in batch.entries}
+                if handed_over:
+                    continue
                 self._wake.set_backlog(more=batch.found == _BATCH)
                 if batch.found < _BATCH:
                     break
@@ -271,6 +284,14 @@ class Relay:
             return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
         self._bulk_sent_at = now
         return {}
+
+    def _bulk_may_wait(self) -> bool:
+        """Return whether to look for documents of bulks: while there are some, else after a pause at the earliest.
+
+        So not every single event costs a query for the bulks of other processes.
+        """
+        now = asyncio.get_running_loop().time()
+        return self._wake.in_bulk or self._more_of_bulk or now >= self._bulk_sent_at + BULK_PAUSE_SECONDS
 
     async def _send_paced(self, rate: float) -> None:
         """Send as many documents of bulks as the rate allows by now, at most those of one pause.
@@ -343,9 +364,17 @@ class Relay:
         pending = self._documents.find(PENDING | which, self._read).sort("staged_at", 1).hint(PENDING_INDEX)
         found = await pending.limit(most).to_list(most)
         documents = {document["_id"]: document for document in found}  # one that changes is found twice
+        self._wake.drop_handed_over(documents)
         entries = [(key, envelope) for key, one in documents.items() for envelope in self._staged_in(key, one)]
+        self._last_read = frozenset(envelope.id for _, envelope in entries)
+        return await self._send_entries(entries, len(found), headers=headers)
+
+    async def _send_entries(
+        self, entries: Sequence[tuple[str, Envelope]], found: int, *, headers: Headers = ()
+    ) -> _Batch:
+        """Send the events of so many documents, by document; they are then to be removed."""
         if not entries:
-            return _Batch(len(found))
+            return _Batch(found)
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
             self._fitting(msgspec.structs.replace(envelope, catalog_revision=first + i if self._stamp else 0))
@@ -354,7 +383,7 @@ class Relay:
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return _Batch(0)
         results = await self._publisher.send(self._topic, envelopes, headers=headers)
-        return _Batch(len(found), entries, [envelope.catalog_revision for envelope in envelopes], results)
+        return _Batch(found, entries, [envelope.catalog_revision for envelope in envelopes], results)
 
     async def _remove(self, batch: _Batch) -> None:
         """Remove the acknowledged events of a batch. Raises Unavailable if others have no answer."""

@@ -38,7 +38,7 @@ STATISTICS_BYTES = 2_000_000
 _TOGETHER = 20
 """From so many officers on, updates are one transaction; for fewer it costs more than it saves."""
 
-_WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
+_WITHOUT_BULK = {"outbox.data": 0, "evidence.evidence.results": 0}
 
 
 class AcceptedEvidence(NamedTuple):
@@ -59,7 +59,8 @@ class ImportedRow(NamedTuple):
 class Officer(Struct, frozen=True):
     """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
 
-    `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them.
+    `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them. `announced`:
+    no event of the officer waits to be sent.
     """
 
     tenant: str
@@ -71,6 +72,7 @@ class Officer(Struct, frozen=True):
     erased_at: datetime | None = None
     statistics: Statistics | None = None
     registration: ImportedRow | None = None
+    announced: bool = False
 
     @property
     def key(self) -> str:
@@ -264,9 +266,9 @@ class OfficerStore:
                     await self._officers.insert_one(change.document())
             except DuplicateKeyError:
                 return False
-            self._staged.set()
+            self._staged.hand_over(profile.key, envelope)
             return True
-        saved = await self._compare_and_set(before, change.operators())
+        saved = await self._compare_and_set(before, change.operators(), envelope)
         if saved and change.overfull:
             await self._move_to_archive(before.key)
         return saved
@@ -366,10 +368,13 @@ class OfficerStore:
         with unavailable():
             await self._archive.delete_many({"officer_key": key})
 
-    async def _compare_and_set(self, before: Officer, change: Document) -> bool:
+    async def _compare_and_set(self, before: Officer, change: Document, envelope: Envelope | None = None) -> bool:
+        """Update an officer unless the sequence has changed. `envelope`: the event, if it may be sent from memory."""
         with unavailable():
             result = await self._officers.update_one({"_id": before.key, "sequence": before.sequence}, change)
-        if result.matched_count:
+        if result.matched_count and envelope and before.announced:
+            self._staged.hand_over(before.key, envelope)
+        elif result.matched_count:
             self._staged.set()
         return bool(result.matched_count)
 
@@ -427,6 +432,7 @@ def _officer(document: Document) -> Officer:
         erased_at=document.get("erased_at"),
         statistics=_decoded(document),
         registration=ImportedRow(*document["registration"]) if "registration" in document else None,
+        announced=document.get("outbox") == [],
     )
 
 

@@ -137,12 +137,14 @@ class Release(Struct):
 
     `number` counts the releases from 1. `history`: the figures of releases whose versions are all remembered, the
     latest of each day, oldest first; the last one is that of this release, if it publishes anything.
+    `key_id` identifies the key of the officers' hashes; 0: unknown.
     """
 
     cohorts: list[Cohort] = []
     past: list[Version] = []
     number: int = 0
     history: list[PublishedFigures] = []
+    key_id: int = 0
 
 
 class Officer(Struct, frozen=True):
@@ -175,13 +177,16 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
     return sorted(found, key=lambda cohort: cohort.name)
 
 
-def released(before: Release, present: Sequence[Cohort], smallest: int) -> Release:
+def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: int = 0) -> Release:
     """Return the next release: each cohort's current version if it may be published, else the released one.
 
-    A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes.
+    A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes, and
+    if its officers were hashed with another key, because the versions cannot be compared then.
     Figures of a past release are kept while every version that they were computed from is remembered, and so compared
     with new ones; they reveal nothing to a reader who has seen every release.
     """
+    if before.key_id not in (0, key_id):
+        return before
     known = [*before.cohorts, *before.past]
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
@@ -205,7 +210,7 @@ def released(before: Release, present: Sequence[Cohort], smallest: int) -> Relea
     if cohorts:
         published = PublishedFigures(number, max(cohort.as_of for cohort in cohorts), _published(cohorts))
         history = [*(one for one in history if one.day != published.day), published]
-    return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:])
+    return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:], key_id)
 
 
 def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:

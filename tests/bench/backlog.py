@@ -24,7 +24,7 @@ from deploy.topics import ensure_topics
 from services.recommender.inputs import PlanRequest
 from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planning import new_plan
-from services.recommender.store import COLLECTION, write_of
+from services.recommender.store import COLLECTION, envelope_of, write_of
 from shared.cloudevents import from_kafka
 from shared.domain import Profile
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope
@@ -190,9 +190,8 @@ def _inserts(
 ) -> Iterator[InsertOne[dict[str, Any]]]:
     """Yield the inserts that the recommender makes of the same plans."""
     for (profile, partition, moment), one in zip(known, planned, strict=True):
-        insert = write_of(
-            new_plan(PlanRequest(profile, moment.date(), cause="assessment", partition=partition), one, None)
-        )
+        plan = new_plan(PlanRequest(profile, moment.date(), cause="assessment", partition=partition), one, None)
+        insert = write_of(plan, envelope_of(plan))
         assert isinstance(insert, InsertOne)
         yield insert
 

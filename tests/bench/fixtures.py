@@ -21,7 +21,7 @@ from services.recommender.inputs import PlanRequest
 from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import new_plan
-from services.recommender.store import ANNOUNCED, write_of
+from services.recommender.store import ANNOUNCED, envelope_of, write_of
 from shared.domain import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
 from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, new_event
 
@@ -136,7 +136,8 @@ def sizes(officers: int, steps: int) -> Sizes:
     seen, found = view(), list[tuple[int, int, int]]()
     for profile in profiles(officers):
         planned = solve(PlanRequest(profile, _MEASURED.date()), seen)
-        insert = write_of(new_plan(PlanRequest(profile, _MEASURED.date(), partition=0), planned, None))
+        plan = new_plan(PlanRequest(profile, _MEASURED.date(), partition=0), planned, None)
+        insert = write_of(plan, envelope_of(plan))
         document: dict[str, Any] = insert._doc if isinstance(insert, InsertOne) else {}
         found.append((len(planned.path.steps), len(document[ANNOUNCED]), len(bson.encode({**document, "outbox": []}))))
     wanted = [one for one in found if one[0] == steps]

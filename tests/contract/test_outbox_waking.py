@@ -11,7 +11,7 @@ from shared import outbox as outbox_module
 from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, is_bulk
-from shared.outbox import Staged, outbox_insert_held, outbox_push, outbox_push_held
+from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
@@ -180,6 +180,76 @@ async def test_an_older_version_cannot_mistake_a_reference_entry_for_a_tombstone
     await keep_state(owner, "t/a", 1)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert((await owner.document("t/a"))["outbox"], list[Envelope])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_that_is_handed_over_is_sent_without_reading_its_document(owner: Owner) -> None:
+    staged = Staged()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease)
+            staged.hand_over("t/a", thing("t/a", 1))
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)  # no document holds it
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a") == [1])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_that_is_handed_over_is_removed_and_is_sent_once(owner: Owner) -> None:
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: relay.holds_lease)
+        for sequence in (1, 2, 3):
+            await owner.change("t/a", sequence)
+            [entry] = (await owner.document("t/a"))["outbox"]
+            staged.hand_over("t/a", msgspec.convert(entry, Envelope))
+            await until_sent(owner)
+        await owner.change("t/b", 1)  # read from its document, after all of the others
+        staged.set()
+        await until(lambda: owner.sequences("t/b") == [1])
+    assert owner.sequences("t/a") == [1, 2, 3]
+    assert relay.sent == 4
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_after_the_relay_has_read_it_is_not_sent_again(owner: Owner) -> None:
+    staged = Staged()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await owner.change("t/a", 1)
+            [entry] = (await owner.document("t/a"))["outbox"]
+            staged.set()
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
+            staged.hand_over("t/a", msgspec.convert(entry, Envelope))
+            publisher.go_on.set()
+            await until_sent(owner)
+            await owner.change("t/a", 2)
+            staged.set()
+            await until(lambda: 2 in owner.sequences("t/a"))
+    assert owner.sequences("t/a") == [1, 2]
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_relay_that_gains_the_lease_sends_nothing_that_was_handed_over_before(owner: Owner) -> None:
+    staged = Staged()
+    staged.hand_over("t/a", thing("t/a", 1))
+    await owner.change("t/b", 1)
+    async with running(owner.relay(staged=staged)):
+        await until(lambda: owner.sequences("t/b") == [1])
+        await until_sent(owner)
+    assert owner.sequences("t/a") == []
+
+
+async def test_more_events_than_are_kept_in_memory_are_left_to_their_documents() -> None:
+    staged = Staged()
+    for number in range(MOST_HANDED_OVER + 1):
+        staged.hand_over(f"t/{number}", thing(f"t/{number}", 1))
+    assert len(staged.take_handed_over()) == MOST_HANDED_OVER
+    assert staged.is_set()
+    assert staged.take_handed_over() == {}
 
 
 @pytest.mark.usefixtures("deaf")

@@ -143,6 +143,8 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         await page.wait_for_selector("#load-status >> text=บันทึกเสร็จแล้ว")
         assert await page.inner_text("[data-verdict=created] dd") == "40"
         assert await page.locator(".rows > li.refused").count() == 1
+        await page.wait_for_selector(".rows > li.refused li >> text=ไม่มีข้อมูล หลักสูตรต้องมีชื่อ")
+        assert await page.locator(".rows [lang=en]").count() == 0
         assert await reader.violations() == []
         async with page.expect_download() as download:
             await page.click("[data-keep=report]")
@@ -156,7 +158,8 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
 
         await page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"\x00\x01"})
         await page.click("[data-keep=check]")
-        await page.wait_for_selector(".notice.refused")
+        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
+        assert await page.locator(".notice.refused [lang=en]").count() == 0
         assert await reader.violations() == []
 
 

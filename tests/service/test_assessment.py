@@ -11,7 +11,8 @@ from openapi_spec_validator import validate
 
 from services.assessment.profile import fused
 from services.assessment.store import KEPT_EVIDENCE, Officer, OfficerStore
-from shared.events import AssessmentCompleted, OfficerChanged
+from shared.events import AssessmentCompleted, OfficerChanged, new_event
+from shared.outbox import Staged
 from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit
 from tests.support.services import Started, Topic
 
@@ -159,6 +160,26 @@ async def test_a_profile_recomputed_from_all_its_evidence_equals_the_stored_one(
     after = await found(service, officer)
     assert after.statistics == await store.recomputed(after)
     assert after.statistics != before.statistics
+
+
+async def test_an_event_is_handed_to_the_relay_only_if_no_earlier_one_waits(service: Started) -> None:
+    stored = await found(service, await registered(service))
+    database = service.database("unsent")  # no relay reads it
+    staged = Staged()
+    store = OfficerStore(database, staged)
+    before: Officer | None = None
+    for waits in (False, True, False):
+        if before is not None and not waits:
+            await database["officers"].update_one({"_id": before.key}, {"$set": {"outbox": []}})
+            before = await store.find(before.tenant, before.officer)
+        assert stored.profile is not None
+        profile = msgspec.structs.replace(stored.profile, sequence=before.sequence + 1 if before else 1)
+        event = new_event("/test", profile.key, profile.sequence, OfficerChanged(profile))
+        assert await store.save(before, profile, event)
+        assert staged.is_set()
+        staged.clear()
+        assert staged.take_handed_over() == ({} if waits else {profile.key: event})
+        before = await store.find(profile.tenant, profile.officer)
 
 
 async def shown(service: Started, officer: str, query: str = "", **options: Any) -> dict[str, Any]:

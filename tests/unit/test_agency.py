@@ -230,6 +230,17 @@ def test_a_change_of_every_plan_reveals_no_level_of_the_only_officer_assessed() 
         assert (group.as_of, group.hours) == (later, 9)
 
 
+def test_versions_of_another_key_are_not_compared_and_nothing_new_is_published() -> None:
+    everyone = [officer("service", row("reading", 1)) for _ in range(9)]
+
+    def cohorts(key: bytes, people: Sequence[PathSummary]) -> list[Cohort]:
+        return cohorts_of([Officer(token_of(key, str(i)), 1, one) for i, one in enumerate(people)], K, DAY)
+
+    first = released(Release(), cohorts(b"old", everyone), K, token_of(b"old", ""))
+    changed = [officer("service", row("reading", 3)), *everyone[1:]]
+    assert released(first, cohorts(b"new", changed), K, token_of(b"new", "")) is first
+
+
 def test_versions_without_levels_are_compared_by_revisions() -> None:
     officers = named(officer("service", row("reading", 1)) for _ in range(9))
     [present] = cohorts_of(officers, K, DAY)

@@ -136,7 +136,7 @@ async def _release(request: web.Request, tenant: str, agency: str, framework: st
             async for officer, revision, measures in store.measures(tenant, agency, framework)
         ]
         present = cohorts_of(officers, smallest, request.app[TODAY]())
-        after = released(before, present, smallest)
+        after = released(before, present, smallest, token_of(key, ""))
         if after is before:
             return version, before
         if await store.releases.replace(tenant, agency, framework, version, after):

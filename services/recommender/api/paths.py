@@ -140,7 +140,8 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
     shows with the path, for callers that can read neither the framework nor the profile.
     """
-    requested = convert({"context": request.query.get("context", "false")}, AskPath, strict=False)
+    given = request.query.get("context")  # most requests have no query, and converting one takes time
+    requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)

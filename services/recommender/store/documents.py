@@ -101,10 +101,14 @@ class StoredPlan:
         return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
 
 
-def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
-    """Return the single update that saves a plan with its event; `key`: `pushed` of the feedback that caused it."""
+def envelope_of(plan: NewPlan) -> Envelope:
+    """Return the event that announces a plan."""
     event = PathAnnounced.of(plan.event)
-    envelope = new_event(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
+    return new_event(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
+
+
+def write_of(plan: NewPlan, envelope: Envelope, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
+    """Return the single update that saves a plan with its event; `key`: `pushed` of the feedback that caused it."""
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
         return InsertOne({"_id": plan.profile.key, **fields, **outbox_insert_held(envelope, ANNOUNCED)})

@@ -29,6 +29,7 @@ from services.recommender.store.documents import (
     PlanBase,
     StoredBytes,
     StoredPlan,
+    envelope_of,
     event_of,
     feedback_of,
     is_stored,
@@ -259,10 +260,13 @@ class PlanStore:
         """
         if not plans:
             return []
-        saved = await bulk_write(self._plans, [write_of(plan) for plan in plans])
-        self._staged.set()
-        if saved == len(plans):
+        envelopes = [envelope_of(plan) for plan in plans]
+        writes = [write_of(plan, envelope) for plan, envelope in zip(plans, envelopes, strict=True)]
+        if await bulk_write(self._plans, writes) == len(plans):
+            for envelope in envelopes:  # each is the only one that its document holds now
+                self._staged.hand_over(envelope.subject, envelope)
             return []
+        self._staged.set()
         now = await self.summaries([plan.profile.key for plan in plans])
         await self._drop_copies(now)
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
@@ -280,7 +284,7 @@ class PlanStore:
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
-        saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, earlier))]))
+        saved = bool(await bulk_write(self._plans, [write_of(plan, envelope_of(plan), pushed(key, earlier))]))
         self._staged.set()
         if not saved:
             await self._drop_copies(await self.summaries([plan.profile.key]))

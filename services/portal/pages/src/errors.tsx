@@ -1,8 +1,10 @@
 /** The messages about refused requests. */
 
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { ApiError } from './api';
-import { type Key, Localized, rich, t } from './i18n';
+import { type Key, language, Localized, rich, t } from './i18n';
+import { fetchRefusals, inThai, refusalsAreHere } from './refusals';
 import { Button } from './ui';
 
 const BY_STATUS: Partial<Record<number, Key>> = {
@@ -35,19 +37,34 @@ function sentenceOf(error: ApiError, special: Partial<Record<number, Key>> = {})
   );
 }
 
+/** A service's own words in the language of the page; nothing until the Thai ones have been fetched. */
+export function Detail({ text }: { text: string }): JSX.Element | null {
+  const isThai = language() === 'th';
+  useEffect(() => {
+    if (isThai) void fetchRefusals();
+  }, [isThai]);
+  if (!isThai) return <span>{text}</span>;
+  if (!refusalsAreHere()) return null;
+  const thai = inThai(text);
+  return thai === undefined ? <span lang="en">{text}</span> : <span>{thai}</span>;
+}
+
+/** The statuses whose detail tells a person more than the sentence for the status. */
+const TELLING = new Set([400, 413, 415, 422]);
+
 /** The sentence for a refusal, the field that is to blame, and the service's own words: in the reader's language where it has them. */
 export function Refusal({ error, special }: { error: ApiError; special?: Partial<Record<number, Key>> }): JSX.Element {
   if (error.texts) return <Localized text={error.texts} />;
   const known = FIELDS[error.field ?? ''];
   const field = known ? t(known) : error.field && <code lang="en">{error.field}</code>;
-  const own = error.status === 400 || error.status === 422 || (error.status === 409 && !special?.[409]);
+  const own = TELLING.has(error.status) || (error.status === 409 && !special?.[409]);
   return (
     <>
       {sentenceOf(error, special)}
       {field && <> {rich('problemField', { field })}</>}
       {own && error.detail && (
         <small class="detail">
-          {t('problemDetail')} <span lang="en">{error.detail}</span>
+          {t('problemDetail')} <Detail text={error.detail} />
         </small>
       )}
     </>

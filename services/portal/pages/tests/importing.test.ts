@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOf, counted, defaultsOf, isNotable, Lines, mapOf, NONE, reportFile, typeOf } from '../src/editor/importing';
+import { columnsOf, counted, defaultsOf, factOf, isNotable, Lines, mapOf, NONE, reportFile, typeOf } from '../src/editor/importing';
 import type { RowResult } from '../src/editor/requests';
 
 const row = (more: Partial<RowResult>): RowResult => ({ line: 2, status: 'created', ...more });
@@ -37,6 +37,10 @@ describe('a file of courses', () => {
 });
 
 describe('the answer to an import', () => {
+  it('names a field as the columns are named', () => {
+    expect(['hours', 'title.th', 'title', 'teaches[0].to', 'hasPart'].map(factOf)).toEqual(['hours', 'title_th', 'title', undefined, undefined]);
+  });
+
   it('is cut into lines wherever the pieces of the stream end', () => {
     const lines = new Lines();
     expect([lines.feed('{"line":1}\n{"li'), lines.feed('ne":2}'), lines.feed('\n\n{"line":3}'), lines.end(), lines.end()]).toEqual([
@@ -54,10 +58,11 @@ describe('the answer to an import', () => {
   });
 
   it('is a file that a spreadsheet opens and does not compute', () => {
-    const text = reportFile([
+    const rows = [
       row({ id: 'a' }),
       row({ line: 3, status: 'refused', begins: '=1+1', problems: [{ status: 422, detail: 'is "wrong"', field: 'hours' }, { status: 422, detail: 'too' }] }),
-    ]);
+    ];
+    const text = reportFile(rows, ({ field, detail }) => (field ? `${field}: ${detail}` : detail));
     expect(text).toBe('\ufeffline,status,id,begins,remarks\r\n2,created,a,,\r\n3,refused,,\'=1+1,"hours: is ""wrong""\ntoo"\r\n');
   });
 });

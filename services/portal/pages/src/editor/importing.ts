@@ -91,14 +91,28 @@ export function counted(before: Counts, rows: readonly RowResult[]): Counts {
 /** Whether a person should look at a row. */
 export const isNotable = ({ status, warnings = [] }: RowResult): boolean => status === 'refused' || warnings.length > 0;
 
-/** Return the messages of a row's faults and warnings, a line each. */
-export const remarksOf = ({ problems = [], warnings = [] }: RowResult): string[] =>
-  [...problems, ...warnings].map(({ field, detail }) => (field ? `${field}: ${detail}` : detail));
+/** A fault or a warning of a row. */
+export interface Remark {
+  field?: string | null;
+  detail: string;
+}
+
+/** Return the faults and the warnings of a row. */
+export const remarksOf = ({ problems = [], warnings = [] }: RowResult): Remark[] => [...problems, ...warnings];
+
+/** Return the fact that a field of a course is read from, undefined for a field that no column holds. */
+export const factOf = (field: string): Fact | undefined => FACTS.find((fact) => fact === field.replace('.', '_'));
 
 const HEADER = ['line', 'status', 'id', 'begins', 'remarks'];
 
-/** Return the verdicts on rows as a CSV file. */
-export function reportFile(rows: readonly RowResult[]): string {
-  const lines = rows.map((row) => [String(row.line), row.status, row.id ?? '', row.begins ?? '', remarksOf(row).join('\n')]);
+/** Return the verdicts on rows as a CSV file; `worded` returns the text of a remark. */
+export function reportFile(rows: readonly RowResult[], worded: (remark: Remark) => string): string {
+  const lines = rows.map((row) => [
+    String(row.line),
+    row.status,
+    row.id ?? '',
+    row.begins ?? '',
+    remarksOf(row).map(worded).join('\n'),
+  ]);
   return csvFile([HEADER, ...lines]);
 }

@@ -4,9 +4,10 @@ import { batch, type Signal, signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import { ApiError } from '../api';
-import { Trouble, asApiError } from '../errors';
+import { asApiError, Detail, Trouble } from '../errors';
 import { saveFile } from '../files';
-import { t } from '../i18n';
+import { language, t } from '../i18n';
+import { fetchRefusals, inThai } from '../refusals';
 import { Button, field, Wrong } from '../ui';
 import { link } from './address';
 import {
@@ -17,12 +18,14 @@ import {
   type Counts,
   defaultsOf,
   type Fact,
+  factOf,
   FACTS,
   isNotable,
   isReport,
   mapOf,
   MOST_BYTES,
   NONE,
+  type Remark,
   remarksOf,
   reportFile,
   typeOf,
@@ -124,9 +127,28 @@ class Loading {
   }
 }
 
-/** Give the verdicts on all rows to the person as a file. */
-const download = (rows: RowResult[], name: string): void =>
-  saveFile(`report-${name.replace(/\.[^.]*$/, '')}.csv`, 'text/csv', reportFile(rows));
+/** Return the name of a field as the columns are called on this page, or as the services call it. */
+function fieldName(field: string): string {
+  const fact = factOf(field);
+  return fact ? t(`fact.${fact}`) : field;
+}
+
+function Remarked({ remark: { field, detail } }: { remark: Remark }): JSX.Element {
+  return (
+    <>
+      {field && `${fieldName(field)}: `}
+      <Detail text={detail} />
+    </>
+  );
+}
+
+/** Give the verdicts on all rows to the person as a file, in the language of the page. */
+async function download(rows: RowResult[], name: string): Promise<void> {
+  if (language() === 'th') await fetchRefusals();
+  const said = (detail: string) => (language() === 'th' ? inThai(detail) : undefined) ?? detail;
+  const worded = ({ field, detail }: Remark) => (field ? `${fieldName(field)}: ${said(detail)}` : said(detail));
+  saveFile(`report-${name.replace(/\.[^.]*$/, '')}.csv`, 'text/csv', reportFile(rows, worded));
+}
 
 function FileForm({ loading }: { loading: Loading }): JSX.Element {
   const wrong = useMemo(() => signal(''), []);
@@ -234,9 +256,11 @@ function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | 
           <li key={row.line} data-line={row.line} class={row.status}>
             <strong>{t('rowNumber', { n: row.line })}</strong> {t(`verdict.${row.status}`)}{' '}
             <span class="quiet">{row.id ?? row.begins}</span>
-            <ul lang="en">
+            <ul>
               {remarksOf(row).map((remark, i) => (
-                <li key={i}>{remark}</li>
+                <li key={i}>
+                  <Remarked remark={remark} />
+                </li>
               ))}
             </ul>
           </li>
@@ -255,7 +279,9 @@ function Whole({ report }: { report: ImportReport }): JSX.Element | null {
       {report.problem && (
         <div class="notice refused" role="alert">
           <p>{t('stoppedEarly')}</p>
-          <p lang="en">{[report.problem.field, report.problem.detail].filter(Boolean).join(': ')}</p>
+          <p>
+            <Remarked remark={report.problem} />
+          </p>
         </div>
       )}
       {(unknown.length > 0 || cycles.length > 0) && (
@@ -339,7 +365,7 @@ export default function Load(): JSX.Element {
       {stage === 'checked' && <Columns loading={loading} />}
       {done && file && loading.rows.length > 0 && (
         <p class="actions">
-          <Button name="report" onClick={() => download(loading.rows, file.name)}>
+          <Button name="report" onClick={() => void download(loading.rows, file.name)}>
             {t('downloadReport')}
           </Button>
           {stage === 'loaded' && (

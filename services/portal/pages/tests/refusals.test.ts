@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import table from '../locales/refusals/th.json';
+import { translator } from '../src/refusals';
+
+const inThai = translator(table);
+const entries = Object.entries(table as Record<string, string>);
+
+describe('what services say', () => {
+  it.each([
+    ["above the scale's top, 5", 'สูงกว่าระดับสูงสุดของมาตรวัด คือ 5'],
+    ['Expected `int | null`, got `str`', 'ต้องเป็นจำนวนเต็ม หรือ ค่าว่าง แต่ที่ส่งมาเป็นข้อความ'],
+    ['Expected `float` <= 168.0', 'ต้องเป็นตัวเลขไม่เกิน 168.0'],
+    ['Expected `str` of length <= 200', 'ต้องเป็นข้อความที่มีความยาวหรือจำนวนไม่เกิน 200'],
+    ['Object contains unknown field `x`; there are: a, b', 'มีข้อมูลที่ระบบไม่รู้จัก: x ที่มีคือ a, b'],
+    ['Invalid value; allowed: th, en', 'ค่านี้ใช้ไม่ได้ ค่าที่ใช้ได้คือ th, en'],
+    ["unknown job group 'x' in dga", "ไม่พบกลุ่มงาน 'x' ใน dga"],
+    ["framework dga has no skill 'x'; it is 'y' now", "กรอบสมรรถนะ dga ไม่มีทักษะ 'x' ปัจจุบันใช้ 'y'"],
+    ["left out: `completed` must not be above `started`", 'ไม่ได้อ่านค่านี้: จำนวนผู้เรียนจบต้องไม่มากกว่าจำนวนผู้เริ่มเรียน'],
+    ["'32 Jan': not read as a date", "'32 Jan': อ่านเป็นวันที่ไม่ได้"],
+    ['2569 looks like a Buddhist year; is 2026 meant?', '2569 น่าจะเป็นปี พ.ศ. หมายถึงปี ค.ศ. 2026 ใช่หรือไม่'],
+  ])('%s is %s', (english, thai) => expect(inThai(english)).toBe(thai));
+
+  it('is left alone where a person wrote it', () => {
+    expect(inThai("unknown course 'names nothing'")).toBe("ไม่รู้จักหลักสูตร 'names nothing'");
+    expect(inThai("unknown course '{1} $& (.*)'")).toBe("ไม่รู้จักหลักสูตร '{1} $& (.*)'");
+    expect(inThai('two\nlines')).toBeUndefined();
+    expect(inThai('constructor')).toBeUndefined();
+  });
+
+  it('is found soon, however long it is', () => {
+    for (const long of ['x | '.repeat(500), `Expected \`${'` `'.repeat(1000)}`, 'is given twice; only '.repeat(100)]) inThai(long);
+  });
+
+  it('has a Thai text that uses the values there are', () => {
+    const values = (english: string): number => english.split('{}').length - 1;
+    expect(entries.filter(([english, thai]) => [...thai.matchAll(/\{(\d)\}/g)].some(([, i]) => Number(i) >= values(english)))).toEqual([]);
+    expect(entries.filter(([, thai]) => !/[\u0e00-\u0e7f]/.test(thai))).toEqual([]);
+    expect(entries.filter(([english]) => !english.replaceAll('{}', '').trim())).toEqual([]);
+  });
+});
