@@ -156,7 +156,8 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         assert len(mine) == 40
         assert all(one["tags"] == ["ข้อมูล"] for one in mine)
 
-        await page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"\x00\x01"})
+        zipped = b"PK\x03\x04" + bytes(100)
+        await page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": zipped})
         await page.click("[data-keep=check]")
         await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
         assert await page.locator(".notice.refused [lang=en]").count() == 0
