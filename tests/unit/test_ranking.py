@@ -60,6 +60,21 @@ def test_the_cheapest_branch_of_any_and_every_branch_of_all_are_planned() -> Non
     assert ids(recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(dear))) == ["p", "goal"]
 
 
+def test_a_branch_that_is_expensive_alone_is_planned_where_its_prerequisite_is_in_the_path() -> None:
+    courses = [course("base", ("x", 0, 1), hours=6), course("d", ("d", 0, 1), hours=1, requires=[after("base")])]
+    for goal in "abc":
+        either = Prerequisite(any=[after(f"alone-{goal}"), after(f"next-{goal}")])
+        courses += [
+            course(f"alone-{goal}", ("x", 0, 1), hours=4),
+            course(f"next-{goal}", ("x", 0, 1), hours=1, requires=[after("base")]),
+            course(goal, (goal, 0, 1), hours=1, requires=[either]),
+        ]
+    plan = inputs(framework(dict.fromkeys("abcd", 1), others=["x"]), dict.fromkeys("abcd", 0), budget_hours=13)
+    path = recommend(plan, view_of(courses))
+    assert (path.hours, path.coverage.after) == (13, 1)
+    assert {*ids(path)} == {"base", *"abcd", "next-a", "next-b", "next-c"}
+
+
 def test_a_course_without_known_skills_is_planned_only_as_a_prerequisite() -> None:
     courses = [
         course("unknown", hours=1),

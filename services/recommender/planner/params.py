@@ -34,6 +34,8 @@ class PlannerParams:
     """The second exponent of the cost in that ranking; the first is 1."""
     cost_tolerance: int = 4
     """An alternative of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
+    every_branch_below: int = 256
+    """Selected courses below which every reachable branch of their conditions is kept, in rounds, whatever it costs."""
     max_shared: int = 24
     """Courses kept beside them that cost less than the cheapest alternatives of all conditions that they meet."""
 

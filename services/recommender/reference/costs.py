@@ -42,6 +42,9 @@ TOP_BY_DENSITY = 24
 COST_TOLERANCE = 4
 """What costs up to a quarter more than the cheapest opener of a need is weighed with it."""
 
+EVERY_BRANCH_BELOW = 256
+"""While fewer courses are chosen, every branch within reach of their conditions is weighed, whatever it costs."""
+
 MAX_SHARED = 24
 """So many courses more that cost less than the cheapest alternatives of the conditions that they meet together."""
 
@@ -141,6 +144,58 @@ class ProblemData:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an officer's plan weighs so far: courses and branches, and per condition the achievers that are weighed.
+
+    `wanted_meet`: whether what is in the path in any case may meet a branch.
+    """
+
+    whole: ProblemData
+    costs: Costs
+    wanted_meet: Callable[[Branch], bool]
+    chosen: set[Achiever]
+    near: dict[Condition, Sequence[Achiever]]
+
+    def courses(self) -> dict[str, CourseOption]:
+        """Return the chosen courses by id."""
+        return {one.id: one for one in self.chosen if isinstance(one, CourseOption)}
+
+    def follow(self) -> None:
+        """Choose what leads to the chosen."""
+        waiting = list(self.chosen)
+        while waiting:
+            for condition in waiting.pop().conditions:
+                if condition not in self.near:
+                    self.near[condition] = near_achievers(self.whole, self.costs, condition, self.wanted_meet)
+                    waiting += [one for one in self.near[condition] if one not in self.chosen]
+                    self.chosen.update(self.near[condition])
+
+    def add_branches(self) -> bool:
+        """Choose every branch within reach of the unmet conditions; return whether one was not chosen.
+
+        The cost of a branch counts a course for every condition that needs it, so one that seems dear may be the
+        cheapest: its courses may be in the path for others.
+        """
+        before = len(self.chosen)
+        for condition, kept in self.near.items():
+            if self.costs.conditions[condition] > 0:
+                branches = [one for one in self.whole.achievers[condition] if isinstance(one, Branch)]
+                found = {*kept, *(one for one in branches if self.costs.of(one) < UNREACHABLE)}
+                self.near[condition] = [one for one in self.whole.achievers[condition] if one in found]
+                self.chosen.update(found)
+        return len(self.chosen) > before
+
+    def achievers(self) -> dict[Condition, Sequence[Achiever]]:
+        """Return the achievers of each condition: of a level, every chosen course that leads there."""
+        return {
+            condition: [one for one in self.whole.achievers[condition] if one in self.chosen]
+            if isinstance(condition, LevelCondition)
+            else kept
+            for condition, kept in self.near.items()
+        }
+
+
 def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     inputs: Inputs,
     courses: Iterable[Course],
@@ -176,28 +231,16 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
         single = [condition for condition in branch.conditions if not isinstance(condition, AnyCondition)]
         return bool(wanted) and all(map(then.meets, single))
 
+    selected = Selection(whole, costs, wanted_meet, chosen, {})
     chosen.update(shortlist(inputs.framework.id, value, usable.values(), costs))
-    near: dict[Condition, Sequence[Achiever]] = {}
-
-    def follow() -> None:
-        """Choose what leads to the chosen."""
-        waiting = list(chosen)
-        while waiting:
-            for condition in waiting.pop().conditions:
-                if condition not in near:
-                    near[condition] = near_achievers(whole, costs, condition, wanted_meet)
-                    waiting += [one for one in near[condition] if one not in chosen]
-                    chosen.update(near[condition])
-
-    follow()
-    chosen.update(shared_prerequisites(whole, costs, chosen, near))
-    follow()
-    for condition in near:
-        if isinstance(condition, LevelCondition):
-            near[condition] = [one for one in whole.achievers[condition] if one in chosen]
+    selected.follow()
+    chosen.update(shared_prerequisites(whole, costs, chosen, selected.near))
+    selected.follow()
+    while len(selected.courses()) < EVERY_BRANCH_BELOW and selected.add_branches():
+        selected.follow()
     within_reach = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
     reachable = ProblemData(within_reach, achievers_of(within_reach))
-    return ProblemData({one.id: one for one in chosen if isinstance(one, CourseOption)}, near), reachable
+    return ProblemData(selected.courses(), selected.achievers()), reachable
 
 
 def near_achievers(

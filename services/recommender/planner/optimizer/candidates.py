@@ -21,6 +21,7 @@ TOP_BY_COST = PARAMS.top_by_cost
 TOP_BY_DENSITY = PARAMS.top_by_density
 FLAT_EXPONENT = PARAMS.flat_exponent
 COST_TOLERANCE = PARAMS.cost_tolerance
+EVERY_BRANCH_BELOW = PARAMS.every_branch_below
 MAX_SHARED = PARAMS.max_shared
 
 
@@ -54,6 +55,32 @@ def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: S
         waiting[place] = shared[place]
         selected.courses[shared[place]] = True
     follow(graph, query, costs, levels, selected, waiting, len(shared))
+    while selected.courses.sum() < EVERY_BRANCH_BELOW:
+        count = select_branches(graph, costs, selected, waiting)
+        if count == 0:
+            break
+        follow(graph, query, costs, levels, selected, waiting, count)
+
+
+@jit(allocates=True)
+def select_branches(graph: PrerequisiteGraph, costs: Costs, selected: Selection, waiting: Longs) -> int:
+    """Select every reachable branch of the selected conditions; fill in those that were not selected, return how many.
+
+    The cost of a branch counts a course for every condition that needs it, so one that seems expensive may be the
+    cheapest: its courses may be in the path for others.
+    """
+    count = ZERO
+    for condition in np.flatnonzero(selected.conditions):
+        row = graph.conditions[condition]
+        for branch in range(row["first_branch"], row["last_branch"]):
+            if (
+                not selected.branches[branch]
+                and branch_cost(graph, costs.condition_cost, wide(branch), ADDING) < UNREACHABLE
+            ):
+                selected.branches[branch] = True
+                waiting[count] = len(costs.cost) + branch
+                count += 1
+    return int(count)
 
 
 @jit(allocates=True)
