@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matcher_cache import KEEP_TIMES, MatcherCache, Matchers, Names
-from services.catalog.matches import Match, former_text_of, given_rows, proposed, text_of
+from services.catalog.matches import Match, given_rows, proposed, texts_of
 from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.shared_copies import SharedCopies, SharedCourse
@@ -192,7 +192,13 @@ class MatchingLoop:
                     found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
         return [
-            (one, [*_proposed(one, rows, taught, enters), *_of_retired(one.matches, by)])
+            (
+                one,
+                [
+                    *proposed(one.matches, rows, texts_of(one.course, one.matches), taught, enters),
+                    *_of_retired(one.matches, by),
+                ],
+            )
             for one, rows, taught in zip(courses, found, given, strict=True)
         ]
 
@@ -245,15 +251,6 @@ class ProposalLevels:
             replace(match, from_level=span[0], to_level=span[1]) if span and match.status == "proposed" else match
             for match, span in found
         ]
-
-
-def _proposed(
-    one: MatchedCourse, found: Mapping[str, Sequence[Proposal]], given: Sequence[Teaches], threshold: float
-) -> list[Match]:
-    texts = [text_of(one.course)]
-    if any(match.status == "rejected" for match in one.matches):
-        texts.append(former_text_of(one.course))
-    return proposed(one.matches, found, texts, given, threshold)
 
 
 def _of_retired(matches: Sequence[Match], by: Matchers) -> list[Match]:
