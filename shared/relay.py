@@ -239,16 +239,18 @@ class Relay:
             await self._count()
 
     async def _send_batches(self) -> None:
-        """Send until less than a whole batch waits. While a batch is removed, the next one is read and sent."""
+        """Send until less than a whole batch waits. While a batch is removed, the next one is read and sent.
+
+        After events from memory a batch is read, so that other documents do not wait while events are handed over.
+        """
         removing: asyncio.Task[None] | None = None
         keys: Collection[str] = ()
+        handed_over: list[tuple[str, Envelope]] = []
+        if not self.holds_lease:
+            self._wake.take_handed_over()  # the relay that holds the lease reads them; here they would only be kept
         try:
             while self.holds_lease:
-                handed_over = [
-                    (key, envelope)
-                    for key, envelope in self._wake.take_handed_over().items()
-                    if envelope.id not in self._last_read  # the change stream may wake the relay before the writer
-                ]
+                handed_over = [] if handed_over else self._taken_from_memory()
                 if handed_over:
                     batch = await self._send_entries(handed_over, len(handed_over))
                 else:
@@ -266,6 +268,14 @@ class Relay:
         finally:
             if removing:
                 await removing
+
+    def _taken_from_memory(self) -> list[tuple[str, Envelope]]:
+        """Return the events that were handed over, by document, except those just read from their documents."""
+        return [
+            (key, envelope)
+            for key, envelope in self._wake.take_handed_over().items()
+            if envelope.id not in self._last_read  # the change stream may wake the relay before the writer
+        ]
 
     async def _count(self) -> None:
         """Count waiting events, at most once a second and after sending, so that counting delays no event.

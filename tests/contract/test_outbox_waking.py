@@ -1,7 +1,8 @@
 """How a relay learns of what is staged: from its own process at once, else by the change stream, else by its timer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from shared import outbox as outbox_module
 from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
-from shared.kafka import GroupConsumer, GroupLag, is_bulk
+from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
 from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
@@ -240,6 +241,39 @@ async def test_a_relay_that_gains_the_lease_sends_nothing_that_was_handed_over_b
     async with running(owner.relay(staged=staged)):
         await until(lambda: owner.sequences("t/b") == [1])
         await until_sent(owner)
+    assert owner.sequences("t/a") == []
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_document_is_read_while_events_are_handed_over_without_a_pause(owner: Owner) -> None:
+    staged = Staged()
+    numbers = itertools.count()
+
+    class Fed(Publisher):
+        async def send(
+            self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+        ) -> list[RecordMetadata | Exception]:
+            key = f"t/{next(numbers)}"
+            staged.hand_over(key, thing(key, 1))
+            return await super().send(topic, envelopes, headers=headers)
+
+    async with Fed(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease)
+            staged.hand_over("t/first", thing("t/first", 1))
+            await owner.change("t/waits", 1)  # as another process stages it
+            await until(lambda: owner.sequences("t/waits") == [1])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_relay_without_the_lease_keeps_no_events_in_memory(owner: Owner) -> None:
+    staged = Staged()
+    await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
+    async with running(owner.relay(staged=staged)):
+        staged.hand_over("t/a", thing("t/a", 1))
+        await until(lambda: not staged.is_set())
+        assert staged.take_handed_over() == {}
     assert owner.sequences("t/a") == []
 
 
