@@ -22,7 +22,6 @@ from services.catalog.matches import Match, given_rows, proposed, texts_of
 from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.shared_copies import SharedCopies, SharedCourse
-from shared.domain import Teaches
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -191,16 +190,12 @@ class MatchingLoop:
                     text = CourseText.of(course, framework, by.names)
                     found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
-        return [
-            (
-                one,
-                [
-                    *proposed(one.matches, rows, texts_of(one.course, one.matches), taught, enters),
-                    *_of_retired(one.matches, by),
-                ],
-            )
-            for one, rows, taught in zip(courses, found, given, strict=True)
-        ]
+        matched: list[tuple[MatchedCourse, list[Match]]] = []
+        for one, rows, taught in zip(courses, found, given, strict=True):
+            texts = texts_of(one.course, one.matches)
+            fresh = proposed(one.matches, rows, texts, taught, enters)
+            matched.append((one, [*fresh, *_of_retired(one.matches, by)]))
+        return matched
 
 
 class ProposalLevels:
