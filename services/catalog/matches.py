@@ -152,6 +152,14 @@ def former_text_of(course: Course) -> str:
     return _digest(pieces)
 
 
+def texts_of(course: Course, before: Iterable[Match]) -> list[str]:
+    """Return the digest of a course's text, and that of earlier releases if matches may be rejected for it."""
+    digests = [text_of(course)]
+    if any(_rejected_for(match) for match in before):
+        digests.append(former_text_of(course))
+    return digests
+
+
 def _digest(texts: Iterable[str]) -> str:
     return blake2b("\n".join(texts).encode(), digest_size=8).hexdigest()
 

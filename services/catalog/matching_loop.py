@@ -18,11 +18,10 @@ from msgspec.structs import replace
 
 from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matcher_cache import KEEP_TIMES, MatcherCache, Matchers, Names
-from services.catalog.matches import Match, former_text_of, given_rows, proposed, text_of
+from services.catalog.matches import Match, given_rows, proposed, texts_of
 from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.shared_copies import SharedCopies, SharedCourse
-from shared.domain import Teaches
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -191,10 +190,12 @@ class MatchingLoop:
                     text = CourseText.of(course, framework, by.names)
                     found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
-        return [
-            (one, [*_proposed(one, rows, taught, enters), *_of_retired(one.matches, by)])
-            for one, rows, taught in zip(courses, found, given, strict=True)
-        ]
+        matched: list[tuple[MatchedCourse, list[Match]]] = []
+        for one, rows, taught in zip(courses, found, given, strict=True):
+            texts = texts_of(one.course, one.matches)
+            fresh = proposed(one.matches, rows, texts, taught, enters)
+            matched.append((one, [*fresh, *_of_retired(one.matches, by)]))
+        return matched
 
 
 class ProposalLevels:
@@ -245,15 +246,6 @@ class ProposalLevels:
             replace(match, from_level=span[0], to_level=span[1]) if span and match.status == "proposed" else match
             for match, span in found
         ]
-
-
-def _proposed(
-    one: MatchedCourse, found: Mapping[str, Sequence[Proposal]], given: Sequence[Teaches], threshold: float
-) -> list[Match]:
-    texts = [text_of(one.course)]
-    if any(match.status == "rejected" for match in one.matches):
-        texts.append(former_text_of(one.course))
-    return proposed(one.matches, found, texts, given, threshold)
 
 
 def _of_retired(matches: Sequence[Match], by: Matchers) -> list[Match]:

@@ -213,3 +213,16 @@ def test_an_object_of_a_platform_without_a_title_is_refused_by_its_number() -> N
     assert [(row.number, row.begins, [one.field for one in row.problems]) for row in rows if not row.content] == [
         (2, "x", ["title"])
     ]
+
+
+@pytest.mark.parametrize("name", ["items", "data", "elements"])
+@pytest.mark.parametrize("size", [7, 10_000])
+def test_the_lessons_of_a_single_course_are_no_courses(name: str, size: int) -> None:
+    course = {"id": "a", "title": "A", "hours": 3, name: [{"name": "Lesson 1"}, {"name": "Lesson 2"}]}
+    _, rows = read("jsonld", f"{json.dumps(course)}\n{json.dumps(course | {'id': 'b'})}".encode(), size=size)
+    assert [row.content and row.content.id for row in rows] == ["a", "b"]
+
+
+def test_a_list_with_a_title_holds_courses() -> None:
+    found = courses("jsonld", json.dumps({"id": 7, "title": "Catalogue", "items": [{"id": "a", "title": "A"}]}))
+    assert [one.id for one in found] == ["a"]

@@ -231,6 +231,8 @@ def test_a_cell_is_reduced_to_its_visible_text(text: str, shown: str) -> None:
         ("45000", date(2023, 3, 15)),
         ("243000.5", date(2022, 4, 22)),
         ("25680301", date(2025, 3, 1)),
+        ("202401", date(2024, 1, 1)),
+        ("๒๕๖๗๑๒", date(2024, 12, 1)),
         ("1735689600", date(2025, 1, 1)),
         ("1735689600000", date(2025, 1, 1)),
         ("0", None),
@@ -243,7 +245,9 @@ def test_a_date_is_parsed_in_both_calendars_and_far_dates_mean_never(text: str, 
     assert date_of(text) == found
 
 
-@pytest.mark.parametrize("text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01", "123", "999999", "25681301"])
+@pytest.mark.parametrize(
+    "text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01", "123", "999999", "25681301", "202413", "200000"]
+)
 def test_an_invalid_date_is_rejected(text: str) -> None:
     with pytest.raises(InvalidDate):
         date_of(text)

@@ -1,6 +1,7 @@
 """Course lists in Excel workbooks: headers, limits, and files that are no workbook."""
 
 import io
+import re
 import zipfile
 
 import openpyxl
@@ -54,6 +55,20 @@ def test_a_table_with_one_column_of_another_name_is_not_taken_for_titles(form: F
     for columns in ("title=#1", "title=สิ่งที่เรียน"):
         (row,) = read(form, body, Options(columns=columns))[1]
         assert row.content is not None
+
+
+def with_prefix(body: bytes, prefix: str) -> bytes:
+    """Return a workbook whose sheet has a prefix before every name, as some programs write it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as given, zipfile.ZipFile(file, "w") as made:
+        for name in given.namelist():
+            part = given.read(name)
+            if name.startswith("xl/worksheets/sheet"):
+                part = re.sub(rb"(</?)(?=[a-z])", rb"\1" + prefix.encode(), part).replace(
+                    b"xmlns=", f"xmlns:{prefix.rstrip(':')}=".encode()
+                )
+            made.writestr(name, part)
+    return file.getvalue()
 
 
 def bomb(name: str, size: int) -> bytes:
@@ -127,7 +142,8 @@ def test_a_shown_sheet_comes_before_hidden_ones() -> None:
     assert [one.title.th for one in courses("xlsx", file.getvalue())] == [THAI]
 
 
-def test_cells_that_are_merged_downwards_hold_for_every_row() -> None:
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_cells_that_are_merged_downwards_hold_for_every_row(prefix: str) -> None:
     book = openpyxl.Workbook()
     rows = [
         ["Title", "Provider", "Hours"],
@@ -142,5 +158,6 @@ def test_cells_that_are_merged_downwards_hold_for_every_row() -> None:
     book.active.merge_cells("B2:B4")
     file = io.BytesIO()
     book.save(file)
-    found = [(one.title.en, one.provider.en) for one in courses("xlsx", file.getvalue())]
+    body = with_prefix(file.getvalue(), prefix) if prefix else file.getvalue()
+    found = [(one.title.en, one.provider.en) for one in courses("xlsx", body)]
     assert found == [("A", "Agency 1"), ("B", "Agency 1"), ("C", "Agency 2"), ("D", "Provider not stated")]

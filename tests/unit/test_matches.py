@@ -13,10 +13,12 @@ from services.catalog.matches import (
     SkillSpan,
     Status,
     decide,
+    former_text_of,
     given_rows,
     kept,
     proposed,
     text_of,
+    texts_of,
     with_decisions,
 )
 from services.catalog.matching import Proposal
@@ -69,6 +71,14 @@ def test_a_match_that_an_earlier_release_rejected_is_known_by_its_digest() -> No
     rejected = [match("sums", "rejected")]
     assert statuses(proposed(rejected, found("sums"), ["new", rejected[0].text], [])) == {"sums": "rejected"}
     assert statuses(proposed(rejected, found("sums"), ["new", "other"], [])) == {"sums": "proposed"}
+
+
+def test_the_digest_of_an_earlier_release_is_known_after_another_text_was_proposed() -> None:
+    first, second = (replace(course("c"), title=LocalizedText(en=title)) for title in ("Sums", "Other sums"))
+    rejected = [match("sums", "rejected", former_text_of(first))]
+    again = proposed(rejected, found("sums"), texts_of(second, rejected), [])
+    assert statuses(again) == {"sums": "proposed"}
+    assert statuses(proposed(again, found("sums"), texts_of(first, again), [])) == {"sums": "rejected"}
 
 
 def test_skills_that_a_course_teaches_are_not_proposed() -> None:

@@ -29,11 +29,17 @@ _DEPTH = 10
 
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
-_LISTS = re.compile(rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)})"\s*:\s*$'.encode())
+_LISTS = re.compile(
+    rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)}|({"|".join(objects.VAGUE_LISTS)}))"'
+    r"\s*:\s*$".encode()
+)
+"""A name that opens a list of courses; the group holds one that a single course may use for its lessons."""
+
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HOLDERS = (
-    "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered", *objects.LISTS
+    "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
+    *objects.LISTS, *objects.VAGUE_LISTS,
 )  # fmt: skip
 """In which properties a node that is no course holds courses."""
 
@@ -190,9 +196,7 @@ class _Splitter:
             elif sign == b'"':
                 self._in_string = not self._in_string
             elif sign in b"{[":
-                if self._opens_list(
-                    sign, bytes(self._item[-200:]) + data[max(start, mark.start() - 200) : mark.start()]
-                ):
+                if sign == b"[" and self._opens_list(data[start : mark.start()]):
                     self._base = len(self._stack) + 1
                     self._item.clear()
                     start = place
@@ -221,12 +225,23 @@ class _Splitter:
         """Return whether what stands at the depth of the items is one: after its list, the rest of an object is not."""
         return not self._base or self._stack[self._base - 1] == b"["
 
-    def _opens_list(self, sign: bytes, before: bytes) -> bool:
-        if sign != b"[":
-            return False
+    def _opens_list(self, part: bytes) -> bool:
+        """Return whether a bracket opens the list of the courses. `part`: what stands before it, after the item."""
         if not self._stack:
             return True
-        return len(self._stack) == 1 and self._stack[0] == b"{" and bool(_LISTS.search(before))
+        if len(self._stack) > 1 or self._stack[0] != b"{":
+            return False
+        found = _LISTS.search(bytes(self._item[-200:]) + part[-200:])
+        return found is not None and not (found[1] and self._is_of_course(bytes(self._item) + part))
+
+    @staticmethod
+    def _is_of_course(begun: bytes) -> bool:
+        """Return whether a list belongs to the course that the object describes so far: its lessons, not its courses."""
+        try:
+            node = msgspec.json.decode(begun + b"null}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        return objects.is_studied(_short(node))
 
     def _keep(self, part: bytes) -> None:
         if len(self._item) + len(part) > ROW_LIMIT:

@@ -12,11 +12,14 @@ import msgspec
 from services.catalog.importers.facts import MANY, Fact
 from services.catalog.importers.tables import guessed
 
-LISTS = ("results", "courses", "items", "data", "elements")
+VAGUE_LISTS = ("items", "data", "elements")
+"""The names under which an answer holds its list of courses, or a course its lessons."""
+LISTS = ("results", "courses")
 """The names under which an answer holds its list of courses."""
 
 _OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
 _LANGUAGES = ("th", "en")
+_OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 
 
 def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
@@ -49,6 +52,12 @@ def is_course(node: Mapping[str, Any]) -> bool:
     return any(fact.startswith("title") for fact in facts) or (
         "type" not in node and bool(facts.keys() & {"id", "code"})
     )
+
+
+def is_studied(node: Mapping[str, Any]) -> bool:
+    """Return whether an object says how it is studied, as a course with a title does and the head of a list does not."""
+    facts = guessed(list(node))
+    return any(fact.startswith("title") for fact in facts) and bool(facts.keys() & _OF_STUDY)
 
 
 def _is_own(fact: str, value: Any) -> bool:

@@ -430,7 +430,10 @@ _BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
 _SECONDS = re.compile(r"1\d{9}(?:\d{3})?")
 """Seconds or milliseconds since 1970, as learning platforms count time."""
 
-_DAY_ZERO, _FIRST_COUNTED, _LAST_COUNTED = date(1899, 12, 30), 25_569, 300_000
+_YEAR_MONTH = re.compile(r"(20[0-4]\d|25\d\d)(0[1-9]|1[0-2])")
+"""A year and a month. As days of a workbook these would be before 1912 or after 2040."""
+
+_DAY_ZERO, _FIRST_COUNTED, _LAST_COUNTED, _FIRST_YEAR = date(1899, 12, 30), 25_569, 300_000, 1970
 """The days that a workbook counts, from 1970 on, also those of years of the Buddhist Era."""
 
 _MONTHS = (
@@ -450,8 +453,8 @@ def date_of(text: str) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
     Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. A number of five or six digits is
-    a day as workbooks count them; one of ten or thirteen digits counts seconds or milliseconds since 1970, and 0 is no
-    date. Raises InvalidDate.
+    a day as workbooks count them, or a year and a month, such as 202401; one of ten or thirteen digits counts seconds
+    or milliseconds since 1970, and 0 is no date. Raises InvalidDate.
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")
@@ -473,8 +476,12 @@ def _counted(words: str) -> tuple[int, int, int] | None:
     """Return year, month and day of a number that counts days or seconds."""
     if _SECONDS.fullmatch(words):
         found = datetime.fromtimestamp(int(words[:10]), UTC).date()
+    elif found_month := _YEAR_MONTH.fullmatch(words):
+        return int(found_month[1]), int(found_month[2]), 1
     elif re.fullmatch(r"\d{5,6}(?:\.\d+)?", words) and _FIRST_COUNTED <= float(words) < _LAST_COUNTED:
         found = _DAY_ZERO + timedelta(days=int(float(words)))
+        if _FIRST_BUDDHIST <= found.year < _FIRST_YEAR + _BUDDHIST:
+            return None
     else:
         return None
     return found.year, found.month, found.day

@@ -34,7 +34,7 @@ _PIECE = 1024 * 1024
 _MERGED = 10_000
 """In how many rows merged cells may begin; further ones are read as the empty cells that they are."""
 
-_MERGE = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+_MERGE = re.compile(rb'<(?:\w{1,10}:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _MERGE_LENGTH = 60
 
 
