@@ -22,6 +22,7 @@ from datetime import date
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from services.recommender.path_summary import PathSummary, SkillOutcome
@@ -187,6 +188,7 @@ def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: 
     """
     if before.key_id not in (0, key_id):
         return before
+    before = _completed(before, present, key_id)
     known = [*before.cohorts, *before.past]
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
@@ -211,6 +213,20 @@ def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: 
         published = PublishedFigures(number, max(cohort.as_of for cohort in cohorts), _published(cohorts))
         history = [*(one for one in history if one.day != published.day), published]
     return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:], key_id)
+
+
+def _completed(before: Release, present: Sequence[Cohort], key_id: int) -> Release:
+    """Return a release with the levels and the key that an older version of the program did not store.
+
+    They are those of the present cohort with the same members: it has the same plan revisions, and hashes of another
+    key would differ. Returns `before` itself if nothing is added.
+    """
+    levels = {cohort.members: cohort.levels for cohort in present}
+    same = [cohort for cohort in before.cohorts if cohort.members in levels]
+    if not same or (before.key_id == key_id and all(cohort.levels for cohort in same)):
+        return before
+    cohorts = [replace(one, levels=one.levels or levels.get(one.members, b"")) for one in before.cohorts]
+    return replace(before, cohorts=cohorts, key_id=key_id)
 
 
 def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:

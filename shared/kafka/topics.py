@@ -207,13 +207,15 @@ class TopicIdentity:
         self._brokers = brokers
         self._topic = topic
         self._next = 0.0
+        self._waits = True
         self._asking: asyncio.Task[UUID | None] | None = None
 
     async def changed(self) -> bool:
         """Return whether the topic's id differs from the known one, or from that of the last call.
 
-        Asks the broker at most every five seconds, and waits for the answer only if no id is known yet: a reader goes
-        on meanwhile. False while no broker answers or the topic does not exist.
+        Asks the broker at most every five seconds. Waits for the answer if no id is known yet, and for the first one
+        of a reader, before it reads at offsets of a former topic; later it goes on meanwhile. False while no broker
+        answers or the topic does not exist.
         """
         now = asyncio.get_running_loop().time()
         if self._asking is None:
@@ -221,7 +223,8 @@ class TopicIdentity:
                 return False
             self._next = now + _ASK_SECONDS
             self._asking = asyncio.create_task(self._asked())
-            if self.id is None:
+            if self.id is None or self._waits:
+                self._waits = False
                 await asyncio.wait({self._asking})
         if not self._asking.done():
             return False
@@ -230,8 +233,8 @@ class TopicIdentity:
         return before is not None and before != self.id
 
     async def stop(self) -> None:
-        """Stop asking."""
-        asking, self._asking = self._asking, None
+        """Stop asking; the next reader waits for its first answer, unless one came within five seconds."""
+        asking, self._asking, self._waits = self._asking, None, True
         if asking:
             asking.cancel()
             await asyncio.wait({asking})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from uuid import uuid4
 
 import pytest
 from aiokafka.client import AIOKafkaClient
@@ -111,6 +112,12 @@ async def test_a_reader_goes_on_while_it_asks_whether_its_topic_is_another_one(
     assert not await identity.changed()
     go_on.clear()
     await asyncio.wait_for(identity.stop(), WAIT_SECONDS)
+
+
+async def test_a_reader_with_offsets_of_a_former_topic_notices_it_before_it_reads(bootstrap: str, topic: str) -> None:
+    identity = topics_module.TopicIdentity(bootstrap, topic, uuid4())
+    assert await identity.changed()
+    assert identity.id == (await describe_topics(bootstrap, [topic]))[topic].id
 
 
 async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:

@@ -250,6 +250,23 @@ def test_versions_without_levels_are_compared_by_revisions() -> None:
     assert differences(present, later) == (9, 0)
 
 
+def test_a_release_of_an_older_version_gets_the_levels_and_the_key_of_the_same_officers() -> None:
+    officers = named(officer("service", row("reading", 1)) for _ in range(9))
+    first = released(Release(), cohorts_of(officers, K, DAY), K, 7)
+    older = msgspec.structs.replace(
+        first, key_id=0, cohorts=[msgspec.structs.replace(one, levels=b"") for one in first.cohorts]
+    )
+    found = released(older, cohorts_of(officers, K, date(2026, 12, 1)), K, 7)
+    assert found == first
+    levels = [3.0] + [1.0] * 8  # of the only officer assessed since, while every plan has a new revision
+    later = [
+        Officer(one.token, 2, officer("service", row("reading", level)))
+        for one, level in zip(officers, levels, strict=True)
+    ]
+    assert released(found, cohorts_of(later, K, DAY), K, 7) is found
+    assert released(found, cohorts_of(later, K, DAY), K, 8) is found
+
+
 def test_a_job_group_that_leaves_the_pool_reveals_no_officer() -> None:
     pool = [officer("legal") for _ in range(4)] + [officer("it-dev")]
     first = released(Release(), cohorts_of(named(pool), K, DAY), K)
