@@ -20,7 +20,9 @@ async def signed_in(portal: Portal, role: Role, officer: str | None = None) -> A
     key = await portal.key(role, officer)
     async with aiohttp.ClientSession(portal.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         async with session.post("/session", json={"key": key}) as answer:
-            assert await answer.json() == {"tenant": "agency", "role": role, "officer": officer, "agency": None}
+            who = await answer.json()
+            assert who.pop("person")
+            assert who == {"tenant": "agency", "role": role, "officer": officer, "agency": None}
             cookie = answer.cookies["learning-path"]
             assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
         yield session
@@ -42,7 +44,10 @@ async def test_signing_in_sets_the_session_cookie_and_signing_out_deletes_it(por
 async def test_a_page_learns_without_an_error_who_is_signed_in_or_that_nobody_is(portal: Portal) -> None:
     async def start(**headers: str) -> tuple[int, object]:
         async with portal.session.get(f"{portal.url}/session/start", headers=headers) as answer:
-            return answer.status, (await answer.json())["session"]
+            session = (await answer.json())["session"]
+            if session:
+                session.pop("person")
+            return answer.status, session
 
     officer = {"tenant": "agency", "role": "officer", "officer": "me", "agency": None}
     key = await portal.key("officer", "me")
@@ -50,6 +55,15 @@ async def test_a_page_learns_without_an_error_who_is_signed_in_or_that_nobody_is
     assert await start(Authorization=f"Bearer {key}") == (200, officer)
     for cookie in ("", "learning-path=", "learning-path=no.key", "learning-path=%20", f"learning-path={key}x"):
         assert await start(Cookie=cookie) == (200, None), cookie
+
+
+async def test_a_session_tells_the_people_of_one_role_apart(portal: Portal) -> None:
+    async def person(key: str) -> str:
+        async with portal.session.get(f"{portal.url}/session", headers={"Authorization": f"Bearer {key}"}) as answer:
+            return (await answer.json())["person"]
+
+    one, other = await portal.key("editor", None), await portal.key("editor", None)
+    assert await person(one) == await person(one) != await person(other)
 
 
 @pytest.mark.parametrize(("body", "status"), [({"key": "no.key"}, 401), ({}, 422), ({"key": "x", "more": 1}, 422)])

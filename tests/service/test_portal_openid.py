@@ -51,6 +51,8 @@ class Browser:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
+        self.person = ""
+        """The digest of who is signed in, of the last answer."""
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
     async def __aenter__(self) -> Self:
@@ -83,7 +85,11 @@ class Browser:
 
     async def who(self) -> dict[str, str | None] | None:
         async with self.session.get(f"{self.portal.url}/session") as answer:
-            return await answer.json() if answer.status == 200 else None
+            if answer.status != 200:
+                return None
+            session = await answer.json()
+            self.person = session.pop("person")
+            return session
 
 
 async def test_an_officer_signs_in_with_the_provider_and_reads_the_own_path_only(
@@ -135,6 +141,17 @@ async def test_the_claims_identify_the_person(portal: Portal, provider: Provider
         async with Browser(portal) as browser:
             assert await browser.sign_in() == "/", claims
             assert await browser.who() == {"tenant": "agency", **who}, claims
+
+
+async def test_a_person_is_the_same_after_another_sign_in(portal: Portal, provider: Provider) -> None:
+    found = []
+    for subject in ("s-1", "s-1", "s-2"):
+        provider.changed_claims = {"realm_access": {"roles": ["lp-admin", "lp-head"]}, "sub": subject}
+        async with Browser(portal) as browser:
+            await browser.sign_in()
+            assert await browser.who()
+            found.append(browser.person)
+    assert found[0] == found[1] != found[2]
 
 
 WRONG_TOKENS: list[tuple[dict[str, Any], dict[str, str], str]] = [

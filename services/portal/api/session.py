@@ -50,12 +50,14 @@ class Session(Struct, frozen=True):
     """The signed-in person.
 
     `officer` in the role `officer` only; `agency` in the role `supervisor`, and in the role `analyst` for one agency.
+    `person` distinguishes people of one role: a digest of who signed in with OpenID Connect, or else of the key.
     """
 
     tenant: str
     role: GivenRole
     officer: str | None
     agency: str | None
+    person: str
 
 
 class Start(Struct, frozen=True):
@@ -321,4 +323,5 @@ def _session(who: Principal) -> Session:
     """Return the signed-in person. Raises Forbidden for a viewer."""
     if who.role == "viewer":
         raise Forbidden("the key of a share link shows one path and signs nobody in")
-    return Session(who.tenant, who.role, who.officer, who.agency)
+    person = hashlib.blake2b((who.subject or who.key_id).encode(), digest_size=8).hexdigest()
+    return Session(who.tenant, who.role, who.officer, who.agency, person)

@@ -72,8 +72,13 @@ function leave(complaint?: Key): void {
   });
 }
 
+/** An officer is the same person with any key; of other roles several people see the same pages. */
 const isSame = (one: Session, other: Session): boolean =>
-  one.tenant === other.tenant && one.role === other.role && one.officer === other.officer && one.agency === other.agency;
+  one.tenant === other.tenant &&
+  one.role === other.role &&
+  one.officer === other.officer &&
+  one.agency === other.agency &&
+  (one.officer !== null || one.person === other.person);
 
 /** Show the page of who has signed in: as it was left, if it is that person's. */
 export function enter(found: Session): void {

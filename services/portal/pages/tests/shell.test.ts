@@ -19,7 +19,7 @@ vi.stubGlobal('document', { getElementById: () => null });
 let shell: typeof import('../src/shell');
 let api: typeof import('../src/api');
 
-const officer: Session = { tenant: 't', role: 'officer', officer: 'o-1', agency: null };
+const officer: Session = { tenant: 't', role: 'officer', officer: 'o-1', agency: null, person: 'p-1' };
 const other: Session = { ...officer, officer: 'o-2' };
 const START = 'GET /session/start';
 const signedIn = (session: Session | null) => answers.set(START, [200, { openid: false, session }]);
@@ -51,6 +51,28 @@ describe('a session that ends', () => {
     shell.lapse();
     shell.enter(other);
     expect(state()).toEqual(['o-2', false, 'loading', undefined]);
+  });
+
+  it('forgets the page once another person of the same role signs in', async () => {
+    const editor: Session = { ...officer, role: 'editor', officer: null };
+    const colleague: Session = { ...editor, person: 'p-2' };
+    shell.enter(editor);
+    shell.show('path');
+    shell.lapse();
+    shell.enter({ ...editor });
+    expect(shell.shown.value.screen).toBe('path');
+    signedIn(colleague);
+    await shell.checkSession();
+    expect(state().slice(1)).toEqual([true, 'path', 'sessionOther']);
+    shell.enter(colleague);
+    expect(state().slice(1)).toEqual([false, 'loading', undefined]);
+    expect(shell.session.value).toEqual(colleague);
+  });
+
+  it('keeps the page of an officer who signs in with another key', () => {
+    shell.lapse();
+    shell.enter({ ...officer, person: 'p-2' });
+    expect(state()).toEqual(['o-1', false, 'path', undefined]);
   });
 
   it('forgets the page after a quarter of an hour', () => {
