@@ -191,9 +191,9 @@ class MatchingLoop:
                     found[place][framework] = matcher.with_mapped(text, found[place].get(framework, []), mapped)
         enters = self._calibration.enters
         matched: list[tuple[MatchedCourse, list[Match]]] = []
-        for one, rows, taught in zip(courses, found, given, strict=True):
-            texts = texts_of(one.course, one.matches)
-            fresh = proposed(one.matches, rows, texts, taught, enters)
+        for one, by_framework, taught in zip(courses, found, given, strict=True):
+            digests = texts_of(one.course, one.matches)
+            fresh = proposed(one.matches, by_framework, digests, taught, enters)
             matched.append((one, [*fresh, *_of_retired(one.matches, by)]))
         return matched
 
