@@ -514,6 +514,7 @@ async def test_a_whole_bulk_is_sent_at_its_rate(owner: Owner) -> None:
     for n in range(250):
         await owner.change(f"t/bulk-{n:03}", 1, bulk=True)
     async with running(relay):
+        await until(lambda: relay.sent >= 250)
         await until_sent(owner)
     assert relay.sent == 250
 
