@@ -60,7 +60,7 @@ async def test_a_page_learns_without_an_error_who_is_signed_in_or_that_nobody_is
 async def test_a_session_tells_the_people_of_one_role_apart(portal: Portal) -> None:
     async def person(key: str) -> str:
         async with portal.session.get(f"{portal.url}/session", headers={"Authorization": f"Bearer {key}"}) as answer:
-            return (await answer.json())["person"]
+            return str((await answer.json())["person"])
 
     one, other = await portal.key("editor", None), await portal.key("editor", None)
     assert await person(one) == await person(one) != await person(other)

@@ -87,8 +87,8 @@ class Browser:
         async with self.session.get(f"{self.portal.url}/session") as answer:
             if answer.status != 200:
                 return None
-            session = await answer.json()
-            self.person = session.pop("person")
+            session: dict[str, str | None] = await answer.json()
+            self.person = session.pop("person") or ""
             return session
 
 
