@@ -46,7 +46,7 @@ from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.shared_copies import SharedCopies
-from services.catalog.store import CatalogStore
+from services.catalog.store import CatalogStore, framework_key
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
@@ -412,6 +412,7 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.leveled", store.leveled([one])
     for wanted in (ListMatches(), ListMatches(status="proposed", after="b"), ListMatches(status="corrected")):
         yield f"MatchStore.page with {wanted}", store.page(TENANT, wanted)
+    yield "MatchStore.framework", store.framework(framework_key(TENANT, FRAMEWORK))
     yield "MatchStore.frameworks", store.frameworks(TENANT)
     yield "MatchStore.versions", store.versions(TENANT)
     yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)

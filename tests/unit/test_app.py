@@ -176,7 +176,7 @@ async def test_the_document_is_valid_and_its_page_needs_no_internet(shelf: Shelf
         assert "http" not in text
         assert "unsafe" not in page.headers["Content-Security-Policy"]
         assert "data:" not in page.headers["Content-Security-Policy"]
-        assets = re.findall(r'(?:src|href)="([^"]+)"', text)
+        assets = re.findall(r'(?:src|href)="([^"#]+)"', text)
         assert len(assets) == 4
         for asset in assets:
             assert not asset.startswith("/"), "behind a proxy the page stands under another path"
