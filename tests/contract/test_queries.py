@@ -37,13 +37,14 @@ from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
+from services.catalog.entries import framework_key
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.shared_copies import SharedCopies
-from services.catalog.store import CatalogStore, framework_key
+from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
