@@ -267,6 +267,20 @@ def test_an_invalid_date_is_rejected(text: str) -> None:
         date_of(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *(("31/02/2568", "that month has no such day"), ("29 ก.พ. 2568", "that month has no such day")),
+        *(("2025-06-31", "that month has no such day"), ("1/0/2025", "there is no such month")),
+        *(("13/13/2025", "there is no such month"), ("0000-01-01", "there is no such year")),
+        *(("0/1/2568", "that month has no such day"), ("25681301", "there is no such month")),
+    ],
+)
+def test_what_is_wrong_with_a_date_is_said_in_our_own_words(text: str, said: str) -> None:
+    with pytest.raises(InvalidDate, match=f"^{said}$"):
+        date_of(text)
+
+
 @pytest.mark.parametrize("unit", ["1,", "a,", "(", "(a,", "1 - ", "12:", "<a ", "&amp", "3 hours ", "beginner ", "[,"])
 def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
     """A reader that looks at everything again for each character would not end within the test's time."""

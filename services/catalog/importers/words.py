@@ -8,8 +8,9 @@ import ast
 import html
 import json
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import MINYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -484,7 +485,7 @@ _MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(
 
 
 class InvalidDate(ValueError):
-    """Raised for a text that is not a date."""
+    """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
 
 
 def date_of(text: str) -> date | None:
@@ -504,10 +505,13 @@ def date_of(text: str) -> date | None:
         year -= _BUDDHIST
     if year >= _NEVER:
         return None
-    try:
-        return date(year, month, day)
-    except ValueError as error:
-        raise InvalidDate(str(error)) from error
+    if year < MINYEAR:
+        raise InvalidDate("there is no such year")
+    if month not in range(1, 13):
+        raise InvalidDate("there is no such month")
+    if not 1 <= day <= monthrange(year, month)[1]:
+        raise InvalidDate("that month has no such day")
+    return date(year, month, day)
 
 
 def _counted(words: str) -> tuple[int, int, int] | None:
