@@ -170,6 +170,10 @@ async def test_the_document_is_valid_and_its_page_needs_no_internet(shelf: Shelf
         failures = {400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
         assert {int(status) for status in put["responses"]} == {201} | failures
         assert all("400" in one["responses"] for path in document["paths"].values() for one in path.values())
+        probes = {"/livez", "/readyz", "/metrics"}
+        for place, path in document["paths"].items():  # public ones too: the rate of an address
+            declared = {status for one in path.values() for status in one["responses"]} & {"429"}
+            assert declared == (set() if place in probes else {"429"}), place
         page = await client.get("/docs")
         text = await page.text()
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]

@@ -58,6 +58,20 @@ from shared.imports.rows import ROW_LIMIT
         ("สองชั่วโมงครึ่ง", 2.5, False),
         ("an hour and a half", 1.5, False),
         ("ยี่สิบชั่วโมง", 20, False),
+        ("สามสิบชั่วโมง", 30, False),
+        ("ยี่สิบเอ็ดชั่วโมง", 21, False),
+        ("หนึ่งร้อยยี่สิบนาที", 2, False),
+        ("สิบสองชั่วโมงครึ่ง", 12.5, False),
+        ("สองสามวัน", 15, True),
+        ("ผู้เรียนสามารถเรียนจบใน 3 ชั่วโมง", 3, False),
+        ("twenty-five hours", 25, False),
+        ("one hundred and twenty minutes", 2, False),
+        ("one and a half hours", 1.5, False),
+        ("one to two hours", 1.5, False),
+        ("1½ hours", 1.5, False),
+        ("1 1/2 hours", 1.5, False),
+        ("3 หน่วยกิต (45 ชั่วโมง)", 45, False),
+        ("15 weeks; 3 credits", 60, True),
         ("1,5 ชม.", 1.5, False),
         ("2 or 3 hours", 2.5, False),
         ("90 minutos", 1.5, False),
@@ -140,7 +154,7 @@ def test_a_number_that_may_be_hours_and_minutes_is_marked(text: str, doubtful: s
     "text",
     [
         "self-paced",
-        "twenty-five minutes",
+        "11/2 hours",
         "",
         "P0D",
         "PT",
@@ -250,6 +264,20 @@ def test_a_date_is_parsed_in_both_calendars_and_far_dates_mean_never(text: str, 
 )
 def test_an_invalid_date_is_rejected(text: str) -> None:
     with pytest.raises(InvalidDate):
+        date_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *(("31/02/2568", "that month has no such day"), ("29 ก.พ. 2568", "that month has no such day")),
+        *(("2025-06-31", "that month has no such day"), ("1/0/2025", "there is no such month")),
+        *(("13/13/2025", "there is no such month"), ("0000-01-01", "there is no such year")),
+        *(("0/1/2568", "that month has no such day"), ("25681301", "there is no such month")),
+    ],
+)
+def test_what_is_wrong_with_a_date_is_said_in_our_own_words(text: str, said: str) -> None:
+    with pytest.raises(InvalidDate, match=f"^{said}$"):
         date_of(text)
 
 

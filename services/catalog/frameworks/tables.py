@@ -164,7 +164,7 @@ def row_of(source: Source) -> tuple[list[str], str]:
         rows = csv.reader(lines_of(source), delimiter=separator)
         return next((row for row in rows if any(cell.strip() for cell in row)), []), separator
     except csv.Error as error:
-        raise Malformed(f"{source.name}: its heading cannot be read: {error}") from error
+        raise Malformed(f"{source.name}: a line of its heading ends inside a value that is not in quotes") from error
 
 
 def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
@@ -208,7 +208,9 @@ def pairs(text: str) -> dict[str, str]:
     try:
         items = next(csv.reader([text], skipinitialspace=True, strict=True), [])
     except csv.Error as error:
-        raise InvalidInput(f"its items are to be separated by commas: {error}", "map") from error
+        raise InvalidInput(
+            "its items are to be separated by commas; quotes hold one with a comma in it", "map"
+        ) from error
     for item in items:
         name, mark, value = item.partition("=")
         if not mark or not value.strip():

@@ -80,7 +80,9 @@ def pairs(text: str, parameter: str) -> list[tuple[str, str]]:
     try:
         items = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True, strict=True), [])
     except csv.Error as error:
-        raise InvalidInput(f"its items are to be separated by commas: {error}", parameter) from error
+        raise InvalidInput(
+            "its items are to be separated by commas; quotes hold one with a comma in it", parameter
+        ) from error
     for item in items:
         fact, mark, value = item.partition("=")
         if item.strip() == GUESS and parameter == "map":
