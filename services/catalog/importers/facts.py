@@ -73,13 +73,13 @@ def id_by_code(provider: str, code: str) -> str:
 
 
 def id_by_url(url: str) -> str:
-    """Return the id of a course by its address, without tracking parameters."""
+    """Return the id of a course by its address, without tracking parameters, user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:  # an open bracket, for one: then the address is only words
         return _named(url, folded(url))
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0])])
-    host = parts.netloc.lower().removeprefix("www.")
+    host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")  # an id never holds a user or a password
     path = parts.path.rstrip("/")
     return _named(path.rpartition("/")[2] or host, urlunsplit(("", host, path, query, "")))
 
