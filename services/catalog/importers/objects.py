@@ -54,6 +54,12 @@ def is_course(node: Mapping[str, Any]) -> bool:
     )
 
 
+def is_list(node: Mapping[str, Any]) -> bool:
+    """Return whether an object without a type is the head of a list of courses, such as a page of an answer."""
+    lists = [node[name] for name in (*LISTS, *VAGUE_LISTS) if isinstance(node.get(name), list)]
+    return not is_studied(node) and any(isinstance(one, dict) and is_course(one) for items in lists for one in items)
+
+
 def is_studied(node: Mapping[str, Any]) -> bool:
     """Return whether an object says how it is studied, as a course with a title does and the head of a list does not."""
     facts = guessed(list(node))
