@@ -22,7 +22,7 @@ from shared.errors import Conflict, InvalidInput
 FeedbackType = Literal["completed", "started", "not_relevant", "not_now", "pin"]
 Action = Literal[FeedbackType, "undo"]
 
-SLOWED = 1.5
+DEFERRED_FACTOR = 1.5
 """The cost factor of a course that is not wanted now."""
 
 KEPT_PER_COURSE = 5
@@ -90,9 +90,9 @@ class Feedback(Struct, frozen=True):
         held = self.courses_with("started")
         return [course for course in path if course in held] + [course for course in held if course not in path]
 
-    def slowed(self) -> dict[str, float]:
+    def cost_multipliers(self) -> dict[str, float]:
         """Return course -> the factor that multiplies its cost."""
-        return dict.fromkeys(sorted(self.courses_with("not_now")), SLOWED)
+        return dict.fromkeys(sorted(self.courses_with("not_now")), DEFERRED_FACTOR)
 
 
 def apply_feedback(  # noqa: PLR0913 - one statement, given by name

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, apply_feedback
+from services.recommender.feedback import DEFERRED_FACTOR, KEPT_PER_COURSE, Action, Feedback, apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules, inputs_for, rules_within
 from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
@@ -31,7 +31,7 @@ def test_the_newest_statement_about_a_course_is_valid() -> None:
         ["a"],
         ["b"],
     )
-    assert feedback.slowed() == {"b": SLOWED}
+    assert feedback.cost_multipliers() == {"b": DEFERRED_FACTOR}
     assert feedback.sequence == 3
 
 

@@ -20,6 +20,7 @@ from services.catalog.importers.words import (
     date_of,
     doubtful_hours,
     duration_of,
+    is_placeholder,
     language_of,
     language_of_writing,
     level_of,
@@ -27,7 +28,6 @@ from services.catalog.importers.words import (
     modality_of,
     number_of,
     plain,
-    says_nothing,
 )
 from shared.decoding import convert
 from shared.domain import Completions, Course, Rating
@@ -128,8 +128,8 @@ class _Draft:
         return row
 
     def _without_title(self) -> RowProblem:
-        said = next(iter(self._in_both("title").values()), "")
-        detail = f"{said[:100]!r} is no title" if said else "is missing: a course needs a title"
+        stated = next(iter(self._in_both("title").values()), "")
+        detail = f"{stated[:100]!r} is no title" if stated else "is missing: a course needs a title"
         return refusal(InvalidInput(detail, "title"))
 
     # --- reading a fact ----------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class _Draft:
         for source in (self._stated, self._defaults):
             fact = source.get(name, "")
             text = plain("; ".join(fact) if isinstance(fact, list) else fact)
-            if text and (name.startswith("title") or not says_nothing(text)):
+            if text and (name.startswith("title") or not is_placeholder(text)):
                 return text
         return ""
 
@@ -164,11 +164,11 @@ class _Draft:
 
     def _names(self) -> None:
         title = self._in_both("title")
-        said = {language: text for language, text in title.items() if not says_nothing(text)}
-        if not said and self._text("id"):  # its provider calls it so, as our own export of it does
-            said = title
-        if said:
-            self._given["title"] = said
+        titles = {language: text for language, text in title.items() if not is_placeholder(text)}
+        if not titles and self._text("id"):  # its provider calls it so, as our own export of it does
+            titles = title
+        if titles:
+            self._given["title"] = titles
 
     def _provider(self) -> str:
         provider = self._in_both("provider")
@@ -273,7 +273,7 @@ class _Draft:
     def _entry(self, provider: str) -> None:
         fact = self._stated.get("prerequisites", "")
         words = plain("; ".join(fact) if isinstance(fact, list) else fact)
-        if says_nothing(words):
+        if is_placeholder(words):
             return
         by_id = bool(self._text("id"))
 
@@ -339,7 +339,7 @@ class _Draft:
         """Accept fields of this project's own export unchanged."""
         for name in ("teaches", "requires", "stated", "assumed", "corequisites", "antirequisites"):
             fact = self._stated.get(name, "")
-            if not isinstance(fact, str) or says_nothing(fact):
+            if not isinstance(fact, str) or is_placeholder(fact):
                 continue
             try:
                 self._given[name] = msgspec.json.decode(fact)
