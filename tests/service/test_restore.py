@@ -148,8 +148,10 @@ async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_b
         assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
         assert (await assessment.ask("DELETE", "/v1/officers/erased-later")).status == 204
         assert await republish_assessment(platform.assessment_settings) == 2
-        announced = await announced_of(platform, "agency/erased-later", before="agency/stays")
-        assert announced <= {"officer.erased.v1", TOMBSTONE}
+        assert await announced_of(platform, "agency/erased-later", before="agency/stays") <= {
+            "officer.erased.v1",
+            TOMBSTONE,
+        }
         # 6. The recommender, and once the erased have no path, what it answers for the rest.
         recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
 
