@@ -112,7 +112,7 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     hours: Number | None = None
     missing_hours: Number | None = None
     at_most: bool = False
-    barred: Literal["language", "rule", "feedback"] | None = None
+    exclusion: Literal["language", "rule", "feedback"] | None = None
     level: Number | None = None
     confidence: Number | None = None
 
@@ -325,7 +325,7 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
         _short_or_none(row.hours),
         _short_or_none(row.missing_hours),
         row.at_most,
-        row.barred,
+        row.exclusion,
         _short_or_none(row.level),
         _short_or_none(row.confidence),
     )
@@ -533,7 +533,7 @@ def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
         missing_hours=_float(row.missing_hours),
         at_most=row.at_most,
         nearest=CourseName(row.nearest[0], _text(row.nearest[1])) if row.nearest else None,
-        barred=row.barred,
+        exclusion=row.exclusion,
         level=_float(row.level),
         confidence=_float(row.confidence),
     )

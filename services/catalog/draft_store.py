@@ -13,7 +13,8 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.drafts import FrameworkDraft
-from services.catalog.store import EVENT_LIMIT, framework_key
+from services.catalog.entries import framework_key
+from services.catalog.store import EVENT_LIMIT
 from shared.decoding import stored
 from shared.domain import Framework
 from shared.mongo import Database, Document, ensure_indexes, unavailable

@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from services.catalog.entries import framework_key
 from services.catalog.match_store import MatchStore
 from services.catalog.matching import Example, Matcher
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
-from services.catalog.store import framework_key
 from shared.domain import Framework
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from shared import outbox as outbox_module
-from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
 from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
-from shared.relay import Relay
+from shared.relay import Relay, bulk_pacing
+from shared.relay import relay as relay_module
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -86,8 +86,8 @@ async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: O
     async with running(first):
         await until(lambda: first.holds_lease)
         await owner.change("t/a", 1)
-        await hold_lease(owner, second._holder, datetime.now(UTC) + timedelta(hours=1))
-        first._deadline = 0.0
+        await hold_lease(owner, second._lease.holder, datetime.now(UTC) + timedelta(hours=1))
+        first._lease.drop()
         staged.set()
         async with running(second):
             await until(lambda: second.sent == 1)
@@ -109,14 +109,14 @@ async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Ow
         await go_on.wait()
         return 1
 
-    relay._stamp, relay._reserve = True, reserve  # type: ignore[method-assign] # between reading and sending
+    relay._stamp, relay._lease.reserve = True, reserve  # type: ignore[method-assign] # between reading and sending
     async with running(relay):
         await until(lambda: relay.holds_lease)
         await owner.change("t/a", 1)
         staged.set()
         await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
         await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
-        relay._deadline = 0.0
+        relay._lease.drop()
         go_on.set()
         await until(lambda: not relay._wake.is_set())
         assert await owner.waiting() == 1
@@ -320,8 +320,9 @@ async def test_during_a_bulk_its_events_wait_and_single_ones_are_sent(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "BULK_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(bulk_pacing, "BULK_PAUSE_SECONDS", 3600.0)
     monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 3600.0)
-    monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
+    monkeypatch.setattr(bulk_pacing, "_EVERY_SECONDS", 3600.0)
     staged = Staged()
     relay = owner.relay(staged=staged)
     async with running(relay):
@@ -383,7 +384,7 @@ async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner
 async def test_a_bulk_is_sent_slowly_in_its_first_minute_while_it_is_written(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
+    monkeypatch.setattr(bulk_pacing, "_EVERY_SECONDS", 3600.0)
     staged = Staged()
     relay = owner.relay(staged=staged, bulk_rate=1000.0)
     async with running(relay):
@@ -423,11 +424,11 @@ async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner:
 async def test_a_backlog_that_cannot_be_read_is_reported_once_and_delays_no_bulk(
     owner: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = 0
+    requests = 0
 
     async def backlog() -> int:
-        nonlocal asked
-        asked += 1
+        nonlocal requests
+        requests += 1
         raise RuntimeError("no such thing")
 
     relay = owner.relay(bulk_rate=40, backlog=backlog)
@@ -435,14 +436,14 @@ async def test_a_backlog_that_cannot_be_read_is_reported_once_and_delays_no_bulk
         await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
     async with running(relay):
         await until_sent(owner)
-    assert asked > 1
+    assert requests > 1
     assert caplog.text.count("is not known") == 1
 
 
 async def test_a_backlog_without_an_answer_delays_a_bulk_for_a_limited_time(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(bulk_pacing, "_ANSWER_SECONDS", 0.1)
 
     async def backlog() -> int:
         await asyncio.Event().wait()

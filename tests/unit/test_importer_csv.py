@@ -222,6 +222,7 @@ LONG = "https://www.x.example/learn/An-Introduction-to-the-Analysis-of-Public-Da
         (id_by_code("สำนักงาน ก.พ.", "ดจ 101"), "101-5798b0f3bdd2"),
         (id_by_url(LONG), "an-introduction-to-the-analysis-of-publi-aa284a752895"),
         (id_by_url("https://x.example/หลักสูตร"), "c-f88e5158deeb"),
+        (id_by_url("https://somebody:hidden@x.example"), id_by_url("https://x.example")),
     ],
 )
 def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: str, known: str) -> None:

@@ -9,13 +9,13 @@ from services.catalog.importers.words import (
     count_of,
     date_of,
     duration_of,
+    is_placeholder,
     language_of,
     level_of,
     list_of,
     modality_of,
     number_of,
     plain,
-    says_nothing,
 )
 from shared.imports.rows import ROW_LIMIT
 
@@ -285,7 +285,7 @@ def test_what_is_wrong_with_a_date_is_said_in_our_own_words(text: str, said: str
 def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
     """A reader that looks at everything again for each character would not end within the test's time."""
     text = unit * (ROW_LIMIT // len(unit))
-    for read in (list_of, plain, duration_of, level_of, language_of, modality_of, number_of, says_nothing):
+    for read in (list_of, plain, duration_of, level_of, language_of, modality_of, number_of, is_placeholder):
         read(text)
     with pytest.raises(InvalidDate):
         date_of(text)
@@ -308,8 +308,8 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
     expected = ["online", "online", "classroom", "classroom", "blended", "blended", None]
     assert [modality_of(way) for way in ways] == expected
     assert [number_of(text) for text in ("4.2stars", "16,400", "๑๒", "1 of 2", "")] == [4.2, 16400, 12, None, None]
-    assert all(says_nothing(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
-    assert not says_nothing("0")
+    assert all(is_placeholder(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
+    assert not is_placeholder("0")
 
 
 @pytest.mark.parametrize(

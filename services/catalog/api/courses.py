@@ -3,11 +3,11 @@
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
+from services.catalog.entries import Entry
 from services.catalog.matches import kept
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.search.find import CURSOR_MARK
 from services.catalog.search_replica import SearchReplica
-from services.catalog.store import Entry
 from shared.domain import SHARED_TENANT, Course, courses_named, key_of
 from shared.errors import InvalidInput, NotFound
 from shared.preconditions import Preconditions, Tag

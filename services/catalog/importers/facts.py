@@ -20,6 +20,7 @@ from services.catalog.importers.words import (
     date_of,
     doubtful_hours,
     duration_of,
+    is_placeholder,
     language_of,
     language_of_writing,
     level_of,
@@ -27,7 +28,6 @@ from services.catalog.importers.words import (
     modality_of,
     number_of,
     plain,
-    says_nothing,
 )
 from shared.decoding import convert
 from shared.domain import Completions, Course, Rating
@@ -81,13 +81,13 @@ def id_by_code(provider: str, code: str) -> str:
 
 
 def id_by_url(url: str) -> str:
-    """Return the id of a course by its address, without tracking parameters."""
+    """Return the id of a course by its address, without tracking parameters, user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:  # an open bracket, for one: then the address is only words
         return _named(url, folded(url))
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0])])
-    host = parts.netloc.lower().removeprefix("www.")
+    host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")  # an id never holds a user or a password
     path = parts.path.rstrip("/")
     return _named(path.rpartition("/")[2] or host, urlunsplit(("", host, path, query, "")))
 
@@ -143,8 +143,8 @@ class _Draft:
         return words if folded(words) in _NOT_OFFERED else ""
 
     def _without_title(self) -> RowProblem:
-        said = next(iter(self._in_both("title").values()), "")
-        detail = f"{said[:100]!r} is no title" if said else "is missing: a course needs a title"
+        stated = next(iter(self._in_both("title").values()), "")
+        detail = f"{stated[:100]!r} is no title" if stated else "is missing: a course needs a title"
         return refusal(InvalidInput(detail, "title"))
 
     # --- reading a fact ----------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class _Draft:
         for source in (self._stated, self._defaults):
             fact = source.get(name, "")
             text = plain("; ".join(fact) if isinstance(fact, list) else fact)
-            if text and (name.startswith("title") or not says_nothing(text)):
+            if text and (name.startswith("title") or not is_placeholder(text)):
                 return text
         return ""
 
@@ -179,12 +179,12 @@ class _Draft:
 
     def _names(self) -> None:
         title = self._in_both("title")
-        said = {language: text for language, text in title.items() if not says_nothing(text)}
+        titles = {language: text for language, text in title.items() if not is_placeholder(text)}
         by_language = any(self._stated.get(f"title_{language}") for language in title)
-        if not said and by_language and self._text("id"):  # its provider calls it so, as our own export of it does
-            said = title
-        if said:
-            self._given["title"] = said
+        if not titles and by_language and self._text("id"):  # its provider calls it so, as our own export of it does
+            titles = title
+        if titles:
+            self._given["title"] = titles
 
     def _provider(self) -> str:
         provider = self._in_both("provider")
@@ -289,7 +289,7 @@ class _Draft:
     def _entry(self, provider: str) -> None:
         fact = self._stated.get("prerequisites", "")
         words = plain("; ".join(fact) if isinstance(fact, list) else fact)
-        if says_nothing(words):
+        if is_placeholder(words):
             return
         by_id = bool(self._text("id"))
 
@@ -355,7 +355,7 @@ class _Draft:
         """Accept fields of this project's own export unchanged."""
         for name in ("teaches", "requires", "stated", "assumed", "corequisites", "antirequisites"):
             fact = self._stated.get(name, "")
-            if not isinstance(fact, str) or says_nothing(fact):
+            if not isinstance(fact, str) or is_placeholder(fact):
                 continue
             try:
                 self._given[name] = msgspec.json.decode(fact)

@@ -49,7 +49,7 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip().strip("\ufeff\u200b").strip()
 
 
-def says_nothing(text: str) -> bool:
+def is_placeholder(text: str) -> bool:
     """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `#REF!`, `...`, `ไม่ระบุ`."""
     if len(text) > _LONGEST_NOTHING:
         return False
@@ -94,7 +94,7 @@ def _between_commas(text: str) -> Iterator[str]:
 def _distinct(parts: Iterable[str]) -> list[str]:
     found: dict[str, str] = {}
     for part in parts:
-        if not says_nothing(one := part.strip()):
+        if not is_placeholder(one := part.strip()):
             found.setdefault(folded(one), one)
     return list(found.values())
 
@@ -282,8 +282,8 @@ def _of_amounts(text: str) -> Duration | None:
     for found in _AMOUNT.finditer(text):
         one = _Amount.of(found)
         between = between or bool(found["high"])
-        if one.unit == "hour" and (said := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
-            doubtful = doubtful or said[0]
+        if one.unit == "hour" and (unlikely := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
+            doubtful = doubtful or unlikely[0]
         if rate := _RATE.match(text, found.end()):
             if rates:
                 unread.append(one)

@@ -133,7 +133,7 @@ def _nearest(row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
         yield f"{row.nearest.id} does not raise it"
     if row.courses and row.nearest.id not in row.courses:
         yield f"{row.nearest.id} is not among the courses that are stated to close it"
-    if (row.cause == "excluded") != (row.barred is not None) or (row.cause == "excluded") != end.is_excluded(course):
+    if (row.cause == "excluded") != (row.exclusion is not None) or (row.cause == "excluded") != end.is_excluded(course):
         yield f"the stated exclusion of {row.nearest.id} is not true"
 
 
