@@ -2,8 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -86,7 +87,7 @@ async def open_streams(owner: Owner) -> int:
         "ns": f"{owner.database.name}.{COLLECTION}",
         "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
     }
-    pipeline = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    pipeline: list[Mapping[str, Any]] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
     admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
     return len(await admin.aggregate(pipeline).to_list(None))
 
