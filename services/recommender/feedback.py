@@ -25,7 +25,7 @@ Action = Literal[FeedbackType, "undo"]
 DEFERRED_FACTOR = 1.5
 """The cost factor of a course that is not wanted now."""
 
-KEPT_PER_COURSE = 5
+RETAINED_PER_COURSE = 5
 """How many statements about one course are kept, the newest, and can be taken back."""
 
 MOST_COURSES = 2000
@@ -127,7 +127,7 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
     if not about and len(feedback.current()) >= MOST_COURSES:
         raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
     spare = [statement for statement in about if statement.action != "completed"]
-    dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
+    dropped = spare[: max(0, len(about) - RETAINED_PER_COURSE + 1)]
     kept = [one for one in feedback.statements if one not in dropped]
     room = MOST_ROWS - sum(len(one.taught) for one in kept)
     taught = list(teaches) if action == "completed" and len(teaches) <= room else []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.feedback import DEFERRED_FACTOR, KEPT_PER_COURSE, Action, Feedback, apply_feedback
+from services.recommender.feedback import DEFERRED_FACTOR, RETAINED_PER_COURSE, Action, Feedback, apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules, inputs_for, rules_within
 from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
@@ -80,7 +80,7 @@ def test_started_courses_stay_in_the_order_of_the_previous_path() -> None:
 
 def test_statements_about_a_course_are_bounded_and_completions_are_always_kept() -> None:
     feedback = after(("a", "completed"), *[("a", action) for _ in range(9) for action in ("pin", "not_now")])
-    assert len(feedback.about("a")) == KEPT_PER_COURSE
+    assert len(feedback.about("a")) == RETAINED_PER_COURSE
     assert "a" in feedback.completed_at()
 
 

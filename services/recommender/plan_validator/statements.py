@@ -27,7 +27,7 @@ SLACK = 5e-7
 
 
 def false_statements(path: LearningPath, framework: Framework, end: OfficerState, find: Find) -> Iterator[str]:
-    """Yield one sentence for each statement that does not follow."""
+    """Yield one sentence for each statement of a path that is not true at its `end`."""
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:
