@@ -179,10 +179,20 @@ class Buckets:
         """Return the seconds until a token is available, 0 if there is one. `now`: seconds, monotonic."""
         return max(0.0, (1 - self._tokens(name, now)) / self._rate)
 
+    def take(self, name: str, now: float) -> float:
+        """Take a token if there is one and return 0; otherwise return the seconds until there is."""
+        tokens = self._tokens(name, now)
+        if tokens < 1:
+            return (1 - tokens) / self._rate
+        self._keep(name, tokens - 1, now)
+        return 0.0
+
     def charge(self, name: str, now: float) -> None:
         """Take a token; the balance may become negative."""
-        tokens = self._tokens(name, now)
-        self._left[name] = max(-self._burst, tokens - 1), now
+        self._keep(name, max(-self._burst, self._tokens(name, now) - 1), now)
+
+    def _keep(self, name: str, tokens: float, now: float) -> None:
+        self._left[name] = tokens, now
         self._left.move_to_end(name)
         if len(self._left) > self._capacity:
             self._left.popitem(last=False)
@@ -200,8 +210,8 @@ def check(buckets: Buckets, name: str, now: float, what: str) -> None:
 
 def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
     """Take a token. Raises TooManyRequests, with `what` and Retry-After, if none is left."""
-    check(buckets, name, now, what)
-    buckets.charge(name, now)
+    if wait := buckets.take(name, now):
+        raise TooManyRequests(f"too many {what}", retry_after=math.ceil(wait))
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------

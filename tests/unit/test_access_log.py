@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from shared import access_log
@@ -14,7 +15,7 @@ from tests.support.sample_service import Shelf
 ROUTE = Route("GET", "/v1/things", Shelf().events, EVERYONE)
 
 
-async def test_requests_from_many_addresses_cost_a_bounded_number_of_lines(monkeypatch) -> None:
+async def test_requests_from_many_addresses_cost_a_bounded_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_log, "_MOST_PLACES", 3)
     registry = CollectorRegistry()
     requests = AccessLog(registry)

@@ -31,8 +31,8 @@ VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
 """The keys of viewers, by which officers share their paths."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
-RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
-"""A cache of rendered paths: stored bytes, languages, tenant and catalog revision -> JSON."""
+RENDERED: web.AppKey[dict[object, tuple[object, bytes]]] = web.AppKey("rendered", dict)
+"""A cache of rendered paths: officer's key and languages -> stored bytes and catalog revision, JSON."""
 
 
 def caller_of(request: web.Request) -> Caller:
