@@ -125,12 +125,12 @@ def changed(sequence: int, officer: str = "a") -> tuple[Profile, Envelope]:
 async def officers(watched: Watched) -> AsyncIterator[Call]:
     store = OfficerStore(watched.database("assessment"))
     yield "OfficerStore.prepare", store.prepare()
-    yield "OfficerStore.save first", store.save(None, *changed(1))
+    yield "OfficerStore.save first", store.save(Change(None, *changed(1)))
     for number in range(2, KEPT_EVIDENCE + 3):
         found = await store.find(TENANT, "a")
         results = [Result("reading", 1.0)]
         one = Evidence(f"e{number}", FRAMEWORK, "test", results, MOMENT, MOMENT, number)
-        call = store.save(found, *changed(number), [(one, "digest")], {})
+        call = store.save(Change(found, *changed(number), [(one, "digest")], {}))
         if number < KEPT_EVIDENCE + 2:
             await call
         else:
@@ -171,7 +171,7 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.erase", store.erase(found, gone)
     yield "OfficerStore.clear_archive", store.clear_archive(found.key)
     yield "OfficerStore.republish of an erased officer", store.republish([found.key])
-    await store.save(None, *changed(1, "b"))
+    await store.save(Change(None, *changed(1, "b")))
     await watched.database("assessment")["archive"].insert_one(archived)
 
 
