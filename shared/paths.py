@@ -212,7 +212,7 @@ class Note(Struct, frozen=True, omit_defaults=True):
     """A requested course (mandatory, pinned, started), or one of the previous path, that is not in this path.
 
     `unknown`: the catalog has no course with this id; also used for a `completed` one. `does_not_fit`: it exceeds the
-    budget by `missing_hours` (with `at_most`, by no more than that); without them, the path may hold no more courses.
+    budget by `missing_hours` (with `at_most`, by no more than that); without them, it would have too many courses.
     """
 
     course: str

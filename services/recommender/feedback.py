@@ -26,7 +26,7 @@ DEFERRED_FACTOR = 1.5
 """The cost factor of a course that is not wanted now."""
 
 RETAINED_PER_COURSE = 5
-"""How many statements about one course are kept, the newest, and can be taken back."""
+"""How many statements about one course are retained, the newest and the newest completion, and can be taken back."""
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
@@ -126,7 +126,8 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
         raise Conflict("is completed already; take that back first", "action")
     if not about and len(feedback.current()) >= MOST_COURSES:
         raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
-    spare = [statement for statement in about if statement.action != "completed"]
+    completed = [statement for statement in about if statement.action == "completed"]
+    spare = [statement for statement in about if statement not in completed[-1:]]
     dropped = spare[: max(0, len(about) - RETAINED_PER_COURSE + 1)]
     kept = [one for one in feedback.statements if one not in dropped]
     room = MOST_ROWS - sum(len(one.taught) for one in kept)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from pymongo.read_concern import ReadConcern
 
 from shared import outbox as outbox_module
 from shared.events import CourseWithdrawn, Envelope, new_event
@@ -77,6 +78,39 @@ async def test_the_change_stream_reports_events_of_other_processes(owner: Owner)
         await until(lambda: relay.sent == 1)
         await owner.change("t/a", 2)
         await until(lambda: relay.sent == 2)
+
+
+async def open_streams(owner: Owner) -> int:
+    """Return how many change streams of the collection are open at the server."""
+    watched = {
+        "ns": f"{owner.database.name}.{COLLECTION}",
+        "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
+    }
+    pipeline = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
+    return len(await admin.aggregate(pipeline).to_list(None))
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_the_change_stream_is_closed_during_a_bulk_and_other_processes_do_not_wait_for_its_end(
+    owner: Owner,
+) -> None:
+    async def streams_are(count: int) -> bool:
+        return await open_streams(owner) == count
+
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: streams_are(1))
+        with staged.bulk():
+            await until(lambda: streams_are(0))
+            await owner.change("t/a", 1)
+            await until(lambda: relay.sent == 1)
+            assert await streams_are(0)
+        await until(lambda: streams_are(1))
+        await owner.change("t/a", 2)
+        await until(lambda: relay.sent == 2)
+    await until(lambda: owner.sequences("t/a") == [1, 2])
 
 
 @pytest.mark.usefixtures("deaf")

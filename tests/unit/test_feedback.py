@@ -84,6 +84,13 @@ def test_statements_about_a_course_are_bounded_and_completions_are_always_kept()
     assert "a" in feedback.completed_at()
 
 
+def test_completions_of_one_course_are_bounded_too_and_the_newest_is_kept() -> None:
+    feedback = after(*[("a", "completed") for _ in range(40)], *[("a", "pin") for _ in range(40)])
+    assert len(feedback.about("a")) == KEPT_PER_COURSE
+    assert [one.sequence for one in feedback.about("a") if one.action == "completed"] == [40]
+    assert feedback.completed_at()
+
+
 ACTIONS: list[Action] = ["completed", "started", "not_relevant", "not_now", "pin", "undo"]
 
 
