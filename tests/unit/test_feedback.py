@@ -86,7 +86,7 @@ def test_statements_about_a_course_are_bounded_and_completions_are_always_kept()
 
 def test_completions_of_one_course_are_bounded_too_and_the_newest_is_kept() -> None:
     feedback = after(*[("a", "completed") for _ in range(40)], *[("a", "pin") for _ in range(40)])
-    assert len(feedback.about("a")) == KEPT_PER_COURSE
+    assert len(feedback.about("a")) == RETAINED_PER_COURSE
     assert [one.sequence for one in feedback.about("a") if one.action == "completed"] == [40]
     assert feedback.completed_at()
 
