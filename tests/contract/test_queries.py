@@ -490,7 +490,9 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.mark_rules_checked", store.mark_rules_checked([stored], 1)
     path = PathRecommended(TENANT, "a", stored.summary.revision + 1, "assessment", MOMENT, stored.path)
     new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.summary)
-    yield "History.keep", store.history.keep([(key, msgspec.structs.replace(stored.summary, revision=KEPT + 1))])
+    yield "History.keep", store.history.keep([key])
+    yield "History.trim", store.history.trim({key: KEPT + 1})
+    yield "History.trim of several", store.history.trim({key: KEPT + 1, "example/b": KEPT + 2})
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
     summary, record = stored.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
@@ -512,7 +514,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.erase of somebody unknown", store.erase(TENANT, "unknown", 1, 0)
     await office.plan(profile("b", {"reading": 1}))
     yield "PlanStore.erase", store.erase(TENANT, "b", 2, 0)
-    await store.history.keep([(key, summary)])
+    await store.history.keep([key])
 
 
 async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
