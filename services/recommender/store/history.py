@@ -18,7 +18,7 @@ from shared.mongo import Database, unavailable
 
 COLLECTION = "history"
 INDEXES = [IndexModel([("key", 1), ("revision", -1)], name="officer")]
-KEPT = 50
+RETAINED_REVISIONS = 50
 """How many past revisions of an officer's path are kept."""
 
 
@@ -40,7 +40,7 @@ class History:
         self._plans = database[plans]
         self._history = database[COLLECTION]
 
-    async def keep(self, keys: Collection[str]) -> None:
+    async def archive(self, keys: Collection[str]) -> None:
         """Copy the plans of these officers before newer ones replace them; read them before this. Raises Unavailable.
 
         A copy that is read after the plan that a new one is based on is the copy of that plan, or the save conflicts.
@@ -64,9 +64,9 @@ class History:
         Deletes all of them, also those that an interrupted deletion has left.
         """
         outlived: list[dict[str, Any]] = [
-            {"key": key, "revision": {"$lte": revision - KEPT}}
+            {"key": key, "revision": {"$lte": revision - RETAINED_REVISIONS}}
             for key, revision in revisions.items()
-            if revision > KEPT
+            if revision > RETAINED_REVISIONS
         ]
         if outlived:
             with unavailable():
