@@ -302,6 +302,9 @@ class Succession(Struct, frozen=True, omit_defaults=True):
 
 Status = Literal["ready", "provisional", "waiting_for_framework", "refused"]
 
+PLANNED: frozenset[str] = frozenset({"ready", "provisional"})
+"""The statuses of a path that was computed; the others state why there is none."""
+
 
 class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation. `reason` explains a path without steps, or the whole path.

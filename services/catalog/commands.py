@@ -226,7 +226,7 @@ def _checked(row: Row[Course], first: dict[str, Row[Course]]) -> RowResult:
     """Return the result that an import into an empty catalog gives a row. `first`: the first row of each course."""
     status: RowStatus = "created"
     problems = row.problems
-    if row.content is None:
+    if row.content is None or problems:
         status = "refused"
     elif (known := first.setdefault(row.content.id, row)) is not row:
         status = "unchanged" if known.content == row.content else "refused"

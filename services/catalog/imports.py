@@ -75,6 +75,9 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         twins: list[Row[Course]] = []
         results: dict[int, RowResult] = {}
         for row in rows:
+            if row.content is not None and row.problems:  # not offered: as if the file did not hold it
+                results[row.number] = _refused(row)
+                continue
             if row.content is None or not self._is_right(row, framework_scales):
                 results[row.number] = _refused(row)
                 self._unknown_rows = self._unknown_rows or not self._held_by_id(row)

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from services.recommender.disclosure import (
     BOUNDS,
@@ -205,7 +205,7 @@ def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> l
         sizes = [sum(column) for column in zip(*(one.sizes for one in sums), strict=True)]
         found.append(
             SkillGaps(
-                **msgspec.structs.asdict(row),
+                **asdict(row),
                 sizes=[Size(edges[i], edges[i + 1], rounded_down(size, smallest)) for i, size in enumerate(sizes)],
                 open=_rounded(_summed(one.open for one in sums), smallest),
             )

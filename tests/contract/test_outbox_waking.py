@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from pymongo.read_concern import ReadConcern
 
 from shared import outbox as outbox_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
+from shared.mongo import Document
 from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
@@ -79,6 +81,39 @@ async def test_the_change_stream_reports_events_of_other_processes(owner: Owner)
         await until(lambda: relay.sent == 2)
 
 
+async def open_streams(owner: Owner) -> int:
+    """Return how many change streams of the collection are open at the server."""
+    watched = {
+        "ns": f"{owner.database.name}.{COLLECTION}",
+        "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
+    }
+    pipeline: list[Document] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
+    return len(await admin.aggregate(pipeline).to_list(None))
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_the_change_stream_is_closed_during_a_bulk_and_other_processes_do_not_wait_for_its_end(
+    owner: Owner,
+) -> None:
+    async def streams_are(count: int) -> bool:
+        return await open_streams(owner) == count
+
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: streams_are(1))
+        with staged.bulk():
+            await until(lambda: streams_are(0))
+            await owner.change("t/a", 1)
+            await until(lambda: relay.sent == 1)
+            assert await streams_are(0)
+        await until(lambda: streams_are(1))
+        await owner.change("t/a", 2)
+        await until(lambda: relay.sent == 2)
+    await until(lambda: owner.sequences("t/a") == [1, 2])
+
+
 @pytest.mark.usefixtures("deaf")
 async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: Owner) -> None:
     staged = Staged()
@@ -87,7 +122,7 @@ async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: O
         await until(lambda: first.holds_lease)
         await owner.change("t/a", 1)
         await hold_lease(owner, second._lease.holder, datetime.now(UTC) + timedelta(hours=1))
-        first._lease.drop()
+        first._lease._deadline = 0.0
         staged.set()
         async with running(second):
             await until(lambda: second.sent == 1)
@@ -116,7 +151,7 @@ async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Ow
         staged.set()
         await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
         await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
-        relay._lease.drop()
+        relay._lease._deadline = 0.0
         go_on.set()
         await until(lambda: not relay._wake.is_set())
         assert await owner.waiting() == 1

@@ -250,3 +250,35 @@ def test_a_field_that_is_given_twice_refuses_its_course_alone() -> None:
     _, rows = read("jsonld", b'[{"@type": "Course", "name": "A", "name": "B"}, {"@type": "Course", "name": "C"}]')
     assert [(row.problems[0].field, row.problems[0].detail) for row in rows[:1]] == [("name", "is given twice")]
     assert rows[1].content
+
+
+def test_records_of_repositories_are_read_by_their_metadata() -> None:
+    records = [
+        {"dc.title": ["คลังความรู้"], "dc.identifier.uri": "http://hdl.handle.net/1/2", "dc.subject": ["ข้อมูล"]},
+        {"uuid": "6b1", "metadata": {"dc.title": [{"value": "Item"}], "dc.subject": [{"value": "law"}]}},
+        {"id": 7, "metadata": [{"key": "dc.title", "value": "Older"}, {"key": "dc.publisher", "value": "Uni"}]},
+        {"header": {"identifier": "x"}, "metadata": {"oai_dc:dc": {"dc:title": "Harvested", "dc:language": "tha"}}},
+    ]  # fmt: skip
+    found = courses("jsonld", "\n".join(json.dumps(one) for one in records))
+    assert [one.title.th or one.title.en for one in found] == ["คลังความรู้", "Item", "Older", "Harvested"]
+    assert [one.tags for one in found[:2]] == [["ข้อมูล"], ["law"]]
+    assert found[3].languages == ["th"]
+
+
+def test_texts_by_language_may_be_lists_and_addresses_may_be_nodes() -> None:
+    node = {
+        "@type": "Course", "name": {"th": "ชื่อ", "en": "Name"}, "description": {"th": ["หนึ่ง", "สอง"]},
+        "url": {"@id": "https://example.org/c"},
+    }  # fmt: skip
+    program = {"@type": "EducationalOccupationalProgram", "name": "Program", "timeToComplete": "PT40H"}
+    [one, other] = courses("jsonld", json.dumps([node, program]))
+    assert (one.url, one.description and one.description.th) == ("https://example.org/c", "หนึ่ง\nสอง")
+    assert other.hours == 40
+
+
+def test_the_front_page_of_a_moodle_site_is_no_course() -> None:
+    site, course = (
+        {"id": 1, "fullname": "Our site", "format": "site"},
+        {"id": 2, "fullname": "Data", "format": "topics"},
+    )
+    assert [one.title.en for one in courses("jsonld", json.dumps([site, course]))] == ["Data"]

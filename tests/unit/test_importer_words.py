@@ -326,3 +326,20 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
 )
 def test_a_comma_or_a_point_divides_thousands_or_decimals(text: str, number: float | None, count: int | None) -> None:
     assert (number_of(text), count_of(text)) == (number, count)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("๑๕ ม.ค. ๖๗", "15 ม.ค.67", "15-Jan-2024", "15th January 2024", "Monday, January 15, 2024", "15 Jan 24"),
+        *("วันจันทร์ที่ 15 มกราคม 2567", "วันที่ 15 มกราคม พ.ศ. 2567", "2024/01/15", "2567/01/15", "15 มค 2567"),
+    ],
+)
+def test_a_date_is_read_in_its_usual_forms(text: str) -> None:
+    assert date_of(text) == date(2024, 1, 15)
+
+
+@pytest.mark.parametrize("text", ["Jan-24", "15/1/67", "15 - 17 มกราคม 2567", "Sunday", "15 xyz 2024", "ไตรมาส 1/2567"])
+def test_a_date_that_may_mean_another_is_not_read(text: str) -> None:
+    with pytest.raises(InvalidDate):
+        date_of(text)

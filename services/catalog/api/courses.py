@@ -117,7 +117,7 @@ async def _search(request: web.Request, wanted: ListCourses) -> web.StreamRespon
     keys = [key_of(*place) for place in found.courses]
     stored = await request.app[STORE].courses(keys)
     courses = [stored[key] for key in keys if key in stored]
-    marks = await search.highlights(caller, wanted.q, courses) if wanted.q else {}
+    marks = await search.highlights(caller, found.query, courses) if wanted.q else {}
     return json_response(CoursePage(courses, found.next, found.total, found.facets, marks))
 
 

@@ -40,7 +40,8 @@ Fact = str | list[str]
 FACTS = (
     "id", "code", "title", "title_th", "title_en", "provider", "provider_th", "provider_en", "hours", "duration",
     "languages", "level", "tags", "prerequisites", "description", "description_th", "description_en", "url", "modality",
-    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "teaches", "requires",
+    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered",
+    "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
 """The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
@@ -54,6 +55,13 @@ ASSUMED_HOURS = 10.0
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED = 5000, 300, 200, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NOT_OFFERED = frozenset(
+    folded(word)
+    for word in (
+        "0", "false", "no", "deleted", "unpublished", "hidden", "inactive", "retired", "cancelled", "canceled", "draft",
+        "archived", "discontinued", "ไม่", "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ปิด", "ปิดใช้งาน", "เลิกใช้", "ฉบับร่าง", "ลบ",
+    )
+)  # fmt: skip
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -121,11 +129,18 @@ class _Draft:
             given["stated"] = self._words | given.get("stated", {})
         if self._assumed or "assumed" in given:
             given["assumed"] = list(dict.fromkeys([*given.get("assumed", []), *self._assumed]))
-        shown = self._text("id") or self._text("code") or next(iter(given.get("title", {}).values()), "")
+        shown = self._text("id") or self._text("code") or next(iter(self._in_both("title").values()), "")
         row = row_of(self._number, given, Course, self._warnings, shown[:60] or None)
         if "title" not in given:
             row.problems = [self._without_title(), *(one for one in row.problems if one.field != "title")]
+        if words := self._not_offered():
+            row.problems.append(refusal(InvalidInput(f"{words[:100]!r} says that it is not offered", "offered")))
         return row
+
+    def _not_offered(self) -> str:
+        """Return the words that say that the provider does not offer the course; empty if it does."""
+        words = self._text("offered")
+        return words if folded(words) in _NOT_OFFERED else ""
 
     def _without_title(self) -> RowProblem:
         stated = next(iter(self._in_both("title").values()), "")
@@ -165,7 +180,8 @@ class _Draft:
     def _names(self) -> None:
         title = self._in_both("title")
         titles = {language: text for language, text in title.items() if not is_placeholder(text)}
-        if not titles and self._text("id"):  # its provider calls it so, as our own export of it does
+        by_language = any(self._stated.get(f"title_{language}") for language in title)
+        if not titles and by_language and self._text("id"):  # its provider calls it so, as our own export of it does
             titles = title
         if titles:
             self._given["title"] = titles
@@ -195,7 +211,7 @@ class _Draft:
     def _hours(self) -> None:
         words = self._text("duration")
         hours_text = self._text("hours")
-        number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+", hours_text) else None
+        number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+|[ก-๎\s]+", hours_text) else None
         if stated := words or (hours_text if number is None else ""):
             self._words["duration"] = stated[:_MOST_STATED]
         if number is not None:

@@ -41,7 +41,7 @@ _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
-    *objects.LISTS, *objects.VAGUE_LISTS,
+    "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS,
 )  # fmt: skip
 """In which properties a node that is no course holds courses."""
 
@@ -334,7 +334,13 @@ class _Facts:
             for one in _many(provider):
                 self._in_languages("provider", self._known(one).get("name"))
         address = next(
-            (one for name in ("url", "@id", "sameAs") for one in _many(node.get(name)) if _is_url(one)), None
+            (
+                one
+                for name in ("url", "@id", "sameAs")
+                for given in _many(node.get(name))
+                if _is_url(one := given.get("@id", given.get("@value")) if isinstance(given, dict) else given)
+            ),
+            None,
         )
         if address:
             self._facts["url"] = address
@@ -402,13 +408,13 @@ class _Facts:
                 self._facts.setdefault(place, str(one["@value"]))
             elif isinstance(one, dict):
                 for language in ("th", "en"):
-                    if isinstance(text := one.get(language), str):
-                        self._facts.setdefault(f"{fact}_{language}", text)
+                    if texts := [text for text in _many(one.get(language)) if isinstance(text, str)]:
+                        self._facts.setdefault(f"{fact}_{language}", "\n".join(texts))
 
     def _instances(self) -> None:
         """Read modality, duration and dates from the first course instance that states them."""
         occasions = [self._known(one) for one in _many(self._node.get("hasCourseInstance"))]
-        times = [self._name(self._node.get("timeRequired"))]
+        times = [self._name(self._node.get(name)) for name in ("timeRequired", "timeToComplete")]
         for one in occasions:
             times.append(self._name(one.get("courseWorkload")))
             for schedule in map(self._known, _many(one.get("courseSchedule"))):

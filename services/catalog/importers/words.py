@@ -30,6 +30,7 @@ _NOTHING = frozenset(
     for word in (
         "", "-", "--", "—", "n/a", "na", "n.a.", "none", "none.", "null", "nil", "nan", "not mentioned", "not-mentioned",
         "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง",
+        "(ว่าง)", "(blank)", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#error!", "loading...",
     )
 )  # fmt: skip
 _LONGEST_NOTHING = 40
@@ -49,8 +50,10 @@ def plain(text: str) -> str:
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `ไม่ระบุ`."""
-    return len(text) <= _LONGEST_NOTHING and folded(text) in _NOTHING
+    """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `#REF!`, `...`, `ไม่ระบุ`."""
+    if len(text) > _LONGEST_NOTHING:
+        return False
+    return folded(text) in _NOTHING or not any(char.isalnum() for char in text)
 
 
 def list_of(text: str) -> list[str]:
@@ -97,7 +100,9 @@ def _distinct(parts: Iterable[str]) -> list[str]:
 
 
 def number_of(text: str) -> float | None:
-    """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`."""
+    """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`."""
+    if _THAI_NUMBER.fullmatch(text.strip()) and (digits := _thai_number(text)).isdecimal():
+        return float(digits)
     found = re.findall(_NUMBER, text.translate(_THAI_DIGITS))
     return _number(found[0]) if len(found) == 1 and _ONE_NUMBER.fullmatch(found[0]) else None
 
@@ -157,6 +162,9 @@ _UNITS = {
     "credit": (r"credits?|หน่วยกิต", HOURS_A_CREDIT, True),
 }
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
+UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
+"""A pattern of the names of units."""
+
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _AMOUNT = re.compile(
@@ -481,7 +489,19 @@ _MONTHS = (
     "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
     "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
 )
-_MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
+_MONTH_NUMBERS = {folded(name).replace(".", ""): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
+_MONTH = (
+    rf"(?P<month>{'|'.join(re.escape(name) for names in _MONTHS for name in folded(names).split())}|[\u0e00-\u0e7f.]+)"
+)
+_WEEKDAY = re.compile(
+    r"^(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)(?:ที่)?\s*|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|^วันที่\s*"
+)
+_BY_MONTH = (
+    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s/.-]*{_MONTH}\.?[\s/.,-]*(?P<year>\d{{4}}|\d\d)",
+    rf"{_MONTH}\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})",
+    rf"{_MONTH}\.?\s*(?P<year>\d{{4}})",
+)
+"""Dates that name the month; without a day they mean its first one."""
 
 
 class InvalidDate(ValueError):
@@ -497,7 +517,7 @@ def date_of(text: str) -> date | None:
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")
-    words = folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")
+    words = _WEEKDAY.sub("", folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")).strip()
     if words == "0":
         return None
     year, month, day = _counted(words) or _written(words)
@@ -531,16 +551,12 @@ def _counted(words: str) -> tuple[int, int, int] | None:
 
 def _written(words: str) -> tuple[int, int, int]:
     """Return year, month and day as they are written. Raises InvalidDate."""
-    if found := re.match(r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ].*)?$", words):
+    if found := re.match(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[t ].*)?$", words):
         year, month, day = (int(part) for part in found.groups())
     elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
         day, month, year = (int(part) for part in found.groups())
-    elif (found := re.match(r"^(?:วันที่ )?(\d{1,2}) ?(\D+?) ?(\d{4})$", words)) and found[2].strip() in _MONTH_NUMBERS:
-        day, month, year = int(found[1]), _MONTH_NUMBERS[found[2].strip()], int(found[3])
-    elif (found := re.match(r"^([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", words)) and found[
-        1
-    ] in _MONTH_NUMBERS:
-        day, month, year = int(found[2]), _MONTH_NUMBERS[found[1]], int(found[3])
+    elif by_month := _by_month(words):
+        year, month, day = by_month
     elif re.fullmatch(r"\d{4}", words):
         year, month, day = int(words), 1, 1
     elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", words):
@@ -548,3 +564,14 @@ def _written(words: str) -> tuple[int, int, int]:
     else:
         raise InvalidDate("not read as a date")
     return year, month, day
+
+
+def _by_month(words: str) -> tuple[int, int, int] | None:
+    """Return year, month and day of a date that names the month. Two digits of a year are Buddhist in Thai."""
+    for pattern in _BY_MONTH:
+        if (found := re.fullmatch(pattern, words)) and (month := _MONTH_NUMBERS.get(found["month"].replace(".", ""))):
+            year = int(found["year"])
+            if len(found["year"]) == 2:  # noqa: PLR2004 - the digits of a short year
+                year += 2500 if re.search(r"[\u0e00-\u0e7f]", found["month"]) else 2000
+            return year, month, int(found.groupdict().get("day") or 1)
+    return None

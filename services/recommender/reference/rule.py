@@ -468,7 +468,7 @@ class Plan:
         self.picks += picks
 
     def _in_order(self, path: CoursePath) -> CoursePath:
-        """Return a path in its order of study; unchanged if the cheapest achiever was redundant."""
+        """Return a path in its order of study; unchanged if it closes another value in that order."""
         picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path

@@ -19,7 +19,7 @@ from shared.mongo import Database, unavailable
 
 COLLECTION = "history"
 INDEXES = [IndexModel([("key", 1), ("revision", -1)], name="officer")]
-KEPT = 50
+RETAINED_REVISIONS = 50
 """How many past revisions of an officer's path are kept."""
 
 
@@ -41,7 +41,7 @@ class History:
         self._plans = database[plans]
         self._history = database[COLLECTION]
 
-    async def keep(self, plans: Sequence[tuple[str, PlanSummary]]) -> None:
+    async def archive(self, plans: Sequence[tuple[str, PlanSummary]]) -> None:
         """Copy these plans, by key, before newer ones replace them. Raises Unavailable."""
         keys = [key for key, summary in plans if not summary.erased]
         if not keys:
@@ -53,7 +53,11 @@ class History:
             {"$project": {**copied, "_id": name}},
             {"$merge": {"into": COLLECTION, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
         ]
-        outlived = [f"{key}@{summary.revision - KEPT}" for key, summary in plans if summary.revision > KEPT]
+        outlived = [
+            f"{key}@{summary.revision - RETAINED_REVISIONS}"
+            for key, summary in plans
+            if summary.revision > RETAINED_REVISIONS
+        ]
         with unavailable():
             async for _ in self._plans.aggregate(pipeline):
                 pass

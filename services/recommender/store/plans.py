@@ -256,7 +256,7 @@ class PlanStore:
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
         """Save plans with their events, each in one write; return those with a write conflict. Raises Unavailable.
 
-        The plans that they replace must be in the history before (`History.keep`).
+        The plans that they replace must be in the history before (`History.archive`).
         """
         if not plans:
             return []
@@ -283,14 +283,14 @@ class PlanStore:
         """
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
-        await self.history.keep([(plan.profile.key, plan.based_on)])
+        await self.history.archive([(plan.profile.key, plan.based_on)])
         saved = bool(await bulk_write(self._plans, [write_of(plan, envelope_of(plan), pushed(key, earlier))]))
         self._staged.set()
         if not saved:
             await self._drop_copies(await self.summaries([plan.profile.key]))
         return saved
 
-    async def keep_feedback(
+    async def save_stale_feedback(
         self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, earlier: int
     ) -> bool:
         """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
