@@ -146,13 +146,18 @@ class UnclosableGap(Struct, frozen=True):
 
 
 class DeadlineReport(Struct, frozen=True):
-    """What training cannot close until the deadline, from a sample of officers planned for this question alone."""
+    """What training cannot close until the deadline, from a sample of officers planned for this question alone.
+
+    `as_of`: the day from which the hours are counted, which is when the question was first asked; null in an answer
+    that an older version stored.
+    """
 
     deadline: date
     weekly_hours: float
     budget_hours: float
     sampled: int
     skills: list[UnclosableGap]
+    as_of: date | None = None
 
 
 def agency_report(  # noqa: PLR0913 - one report, by name

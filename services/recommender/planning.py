@@ -97,9 +97,10 @@ class Planner:
             complete = [
                 _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
             ]
-            replaced = [(key, before[key].summary) for request in news if (key := request.profile.key) in before]
-            results, _ = await asyncio.gather(
-                self.pool.solve(complete, self.catalog.snapshot), self.store.history.archive(replaced)
+            replaced = [key for request in news if (key := request.profile.key) in before]
+            # The copy first: a database call is slower while a thread plans.
+            _, results = await asyncio.gather(
+                self.store.history.archive(replaced), self.pool.solve(complete, self.catalog.snapshot)
             )
             plans = []
             for request, result in zip(news, results, strict=True):
@@ -219,7 +220,7 @@ class Planner:
         if refused:
             self.refused += len(refused)
             log.error("the validator rejects %d paths after a change; the previous ones stay, stale", len(refused))
-        await self.store.history.archive([(plan.profile.key, plan.based_on) for plan in plans if plan.based_on])
+        await self.store.history.archive([plan.profile.key for plan in plans])
         lost = await self.store.save(plans)
         self.planned += len(plans) - len(lost)
         return len(plans) - len(lost), same, refused

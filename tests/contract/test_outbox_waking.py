@@ -12,6 +12,7 @@ from pymongo.read_concern import ReadConcern
 from shared import outbox as outbox_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
+from shared.mongo import Document
 from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
@@ -86,7 +87,7 @@ async def open_streams(owner: Owner) -> int:
         "ns": f"{owner.database.name}.{COLLECTION}",
         "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
     }
-    pipeline = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    pipeline: list[Document] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
     admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
     return len(await admin.aggregate(pipeline).to_list(None))
 

@@ -495,9 +495,11 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.mark_rules_checked", store.mark_rules_checked([stored], 1)
     path = PathRecommended(TENANT, "a", stored.summary.revision + 1, "assessment", MOMENT, stored.path)
     new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.summary)
+    yield "History.archive", store.history.archive([key])
+    yield "History.trim", store.history.trim({key: RETAINED_REVISIONS + 1})
     yield (
-        "History.archive",
-        store.history.archive([(key, msgspec.structs.replace(stored.summary, revision=RETAINED_REVISIONS + 1))]),
+        "History.trim of several",
+        store.history.trim({key: RETAINED_REVISIONS + 1, "example/b": RETAINED_REVISIONS + 2}),
     )
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
@@ -520,7 +522,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.erase of somebody unknown", store.erase(TENANT, "unknown", 1, 0)
     await office.plan(profile("b", {"reading": 1}))
     yield "PlanStore.erase", store.erase(TENANT, "b", 2, 0)
-    await store.history.archive([(key, summary)])
+    await store.history.archive([key])
 
 
 async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:

@@ -180,4 +180,5 @@ async def _in_time(
         budget_hours=hours_until(deadline, weekly_hours, today) or 0.0,
         sampled=rounded_down(len(figures), request.app[MIN_GROUP]) or 0,
         skills=unclosable_gaps(figures, framework, request.app[MIN_GROUP]),
+        as_of=today,
     )
