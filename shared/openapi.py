@@ -260,11 +260,14 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
 def problems_of(route: Route) -> set[int]:
     """Return the error statuses that this route can answer.
 
-    Includes 400 for every route: an unreadable request line or header is rejected before routing.
+    Includes 400 for every route: an unreadable request line or header is rejected before routing. Every route but
+    probes has a limit of rate (429) and takes its place among the active requests (503).
     """
     found = {400, *route.problems}
+    if route.policy and not route.quiet:
+        found |= {429, 503}
     if route.policy and not route.policy.public:
-        found |= {401, 403, 429, 503}
+        found |= {401, 403}
     if "{" in route.path:
         found.add(404)
     if route.body is not None:

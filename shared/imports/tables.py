@@ -19,6 +19,9 @@ T = TypeVar("T")
 _LINES = 1000
 _DELIMITERS = ",;\t|"
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+_BROKEN_LINE = "is not CSV: a line ends inside a value that is not in quotes"
+"""What is wrong with a single line that cannot be read: it holds a carriage return."""
+
 _SEVERAL = re.compile(r"[\s,;|]+")
 _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 """A text that a spreadsheet may take for a formula: also with full-width signs, or after spaces or a line end."""
@@ -174,12 +177,12 @@ class CsvReader(Generic[T]):
                     left.extendleft(reversed(others))
                     yield self._never_closed(first)
                 continue
-            except csv.Error as error:
+            except csv.Error:
                 first, *others = self._held
                 self._held = []
                 left.extendleft(reversed(others))
                 self._number += 1
-                text = "a quote is opened here and not closed" if others else f"is not CSV: {error}"
+                text = "a quote is opened here and not closed" if others else _BROKEN_LINE
                 yield refused(self._number, Malformed(text), first.decode(errors="replace"))
                 continue
             width = self.table.width

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,7 +65,15 @@ async def shows_another_day(reader: Reader) -> None:
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+    """Return the lines of a report; of what stands in Thai with the English name beside it, that name."""
+
+    def english(cell: str) -> str:
+        found = re.fullmatch(r"[\u0e00-\u0e7f ]+ \((\w+)\)", cell)
+        return found[1] if found else cell
+
+    lines = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")))
+    header, *rows = [[english(cell) for cell in line] for line in lines]
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

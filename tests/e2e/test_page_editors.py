@@ -150,7 +150,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
             await page.click("[data-keep=report]")
         report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
         assert len(report.splitlines()) == 42
-        assert sum(",created," in line for line in report.splitlines()) == 40
+        assert sum(",เพิ่มใหม่ (created)," in line for line in report.splitlines()) == 40
         stored = await tenant.ask("GET", "/v1/courses?limit=500")
         mine = [one for one in stored["courses"] if one["provider"] == {"th": "สำนักงานตัวอย่าง, กรุงเทพฯ"}]
         assert len(mine) == 40

@@ -69,6 +69,9 @@ def _said(path: Path) -> Iterator[tuple[int, str]]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if called == "InvalidDate":  # the words that are no date stand before it
+            yield from ((node.lineno, f"{{}}: {said}") for said in _texts(node.args[0], names))
+            continue
         if called in SHOWN:
             text = next((one.value for one in node.keywords if one.arg == "detail"), node.args[called == "Warned"])
         elif called == "_warn":

@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import zipfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -164,7 +165,7 @@ def row_of(source: Source) -> tuple[list[str], str]:
         rows = csv.reader(lines_of(source), delimiter=separator)
         return next((row for row in rows if any(cell.strip() for cell in row)), []), separator
     except csv.Error as error:
-        raise Malformed(f"{source.name}: its heading cannot be read: {error}") from error
+        raise Malformed(f"{source.name}: a line of its heading ends inside a value that is not in quotes") from error
 
 
 def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
@@ -176,7 +177,11 @@ def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
     names = [folded(name) for name in heading]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
-    reader = csv.reader(lines_of(source, builder), delimiter=separator, strict=True)
+    lines = lines_of(source, builder)
+    if separator != "\t" or _is_quoted(source):
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=separator, strict=True, quoting=csv.QUOTE_NONE)
     number, line, headed = 0, 1, False
     try:
         for cells in reader:
@@ -202,13 +207,24 @@ def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
         )
 
 
+def _is_quoted(source: Source) -> bool:
+    """Return whether quotes in a table with tabs enclose cells; in many such tables they are characters like others."""
+    try:
+        deque(csv.reader(lines_of(source), delimiter="\t", strict=True), maxlen=0)
+    except csv.Error:
+        return False
+    return True
+
+
 def pairs(text: str) -> dict[str, str]:
     """Return `column=heading` items, separated by commas, one with a comma in quotes. Raises InvalidInput."""
     found: dict[str, str] = {}
     try:
         items = next(csv.reader([text], skipinitialspace=True, strict=True), [])
     except csv.Error as error:
-        raise InvalidInput(f"its items are to be separated by commas: {error}", "map") from error
+        raise InvalidInput(
+            "its items are to be separated by commas; quotes hold one with a comma in it", "map"
+        ) from error
     for item in items:
         name, mark, value = item.partition("=")
         if not mark or not value.strip():

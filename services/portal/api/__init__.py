@@ -36,7 +36,7 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
             body=SignIn,
             example=_KEY,
             answers={200: Session},
-            problems=[401, 403, 503],
+            problems=[401, 403],
         ),
         Route("GET", "/session", sessions.get_session, SIGNED_IN, answers={200: Session}),
         Route(
@@ -46,9 +46,9 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
             PUBLIC,
             query=AskSignOut,
             answers={204: None},
-            problems=[403, 503],
+            problems=[403],
         ),
-        Route("GET", "/session/start", sessions.get_start, PUBLIC, answers={200: Start}, problems=[503]),
+        Route("GET", "/session/start", sessions.get_start, PUBLIC, answers={200: Start}),
         Route(
             "GET",
             "/session/openid",
@@ -56,7 +56,7 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
             PUBLIC,
             query=AskOpenId,
             answers={303: None},
-            problems=[400, 404, 503],
+            problems=[404],
         ),
         Route("GET", CALLBACK, sessions.come_back, PUBLIC, answers={303: None}, problems=[404]),
         Route(

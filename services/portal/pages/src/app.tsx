@@ -8,7 +8,7 @@ import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
 import { isOwnMachine } from './key_link';
-import { connection, enter, focusOn, lapsed, notFetched, openid, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
+import { connection, enter, focusOn, lapsed, makeWay, notFetched, openid, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
 import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
@@ -37,16 +37,14 @@ async function enterKey(key: string): Promise<void> {
   focusOn('main');
 }
 
-/** Sign in with the key of a link, in place of whoever was signed in. */
+/** Sign in with the key of a link, in place of whoever was signed in. Elsewhere than on the reader's own machine it does nothing. */
 export async function enterByLink(key: string): Promise<void> {
   if (!isOwnMachine(window.location.hostname)) {
-    await start();
-    if (!session.value) signInComplaint.value = 'keyLinkElsewhere';
+    if (!session.value) await start();
+    if (!session.value || lapsed.value) signInComplaint.value = 'keyLinkElsewhere';
     return;
   }
-  session.value = undefined;
-  lapsed.value = false;
-  show('loading');
+  makeWay();
   readStart().then(
     (found) => {
       openid.value = found.openid;

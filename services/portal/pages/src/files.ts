@@ -18,6 +18,9 @@ export function csvCell(value: Cell): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** Return a word of a file that is made for readers of either language: Thai beside the English name. */
+export const inBoth = (thai: string | undefined, english: string): string => (thai ? `${thai} (${english})` : english);
+
 /** Return a CSV file that spreadsheets open as UTF-8. */
 export const csvFile = (rows: readonly (readonly Cell[])[]): string =>
   `\ufeff${rows.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('')}`;

@@ -61,14 +61,30 @@ export function lapse(why: Key = 'sessionOver'): void {
 
 onSignedOut(lapse);
 
-/** Show the sign-in, and forget the page that was open. */
-function leave(complaint?: Key): void {
+/** Take note of who is signed in, undefined for nobody; a session that had ended is over and forgotten. */
+function become(who: Session | undefined, complaint?: Key): void {
   window.clearTimeout(forgetting);
   batch(() => {
-    session.value = undefined;
+    session.value = who;
     lapsed.value = false;
     signInComplaint.value = complaint;
+  });
+}
+
+/** Show the sign-in, and forget the page that was open. */
+function leave(complaint?: Key): void {
+  batch(() => {
+    become(undefined, complaint);
     show('signIn');
+  });
+}
+
+/** Forget the page that is open, because somebody signs in by a link in its place. */
+export function makeWay(): void {
+  batch(() => {
+    sharing.value = shareLinkOf(window.location.hash);
+    become(undefined);
+    show('loading');
   });
 }
 
@@ -82,14 +98,10 @@ const isSame = (one: Session, other: Session): boolean =>
 
 /** Show the page of who has signed in: as it was left, if it is that person's. */
 export function enter(found: Session): void {
-  window.clearTimeout(forgetting);
+  const kept = lapsed.value && session.value && isSame(session.value, found) ? session.value : undefined;
   batch(() => {
-    const kept = lapsed.value && session.value && isSame(session.value, found);
-    lapsed.value = false;
-    signInComplaint.value = undefined;
-    if (kept) return;
-    session.value = found;
-    show('loading');
+    become(kept ?? found);
+    if (!kept) show('loading');
   });
 }
 
@@ -122,7 +134,7 @@ export function notFetched(): void {
   show('failed', { complaint: 'unreachable' });
 }
 
-/** Find out who is signed in, and show their page. */
+/** Find out who is signed in, and show their page, which is not open yet. */
 export async function start(): Promise<void> {
   show('loading');
   try {
@@ -132,7 +144,7 @@ export async function start(): Promise<void> {
       return;
     }
     openid.value = found.openid;
-    if (found.session) session.value = found.session;
+    if (found.session) become(found.session);
     else leave();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

@@ -63,6 +63,9 @@ describe('the answer to an import', () => {
       row({ line: 3, status: 'refused', begins: '=1+1', problems: [{ status: 422, detail: 'is "wrong"', field: 'hours' }, { status: 422, detail: 'too' }] }),
     ];
     const text = reportFile(rows, ({ field, detail }) => (field ? `${field}: ${detail}` : detail));
-    expect(text).toBe('\ufeffline,status,id,begins,remarks\r\n2,created,a,,\r\n3,refused,,\'=1+1,"hours: is ""wrong""\ntoo"\r\n');
+    expect(text).toBe(
+      '\ufeffบรรทัด (line),ผล (status),รหัสหลักสูตร (id),ข้อความต้นแถว (begins),ข้อสังเกต (remarks)\r\n' +
+        '2,เพิ่มใหม่ (created),a,,\r\n3,ไม่รับ (refused),,\'=1+1,"hours: is ""wrong""\ntoo"\r\n',
+    );
   });
 });

@@ -81,12 +81,16 @@ describe('an agency\'s report', () => {
     const [head = '', ...rows] = lines;
     const width = head.split(',').length;
     for (const row of rows) expect(row.replaceAll(/"[^"]*"/g, '').split(',')).toHaveLength(width);
-    expect(rows.map((row) => row.split(',')[0])).toEqual([
+    const first = rows.map((row) => row.split(',')[0]);
+    for (const name of [...head.slice(1).split(','), ...first]) expect(name).toMatch(/^[\u0e00-\u0e7f ]+ \([a-z_]+\)$/); // both languages
+    expect(first.map((name) => /\((.*)\)/.exec(name ?? '')?.[1])).toEqual([
       ...['agency', 'job_group', 'job_group', 'job_group_skill', 'job_group_skill', 'past', 'past_job_group', 'skill', 'skill_open', 'skill_open'],
       ...['course', 'without_course', 'not_in_time'],
     ]);
-    expect(rows[3]).toMatch(/^job_group_skill,it,reading,/);
-    expect(head.split(',')[9]).toBe('gap_after');
+    expect(rows[3]).toMatch(/\(job_group_skill\),it,reading,/);
+    expect(head.split(',')[9]).toContain('(gap_after)');
+    expect(rows[9]).toContain(',ชั่วโมงเรียนไม่พอ (budget),');
+    expect(rows.at(-1)).toContain(',รับคนเพิ่มหรือจ้างเหมา (hire),');
     expect(rows[3]?.split(',').slice(5, 10)).toEqual(['7', '1', '2', '1', '0.5']);
     expect(rows[8]).toContain('<5');
     expect(csvOf({ ...VIEW, officers: null })).toContain('<5');

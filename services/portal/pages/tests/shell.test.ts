@@ -12,12 +12,14 @@ const answer = (input: Request | string): Promise<Response> => {
 
 vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 const reload = vi.fn();
-vi.stubGlobal('window', { location: { origin: 'http://127.0.0.1', hash: '', reload }, setTimeout, clearTimeout });
+const location = { origin: 'http://127.0.0.1', hostname: '127.0.0.1', hash: '', reload };
+vi.stubGlobal('window', { location, setTimeout, clearTimeout });
 vi.stubGlobal('fetch', answer);
 vi.stubGlobal('document', { getElementById: () => null });
 
 let shell: typeof import('../src/shell');
 let api: typeof import('../src/api');
+let app: typeof import('../src/app');
 
 const officer: Session = { tenant: 't', role: 'officer', officer: 'o-1', agency: null, person: 'p-1' };
 const other: Session = { ...officer, officer: 'o-2' };
@@ -28,10 +30,12 @@ const state = () => [shell.session.value?.officer, shell.lapsed.value, shell.sho
 beforeAll(async () => {
   shell = await import('../src/shell');
   api = await import('../src/api');
+  app = await import('../src/app');
 });
 
 beforeEach(async () => {
   answers.clear();
+  Object.assign(location, { hostname: '127.0.0.1', hash: '' });
   signedIn(null);
   await shell.start();
   shell.enter(officer);
@@ -131,6 +135,63 @@ describe('a page that is looked at again', () => {
     answers.clear();
     await shell.checkSession();
     expect(state()).toEqual(['o-1', false, 'path', undefined]);
+  });
+});
+
+describe('a page that is opened after a session has ended', () => {
+  it('is that of whoever is signed in by then, without a word of the end', async () => {
+    shell.lapse();
+    signedIn({ ...officer });
+    await shell.start();
+    expect(state()).toEqual(['o-1', false, 'loading', undefined]);
+    vi.advanceTimersByTime(60 * 60_000);
+    expect(shell.session.value).toBeDefined();
+  });
+});
+
+describe('a link that signs in', () => {
+  it.each([[officer], [other]])('shows the page of its person from the beginning, also after a session has ended', async (person) => {
+    shell.lapse();
+    answers.set('POST /session', [200, person]);
+    await app.enterByLink('the.key');
+    expect(state()).toEqual([person.officer, false, 'loading', undefined]);
+    vi.advanceTimersByTime(60 * 60_000);
+    expect(shell.session.value).toEqual(person);
+  });
+
+  it('that does not work says so, and goes on saying so', async () => {
+    shell.lapse();
+    answers.set('POST /session', [401, {}]);
+    await app.enterByLink('the.key');
+    vi.advanceTimersByTime(60 * 60_000);
+    expect(state()).toEqual([undefined, false, 'signIn', 'keyRefused']);
+  });
+
+  it('closes the plan of a share link that was open', async () => {
+    location.hash = '#share=x';
+    await shell.open();
+    expect(shell.sharing.value).toBeNull();
+    location.hash = '';
+    answers.set('POST /session', [200, other]);
+    await app.enterByLink('the.key');
+    expect([shell.sharing.value, shell.session.value]).toEqual([undefined, other]);
+  });
+
+  it('on another machine leaves the page that is open as it is', async () => {
+    location.hostname = 'learn.example.go.th';
+    await app.enterByLink('the.key');
+    expect(state()).toEqual(['o-1', false, 'path', undefined]);
+    shell.lapse();
+    await app.enterByLink('the.key');
+    expect(state()).toEqual(['o-1', true, 'path', 'keyLinkElsewhere']);
+  });
+
+  it('on another machine asks for the key where nobody is signed in', async () => {
+    location.hostname = 'learn.example.go.th';
+    await shell.start();
+    shell.makeWay();
+    await app.enterByLink('the.key');
+    expect(state()).toEqual([undefined, false, 'signIn', 'keyLinkElsewhere']);
   });
 });
 

@@ -94,11 +94,20 @@ class AvailableCourses:
         self._options: dict[str, CourseOption | None] = {}
         self._achievers: dict[Condition, Iterator[Achiever]] = {}
         self._bounds: _ClosureBounds | None = None
+        self._last_start: PathState | None = None
+        self._last_steps = 0
         self.incomplete = False
 
     def bounds(self, start: PathState) -> "_ClosureBounds":
-        """Return the bounds from a state; those of the last state are cached."""
+        """Return the bounds from a state; those of the last state are cached.
+
+        States are compared in whole only if this is another object than the last one, or has studied since: there may
+        be thousands of levels, and as many questions about the end of a path.
+        """
         known = self._bounds
+        if known and self._last_start is start and self._last_steps == start.steps:
+            return known
+        self._last_start, self._last_steps = start, start.steps
         if known is None or known.start.done != start.done or known.start.levels != start.levels:
             known = self._bounds = self.bounds_once(start)
         return known

@@ -1,6 +1,7 @@
 /** What is worked out of an agency's figures: who is furthest behind, and the figures as a CSV file. Pure, no DOM. */
 
-import { type Cell, csvFile } from '../files';
+import thai from '../../locales/agency.th.json';
+import { type Cell, csvFile, inBoth } from '../files';
 import type { Text } from '../i18n';
 import type { AgencyView, GroupGaps, GroupSkill } from './requests';
 
@@ -23,16 +24,55 @@ export const reachedOf = ({ level, required, after }: GroupSkill): number =>
 /** Return the top of a scale that holds these levels: a whole number, 1 at least. */
 export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.max(0, ...levels)));
 
-const COLUMNS = [
-  ...['part', 'job_group', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'gap_after'],
-  ...['share', 'share_after', 'hours', 'cause', 'short', 'unreachable', 'insufficient_time', 'recommendation', 'as_of'],
-] as const;
-type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
+/** The columns of the file, each with its name in Thai. */
+const COLUMNS = {
+  part: 'ส่วนของภาพรวม',
+  job_group: 'รหัสกลุ่มงาน',
+  id: 'รหัส',
+  title_th: 'ชื่อภาษาไทย',
+  title_en: 'ชื่อภาษาอังกฤษ',
+  officers: 'จำนวนคน',
+  level: 'ระดับวันนี้',
+  required: 'ระดับที่งานต้องใช้',
+  gap: 'ระดับที่ขาดเฉลี่ย',
+  gap_after: 'ระดับที่ยังขาดเมื่อเรียนครบ',
+  share: 'สัดส่วนทักษะที่มีวันนี้',
+  share_after: 'สัดส่วนทักษะเมื่อเรียนครบ',
+  hours: 'ชั่วโมงเรียน',
+  cause: 'สาเหตุ',
+  short: 'คนที่ยังขาด',
+  unreachable: 'คนที่ขาดเพราะไม่มีหลักสูตร',
+  insufficient_time: 'คนที่เวลาเรียนไม่พอ',
+  recommendation: 'ข้อเสนอแนะ',
+  as_of: 'ข้อมูล ณ วันที่',
+} as const;
+type Column = keyof typeof COLUMNS;
 
-const titles = (text: Text): Row => ({ title_th: text.th, title_en: text.en });
+/** What a line is about. */
+const PARTS: Partial<Record<string, string>> = {
+  agency: 'หน่วยงาน',
+  job_group: 'กลุ่มงาน',
+  job_group_skill: 'ทักษะของกลุ่มงาน',
+  past: 'ที่ผ่านมา',
+  past_job_group: 'กลุ่มงาน ที่ผ่านมา',
+  skill: 'ทักษะ',
+  skill_open: 'ทักษะที่ยังขาดเมื่อเรียนครบ',
+  course: 'หลักสูตร',
+  without_course: 'คนที่ไม่มีหลักสูตรให้เรียน',
+  not_in_time: 'ทักษะที่เรียนไม่ทัน',
+};
+type Row = Partial<Record<Column, Cell>> & { part: string };
+
+/** Return the Thai words of the page for a code, undefined for one that a newer service names. */
+const wordsOf = (kind: 'agencyCause' | 'advice', code: string): string | undefined =>
+  (thai as Partial<Record<string, string>>)[`${kind}.${code}`];
+const causeCell = (code: string): Cell => inBoth(wordsOf('agencyCause', code), code);
+
+const titles = (text: Text): Partial<Row> => ({ title_th: text.th, title_en: text.en });
 
 /**
- * Return a report as a CSV file, one figure of a group, skill or course in each line; `part` names its subject. Where a count
+ * Return a report as a CSV file, one figure of a group, skill or course in each line; `part` names its subject. Names of columns,
+ * parts, causes and recommendations stand in Thai with the English name beside it, in either language of the page. Where a count
  * is given as "fewer than the smallest group", `<` and that number stand.
  */
 export function csvOf(view: AgencyView): string {
@@ -66,18 +106,21 @@ export function csvOf(view: AgencyView): string {
         ...{ level: one.level, required: one.required, gap: one.gap, gap_after: one.after },
       },
       ...Object.entries(one.open).map(([cause, count]) => ({
-        ...{ part: 'skill_open', id: one.skill, ...titles(one.title), cause, officers: countCell(count) },
+        ...{ part: 'skill_open', id: one.skill, ...titles(one.title), cause: causeCell(cause), officers: countCell(count) },
       })),
     ]),
     ...view.courses.map(({ course, officers }) => ({
       ...{ part: 'course', id: course.id, ...titles(course.title), officers, hours: course.hours },
     })),
-    ...Object.entries(view.without_path).map(([cause, count]) => ({ part: 'without_course', cause, officers: countCell(count) })),
+    ...Object.entries(view.without_path).map(([cause, count]) => ({ part: 'without_course', cause: causeCell(cause), officers: countCell(count) })),
     ...(view.in_time?.skills ?? []).map((one) => ({
       ...{ part: 'not_in_time', id: one.skill, ...titles(one.title), officers: one.officers, short: one.short },
       ...{ unreachable: countCell(one.unreachable), insufficient_time: countCell(one.insufficient_time) },
-      ...{ recommendation: one.recommendation, as_of: view.in_time?.deadline },
+      ...{ recommendation: inBoth(wordsOf('advice', one.recommendation), one.recommendation), as_of: view.in_time?.deadline },
     })),
   ];
-  return csvFile([[...COLUMNS], ...rows.map((row) => COLUMNS.map((column) => row[column]))]);
+  const columns = Object.keys(COLUMNS) as Column[];
+  const header = columns.map((column) => inBoth(COLUMNS[column], column));
+  const cellOf = (row: Row, column: Column): Cell => (column === 'part' ? inBoth(PARTS[row.part], row.part) : row[column]);
+  return csvFile([header, ...rows.map((row) => columns.map((column) => cellOf(row, column)))]);
 }

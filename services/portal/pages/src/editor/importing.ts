@@ -1,6 +1,6 @@
 /** What a file of courses is, which column of it holds what, and the lines of the answer. Pure, no DOM. */
 
-import { csvFile } from '../files';
+import { csvFile, inBoth } from '../files';
 import type { ImportReport, RowResult } from './requests';
 
 /** What an import reads of a row; docs/importing.md describes each. */
@@ -103,13 +103,25 @@ export const remarksOf = ({ problems = [], warnings = [] }: RowResult): Remark[]
 /** Return the fact that a field of a course is read from, undefined for a field that no column holds. */
 export const factOf = (field: string): Fact | undefined => FACTS.find((fact) => fact === field.replace('.', '_'));
 
-const HEADER = ['line', 'status', 'id', 'begins', 'remarks'];
+const HEADER = [
+  inBoth('บรรทัด', 'line'),
+  inBoth('ผล', 'status'),
+  inBoth('รหัสหลักสูตร', 'id'),
+  inBoth('ข้อความต้นแถว', 'begins'),
+  inBoth('ข้อสังเกต', 'remarks'),
+];
+const STATUSES: Record<RowResult['status'], string> = {
+  created: 'เพิ่มใหม่',
+  changed: 'แก้ไข',
+  unchanged: 'เหมือนเดิม',
+  refused: 'ไม่รับ',
+};
 
 /** Return the verdicts on rows as a CSV file; `worded` returns the text of a remark. */
 export function reportFile(rows: readonly RowResult[], worded: (remark: Remark) => string): string {
   const lines = rows.map((row) => [
     String(row.line),
-    row.status,
+    inBoth(STATUSES[row.status], row.status),
     row.id ?? '',
     row.begins ?? '',
     remarksOf(row).map(worded).join('\n'),
