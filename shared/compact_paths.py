@@ -20,7 +20,6 @@ from shared.domain import LocalizedText, Prerequisite
 from shared.paths import (
     MICRO,
     UNRENDERED,
-    Alternative,
     AssessFirst,
     Closes,
     CourseCard,
@@ -178,6 +177,7 @@ class CompactPath(Struct, frozen=True, omit_defaults=True):
     kept: bool = False
     limited: bool = False
     finishing: bool = False
+    proved: bool = False
     refusal: str | None = None
     successions: list[CompactSuccession] = []
 
@@ -191,7 +191,7 @@ def alternatives(path: LearningPath) -> list[list[tuple[str, Number]]]:
     return [[(other.course.id, _short(other.score)) for other in step.alternatives] for step in path.steps]
 
 
-# --- making it short -------------------------------------------------------------------------------------------------
+# --- compacting ------------------------------------------------------------------------------------------------------
 
 
 def compact(path: LearningPath) -> CompactPath:
@@ -246,7 +246,7 @@ def compact(path: LearningPath) -> CompactPath:
 
 _AS_THEY_ARE = (
     *("status", "job_group", "versions", "as_of"),
-    *("stage", "short_at_most", "kept", "limited", "finishing", "refusal"),
+    *("stage", "short_at_most", "kept", "limited", "finishing", "proved", "refusal"),
 )
 
 
@@ -364,23 +364,23 @@ def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
     return found
 
 
-# --- and long again --------------------------------------------------------------------------------------------------
+# --- expanding -------------------------------------------------------------------------------------------------------
 
 
-def expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]] = ()) -> LearningPath:
-    """Return a full path with its derived fields, without sentences. `runners_up`: those of each step, if known.
+def expanded(path: CompactPath) -> LearningPath:
+    """Return a full path with its derived fields, without alternatives and sentences.
 
     Raises ValueError if a row refers to a position outside its list; no service announces such a path.
     """
     try:
-        return _expanded(path, runners_up)
+        return _expanded(path)
     except (LookupError, TypeError) as error:
         raise ValueError(f"the rows of a path do not fit together: {error!r}") from None
 
 
-def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) -> LearningPath:
+def _expanded(path: CompactPath) -> LearningPath:
     gaps = _gaps(path.gaps)
-    steps, hours = _steps(path, gaps, runners_up)
+    steps, hours = _steps(path, gaps)
     budget = path.budget_hours
     over = None if budget is None or hours <= budget else round(hours - budget, 6) or None
     same: dict[str, Any] = {name: getattr(path, name) for name in _AS_THEY_ARE}
@@ -460,9 +460,7 @@ def _gaps(rows: Sequence[CompactGap]) -> list[Gap]:
     return gaps
 
 
-def _steps(
-    path: CompactPath, gaps: Sequence[Gap], runners_up: Sequence[Sequence[Alternative]]
-) -> tuple[list[Step], float]:
+def _steps(path: CompactPath, gaps: Sequence[Gap]) -> tuple[list[Step], float]:
     """Return the steps and their total hours."""
     held = {place: gap.level for place, gap in enumerate(gaps)}
     providers = [_text(title) for title in path.providers]
@@ -501,7 +499,7 @@ def _steps(
                 similarity=float(row.similarity),
                 score=float(row.score),
                 cumulative_hours=spent / MICRO,
-                alternatives=list(runners_up[place]) if place < len(runners_up) else [],
+                alternatives=[],
                 unlocks=[name for name, _ in conditions],
                 unlock_conditions={name: condition for name, condition in conditions if condition},
                 origin=row.origin,

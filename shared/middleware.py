@@ -47,6 +47,8 @@ _FINISH_SECONDS = 10.0
 _CROWDED_SECONDS = 10
 _GONE = 499  # the client went away; never on the wire, only in log and metrics
 _SERVER_ERROR = 500
+_CONDITIONAL = ("PUT", "PATCH", "DELETE")
+_PRECONDITIONS = ("If-Match", "If-None-Match")
 
 
 def bearer(request: web.Request) -> str | None:
@@ -253,6 +255,7 @@ class Middleware:
             if route.policy is not None and route.policy.roles:
                 await self._authenticate(request, route, slot)
             still_there(request)
+            _check_conditional(request, route)
             if route.method == "GET" or route.streams or route.reads:
                 return await handler(request)
             return await self._to_the_end(request, handler, slot)
@@ -352,6 +355,18 @@ def _template(detail: str, retry_after: int | None) -> tuple[str, int]:
         "Date: %s",
     ]
     return "\r\n".join([*lines, "", f'{before}"request_id":"%s{after}']), len(problem.encode())
+
+
+def _check_conditional(request: web.Request, route: Route) -> None:
+    """Check that a change whose client wants it to be conditional can be. Raises Malformed naming the header.
+
+    Without the check the change would be made although its condition does not hold.
+    """
+    if route.method not in _CONDITIONAL or any(header.name in _PRECONDITIONS for header in route.headers):
+        return
+    for name in _PRECONDITIONS:
+        if name in request.headers:
+            raise Malformed("is not taken here: this change cannot be made conditional", name)
 
 
 def _whole_answer(error: Overloaded, request_id: str) -> bytes:

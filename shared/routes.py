@@ -145,13 +145,13 @@ def principal(request: web.Request) -> Principal:
     return request[PRINCIPAL]
 
 
-async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
-    """Return the decompressed body. `limit`: its size in bytes, by default the route's. Raises TooLarge.
+async def read_raw(request: web.Request) -> bytes:
+    """Return the decompressed body, of at most the route's `limit`. Raises TooLarge.
 
     Also raises Malformed if it breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too much
     memory.
     """
-    most = limit or request[ROUTE].limit
+    most = request[ROUTE].limit
     if (request.content_length or 0) > most:
         raise TooLarge(f"the body may hold {most} bytes")
     parts: list[bytes] = []

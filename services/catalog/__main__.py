@@ -77,7 +77,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         publisher,
         brokers=settings,
         republish=store.republish,
-        landed=history.on_read_back,
+        on_read_back=history.on_read_back,
         stamp=True,
         staged=staged,
         held_in=DATA,

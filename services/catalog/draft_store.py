@@ -65,7 +65,10 @@ class DraftStore:
     async def _save(
         self, key: str, before: FrameworkDraft | None, fields: Document, change: Document
     ) -> tuple[bool, str | None]:
-        """Write the document; return whether there was no write conflict, and the pieces that it referred to before."""
+        """Write the document; return whether it was written, and the pieces of the content that it replaced.
+
+        Not written after a write conflict.
+        """
         with unavailable():
             if before is None:
                 try:

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from services.catalog.matches import Match, announced, given_rows, kept
+from services.catalog.matches import Match, announced, given_rows, with_confirmed
 from services.catalog.model import FrameworkSummary, ListCourses
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
@@ -35,9 +35,9 @@ class Entry:
     unreadable: bool = False
     copied: bool = False
 
-    def keeping(self, course: Course) -> Course:
+    def with_confirmed(self, course: Course) -> Course:
         """Return a course to be put over this one: without skills it keeps those that people have confirmed."""
-        return kept(course, self.matches)
+        return with_confirmed(course, self.matches)
 
     def is_own(self, course: Course | None = None) -> bool:
         """Return whether the tenant itself offers the course, with this content if one is given."""

@@ -152,7 +152,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             entry = await self._store.find(key_of(self._tenant, course.id))
             if entry is None or not (entry.is_own() or entry.unreadable):
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
-            elif entry.is_own(entry.keeping(course)):
+            elif entry.is_own(entry.with_confirmed(course)):
                 found[mark] = Stored("unchanged", entry.sequence)
             else:
                 found[mark] = Stored("changed", entry.sequence + 1)
@@ -169,7 +169,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         entry = await self.patiently(lambda: self._store.find(key_of(self._tenant, course.id)))
         names: list[str] = []
         if entry and isinstance(entry.content, Course) and not self.report.dry_run:
-            names = differing(entry.content, entry.keeping(course))
+            names = differing(entry.content, entry.with_confirmed(course))
         return RowResult(row.number, "refused", course.id, problems=[same_course(first, names)])
 
     # --- the end -----------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from services.catalog.entries import (
     teaches,
     unreadable_entry,
 )
-from services.catalog.matches import Match, announced, kept
+from services.catalog.matches import Match, announced, with_confirmed
 from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses, ListFrameworks
 from services.catalog.part_store import PartStore, is_part, parted, publication_of
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
@@ -328,7 +328,7 @@ class CatalogStore:
                 continue
             entry = readable(document, entry_of) if document else None
             matches = entry.matches if entry else ()
-            course = kept(marked[mark], matches)
+            course = with_confirmed(marked[mark], matches)
             if entry and entry.is_own(course):
                 found[mark] = Stored("unchanged", sequence)
                 continue

@@ -198,7 +198,7 @@ def _measure(
         registry,
         "feedback_stored_stale",
         "Feedback that was stored although the validator rejected the resulting path.",
-        lambda: feedback_handler.kept_stale,
+        lambda: feedback_handler.stored_stale,
     )
 
 

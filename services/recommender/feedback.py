@@ -25,8 +25,8 @@ Action = Literal[FeedbackType, "undo"]
 DEFERRED_FACTOR = 1.5
 """The cost factor of a course that is not wanted now."""
 
-KEPT_PER_COURSE = 5
-"""How many statements about one course are kept, the newest and the newest completion, and can be taken back."""
+RETAINED_PER_COURSE = 5
+"""How many statements about one course are retained, the newest and the newest completion, and can be taken back."""
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
@@ -128,7 +128,7 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
         raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
     completed = [statement for statement in about if statement.action == "completed"]
     spare = [statement for statement in about if statement not in completed[-1:]]
-    dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
+    dropped = spare[: max(0, len(about) - RETAINED_PER_COURSE + 1)]
     kept = [one for one in feedback.statements if one not in dropped]
     room = MOST_ROWS - sum(len(one.taught) for one in kept)
     taught = list(teaches) if action == "completed" and len(teaches) <= room else []

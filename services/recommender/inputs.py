@@ -273,9 +273,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return levels
 
 
-def inputs_of(
-    profile: Profile, framework: Framework, as_of: date, *, completed: Sequence[str] = (), max_steps: int | None = None
-) -> Inputs:
+def inputs_of(profile: Profile, framework: Framework, as_of: date) -> Inputs:
     """Return the inputs of an officer's plan.
 
     Levels and job group are mapped to this version of the framework (shared/succession.py).
@@ -294,10 +292,8 @@ def inputs_of(
         stage=profile.stage,
         levels={skill: _estimate(held) for skill, held in present.items()},
         elsewhere=elsewhere,
-        completed=list(completed),
         budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
         languages=list(profile.languages),
-        max_steps=max_steps,
         profile_sequence=profile.sequence,
         successions=[*moved, *stage_of(profile.stage, framework), *successions],
     )

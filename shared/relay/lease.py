@@ -52,12 +52,8 @@ class Lease:
 
     async def release(self) -> None:
         """Let another process hold the lease at once."""
-        self.drop()
-        await self._leases.update_one({"_id": self._name, "holder": self.holder}, {"$unset": {"until": ""}})
-
-    def drop(self) -> None:
-        """Stop counting as the holder, until the lease is renewed."""
         self._deadline = 0.0
+        await self._leases.update_one({"_id": self._name, "holder": self.holder}, {"$unset": {"until": ""}})
 
     async def read(self) -> Document:
         """Return the document; empty if it does not exist."""

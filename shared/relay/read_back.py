@@ -20,8 +20,8 @@ Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 class ReadBack:
     """Reads the topic of a relay while its lease is held; the position is stored in the lease.
 
-    `republish`, `landed` and `stamp`: those of the relay. `generation` counts the topics of this name: acknowledgements
-    of an earlier one say nothing about this one's offsets.
+    `republish`, `on_read_back` and `stamp`: those of the relay. `generation` counts the topics of this name:
+    acknowledgements of an earlier one say nothing about this one's offsets.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by a relay
@@ -32,7 +32,7 @@ class ReadBack:
         topic: str,
         republish: Republish,
         *,
-        landed: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None,
+        on_read_back: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None,
         stamp: bool,
     ) -> None:
         self.generation = 0
@@ -41,7 +41,7 @@ class ReadBack:
         self._brokers = brokers
         self._topic = topic
         self._republish = republish
-        self._landed = landed
+        self._notify = on_read_back
         self._stamp = stamp
         self._position: Document = {}
         self._highest_stamp = 0
@@ -60,7 +60,7 @@ class ReadBack:
             self._topic,
             self._on_read_back,
             start=offsets,
-            low_priority=self._landed is None,  # only looked at here: records may come late and together
+            low_priority=self._notify is None,  # only looked at here: records may come late and together
             topic_id=await self._known_topic(lease.get("topic_id")),
             on_replaced=self._on_replaced,
         )
@@ -110,8 +110,8 @@ class ReadBack:
             await self._lease.update({"$set": position})
 
     async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
-        if self._landed:
-            await self._landed(batch)
+        if self._notify:
+            await self._notify(batch)
         try:
             if outdated := await self._outdated(batch):
                 log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)

@@ -59,8 +59,8 @@ class _Acknowledged(NamedTuple):
 class Relay:
     """Sends the staged events of one collection to one topic; see the docstring of the package.
 
-    `republish` is called with a document id, or None for all, to stage the current state again. `landed` receives the
-    records of the topic as they are read back. With `stamp`, records carry an increasing `catalog_revision`: it is
+    `republish` is called with a document id, or None for all, to stage the current state again. `on_read_back` receives
+    the records of the topic as they are read back. With `stamp`, records carry an increasing `catalog_revision`: it is
     reserved in the lease document before the send, and used for one attempt only. `reduced` returns a smaller event to
     send in place of one that is too large, or None; an event that cannot be sent stays in its document, is counted in
     `unsendable`, and delays only later events of that document. The store sets `staged` when it stages something in
@@ -79,7 +79,7 @@ class Relay:
         *,
         brokers: Brokers,
         republish: Callable[[Sequence[str] | None], Awaitable[object]],
-        landed: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None = None,
+        on_read_back: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None = None,
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
         staged: Staged | None = None,
@@ -99,7 +99,9 @@ class Relay:
         self._unsendable: set[str] = set()
         self._wake = staged or Staged()
         self._pacing = BulkPacing(self._wake, topic, bulk_rate, backlog)
-        self._read_back = ReadBack(self._lease, self._documents, brokers, topic, republish, landed=landed, stamp=stamp)
+        self._read_back = ReadBack(
+            self._lease, self._documents, brokers, topic, republish, on_read_back=on_read_back, stamp=stamp
+        )
         self._fields = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
         self._last_read: frozenset[str] = frozenset()

@@ -2,9 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +12,7 @@ from pymongo.read_concern import ReadConcern
 from shared import outbox as outbox_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
+from shared.mongo import Document
 from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
@@ -87,7 +87,7 @@ async def open_streams(owner: Owner) -> int:
         "ns": f"{owner.database.name}.{COLLECTION}",
         "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
     }
-    pipeline: list[Mapping[str, Any]] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    pipeline: list[Document] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
     admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
     return len(await admin.aggregate(pipeline).to_list(None))
 
@@ -122,7 +122,7 @@ async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: O
         await until(lambda: first.holds_lease)
         await owner.change("t/a", 1)
         await hold_lease(owner, second._lease.holder, datetime.now(UTC) + timedelta(hours=1))
-        first._lease.drop()
+        first._lease._deadline = 0.0
         staged.set()
         async with running(second):
             await until(lambda: second.sent == 1)
@@ -151,7 +151,7 @@ async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Ow
         staged.set()
         await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
         await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
-        relay._lease.drop()
+        relay._lease._deadline = 0.0
         go_on.set()
         await until(lambda: not relay._wake.is_set())
         assert await owner.waiting() == 1

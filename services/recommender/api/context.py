@@ -48,11 +48,11 @@ def view_of(request: web.Request) -> View:
     return request.app[CATALOG].snapshot.view(principal(request).tenant)
 
 
-def framework_of(view: View, framework_id: str, field: str = "framework") -> Framework:
+def framework_of(view: View, framework_id: str) -> Framework:
     """Return a framework that the caller sees. Raises InvalidInput."""
     if framework := view.framework(framework_id):
         return framework
-    raise InvalidInput(f"unknown framework {framework_id!r}", field)
+    raise InvalidInput(f"unknown framework {framework_id!r}", "framework")
 
 
 async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
