@@ -20,7 +20,6 @@ from shared.domain import LocalizedText, Prerequisite
 from shared.paths import (
     MICRO,
     UNRENDERED,
-    Alternative,
     AssessFirst,
     Closes,
     CourseCard,
@@ -112,7 +111,7 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     hours: Number | None = None
     missing_hours: Number | None = None
     at_most: bool = False
-    barred: Literal["language", "rule", "feedback"] | None = None
+    exclusion: Literal["language", "rule", "feedback"] | None = None
     level: Number | None = None
     confidence: Number | None = None
 
@@ -191,7 +190,7 @@ def alternatives(path: LearningPath) -> list[list[tuple[str, Number]]]:
     return [[(other.course.id, _short(other.score)) for other in step.alternatives] for step in path.steps]
 
 
-# --- making it short -------------------------------------------------------------------------------------------------
+# --- compacting ------------------------------------------------------------------------------------------------------
 
 
 def compact(path: LearningPath) -> CompactPath:
@@ -325,7 +324,7 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
         _short_or_none(row.hours),
         _short_or_none(row.missing_hours),
         row.at_most,
-        row.barred,
+        row.exclusion,
         _short_or_none(row.level),
         _short_or_none(row.confidence),
     )
@@ -364,23 +363,23 @@ def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
     return found
 
 
-# --- and long again --------------------------------------------------------------------------------------------------
+# --- expanding -------------------------------------------------------------------------------------------------------
 
 
-def expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]] = ()) -> LearningPath:
-    """Return a full path with its derived fields, without sentences. `runners_up`: those of each step, if known.
+def expanded(path: CompactPath) -> LearningPath:
+    """Return a full path with its derived fields, without alternatives and sentences.
 
     Raises ValueError if a row refers to a position outside its list; no service announces such a path.
     """
     try:
-        return _expanded(path, runners_up)
+        return _expanded(path)
     except (LookupError, TypeError) as error:
         raise ValueError(f"the rows of a path do not fit together: {error!r}") from None
 
 
-def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) -> LearningPath:
+def _expanded(path: CompactPath) -> LearningPath:
     gaps = _gaps(path.gaps)
-    steps, hours = _steps(path, gaps, runners_up)
+    steps, hours = _steps(path, gaps)
     budget = path.budget_hours
     over = None if budget is None or hours <= budget else round(hours - budget, 6) or None
     same: dict[str, Any] = {name: getattr(path, name) for name in _AS_THEY_ARE}
@@ -460,9 +459,7 @@ def _gaps(rows: Sequence[CompactGap]) -> list[Gap]:
     return gaps
 
 
-def _steps(
-    path: CompactPath, gaps: Sequence[Gap], runners_up: Sequence[Sequence[Alternative]]
-) -> tuple[list[Step], float]:
+def _steps(path: CompactPath, gaps: Sequence[Gap]) -> tuple[list[Step], float]:
     """Return the steps and their total hours."""
     held = {place: gap.level for place, gap in enumerate(gaps)}
     providers = [_text(title) for title in path.providers]
@@ -501,7 +498,7 @@ def _steps(
                 similarity=float(row.similarity),
                 score=float(row.score),
                 cumulative_hours=spent / MICRO,
-                alternatives=list(runners_up[place]) if place < len(runners_up) else [],
+                alternatives=[],
                 unlocks=[name for name, _ in conditions],
                 unlock_conditions={name: condition for name, condition in conditions if condition},
                 origin=row.origin,
@@ -533,7 +530,7 @@ def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
         missing_hours=_float(row.missing_hours),
         at_most=row.at_most,
         nearest=CourseName(row.nearest[0], _text(row.nearest[1])) if row.nearest else None,
-        barred=row.barred,
+        exclusion=row.exclusion,
         level=_float(row.level),
         confidence=_float(row.confidence),
     )

@@ -82,7 +82,17 @@ class ConnectionLimiter:
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_came", "_head_deadline", "_limiter", "_refusal", "_sends_no_more", "address", "broken")
+    __slots__ = (
+        "_body",
+        "_came",
+        "_finishing",
+        "_head_deadline",
+        "_limiter",
+        "_refusal",
+        "_sends_no_more",
+        "address",
+        "broken",
+    )
 
     def __init__(self, server: web.Server, limiter: ConnectionLimiter, refusal: Refusal, **options: Any) -> None:
         super().__init__(server, **options)
@@ -92,6 +102,7 @@ class Connection(web.RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         self._came = 0.0
         self._sends_no_more = False
+        self._finishing = False
         self.address = ""
         self.broken = False
         """Whether a body broke off: then nothing more is read, and the connection is closed after the answer."""
@@ -227,16 +238,26 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send a response; close the connection if the client does not read it within a minute."""
+        """Send a response; close the connection if the client does not read it for a minute."""
+        self._finishing = True
         try:
-            async with asyncio.timeout(self._limiter.answer_seconds):
-                sent = await super().finish_response(request, resp, start_time)
-        except TimeoutError:
-            self._abort()
-            raise ConnectionResetError("the client does not read its answer") from None
+            sent = await super().finish_response(request, resp, start_time)
+        finally:
+            self._finishing = False
         if self._sends_no_more and not self._messages:
             self.close()
         return sent
+
+    async def _drain_helper(self) -> None:
+        """Wait until a client has read what was sent; aiohttp calls this only if much is left, so few need a timer."""
+        if not self._finishing:
+            return await super()._drain_helper()
+        try:
+            async with asyncio.timeout(self._limiter.answer_seconds):
+                return await super()._drain_helper()
+        except TimeoutError:
+            self._abort()
+            raise ConnectionResetError("the client does not read its answer") from None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
         """Return a handler with which the application answers a request that could not be parsed."""

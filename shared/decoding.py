@@ -10,6 +10,7 @@ decode_patch(raw)                JSON of any shape, a merge patch
 patched(course, patch, 262_144)  a stored value with a merge patch applied
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -20,6 +21,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import inspect
 
+from shared.decoder_messages import MISSING, NOT_ALLOWED, UNKNOWN, plainly
 from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, TooLarge
 
@@ -30,25 +32,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _BUDDHIST = 543
 _LONGEST = 300
-_TIME = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
-_PATTERNS = {
-    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": (
-        "is to be 1 to 64 of the characters A-Z, a-z, 0-9, `.`, `_` and `-`, with a letter or a digit first"
-    ),
-    r"^[a-z]{2,3}$(?!\n)": "is to be the code of a language, such as th",
-    r"^[!-~]{1,200}$(?!\n)": "is to be 1 to 200 printable ASCII characters without spaces",
-    r"^https?://": "is to be an address that begins with https:// or http://",
-    r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)": "is to be an IRI, such as https://lms.example.org/quiz/1",
-}
-"""What texts of the patterns in the models consist of."""
-
-_PLAINLY = {
-    "Invalid RFC3339 encoded datetime": _TIME,
-    "Expected `datetime` with a timezone component": _TIME,
-    "Invalid RFC3339 encoded date": "is to be a date, such as 2026-11-02",
-    **{f"Expected `str` matching regex {pattern!r}": text for pattern, text in _PATTERNS.items()},
-}
-"""Messages of the library, and the text that clients get instead."""
+_TIME = plainly("Invalid RFC3339 encoded datetime")
 _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
@@ -73,17 +57,40 @@ def decode(raw: bytes, shape: type[T]) -> T:
     if (b"\\" in raw or b"\x7f" in raw or b"\xc2" in raw) and _MAY_HOLD_CONTROLS.search(raw):
         _check_controls(_loosely(raw))
     check(found, shape)
+    refuse_repeated_names(raw)
     return found
 
 
 def decode_patch(raw: bytes) -> object:
     """Return decoded JSON of any shape, to be applied with `patched`. Raises Malformed if it is not JSON."""
     try:
-        return _LOOSE.decode(raw)
+        found = _LOOSE.decode(raw)
     except msgspec.ValidationError as error:
         raise Malformed("a number in the body has too many digits") from error
     except _NOT_JSON as error:
         raise _malformed(error) from error
+    refuse_repeated_names(raw)
+    return found
+
+
+def refuse_repeated_names(raw: bytes) -> None:
+    """Raise InvalidInput naming a field that an object of valid JSON gives twice: decoders keep the last one only."""
+    try:
+        kept = msgspec.json.encode(_LOOSE.decode(raw))
+        if kept.count(b":") == raw.count(b":"):  # nearly always; a colon may be escaped, so the rest is looked at
+            return
+        json.loads(raw, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidInput("is given twice", _at(f".{name[:_LONGEST]}"))
+        found[name] = value
+    return found
 
 
 _NOT_JSON = (RecursionError, msgspec.DecodeError, UnicodeDecodeError)
@@ -144,16 +151,17 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             inner = dict(_fields(one))
+            known = f"; there are: {', '.join(inner)}"
             for name in given:
                 if name not in inner:
-                    message = f"Object contains unknown field `{str(name)[:_LONGEST]}`; there are: {', '.join(inner)}"
-                    yield InvalidInput(message, _at(f"{place}.{str(name)[:_LONGEST]}"))
+                    yield InvalidInput(f"{UNKNOWN}{known}", _at(f"{place}.{str(name)[:_LONGEST]}"))
+                    known = ""  # told once
             for field in msgspec.structs.fields(one):
                 name = field.encode_name
                 if name in given:
                     yield from _faults(given[name], inner[name], f"{place}.{name}", strict=strict)
                 elif field.required:
-                    yield InvalidInput(f"Object missing required field `{name}`", _at(f"{place}.{name}"))
+                    yield InvalidInput(MISSING, _at(f"{place}.{name}"))
         elif isinstance(given, list) and get_origin(one) is list:
             for i, item in enumerate(given):
                 yield from _faults(item, get_args(one)[0], f"{place}[{i}]", strict=strict)
@@ -361,7 +369,7 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
     match = _PLACE.match(str(error))
     if match is None:
         return InvalidInput(str(error)[:_LONGEST])
-    text, place, found = _PLAINLY.get(match["text"], match["text"][:_LONGEST]), "", shape
+    text, place, found = plainly(match["text"])[:_LONGEST], "", shape
     for name, index in _TOKEN.findall(match["place"] or ""):
         step = name or index
         if index == "...":
@@ -370,16 +378,13 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
         found, given = _inside(found, given, step)
     if match["key"]:
         place = f"{place}.{_wrong_key(found, given)}"
-    if named := _FIELD.search(text):
-        place = f"{place}.{named[2]}"
+    if named := _FIELD.search(match["text"]):
+        place = f"{place}.{named[2][:_LONGEST]}"
         fields = [name for one in _members(found) for name in getattr(one, "__struct_encode_fields__", ())]
         if named[1] == "unknown" and fields:
             text = f"{text}; there are: {', '.join(fields)}"
     elif allowed := [str(value) for one in _members(found) if get_origin(one) is Literal for value in get_args(one)]:
-        what = (
-            text if "enum value" not in text else "Invalid value"
-        )  # what was sent is not repeated: it may be a secret
-        text = f"{what}; allowed: {', '.join(allowed)}"
+        text = f"{NOT_ALLOWED}; allowed: {', '.join(allowed)}"
     return InvalidInput(text, _at(place))
 
 

@@ -44,11 +44,6 @@ class Limits:
     wrong_keys_per_minute: int = 60
     trusted_proxies: Sequence[Network] = ()
 
-    @property
-    def least_share(self) -> int:
-        """The smallest share of a key: while fewer requests are active, no request is rejected."""
-        return self.share_of("officer")
-
     def share_of(self, role: str) -> int:
         """Return how many requests of one key may be active: a person an eighth of all, a system three quarters."""
         if role in ("officer", "supervisor", "analyst", "viewer"):
@@ -68,6 +63,18 @@ class Admission:
         self.bytes = 0
         self._limits = limits
         self._by_key: Counter[tuple[str, bool]] = Counter()
+        self._at_share: set[str] = set()
+
+    @property
+    def rejects(self) -> bool:
+        """Whether any request is rejected now: all places are taken, or a key has used its share."""
+        return self.active >= self._limits.concurrent_requests or bool(self._at_share)
+
+    def rejection(self, key: str | None) -> Overloaded | None:
+        """Return why a request of this key that counts as active would be rejected now; None if it would not."""
+        if self.active >= self._limits.concurrent_requests:
+            return _all_taken()
+        return _share_taken(self._by_key[key, False]) if key is not None and key in self._at_share else None
 
     def enter(self, waited: float = 0.0) -> "Slot":
         """Admit one more request, which has already `waited` so many seconds.
@@ -76,19 +83,23 @@ class Admission:
         is behind, and rejecting it shortens the wait of later ones.
         """
         if self.active >= self._limits.concurrent_requests or waited > _LONGEST_WAIT_SECONDS:
-            raise Overloaded("the service is already handling as many requests as it can", retry_after=_RETRY_SECONDS)
+            raise _all_taken()
         self.active += 1
         return Slot(self)
 
     def _claimed(self, key: str, share: int, *, apart: bool) -> None:
         place = key, apart
         if self._by_key[place] >= share:
-            raise Overloaded(f"{share} requests of this key are being handled; the rest is reserved for others")
+            raise _share_taken(share)
         self._by_key[place] += 1
+        if self._by_key[place] >= share and not apart:
+            self._at_share.add(key)
 
     def _left(self, key: str, *, apart: bool) -> None:
         place = key, apart
         self._by_key[place] -= 1
+        if not apart:
+            self._at_share.discard(key)
         if self._by_key[place] <= 0:
             del self._by_key[place]
 
@@ -96,6 +107,14 @@ class Admission:
         if self.bytes + size > self._limits.buffered_body_bytes:
             raise Overloaded("the service holds as many bytes of bodies as it can", retry_after=_RETRY_SECONDS)
         self.bytes += size
+
+
+def _all_taken() -> Overloaded:
+    return Overloaded("the service is already handling as many requests as it can", retry_after=_RETRY_SECONDS)
+
+
+def _share_taken(share: int) -> Overloaded:
+    return Overloaded(f"{share} requests of this key are being handled; the rest is reserved for others")
 
 
 class Slot:
@@ -160,10 +179,20 @@ class Buckets:
         """Return the seconds until a token is available, 0 if there is one. `now`: seconds, monotonic."""
         return max(0.0, (1 - self._tokens(name, now)) / self._rate)
 
+    def take(self, name: str, now: float) -> float:
+        """Take a token if there is one and return 0; otherwise return the seconds until there is."""
+        tokens = self._tokens(name, now)
+        if tokens < 1:
+            return (1 - tokens) / self._rate
+        self._keep(name, tokens - 1, now)
+        return 0.0
+
     def charge(self, name: str, now: float) -> None:
         """Take a token; the balance may become negative."""
-        tokens = self._tokens(name, now)
-        self._left[name] = max(-self._burst, tokens - 1), now
+        self._keep(name, max(-self._burst, self._tokens(name, now) - 1), now)
+
+    def _keep(self, name: str, tokens: float, now: float) -> None:
+        self._left[name] = tokens, now
         self._left.move_to_end(name)
         if len(self._left) > self._capacity:
             self._left.popitem(last=False)
@@ -181,8 +210,8 @@ def check(buckets: Buckets, name: str, now: float, what: str) -> None:
 
 def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
     """Take a token. Raises TooManyRequests, with `what` and Retry-After, if none is left."""
-    check(buckets, name, now, what)
-    buckets.charge(name, now)
+    if wait := buckets.take(name, now):
+        raise TooManyRequests(f"too many {what}", retry_after=math.ceil(wait))
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -13,7 +14,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 _SECRETS = (
-    (re.compile(rb"([0-9a-f]{16})\.[A-Za-z0-9_-]{16,}"), rb"\1.[secret]"),  # an API key, maybe cut: its id may be read
+    # An API key, maybe cut: its id may be read. It begins with the dot, for which a search is fastest.
+    (re.compile(rb"\.(?<=[0-9a-f]{16}\.)[A-Za-z0-9_-]{16,}"), rb".[secret]"),
     (re.compile(rb"://[^/@\s\"]*@"), rb"://[secret]@"),  # name and password of a connection string
 )
 
@@ -84,6 +86,22 @@ def _plain(value: object) -> str:
 
 
 _LONGEST_CHAIN = 5
+
+
+def handle_line(logger: logging.Logger, message: str, fields: Mapping[str, object]) -> None:
+    """Log a line of level `info` with these fields, in a tenth of the time of `logger.info`.
+
+    For lines that every request causes. The place in the code, which `logger.info` looks for, is left out.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    now = time.time()
+    record.__dict__.update(_LINE, name=logger.name, msg=message, created=now, msecs=now % 1 * 1000, fields=fields)
+    logger.handle(record)
+
+
+_LINE = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
 
 
 @lru_cache(maxsize=4)

@@ -188,7 +188,7 @@ def _outcome(path: LearningPath) -> Iterator[Message]:
     small = sum(row.cause == "too_small" for row in path.open)
     left, courses = len(path.open) - small, len(path.steps)
     if not left and not courses:
-        yield Message("no_gap_told" if small else "no_gap")
+        yield Message("small_gaps_only" if small else "no_gap")
     else:
         if path.status == "provisional":
             yield Message("provisional")
@@ -247,7 +247,7 @@ def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
     if row.cause == "unconfirmed":
         return
     if row.cause == "excluded":
-        yield Message(row.barred or "excluded")
+        yield Message(row.exclusion or "excluded")
     elif row.cause == "prerequisite":
         yield Message("unreachable")
     elif row.hours is not None:

@@ -78,9 +78,9 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
     )
     gauge(
         registry,
-        "consumer_held_seconds",
+        "consumer_stalled_seconds",
         "How long the same records have been worked on.",
-        lambda: consumer.held_seconds,
+        lambda: consumer.stalled_seconds,
     )
     count(
         registry,
@@ -106,9 +106,9 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
     )
     gauge(
         registry,
-        "follower_held_seconds",
+        "follower_stalled_seconds",
         "How long the same records have been worked on.",
-        lambda: follower.held_seconds,
+        lambda: follower.stalled_seconds,
     )
     count(
         registry,

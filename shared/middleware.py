@@ -14,18 +14,18 @@ import logging
 import random
 import re
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from time import monotonic, perf_counter
-from typing import Any
 
 import msgspec
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import RawRequestMessage
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
-from shared.auth import ADMINS, Authenticator, Principal, authorize
+from shared.access_log import AccessLog
+from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection
 from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized
@@ -35,7 +35,6 @@ from shared.openapi import ProblemDetails
 from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
-access = logging.getLogger("access")
 
 Credential = Callable[[web.Request], str | None]
 """A function that returns the credential of a request, None if it has none."""
@@ -44,11 +43,12 @@ ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 """The client's address; behind a trusted proxy the one that the proxy reports."""
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _FINISH_SECONDS = 10.0
 _CROWDED_SECONDS = 10
 _GONE = 499  # the client went away; never on the wire, only in log and metrics
 _SERVER_ERROR = 500
+_CONDITIONAL = ("PUT", "PATCH", "DELETE")
+_PRECONDITIONS = ("If-Match", "If-None-Match")
 
 
 def bearer(request: web.Request) -> str | None:
@@ -95,13 +95,7 @@ class Middleware:
         self._addresses = Buckets(limits.rate_per_address)
         self._routes: dict[web.AbstractRoute | None, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
-        self._seconds = Histogram(
-            "learning_path_http_server_request_duration_seconds",
-            "Duration of HTTP requests by route template and status.",
-            ["method", "route", "status"],
-            buckets=_BUCKETS,
-            registry=registry,
-        )
+        self._log = AccessLog(registry)
         active = Gauge(
             "learning_path_http_server_active_requests", "Requests that are being handled.", registry=registry
         )
@@ -116,14 +110,14 @@ class Middleware:
             "learning_path_http_server_body_bytes", "Bytes of bodies that are kept in memory.", registry=registry
         )
         held.set_function(lambda: self._admission.bytes)
-        self._measured: dict[tuple[Route | None, int], Any] = {}
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
         """Register the declaration of a route."""
         self._routes[resolved] = route
 
     async def finish(self, _: web.Application) -> None:
-        """Wait for changes whose clients have disconnected."""
+        """Wait for changes whose clients have disconnected; log what is not logged yet."""
+        self._log.log_rejected()
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=_FINISH_SECONDS)
 
@@ -142,7 +136,7 @@ class Middleware:
         finally:
             asker, address = request.get(PRINCIPAL), request[ADDRESS]
             seconds = perf_counter() - started
-            self._note(request.method, route, status, seconds, request[REQUEST_ID], address, asker)
+            self._log.note(request.method, route, status, seconds, request[REQUEST_ID], address, asker)
         return response
 
     def refusal(self, message: RawRequestMessage, peer: str) -> bytes | None:
@@ -150,32 +144,22 @@ class Middleware:
 
         Decided from the head alone. Streams and what has a queue of its own are left to the middleware.
         """
-        if self._admission.active < self._limits.least_share:
+        if not self._admission.rejects:
             return None
-        started = perf_counter()
         route = self._route_of(message)
         if route is None or route.quiet or route.streams or route.apart:
             return None
         headers = message.headers
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
         asker = self._authenticator.cached(credential.strip()) if scheme.lower() == "bearer" else None
-        slot: Slot | None = None
-        try:
-            slot = self._admission.enter()
-            if asker is not None:
-                slot.claim(asker.key_id, self._limits.share_of(asker.role))
-        except Overloaded as error:
-            given = headers.get("X-Request-Id", "")
-            request_id = given if _SANE_ID.fullmatch(given) else _new_id()
-            forwarded = ",".join(headers.getall("X-Forwarded-For", []))
-            address = client_address(peer, forwarded, self._limits.trusted_proxies)
-            seconds = perf_counter() - started
-            self._note(message.method, route, error.status, seconds, request_id, address, asker)
-            return _whole_answer(error, request_id)
-        finally:
-            if slot is not None:
-                slot.leave()
-        return None
+        error = self._admission.rejection(asker.key_id if asker else None)
+        if error is None:
+            return None
+        given = headers.get("X-Request-Id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else _new_id()
+        address = client_address(peer, ",".join(headers.getall("X-Forwarded-For", [])), self._limits.trusted_proxies)
+        self._log.note_rejection(message.method, route, error.status, request_id, address, asker)
+        return _whole_answer(error, request_id)
 
     def _route_of(self, message: RawRequestMessage) -> Route | None:
         """Return the route that a request is for, by its method and path as they were sent, or None."""
@@ -271,6 +255,7 @@ class Middleware:
             if route.policy is not None and route.policy.roles:
                 await self._authenticate(request, route, slot)
             still_there(request)
+            _check_conditional(request, route)
             if route.method == "GET" or route.streams or route.reads:
                 return await handler(request)
             return await self._to_the_end(request, handler, slot)
@@ -349,55 +334,45 @@ class Middleware:
             response.headers.update(_EXTRA_HEADERS[status])
         return response
 
-    def _note(  # noqa: PLR0913, PLR0917 - what the access log says of a request
-        self,
-        method: str,
-        route: Route | None,
-        status: int,
-        seconds: float,
-        request_id: str,
-        address: str,
-        asker: Principal | None,
-    ) -> None:
-        measured = self._measured.get((route, status))
-        if measured is None:
-            labels = (route.method, route.path) if route else ("-", "unmatched")
-            measured = self._measured[route, status] = self._seconds.labels(*labels, str(status))
-        measured.observe(seconds)
-        if route is not None and route.quiet:
-            return
-        if access.isEnabledFor(logging.INFO):
-            fields = {
-                "method": method,
-                "route": route.path if route else "unmatched",
-                "status": status,
-                "ms": round(seconds * 1000, 2),
-                "request_id": request_id,
-                "address": address,
-            }
-            if asker is not None:
-                fields |= {"key_id": asker.key_id, "tenant": asker.tenant}
-            # Made here and not by `access.info`, which looks for the caller: one line for every request.
-            record = logging.LogRecord("access", logging.INFO, __file__, 0, "request", None, None)
-            record.fields = fields
-            access.handle(record)
+
+@lru_cache(maxsize=256)
+def _template(detail: str, retry_after: int | None) -> tuple[str, int]:
+    """Return a rejection as it is sent, with places for request id, length, date and request id, and its body's length.
+
+    The length is that of a body without the request id.
+    """
+    error = Overloaded(detail)
+    problem = msgspec.json.encode(ProblemDetails("about:blank", error.title, error.status, detail, "")).decode()
+    before, _, after = problem.replace("%", "%%").rpartition('"request_id":"')
+    lines = [
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
+        f"Content-Type: {_PROBLEM}",
+        f"Retry-After: {retry_after}",
+        "X-Request-Id: %s",
+        "X-Content-Type-Options: nosniff",
+        "Cache-Control: no-store",
+        "Content-Length: %d",
+        "Date: %s",
+    ]
+    return "\r\n".join([*lines, "", f'{before}"request_id":"%s{after}']), len(problem.encode())
+
+
+def _check_conditional(request: web.Request, route: Route) -> None:
+    """Check that a change whose client wants it to be conditional can be. Raises Malformed naming the header.
+
+    Without the check the change would be made although its condition does not hold.
+    """
+    if route.method not in _CONDITIONAL or any(header.name in _PRECONDITIONS for header in route.headers):
+        return
+    for name in _PRECONDITIONS:
+        if name in request.headers:
+            raise Malformed("is not taken here: this change cannot be made conditional", name)
 
 
 def _whole_answer(error: Overloaded, request_id: str) -> bytes:
     """Return the answer to a rejected request as it is sent, with the headers that every answer has."""
-    problem = ProblemDetails("about:blank", error.title, error.status, error.detail, request_id)
-    body = msgspec.json.encode(problem)
-    lines = [
-        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
-        f"Content-Type: {_PROBLEM}",
-        f"Retry-After: {error.retry_after}",
-        f"X-Request-Id: {request_id}",
-        "X-Content-Type-Options: nosniff",
-        "Cache-Control: no-store",
-        f"Content-Length: {len(body)}",
-        f"Date: {rfc822_formatted_time()}",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    template, length = _template(error.detail, error.retry_after)
+    return (template % (request_id, length + len(request_id), rfc822_formatted_time(), request_id)).encode()
 
 
 def _new_id() -> str:

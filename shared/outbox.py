@@ -87,6 +87,11 @@ class Staged(asyncio.Event):
         """Whether a bulk is being written, or was within the last quarter of a second."""
         return self.bulk_writes > 0 or asyncio.get_running_loop().time() < self.bulk_at + BULK_PAUSE_SECONDS
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a bulk is being written, or the relay of this process sends whole batches."""
+        return self.in_bulk or asyncio.get_running_loop().time() < self.backlog_at + _BACKLOG_SECONDS
+
     async def after_bulk(self, most: float) -> None:
         """Return when no bulk is being written any more, or after `most` seconds."""
         with suppress(TimeoutError):

@@ -143,7 +143,7 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     out. `little`: it fits, and adds almost nothing. `too_small`: the gap is smaller than an assessment can measure.
     `kept`: a course would close it, and the path that the officer is studying stays as promised. `unconfirmed`:
     `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`: the course that would raise
-    it next if it were allowed; `barred`: why it is not. With a `confidence` it is only matched to the skill, up to
+    it next if it were allowed; `exclusion`: why it is not. With a `confidence` it is only matched to the skill, up to
     `level`.
     """
 
@@ -158,7 +158,7 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     missing_hours: float | None = None
     at_most: bool = False
     nearest: CourseName | None = None
-    barred: Literal["language", "rule", "feedback"] | None = None
+    exclusion: Literal["language", "rule", "feedback"] | None = None
     level: float | None = None
     confidence: float | None = None
 
@@ -212,7 +212,7 @@ class Note(Struct, frozen=True, omit_defaults=True):
     """A requested course (mandatory, pinned, started), or one of the previous path, that is not in this path.
 
     `unknown`: the catalog has no course with this id; also used for a `completed` one. `does_not_fit`: it exceeds the
-    budget by `missing_hours` (with `at_most`, by no more than that); without them, the path may hold no more courses.
+    budget by `missing_hours` (with `at_most`, by no more than that); without them, it would have too many courses.
     """
 
     course: str
@@ -301,6 +301,9 @@ class Succession(Struct, frozen=True, omit_defaults=True):
 
 
 Status = Literal["ready", "provisional", "waiting_for_framework", "refused"]
+
+PLANNED: frozenset[str] = frozenset({"ready", "provisional"})
+"""The statuses of a path that was computed; the others state why there is none."""
 
 
 class LearningPath(Struct, frozen=True, omit_defaults=True):

@@ -31,7 +31,9 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -143,13 +145,13 @@ def principal(request: web.Request) -> Principal:
     return request[PRINCIPAL]
 
 
-async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
-    """Return the decompressed body. `limit`: its size in bytes, by default the route's. Raises TooLarge.
+async def read_raw(request: web.Request) -> bytes:
+    """Return the decompressed body, of at most the route's `limit`. Raises TooLarge.
 
     Also raises Malformed if it breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too much
     memory.
     """
-    most = limit or request[ROUTE].limit
+    most = request[ROUTE].limit
     if (request.content_length or 0) > most:
         raise TooLarge(f"the body may hold {most} bytes")
     parts: list[bytes] = []
@@ -204,16 +206,18 @@ def languages_of(request: web.Request) -> tuple[Language, ...]:
 
     Raises Malformed if `lang` names no supported language.
     """
+    names: AbstractSet[str]
     if given := request.query.getall("lang", []):
         names = {name.strip().lower() for name in ",".join(given).split(",")}
-        if not names <= set(LANGUAGES):
+        if not names <= {*LANGUAGES}:
             raise Malformed("needs `th`, `en`, or both with a comma between them", "lang")
     else:
         names = _accepted(",".join(request.headers.getall("Accept-Language", [])))
     return tuple(language for language in LANGUAGES if language in names) or LANGUAGES
 
 
-def _accepted(header: str) -> set[str]:
+@lru_cache(maxsize=256)
+def _accepted(header: str) -> frozenset[str]:
     """Return the supported languages that an `Accept-Language` accepts (RFC 9110, 12.5.4)."""
     weights: dict[str, float] = {}
     for part in header.lower().split(","):
@@ -221,7 +225,7 @@ def _accepted(header: str) -> set[str]:
         quality = re.fullmatch(r"\s*q=(0(\.\d{0,3})?|1(\.0{0,3})?)\s*", parameter or "q=1")
         name = tag.strip().partition("-")[0]
         weights[name] = max(float(quality[1]) if quality else 0.0, weights.get(name, 0.0))
-    return {language for language in LANGUAGES if weights.get(language, weights.get("*", 0.0)) > 0}
+    return frozenset(language for language in LANGUAGES if weights.get(language, weights.get("*", 0.0)) > 0)
 
 
 def preconditions(request: web.Request) -> Preconditions:
@@ -266,13 +270,12 @@ def _random_hex(size: int) -> str:
 def json_response(
     content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
 ) -> web.Response:
-    """Return a JSON response with its ETag and the languages of its sentences."""
+    """Return a JSON response with its ETag and the languages of its sentences. Bytes are sent as they are."""
     headers = {} if tag is None else {"ETag": str(tag)}
     if languages:
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}
-    return web.Response(
-        body=msgspec.json.encode(content), status=status, headers=headers, content_type="application/json"
-    )
+    body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
 def no_content() -> web.Response:
@@ -282,6 +285,8 @@ def no_content() -> web.Response:
 
 def not_modified(request: web.Request, tag: Tag) -> web.Response | None:
     """Return 304 if the client holds this tag, else None. Raises Malformed, PreconditionFailed."""
+    if IF_NONE_MATCH.name not in request.headers and IF_MATCH.name not in request.headers:  # as in most requests
+        return None
     if preconditions(request).unchanged(tag):
         return web.Response(status=304, headers={"ETag": str(tag)})
     return None

@@ -24,6 +24,7 @@ LOCAL = ROOT / ".local"
 """What the local stack downloads, stores and logs; `make clean` removes it."""
 
 _SHOWN = 300
+_TAIL_LINES = 15
 _HARDLY_ANY_BYTES = 1024 * 1024
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -128,11 +129,11 @@ class Child:
             await asyncio.sleep(0.02)
         return True
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self) -> str:
         """Return the last lines of the log, each cut to what can be read in a terminal."""
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 20_000))
-            last = log.read().decode("utf-8", "replace").splitlines()[-lines:]
+            last = log.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
             return "\n".join(line if len(line) <= _SHOWN else f"{line[:_SHOWN]} ..." for line in last)
         return ""
 

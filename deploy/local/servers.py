@@ -164,14 +164,14 @@ def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
         client.admin.command("replSetReconfig", config, force=True)
 
 
-def find_mongodb(directory: Path, port: int | None = None) -> Server:
+def find_mongodb(directory: Path) -> Server:
     """Return the MongoDB to use, not yet started; a local one keeps its data in `directory`. Raises CannotStart."""
     if os.environ.get("MONGODB_URI"):
         return External("MongoDB replica set", "MONGODB_URI", _is_replica_set)
     if found := shutil.which("mongod"):
-        return Mongod(Path(found), directory, "`mongod` is on PATH", port)
+        return Mongod(Path(found), directory, "`mongod` is on PATH")
     if (binary := wheel_binary(_WHEEL, "bin/mongod")) is not None:
-        return Mongod(binary, directory, "no MONGODB_URI and no `mongod` on PATH: the one among the requirements", port)
+        return Mongod(binary, directory, "no MONGODB_URI and no `mongod` on PATH: the one among the requirements")
     raise CannotStart(_NO_MONGODB)
 
 

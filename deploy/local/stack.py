@@ -58,7 +58,6 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
         display: Display | None = None,
-        seed: bool = True,
     ) -> None:
         self.display = display or Quiet()
         self.namespace = namespace
@@ -68,7 +67,6 @@ class Stack:
         self._replicas = {service: (replicas or {}).get(service, 1) for service in SERVICES}
         self._ports = dict(ports or {})
         self._environment = dict(environment or {})
-        self._seed = seed
         self.owned: list[Server] = []
         self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
 
@@ -266,14 +264,12 @@ class Stack:
             replica.start(self.environment())
         async with aiohttp.ClientSession() as session:
             # A recommender is ready only when it holds a framework, and an empty catalog has none yet.
-            first = [replica.until(session, "livez" if self._seed else "readyz") for replica in replicas]
-            await asyncio.gather(*first)
-            if self._seed:
-                await self.running["catalog"][0].until(session, "readyz")
-                await load_catalog(session, self.urls["catalog"][0], self.keys.admin, self.display)
-                await self.running["assessment"][0].until(session, "readyz")
-                await load_item_banks(session, self.urls["assessment"][0], self.keys.admin, self.display)
-                (self.directory / "seeded").touch()
+            await asyncio.gather(*(replica.until(session, "livez") for replica in replicas))
+            await self.running["catalog"][0].until(session, "readyz")
+            await load_catalog(session, self.urls["catalog"][0], self.keys.admin, self.display)
+            await self.running["assessment"][0].until(session, "readyz")
+            await load_item_banks(session, self.urls["assessment"][0], self.keys.admin, self.display)
+            (self.directory / "seeded").touch()
             await asyncio.gather(*(replica.until(session, "readyz") for replica in replicas))
 
     async def _republish(self, service: Service) -> None:

@@ -93,7 +93,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     runner = SessionRunner(sessions, banks, store, intake, idle=idle)
 
     async def has_frameworks() -> str | None:
-        return follower.pending or overdue(follower, settings.held_seconds)
+        return follower.pending or overdue(follower, settings.stall_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield

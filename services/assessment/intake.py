@@ -117,15 +117,8 @@ class Intake:
             results = scoring.with_usual_sd(body.results, body.kind, framework)
             evidence = Evidence(assessment_id, body.framework, body.kind, results, body.taken_at, now, sequence)
             statistics = await self._store.statistics(before)
-            changed = profiles.with_evidence(statistics, [evidence])
-            statistics |= changed
-            new_statistics = statistics if before.statistics is None else changed
-            after = profiles.assessed(before.profile, new_statistics, own, owner)
-            data = AssessmentCompleted(after, assessment_id, scoring.announced_kind(body.kind), body.taken_at)
-            envelope = new_event(SOURCE, after.key, sequence, data, trace)
-            return (
-                sequence if await self._store.save(before, after, envelope, [(evidence, digest)], statistics) else None
-            )
+            change = _assessed(before, before.profile, [(evidence, digest)], statistics, own, owner, trace)
+            return sequence if await self._store.save(change) else None
 
         return AssessmentAccepted(assessment_id, officer, await retry_on_conflict(decide, "this officer"))
 
@@ -214,6 +207,28 @@ class Intake:
         return await self._store.archived(ids)
 
 
+def _assessed(  # noqa: PLR0913, PLR0917 - what a change by evidence is made from
+    officer: Officer,
+    before: Profile,
+    evidence: Sequence[tuple[Evidence, str]],
+    statistics: profiles.Statistics,
+    framework: Framework | None,
+    owner: str | None,
+    trace: str,
+) -> Change:
+    """Return an officer's change by new evidence with its digests.
+
+    `statistics`: those of the earlier evidence; `framework`, of this `owner`: the officer's own, if the evidence is
+    about it.
+    """
+    changed = profiles.with_evidence(statistics, [one for one, _ in evidence])
+    whole = statistics | changed
+    after = profiles.assessed(before, whole if officer.statistics is None else changed, framework, owner)
+    last, _ = evidence[-1]
+    data = AssessmentCompleted(after, last.assessment_id, scoring.announced_kind(last.kind), last.taken_at)
+    return Change(officer, after, new_event(SOURCE, after.key, after.sequence, data, trace), evidence, whole)
+
+
 def _parts(places: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
     """Yield parts of {officer: positions of its submissions}; all submissions of an officer are in one part."""
     part: dict[str, list[int]] = {}
@@ -259,19 +274,11 @@ class _Batch:
         evidence = [one for one in taken if one]
         if not evidence:
             return None
-        changed = profiles.with_evidence(statistics, [one for one, _ in evidence])
-        whole = statistics | changed
-        new_statistics = whole if officer.statistics is None else changed
         is_own = any(one.framework == before.framework for one, _ in evidence)
         own = self.frameworks[before.framework] if is_own else None
         framework = own if isinstance(own, Framework) else None
-        after = profiles.assessed(
-            before, new_statistics, framework, self.replica.owner(before.tenant, before.framework)
-        )
-        last = evidence[-1][0]
-        data = AssessmentCompleted(after, last.assessment_id, scoring.announced_kind(last.kind), last.taken_at)
-        envelope = new_event(SOURCE, after.key, sequence, data, self.trace)
-        change = Change(officer, after, envelope, evidence, whole)
+        owner = self.replica.owner(before.tenant, before.framework)
+        change = _assessed(officer, before, evidence, statistics, framework, owner, self.trace)
         try:
             change.check()
         except TooLarge as problem:

@@ -57,7 +57,7 @@ class Registrar:
             change = self._change(before, (tenant, officer), body, framework, trace)
             if change is None:
                 return OfficerPut(officer, before.sequence if before else 0, changed=False), False
-            if not await self._store.save(before, change.profile, change.envelope):
+            if not await self._store.save(change):
                 return None
             return OfficerPut(officer, change.profile.sequence, changed=True), known is None
 

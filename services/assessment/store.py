@@ -246,34 +246,23 @@ class OfficerStore:
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
-    async def save(
-        self,
-        before: Officer | None,
-        profile: Profile,
-        envelope: Envelope,
-        evidence: Sequence[tuple[Evidence, str]] = (),
-        statistics: Statistics | None = None,
-    ) -> bool:
-        """Write the next profile, its new evidence with digests, the statistics of all evidence, and the event.
-
-        False after a write conflict. Raises Unavailable, TooLarge.
-        """
-        change = Change(before, profile, envelope, evidence, statistics)
+    async def save(self, change: Change) -> bool:
+        """Write a change and its event; return False after a write conflict. Raises Unavailable, TooLarge."""
         change.check()
-        if before is None:
+        if change.before is None:
             try:
                 with unavailable():
                     await self._officers.insert_one(change.document())
             except DuplicateKeyError:
                 return False
-            self._staged.hand_over(profile.key, envelope)
+            self._staged.hand_over(change.profile.key, change.envelope)
             return True
-        saved = await self._compare_and_set(before, change.operators(), envelope)
+        saved = await self._compare_and_set(change.before, change.operators(), change.envelope)
         if saved and change.overfull:
-            await self._move_to_archive(before.key)
+            await self._move_to_archive(change.before.key)
         return saved
 
-    async def save_many(self, changes: Sequence["Change"], *, bulk: bool = True) -> set[str]:
+    async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
         """Write changes of different officers together; return the keys of those that were written.
 
         The others had a write conflict. Each is one write as in `save`; events of a `bulk` are sent after single
@@ -292,7 +281,7 @@ class OfficerStore:
                 await self._move_to_archive(change.profile.key)
         return done
 
-    async def _save_together(self, changes: Sequence["Change"], *, bulk: bool) -> set[str] | None:
+    async def _save_together(self, changes: Sequence[Change], *, bulk: bool) -> set[str] | None:
         """Update officers in one transaction; return the keys of those that had not changed, which are written.
 
         A filter by `_id` and sequence takes the server twice as long as one by `_id` alone. In a transaction the
@@ -320,7 +309,7 @@ class OfficerStore:
                 return None
             raise
 
-    async def _save_each(self, changes: Sequence["Change"], *, bulk: bool) -> set[str]:
+    async def _save_each(self, changes: Sequence[Change], *, bulk: bool) -> set[str]:
         """Insert officers, and update each by a compare-and-set; return the keys of those that are written."""
         writes = [
             InsertOne(change.document(bulk=bulk))
@@ -332,7 +321,7 @@ class OfficerStore:
             return await self._written(changes)
         return {change.profile.key for change in changes}
 
-    async def _written(self, changes: Sequence["Change"]) -> set[str]:
+    async def _written(self, changes: Sequence[Change]) -> set[str]:
         """Return the keys of the changes that are stored now, or were since."""
         found = await self.find_many([change.profile.key for change in changes])
         done = set()

@@ -9,8 +9,8 @@ serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses, a li
         GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same for many on /v1/matches
         GET /v1/catalog/health
 
-model → matching, matches → store → importers, match_store → imports, matching_loop → api → __main__; the history is
-written from what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every
-entry again, `match` matches every course without rows in a framework in use again, `calibrate` fits the confidence of
-matches, and `import`, `export` and `check` process a file of courses.
+model → matching, matches → entries → store → importers, match_store → imports, matching_loop → api → __main__; the
+history is written from what the relay reads back from the topic. `python -m services.catalog` serves; `republish`
+announces every entry again, `match` matches every course without rows in a framework in use again, `calibrate` fits the
+confidence of matches, and `import`, `export` and `check` process a file of courses.
 """

@@ -77,7 +77,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         publisher,
         brokers=settings,
         republish=store.republish,
-        landed=history.on_read_back,
+        on_read_back=history.on_read_back,
         stamp=True,
         staged=staged,
         held_in=DATA,
@@ -86,7 +86,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     search = SearchReplica(settings, settings.topic(CATALOG_TOPIC), work := WorkQueue())
 
     async def has_index() -> str | None:
-        return await search.is_ready() or overdue(search.follower, settings.held_seconds)
+        return await search.is_ready() or overdue(search.follower, settings.stall_seconds)
 
     officers = OfficerCounter(settings.assessment_url)
     matching = MatchingLoop(matches, calibration)

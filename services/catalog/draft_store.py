@@ -13,7 +13,8 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.drafts import FrameworkDraft
-from services.catalog.store import EVENT_LIMIT, framework_key
+from services.catalog.entries import framework_key
+from services.catalog.store import EVENT_LIMIT
 from shared.decoding import stored
 from shared.domain import Framework
 from shared.mongo import Database, Document, ensure_indexes, unavailable
@@ -64,7 +65,10 @@ class DraftStore:
     async def _save(
         self, key: str, before: FrameworkDraft | None, fields: Document, change: Document
     ) -> tuple[bool, str | None]:
-        """Write the document; return whether there was no write conflict, and the pieces that it referred to before."""
+        """Write the document; return whether it was written, and the pieces of the content that it replaced.
+
+        Not written after a write conflict.
+        """
         with unavailable():
             if before is None:
                 try:

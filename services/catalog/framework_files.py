@@ -16,10 +16,11 @@ import msgspec
 
 from services.catalog import frameworks
 from services.catalog.drafts import check_change, scale_change, unmapped
+from services.catalog.entries import framework_key
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.reading import EXAMPLES, Fault
 from services.catalog.frameworks.tables import pairs
-from services.catalog.store import CatalogStore, framework_key
+from services.catalog.store import CatalogStore
 from shared.console import kind_of, say, sentence_of
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Course, Framework, Identifier, LocalizedText

@@ -14,9 +14,10 @@ from operator import itemgetter
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, ReturnDocument
 
+from services.catalog.entries import framework_key, is_framework, matching
 from services.catalog.model import ListCourses
 from services.catalog.part_store import PartStore, parted, publication_of
-from services.catalog.store import COLLECTION, framework_key, is_framework, matching
+from services.catalog.store import COLLECTION
 from shared.decoding import stored
 from shared.domain import Course, Framework
 from shared.events import (

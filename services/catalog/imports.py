@@ -75,6 +75,9 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         twins: list[Row[Course]] = []
         results: dict[int, RowResult] = {}
         for row in rows:
+            if row.content is not None and row.problems:  # not offered: as if the file did not hold it
+                results[row.number] = _refused(row)
+                continue
             if row.content is None or not self._is_right(row, framework_scales):
                 results[row.number] = _refused(row)
                 self._unknown_rows = self._unknown_rows or not self._held_by_id(row)
@@ -149,7 +152,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             entry = await self._store.find(key_of(self._tenant, course.id))
             if entry is None or not (entry.is_own() or entry.unreadable):
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
-            elif entry.is_own(entry.keeping(course)):
+            elif entry.is_own(entry.with_confirmed(course)):
                 found[mark] = Stored("unchanged", entry.sequence)
             else:
                 found[mark] = Stored("changed", entry.sequence + 1)
@@ -166,7 +169,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         entry = await self.patiently(lambda: self._store.find(key_of(self._tenant, course.id)))
         names: list[str] = []
         if entry and isinstance(entry.content, Course) and not self.report.dry_run:
-            names = differing(entry.content, entry.keeping(course))
+            names = differing(entry.content, entry.with_confirmed(course))
         return RowResult(row.number, "refused", course.id, problems=[same_course(first, names)])
 
     # --- the end -----------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
+from services.catalog.entries import Entry, cannot_be_read, copies_due, course_of, matches_of
 from services.catalog.matches import ListMatches, Match, announced, given_rows
-from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cannot_be_read, copies_due
-from shared.decoding import stored
+from services.catalog.store import COLLECTION, SOURCE, CatalogStore
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event
 from shared.mongo import Database, Document, drop_indexes, ensure_indexes, readable, unavailable
@@ -176,7 +176,7 @@ class MatchStore:
             for owner in dict.fromkeys((tenant, SHARED_TENANT)):
                 query = {"kind": "course", "tenant": owner, "content.teaches.framework": framework}
                 rows = self._entries.find(query, {"content": 1}).limit(EXAMPLES)
-                found += [one async for document in rows if (one := readable(document, _course))]
+                found += [one async for document in rows if (one := readable(document, course_of))]
         return found[:EXAMPLES]
 
     async def decided(self, tenant: str) -> AsyncIterator[Match]:
@@ -365,17 +365,9 @@ def fields_of(matches: Sequence[Match], version: int | None) -> Document:
     return {"matches": rows, "matched": bool(rows), "match_version": (version or 0) + 1, "levels_due": bool(rows)}
 
 
-def matches_of(document: Mapping[str, Any]) -> list[Match]:
-    return stored(document.get("matches", []), list[Match])
-
-
 def matched_course(document: Mapping[str, Any]) -> MatchedCourse:
-    course = _course(document)
+    course = course_of(document)
     key, tenant, name, sequence = (document[field] for field in ("_id", "tenant", "id", "sequence"))
     entry = Entry(key, tenant, name, sequence, course, copied=bool(document.get("copied")))
     waiting, levels_due = bool(document.get("match_due")), bool(document.get("levels_due"))
     return MatchedCourse(entry, course, matches_of(document), document.get("match_version"), waiting, levels_due)
-
-
-def _course(document: Mapping[str, Any]) -> Course:
-    return stored(document["content"], Course)

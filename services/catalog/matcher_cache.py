@@ -1,12 +1,12 @@
-"""The matchers of tenants' frameworks, kept while they are needed.
+"""A cache of the matchers of tenants' frameworks.
 
     cache = MatcherCache(store, calibration)
     by = await cache.of(tenant)     # the matchers for a tenant's courses
     cache.drop_unused()             # when no course waits
 
 Tenants share the matcher of a version of a framework if the courses whose skills are known in it are the same ones.
-Matchers are made one at a time, and those of other tenants are dropped before, if all of them would hold too many
-skills.
+One matcher is made at a time. If all matchers together would hold too many skills, those of other tenants are dropped
+first.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from services.catalog.entries import framework_key
 from services.catalog.match_store import MatchStore
 from services.catalog.matching import Example, Matcher
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
-from services.catalog.store import framework_key
 from shared.domain import Framework
 
 log = logging.getLogger(__name__)

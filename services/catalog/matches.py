@@ -280,7 +280,7 @@ def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Matc
     return replace(course, teaches=[*stay, *fresh])
 
 
-def kept(course: Course, matches: Sequence[Match]) -> Course:
+def with_confirmed(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course that was put, with the rows that people confirmed before, and without what only the catalog adds.
 
     The confirmed rows stay in frameworks in which it was put without rows.

@@ -1,5 +1,6 @@
 """Requests and answers, and the checks of a course: faults reject it, warnings do not. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -22,6 +23,8 @@ from shared.imports.rows import ImportReport
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may be nested."""
+
+_USER_IN_URL = re.compile(r"https?://[^/?#\\]*@")
 
 
 class CoursePut(Struct, frozen=True):
@@ -245,6 +248,8 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
         for field, framework, skill, level in _levels(course)
         if (yardstick := frameworks.get(framework)) and skill in yardstick.skills and level > yardstick.max_level
     ]
+    if course.url is not None and _USER_IN_URL.match(course.url):
+        found.append(InvalidInput("an address may hold no user and no password", "url"))
     if course.id in courses_named(course.requires):
         found.append(InvalidInput("a course cannot require itself", "requires"))
     return found

@@ -19,9 +19,10 @@ import msgspec
 from msgspec.structs import replace
 from pymongo import InsertOne, UpdateOne
 
-from services.catalog.match_store import MatchedCourse, MatchStore, fields_of, matched_course, matches_of
+from services.catalog.entries import Entry, copies_due, matches_of
+from services.catalog.match_store import MatchedCourse, MatchStore, fields_of, matched_course
 from services.catalog.matches import Match, announced, rows_of
-from services.catalog.store import COLLECTION, SOURCE, Entry, copies_due
+from services.catalog.store import COLLECTION, SOURCE
 from shared.domain import SHARED_TENANT, Course, key_of
 from shared.events import CoursePublished, new_event
 from shared.mongo import Document, Write, bulk_write, readable, unavailable

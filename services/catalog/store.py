@@ -1,28 +1,39 @@
 """Courses and frameworks in MongoDB: one document each in one collection, so that one relay gives them one order.
 
-A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier contains a colon, so a course and a
-framework of the same id have different keys, here and in the compacted topic. A large framework is stored in parts, see
-`part_store`. `sequence` is a course's revision and a framework's version. Every change is one compare-and-set on it;
-None means a write conflict.
+`entries` decodes the documents. A large framework is stored in parts, see `part_store`. `sequence` is a course's
+revision and a framework's version. Every change is one compare-and-set on it; None means a write conflict.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import msgspec
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from services.catalog.matches import Match, announced, given_rows, kept
+from services.catalog.entries import (
+    Entry,
+    copies_due,
+    entry_of,
+    framework_key,
+    framework_summary,
+    match_fields,
+    matching,
+    matching_mapped,
+    sequence_of,
+    shown_course,
+    summary_of,
+    teaches,
+    unreadable_entry,
+)
+from services.catalog.matches import Match, announced, with_confirmed
 from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses, ListFrameworks
 from services.catalog.part_store import PartStore, is_part, parted, publication_of
-from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
-from shared.errors import Conflict, Rejected, TooLarge
+from shared.errors import Rejected, TooLarge
 from shared.events import (
     CoursePublished,
     CourseWithdrawn,
@@ -41,48 +52,11 @@ log = logging.getLogger(__name__)
 
 SOURCE = "/catalog"
 COLLECTION = "entries"
-_NO_NUMBER = {"$not": {"$gt": 0}}
+_NO_SEQUENCE = {"$not": {"$gt": 0}}
 """The condition that a document without a sequence meets."""
 _MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
 """How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A stored course or framework; `content` is None for a withdrawn course.
-
-    `unreadable`: the document cannot be decoded, for instance after a manual change. Putting the entry replaces it; its
-    `sequence` is 0 if none is stored. `copied`: the catalog's copy of a shared course, see `shared_copies`.
-    """
-
-    key: str
-    tenant: str
-    id: str
-    sequence: int
-    content: Course | Framework | None
-    matches: tuple[Match, ...] = ()
-    unreadable: bool = False
-    copied: bool = False
-
-    def keeping(self, course: Course) -> Course:
-        """Return a course to be put over this one: without skills it keeps those that people have confirmed."""
-        return kept(course, self.matches)
-
-    def is_own(self, course: Course | None = None) -> bool:
-        """Return whether the tenant itself offers the course, with this content if one is given."""
-        offered = isinstance(self.content, Course) and not self.copied
-        return offered and (course is None or self.content == course)
-
-    @property
-    def shown(self) -> Course | Framework | None:
-        """The content as it is shown and announced: a course with its `matched` skills."""
-        return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
-
-
-def cannot_be_read() -> Conflict:
-    """Return the problem of an unreadable entry."""
-    return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")
 
 
 class Stored(NamedTuple):
@@ -92,16 +66,6 @@ class Stored(NamedTuple):
     revision: int
 
 
-def framework_key(tenant: str, framework: str) -> str:
-    """Return the key of a framework: `tenant/framework:id`."""
-    return key_of(tenant, f"framework:{framework}")
-
-
-def is_framework(key: str) -> bool:
-    """Return whether a key is that of a framework."""
-    return ":" in key
-
-
 class CatalogStore:
     """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
@@ -109,7 +73,7 @@ class CatalogStore:
         self._staged = staged or Staged()
         self._database = database
         self._entries = database[COLLECTION]
-        self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
+        self._scales: dict[str, tuple[int, FrameworkScale]] = {}
         self._imports = Staged()
         self.parts = PartStore(database, COLLECTION)
 
@@ -142,11 +106,11 @@ class CatalogStore:
         """Return an entry, also if it is withdrawn, or None. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
-        return (await self.whole(document) or _unreadable(document)) if document else None
+        return (await self.whole(document) or unreadable_entry(document)) if document else None
 
     async def whole(self, document: Document) -> Entry | None:
         """Return the entry of a document, of a framework in parts too; None if unreadable. Raises Unavailable."""
-        if (entry := readable(document, _entry)) is None or parted(document) is None:
+        if (entry := readable(document, entry_of)) is None or parted(document) is None:
             return entry
         try:
             return await self._whole(document)
@@ -155,7 +119,7 @@ class CatalogStore:
             return None
 
     async def _whole(self, document: Document) -> Entry:
-        entry = _entry(document)
+        entry = entry_of(document)
         if (named := parted(document)) is None:
             return entry
         return replace(entry, content=await self.parts.read(entry.tenant, entry.id, named))
@@ -193,7 +157,7 @@ class CatalogStore:
         with unavailable():
             wide = {"content": 1, "id": 1, "matches": 1}
             async for document in self._entries.find(query, wide, batch_size=most).sort("id", ASCENDING):
-                if (course := readable(document, _shown)) and _teaches(course, wanted):
+                if (course := readable(document, shown_course)) and teaches(course, wanted):
                     found[document["id"]] = course
                 if len(found) == most:
                     break
@@ -203,7 +167,7 @@ class CatalogStore:
         """Return key -> course for those of these courses that are offered and can be decoded. Raises Unavailable."""
         with unavailable():
             found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1, "matches": 1})
-            return {one["_id"]: course async for one in found if (course := readable(one, _shown))}
+            return {one["_id"]: course async for one in found if (course := readable(one, shown_course))}
 
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
         """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""
@@ -248,8 +212,8 @@ class CatalogStore:
         found: dict[str, FrameworkScale] = {}
         for framework in frameworks:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
-                if yardstick := await self._framework_scale(framework_key(owner, framework)):
-                    found[framework] = yardstick
+                if scale := await self._framework_scale(framework_key(owner, framework)):
+                    found[framework] = scale
         return found
 
     async def _framework_scale(self, key: str) -> FrameworkScale | None:
@@ -258,13 +222,13 @@ class CatalogStore:
             document = await self._entries.find_one({"_id": key}, {"sequence": 1})
             if document is None:
                 return None
-            version, yardstick = self._yardsticks.get(key, (0, None))
-            if yardstick is None or version != document["sequence"]:
+            version, scale = self._scales.get(key, (0, None))
+            if scale is None or version != document["sequence"]:
                 if (entry := await self.find(key)) is None or not isinstance(entry.content, Framework):
                     return None
-                yardstick = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
-                self._yardsticks[key] = entry.sequence, yardstick
-        return yardstick
+                scale = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
+                self._scales[key] = entry.sequence, scale
+        return scale
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
         """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable.
@@ -279,7 +243,7 @@ class CatalogStore:
                 query = {"kind": "framework", "tenant": owner, "id": {"$gt": wanted.after}}
                 count = 0
                 async for document in self._entries.find(query, {"outbox": 0}, batch_size=most).sort("id", ASCENDING):
-                    if summary := readable(document, _summary_of):
+                    if summary := readable(document, summary_of):
                         found[summary.id] = summary
                         count += 1
                     if count == most:
@@ -357,14 +321,14 @@ class CatalogStore:
         written: dict[str, Stored] = {}
         for key, mark in keys.items():
             document = before.get(key)
-            sequence = _sequence(document) if document else 0
+            sequence = sequence_of(document) if document else 0
             new = document is None or bool(document.get("withdrawn") or document.get("copied"))
             if document and document.get("written_by") == mark:
                 found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
                 continue
-            entry = readable(document, _entry) if document else None
+            entry = readable(document, entry_of) if document else None
             matches = entry.matches if entry else ()
-            course = kept(marked[mark], matches)
+            course = with_confirmed(marked[mark], matches)
             if entry and entry.is_own(course):
                 found[mark] = Stored("unchanged", sequence)
                 continue
@@ -385,7 +349,7 @@ class CatalogStore:
                 change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
                 change["$unset"] = dict.fromkeys(("copied",) if entry else (*_MATCHES, "copied"), "")
-                writes.append(UpdateOne({"_id": key, "sequence": sequence or _NO_NUMBER}, change))
+                writes.append(UpdateOne({"_id": key, "sequence": sequence or _NO_SEQUENCE}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
         if writes and await self.write_staged(writes) == len(writes):
             found |= written
@@ -437,7 +401,7 @@ class CatalogStore:
         fields |= await self._match_fields(after) if also is None else also
         gone: tuple[str, ...] = ("content", "publication", "summary", "copied")
         if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
-            summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
+            summary = msgspec.to_builtins(framework_summary(after.content, shared=after.tenant == SHARED_TENANT))
             fields |= {"publication": publication_of(data), "summary": summary}
         elif after.content is not None:
             fields["content"] = msgspec.to_builtins(after.content)
@@ -464,7 +428,7 @@ class CatalogStore:
         return True
 
     async def _compare_and_set(self, before: Entry, change: Document, only_if: Document | None = None) -> bool:
-        wanted: Document = {"_id": before.key, "sequence": before.sequence or _NO_NUMBER, **(only_if or {})}
+        wanted: Document = {"_id": before.key, "sequence": before.sequence or _NO_SEQUENCE, **(only_if or {})}
         with unavailable():
             result = await self._entries.update_one(wanted, change)
         if result.matched_count:
@@ -483,7 +447,7 @@ class CatalogStore:
             wanted = {"_id": {"$in": [key for key in keys if not is_part(key)]}}
         with unavailable():
             async for document in self._entries.find(wanted, {"outbox": 0}):
-                if (entry := readable(document, _entry)) is None:
+                if (entry := readable(document, entry_of)) is None:
                     continue
                 data: Data = CourseWithdrawn(entry.tenant, entry.id)
                 if named := parted(document):
@@ -500,99 +464,5 @@ class CatalogStore:
         return count
 
 
-def match_fields(course: Course, matches: Sequence[Match], in_use: Mapping[str, AbstractSet[str]]) -> Document:
-    """Return the field that marks a course as due to be matched.
-
-    It is due if its provider states no skill in one of the frameworks in use (their former skills, by id), or if it
-    teaches a former skill of one.
-    """
-    lacks = bool(in_use.keys() - {row.framework for row in given_rows(course, matches)})
-    return {"match_due": lacks or any(row.skill in in_use.get(row.framework, ()) for row in course.teaches)}
-
-
-def copies_due(tenant: str) -> Document:
-    """Return the field that marks a shared course whose copies are to be made again; nothing for other tenants."""
-    return {"copies_due": True} if tenant == SHARED_TENANT else {}
-
-
-def matching(wanted: ListCourses) -> Document:
-    """Return the MongoDB filter for a list's parameters, all of which are texts."""
-    query: Document = {}
-    taught = {name: value for name in ("framework", "skill") if (value := getattr(wanted, name)) is not None}
-    if taught:
-        query["content.teaches"] = {"$elemMatch": taught}
-    if wanted.language is not None:
-        query["content.languages"] = wanted.language
-    return query
-
-
-def matching_mapped(wanted: ListCourses) -> Document | None:
-    """Return the filter for courses to which a wanted skill is mapped; None if no skill is wanted."""
-    taught = {name: value for name in ("framework", "skill") if (value := getattr(wanted, name)) is not None}
-    if not taught:
-        return None
-    query: Document = {"matches.source": "mapped", "matches": {"$elemMatch": taught | {"source": "mapped"}}}
-    return query | ({"content.languages": wanted.language} if wanted.language is not None else {})
-
-
-def _teaches(course: Course, wanted: ListCourses) -> bool:
-    if wanted.framework is None and wanted.skill is None:
-        return True
-    return any(
-        wanted.framework in (None, row.framework) and wanted.skill in (None, row.skill) for row in course.teaches
-    )
-
-
-def _shown(document: Mapping[str, Any]) -> Course:
-    return announced(_course(document), stored(document.get("matches", []), list[Match]))
-
-
-def _entry(document: Mapping[str, Any]) -> Entry:
-    content: Course | Framework | None = None
-    if document.get("content"):
-        content = _framework(document) if document["kind"] == "framework" else _course(document)
-    matches = tuple(stored(document.get("matches", []), list[Match]))
-    copied = bool(document.get("copied"))
-    sequence = stored(document["sequence"], int)
-    return Entry(document["_id"], document["tenant"], document["id"], sequence, content, matches, copied=copied)
-
-
-def _unreadable(document: Mapping[str, Any]) -> Entry:
-    tenant, _, identifier = str(document["_id"]).partition("/")
-    name = identifier.removeprefix("framework:")
-    return Entry(document["_id"], tenant, name, _sequence(document), None, unreadable=True)
-
-
-def _sequence(document: Mapping[str, Any]) -> int:
-    sequence = document.get("sequence")
-    return sequence if isinstance(sequence, int) and sequence > 0 else 0
-
-
-def _course(document: Mapping[str, Any]) -> Course:
-    return stored(document["content"], Course)
-
-
-def _framework(document: Mapping[str, Any]) -> Framework:
-    return stored(document["content"], Framework)
-
-
 def _is_large(data: FrameworkPublished) -> bool:
     return len(encode(data)) > EVENT_LIMIT
-
-
-def _summary_of(document: Mapping[str, Any]) -> FrameworkSummary:
-    if "summary" in document:
-        return stored(document["summary"], FrameworkSummary)
-    return _summary(_framework(document), shared=document["tenant"] == SHARED_TENANT)
-
-
-def _summary(framework: Framework, *, shared: bool) -> FrameworkSummary:
-    return FrameworkSummary(
-        id=framework.id,
-        version=framework.version,
-        title=framework.title,
-        shared=shared,
-        areas=len(framework.areas),
-        skills=len(framework.skills),
-        job_groups=len(framework.job_groups),
-    )

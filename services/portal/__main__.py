@@ -97,7 +97,7 @@ async def build(
         close(mongodb)
 
     async def follows() -> str | None:
-        return follower.pending or overdue(follower, settings.held_seconds)
+        return follower.pending or overdue(follower, settings.stall_seconds)
 
     async def end_streams(_: web.Application) -> None:
         connections.drop_all("shutdown")

@@ -81,10 +81,9 @@ class OpenIdProvider:
     share one fetch, so that a slow provider does not serialise sign-ins.
     """
 
-    def __init__(self, session: ClientSession, client: OpenIdClient, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, session: ClientSession, client: OpenIdClient) -> None:
         self._session = session
         self._client = client
-        self._clock = clock
         self._found: tuple[ProviderMetadata, KeySet] | None = None
         self._fetching: asyncio.Future[tuple[ProviderMetadata, KeySet]] | None = None
         self._fetched_at = float("-inf")
@@ -164,7 +163,7 @@ class OpenIdProvider:
 
     async def _known(self, *, again: bool = False) -> tuple[ProviderMetadata, KeySet]:
         """Return metadata and keys, fetched if they are old, or if `again` and not within the last 30 seconds."""
-        age = self._clock() - self._fetched_at
+        age = monotonic() - self._fetched_at
         if self._found is None or age >= (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
             if self._fetching is None:
                 self._fetching = asyncio.ensure_future(self._fetch())
@@ -179,7 +178,7 @@ class OpenIdProvider:
     def _fetched(self, fetching: "asyncio.Future[tuple[ProviderMetadata, KeySet]]") -> None:
         self._fetching = None
         if not fetching.cancelled() and fetching.exception() is None:
-            self._found, self._fetched_at = fetching.result(), self._clock()
+            self._found, self._fetched_at = fetching.result(), monotonic()
 
     async def _fetch(self) -> tuple[ProviderMetadata, KeySet]:
         place = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"

@@ -115,10 +115,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
             return pending
         if not catalog.has_framework:
             return "there is no framework yet"
-        return overdue(follower, settings.held_seconds)
+        return overdue(follower, settings.stall_seconds)
 
     async def takes_profiles() -> str | None:
-        return overdue(consumer, settings.held_seconds)
+        return overdue(consumer, settings.stall_seconds)
 
     async def is_warm() -> str | None:
         return None if warm.is_set() else "the planner is being compiled, once"
@@ -198,7 +198,7 @@ def _measure(
         registry,
         "feedback_stored_stale",
         "Feedback that was stored although the validator rejected the resulting path.",
-        lambda: feedback_handler.kept_stale,
+        lambda: feedback_handler.stored_stale,
     )
 
 

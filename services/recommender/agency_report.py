@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from services.recommender.disclosure import (
     BOUNDS,
@@ -146,13 +146,18 @@ class UnclosableGap(Struct, frozen=True):
 
 
 class DeadlineReport(Struct, frozen=True):
-    """What training cannot close until the deadline, from a sample of officers planned for this question alone."""
+    """What training cannot close until the deadline, from a sample of officers planned for this question alone.
+
+    `as_of`: the day from which the hours are counted, which is when the question was first asked; null in an answer
+    that an older version stored.
+    """
 
     deadline: date
     weekly_hours: float
     budget_hours: float
     sampled: int
     skills: list[UnclosableGap]
+    as_of: date | None = None
 
 
 def agency_report(  # noqa: PLR0913 - one report, by name
@@ -200,7 +205,7 @@ def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> l
         sizes = [sum(column) for column in zip(*(one.sizes for one in sums), strict=True)]
         found.append(
             SkillGaps(
-                **msgspec.structs.asdict(row),
+                **asdict(row),
                 sizes=[Size(edges[i], edges[i + 1], rounded_down(size, smallest)) for i, size in enumerate(sizes)],
                 open=_rounded(_summed(one.open for one in sums), smallest),
             )

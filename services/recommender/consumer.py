@@ -14,8 +14,8 @@ from shared.kafka.client import BATCH
 
 log = logging.getLogger(__name__)
 
-_RESTS = 3
-"""After a build, the next one begins after so many times its duration: building takes a quarter of a processor."""
+_RESTS = 9
+"""After a build, the next one begins after so many times its duration: building takes a tenth of a processor."""
 
 
 class ProfileConsumer:

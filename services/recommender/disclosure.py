@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from services.recommender.path_summary import PathSummary, SkillOutcome
+from shared.paths import PLANNED
 
 POOL = "(others)"
 """The name of the cohort of officers whose own cohort would be too small."""
@@ -33,7 +34,7 @@ POOL = "(others)"
 BOUNDS = (0.0, 0.5, 1.0, 2.0)
 """Upper bounds, in levels, of the size classes of gaps; larger gaps form a class of their own."""
 
-KEPT_VERSIONS = 60
+RETAINED_VERSIONS = 60
 """How many earlier versions of cohorts are stored, to be compared with new ones."""
 
 _MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
@@ -182,9 +183,9 @@ def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: 
     """Return the next release: each cohort's current version if it may be published, else the released one.
 
     A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes, and
-    if its officers were hashed with another key, because the versions cannot be compared then.
-    Figures of a past release are kept while every version that they were computed from is remembered, and so compared
-    with new ones; they reveal nothing to a reader who has seen every release.
+    if its officers were hashed with another key, because the versions cannot be compared then. `history` retains the
+    figures of a release while every version that they were computed from is stored, because new versions are compared
+    with stored ones only.
     """
     if before.key_id not in (0, key_id):
         return before
@@ -193,7 +194,7 @@ def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: 
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
     for cohort in present:
-        if all(_may_stand_beside(cohort, version, smallest) for version in known):
+        if all(_may_both_be_published(cohort, version, smallest) for version in known):
             cohorts.append(cohort)
         elif cohort.name in old:
             cohorts.append(old[cohort.name])
@@ -206,13 +207,13 @@ def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: 
         if cohort.members not in kept
     ]
     past = [*before.past, *gone]
-    forgotten = max((version.until for version in past[:-KEPT_VERSIONS]), default=0)
+    forgotten = max((version.until for version in past[:-RETAINED_VERSIONS]), default=0)
     history = [one for one in before.history if one.number > forgotten]
     number = before.number + 1
     if cohorts:
         published = PublishedFigures(number, max(cohort.as_of for cohort in cohorts), _published(cohorts))
         history = [*(one for one in history if one.day != published.day), published]
-    return Release(cohorts, past[-KEPT_VERSIONS:], number, history[-KEPT_VERSIONS:], key_id)
+    return Release(cohorts, past[-RETAINED_VERSIONS:], number, history[-RETAINED_VERSIONS:], key_id)
 
 
 def _completed(before: Release, present: Sequence[Cohort], key_id: int) -> Release:
@@ -258,8 +259,8 @@ def differences(one: Version, other: Version) -> tuple[int, int]:
     return apart + int(np.count_nonzero(changed | relevelled)), apart + int(np.count_nonzero(relevelled))
 
 
-def _may_stand_beside(one: Version, other: Version, smallest: int) -> bool:
-    """Return whether the difference of the sums of two versions says nothing about fewer than `smallest` officers."""
+def _may_both_be_published(one: Version, other: Version, smallest: int) -> bool:
+    """Return whether two versions may both be published: their sums differ in no officer or in `smallest` or more."""
     everyone, relevelled = differences(one, other)
     return everyone >= smallest and (relevelled == 0 or relevelled >= smallest)
 
@@ -303,7 +304,7 @@ def _requirement(one: PathSummary) -> str:
 
 
 def _why_none(one: PathSummary) -> str:
-    if one.status not in ("ready", "provisional"):
+    if one.status not in PLANNED:
         return one.status
     causes = [row.cause for row in one.skills if row.cause]
     return max(sorted(set(causes)), key=causes.count) if causes else "none_needed"

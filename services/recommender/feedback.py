@@ -22,11 +22,11 @@ from shared.errors import Conflict, InvalidInput
 FeedbackType = Literal["completed", "started", "not_relevant", "not_now", "pin"]
 Action = Literal[FeedbackType, "undo"]
 
-SLOWED = 1.5
+DEFERRED_FACTOR = 1.5
 """The cost factor of a course that is not wanted now."""
 
-KEPT_PER_COURSE = 5
-"""How many statements about one course are kept, the newest, and can be taken back."""
+RETAINED_PER_COURSE = 5
+"""How many statements about one course are retained, the newest and the newest completion, and can be taken back."""
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
@@ -90,9 +90,9 @@ class Feedback(Struct, frozen=True):
         held = self.courses_with("started")
         return [course for course in path if course in held] + [course for course in held if course not in path]
 
-    def slowed(self) -> dict[str, float]:
+    def cost_multipliers(self) -> dict[str, float]:
         """Return course -> the factor that multiplies its cost."""
-        return dict.fromkeys(sorted(self.courses_with("not_now")), SLOWED)
+        return dict.fromkeys(sorted(self.courses_with("not_now")), DEFERRED_FACTOR)
 
 
 def apply_feedback(  # noqa: PLR0913 - one statement, given by name
@@ -126,8 +126,9 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
         raise Conflict("is completed already; take that back first", "action")
     if not about and len(feedback.current()) >= MOST_COURSES:
         raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
-    spare = [statement for statement in about if statement.action != "completed"]
-    dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
+    completed = [statement for statement in about if statement.action == "completed"]
+    spare = [statement for statement in about if statement not in completed[-1:]]
+    dropped = spare[: max(0, len(about) - RETAINED_PER_COURSE + 1)]
     kept = [one for one in feedback.statements if one not in dropped]
     room = MOST_ROWS - sum(len(one.taught) for one in kept)
     taught = list(teaches) if action == "completed" and len(teaches) <= room else []

@@ -134,8 +134,8 @@ class SkillTarget(Struct, frozen=True):
 
     def lacks(self, level: float) -> bool:
         """Return whether a level is so far below the requirement that an assessment could measure it."""
-        short = round(self.required - level, 6)
-        return short > 0 and short >= self.smallest
+        missing = round(self.required - level, 6)
+        return missing > 0 and missing >= self.smallest
 
     @property
     def is_gap(self) -> bool:
@@ -149,22 +149,7 @@ class SkillTarget(Struct, frozen=True):
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """Everything that a plan depends on except the catalog; the same inputs and view give the same path.
-
-    `target` {skill: level} replaces the job group's requirements, every weight 1. `levels`: levels assessed in
-    `framework`; one above the scale counts as its top; `elsewhere` {framework: {skill: level}}: levels in other
-    frameworks. A course in `completed` is never suggested and satisfies every course that requires it. `budget_hours`
-    and `max_steps` None: no limit. `languages` empty: any language.
-
-    `mandatory` courses are planned with their prerequisites, beyond the budget if needed; `pinned` ones if they fit.
-    `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay at the start,
-    in this order, unless they were withdrawn. `completed_at` {course: time}; `taught`: what completed courses taught,
-    if recorded, because the catalog may have changed since. `previous`: the courses of the previous path, which stays
-    unless a new one is notably better. With `finishing`, only the officer's own progress has changed, and the previous
-    path stays as far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the
-    unconfirmed rows that count; None: the threshold of their calibration. `successions`: what the framework no longer
-    has of the officer, for display.
-    """
+    """Everything that a plan depends on except the catalog; the same inputs and view give the same path."""
 
     tenant: str
     framework: Framework
@@ -172,26 +157,44 @@ class Inputs(Struct, frozen=True, kw_only=True):
     job_group: str = ""
     stage: str | None = None
     target: dict[str, float] | None = None
+    """{skill: level}, every weight 1. Replaces the requirements of the job group."""
     levels: dict[str, Estimate] = {}
+    """Levels assessed in `framework`; one above the scale counts as its top."""
     elsewhere: dict[str, dict[str, Estimate]] = {}
+    """{framework: {skill: level}} of other frameworks."""
     completed: list[str] = []
+    """Courses that are never suggested, and satisfy every course that requires them."""
     budget_hours: float | None = None
+    """None: no limit."""
     languages: list[str] = []
+    """Empty: any language."""
     max_steps: int | None = None
+    """None: no limit besides MOST_STEPS."""
     profile_sequence: int = 0
     rules: list[Rule] = []
     mandatory: list[str] = []
+    """Planned with their prerequisites, beyond the budget if needed."""
     excluded: list[str] = []
-    slowed: dict[str, float] = {}
+    """Never in the path."""
+    cost_multipliers: dict[str, float] = {}
+    """{course: factor of its cost}."""
     pinned: list[str] = []
+    """Planned with their prerequisites if they fit."""
     started: list[str] = []
+    """At the start of the path, in this order, unless they were withdrawn."""
     completed_at: dict[str, datetime] = {}
+    """{completed course: time}."""
     previous: list[str] = []
+    """The courses of the previous path, which stays unless a new one is notably better."""
     taught: dict[str, list[Teaches]] = {}
+    """{completed course: what it taught then}, if recorded, because the catalog may have changed since."""
     finishing: bool = False
+    """Only the officer's own progress has changed: the previous path stays as far as it can still be studied."""
     smallest_gap: float = SMALLEST_GAP
     least_confidence: float | None = None
+    """Of the unconfirmed rows that count; None: the threshold of their calibration."""
     successions: list[Succession] = []
+    """What the framework no longer has of the officer, for display."""
 
     def __post_init__(self) -> None:
         keep_millionths(self, "budget_hours", "smallest_gap", "least_confidence")
@@ -226,9 +229,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
             for i, course in enumerate(getattr(self, name)):
                 if course in self.excluded:
                     raise InvalidInput(f"{course!r} is {name} and excluded", f"{name}[{i}]")
-        for course, factor in self.slowed.items():
+        for course, factor in self.cost_multipliers.items():
             if not 1 <= factor <= STRONGEST_BOOST:
-                raise InvalidInput(f"a factor from 1 to {STRONGEST_BOOST:g}", f"slowed.{course}")
+                raise InvalidInput(f"a factor from 1 to {STRONGEST_BOOST:g}", f"cost_multipliers.{course}")
 
     @property
     def done(self) -> set[str]:
@@ -270,9 +273,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return levels
 
 
-def inputs_of(
-    profile: Profile, framework: Framework, as_of: date, *, completed: Sequence[str] = (), max_steps: int | None = None
-) -> Inputs:
+def inputs_of(profile: Profile, framework: Framework, as_of: date) -> Inputs:
     """Return the inputs of an officer's plan.
 
     Levels and job group are mapped to this version of the framework (shared/succession.py).
@@ -291,10 +292,8 @@ def inputs_of(
         stage=profile.stage,
         levels={skill: _estimate(held) for skill, held in present.items()},
         elsewhere=elsewhere,
-        completed=list(completed),
         budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
         languages=list(profile.languages),
-        max_steps=max_steps,
         profile_sequence=profile.sequence,
         successions=[*moved, *stage_of(profile.stage, framework), *successions],
     )
@@ -354,7 +353,7 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
         rules=rules_within(rules.rules, framework),
         mandatory=rules.mandatory,
         excluded=sorted(course for course in feedback.courses_with("not_relevant") if course not in rules.mandatory),
-        slowed=feedback.slowed(),
+        cost_multipliers=feedback.cost_multipliers(),
         pinned=feedback.courses_with("pin"),
         started=feedback.started(request.previous),
         completed_at=feedback.completed_at(),

@@ -33,7 +33,7 @@ from shared.domain import key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
-from shared.paths import LearningPath
+from shared.paths import PLANNED, LearningPath
 from shared.retries import retry_on_conflict
 from shared.work_queue import Caller, WorkQueue
 
@@ -97,9 +97,10 @@ class Planner:
             complete = [
                 _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
             ]
-            replaced = [(key, before[key].summary) for request in news if (key := request.profile.key) in before]
-            results, _ = await asyncio.gather(
-                self.pool.solve(complete, self.catalog.snapshot), self.store.history.keep(replaced)
+            replaced = [key for request in news if (key := request.profile.key) in before]
+            # The copy first: a database call is slower while a thread plans.
+            _, results = await asyncio.gather(
+                self.store.history.archive(replaced), self.pool.solve(complete, self.catalog.snapshot)
             )
             plans = []
             for request, result in zip(news, results, strict=True):
@@ -219,7 +220,7 @@ class Planner:
         if refused:
             self.refused += len(refused)
             log.error("the validator rejects %d paths after a change; the previous ones stay, stale", len(refused))
-        await self.store.history.keep([(plan.profile.key, plan.based_on) for plan in plans if plan.based_on])
+        await self.store.history.archive([plan.profile.key for plan in plans])
         lost = await self.store.save(plans)
         self.planned += len(plans) - len(lost)
         return len(plans) - len(lost), same, refused
@@ -237,7 +238,7 @@ def _with_basis(
 
 def is_studied(plan: StoredPlan) -> bool:
     """Return whether a plan has a path that an officer may be studying and that follows every statement."""
-    return plan.path.status in ("ready", "provisional") and not plan.summary.stale
+    return plan.path.status in PLANNED and not plan.summary.stale
 
 
 def _is_news(request: PlanRequest, before: PlanBase | None) -> bool:
@@ -295,12 +296,12 @@ class FeedbackCommand:
 class FeedbackHandler:
     """Stores feedback and plans again.
 
-    `taken` counts stored feedback; `kept_stale` counts feedback whose new path the validator rejected.
+    `taken` counts stored feedback; `stored_stale` counts feedback whose new path the validator rejected.
     """
 
     def __init__(self, planner: Planner, queue: WorkQueue) -> None:
         self.taken = 0
-        self.kept_stale = 0
+        self.stored_stale = 0
         self.planner = planner
         self._store = planner.store
         self._queue = queue
@@ -326,7 +327,7 @@ class FeedbackHandler:
 
     async def _decide(self, command: FeedbackCommand, plan: StoredPlan) -> IdempotencyRecord | None:
         now = datetime.now(UTC)
-        if plan.kept_keys(now) >= MOST_KEYS:
+        if plan.retained_keys(now) >= MOST_KEYS:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
@@ -373,11 +374,11 @@ class FeedbackHandler:
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
         key = IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now)
-        earlier = plan.kept_keys(now)
+        earlier = plan.retained_keys(now)
         if refused:
-            if not await self._store.keep_feedback(summary, command.officer, feedback, key, earlier):
+            if not await self._store.save_stale_feedback(summary, command.officer, feedback, key, earlier):
                 return None
-            self.kept_stale += 1
+            self.stored_stale += 1
             log.error("a path is rejected after feedback; the previous one stays, stale: %s", planned.violations)
         else:
             new = replace(new_plan(request, planned, summary), feedback=feedback)

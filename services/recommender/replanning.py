@@ -16,7 +16,7 @@ _BATCH = 100
 _IDLE_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 10.0
 _AGAIN_SECONDS = 30.0
-_KEPT_SECONDS = 3600.0
+_CHECKED_SECONDS = 3600.0
 
 
 class Replanner:
@@ -89,7 +89,7 @@ class Replanner:
 
     def _hour_ago(self) -> int:
         """Return the catalog revision of an hour ago, or the oldest known one."""
-        horizon = asyncio.get_running_loop().time() - _KEPT_SECONDS
+        horizon = asyncio.get_running_loop().time() - _CHECKED_SECONDS
         while len(self._marks) > 1 and self._marks[1][0] < horizon:
             self._marks.popleft()
         return self._marks[0][1] if self._marks else self._catalog.revision

@@ -70,10 +70,10 @@ def _officers() -> list[Inputs]:
         mandatory=[],
         pinned=[],
         completed_at={},
-        slowed={"first": 1.5},
+        cost_multipliers={"first": 1.5},
         rules=[Rule(field="course", values=["fourth"], bias=2.0)],
     )
-    return [one, preferring, replace(preferring, slowed={}, rules=[], levels={}, budget_hours=3, max_steps=2)]
+    return [one, preferring, replace(preferring, cost_multipliers={}, rules=[], levels={}, budget_hours=3, max_steps=2)]
 
 
 def _framework() -> Framework:

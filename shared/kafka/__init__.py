@@ -10,7 +10,7 @@
 `Follower`       every replica reads every record; nothing is committed. Records that cannot be read or handled are
                  skipped, counted and logged.
 
-`held_seconds` of each reader: how long it has been processing the same records; readiness reads it through `overdue`.
+`stalled_seconds` of each reader: how long it has been processing the same records. Readiness reads it by `overdue`.
 
 Both readers start from the beginning if their topic was deleted and created again, or is shorter than what they have
 read. They raise if Kafka answers with an error that no retry solves; the process then ends too.

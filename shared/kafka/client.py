@@ -83,10 +83,10 @@ async def start(consumer: AIOKafkaConsumer) -> None:
         raise Unavailable(f"Kafka: {error}") from error
 
 
-async def poll(consumer: AIOKafkaConsumer, limit: int, wait_ms: int = _POLL_MS) -> list[Record]:
-    """Return the next records, at most `limit`; empty after `wait_ms`. Raises KafkaError if no retry can help."""
+async def poll(consumer: AIOKafkaConsumer, limit: int) -> list[Record]:
+    """Return the next records, at most `limit`; empty after half a second. Raises KafkaError if no retry can help."""
     try:
-        polled = await consumer.getmany(timeout_ms=wait_ms, max_records=limit)
+        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=limit)
     except KafkaError as error:
         if not error.retriable:
             raise

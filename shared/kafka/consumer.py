@@ -68,9 +68,9 @@ class GroupConsumer:
         self._from_beginning_until = 0.0
 
     @property
-    def held_seconds(self) -> float:
+    def stalled_seconds(self) -> float:
         """Seconds since the current records last made progress (one handled or dead-lettered); 0 without records."""
-        return self._delivery.held_seconds
+        return self._delivery.stalled_seconds
 
     async def run(self, prepared: Callable[[], Awaitable[None]] = _nothing) -> None:
         """Consume until `stop` is called; join the group after `prepared`. Raises KafkaError if no retry can help."""

@@ -31,14 +31,14 @@ class Reader(Protocol):
     topic: str
 
     @property
-    def held_seconds(self) -> float: ...
+    def stalled_seconds(self) -> float: ...
 
 
 def overdue(reader: Reader, limit: float) -> str | None:
     """Return a readiness message if a reader has held the same records for more than `limit` seconds, else None."""
-    if reader.held_seconds <= limit:
+    if reader.stalled_seconds <= limit:
         return None
-    return f"the same records of {reader.topic} have been worked on for {reader.held_seconds:.0f} s"
+    return f"the same records of {reader.topic} have been worked on for {reader.stalled_seconds:.0f} s"
 
 
 class Delivery:
@@ -57,7 +57,7 @@ class Delivery:
         self._since: float | None = None
 
     @property
-    def held_seconds(self) -> float:
+    def stalled_seconds(self) -> float:
         """Seconds since the current records last made progress (one handled or given up); 0 without records."""
         return 0.0 if self._since is None else monotonic() - self._since
 

@@ -81,9 +81,9 @@ class Follower:
         self._brokers = brokers
 
     @property
-    def held_seconds(self) -> float:
+    def stalled_seconds(self) -> float:
         """Seconds since the current records last made progress (one handled or skipped)."""
-        return self._delivery.held_seconds
+        return self._delivery.stalled_seconds
 
     @property
     def pending(self) -> str | None:

@@ -122,7 +122,7 @@ class Settings(StoreSettings, KafkaSettings):
         parsers.seconds,
         "5",
     )
-    held_seconds: float = setting(
+    stall_seconds: float = setting(
         "How long a reader of Kafka may work on the same records before its service reports that it is not ready.",
         parsers.seconds,
         "60",

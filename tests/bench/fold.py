@@ -12,7 +12,7 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import aiohttp
 import msgspec
@@ -47,7 +47,7 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
     """Return the seconds from the last row to the last replica, and the latest answer meanwhile."""
     replicas = stack.urls["recommender"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session:
-        whole = count + await _gauge(session, stack.urls["catalog"][0], "search_courses")
+        whole = count + _gauge(await _measurements(session, stack.urls["catalog"][0]), "search_courses")
         for url in replicas:
             await _answer_ms(session, url, stack.keys.platform)
         folded = asyncio.Event()
@@ -56,7 +56,7 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
             await _imported(session, stack, count)
             last_row = time.perf_counter()
             async with asyncio.timeout(_PATIENCE):
-                await asyncio.gather(*(_has_folded(session, stack.urls["catalog"][0], url, whole) for url in replicas))
+                await _have_folded(session, stack.urls["catalog"][0], replicas, whole)
             seconds = time.perf_counter() - last_row
         finally:
             folded.set()
@@ -103,21 +103,27 @@ async def _imported(session: aiohttp.ClientSession, stack: Stack, count: int) ->
         raise AssertionError(f"not every course was created: {last!r}")
 
 
-async def _has_folded(session: aiohttp.ClientSession, catalog: str, recommender: str, whole: float) -> None:
-    """Return once a replica plans with all that the catalog has announced, of so many courses."""
+async def _have_folded(session: aiohttp.ClientSession, catalog: str, replicas: Sequence[str], whole: float) -> None:
+    """Return once every replica plans with all that the catalog has announced, of so many courses."""
     while True:
-        courses = await _gauge(session, catalog, "search_courses")
-        announced = await _gauge(session, catalog, "catalog_revision")
-        if courses >= whole and await _gauge(session, recommender, "catalog_revision") >= announced:
-            return
+        measured = await _measurements(session, catalog)
+        if _gauge(measured, "search_courses") >= whole:
+            announced = _gauge(measured, "catalog_revision")
+            planned = [_gauge(await _measurements(session, url), "catalog_revision") for url in replicas]
+            if min(planned) >= announced:
+                return
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _gauge(session: aiohttp.ClientSession, url: str, name: str) -> float:
+async def _measurements(session: aiohttp.ClientSession, url: str) -> str:
     async with session.get(f"{url}/metrics") as answer:
-        found = re.search(rf"^\w*{name}(?:{{[^}}]*}})? (\S+)$", await answer.text(), re.MULTILINE)
+        return await answer.text()
+
+
+def _gauge(measurements: str, name: str) -> float:
+    found = re.search(rf"^\w*{name}(?:{{[^}}]*}})? (\S+)$", measurements, re.MULTILINE)
     if found is None:
-        raise AssertionError(f"{url} has no gauge {name}")
+        raise AssertionError(f"there is no gauge {name}")
     return float(found[1])
 
 

@@ -98,7 +98,7 @@ async def test_a_consumer_whose_broker_hangs_stops_at_once(own_broker: EmbeddedB
         consumer = GroupConsumer(own_broker.address, "things", "g", reader := Reader(), publisher=publisher)
         task = asyncio.ensure_future(consumer.run())
         await publisher.send("things", things(1))
-        await until(lambda: reader.taken and not consumer.held_seconds)
+        await until(lambda: reader.taken and not consumer.stalled_seconds)
         try:
             own_broker.child.freeze()
             consumer.stop()
@@ -153,5 +153,5 @@ async def test_a_reader_reports_how_long_it_has_held_the_same_records(
         await until(lambda: overdue(reader, 0) is not None)
         assert overdue(reader, 3600) is None
         gate.set()
-        await until(lambda: reader.held_seconds == 0)
+        await until(lambda: reader.stalled_seconds == 0)
     assert overdue(reader, 0) is None

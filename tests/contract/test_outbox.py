@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from deploy.local.servers import External, find_mongodb
-from shared import relay as relay_module
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
+from shared.relay import read_back as read_back_module
+from shared.relay import relay as relay_module
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
 from tests.support.servers import missing, recreate_topic
 from tests.support.waiting import WAIT_SECONDS, running, until
@@ -285,7 +286,7 @@ async def test_a_relay_paused_after_reserving_stamps_leaves_no_old_stamp_last(ow
         await asyncio.wait_for(publisher.reached.wait(), 90)
         second = owner.relay(stamp=True)
         until_then = datetime.now(UTC) + timedelta(seconds=30)
-        lease = {"holder": second._holder, "until": until_then}
+        lease = {"holder": second._lease.holder, "until": until_then}
         await owner.database["leases"].update_one({"_id": LEASE}, {"$set": lease})
         async with running(second):
             await until(lambda: owner.sequences("t/a") == [1])
@@ -327,7 +328,7 @@ async def test_a_relay_paused_during_a_send_overwrites_nothing_newer(owner: Owne
         await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
         second = owner.relay()
         until_then = datetime.now(UTC) + timedelta(hours=1)
-        lease = {"holder": second._holder, "until": until_then}
+        lease = {"holder": second._lease.holder, "until": until_then}
         await owner.database["leases"].update_one({"_id": LEASE}, {"$set": lease})
         async with running(second):
             await until(lambda: owner.sequences("t/a") == [1])
@@ -433,7 +434,7 @@ async def test_a_relay_is_cancelled_while_its_reading_back_stops(owner: Owner, m
                 stopping.set()
                 await gate.wait()
 
-    monkeypatch.setattr(relay_module, "Follower", StopsLate)
+    monkeypatch.setattr(read_back_module, "Follower", StopsLate)
     relaying = asyncio.create_task(owner.relay().run())
     try:
         await asyncio.wait_for(reading.wait(), WAIT_SECONDS)

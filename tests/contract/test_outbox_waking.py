@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from pymongo.read_concern import ReadConcern
 
 from shared import outbox as outbox_module
-from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
+from shared.mongo import Document
 from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
-from shared.relay import Relay
+from shared.relay import Relay, bulk_pacing
+from shared.relay import relay as relay_module
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -79,6 +81,39 @@ async def test_the_change_stream_reports_events_of_other_processes(owner: Owner)
         await until(lambda: relay.sent == 2)
 
 
+async def open_streams(owner: Owner) -> int:
+    """Return how many change streams of the collection are open at the server."""
+    watched = {
+        "ns": f"{owner.database.name}.{COLLECTION}",
+        "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
+    }
+    pipeline: list[Document] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
+    return len(await admin.aggregate(pipeline).to_list(None))
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_the_change_stream_is_closed_during_a_bulk_and_other_processes_do_not_wait_for_its_end(
+    owner: Owner,
+) -> None:
+    async def streams_are(count: int) -> bool:
+        return await open_streams(owner) == count
+
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: streams_are(1))
+        with staged.bulk():
+            await until(lambda: streams_are(0))
+            await owner.change("t/a", 1)
+            await until(lambda: relay.sent == 1)
+            assert await streams_are(0)
+        await until(lambda: streams_are(1))
+        await owner.change("t/a", 2)
+        await until(lambda: relay.sent == 2)
+    await until(lambda: owner.sequences("t/a") == [1, 2])
+
+
 @pytest.mark.usefixtures("deaf")
 async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: Owner) -> None:
     staged = Staged()
@@ -86,8 +121,8 @@ async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: O
     async with running(first):
         await until(lambda: first.holds_lease)
         await owner.change("t/a", 1)
-        await hold_lease(owner, second._holder, datetime.now(UTC) + timedelta(hours=1))
-        first._deadline = 0.0
+        await hold_lease(owner, second._lease.holder, datetime.now(UTC) + timedelta(hours=1))
+        first._lease._deadline = 0.0
         staged.set()
         async with running(second):
             await until(lambda: second.sent == 1)
@@ -109,14 +144,14 @@ async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Ow
         await go_on.wait()
         return 1
 
-    relay._stamp, relay._reserve = True, reserve  # type: ignore[method-assign] # between reading and sending
+    relay._stamp, relay._lease.reserve = True, reserve  # type: ignore[method-assign] # between reading and sending
     async with running(relay):
         await until(lambda: relay.holds_lease)
         await owner.change("t/a", 1)
         staged.set()
         await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
         await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
-        relay._deadline = 0.0
+        relay._lease._deadline = 0.0
         go_on.set()
         await until(lambda: not relay._wake.is_set())
         assert await owner.waiting() == 1
@@ -320,8 +355,9 @@ async def test_during_a_bulk_its_events_wait_and_single_ones_are_sent(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "BULK_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(bulk_pacing, "BULK_PAUSE_SECONDS", 3600.0)
     monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 3600.0)
-    monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
+    monkeypatch.setattr(bulk_pacing, "_EVERY_SECONDS", 3600.0)
     staged = Staged()
     relay = owner.relay(staged=staged)
     async with running(relay):
@@ -383,7 +419,7 @@ async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner
 async def test_a_bulk_is_sent_slowly_in_its_first_minute_while_it_is_written(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
+    monkeypatch.setattr(bulk_pacing, "_EVERY_SECONDS", 3600.0)
     staged = Staged()
     relay = owner.relay(staged=staged, bulk_rate=1000.0)
     async with running(relay):
@@ -423,11 +459,11 @@ async def test_a_bulk_waits_for_a_lagging_reader_and_single_events_do_not(owner:
 async def test_a_backlog_that_cannot_be_read_is_reported_once_and_delays_no_bulk(
     owner: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = 0
+    requests = 0
 
     async def backlog() -> int:
-        nonlocal asked
-        asked += 1
+        nonlocal requests
+        requests += 1
         raise RuntimeError("no such thing")
 
     relay = owner.relay(bulk_rate=40, backlog=backlog)
@@ -435,14 +471,14 @@ async def test_a_backlog_that_cannot_be_read_is_reported_once_and_delays_no_bulk
         await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
     async with running(relay):
         await until_sent(owner)
-    assert asked > 1
+    assert requests > 1
     assert caplog.text.count("is not known") == 1
 
 
 async def test_a_backlog_without_an_answer_delays_a_bulk_for_a_limited_time(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(bulk_pacing, "_ANSWER_SECONDS", 0.1)
 
     async def backlog() -> int:
         await asyncio.Event().wait()

@@ -7,18 +7,15 @@ called here fails the test.
 
 import inspect
 import pkgutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from importlib import import_module
-from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import UpdateOne
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import services
 import shared
@@ -40,19 +37,20 @@ from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
+from services.catalog.entries import framework_key
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.shared_copies import SharedCopies
-from services.catalog.store import CatalogStore, framework_key
+from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
-from services.recommender.store.history import KEPT
+from services.recommender.store.history import RETAINED_REVISIONS
 from shared.auth import StoredKey
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Framework, LocalizedText, Profile
@@ -77,18 +75,13 @@ from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, 
 from shared.outbox import OUTBOX_INDEXES, outbox_insert
 from shared.settings import StoreSettings, read
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, large_framework, profile
+from tests.support.many_documents import LATER, NEXT_YEAR, fill
 from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
+from tests.support.query_plans import Call, Commands, Watched, commands_of, query_faults
 from tests.support.waiting import running, until
 
 pytestmark = pytest.mark.timeout(400)
-
-DOCUMENTS = 20_000
-MOST_EXAMINED = 1000
-"""Index keys, or documents, that the server may look at for one command on 20,000 documents of one tenant."""
-
-LATER = datetime(2026, 12, 1, tzinfo=UTC)
-NEXT_YEAR = datetime(2027, 12, 1, tzinfo=UTC)
 
 READ_WHOLE = {
     "SessionStore.answered": "an operator calibrates a bank on all that was answered",
@@ -105,38 +98,10 @@ READ_WHOLE = {
 }
 """The calls that read a whole collection on purpose, and why."""
 
-Call = tuple[str, Awaitable[object] | AsyncIterator[object]]
-"""A label, which begins with the name of a store's method, and the call."""
-
-
-@dataclass
-class Commands(CommandListener):
-    """The commands that were sent to MongoDB, in their order."""
-
-    sent: list[tuple[str, Document]] = field(default_factory=list)
-
-    def started(self, event: CommandStartedEvent) -> None:
-        """Take down a command with its database."""
-        self.sent.append((event.database_name, dict(event.command)))
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Not needed."""
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        """Not needed."""
-
-
-@dataclass
-class Watched:
-    """A client of which every command is taken down."""
-
-    client: Client
-    settings: StoreSettings
-    commands: Commands
-
-    def database(self, name: str) -> Database:
-        """Return a database of a service."""
-        return self.client[self.settings.database(name)]
+OF_A_RELAY = {f"Lease.{name}" for name in ("create", "renew", "read", "update", "reserve", "release")} | {
+    "ReadBack.run"
+}
+"""Methods that a run of the relay calls."""
 
 
 @pytest.fixture
@@ -152,9 +117,6 @@ async def watched(mongodb_uri: str, namespace: str) -> AsyncIterator[Watched]:
     client.close()
 
 
-# --- every method of every store -------------------------------------------------------------------------------------
-
-
 def changed(sequence: int, officer: str = "a") -> tuple[Profile, Envelope]:
     one = profile(officer, {"reading": 1}, sequence=sequence)
     return one, new_event("/test", one.key, sequence, OfficerChanged(one))
@@ -163,12 +125,12 @@ def changed(sequence: int, officer: str = "a") -> tuple[Profile, Envelope]:
 async def officers(watched: Watched) -> AsyncIterator[Call]:
     store = OfficerStore(watched.database("assessment"))
     yield "OfficerStore.prepare", store.prepare()
-    yield "OfficerStore.save first", store.save(None, *changed(1))
+    yield "OfficerStore.save first", store.save(Change(None, *changed(1)))
     for number in range(2, KEPT_EVIDENCE + 3):
         found = await store.find(TENANT, "a")
         results = [Result("reading", 1.0)]
         one = Evidence(f"e{number}", FRAMEWORK, "test", results, MOMENT, MOMENT, number)
-        call = store.save(found, *changed(number), [(one, "digest")], {})
+        call = store.save(Change(found, *changed(number), [(one, "digest")], {}))
         if number < KEPT_EVIDENCE + 2:
             await call
         else:
@@ -209,7 +171,7 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.erase", store.erase(found, gone)
     yield "OfficerStore.clear_archive", store.clear_archive(found.key)
     yield "OfficerStore.republish of an erased officer", store.republish([found.key])
-    await store.save(None, *changed(1, "b"))
+    await store.save(Change(None, *changed(1, "b")))
     await watched.database("assessment")["archive"].insert_one(archived)
 
 
@@ -533,12 +495,17 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.mark_rules_checked", store.mark_rules_checked([stored], 1)
     path = PathRecommended(TENANT, "a", stored.summary.revision + 1, "assessment", MOMENT, stored.path)
     new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.summary)
-    yield "History.keep", store.history.keep([(key, msgspec.structs.replace(stored.summary, revision=KEPT + 1))])
+    yield "History.archive", store.history.archive([key])
+    yield "History.trim", store.history.trim({key: RETAINED_REVISIONS + 1})
+    yield (
+        "History.trim of several",
+        store.history.trim({key: RETAINED_REVISIONS + 1, "example/b": RETAINED_REVISIONS + 2}),
+    )
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
     summary, record = stored.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
     yield "PlanStore.save_feedback", store.save_feedback(new, record, 0)
-    yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), record, 0)
+    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(summary, "a", Feedback(1), record, 0)
     yield "History.find", store.history.find(key, 1)
     yield "History.page", store.history.page(key, None, 20)
     yield "History.page after a revision", store.history.page(key, 2, 20)
@@ -549,13 +516,13 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "ReleaseStore.find", releases.find(*about)
     yield "ReleaseStore.officers", releases.officers(TENANT, "office", [FRAMEWORK])
     question = {"framework": FRAMEWORK, "question": "when"}
-    yield "ReleaseStore.keep_report", releases.keep_report(TENANT, "office", 2, report, **question)
+    yield "ReleaseStore.save_report", releases.save_report(TENANT, "office", 2, report, **question)
     yield "ReleaseStore.report", releases.report(TENANT, "office", 2, **question)
     yield "History.erase", store.history.erase(key)
     yield "PlanStore.erase of somebody unknown", store.erase(TENANT, "unknown", 1, 0)
     await office.plan(profile("b", {"reading": 1}))
     yield "PlanStore.erase", store.erase(TENANT, "b", 2, 0)
-    await store.history.keep([(key, summary)])
+    await store.history.archive([key])
 
 
 async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
@@ -578,156 +545,6 @@ async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
                 await until(lambda: database["leases"].find_one({"_id": LEASE, "read_back": {"$exists": True}}))
 
         yield "Relay.run", sent_and_read_back()
-
-
-# --- 20,000 documents ------------------------------------------------------------------------------------------------
-
-
-def _of_officers(n: int) -> Document:
-    return {"_id": f"{TENANT}/o{n}", "officer": f"o{n}"}
-
-
-def _of_plans(n: int) -> Document:
-    agency = {"agency": f"agency{n % 400}", "framework_id": f"fw{n % 7}", "partition": n % 12, "considered": 1000}
-    taught = {"courses": [f"c{n % 2000}", f"c{n % 1999}"], "open_skills": [f"{FRAMEWORK}/s{n % 200}"], "rules": 1}
-    return {**_of_officers(n), **agency, **taught, "replan_at": NEXT_YEAR + timedelta(seconds=n), "outbox": []}
-
-
-def _made(n: int) -> Document:
-    return {"created_at": MOMENT + timedelta(minutes=n), "revoked_at": None}
-
-
-def _of_archive(n: int) -> Document:
-    return {"officer_key": f"{TENANT}/o{n // 300}", "taken_at": MOMENT - timedelta(hours=n)}
-
-
-def _of_banks(n: int) -> Document:
-    bank = {"bank": f"b{n // 20}", "key": f"{TENANT}/b{n // 20}", "version": n % 20 + 2, "newest": n % 20 == 0}
-    return {"_id": f"{bank['key']}@{bank['version']}", **bank, "framework": f"fw{n // 20 % 500}"}
-
-
-def _of_sessions(n: int) -> Document:
-    of_bank = f"{TENANT}/b@{1 if n < DOCUMENTS // 2 else n // 300}"
-    when = MOMENT + timedelta(seconds=n)
-    return {"_id": f"{TENANT}/o{n}/s", "officer_key": f"{TENANT}/o{n}", "bank_key": of_bank, "started_at": when}
-
-
-def _of_keys(n: int) -> Document:
-    """Return what differs from one key to the next; one of ten is a viewer's."""
-    viewer: Document = {"role": "viewer", "expires_at": LATER} if n % 10 == 0 else {}
-    return {"_id": f"k{n}", "officer": f"o{n}", **viewer, **_made(n)}
-
-
-COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
-    ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
-    ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
-    ("assessment", "sessions"): _of_sessions,
-    ("assessment", "statements"): lambda n: {"_id": f"{TENANT}/s{n}", "id": f"s{n}", "officer_key": f"{TENANT}/o{n}"},
-    ("assessment", "xapi_mappings"): lambda n: {"_id": f"t{n}"},
-    ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
-    ("assessment", "item_bank_versions"): _of_banks,
-    ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
-    ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
-    ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
-    ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
-    ("catalog", "history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
-    ("catalog", "framework_history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
-    ("catalog", "framework_publications"): lambda n: {"_id": f"{TENANT}/framework:f{n}@1-d", "key": f"{TENANT}/f{n}"},
-    ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
-    ("catalog", "framework_draft_pieces"): lambda n: {"_id": n, "of": f"d{n // 10}", "number": n % 10, "data": b""},
-    ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
-    ("access", "keys"): _of_keys,
-    ("recommender", "plans"): _of_plans,
-    ("recommender", "history"): lambda n: {"_id": f"{TENANT}/o{n // 50}@{n % 50}", "key": f"{TENANT}/o{n // 50}"},
-    ("recommender", "supervision"): lambda n: {"_id": f"t{n}"},
-    ("recommender", "rules"): lambda n: {"_id": f"t{n % 50}@{n // 50}", "tenant": f"t{n % 50}", "version": n // 50 + 1},
-    ("recommender", "agency_releases"): lambda n: {"_id": f"{TENANT}/agency{n}/{FRAMEWORK}", "agency": f"agency{n}"},
-    ("owner", COLLECTION): lambda n: {"_id": f"t/{n}", "outbox": []},
-}
-"""What differs from one document to the next, by database and collection."""
-
-SMALL = {("assessment", "leases"), ("catalog", "leases"), ("catalog", "positions"), ("owner", "leases")}
-"""Collections of one document for each relay."""
-
-
-async def _fill(watched: Watched) -> None:
-    """Copy a document of each collection until there are enough. Fails where a collection is not known here."""
-    for service in ("assessment", "catalog", "access", "recommender", "owner"):
-        database = watched.database(service)
-        for name in await database.list_collection_names():
-            if (service, name) in SMALL:
-                continue
-            usual = {
-                "erased": {"$ne": True},
-                "withdrawn": {"$ne": True},
-                "kind": {"$nin": ["framework", "framework_part"]},
-            }
-            document = await database[name].find_one(usual)
-            assert document is not None, (service, name)
-            different = COPIES[service, name]
-            await database[name].insert_many([{**document, **different(n)} for n in range(DOCUMENTS)], ordered=False)
-
-
-# --- the query plan of each command ----------------------------------------------------------------------------------
-
-_READS = ("find", "aggregate", "count", "distinct", "findAndModify")
-_QUERY = {
-    *("query", "key", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor"),
-    *("update", "remove", "fields"),
-}
-_WRITES = {"update": "updates", "delete": "deletes"}
-
-
-def _explainable(command: Document) -> Iterator[Document]:
-    """Yield the parts of a command that `explain` takes, each write of a bulk alone; nothing for pure inserts."""
-    name = next(iter(command))
-    if name in _WRITES:
-        for one in command[_WRITES[name]]:
-            yield {name: command[name], _WRITES[name]: [one]}
-    elif name in _READS and not _watches(command):
-        wanted = {key: value for key, value in command.items() if key == name or key in _QUERY}
-        # A query with a batch size reads on only while its caller takes more.
-        yield wanted | ({"limit": command["batchSize"]} if "batchSize" in command and "limit" not in command else {})
-
-
-def _watches(command: Document) -> bool:
-    """Return whether this opens a change stream: it reads the log of the replica set and no collection."""
-    return any("$changeStream" in step for step in command.get("pipeline", []))
-
-
-def _stages(plan: Any) -> Iterator[str]:
-    """Yield the names of the stages of a plan, and "$sort" where a pipeline sorts what an index did not."""
-    if isinstance(plan, Mapping):
-        if isinstance(plan.get("stage"), str):
-            yield plan["stage"]
-        if "$sort" in plan:
-            yield "$sort"
-        for name, inner in plan.items():
-            if name not in ("rejectedPlans", "command", "parsedQuery"):
-                yield from _stages(inner)
-    elif isinstance(plan, list):
-        for inner in plan:
-            yield from _stages(inner)
-
-
-def _examined(plan: Any) -> int:
-    """Return how many keys or documents the server looked at, at most, in any part of a plan."""
-    if isinstance(plan, Mapping):
-        own = [plan.get(name, 0) for name in ("totalKeysExamined", "totalDocsExamined")]
-        inner = [_examined(part) for name, part in plan.items() if name != "allPlansExecution"]
-        return max(int(number) for number in [*own, *inner])
-    return max(map(_examined, plan), default=0) if isinstance(plan, list) else 0
-
-
-async def _faults(database: Database, command: Document) -> list[str]:
-    """Return what is wrong with how the server carries out a command: nothing, where an index leads to all of it."""
-    merges = any("$merge" in step for step in command.get("pipeline", []))
-    verbosity = "queryPlanner" if merges else "executionStats"
-    plan = await database.command({"explain": command, "verbosity": verbosity})
-    faults = sorted({"COLLSCAN", "SORT", "$sort"}.intersection(_stages(plan)))
-    if (count := _examined(plan)) > MOST_EXAMINED:
-        faults.append(f"{count} examined")
-    return faults
 
 
 def _methods(store: type) -> set[str]:
@@ -761,15 +578,17 @@ async def test_every_query_of_the_stores_uses_an_index(watched: Watched, kafka_b
         keys(watched),
         plans(watched),
     ):
-        labels |= await _noted(watched, calls, commands)
-    labels |= await _noted(watched, relay(watched, kafka_bootstrap), commands)
-    forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}
+        labels |= await commands_of(watched, calls, commands)
+    labels |= await commands_of(watched, relay(watched, kafka_bootstrap), commands)
+    forgotten = (
+        {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels} - OF_A_RELAY
+    )
     assert not forgotten, "methods of stores whose queries are not looked at: call them above"
 
-    await _fill(watched)
+    await fill(watched)
     faults: dict[str, list[str]] = {}
     for label, database, command in commands:
-        if found := await _faults(watched.client[database], command):
+        if found := await query_faults(watched.client[database], command):
             faults.setdefault(label, []).append(f"{found}: {command}")
     assert {label: found for label, found in faults.items() if label not in READ_WHOLE} == {}
     assert faults.keys() == READ_WHOLE.keys(), "these read no whole collection any more: strike them out"
@@ -786,19 +605,3 @@ async def test_an_index_may_take_longer_to_build_than_a_query_may_take(mongodb_u
     assert 60_000 * 9 < bounds["createIndexes"] <= 1000 * BUILD_SECONDS
     await client.drop_database(database.name)
     client.close()
-
-
-async def _noted(watched: Watched, calls: AsyncIterator[Call], into: list[tuple[str, str, Document]]) -> set[str]:
-    """Make the calls and record the commands that each sent to MongoDB; return their labels."""
-    labels = set()
-    async for label, call in calls:
-        watched.commands.sent.clear()
-        if isinstance(call, Awaitable):
-            await call
-        else:
-            async for _ in call:
-                pass
-        sent = [(database, one) for database, command in watched.commands.sent for one in _explainable(command)]
-        into.extend((label, database, command) for database, command in sent if database not in ("admin", "local"))
-        labels.add(label)
-    return labels

@@ -82,7 +82,7 @@ async def test_no_store_reports_a_change_as_saved_before_a_majority_has_it(
             office.plan(profile("new", {"reading": 0})),
             office.plan(profile("planned", {"reading": 1}, sequence=2)),
             office.give_feedback("with-feedback", "read", "not_relevant", "key"),
-            officers.save(None, one, event),
+            officers.save(Change(None, one, event)),
             officers.save_many(bulk),
             catalog.put_course(None, TENANT, READ, ""),
             return_exceptions=True,

@@ -24,7 +24,7 @@ _ENOUGH_CASES, _ENOUGH_OFFICERS = 200, 5000
 class Gate:
     """A row. The target holds between `low` and `high`; None: no bound. Without any bound it is a figure, no gate.
 
-    `value` None: not measured, and `note` holds the reason. `short`: what prevents meeting it whatever the figure is.
+    `value` None: not measured, and `note` holds the reason. `failure`: what prevents meeting it whatever the figure is.
     """
 
     name: str
@@ -33,14 +33,14 @@ class Gate:
     low: float | None = None
     high: float | None = None
     note: str = ""
-    short: str = ""
+    failure: str = ""
 
     @property
     def passed(self) -> bool | None:
         """Whether the target is met; None if there is none, or where nothing was measured but by choice."""
         if self.low is None and self.high is None:
             return None
-        if self.value is None or self.short:
+        if self.value is None or self.failure:
             return False
         return (self.low is None or self.value >= self.low) and (self.high is None or self.value <= self.high)
 
@@ -60,8 +60,8 @@ class Gate:
             return ""
         if self.passed:
             return "pass"
-        if self.value is None or self.short:
-            return f"missed: {self.short or self.note}"
+        if self.value is None or self.failure:
+            return f"missed: {self.failure or self.note}"
         over = self.high is not None and self.value > self.high
         away = self.value - self.high if over and self.high is not None else (self.low or 0.0) - self.value
         return f"missed by {away:.3g}"
@@ -75,7 +75,7 @@ class Gate:
             "unit": self.unit,
             "target": self.target or None,
             "pass": self.passed,
-            "note": "; ".join(filter(None, (self.short, self.note))),
+            "note": "; ".join(filter(None, (self.failure, self.note))),
         }
 
 
@@ -139,12 +139,12 @@ def _optimum(results: Results) -> Iterator[Gate]:
         if not found:
             yield Gate(label, None, "%", note=results.skipped)
             continue
-        short = np.array([case.short for case in found]) * 100
+        gaps = np.array([case.optimality_gap for case in found]) * 100
         few = f", {_ENOUGH_CASES} needed" if len(found) < _ENOUGH_CASES else ""
         note = f"{len(found)} cases, {sum(case.proved for case in found)} proved{few}"
-        yield Gate(f"{label}, mean", float(short.mean()), "%", high=0.5, note=note)
-        yield Gate(f"{label}, p95", float(np.percentile(short, 95)), "%", high=3)
-        yield Gate(f"{label}, worst", float(short.max()), "%", high=15)
+        yield Gate(f"{label}, mean", float(gaps.mean()), "%", high=0.5, note=note)
+        yield Gate(f"{label}, p95", float(np.percentile(gaps, 95)), "%", high=3)
+        yield Gate(f"{label}, worst", float(gaps.max()), "%", high=15)
         nothing = sum(case.gained == 0 < case.bound for case in found)
         yield Gate(f"nothing closed where the optimum closes something, {name}", nothing, "cases", high=0)
 
@@ -167,8 +167,8 @@ def _closed(results: Results) -> Iterator[Gate]:
             if not theirs:
                 yield Gate(label, None, "×", note="the other closes nothing")
                 continue
-            short = "must be more" if gated and target == 1.0 and ours <= theirs else ""
-            yield Gate(label, ours / theirs, "×", low=target if gated else None, short=short)
+            failure = "must be more" if gated and target == 1.0 and ours <= theirs else ""
+            yield Gate(label, ours / theirs, "×", low=target if gated else None, failure=failure)
 
 
 def _pace(results: Results) -> Iterator[Gate]:
@@ -182,7 +182,7 @@ def _pace(results: Results) -> Iterator[Gate]:
             yield Gate(label, None, "×", high=high, note="not part of a quick run")
             continue
         note = f"{scale.pace.plans} plans, kernel {scale.pace.kernel:.2f} ms, {ALGORITHM}"
-        yield Gate(label, scale.pace.multiple, "×", high=high, note=note, short=only)
+        yield Gate(label, scale.pace.multiple, "×", high=high, note=note, failure=only)
     for scale in results.scales:
         yield Gate(f"a full plan at {scale.courses:,} courses, p50", scale.pace.p50, "ms")
         yield Gate(f"a full plan at {scale.courses:,} courses, p99", scale.pace.p99, "ms")

@@ -56,7 +56,7 @@ class Case:
     methods: dict[str, Outcome]
 
     @property
-    def short(self) -> float:
+    def optimality_gap(self) -> float:
         """The share of the bound that the path misses."""
         return max(round(1 - self.gained / self.bound, 9), 0.0) if self.bound else 0.0
 

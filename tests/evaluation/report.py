@@ -109,7 +109,7 @@ def _optimum_table(cases: dict[str, list[Case]]) -> str:
     rows = []
     for name, found in cases.items():
         for hours in sorted({case.hours for case in found}):
-            short = [100 * case.short for case in found if case.hours == hours]
+            gaps = [100 * case.optimality_gap for case in found if case.hours == hours]
             mine = [case for case in found if case.hours == hours]
             if mine:
                 rows.append(
@@ -117,10 +117,10 @@ def _optimum_table(cases: dict[str, list[Case]]) -> str:
                         name,
                         f"{hours:g} h",
                         f"{len(mine)}",
-                        f"{np.mean(short):.2f} %",
-                        f"{median(short):.2f} %",
-                        f"{np.percentile(short, 95):.2f} %",
-                        f"{max(short):.2f} %",
+                        f"{np.mean(gaps):.2f} %",
+                        f"{median(gaps):.2f} %",
+                        f"{np.percentile(gaps, 95):.2f} %",
+                        f"{max(gaps):.2f} %",
                         f"{sum(case.proved for case in mine)}",
                         f"{max(case.exact_seconds for case in mine):.1f} s",
                     )
@@ -166,7 +166,8 @@ def _optimum_picture(cases: dict[str, list[Case]]) -> str:
     up = Axis("share of the officers", [(ten / 100, f"{ten} %") for ten in range(0, 101, 20)])
     series = {
         name: [
-            (mark / 10, sum(100 * case.short <= mark / 10 + 1e-6 for case in found) / len(found)) for mark in range(101)
+            (mark / 10, sum(100 * case.optimality_gap <= mark / 10 + 1e-6 for case in found) / len(found))
+            for mark in range(101)
         ]
         for name, found in cases.items()
     }

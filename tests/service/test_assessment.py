@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from services.assessment.profile import fused
-from services.assessment.store import KEPT_EVIDENCE, Officer, OfficerStore
+from services.assessment.store import KEPT_EVIDENCE, Change, Officer, OfficerStore
 from shared.events import AssessmentCompleted, OfficerChanged, new_event
 from shared.outbox import Staged
 from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit
@@ -175,7 +175,7 @@ async def test_an_event_is_handed_to_the_relay_only_if_no_earlier_one_waits(serv
         assert stored.profile is not None
         profile = msgspec.structs.replace(stored.profile, sequence=before.sequence + 1 if before else 1)
         event = new_event("/test", profile.key, profile.sequence, OfficerChanged(profile))
-        assert await store.save(before, profile, event)
+        assert await store.save(Change(before, profile, event))
         assert staged.is_set()
         staged.clear()
         assert staged.take_handed_over() == ({} if waits else {profile.key: event})

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from services.assessment.__main__ import build, republish
-from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
 from shared.errors import TooLarge, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, new_event
 from shared.mongo import KeyStore
@@ -254,5 +254,5 @@ async def test_a_profile_too_large_to_announce_is_rejected_before_it_is_stored(s
     large = profile("large", {f"skill-{number}-{'x' * 40}": 1 for number in range(15_000)})
     store = OfficerStore(service.database("assessment"))
     with pytest.raises(TooLarge, match="can be announced"):
-        await store.save(None, large, new_event("/assessment", large.key, 1, OfficerChanged(large)))
+        await store.save(Change(None, large, new_event("/assessment", large.key, 1, OfficerChanged(large))))
     assert await store.find(large.tenant, large.officer) is None

@@ -167,6 +167,9 @@ async def counts(service: Started) -> tuple[int, int]:
         ({"object": {"objectType": "StatementRef", "id": str(uuid4())}}, "no activity"),
         ({"object": {"id": f"{HOME}/lost"}}, "flying"),
         ({"verb": {"id": "http://adlnet.gov/expapi/verbs/scored"}}, "no score"),
+        ({"result": {"success": False, "score": {"scaled": 0.9}}}, "opposite"),
+        ({"verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}, "result": {"completion": False}}, "opposite"),
+        ({"verb": {"id": "http://adlnet.gov/expapi/verbs/failed"}, "result": {"success": True}}, "opposite"),
         ({"object": {"id": f"{HOME}/passes"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/failed"}}, "no rule"),
     ],
 )

@@ -160,6 +160,7 @@ async def test_of_concurrent_first_puts_one_creates_and_none_is_lost(service: St
         ({"requires": [{"course": "x"}, nested(20)]}, 422, "requires[1]"),
         ({"requires": [{"course": "x"}, nested(300)]}, 422, "requires[1]"),
         ({"url": "javascript:alert(1)"}, 422, "url"),
+        ({"url": "https://somebody:hidden@example.org/course"}, 422, "url"),
         ({"title": {"$gt": ""}}, 422, "title.$gt"),
         ({"tenant": "shared"}, 422, "tenant"),
         ({"completions": {"started": 1, "completed": 2}}, 422, "completions"),

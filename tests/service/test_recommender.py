@@ -271,6 +271,28 @@ async def test_a_path_is_shown_to_its_officer_and_its_platform_only(service: Sta
     assert (await service.ask("GET", "/v1/officers/nobody-knows/path")).status == 404
 
 
+async def test_a_path_that_is_requested_again_is_that_of_its_officer_revision_and_language(service: Started) -> None:
+    officers = [somebody(levels={"reading": 0}), somebody(levels={"reading": 4, "writing": 0})]
+
+    async def shown(officer: Profile, language: str) -> tuple[str, int, list[str], set[str]]:
+        answer = await service.ask("GET", f"/v1/officers/{officer.officer}/path?lang={language}")
+        assert answer.headers["Content-Language"] == language
+        stored = await answer.json()
+        given = {name for step in stored["path"]["steps"] for name in step["reason"] if step["reason"][name]}
+        return stored["officer"], stored["revision"], courses_of(stored), given - {"messages"}
+
+    for revision in (1, 2):
+        for officer in officers:
+            await service.publish(PROFILES_TOPIC, assessed(later(officer, revision, reading=0, writing=revision)))
+            await path_of(service, officer, revision)
+        for _ in range(2):
+            for officer in officers:
+                for language in ("th", "en"):
+                    of, number, courses, languages = await shown(officer, language)
+                    assert (of, number, languages) == (officer.officer, revision, {language})
+                    assert "read" in courses
+
+
 async def test_the_openapi_documents_are_served(service: Started) -> None:
     validate(await (await service.ask("GET", "/openapi.json", None)).json())
     metrics = await (await service.ask("GET", "/metrics", None)).text()

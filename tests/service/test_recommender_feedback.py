@@ -170,7 +170,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
     await planned(service, officer)
     feedback_handler = service.client.app[FEEDBACK_HANDLER]
     planner = feedback_handler.planner
-    sound, before = planner.pool, feedback_handler.kept_stale
+    sound, before = planner.pool, feedback_handler.stored_stale
     planner.pool = PlanPool(1, check=lambda *_: ["unsound"])
     try:
         status, taken = await give_feedback(service, officer, "write", "not_now")
@@ -178,7 +178,7 @@ async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path
         planner.pool.close()
         planner.pool = sound
     assert (status, taken["stale"], taken["revision"]) == (200, True, 1)
-    assert feedback_handler.kept_stale == before + 1
+    assert feedback_handler.stored_stale == before + 1
     metrics = await (await service.client.get("/metrics")).text()
     assert f"learning_path_feedback_stored_stale_total {before + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True

@@ -1,7 +1,7 @@
 """Plans on a real MongoDB: past revisions, weekly planning, batches over threads, and a database that goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,13 +10,13 @@ import pytest
 
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
-from services.recommender.catalog_replica import CatalogReplica, PlanSummary
+from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import InputsRecord
 from services.recommender.store import IdempotencyRecord
-from services.recommender.store.history import KEPT, History
+from services.recommender.store.history import RETAINED_REVISIONS, History
 from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
@@ -37,10 +37,10 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
 
 
 async def test_past_revisions_are_stored_with_their_inputs_up_to_a_limit(office: Office) -> None:
-    for sequence in range(1, KEPT + 4):
+    for sequence in range(1, RETAINED_REVISIONS + 4):
         await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
     rows = [row async for row in office.database["history"].find().sort("revision", 1)]
-    assert [row["revision"] for row in rows] == list(range(3, KEPT + 3))
+    assert [row["revision"] for row in rows] == list(range(3, RETAINED_REVISIONS + 3))
     for row in rows:
         assert row["_id"] == f"{TENANT}/a@{row['revision']}"
         past = await office.store.history.find(f"{TENANT}/a", row["revision"])
@@ -51,8 +51,32 @@ async def test_past_revisions_are_stored_with_their_inputs_up_to_a_limit(office:
         assert past.record.catalog_revision == past.event.path.versions.catalog
     present = await office.store.history.find(f"{TENANT}/a", None)
     assert present is not None
-    assert present.event.revision == KEPT + 3
+    assert present.event.revision == RETAINED_REVISIONS + 3
     assert await office.store.history.find(f"{TENANT}/a", 1) is None
+
+
+async def test_copies_that_an_interrupted_deletion_left_are_deleted_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trim = History.trim
+
+    async def interrupted(self: History, revisions: Mapping[str, int]) -> None:
+        raise Unavailable("the database is away")
+
+    for sequence in range(1, RETAINED_REVISIONS + 5):
+        broken = sequence == RETAINED_REVISIONS + 3
+        monkeypatch.setattr(History, "trim", interrupted if broken else trim)
+        planning = office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
+        if not broken:
+            await planning
+            continue
+        with pytest.raises(Unavailable):
+            await planning
+        assert (await office.path_of("a")).revision == sequence  # the path is saved, and announced, before that
+        assert [entry["sequence"] for entry in (await office.plan_of("a"))["outbox"]] == [sequence]
+        assert await office.database["history"].count_documents({}) == RETAINED_REVISIONS + 1
+    rows = [row["revision"] async for row in office.database["history"].find().sort("revision", 1)]
+    assert rows == list(range(4, RETAINED_REVISIONS + 4))
 
 
 async def test_an_erasure_drops_paths_that_were_not_announced(office: Office) -> None:
@@ -77,18 +101,18 @@ async def test_a_writer_that_conflicts_with_an_erasure_leaves_no_copy(
     office: Office, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     await office.plan(profile("a", {"reading": 1}))
-    history, keep = office.database["history"], History.keep
+    history, archive = office.database["history"], History.archive
 
-    async def late(self: History, plans: Sequence[tuple[str, PlanSummary]]) -> None:
+    async def late(self: History, keys: Collection[str]) -> None:
         """Read the path before the erasure and store the copy after it."""
-        await keep(self, plans)
+        await archive(self, keys)
         copies = [copy async for copy in history.find()]
-        monkeypatch.setattr(History, "keep", keep)
+        monkeypatch.setattr(History, "archive", archive)
         await office.store.erase(TENANT, "a", 5, 0)
         if copies:
             await history.insert_many(copies)
 
-    monkeypatch.setattr(History, "keep", late)
+    monkeypatch.setattr(History, "archive", late)
     if by == "event":
         await office.plan(profile("a", {"reading": 2}, sequence=2))
     else:
@@ -100,10 +124,9 @@ async def test_a_writer_that_conflicts_with_an_erasure_leaves_no_copy(
 
 async def test_archiving_a_revision_twice_changes_nothing(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
-    summaries = await office.store.summaries([f"{TENANT}/a"])
-    await office.store.history.keep(list(summaries.items()))
+    await office.store.history.archive([f"{TENANT}/a"])
     before = [row async for row in office.database["history"].find()]
-    await office.store.history.keep(list(summaries.items()))
+    await office.store.history.archive([f"{TENANT}/a"])
     assert [row async for row in office.database["history"].find()] == before
     assert len(before) == 1
 
@@ -238,8 +261,10 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     assert stored is not None
     dismissed = apply_feedback(stored.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
     key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
-    assert await office.store.keep_feedback(stored.summary, "a", dismissed, key, 0)
-    assert not await office.store.keep_feedback(stored.summary, "a", dismissed, key, 0)  # a lost race changes nothing
+    assert await office.store.save_stale_feedback(stored.summary, "a", dismissed, key, 0)
+    assert not await office.store.save_stale_feedback(
+        stored.summary, "a", dismissed, key, 0
+    )  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
     assert office.catalog.is_stale(found[1])

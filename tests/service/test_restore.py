@@ -15,12 +15,13 @@ from services.catalog.__main__ import republish as republish_catalog
 from services.portal.__main__ import build as build_portal
 from services.recommender.__main__ import build as build_recommender
 from services.recommender.__main__ import republish as republish_recommender
+from shared.events import PROFILES_TOPIC, TOMBSTONE
 from shared.mongo import Database, connect
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
 from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import course
 from tests.support.servers import recreate_topic
-from tests.support.services import TOPICS, Started, settings_of, started
+from tests.support.services import TOPICS, Started, followed, settings_of, started
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -97,7 +98,16 @@ async def restore(databases: Mapping[str, Database], backup: Backup) -> None:
                 await database[collection].insert_many(documents)
     for name, collection in (("assessment", "officers"), ("catalog", "entries"), ("recommender", "plans")):
         await databases[name][collection].update_many({}, {"$unset": {"acknowledged": ""}})
-        await databases[name]["leases"].update_many({}, {"$unset": {"read_back": "", "read_back_stamp": ""}})
+        await databases[name]["leases"].update_many(
+            {}, {"$unset": {"topic_id": "", "read_back": "", "read_back_stamp": ""}}
+        )
+
+
+async def announced_of(platform: Platform, subject: str, *, before: str) -> set[str]:
+    """Return the types of what the topic of the profiles holds of an officer before another one's second profile."""
+    async with followed(platform.assessment_settings, PROFILES_TOPIC) as profiles:
+        await profiles.newest(before, 2)
+        return {one.type for one in profiles.events if one.subject == subject}
 
 
 async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_bootstrap: str) -> None:
@@ -138,6 +148,10 @@ async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_b
         assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
         assert (await assessment.ask("DELETE", "/v1/officers/erased-later")).status == 204
         assert await republish_assessment(platform.assessment_settings) == 2
+        assert await announced_of(platform, "agency/erased-later", before="agency/stays") <= {
+            "officer.erased.v1",
+            TOMBSTONE,
+        }
         # 6. The recommender, and once the erased have no path, what it answers for the rest.
         recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
 

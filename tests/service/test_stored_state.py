@@ -27,7 +27,7 @@ async def test_readiness_and_a_metric_report_a_record_held_for_too_long(
 
     monkeypatch.setattr(ProfileConsumer, "on_profiles", gated)
     officer = somebody(levels={"reading": 1})
-    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ), HELD_SECONDS="0") as service:
+    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ), STALL_SECONDS="0") as service:
         await service.publish(PROFILES_TOPIC, assessed(officer))
         async with asyncio.timeout(90):
             await held.wait()
@@ -37,7 +37,9 @@ async def test_readiness_and_a_metric_report_a_record_held_for_too_long(
         assert check.startswith(f"the same records of {service.settings.topic(PROFILES_TOPIC)} have been worked on for")
         metrics = await (await service.ask("GET", "/metrics", None)).text()
         [seconds] = [
-            line.split()[1] for line in metrics.splitlines() if line.startswith("learning_path_consumer_held_seconds ")
+            line.split()[1]
+            for line in metrics.splitlines()
+            if line.startswith("learning_path_consumer_stalled_seconds ")
         ]
         assert float(seconds) > 0
         gate.set()

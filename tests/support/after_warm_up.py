@@ -43,8 +43,8 @@ def snapshots(sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Snapshot]
         for name in ("c00001", "own-c00000", "own-c00002"):
             changed = changed.withdraw_course(SHARED_TENANT if name.startswith("c") else TENANT, name, 5)
         yield f"{shared} shared and {count} own, some withdrawn", changed
-    barred = [msgspec.structs.replace(one, requires=[after("nothing")]) for one in own(3)]
-    yield "only what cannot be reached", Snapshot().put_courses(TENANT, barred, 1)
+    unreachable = [msgspec.structs.replace(one, requires=[after("nothing")]) for one in own(3)]
+    yield "only what cannot be reached", Snapshot().put_courses(TENANT, unreachable, 1)
 
 
 def officers() -> Iterator[Inputs]:
@@ -63,7 +63,7 @@ def officers() -> Iterator[Inputs]:
         completed=["c00008"],
         completed_at={"own-c00009": MOMENT},
         excluded=["c00010"],
-        slowed={"c00011": 1.5},
+        cost_multipliers={"c00011": 1.5},
         languages=["th"],
         elsewhere={"other": {"x": Estimate(2.0, 0.3)}},
     )

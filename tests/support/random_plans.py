@@ -127,7 +127,7 @@ def officers(draw: st.DrawFn) -> Inputs:
             rules=draw(often_none(RULES, [])),
             mandatory=mandatory,
             excluded=[name for name in excluded if name not in mandatory],
-            slowed=dict.fromkeys(draw(often_none(some(4), [])), draw(st.sampled_from([1.5, 300.0]))),
+            cost_multipliers=dict.fromkeys(draw(often_none(some(4), [])), draw(st.sampled_from([1.5, 300.0]))),
             pinned=[name for name in draw(often_none(some(2), [])) if name not in excluded],
             started=draw(often_none(some(2), [])),
             previous=draw(often_none(some(6), [])),

@@ -18,7 +18,7 @@ from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planner.index.catalog import View
 from shared.domain import Course, Framework, MatchedRow, Profile, SkillLevel
 from shared.errors import Problem
-from shared.paths import LearningPath
+from shared.paths import PLANNED, LearningPath
 from tests.support.builders import MOMENT, TENANT
 
 Change = Literal["assessed", "registered", "rules", "week"]
@@ -199,7 +199,7 @@ class Officer:
             self.rules,
             [step.course.id for step in self.path.steps] if self.path else [],
             stable,
-            finishing and self.path is not None and self.path.status in ("ready", "provisional"),
+            finishing and self.path is not None and self.path.status in PLANNED,
         )
         planned = solve(request, self.view)
         self.path = planned.path

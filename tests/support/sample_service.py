@@ -129,7 +129,17 @@ class Shelf:
 
     def routes(self) -> list[Route]:
         return [
-            Route("PUT", "/v1/things/{thing_id}", self.put_thing, ADMINS, body=Thing, answers={201: Thing}, limit=2000),
+            Route(
+                "PUT",
+                "/v1/things/{thing_id}",
+                self.put_thing,
+                ADMINS,
+                body=Thing,
+                answers={201: Thing},
+                limit=2000,
+                headers=[IF_MATCH],
+            ),
+            Route("DELETE", "/v1/things/{thing_id}", self.slow_change, ADMINS, answers={204: None}),
             Route("GET", "/v1/things/{thing_id}", self.get_thing, EVERYONE, query=Paging, headers=[IF_MATCH]),
             Route("GET", "/v1/officers/{officer_id}", self.get_thing, EVERYONE, query=Paging),
             Route("POST", "/v1/slow", self.slow_change, PUBLIC, answers={204: None}),

@@ -198,6 +198,42 @@ async def test_rejected_requests_are_logged_and_counted_by_route_and_caller() ->
         shelf.go_on.set()
 
 
+async def test_rejected_requests_of_one_second_share_a_line_with_their_number() -> None:
+    shelf = Held()
+    async with wired(shelf, Limits(concurrent_requests=8)) as wire:
+        key, other = await wire.key("platform"), await wire.key("officer", "me")
+        await shelf.fill(wire, key, places=6)
+        with logged() as written:
+            for _ in range(5):
+                assert (await wire.ask(READ + key + b"\r\n")).status == 503
+            assert (await wire.ask(READ + other + b"\r\n")).status == 200
+            async with asyncio.timeout(PATIENCE):
+                while b'"count"' not in written.getvalue():
+                    await asyncio.sleep(0.01)
+        lines = [json.loads(line) for line in written.getvalue().splitlines()]
+        rejected = [line for line in lines if line["status"] == 503]
+        assert sum(line.get("count", 1) for line in rejected) == 5
+        together = rejected[-1]
+        assert (together["message"], together["route"]) == ("rejected requests", "/v1/things/{thing_id}")
+        assert together["key_id"] == key.split()[2].partition(b".")[0].decode()
+        metrics = await wire.ask(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert b'_count{method="GET",route="/v1/things/{thing_id}",status="503"} 5.0' in metrics.body
+        shelf.go_on.set()
+
+
+async def test_rejected_requests_are_logged_before_the_service_stops() -> None:
+    shelf = Held()
+    with logged() as written:
+        async with wired(shelf, Limits(concurrent_requests=8)) as wire:
+            key = await wire.key("platform")
+            await shelf.fill(wire, key, places=6)
+            for _ in range(3):
+                await wire.ask(READ + key + b"\r\n")
+            shelf.go_on.set()
+    lines = [json.loads(line) for line in written.getvalue().splitlines() if b'"status":503' in line]
+    assert sum(line.get("count", 1) for line in lines) == 3
+
+
 async def test_slow_bodies_of_one_officer_do_not_block_others() -> None:
     put = b"PUT /v1/officers/me/things HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\n"
     shelf = Held()

@@ -367,7 +367,7 @@ def test_past_figures_are_published_only_while_their_versions_are_remembered(see
     published: dict[int, list[bytes]] = {}
     longest = 0
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(disclosure, "KEPT_VERSIONS", 4)
+        patched.setattr(disclosure, "RETAINED_VERSIONS", 4)
         for number in range(40):
             today = date.fromordinal(DAY.toordinal() + number)
             release = released(release, cohorts_of(agency.officers.values(), K, today), K)

@@ -81,7 +81,7 @@ async def test_head_answers_like_get_without_a_body(shelf: Shelf) -> None:
 async def test_options_lists_the_methods(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         got = await client.options("/v1/things/a")
-        assert (got.status, got.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, PUT")
+        assert (got.status, got.headers["Allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PUT")
         assert (await client.options("/v1/nowhere")).status == 404
         assert (await client.options("/v1/slow")).headers["Allow"] == "OPTIONS, POST"
 
@@ -124,6 +124,17 @@ async def test_invalid_bodies_are_rejected_by_field(shelf: Shelf) -> None:
         ):
             got = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {name: value})
             assert (got.status, (await got.json())["field"]) == (status, name), value
+
+
+async def test_a_change_that_cannot_be_conditional_is_not_made_under_a_condition(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, keys):
+        headers = await bearer(keys, "a", "admin")
+        for name, value in (("If-Match", '"4"'), ("If-Match", "*"), ("If-None-Match", "*")):
+            got = await client.delete("/v1/things/a", headers=headers | {name: value})
+            assert (got.status, (await got.json())["field"]) == (400, name)
+        assert not shelf.entered.is_set()
+        shelf.go_on.set()
+        assert (await client.delete("/v1/things/a", headers=headers)).status == 204
 
 
 async def test_invalid_queries_are_rejected_by_parameter(shelf: Shelf) -> None:

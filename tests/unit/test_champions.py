@@ -48,7 +48,7 @@ def world(seed: int) -> tuple[random.Random, View]:
     return draw, snapshot.put_courses(TENANT, own, 2).view(TENANT)
 
 
-def asked(draw: random.Random, **wishes: Any) -> Inputs:
+def drawn_inputs(draw: random.Random, **wishes: Any) -> Inputs:
     levels = {skill: draw.choice([0, 1]) for skill in SKILLS}
     excluded = [f"c{draw.randrange(400)}" for _ in range(20)]
     return inputs(framework(dict.fromkeys(SKILLS, 3)), levels, budget_hours=20, excluded=excluded, **wishes)
@@ -66,7 +66,7 @@ def asked(draw: random.Random, **wishes: Any) -> Inputs:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_courses_that_teach_a_skill_are_those_found_by_decoding_each(seed: int, wishes: dict[str, Any]) -> None:
     draw, view = world(seed)
-    found = solve(asked(draw, **wishes), view)
+    found = solve(drawn_inputs(draw, **wishes), view)
     assert found.space.base_numbers is not None
     seen = 0
     everything = [name for name in {*view.catalog.base.ids, *view.catalog.overlay} if view.course(name)]

@@ -11,7 +11,8 @@ import pytest
 from msgspec import Meta, Struct
 
 from deploy.local.processes import ROOT
-from shared.decoding import _PATTERNS, _merged, convert, decode, decode_patch, faults, patched, stored
+from shared.decoder_messages import PATTERNS
+from shared.decoding import _merged, convert, decode, decode_patch, faults, patched, stored
 from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
 from shared.domain.values import Language
 from shared.errors import InvalidInput, Malformed, TooLarge
@@ -341,4 +342,43 @@ def test_every_pattern_of_a_request_has_its_plain_words() -> None:
         if path.name != "events.py"  # what other services send
         for found in re.findall(r'pattern=r"([^"]+)"', path.read_text(encoding="utf-8"))
     }
-    assert patterns - {r"^[^\x00]*$(?!\n)"} == set(_PATTERNS)
+    assert patterns - {r"^[^\x00]*$(?!\n)"} == set(PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"id": "a", "id": "b"}', "id"),
+        (b'{"a": [{"x": 1}, {"x": 1, "y": 2, "x": 3}]}', "x"),
+        (b'{"\\u0069d": 1, "id": 2}', "id"),
+        (b'{"id": ":", "n": {"id": "a:b", "id": ":"}}', "id"),
+    ],
+)
+def test_a_field_that_is_given_twice_is_refused_by_name(body: bytes, field: str) -> None:
+    for read in (decode_patch, lambda raw: decode(raw, dict)):
+        with pytest.raises(InvalidInput, match="is given twice") as error:
+            read(body)
+        assert error.value.field == field
+
+
+@pytest.mark.parametrize("body", [b'{"a":{"x":1},"b":{"x":":"}}', b'{"a": "\\u003a", "b": [{"a": 1e400}]}', b'"::"'])
+def test_equal_names_in_different_objects_are_no_repetition(body: bytes) -> None:
+    decode_patch(body)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "is missing"),
+        ({"level": 1, "x": 1}, "is not a known field; there are: level, kind"),
+        ({"level": "1"}, "is to be a number, not a text"),
+        ({"level": None}, "is to be a number, not null"),
+        ({"level": -1}, "is to be a number of at least 0"),
+        ({"level": 1, "kind": "x"}, "is none of the allowed values; allowed: test, self"),
+        ([], "is to be an object, not a list"),
+    ],
+)
+def test_what_the_decoder_reports_is_told_in_our_own_words(given: Any, expected: str) -> None:
+    with pytest.raises(InvalidInput) as decoded:
+        decode(json.dumps(given).encode(), Inner)
+    assert [decoded.value.detail, *(fault.detail for fault in faults(given, Inner))] == [expected] * 2

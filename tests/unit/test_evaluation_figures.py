@@ -51,7 +51,7 @@ def test_an_outcome_counts_the_courses_finished_within_the_hours() -> None:
 def test_no_method_of_a_case_exceeds_the_optimum() -> None:
     found = case(SYNTHETIC, 1)
     assert found.faults == found.auditor_faults == []
-    assert 0 <= found.short < 0.5
+    assert 0 <= found.optimality_gap < 0.5
     best = found.methods[OPTIMUM].at(40)
     assert all(outcome.at(40) <= best + 10 for outcome in found.methods.values())
     assert found.methods[PLANNER].at(40) >= found.methods[baselines.RANDOM].at(40)
@@ -104,7 +104,7 @@ def test_the_memory_of_an_index_is_measured_by_kind() -> None:
         (Gate("a", 1.2, "x", low=1.6), False, "missed by 0.4"),
         (Gate("a", 1.0, "x", low=0.95, high=1.05), True, "pass"),
         (Gate("a", None, "x", low=1, note="not there"), False, "missed: not there"),
-        (Gate("a", 2.0, "x", low=1, short="not yet whole"), False, "missed: not yet whole"),
+        (Gate("a", 2.0, "x", low=1, failure="not yet whole"), False, "missed: not yet whole"),
         (Gate("a", 2.0, "ms"), None, ""),
     ],
 )

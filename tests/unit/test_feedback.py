@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, apply_feedback
+from services.recommender.feedback import DEFERRED_FACTOR, RETAINED_PER_COURSE, Action, Feedback, apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules, inputs_for, rules_within
 from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
@@ -31,7 +31,7 @@ def test_the_newest_statement_about_a_course_is_valid() -> None:
         ["a"],
         ["b"],
     )
-    assert feedback.slowed() == {"b": SLOWED}
+    assert feedback.cost_multipliers() == {"b": DEFERRED_FACTOR}
     assert feedback.sequence == 3
 
 
@@ -80,8 +80,15 @@ def test_started_courses_stay_in_the_order_of_the_previous_path() -> None:
 
 def test_statements_about_a_course_are_bounded_and_completions_are_always_kept() -> None:
     feedback = after(("a", "completed"), *[("a", action) for _ in range(9) for action in ("pin", "not_now")])
-    assert len(feedback.about("a")) == KEPT_PER_COURSE
+    assert len(feedback.about("a")) == RETAINED_PER_COURSE
     assert "a" in feedback.completed_at()
+
+
+def test_completions_of_one_course_are_bounded_too_and_the_newest_is_kept() -> None:
+    feedback = after(*[("a", "completed") for _ in range(40)], *[("a", "pin") for _ in range(40)])
+    assert len(feedback.about("a")) == RETAINED_PER_COURSE
+    assert [one.sequence for one in feedback.about("a") if one.action == "completed"] == [40]
+    assert feedback.completed_at()
 
 
 ACTIONS: list[Action] = ["completed", "started", "not_relevant", "not_now", "pin", "undo"]

@@ -334,7 +334,7 @@ def test_no_course_is_added_for_a_gap_below_the_configured_smallest_gap() -> Non
 # --- the same path, the same account ----------------------------------------------------------------------------------
 
 
-def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> LearningPath:
+def replanned(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> LearningPath:
     return recommend(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps], **changes), view)
 
 
@@ -347,7 +347,7 @@ def test_a_withdrawn_course_is_reported_once(wanted: dict[str, Any], kinds: list
     before, path = recommend(inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}), view), recommend(plan, view)
     assert [note.kind for note in path.notes] == ["withdrawn"]
     assert not same_path(before, alternatives(before), path)
-    after = kept(plan, view, path)
+    after = replanned(plan, view, path)
     assert [note.kind for note in after.notes] == kinds
     assert same_path(path, alternatives(path), after)
 
@@ -358,10 +358,10 @@ def test_a_kept_path_is_shown_unchanged(number: int) -> None:
     world, view = world_of(SYNTHETIC, 0)
     plan = world.officer(chance, 40.0)
     path = recommend(plan, view)
-    assert same_path(path, alternatives(path), kept(plan, view, path))
+    assert same_path(path, alternatives(path), replanned(plan, view, path))
     wanted = [one.id for one in list(world.courses)[number * 20 : number * 20 + 4]]
     other = recommend(msgspec.structs.replace(plan, previous=wanted), view)
-    assert same_path(other, alternatives(other), kept(plan, view, other))
+    assert same_path(other, alternatives(other), replanned(plan, view, other))
 
 
 DESCRIBED: list[tuple[Callable[[Course], Course], bool]] = [

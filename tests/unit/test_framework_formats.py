@@ -561,3 +561,60 @@ def test_the_real_files_are_imported_completely() -> None:
     requirements, unused = len(matrix.framework.requirements), matrix.not_kept[-1].count
     assert requirements + unused + len(matrix.faults) == matrix.rows
     assert {fault.verdict for fault in matrix.faults} == {"changed"}
+
+
+def test_identifiers_of_a_package_mean_the_same_in_both_cases() -> None:
+    upper, lower = (f"6B7E4D52-1111-4AAA-8BBB-00000000000{n}" for n in (1, 2))
+    items = [{"identifier": upper, "fullStatement": "Area"}, {"identifier": lower, "fullStatement": "Skill"}]
+    given = {
+        "CFDocument": {"identifier": "D" + upper[1:], "title": "T"},
+        "CFItems": items,
+        "CFAssociations": [
+            link("isChildOf", lower.lower(), upper.lower(), sequenceNumber="1"),
+            link("isChildOf", upper, ("D" + upper[1:]).lower()),
+        ],
+    }
+    reading = read("case-1.0", [Source("p.json", json.dumps(given).encode())], Options())
+    assert reading.faults == []
+    assert reading.framework
+    assert [(skill.id, skill.area) for skill in reading.framework.skills] == [(lower, upper)]
+
+
+@pytest.mark.parametrize("prefix", ["", "dc:", "https://example.org/digcomp#"])
+@pytest.mark.parametrize("keywords", [("@id", "@type"), ("id", "type")])
+def test_digcomp_is_read_whatever_its_context_calls_the_terms(prefix: str, keywords: tuple[str, str]) -> None:
+    name, kind = keywords
+    area = {name: "x/CompetenceArea/1", kind: f"{prefix}CompetenceArea", f"{prefix}name": "Information"}
+    skill = {
+        name: "x/Competence/1.1", kind: [f"{prefix}Competence"], f"{prefix}name": {"th": "ค้นหา", "en": "Browsing"},
+        f"{prefix}competence_area_id": {name: "x/CompetenceArea/1"},
+    }  # fmt: skip
+    raw = json.dumps({"@context": "https://192.0.2.1/never", "@graph": [area, skill]}).encode()
+    reading = read("digcomp", [Source("d.jsonld", raw)], Options())
+    assert reading.framework, reading.faults
+    assert [(one.id, one.area, one.title.th) for one in reading.framework.skills] == [("1.1", "1", "ค้นหา")]
+
+
+def test_esco_in_another_language_is_told_and_obsolete_skills_are_left_out() -> None:
+    heading = "conceptUri,skillType,preferredLabel,status\n"
+    rows = "http://e/skill/1,knowledge,gérer,released\nhttp://e/skill/2,knowledge,ancien,obsolete\n"
+    reading = read("esco", [Source("skills_fr.csv", (heading + rows).encode())], Options())
+    assert reading.framework
+    assert [skill.title.en for skill in reading.framework.skills] == ["gérer"]
+    assert any("'fr'" in text for text in reading.assumed)
+    assert [(one.what, one.count) for one in reading.not_kept] == [("obsolete skill", 1)]
+
+
+@pytest.mark.parametrize("empty", ["n/a", "N/A"])
+def test_onet_files_hold_ratings_without_a_value_and_quotes_of_their_own(empty: str) -> None:
+    ratings = "O*NET-SOC Code\tElement ID\tElement Name\tScale ID\tData Value\tRecommend Suppress\tNot Relevant\r\n"
+    ratings += (
+        "11-1011.00\t2.A.1.a\tReading\tLV\t4.75\tN\tn/a\r\n" + f"11-1011.00\t2.A.1.b\tWriting\tLV\t{empty}\tN\tN\r\n"
+    )
+    titles = 'O*NET-SOC Code\tTitle\tDescription\n11-1011.00\t"Chief" Executives\t"Determine and formulate\n'
+    sources = [Source("Skills.txt", ratings.encode()), Source("Occupation Data.txt", titles.encode())]
+    reading = read("onet", sources, Options())
+    assert reading.framework, reading.faults
+    assert [group.title.en for group in reading.framework.job_groups] == ['"Chief" Executives']
+    assert [(one.skill, one.level) for one in reading.framework.requirements] == [("2.A.1.a", 4.75)]
+    assert ("LV rating without a value", 1) in [(one.what, one.count) for one in reading.not_kept]

@@ -87,7 +87,7 @@ def test_inputs_of_a_profile_omit_dropped_skills_and_separate_other_frameworks()
         ({"rules": [Rule("course", ["x"], 0)], "mandatory": ["x"]}, "rules[0].values[0]"),
         ({"mandatory": ["y", "x"], "excluded": ["x"]}, "mandatory[1]"),
         ({"pinned": ["x"], "excluded": ["x"]}, "pinned[0]"),
-        ({"slowed": {"x": 0.5}}, "slowed.x"),
+        ({"cost_multipliers": {"x": 0.5}}, "cost_multipliers.x"),
     ],
 )
 def test_inputs_that_the_framework_lacks_are_rejected_by_field(change: dict[str, Any], field: str) -> None:

@@ -222,6 +222,7 @@ LONG = "https://www.x.example/learn/An-Introduction-to-the-Analysis-of-Public-Da
         (id_by_code("สำนักงาน ก.พ.", "ดจ 101"), "101-5798b0f3bdd2"),
         (id_by_url(LONG), "an-introduction-to-the-analysis-of-publi-aa284a752895"),
         (id_by_url("https://x.example/หลักสูตร"), "c-f88e5158deeb"),
+        (id_by_url("https://somebody:hidden@x.example"), id_by_url("https://x.example")),
     ],
 )
 def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: str, known: str) -> None:
@@ -239,6 +240,13 @@ def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: s
             "Course Name,University/Industry Partner,Skills Learned,Estimated Learning Hours",
             "title provider tags hours",
         ),
+        ("catalog_course,catalog_course_title,Owners,Level Type", "code title provider level"),
+        ("Content URN|Title|Locale|Avg. Rating|Number of Reviews", "id title languages rating rating_count"),
+        ("canvas_course_id,course_id,long_name,status", "id title offered"),
+        ("ชื่อหลักสูตร / Course name|ผู้จัด (Provider)|วันที่เริ่มอบรม|Subject(s)", "title provider starts tags"),
+        ("ชื่อหลักสูตร (ภาษาไทย)|ชื่อหลักสูตร (ภาษาอังกฤษ)|จำนวนวัน", "title_th title_en duration"),
+        ("dc.title|dc.subject|dc.identifier.uri|dc.description.abstract", "title tags url description"),
+        ("Title|Hours per week|จำนวนชั่วโมง/วัน|Category/Level", "title"),
     ],
 )
 def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:
@@ -312,3 +320,45 @@ def test_a_course_without_a_title_is_refused_in_plain_words(row: str, detail: st
     _, [found] = read("csv", f"id,title,hours\n{row}\n".encode())
     assert found.content is None
     assert [(one.field, one.detail) for one in found.problems] == [("title", detail)]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "hours"),
+    [
+        ("ระยะเวลา (นาที)", "๙๐", 1.5),
+        ("Content Length (min)", "90", 1.5),
+        ("duration_minutes", "90", 1.5),
+        ("Duration (seconds)", "5400", 1.5),
+        ("Duration (weeks)", "2-3", 10),
+        ("จำนวนวัน", "3", 18),
+        ("จำนวน (ชม.)", "6", 6),
+        ("จำนวน (ชม.)", "6 วัน", 36),
+        ("Length (hh:mm:ss)", "01:30:00", 1.5),
+        ("จำนวนชั่วโมง", "สามสิบ", 30),
+    ],
+)
+def test_a_bare_number_counts_in_the_unit_of_its_column(name: str, cell: str, hours: float) -> None:
+    [one] = courses("csv", f"Title,{name}\nA course,{cell}\n")
+    assert one.hours == hours
+
+
+@pytest.mark.parametrize("words", ["N/A", "-", "null", "#REF!", "#N/A", "Loading...", "?", "(ว่าง)"])
+@pytest.mark.parametrize("identifier", ["x-1", "N/A", ""])
+def test_a_row_whose_title_says_nothing_is_no_course(words: str, identifier: str) -> None:
+    _, [row] = read("csv", f"id,title,provider\n{identifier},{words},P\n".encode())
+    assert [(one.field, one.detail) for one in row.problems] == [("title", f"{words!r} is no title")]
+    assert row.begins in (identifier, words, f"{identifier} {words} P".strip())
+
+
+@pytest.mark.parametrize(
+    ("name", "no", "yes"),
+    [
+        ("status", "deleted", "active"),
+        ("visible", "0", "1"),
+        ("สถานะ", "ยกเลิก", "เปิดรับสมัคร"),
+        ("published", "FALSE", "TRUE"),
+    ],
+)
+def test_a_course_that_its_provider_does_not_offer_is_refused(name: str, no: str, yes: str) -> None:
+    _, rows = read("csv", f"title,{name}\nA,{no}\nB,{yes}\nC,\n".encode())
+    assert [[one.field for one in row.problems] for row in rows] == [["offered"], [], []]

@@ -226,3 +226,59 @@ def test_the_lessons_of_a_single_course_are_no_courses(name: str, size: int) -> 
 def test_a_list_with_a_title_holds_courses() -> None:
     found = courses("jsonld", json.dumps({"id": 7, "title": "Catalogue", "items": [{"id": "a", "title": "A"}]}))
     assert [one.id for one in found] == ["a"]
+
+
+@pytest.mark.parametrize("size", [1, 50, 1 << 20])
+@pytest.mark.parametrize("name", ["items", "data", "elements"])
+def test_a_list_before_the_fields_of_a_course_is_its_lessons(name: str, size: int) -> None:
+    lessons = [{"title": "Lesson 1", "duration": "PT5M"}, {"title": "Lesson 2"}]
+    body = json.dumps({name: lessons, "id": "whole", "title": "A whole course", "duration": "PT3H"})
+    [one] = courses("jsonld", body, size=size)
+    assert (one.id, one.hours) == ("whole", 3.0)
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+@pytest.mark.parametrize("count", [2, 4000])
+def test_a_list_before_the_head_of_an_answer_holds_courses_of_any_number(count: int, size: int) -> None:
+    listed = [{"name": f'Course "{{{i}', "description": "x" * 100} for i in range(count)]
+    body = json.dumps({"data": listed, "name": "Our catalogue", "total": count})
+    assert (count > 2) == (len(body) > ROW_LIMIT)
+    assert [one.title.en for one in courses("jsonld", body, size=size)] == [one["name"] for one in listed]
+
+
+def test_a_field_that_is_given_twice_refuses_its_course_alone() -> None:
+    _, rows = read("jsonld", b'[{"@type": "Course", "name": "A", "name": "B"}, {"@type": "Course", "name": "C"}]')
+    assert [(row.problems[0].field, row.problems[0].detail) for row in rows[:1]] == [("name", "is given twice")]
+    assert rows[1].content
+
+
+def test_records_of_repositories_are_read_by_their_metadata() -> None:
+    records = [
+        {"dc.title": ["คลังความรู้"], "dc.identifier.uri": "http://hdl.handle.net/1/2", "dc.subject": ["ข้อมูล"]},
+        {"uuid": "6b1", "metadata": {"dc.title": [{"value": "Item"}], "dc.subject": [{"value": "law"}]}},
+        {"id": 7, "metadata": [{"key": "dc.title", "value": "Older"}, {"key": "dc.publisher", "value": "Uni"}]},
+        {"header": {"identifier": "x"}, "metadata": {"oai_dc:dc": {"dc:title": "Harvested", "dc:language": "tha"}}},
+    ]  # fmt: skip
+    found = courses("jsonld", "\n".join(json.dumps(one) for one in records))
+    assert [one.title.th or one.title.en for one in found] == ["คลังความรู้", "Item", "Older", "Harvested"]
+    assert [one.tags for one in found[:2]] == [["ข้อมูล"], ["law"]]
+    assert found[3].languages == ["th"]
+
+
+def test_texts_by_language_may_be_lists_and_addresses_may_be_nodes() -> None:
+    node = {
+        "@type": "Course", "name": {"th": "ชื่อ", "en": "Name"}, "description": {"th": ["หนึ่ง", "สอง"]},
+        "url": {"@id": "https://example.org/c"},
+    }  # fmt: skip
+    program = {"@type": "EducationalOccupationalProgram", "name": "Program", "timeToComplete": "PT40H"}
+    [one, other] = courses("jsonld", json.dumps([node, program]))
+    assert (one.url, one.description and one.description.th) == ("https://example.org/c", "หนึ่ง\nสอง")
+    assert other.hours == 40
+
+
+def test_the_front_page_of_a_moodle_site_is_no_course() -> None:
+    site, course = (
+        {"id": 1, "fullname": "Our site", "format": "site"},
+        {"id": 2, "fullname": "Data", "format": "topics"},
+    )
+    assert [one.title.en for one in courses("jsonld", json.dumps([site, course]))] == ["Data"]

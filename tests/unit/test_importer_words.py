@@ -9,13 +9,13 @@ from services.catalog.importers.words import (
     count_of,
     date_of,
     duration_of,
+    is_placeholder,
     language_of,
     level_of,
     list_of,
     modality_of,
     number_of,
     plain,
-    says_nothing,
 )
 from shared.imports.rows import ROW_LIMIT
 
@@ -58,6 +58,20 @@ from shared.imports.rows import ROW_LIMIT
         ("สองชั่วโมงครึ่ง", 2.5, False),
         ("an hour and a half", 1.5, False),
         ("ยี่สิบชั่วโมง", 20, False),
+        ("สามสิบชั่วโมง", 30, False),
+        ("ยี่สิบเอ็ดชั่วโมง", 21, False),
+        ("หนึ่งร้อยยี่สิบนาที", 2, False),
+        ("สิบสองชั่วโมงครึ่ง", 12.5, False),
+        ("สองสามวัน", 15, True),
+        ("ผู้เรียนสามารถเรียนจบใน 3 ชั่วโมง", 3, False),
+        ("twenty-five hours", 25, False),
+        ("one hundred and twenty minutes", 2, False),
+        ("one and a half hours", 1.5, False),
+        ("one to two hours", 1.5, False),
+        ("1½ hours", 1.5, False),
+        ("1 1/2 hours", 1.5, False),
+        ("3 หน่วยกิต (45 ชั่วโมง)", 45, False),
+        ("15 weeks; 3 credits", 60, True),
         ("1,5 ชม.", 1.5, False),
         ("2 or 3 hours", 2.5, False),
         ("90 minutos", 1.5, False),
@@ -140,7 +154,7 @@ def test_a_number_that_may_be_hours_and_minutes_is_marked(text: str, doubtful: s
     "text",
     [
         "self-paced",
-        "twenty-five minutes",
+        "11/2 hours",
         "",
         "P0D",
         "PT",
@@ -271,7 +285,7 @@ def test_what_is_wrong_with_a_date_is_said_in_our_own_words(text: str, said: str
 def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
     """A reader that looks at everything again for each character would not end within the test's time."""
     text = unit * (ROW_LIMIT // len(unit))
-    for read in (list_of, plain, duration_of, level_of, language_of, modality_of, number_of, says_nothing):
+    for read in (list_of, plain, duration_of, level_of, language_of, modality_of, number_of, is_placeholder):
         read(text)
     with pytest.raises(InvalidDate):
         date_of(text)
@@ -294,8 +308,8 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
     expected = ["online", "online", "classroom", "classroom", "blended", "blended", None]
     assert [modality_of(way) for way in ways] == expected
     assert [number_of(text) for text in ("4.2stars", "16,400", "๑๒", "1 of 2", "")] == [4.2, 16400, 12, None, None]
-    assert all(says_nothing(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
-    assert not says_nothing("0")
+    assert all(is_placeholder(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
+    assert not is_placeholder("0")
 
 
 @pytest.mark.parametrize(
@@ -312,3 +326,20 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
 )
 def test_a_comma_or_a_point_divides_thousands_or_decimals(text: str, number: float | None, count: int | None) -> None:
     assert (number_of(text), count_of(text)) == (number, count)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("๑๕ ม.ค. ๖๗", "15 ม.ค.67", "15-Jan-2024", "15th January 2024", "Monday, January 15, 2024", "15 Jan 24"),
+        *("วันจันทร์ที่ 15 มกราคม 2567", "วันที่ 15 มกราคม พ.ศ. 2567", "2024/01/15", "2567/01/15", "15 มค 2567"),
+    ],
+)
+def test_a_date_is_read_in_its_usual_forms(text: str) -> None:
+    assert date_of(text) == date(2024, 1, 15)
+
+
+@pytest.mark.parametrize("text", ["Jan-24", "15/1/67", "15 - 17 มกราคม 2567", "Sunday", "15 xyz 2024", "ไตรมาส 1/2567"])
+def test_a_date_that_may_mean_another_is_not_read(text: str) -> None:
+    with pytest.raises(InvalidDate):
+        date_of(text)

@@ -31,7 +31,8 @@ def test_titles_over_a_table_and_names_in_two_rows_are_its_header() -> None:
         [2, "ข้อมูล", None, 3, "๑๘,๕", "1 มีนาคม 2568"],
     )
     reader, rows = read("xlsx", body)
-    assert reader.columns[1] == ["ลำดับ", "วัน"]
+    assert reader.columns[1] == ["ลำดับ"]
+    assert reader.columns[0]["duration"] == ["ระยะเวลา วัน"]
     found = [(row.number, row.content.hours, str(row.content.starts)) for row in rows if row.content]
     assert found == [(5, 12.0, "2023-03-15"), (6, 18.5, "2025-03-01")]
     assert rows[0].content is not None
@@ -161,3 +162,25 @@ def test_cells_that_are_merged_downwards_hold_for_every_row(prefix: str) -> None
     body = with_prefix(file.getvalue(), prefix) if prefix else file.getvalue()
     found = [(one.title.en, one.provider.en) for one in courses("xlsx", body)]
     assert found == [("A", "Agency 1"), ("B", "Agency 1"), ("C", "Agency 2"), ("D", "Provider not stated")]
+
+
+def test_the_sheet_that_names_courses_is_read_and_the_others_are_told() -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "คำชี้แจง"
+    book.active.append(["กรุณากรอกทุกช่อง"])
+    sheet = book.create_sheet("หลักสูตร")
+    sheet.append(["บัญชีหลักสูตร ประจำปี ๒๕๖๗"])
+    sheet.append(["ลำดับ", "ชื่อหลักสูตร", None, "ระยะเวลา", None, "ผู้จัด"])
+    sheet.append([None, "ไทย", "อังกฤษ", "วัน", "ชั่วโมง", None])
+    sheet.append([1, "การคิดเชิงระบบ", "Systems Thinking", 2, None, "สพร."])
+    sheet.append(["๒", "ความปลอดภัย", "Security", "3", "๑๘", "สพร."])
+    for cells in ("B2:C2", "D2:E2"):
+        sheet.merge_cells(cells)
+    file = io.BytesIO()
+    book.save(file)
+    _, rows = read("xlsx", file.getvalue())
+    assert [(row.content.title.en, row.content.hours) for row in rows if row.content] == [
+        ("Systems Thinking", 12),
+        ("Security", 18),
+    ]
+    assert "'คำชี้แจง'" in rows[-1].warnings[-1].detail

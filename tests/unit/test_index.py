@@ -1,8 +1,14 @@
+from collections.abc import Mapping
+
+import pytest
+
 from services.recommender.planner.course_spec import course_spec
+from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.index.vocabulary import EncodedCourse
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT
-from tests.support.builders import catalog, course, framework, inputs
+from tests.support.builders import TENANT, catalog, course, framework, inputs
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
@@ -41,6 +47,34 @@ def test_a_change_keeps_the_old_snapshot_and_shares_unchanged_parts() -> None:
     assert after.put_framework("shared", framework({"a": 1}), 4).view("other").catalog is shelf
     assert after.withdraw_course("shared", "c00001", 5).view("other").catalog is not shelf
     assert (before.catalog_revision, after.catalog_revision) == (2, 3)
+
+
+def test_many_changes_are_copied_into_a_base_once_they_are_planned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "MERGE_THRESHOLD", 2)
+    monkeypatch.setattr(index, "UNMERGED", 6)
+    made = list[int]()
+    make = index.BaseSegment.__init__
+
+    def counted(self: index.BaseSegment, entries: Mapping[str, EncodedCourse]) -> None:
+        made.append(len(entries))
+        make(self, entries)
+
+    monkeypatch.setattr(index.BaseSegment, "__init__", counted)
+    snapshot = Snapshot()
+    for number in range(6):
+        snapshot = snapshot.put_course(SHARED_TENANT, course(f"c{number}", ("a", 0, 1)), number + 1)
+    snapshot = snapshot.withdraw_course(SHARED_TENANT, "c0", 7)
+    assert made == [], "nobody has planned with them"
+    snapshot.build()
+    assert made == [5]
+    after = snapshot.put_course(SHARED_TENANT, course("c6", ("a", 0, 1)), 8)
+    after.build()
+    assert made == [5], "one change is kept apart from the base of the snapshot before"
+    assert [after.view(TENANT).course(f"c{n}") is not None for n in range(7)] == [False, *[True] * 6]
+    for number in range(7, 13):
+        after = after.put_course(SHARED_TENANT, course(f"c{number}", ("a", 0, 1)), number + 2)
+    assert made == [5, 12], "too many changes for one copy are copied before"
+    assert after.courses[SHARED_TENANT].changed == {}
 
 
 def test_rows_of_one_skill_are_merged() -> None:

@@ -1,6 +1,7 @@
 """Item banks as JSON, CSV and QTI 3: what is written is read again, and faults are reported item by item."""
 
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -123,9 +124,12 @@ def test_a_number_in_a_cell_is_accepted_or_reported(level: str, right: str, fiel
     assert (one.item is None) == bool(fields)
 
 
-def test_a_table_in_another_encoding_is_rejected() -> None:
-    with pytest.raises(Malformed, match="UTF-8"):
-        formats.read("csv", f"{HEADER}\nx;reading;choice;1;ค".encode("cp874"), NONE)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp874"])
+def test_a_table_is_read_in_its_own_encoding(encoding: str) -> None:
+    raw = f"{HEADER}\nx;reading;choice;1;คำถามข้อใดถูก;Which;กลางวัน;a;กลางคืน;b;1".encode(encoding)
+    (one,) = formats.read("csv", raw, NONE).items
+    assert one.item is not None
+    assert one.item.stem.th == "คำถามข้อใดถูก"
 
 
 # --- QTI -------------------------------------------------------------------------------------------------------------
@@ -143,6 +147,24 @@ FOREIGN = """<?xml version="1.0"?>
     </qti-choice-interaction></div></qti-item-body></qti-assessment-item>"""
 THAI = FOREIGN.format(language="th-TH", right="B", before="ก่อน", prompt="ข้อใด", a="ก", b="ข")
 ENGLISH = FOREIGN.format(language="en", right="B", before="Before", prompt="Which", a="a", b="b")
+
+
+DEFAULTS = ItemDefaults("reading", 2)
+
+
+def mapped(scores: str, language: str = "th") -> str:
+    """Return an item with a mapping in place of a correct response, of three choices where three are scored."""
+    entries = "".join(
+        f'<qti-map-entry map-key="{name}" mapped-value="{score}"/>'
+        for name, score in (one.split("=") for one in scores.split())
+    )
+    item = THAI if language == "th" else ENGLISH
+    right = re.search(r"<qti-correct-response>.*</qti-correct-response>", item)
+    assert right
+    end = "</qti-choice-interaction>"
+    third = f'<qti-simple-choice identifier="C">{"ค" if language == "th" else "c"}</qti-simple-choice>{end}'
+    item = item.replace(right[0], f'<qti-mapping default-value="0">{entries}</qti-mapping>')
+    return item if scores == "A=1 B=1" else item.replace(end, third)
 
 
 def package(files: dict[str, str], *, listed: dict[str, str] | None = None) -> bytes:
@@ -165,6 +187,32 @@ def test_an_item_of_a_package_in_two_languages_becomes_one() -> None:
     assert (fields["options"], fields["key"]) == ([{"th": "ก", "en": "a"}, {"th": "ข", "en": "b"}], 1)
 
 
+@pytest.mark.parametrize(
+    ("scores", "kind", "key", "options"),
+    [
+        ("A=0 B=1 C=2", "graded", None, ["ก", "ข", "ค"]),
+        ("A=2 B=0 C=1", "graded", None, ["ข", "ค", "ก"]),
+        ("B=1", "choice", 1, ["ก", "ข", "ค"]),
+        ("A=0 B=0 C=0.5", "choice", 2, ["ก", "ข", "ค"]),
+    ],
+)
+def test_a_mapping_orders_the_options_or_names_the_right_one(
+    scores: str, kind: str, key: int | None, options: list[str]
+) -> None:
+    (one,) = formats.read("qti", package({"th.xml": mapped(scores), "en.xml": mapped(scores, "en")}), DEFAULTS).items
+    assert one.item is not None, one.faults
+    assert (one.item.kind, one.item.key, [option.th for option in one.item.options]) == (kind, key, options)
+
+
+def test_an_item_with_prefixes_and_literal_text_is_read() -> None:
+    prefixed = (
+        re.sub(r"<(/?)qti-", r"<\1q:qti-", THAI).replace("xmlns=", "xmlns:q=").replace("ก่อน", "<![CDATA[ก่อน <b>]]>")
+    )
+    (one,) = formats.read("qti", package({"th.xml": prefixed, "en.xml": ENGLISH}), DEFAULTS).items
+    assert one.item is not None, one.faults
+    assert (one.item.stem.th, one.item.key) == ("ก่อน <b> ข้อใด !", 1)
+
+
 def test_an_item_in_one_language_lacks_the_other() -> None:
     (one,) = formats.read("qti", ENGLISH.encode(), ItemDefaults("reading", 2)).items
     assert {fault.field for fault in one.faults} == {"stem.th", "options[0].th", "options[1].th"}
@@ -180,6 +228,15 @@ def test_an_item_in_one_language_lacks_the_other() -> None:
         (THAI.replace('cardinality="single"', 'cardinality="multiple"'), "not several"),
         ('<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>', "DOCTYPE"),
         ("<x>" * 100, "deep"),
+        (THAI.replace("<em>!</em>", "2<sup>3</sup>"), "<sup>"),
+        (THAI.replace("<em>!</em>", '<qti-printed-variable identifier="X"/>'), "<qti-printed-variable>"),
+        (
+            THAI.replace(
+                "<qti-item-body>", '<qti-assessment-stimulus-ref identifier="S" href="s.xml"/><qti-item-body>'
+            ),
+            "stimulus",
+        ),
+        (mapped("A=1 B=1"), "same score"),
         ("<x><y></x>", "cannot be read"),
     ],
 )

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import CourseSpec, course_spec
+from services.recommender.planner.course_spec import CourseSpec, SkillKey, course_spec
 from services.recommender.planner.course_spec import LearnerState as Officer
 from services.recommender.planner.exact.conditions import (
     Condition,
@@ -164,6 +165,32 @@ def test_twenty_conditions_that_one_course_meets() -> None:
     found = minimum_closure(start_at({}), [goal], available)
     assert found is not None
     assert ([way.id for way in found.courses], found.hours, found.proved) == (["wide", "goal"], 4 * MICRO, True)
+
+
+class ReadLevels(dict[SkillKey, int]):
+    """Levels that count how often all of them are read."""
+
+    readings = 0
+
+    def items(self) -> Any:
+        self.readings += 1
+        return super().items()
+
+
+def test_many_questions_about_one_state_read_all_of_its_levels_once() -> None:
+    """A path of thousands of open skills asks as many; after a course was studied, the answers are of the new state."""
+    available, start = stock_of(ways_of([GOAL, BOTH, *ONLY], inputs(SKILLS, {}))), start_at({})
+    start.levels = levels = ReadLevels()
+    for number in range(50):
+        assert minimum_closure(start, [LevelCondition((FRAMEWORK, f"untaught-{number}"), 1)], available) is None
+    assert levels.readings == 1
+    goal = LevelCondition((FRAMEWORK, "t"), 1)
+    before = minimum_closure(start, [goal], available)
+    start.study(available.known("only-x"))
+    after_it = minimum_closure(start, [goal], available)
+    assert before is not None
+    assert after_it is not None
+    assert [[way.id for way in one.courses] for one in (before, after_it)] == [["both", "goal"], ["only-y", "goal"]]
 
 
 def test_past_the_limit_a_closure_is_not_called_the_shortest() -> None:

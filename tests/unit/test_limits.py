@@ -24,6 +24,28 @@ def test_active_requests_are_bounded_in_total_and_per_key() -> None:
     assert admission.active == 1
 
 
+def test_a_rejection_is_predicted_for_a_full_service_and_for_a_key_whose_share_is_used() -> None:
+    admission = Admission(Limits(concurrent_requests=3))
+    first = admission.enter()
+    first.claim("a", 1)
+    assert admission.rejects
+    refused = admission.rejection("a")
+    assert refused is not None
+    with pytest.raises(Overloaded, match=refused.detail):
+        admission.enter().claim("a", 1)
+    assert admission.rejection("b") is None
+    assert admission.rejection(None) is None
+    admission.enter().claim("a", 1, apart=True)
+    first.leave()
+    assert not admission.rejects
+    assert admission.rejection("a") is None
+    while admission.active < 3:
+        admission.enter()
+    assert admission.rejects
+    for key in ("a", None):
+        assert admission.rejection(key) is not None
+
+
 def test_streams_are_counted_separately_and_do_not_block_requests() -> None:
     admission = Admission(Limits(concurrent_requests=1))
     streams = [admission.enter() for _ in range(1)]

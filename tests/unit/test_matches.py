@@ -15,10 +15,10 @@ from services.catalog.matches import (
     decide,
     former_text_of,
     given_rows,
-    kept,
     proposed,
     text_of,
     texts_of,
+    with_confirmed,
     with_decisions,
 )
 from services.catalog.matching import Proposal
@@ -126,7 +126,7 @@ def test_a_decision_does_not_revert_levels_that_the_provider_changed() -> None:
 def test_a_correction_to_a_skill_that_is_taught_already_leaves_one_row_the_last_decided() -> None:
     right = SkillSpan("writing", 1.0, 2.0)
     before = [match("reading"), match("writing", "confirmed")]
-    taught = kept(course("c"), before)
+    taught = with_confirmed(course("c"), before)
     after = decide(before, READING, by("corrected"), right)
     rows = [row for row in with_decisions(taught, before, after).teaches if row.skill == "writing"]
     assert [(row.from_level, row.to_level) for row in rows] == [(1, 2)]
@@ -134,15 +134,15 @@ def test_a_correction_to_a_skill_that_is_taught_already_leaves_one_row_the_last_
 
 def test_a_course_put_without_skills_keeps_the_confirmed_ones_and_one_with_skills_its_own() -> None:
     confirmed = [match("reading", "confirmed"), match("writing", "rejected")]
-    assert [row.skill for row in kept(course("c"), confirmed).teaches] == ["reading"]
-    assert [row.skill for row in kept(course("c", ("sums", 0, 1)), confirmed).teaches] == ["sums"]
+    assert [row.skill for row in with_confirmed(course("c"), confirmed).teaches] == ["reading"]
+    assert [row.skill for row in with_confirmed(course("c", ("sums", 0, 1)), confirmed).teaches] == ["sums"]
     elsewhere = course("c", ("sums", 0, 1), of="another")
-    assert [row.skill for row in kept(elsewhere, confirmed).teaches] == ["sums", "reading"]
+    assert [row.skill for row in with_confirmed(elsewhere, confirmed).teaches] == ["sums", "reading"]
 
 
 def test_fields_that_only_the_catalog_sets_are_ignored_in_a_put() -> None:
     shown = replace(course("c"), teaches=[Teaches(FRAMEWORK, "reading", 0, 1, "another/read")])
-    assert kept(shown, []).teaches == []
+    assert with_confirmed(shown, []).teaches == []
 
 
 def test_the_digest_of_a_course_ignores_case_and_the_order_of_tags() -> None:

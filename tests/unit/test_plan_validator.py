@@ -77,7 +77,7 @@ CORRUPTIONS = {
     "a condition of a course that is not unlocked": with_step(0, unlock_conditions={"high": UnlockCondition()}),
     "a course to come next that does not raise the skill": nearest(CourseName("foreign", text("foreign"))),
     "a course to come next that nobody knows": nearest(CourseName("nowhere", text("nowhere"))),
-    "a skill kept out that is not": replace(PATH, open=[replace(PATH.open[0], cause="excluded", barred="rule")]),
+    "a skill kept out that is not": replace(PATH, open=[replace(PATH.open[0], cause="excluded", exclusion="rule")]),
     "no way on where hours are missing": replace(PATH, open=[replace(PATH.open[0], cause="budget", hours=9.0)]),
     "an open gap concealed": replace(PATH, open=[]),
     "a level reached": replace(PATH, gaps=[replace(PATH.gaps[0], reached=2.0), *PATH.gaps[1:]]),

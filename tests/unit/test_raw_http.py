@@ -1,13 +1,17 @@
 """What no HTTP client would send: it is answered at once by a problem document, and not echoed or logged."""
 
+import asyncio
 import gzip
 import json
 import zlib
 
 import pytest
+from aiohttp import web
 
+from shared.connections import Application
 from shared.limits import Limits
 from tests.support.raw_http import answer_on, logged, wired
+from tests.support.sample_service import Shelf
 from tests.support.waiting import until
 
 SECRET = b"0123456789abcdef.planted-secret-planted-secret-planted-secr"
@@ -262,3 +266,27 @@ async def test_a_client_that_does_not_read_its_answers_is_disconnected(monkeypat
         writer.write(request * 20)  # some 30 MB of answers
         await until(lambda: not wire.server.runner.server.connections)  # type: ignore[union-attr]
         del reader
+
+
+class Generous(Shelf):
+    """Answers with more than a connection holds."""
+
+    async def get_thing(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - the same for all
+        return web.Response(body=bytes(64 * 2**20))
+
+
+async def test_a_client_that_does_not_read_its_answer_is_disconnected_and_one_that_reads_it_is_not() -> None:
+    async with wired(Generous()) as wire:
+        assert isinstance(wire.app, Application)
+        limiter = wire.app._limiter
+        request = GET + await wire.key() + b"\r\n"
+        got = await wire.ask(request)
+        assert len(got.body) == 64 * 2**20
+        await until(lambda: not limiter._open, "the first client is gone")
+        limiter.answer_seconds = 0.1  # a minute would be long for a test
+        reader, writer = await wire.open()
+        writer.write(request)
+        await until(lambda: limiter._open, "the second client is there")
+        await until(lambda: not limiter._open, "it is disconnected")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(64 * 2**20)

@@ -95,8 +95,12 @@ PARTS = [
     [
         ({}, SPARE, ["xy", "goal"]),
         ({}, [course("twin2", ("a", 0, 3)), course("twin1", ("a", 0, 3))], ["twin1"]),
-        ({"slowed": {"whole": 2.0}, "budget_hours": 8}, PARTS, ["whole"]),
-        ({"slowed": {"whole": 1000.0}, "budget_hours": 8}, PARTS, ["whole"]),  # the preference would leave too little
+        ({"cost_multipliers": {"whole": 2.0}, "budget_hours": 8}, PARTS, ["whole"]),
+        (
+            {"cost_multipliers": {"whole": 1000.0}, "budget_hours": 8},
+            PARTS,
+            ["whole"],
+        ),  # the preference would leave too little
         ({"rules": [Rule("course", ["one", "other"], 1000.0)], "budget_hours": 8}, PARTS, ["whole"]),
         ({"pinned": ["long"], "budget_hours": 6}, DEAR, ["short"]),
         ({"pinned": ["long"], "max_steps": 0}, DEAR, []),
@@ -134,7 +138,7 @@ def test_planner_and_readable_rule_give_the_same_bytes_in_a_generated_world() ->
             "started": before[2:3],
             "pinned": [course_id(7)],
         }
-        changes |= {"slowed": dict.fromkeys(before[3:5], 1.5), "excluded": before[:1]} if number % 2 else {}
+        changes |= {"cost_multipliers": dict.fromkeys(before[3:5], 1.5), "excluded": before[:1]} if number % 2 else {}
         for one in (plan, msgspec.structs.replace(plan, **changes)):
             assert differences(one, view, world.courses) is None
 

@@ -26,8 +26,8 @@ def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> Non
     world = generated(600, 40, number)
     view, chance = world.view(), np.random.default_rng(number)
     courses = list(world.courses)
-    barred = [course.id for course in courses[number::7]]
-    plan = msgspec.structs.replace(world.officer(chance, 40), excluded=barred, slowed={courses[1].id: 1.5})
+    excluded = [course.id for course in courses[number::7]]
+    plan = msgspec.structs.replace(world.officer(chance, 40), excluded=excluded, cost_multipliers={courses[1].id: 1.5})
     targets, levels = posterior_targets(plan, view.course)
     space, value = search_space(view.catalog, plan), ValueFunction(targets)
     query, costs = build_query(plan, value, levels, space, (), ignore_preferences=False)

@@ -310,3 +310,19 @@ def test_an_index_after_many_changes_equals_one_of_the_final_state(seed: int) ->
 )
 def test_highlights_are_positions_in_the_original_text(query: str, text: str, shown: list[str]) -> None:
     assert [text[begin:end] for begin, end in Highlighter(query).spans(text)] == shown
+
+
+@pytest.mark.parametrize(
+    ("query", "searched"),
+    [("ข้อมลู", "ขอมูล"), ("dtaa", "data"), ("dtaa ข้อมลู", "data ขอมูล"), ("ข้อมลูภาครัฐ", "ขอมูลภาครัฐ")],
+)
+def test_neighbouring_characters_that_are_exchanged_are_found_among_many_courses(
+    log: Log, query: str, searched: str
+) -> None:
+    """Their n-grams are too few for a short word, and what is right of it is frequent."""
+    log.put(*(course(f"d-{number:03}", f"ข้อมูลภาครัฐ {number}", f"data of agency {number}") for number in range(300)))
+    first = log.find(query, limit=200)
+    rest = log.find(query, limit=200, after=first.next)
+    assert (first.query, rest.query) == (searched, searched)
+    assert len({name for _, name in (*first.courses, *rest.courses)}) == first.total >= 300
+    assert log.find(query, provider="nobody").courses == []

@@ -62,8 +62,8 @@ def test_without_preferences_the_course_with_most_value_per_hour_is_chosen() -> 
         ({"rules": [Rule("language", ["TH "], 0)]}, set(), {"a-short"}),
         ({"rules": [Rule("modality", ["Online"], -1)]}, {"a-short"}, set()),
         ({"excluded": ["a-short"]}, {"a-long"}, {"a-short"}),
-        ({"slowed": {"a-short": 3}}, {"a-long"}, {"a-short"}),
-        ({"slowed": {"a-short": 1.5}}, {"a-short"}, {"a-long"}),
+        ({"cost_multipliers": {"a-short": 3}}, {"a-long"}, {"a-short"}),
+        ({"cost_multipliers": {"a-short": 1.5}}, {"a-short"}, {"a-long"}),
     ],
 )
 def test_preferences_change_the_choice(wishes: dict[str, Any], there: set[str], gone: set[str]) -> None:
@@ -147,7 +147,7 @@ WISHES = st.fixed_dictionaries({
     "budget_hours": st.sampled_from([None, 0, 10, 30]),
     "max_steps": st.sampled_from([None, 4]),
     "rules": st.lists(st.sampled_from(RULES), max_size=2),
-    "slowed": st.dictionaries(st.sampled_from(["c00001", "c00002"]), st.just(1.5)),
+    "cost_multipliers": st.dictionaries(st.sampled_from(["c00001", "c00002"]), st.just(1.5)),
 })  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_a_long_chain_is_planned_up_to_the_maximum_length() -> None:
     path = path_of(from_nothing(yardstick), view_of(courses))
     assert [step.course.id for step in path.steps] == [one.id for one in courses[:MOST_STEPS]]
     assert {gap.cause for gap in path.open} == {"budget"}
-    assert all("may hold no more courses" in sentences(path, gap).en for gap in path.open)
+    assert all("would hold more courses than it may" in sentences(path, gap).en for gap in path.open)
 
 
 @pytest.mark.parametrize("budget", [None, 20.0, 60.0])
@@ -144,7 +144,7 @@ def test_a_mandatory_course_with_too_many_prerequisites_is_noted_and_the_rest_is
     plan = msgspec.structs.replace(from_nothing(yardstick), mandatory=[courses[-1].id, courses[9].id])
     path = path_of(plan, view_of(courses))
     assert [(note.course, note.kind) for note in path.notes] == [(courses[-1].id, "does_not_fit")]
-    assert "may hold no more courses" in sentences(path, path.notes[0]).en
+    assert "would hold more courses than it may" in sentences(path, path.notes[0]).en
     assert [step.course.id for step in path.steps][:10] == [one.id for one in courses[:10]]
     assert len(path.steps) <= MOST_STEPS
 
@@ -163,4 +163,4 @@ def test_questions_about_a_path_at_its_limit_are_answered() -> None:
     path = path_of(plan, view)
     found = pipeline.why_not(plan, view, path, courses[-1].id)
     assert (found.cause, found.hours) == ("does_not_fit", None)
-    assert "may hold no more courses" in why_not_sentences(found).en
+    assert "would hold more courses than it may" in why_not_sentences(found).en

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from services.assessment.intake import Submission
 from services.assessment.model import EvidenceKind, Result
 from services.assessment.scoring import least_sd, too_sure
-from services.assessment.xapi.statements import VERBS, Iri, ReceivedStatement, Verb, scaled_score
+from services.assessment.xapi.statements import VERBS, Iri, ReceivedStatement, Verb, contradicts, scaled_score
 from shared.domain import Framework, Identifier, Level, millionths
 from shared.errors import InvalidInput
 
@@ -101,6 +101,8 @@ class ActivityRules:
         verb = VERBS.get(statement.verb.id)
         if verb is None:
             return "the verb says nothing about a level"
+        if contradicts(verb, statement.result):
+            return "the result says the opposite of the verb"
         if statement.object.objectType != "Activity" or statement.object.id is None:
             return "the object is no activity"
         rules = [rule for rule in self._of(statement.object.id) if verb in rule.verbs]

@@ -148,6 +148,15 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
     )
 
 
+def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
+    """Return whether a result says that what the verb states did not happen: `completed` with `completion` false."""
+    if result is None:
+        return False
+    if verb == "completed":
+        return result.completion is False
+    return {"passed": result.success is False, "failed": result.success is True}.get(verb, False)
+
+
 def scaled_score(result: ActivityResult | None) -> float | None:
     """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one.
 

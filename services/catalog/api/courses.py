@@ -3,11 +3,11 @@
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
-from services.catalog.matches import kept
+from services.catalog.entries import Entry
+from services.catalog.matches import with_confirmed
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.search.find import CURSOR_MARK
 from services.catalog.search_replica import SearchReplica
-from services.catalog.store import Entry
 from shared.domain import SHARED_TENANT, Course, courses_named, key_of
 from shared.errors import InvalidInput, NotFound
 from shared.preconditions import Preconditions, Tag
@@ -117,7 +117,7 @@ async def _search(request: web.Request, wanted: ListCourses) -> web.StreamRespon
     keys = [key_of(*place) for place in found.courses]
     stored = await request.app[STORE].courses(keys)
     courses = [stored[key] for key in keys if key in stored]
-    marks = await search.highlights(caller, wanted.q, courses) if wanted.q else {}
+    marks = await search.highlights(caller, found.query, courses) if wanted.q else {}
     return json_response(CoursePage(courses, found.next, found.total, found.facets, marks))
 
 
@@ -144,7 +144,7 @@ async def store_course(request: web.Request, course: Course, conditions: Precond
         before = await store.find(key_of(tenant, course.id))
         if conditions.given:
             conditions.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
-        offered = kept(course, before.matches if before else ())
+        offered = with_confirmed(course, before.matches if before else ())
         if before and before.is_own(offered):
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
         after = await store.put_course(before, tenant, offered, trace)

@@ -23,8 +23,8 @@ from services.catalog.drafts import (
     Signature,
     SignDraft,
 )
+from services.catalog.entries import framework_key
 from services.catalog.model import FrameworkPut
-from services.catalog.store import framework_key
 from shared.auth import EDITORS
 from shared.decoding import stored
 from shared.domain import Framework

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from services.catalog.entries import Entry, cannot_be_read
 from services.catalog.history import HistoryStore
 from services.catalog.model import CoursePut, FrameworkPut
-from services.catalog.store import CatalogStore, Entry, cannot_be_read
+from services.catalog.store import CatalogStore
 from shared.decoding import patched
 from shared.domain import Course, Framework
 from shared.errors import InvalidInput, NotFound, PreconditionFailed

@@ -8,8 +8,8 @@ from aiohttp import web
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.api.officers import OFFICERS
 from services.catalog.drafts import check_change, concerned, scale_change, unmapped
+from services.catalog.entries import framework_key
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
-from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
 from shared.errors import NotFound
 from shared.preconditions import Preconditions, Tag

@@ -65,11 +65,15 @@ class _Package:
         self._document: dict[str, Any] = given["CFDocument"]
         self._extension = _mapping(_mapping(self._document.get("extensions")).get(EXTENSION))
         self._items: dict[str, dict[str, Any]] = {}
+        self._spelt: dict[str, str] = {}
+        """Identifiers in lower case -> as their item spells them: a UUID means the same in both cases."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
 
     def read(self) -> Reading:
         builder = self._builder
+        document = _string(self._document, "identifier")
+        self._spelt[document.lower()] = document
         self._note_fields(self._document, _DOCUMENT, "CFDocument")
         for name in self._given:
             rows = self._given[name]
@@ -106,6 +110,7 @@ class _Package:
 
     def _take_item(self, item: Any, place: str) -> None:
         key = _string(item, "identifier")
+        key = self._spelt.setdefault(key.lower(), key)
         if not clean(key):
             self._builder.fault("has no identifier", id=place, field=f"{place}.identifier", verdict="untrue")
         elif key in self._items:
@@ -129,8 +134,9 @@ class _Package:
         """Yield identifier, type, origin, destination and the full record of each association."""
         for i, one in enumerate(self._list("CFAssociations")):
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
-            kind, origin = _string(one, "associationType"), _node(_mapping(one).get("originNodeURI"))
-            destination = _node(_mapping(one).get("destinationNodeURI"))
+            kind = _string(one, "associationType")
+            ends = [_node(_mapping(one).get(name)) for name in ("originNodeURI", "destinationNodeURI")]
+            origin, destination = (self._spelt.get(end.lower(), end) for end in ends)
             missing = [
                 field
                 for field, value in (
@@ -158,6 +164,7 @@ class _Package:
                 self._builder.fault(f"origin {child!r} is not in the package", id=name, field="originNodeURI")
                 continue
             number = whole.get("sequenceNumber")
+            number = int(number) if isinstance(number, str) and number.isdecimal() else number
             if child not in numbers:
                 numbers[child] = number if isinstance(number, int | float) else len(tree)
                 siblings.setdefault(parent, []).append(child)

@@ -91,9 +91,14 @@ def _nodes(given: Any, builder: Builder) -> Iterable[dict[str, Any]]:
     graph = given.get("@graph", [given]) if isinstance(given, dict) else given
     for i, node in enumerate(graph if isinstance(graph, list) else [graph]):
         if isinstance(node, dict):
-            yield node
+            yield {_term(str(name)): value for name, value in node.items()}
         else:
             builder.fault("is no node", id=f"@graph[{i}]", field=f"@graph[{i}]")
+
+
+def _term(name: str) -> str:
+    """Return the name of a property without its prefix or address; `id` and `type` are keywords in many contexts."""
+    return {"id": "@id", "type": "@type"}.get(name) or (name if name.startswith("@") else re.split(r"[/#:]", name)[-1])
 
 
 def _take_levels(builder: Builder, nodes: list[tuple[str, dict[str, Any]]]) -> dict[str, float]:
@@ -169,7 +174,7 @@ def _last(name: str) -> str:
 def _reference(given: Any) -> str:
     if isinstance(given, list):
         given = given[0] if given else ""
-    return str(given.get("@id", "")) if isinstance(given, dict) else str(given or "")
+    return str(given.get("@id") or given.get("id", "")) if isinstance(given, dict) else str(given or "")
 
 
 def _given(value: Any) -> Given:

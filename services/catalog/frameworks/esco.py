@@ -5,6 +5,7 @@ An occupation is a job group. ESCO has no levels: an occupation needs a skill or
 weight than an optional one; that is an assumption of this importer, and the report says so.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
@@ -27,6 +28,7 @@ _FIELDS = {
         "altlabels",
         "description",
         "broaderconcepturi",
+        "status",
     ),
     _OCCUPATIONS: ("concepttype", "concepturi", "preferredlabel", "altlabels", "description", "code"),
     _GROUPS: ("concepttype", "concepturi", "preferredlabel", "description"),
@@ -53,6 +55,8 @@ def read(sources: list[Source], options: Options) -> Reading:
             if name not in _FIELDS[kind] and kind != _BESIDE:
                 builder.not_kept(f"column {name!r} of {source.name}")
         files[kind].append(source)
+        if (language := re.search(r"_([a-z]{2})\.csv$", source.name)) and language[1] not in ("en", "th"):
+            builder.assume(f"the words are in {language[1]!r}; they are kept as English ones")
     if not files[_SKILLS]:
         raise InvalidInput("there is no list of skills: a file with the columns conceptUri, skillType, preferredLabel")
     _Files(builder, files).give()
@@ -148,6 +152,9 @@ class _Files:
 
     def _give_skill(self, row: Row) -> str:
         """Pass a skill to the builder; return the address of its area, or its own id if it is in no group."""
+        if row.get("status").lower() == "obsolete":
+            self._builder.not_kept("obsolete skill", row.get("preferredlabel"))
+            return ""
         self._skills.add(row.get("concepturi"))
         if not self._named(row):
             return ""

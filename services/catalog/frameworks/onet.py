@@ -16,6 +16,7 @@ from shared.errors import InvalidInput
 from shared.texts import folded
 
 TOP = 7
+_NOT_GIVEN = ("n/a", "na", "n.a.", "not available")
 _RATINGS, _OCCUPATIONS, _CONTENT, _ANCHORS = range(4)
 _CODE = "o*net-soc code"
 _FIELDS = {
@@ -159,6 +160,9 @@ class _Tables:
             if row.get(field).upper() == "Y":
                 self._builder.not_kept(f"{scale} rating marked {field!r}", name)
                 return None
+        if words.lower() in _NOT_GIVEN:
+            self._builder.not_kept(f"{scale} rating without a value", name)
+            return None
         least, most = (0, TOP) if scale == "LV" else (1, 5)
         try:
             value = float(words)

@@ -231,13 +231,13 @@ class Builder:
         """Return whether this part was added already."""
         return key in self._parts[part]
 
-    def relate(self, kind: str, origin: str, target: str, row: int | None = None) -> None:
+    def relate(self, kind: str, origin: str, target: str) -> None:
         """Add a relation between areas or skills."""
         fields = {"kind": kind, "origin": identifier(origin), "target": target}
-        if made := self._made(Relation, fields, Fault("refused", "", row, f"{origin} → {target}")):
+        if made := self._made(Relation, fields, Fault("refused", "", None, f"{origin} → {target}")):
             if made in self._relations:
-                self.fault("is given twice", row=row, id=f"{origin} → {target}", verdict="changed")
-            self._relations.setdefault(made, row)
+                self.fault("is given twice", id=f"{origin} → {target}", verdict="changed")
+            self._relations.setdefault(made, None)
 
     def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
         """Add a part that is written in the project's own JSON."""

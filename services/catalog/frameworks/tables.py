@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import zipfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -176,7 +177,11 @@ def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
     names = [folded(name) for name in heading]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
-    reader = csv.reader(lines_of(source, builder), delimiter=separator, strict=True)
+    lines = lines_of(source, builder)
+    if separator != "\t" or _is_quoted(source):
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=separator, strict=True, quoting=csv.QUOTE_NONE)
     number, line, headed = 0, 1, False
     try:
         for cells in reader:
@@ -200,6 +205,15 @@ def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
         builder.fault(
             f"{closed} ({source.name}, line {line}); nothing from here on can be read", row=number + 1, verdict="untrue"
         )
+
+
+def _is_quoted(source: Source) -> bool:
+    """Return whether quotes in a table with tabs enclose cells; in many such tables they are characters like others."""
+    try:
+        deque(csv.reader(lines_of(source), delimiter="\t", strict=True), maxlen=0)
+    except csv.Error:
+        return False
+    return True
 
 
 def pairs(text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@
     for row in reader.end(): ...
     reader.close()
 
-tables      which column holds what · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
+tables      which column holds what (by their names: columns) · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
             `shared/imports`
 facts       conversion of named values to a course; words and prerequisites parse single cells
 """

@@ -20,6 +20,7 @@ from services.catalog.importers.words import (
     date_of,
     doubtful_hours,
     duration_of,
+    is_placeholder,
     language_of,
     language_of_writing,
     level_of,
@@ -27,7 +28,6 @@ from services.catalog.importers.words import (
     modality_of,
     number_of,
     plain,
-    says_nothing,
 )
 from shared.decoding import convert
 from shared.domain import Completions, Course, Rating
@@ -40,7 +40,8 @@ Fact = str | list[str]
 FACTS = (
     "id", "code", "title", "title_th", "title_en", "provider", "provider_th", "provider_en", "hours", "duration",
     "languages", "level", "tags", "prerequisites", "description", "description_th", "description_en", "url", "modality",
-    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "teaches", "requires",
+    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered",
+    "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
 """The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
@@ -54,6 +55,13 @@ ASSUMED_HOURS = 10.0
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED = 5000, 300, 200, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NOT_OFFERED = frozenset(
+    folded(word)
+    for word in (
+        "0", "false", "no", "deleted", "unpublished", "hidden", "inactive", "retired", "cancelled", "canceled", "draft",
+        "archived", "discontinued", "ไม่", "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ปิด", "ปิดใช้งาน", "เลิกใช้", "ฉบับร่าง", "ลบ",
+    )
+)  # fmt: skip
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -73,13 +81,13 @@ def id_by_code(provider: str, code: str) -> str:
 
 
 def id_by_url(url: str) -> str:
-    """Return the id of a course by its address, without tracking parameters."""
+    """Return the id of a course by its address, without tracking parameters, user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:  # an open bracket, for one: then the address is only words
         return _named(url, folded(url))
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0])])
-    host = parts.netloc.lower().removeprefix("www.")
+    host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")  # an id never holds a user or a password
     path = parts.path.rstrip("/")
     return _named(path.rpartition("/")[2] or host, urlunsplit(("", host, path, query, "")))
 
@@ -121,15 +129,22 @@ class _Draft:
             given["stated"] = self._words | given.get("stated", {})
         if self._assumed or "assumed" in given:
             given["assumed"] = list(dict.fromkeys([*given.get("assumed", []), *self._assumed]))
-        shown = self._text("id") or self._text("code") or next(iter(given.get("title", {}).values()), "")
+        shown = self._text("id") or self._text("code") or next(iter(self._in_both("title").values()), "")
         row = row_of(self._number, given, Course, self._warnings, shown[:60] or None)
         if "title" not in given:
             row.problems = [self._without_title(), *(one for one in row.problems if one.field != "title")]
+        if words := self._not_offered():
+            row.problems.append(refusal(InvalidInput(f"{words[:100]!r} says that it is not offered", "offered")))
         return row
 
+    def _not_offered(self) -> str:
+        """Return the words that say that the provider does not offer the course; empty if it does."""
+        words = self._text("offered")
+        return words if folded(words) in _NOT_OFFERED else ""
+
     def _without_title(self) -> RowProblem:
-        said = next(iter(self._in_both("title").values()), "")
-        detail = f"{said[:100]!r} is no title" if said else "is missing: a course needs a title"
+        stated = next(iter(self._in_both("title").values()), "")
+        detail = f"{stated[:100]!r} is no title" if stated else "is missing: a course needs a title"
         return refusal(InvalidInput(detail, "title"))
 
     # --- reading a fact ----------------------------------------------------------------------------------------------
@@ -139,7 +154,7 @@ class _Draft:
         for source in (self._stated, self._defaults):
             fact = source.get(name, "")
             text = plain("; ".join(fact) if isinstance(fact, list) else fact)
-            if text and (name.startswith("title") or not says_nothing(text)):
+            if text and (name.startswith("title") or not is_placeholder(text)):
                 return text
         return ""
 
@@ -164,11 +179,12 @@ class _Draft:
 
     def _names(self) -> None:
         title = self._in_both("title")
-        said = {language: text for language, text in title.items() if not says_nothing(text)}
-        if not said and self._text("id"):  # its provider calls it so, as our own export of it does
-            said = title
-        if said:
-            self._given["title"] = said
+        titles = {language: text for language, text in title.items() if not is_placeholder(text)}
+        by_language = any(self._stated.get(f"title_{language}") for language in title)
+        if not titles and by_language and self._text("id"):  # its provider calls it so, as our own export of it does
+            titles = title
+        if titles:
+            self._given["title"] = titles
 
     def _provider(self) -> str:
         provider = self._in_both("provider")
@@ -195,7 +211,7 @@ class _Draft:
     def _hours(self) -> None:
         words = self._text("duration")
         hours_text = self._text("hours")
-        number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+", hours_text) else None
+        number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+|[ก-๎\s]+", hours_text) else None
         if stated := words or (hours_text if number is None else ""):
             self._words["duration"] = stated[:_MOST_STATED]
         if number is not None:
@@ -273,7 +289,7 @@ class _Draft:
     def _entry(self, provider: str) -> None:
         fact = self._stated.get("prerequisites", "")
         words = plain("; ".join(fact) if isinstance(fact, list) else fact)
-        if says_nothing(words):
+        if is_placeholder(words):
             return
         by_id = bool(self._text("id"))
 
@@ -339,7 +355,7 @@ class _Draft:
         """Accept fields of this project's own export unchanged."""
         for name in ("teaches", "requires", "stated", "assumed", "corequisites", "antirequisites"):
             fact = self._stated.get(name, "")
-            if not isinstance(fact, str) or says_nothing(fact):
+            if not isinstance(fact, str) or is_placeholder(fact):
                 continue
             try:
                 self._given[name] = msgspec.json.decode(fact)

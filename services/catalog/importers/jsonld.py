@@ -17,11 +17,13 @@ from services.catalog.importers import objects
 from services.catalog.importers.facts import Fact, course_row
 from services.catalog.importers.tables import Options
 from services.catalog.importers.words import duration_of
+from shared.decoding import refuse_repeated_names
 from shared.domain import Course
-from shared.errors import Malformed, TooLarge, Warned
+from shared.errors import InvalidInput, Malformed, TooLarge, Warned
 from shared.imports.rows import ROW_LIMIT, Row, refused
 
 _HTML_LIMIT = 16 * 1024 * 1024
+_PIECE = 64 * 1024
 _NODES = 10_000
 _HELD = 1000
 _DEPTH = 10
@@ -39,7 +41,7 @@ _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
-    *objects.LISTS, *objects.VAGUE_LISTS,
+    "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS,
 )  # fmt: skip
 """In which properties a node that is no course holds courses."""
 
@@ -104,6 +106,11 @@ class JsonLdReader:
                 continue
             try:
                 found = msgspec.json.decode(part)
+                refuse_repeated_names(part)
+            except InvalidInput as problem:
+                self._number += 1
+                yield refused(self._number, problem, part[:2000].decode(errors="replace"))
+                continue
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._number += 1
                 yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:2000].decode(errors="replace"))
@@ -179,8 +186,25 @@ class _Splitter:
         self._item = bytearray()
         self._in_string = False
         self._over = False
+        self._list_begins: int | None = None
+        """Where, in the item, a list begins that holds courses unless a course follows around it."""
 
     def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
+        for at in range(0, len(piece), _PIECE):
+            part = piece[at : at + _PIECE]
+            if self._list_begins is not None and len(self._item) + len(part) > ROW_LIMIT:
+                yield from self._open_list(self._list_begins)
+            yield from self._feed(part)
+
+    def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
+        """Take what was read from a list on as its items: it is too long for one course."""
+        inside = bytes(self._item[begin:]) + self._left
+        self._item.clear()
+        self._left, self._in_string, self._list_begins = b"", False, None
+        self._stack, self._base = [b"{", b"["], 2
+        yield from self._feed(inside)
+
+    def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
         data = self._left + piece
         self._left = b""
         start = place = 0
@@ -196,7 +220,7 @@ class _Splitter:
             elif sign == b'"':
                 self._in_string = not self._in_string
             elif sign in b"{[":
-                if sign == b"[" and self._opens_list(data[start : mark.start()]):
+                if sign == b"[" and self._opens_list(data[start:place]):
                     self._base = len(self._stack) + 1
                     self._item.clear()
                     start = place
@@ -226,13 +250,19 @@ class _Splitter:
         return not self._base or self._stack[self._base - 1] == b"["
 
     def _opens_list(self, part: bytes) -> bool:
-        """Return whether a bracket opens the list of the courses. `part`: what stands before it, after the item."""
+        """Return whether a bracket opens the list of the courses. `part`: what follows the item, up to the bracket.
+
+        A list that may hold the lessons of a course is kept in the item: what the object is shows at its end.
+        """
         if not self._stack:
             return True
         if len(self._stack) > 1 or self._stack[0] != b"{":
             return False
-        found = _LISTS.search(bytes(self._item[-200:]) + part[-200:])
-        return found is not None and not (found[1] and self._is_of_course(bytes(self._item) + part))
+        begun = part.removesuffix(b"[")
+        found = _LISTS.search(bytes(self._item[-200:]) + begun[-200:])
+        if found and found[1] and self._list_begins is None and not self._is_of_course(bytes(self._item) + begun):
+            self._list_begins = len(self._item) + len(part)
+        return found is not None and not found[1]
 
     @staticmethod
     def _is_of_course(begun: bytes) -> bool:
@@ -252,6 +282,7 @@ class _Splitter:
 
     def _cut(self) -> Iterator[bytes | TooLarge]:
         over, self._over = self._over, False
+        self._list_begins = None
         part = bytes(self._item)
         self._item.clear()
         yield TooLarge(f"a course may hold {ROW_LIMIT} bytes") if over else part
@@ -270,7 +301,7 @@ def _types(node: Mapping[str, Any]) -> set[str]:
 
 def _is_plain(node: Mapping[str, Any]) -> bool:
     """Return whether a node without a type describes a course."""
-    return _types(node) <= {""} and objects.is_course(node)
+    return _types(node) <= {""} and objects.is_course(node) and not objects.is_list(node)
 
 
 def _is_reference(node: Mapping[str, Any]) -> bool:
@@ -303,7 +334,13 @@ class _Facts:
             for one in _many(provider):
                 self._in_languages("provider", self._known(one).get("name"))
         address = next(
-            (one for name in ("url", "@id", "sameAs") for one in _many(node.get(name)) if _is_url(one)), None
+            (
+                one
+                for name in ("url", "@id", "sameAs")
+                for given in _many(node.get(name))
+                if _is_url(one := given.get("@id", given.get("@value")) if isinstance(given, dict) else given)
+            ),
+            None,
         )
         if address:
             self._facts["url"] = address
@@ -371,13 +408,13 @@ class _Facts:
                 self._facts.setdefault(place, str(one["@value"]))
             elif isinstance(one, dict):
                 for language in ("th", "en"):
-                    if isinstance(text := one.get(language), str):
-                        self._facts.setdefault(f"{fact}_{language}", text)
+                    if texts := [text for text in _many(one.get(language)) if isinstance(text, str)]:
+                        self._facts.setdefault(f"{fact}_{language}", "\n".join(texts))
 
     def _instances(self) -> None:
         """Read modality, duration and dates from the first course instance that states them."""
         occasions = [self._known(one) for one in _many(self._node.get("hasCourseInstance"))]
-        times = [self._name(self._node.get("timeRequired"))]
+        times = [self._name(self._node.get(name)) for name in ("timeRequired", "timeToComplete")]
         for one in occasions:
             times.append(self._name(one.get("courseWorkload")))
             for schedule in map(self._known, _many(one.get("courseSchedule"))):

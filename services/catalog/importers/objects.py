@@ -25,6 +25,7 @@ _OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
     """Return the facts of an object, by the names of its fields."""
     stated: dict[str, Fact] = {}
+    node = _flat(node)
     names = list(node)
     for fact, places in guessed(names).items():
         for value in (node[names[place]] for place in places):
@@ -46,12 +47,37 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
     return stated
 
 
+def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object with its `metadata`, as repositories write it: by name, or as a list of names and values."""
+    found = node.get("metadata")
+    if isinstance(found, list):
+        pairs = [(one.get("key"), one.get("value")) for one in found if isinstance(one, dict)]
+    elif isinstance(found, dict):
+        inner = next((one for one in found.values() if isinstance(one, dict)), found) if len(found) == 1 else found
+        pairs = list(inner.items())
+    else:
+        return node
+    flat = dict(node)
+    for name, value in pairs:
+        if isinstance(name, str):
+            flat.setdefault(name, value)
+    return flat
+
+
 def is_course(node: Mapping[str, Any]) -> bool:
     """Return whether an object without a type describes a course: it has a title, or else an id or a code."""
-    facts = guessed(list(node))
+    if node.get("format") == "site":
+        return False  # the front page of a Moodle site, in its list of courses
+    facts = guessed(list(_flat(node)))
     return any(fact.startswith("title") for fact in facts) or (
         "type" not in node and bool(facts.keys() & {"id", "code"})
     )
+
+
+def is_list(node: Mapping[str, Any]) -> bool:
+    """Return whether an object without a type is the head of a list of courses, such as a page of an answer."""
+    lists = [node[name] for name in (*LISTS, *VAGUE_LISTS) if isinstance(node.get(name), list)]
+    return not is_studied(node) and any(isinstance(one, dict) and is_course(one) for items in lists for one in items)
 
 
 def is_studied(node: Mapping[str, Any]) -> bool:

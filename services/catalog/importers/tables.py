@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.catalog.importers.columns import fact_of
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
-from shared.imports.rows import ROW_LIMIT, Row, refused
+from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
 
@@ -24,34 +25,9 @@ _CAPTIONS = 10
 
 _LEAST_NAMED = 2
 """How many columns a second row of a header names at least."""
-_NAMES: dict[str, str] = {
-    "id": "id,course id,courseid,course_id,item id",
-    "code": "code,course code,coursecode,course number,shortname,short name,รหัส,รหัสวิชา,รหัสหลักสูตร,รหัสรายวิชา",
-    "title": "title,name,course,course name,course title,fullname,full name,long name,item title,ชื่อ,ชื่อวิชา,ชื่อรายวิชา,ชื่อหลักสูตร,หลักสูตร,รายวิชา",
-    "title_th": "title th,title thai,thai title,name th,thai name,ชื่อไทย,ชื่อภาษาไทย,ชื่อหลักสูตร ไทย,ชื่อวิชา ไทย,ชื่อหลักสูตรภาษาไทย",
-    "title_en": "title en,title english,english title,name en,english name,ชื่ออังกฤษ,ชื่อภาษาอังกฤษ,ชื่อหลักสูตร อังกฤษ,ชื่อวิชา อังกฤษ",
-    "provider": "provider,org,institution,university,university name,university industry partner,partner,organization,organisation,school,publisher,หน่วยงาน,สถาบัน,ผู้จัด,มหาวิทยาลัย,หน่วยงานเจ้าของหลักสูตร,สถาบันการศึกษา",
-    "provider_th": "provider th,institution th",
-    "provider_en": "provider en,institution en",
-    "hours": "hours,hour,learning hours,estimated learning hours,total hours,ชั่วโมง,จำนวนชั่วโมง,ชั่วโมงเรียน,จำนวนชั่วโมงเรียนรู้",
-    "duration": "duration,time required,length,estimated time,workload,effort,ระยะเวลา,ระยะเวลาเรียน,เวลาเรียน",
-    "languages": "language,languages,course language,in language,lang,ภาษา,ภาษาที่ใช้",
-    "level": "level,difficulty,course level,educational level,course difficulty,difficulty level,ระดับ,ระดับความยาก",
-    "tags": "tags,tag,skills,skill,course skills,associatedskills,associated skills,skills covered,skills learned,keywords,keyword,topics,topic,subject,subjects,category,categories,sub category,subcategory,teaches,ทักษะ,หมวดหมู่,หมวด,คำสำคัญ,กลุ่มวิชา",
-    "prerequisites": "prerequisites,prerequisite,course prerequisites,entry requirements,วิชาบังคับก่อน,เงื่อนไขก่อนเรียน,เงื่อนไขรายวิชา,พื้นฐานที่ต้องมี",
-    "description": "description,short description,summary,about,course description,abstract,รายละเอียด,คำอธิบาย,คำอธิบายรายวิชา,เนื้อหา",
-    "url": "url,link,course url,course link,website,ลิงก์,ลิงค์,เว็บไซต์",
-    "modality": "modality,mode,course mode,course format,delivery,delivery method,รูปแบบ,รูปแบบการเรียน,วิธีการเรียน",
-    "starts": "starts,start,start date,startdate,วันที่เริ่ม,วันเริ่ม,วันเริ่มเรียน",
-    "ends": "ends,end,end date,enddate,expires,valid until,วันที่สิ้นสุด,วันสิ้นสุด,สิ้นสุด",
-    "rating": "rating,course rating,stars,คะแนน",
-    "rating_count": "rating count,reviewcount,review count,reviews,ratings,number of ratings,num reviews",
-    "accredited_against": "accredited against,accreditation,การรับรอง",
-}
-_FACT_OF = {folded(name): fact for fact, names in _NAMES.items() for name in names.split(",")}
-
 
 _IDENTIFYING = ("id", "code", "url")
+_TITLES = ("title", "title_th", "title_en")
 _TOTAL = re.compile(
     r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
     r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
@@ -98,10 +74,8 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     """Guess which columns hold which fact, from their names in Thai or English."""
     found: dict[str, list[int]] = {}
     for number, name in enumerate(header):
-        key = folded(re.sub(r"[\s_()\[\]./:-]+", " ", name))
-        fact = key.replace(" ", "_") if key.replace(" ", "_") in FACTS else _FACT_OF.get(key)
-        if fact == "teaches" and key != "teaches":
-            fact = "tags"
+        column = fact_of(name)
+        fact = column and column.fact
         if fact and (fact in MANY or fact not in found):
             found.setdefault(fact, []).append(number)
     if "title" in found and ("title_th" in found or "title_en" in found):
@@ -162,10 +136,20 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
-    """Return the names of columns from two rows: those of the lower row, and of the upper one where that has none."""
+    """Return the names of columns from two rows: those of the lower row, and of the upper one where that has none.
+
+    A lower name that alone says nothing, such as `ไทย` below `ชื่อหลักสูตร`, is put behind the upper one, which may stand
+    over several columns.
+    """
     width = max(len(above), len(below))
     padded = ([*row, *[""] * (width - len(row))] for row in (above, below))
-    return [lower or upper for upper, lower in zip(*padded, strict=True)]
+    names: list[str] = []
+    group = ""
+    for upper, lower in zip(*padded, strict=True):
+        group = upper or (group if lower else "")
+        both = f"{group} {lower}"
+        names.append(both if group and lower and not fact_of(lower) and fact_of(both) else lower or upper)
+    return names
 
 
 class Table:
@@ -227,9 +211,10 @@ class Table:
             return False
         else:
             self._grouped = False
-            if len(guessed(below)) < _LEAST_NAMED:
+            joined = _joined(self._header, below)
+            if len(guessed([name if lower else "" for name, lower in zip(joined, below, strict=False)])) < _LEAST_NAMED:
                 return False
-            self._header = _joined(self._header, below)
+            self._header = joined
         try:
             self._columns = columns_of(self._header, self._options)
         except InvalidInput:
@@ -245,6 +230,20 @@ class Table:
         asked = self._options.columns or ""
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
 
+    def _with_unit(self, place: int, cell: str) -> str:
+        """Return a cell; a bare number with the unit of time that the name of its column gives."""
+        column = fact_of((self._header or [])[place])
+        if column is None or not column.unit or not re.fullmatch(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*", cell):
+            return cell
+        return f"{cell.strip()} {column.unit}"
+
+    def asks_for(self, cells: Sequence[str]) -> bool:
+        """Return whether a row holds the names of columns that `map` asks for."""
+        if self._options.columns in (None, GUESS):
+            return False
+        wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map") if fact != GUESS}
+        return wanted <= {folded(" ".join(cell.split())) for cell in cells}
+
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
         """Return the course of a row, None for the header and an empty row. Raises InvalidInput naming `map`."""
         if not any(cell.strip() for cell in cells):
@@ -258,7 +257,9 @@ class Table:
             return refused(number, problem, " ".join(cells).strip())
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
-            found = [text for n in numbers if n < len(cells) and (text := unguarded(cells[n])).strip()]
+            found = [
+                text for n in numbers if n < len(cells) and (text := self._with_unit(n, unguarded(cells[n]))).strip()
+            ]
             if found:
                 stated[fact] = found if fact in MANY else found[0]
         if self._columns.get("title") == self._columns.get("description") is not None:
@@ -267,7 +268,10 @@ class Table:
         if (words := _total(stated, cells)) is not None:
             detail = f"{words!r} marks a row of totals, which is not a course"
             return refused(number, InvalidInput(detail, "title"), words)
-        return course_row(number, stated, self._options.defaults)
+        row = course_row(number, stated, self._options.defaults)
+        if not any(name in stated for name in (*_IDENTIFYING, *_TITLES)):
+            row.begins = beginning(" ".join(" ".join(cells).split()))
+        return row
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
@@ -277,6 +281,6 @@ def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
     """
     if any(name in stated for name in _IDENTIFYING):
         return None
-    titles = [str(stated[name]) for name in ("title", "title_th", "title_en") if name in stated]
+    titles = [str(stated[name]) for name in _TITLES if name in stated]
     found = [text for text in titles or cells if _TOTAL.fullmatch(folded(text[:100]))]
     return found[0].strip() if found and len(found) >= len(titles) else None

@@ -30,6 +30,7 @@ _NOTHING = frozenset(
     for word in (
         "", "-", "--", "—", "n/a", "na", "n.a.", "none", "none.", "null", "nil", "nan", "not mentioned", "not-mentioned",
         "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง",
+        "(ว่าง)", "(blank)", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#error!", "loading...",
     )
 )  # fmt: skip
 _LONGEST_NOTHING = 40
@@ -48,9 +49,11 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip().strip("\ufeff\u200b").strip()
 
 
-def says_nothing(text: str) -> bool:
-    """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `ไม่ระบุ`."""
-    return len(text) <= _LONGEST_NOTHING and folded(text) in _NOTHING
+def is_placeholder(text: str) -> bool:
+    """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `#REF!`, `...`, `ไม่ระบุ`."""
+    if len(text) > _LONGEST_NOTHING:
+        return False
+    return folded(text) in _NOTHING or not any(char.isalnum() for char in text)
 
 
 def list_of(text: str) -> list[str]:
@@ -91,13 +94,15 @@ def _between_commas(text: str) -> Iterator[str]:
 def _distinct(parts: Iterable[str]) -> list[str]:
     found: dict[str, str] = {}
     for part in parts:
-        if not says_nothing(one := part.strip()):
+        if not is_placeholder(one := part.strip()):
             found.setdefault(folded(one), one)
     return list(found.values())
 
 
 def number_of(text: str) -> float | None:
-    """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`."""
+    """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`."""
+    if _THAI_NUMBER.fullmatch(text.strip()) and (digits := _thai_number(text)).isdecimal():
+        return float(digits)
     found = re.findall(_NUMBER, text.translate(_THAI_DIGITS))
     return _number(found[0]) if len(found) == 1 and _ONE_NUMBER.fullmatch(found[0]) else None
 
@@ -129,17 +134,23 @@ class Duration(NamedTuple):
 
 
 _WORD_NUMBERS = {
-    "half an": "0.5", "half a": "0.5", "one": "1", "an": "1", "a": "1", "two": "2", "three": "3", "four": "4",
-    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
-    "fifteen": "15", "twenty": "20", "thirty": "30", "forty-five": "45", "forty five": "45", "forty": "40",
-    "fifty": "50", "sixty": "60", "ninety": "90",
+    "half an": 0.5, "half a": 0.5, "a half": 0.5, "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
+    "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
+    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30,
+    "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
 }  # fmt: skip
-_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(word for word in _WORD_NUMBERS if len(word) > len('one'))}|two|six|ten)\b")
+_WORD = "|".join(sorted(_WORD_NUMBERS, key=len, reverse=True))
+_WORDS_OF_A_NUMBER = rf"(?<![\w-])(?P<words>(?:{_WORD})(?:(?:\s*-\s*|\s+(?:and\s+)?)(?:{_WORD}))*)"
+_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(word for word, n in _WORD_NUMBERS.items() if n > 1)})\b")
 """The words for numbers other than one, which is also a pronoun."""
-_THAI_NUMBERS = {
-    "ยี่สิบ": "20 ", "หนึ่ง": "1 ", "สอง": "2 ", "สาม": "3 ", "สี่": "4 ", "ห้า": "5 ", "หก": "6 ", "เจ็ด": "7 ",
-    "แปด": "8 ", "เก้า": "9 ", "สิบ": "10 ",
+_FRACTIONS = {"½|(?<![\\d/])1/2": ".5", "¼|(?<![\\d/])1/4": ".25", "¾|(?<![\\d/])3/4": ".75"}
+_THAI_DIGIT_WORDS = {
+    "หนึ่ง": 1, "เอ็ด": 1, "สอง": 2, "ยี่": 2, "สาม": 3, "สี่": 4, "ห้า": 5, "หก": 6, "เจ็ด": 7, "แปด": 8, "เก้า": 9,
 }  # fmt: skip
+_THAI_PLACE_WORDS = {"สิบ": 10, "ร้อย": 100, "พัน": 1000}
+_THAI_WORD = "|".join((*_THAI_DIGIT_WORDS, *_THAI_PLACE_WORDS))
+_THAI_NUMBER = re.compile(rf"(?:{_THAI_WORD})(?:\s?(?:{_THAI_WORD}))*(?![\u0e30-\u0e3a\u0e45-\u0e4e])")
+"""A number in Thai words; a vowel after it would make another word of it, such as `สามารถ`."""
 _UNITS = {
     "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
     "minute": (r"minutes?|mins?|minutos?|นาที", 1 / 60, False),
@@ -151,11 +162,15 @@ _UNITS = {
     "credit": (r"credits?|หน่วยกิต", HOURS_A_CREDIT, True),
 }
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
+UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
+"""A pattern of the names of units."""
+
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _AMOUNT = re.compile(
     rf"(?P<low>{_NUMBER})\s*(?:(?:-|–|—|to|or|ถึง|หรือ)\s*(?P<high>{_NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
 )
+_WORDS_BEFORE_A_UNIT = re.compile(rf"{_WORDS_OF_A_NUMBER}[\s-]+(?=(?:{_UNIT})\b|(?:to|or|-|–)\s*\d)")
 _RATE = re.compile(
     r"(?:\s*(?:of\s+\w+\s*)?(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<week>week|wk|สัปดาห์|อาทิตย์)|"
     r"\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<day>day|วัน)|\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<month>month|เดือน))"
@@ -202,7 +217,7 @@ def doubtful_hours(number: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _duration(text: str) -> Duration | None:
-    text = folded(text).translate(_THAI_DIGITS)
+    text = _with_decimals(folded(text).translate(_THAI_DIGITS))
     if iso := _ISO.match(text):
         parts = {unit: number for unit, value in iso.groupdict().items() if value and (number := _number(value))}
         hours = sum(number * _UNITS[unit][1] for unit, number in parts.items())
@@ -215,10 +230,9 @@ def _duration(text: str) -> Duration | None:
         read = _bounded(_number(text), assumed=True)
         return read and read._replace(doubtful=text if doubtful_hours(text) else None)
     text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
-    for word, digits in _THAI_NUMBERS.items():
-        text = text.replace(word, digits)
-    for word, digits in _WORD_NUMBERS.items():
-        text = re.sub(rf"(?<![\w-]){word}\s+(?=(?:{_UNIT})\b)", f"{digits} ", text)
+    text = _THAI_NUMBER.sub(lambda found: f" {_thai_number(found[0])} ", text)
+    for _ in range(2):  # the second of "one to two hours" comes first
+        text = _WORDS_BEFORE_A_UNIT.sub(lambda found: f"{_english_number(found['words'])} ", text)
     text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
@@ -227,6 +241,35 @@ def _duration(text: str) -> Duration | None:
         return None  # a number that nothing is known of
     read = _of_amounts(text)
     return read and read._replace(unread=(*read.unread, *_NUMBER_WORD.findall(rest)))
+
+
+def _with_decimals(text: str) -> str:
+    """Return a text with fractions as decimals: `1½`, `1 1/2`."""
+    for sign, decimals in _FRACTIONS.items():
+        text = re.sub(rf"(\d*)\s?(?:{sign})(?![\d/])", lambda found: f"{int(found[1] or 0)}{decimals}", text)  # noqa: B023 - used at once
+    return text
+
+
+def _thai_number(words: str) -> str:
+    """Return a number in Thai words in digits, and `สองสาม`, two or three, as a range."""
+    whole, digits = 0, list[int]()
+    for word in re.findall(_THAI_WORD, words):
+        if place := _THAI_PLACE_WORDS.get(word):
+            whole += (digits.pop() if digits else 1) * place
+        else:
+            digits.append(_THAI_DIGIT_WORDS[word])
+    if len(digits) > 1:
+        return "-".join(str(whole + digit) for digit in digits)
+    return str(whole + sum(digits))
+
+
+def _english_number(words: str) -> str:
+    """Return a number in English words in digits: `twenty-five`, `one hundred and twenty`."""
+    number = 0.0
+    for word in re.findall(rf"\b(?:{_WORD})\b", words):
+        value = _WORD_NUMBERS[word]
+        number = (number or 1) * value if word == "hundred" else number + value
+    return f"{number:g}"
 
 
 def _of_amounts(text: str) -> Duration | None:
@@ -239,8 +282,8 @@ def _of_amounts(text: str) -> Duration | None:
     for found in _AMOUNT.finditer(text):
         one = _Amount.of(found)
         between = between or bool(found["high"])
-        if one.unit == "hour" and (said := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
-            doubtful = doubtful or said[0]
+        if one.unit == "hour" and (unlikely := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
+            doubtful = doubtful or unlikely[0]
         if rate := _RATE.match(text, found.end()):
             if rates:
                 unread.append(one)
@@ -251,6 +294,9 @@ def _of_amounts(text: str) -> Duration | None:
             amounts.append(one)
         end = found.end()
     lasting = [one for one in amounts if one.unit in _PERIODS]
+    credited = [one for one in amounts if one.unit == "credit"]
+    if credited and len(credited) < len(amounts):  # the credits of a course are no further time of it
+        amounts = [one for one in amounts if one.unit != "credit"]
     exact = [one for one in amounts if not _UNITS[one.unit][2]]
     if rates and lasting:
         days = sum(one.value * _PERIODS[one.unit] for one in lasting)
@@ -443,7 +489,19 @@ _MONTHS = (
     "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
     "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
 )
-_MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
+_MONTH_NUMBERS = {folded(name).replace(".", ""): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
+_MONTH = (
+    rf"(?P<month>{'|'.join(re.escape(name) for names in _MONTHS for name in folded(names).split())}|[\u0e00-\u0e7f.]+)"
+)
+_WEEKDAY = re.compile(
+    r"^(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)(?:ที่)?\s*|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|^วันที่\s*"
+)
+_BY_MONTH = (
+    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s/.-]*{_MONTH}\.?[\s/.,-]*(?P<year>\d{{4}}|\d\d)",
+    rf"{_MONTH}\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})",
+    rf"{_MONTH}\.?\s*(?P<year>\d{{4}})",
+)
+"""Dates that name the month; without a day they mean its first one."""
 
 
 class InvalidDate(ValueError):
@@ -459,7 +517,7 @@ def date_of(text: str) -> date | None:
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")
-    words = folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")
+    words = _WEEKDAY.sub("", folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")).strip()
     if words == "0":
         return None
     year, month, day = _counted(words) or _written(words)
@@ -493,16 +551,12 @@ def _counted(words: str) -> tuple[int, int, int] | None:
 
 def _written(words: str) -> tuple[int, int, int]:
     """Return year, month and day as they are written. Raises InvalidDate."""
-    if found := re.match(r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ].*)?$", words):
+    if found := re.match(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[t ].*)?$", words):
         year, month, day = (int(part) for part in found.groups())
     elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
         day, month, year = (int(part) for part in found.groups())
-    elif (found := re.match(r"^(?:วันที่ )?(\d{1,2}) ?(\D+?) ?(\d{4})$", words)) and found[2].strip() in _MONTH_NUMBERS:
-        day, month, year = int(found[1]), _MONTH_NUMBERS[found[2].strip()], int(found[3])
-    elif (found := re.match(r"^([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", words)) and found[
-        1
-    ] in _MONTH_NUMBERS:
-        day, month, year = int(found[2]), _MONTH_NUMBERS[found[1]], int(found[3])
+    elif by_month := _by_month(words):
+        year, month, day = by_month
     elif re.fullmatch(r"\d{4}", words):
         year, month, day = int(words), 1, 1
     elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", words):
@@ -510,3 +564,14 @@ def _written(words: str) -> tuple[int, int, int]:
     else:
         raise InvalidDate("not read as a date")
     return year, month, day
+
+
+def _by_month(words: str) -> tuple[int, int, int] | None:
+    """Return year, month and day of a date that names the month. Two digits of a year are Buddhist in Thai."""
+    for pattern in _BY_MONTH:
+        if (found := re.fullmatch(pattern, words)) and (month := _MONTH_NUMBERS.get(found["month"].replace(".", ""))):
+            year = int(found["year"])
+            if len(found["year"]) == 2:  # noqa: PLR2004 - the digits of a short year
+                year += 2500 if re.search(r"[\u0e00-\u0e7f]", found["month"]) else 2000
+            return year, month, int(found.groupdict().get("day") or 1)
+    return None

@@ -15,9 +15,9 @@ from typing import IO, Any
 from openpyxl import load_workbook
 from openpyxl.utils import column_index_from_string
 
-from services.catalog.importers.tables import Options, Table
+from services.catalog.importers.tables import Options, Table, guessed
 from shared.domain import Course
-from shared.errors import Malformed, TooLarge
+from shared.errors import Malformed, TooLarge, Warned
 from shared.imports.rows import Row
 
 PACKED_LIMIT = 64 * 1024 * 1024
@@ -30,6 +30,8 @@ _SETTINGS_LIMIT = 8 * 1024 * 1024
 
 _SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500
+_LOOKED_AT = 20
+"""In how many rows of each sheet the names of columns are looked for, where a workbook has several sheets."""
 _PIECE = 1024 * 1024
 _MERGED = 10_000
 """In how many rows merged cells may begin; further ones are read as the empty cells that they are."""
@@ -45,6 +47,7 @@ class WorkbookReader:
         self.table = Table(options)
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._size = 0
+        self._unread: list[str] = []
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Store a piece. Raises TooLarge, Malformed."""
@@ -67,14 +70,21 @@ class WorkbookReader:
             raise _not_read(error) from error
         try:
             rows = self._rows(book)
+            last: Row[Course] | None = None
             while True:
                 try:
                     number, cells = next(rows)
                 except StopIteration:
-                    return
+                    break
                 except Exception as error:
                     raise _not_read(error) from error
-                yield self.table.row(number, cells)
+                if row := self.table.row(number, cells):
+                    yield last
+                    last = row
+            if last and self._unread:
+                names = ", ".join(repr(name) for name in self._unread)
+                last.warnings.append(Warned("", f"the workbook holds more sheets, which are not read: {names[:300]}"))
+            yield last
         finally:
             book.close()
 
@@ -83,8 +93,11 @@ class WorkbookReader:
         self._file.close()
 
     def _rows(self, book: Any) -> Iterator[tuple[int, list[str]]]:
-        for sheet in sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible"):
+        sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
+        for sheet in sheets:
             sheet.reset_dimensions()
+        chosen = next((sheet for sheet in sheets if self._names_courses(sheet)), None) if len(sheets) > 1 else None
+        for sheet in [chosen] if chosen else sheets:
             begun = False
             merged = _Merged(book, sheet)
             for number, values in enumerate(sheet.iter_rows(values_only=True, max_col=_COLUMNS), 1):
@@ -93,7 +106,23 @@ class WorkbookReader:
                 begun = begun or any(cells)
                 yield number, cells
             if begun:
+                self._unread = [one.title for one in sheets if one is not sheet and any(map(any, _first_rows(one)))]
                 return
+
+    def _names_courses(self, sheet: Any) -> bool:
+        """Return whether one of the first rows of a sheet names columns of a list of courses, as `map` or usually."""
+        for cells in _first_rows(sheet):
+            facts = guessed([" ".join(cell.split()) for cell in cells])
+            if any(fact.startswith("title") for fact in facts) and sum(map(bool, cells)) > 1:
+                return True
+            if self.table.asks_for(cells):
+                return True
+        return False
+
+
+def _first_rows(sheet: Any) -> list[list[str]]:
+    rows = sheet.iter_rows(values_only=True, max_row=_LOOKED_AT, max_col=_COLUMNS)
+    return [[_text(value) for value in values] for values in rows]
 
 
 class _Merged:

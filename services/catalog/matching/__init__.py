@@ -36,8 +36,8 @@ class Proposal(Struct, frozen=True):
 
     `words`: the words of the course that a label of the skill shares; `like`: the most similar course that teaches the
     skill, if one of the nearest does. `labels` and `examples`: the similarities from which the confidence is computed.
-    `mapped_from`: the framework and skill that the provider states and that is the same; `levels_mapped`: the levels
-    are the provider's, converted to the scale of this framework.
+    `mapped_from`: the framework and the skill that the provider states, of which this one is an exact match;
+    `levels_mapped`: the levels are the provider's, converted to the scale of this framework.
     """
 
     skill: str

@@ -1,4 +1,4 @@
-"""Which skills of a tenant's frameworks are the same, as the frameworks say it: `exact_match` between two skills.
+"""Which skills of a tenant's frameworks are the same, as the frameworks state it: `exact_match` between two skills.
 
     mappings = SkillMappings(frameworks)
     for one in mappings.of(row, "agency"): ...      # what a row of a course is in the framework "agency"
@@ -7,7 +7,7 @@ A row of a skill that only a former version of the framework had is one of its s
 framework), with the levels that officers' levels of the former skill count as (shared/succession.py).
 
 A relation names its target as `framework/skill`, by the skill's id, or by an address that ends with the id (ESCO,
-CASE). It holds in both directions. An id that several of the frameworks have says nothing of which is meant, and is
+CASE). It holds in both directions. An id that several of the frameworks have is ambiguous, and is
 left out.
 """
 

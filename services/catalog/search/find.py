@@ -6,6 +6,7 @@ rest. All weights are integers and are in the cursor, so a score never changes b
 """
 
 import math
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections import Counter
@@ -52,33 +53,56 @@ _SCALE = 1_000_000
 _REST_SHARE = 0.5
 _LENGTH_SHARE = 0.15
 _NUMBERS = 1 << 16
+_SWAPPED = 100
+"""How many characters of a query are looked for with neighbours exchanged."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A page of courses, each as (tenant, id), the best first; the total number of matches, and their facets."""
+    """A page of courses, each as (tenant, id), the best first; the total number of matches, and their facets.
+
+    `query`: the words that were searched for; another spelling than asked for where that one finds nothing.
+    """
 
     courses: list[tuple[str, str]]
     total: int
     next: str | None
     facets: CourseFacets
+    query: str
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The search that a cursor belongs to, the n-gram weights, and the score and id of the last course of a page."""
+    """The search that a cursor belongs to, the n-gram weights, and the score and id of the last course of a page.
+
+    `swaps`: places of characters of the query that are exchanged with the next one.
+    """
 
     search: bytes
     weights: bytes
     score: int
     id: str
+    swaps: bytes = b""
 
 
 def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
-    """Return a page of the matching courses that a tenant sees. Raises InvalidInput naming the parameter."""
-    owners = index.sees(tenant)
+    """Return a page of the matching courses that a tenant sees. Raises InvalidInput naming the parameter.
+
+    Where nothing matches, words are also looked for with two neighbouring characters exchanged, as in `ข้อมลู`.
+    """
     cursor = _read_cursor(wanted, tenant)
+    if cursor is not None:
+        return _page(index, tenant, wanted, cursor, cursor.swaps)
+    found = _page(index, tenant, wanted, None, b"")
+    if not found.total and (swaps := _swaps(index, tenant, wanted.q or "")):
+        return _page(index, tenant, wanted, None, swaps)
+    return found
+
+
+def _page(index: SearchIndex, tenant: str, wanted: ListCourses, cursor: _Cursor | None, swaps: bytes) -> Found:
+    owners = index.sees(tenant)
     skills = _required_skills(index, tenant, wanted)
-    query = _Query(wanted.q or "")
+    text = _swapped(_compared(wanted.q or ""), swaps) if swaps else wanted.q or ""
+    query = _Query(text)
     parts = [(name, owned, part, query.postings(part)) for name, owned in owners for part in owned.parts]
     if cursor is None:
         weights = query.weights([found for *_, found in parts], sum(len(part.segment.ids) for _, _, part, _ in parts))
@@ -101,9 +125,9 @@ def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
     more = None
     if len(page) > wanted.limit:
         points, course, _ = page[wanted.limit - 1]
-        more = _written(_Cursor(_search_of(wanted, tenant), bytes(weights), -points, course))
+        more = _written(_Cursor(_search_of(wanted, tenant), bytes(weights), -points, course, swaps))
     courses = [(name, course) for _, course, name in page[: wanted.limit]]
-    return Found(courses, tally.total, more, tally.facets())
+    return Found(courses, tally.total, more, tally.facets(), text)
 
 
 def _best(
@@ -176,6 +200,42 @@ class _Query:
         fits = np.minimum(1.0, len(self.lows) / np.maximum(1, part.segment.title_size))
         score = in_title * (1 - _LENGTH_SHARE + _LENGTH_SHARE * fits) + whole * _REST_SHARE
         return (in_title >= TITLE_SHARE) | (whole >= WHOLE_SHARE), np.rint(score * _SCALE).astype(np.int64)
+
+
+def _compared(text: str) -> str:
+    return " ".join(words_of(text))
+
+
+def _swapped(text: str, places: bytes) -> str:
+    """Return a text in which the character at each place is exchanged with the next one."""
+    chars = list(text)
+    for place in places:
+        if place + 1 >= len(chars):
+            raise _not_a_cursor()
+        chars[place], chars[place + 1] = chars[place + 1], chars[place]
+    return "".join(chars)
+
+
+def _swaps(index: SearchIndex, tenant: str, text: str) -> bytes:
+    """Return, for each word of a query, the place of the exchange that makes its rarest trigram more frequent."""
+    text = _compared(text)[:_SWAPPED]
+    words = [word.span() for word in re.finditer(r"\S{3,}", text)]
+    tries = [(begin, end, place) for begin, end in words for place in (-1, *range(begin, end - 1))]
+    if not tries:
+        return b""
+    spellings = [_swapped(text, bytes([place] if place >= 0 else []))[begin:end] for begin, end, place in tries]
+    codes, numbers = codes_of(spellings, bigrams=False)
+    known, positions = np.unique(codes, return_inverse=True)
+    count = np.zeros(len(known), dtype=np.int64)
+    for part in (part for _, owned in index.sees(tenant) for part in owned.parts):
+        count += part.segment.titles.count(known, known + np.uint64(1))
+    rarest = np.full(len(tries), np.iinfo(np.int64).max)
+    np.minimum.at(rarest, numbers, count[positions])
+    best: dict[int, tuple[int, int]] = {}
+    for (begin, _, place), frequency in zip(tries, rarest.tolist(), strict=True):
+        if begin not in best or frequency > best[begin][0]:
+            best[begin] = frequency, place
+    return bytes(place for _, place in best.values() if place >= 0)
 
 
 # --- filters ---------------------------------------------------------------------------------------------------------

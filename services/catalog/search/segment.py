@@ -73,6 +73,11 @@ class Postings:
         found = [self.docs[begin:end].astype(np.intp) for begin, end in bounds]  # arrays are fast to index by these
         return [one if end - begin <= 1 else np.unique(one) for one, begin, end in zip(found, first, last, strict=True)]
 
+    def count(self, lows: Codes, highs: Codes) -> NDArray[np.int64]:
+        """Return, for each pair of bounds, the number of entries in the half-open range."""
+        first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
+        return self.starts[last].astype(np.int64) - self.starts[first].astype(np.int64)
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -214,7 +214,7 @@ async def _passed_on(request: web.Request, found: ClientResponse) -> web.StreamR
 def _compress(request: web.Request, answer: web.StreamResponse) -> None:
     """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly.
 
-    An answer to HEAD has the headers of the one to GET, but for the length, which only compressing would tell.
+    An answer to HEAD has the headers of the answer to GET, without the length, which only compression determines.
     """
     headers, tag = answer.headers, answer.headers.get(hdrs.ETAG)
     if answer.status == HTTPStatus.NOT_MODIFIED:

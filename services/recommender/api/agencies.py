@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from services.recommender.agency_report import (
     AgencyGaps,
@@ -34,6 +34,7 @@ from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from shared.domain import Framework, Hours, Identifier
 from shared.errors import InvalidInput, NotFound
+from shared.paths import PLANNED
 from shared.routes import REQUEST_ID, json_response, principal, read_query
 
 SAMPLE = 64
@@ -121,9 +122,8 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         if in_time is None:
             in_time = await _in_time(request, agency, framework, query.deadline, query.weekly_hours)
             if in_time is not None:
-                await store.releases.keep_report(tenant, agency, version, in_time, **about)
-    fields = {name: getattr(report, name) for name in report.__struct_fields__}
-    return json_response(AgencyView(**fields, in_time=in_time, request_id=request[REQUEST_ID]))
+                await store.releases.save_report(tenant, agency, version, in_time, **about)
+    return json_response(AgencyView(**asdict(report), in_time=in_time, request_id=request[REQUEST_ID]))
 
 
 async def _release(request: web.Request, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
@@ -159,7 +159,7 @@ async def _in_time(
         raise InvalidInput("is in the past", "deadline")
     plans = await store.sample(tenant, agency, framework.id, SAMPLE)
     rules = await store.rules.recent(tenant)
-    cases = [
+    requests = [
         PlanRequest(
             replace(plan.profile, deadline=deadline, weekly_hours=weekly_hours),
             today,
@@ -169,9 +169,9 @@ async def _in_time(
         )
         for plan in plans
     ]
-    view, work_queue, solver = view_of(request), request.app[WORK_QUEUE], request.app[PLAN_POOL]
-    planned = [await work_queue.run(caller_of(request), solver.one, case, view) for case in cases]
-    figures = [path_summary(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
+    view, work_queue, pool = view_of(request), request.app[WORK_QUEUE], request.app[PLAN_POOL]
+    planned = [await work_queue.run(caller_of(request), pool.one, one, view) for one in requests]
+    figures = [path_summary(one.path) for one in planned if not one.violations and one.path.status in PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None
     return DeadlineReport(
@@ -180,7 +180,5 @@ async def _in_time(
         budget_hours=hours_until(deadline, weekly_hours, today) or 0.0,
         sampled=rounded_down(len(figures), request.app[MIN_GROUP]) or 0,
         skills=unclosable_gaps(figures, framework, request.app[MIN_GROUP]),
+        as_of=today,
     )
-
-
-_PLANNED = ("ready", "provisional")

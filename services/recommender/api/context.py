@@ -31,8 +31,8 @@ VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
 """The keys of viewers, by which officers share their paths."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
-RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
-"""A cache of rendered paths: stored bytes, languages, tenant and catalog revision -> JSON."""
+RENDERED: web.AppKey[dict[object, tuple[object, bytes]]] = web.AppKey("rendered", dict)
+"""A cache of rendered paths: officer's key and languages -> stored bytes and catalog revision, JSON."""
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -48,11 +48,11 @@ def view_of(request: web.Request) -> View:
     return request.app[CATALOG].snapshot.view(principal(request).tenant)
 
 
-def framework_of(view: View, framework_id: str, field: str = "framework") -> Framework:
+def framework_of(view: View, framework_id: str) -> Framework:
     """Return a framework that the caller sees. Raises InvalidInput."""
     if framework := view.framework(framework_id):
         return framework
-    raise InvalidInput(f"unknown framework {framework_id!r}", field)
+    raise InvalidInput(f"unknown framework {framework_id!r}", "framework")
 
 
 async def stored_plan(request: web.Request, officer: str) -> StoredPlan:

@@ -4,14 +4,9 @@ from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
-from services.recommender.api.context import (
-    STORE,
-    WORK_QUEUE,
-    caller_of,
-    stored_plan,
-    view_of,
-)
+from services.recommender.api.context import STORE, WORK_QUEUE, caller_of, stored_plan, view_of
 from services.recommender.inputs import inputs_for
 from services.recommender.planner import pipeline
 from services.recommender.provenance import request_of
@@ -74,8 +69,9 @@ async def why_not(request: web.Request) -> web.StreamResponse:
 def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Response:
     languages = languages_of(request)
     found = why_not_with_sentences(found, languages)
-    fields = {name: getattr(found, name) for name in found.__struct_fields__}
-    return json_response(WhyNotAnswer(**fields, revision=revision, request_id=request[REQUEST_ID]), languages=languages)
+    return json_response(
+        WhyNotAnswer(**asdict(found), revision=revision, request_id=request[REQUEST_ID]), languages=languages
+    )
 
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:

@@ -7,11 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from services.recommender.api.context import (
-    CATALOG,
-    FEEDBACK_HANDLER,
-    stored_plan,
-)
+from services.recommender.api.context import CATALOG, FEEDBACK_HANDLER, stored_plan
 from services.recommender.feedback import Action, Statement
 from services.recommender.planning import FeedbackCommand
 from services.recommender.provenance import hash_of

@@ -142,35 +142,40 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     """
     given = request.query.get("context")  # most requests have no query, and converting one takes time
     requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)
-    store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
+    app, languages = request.app, languages_of(request)
+    store, catalog = app[STORE], app[CATALOG]
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
     stored, plan = found
+    key = key_of(tenant, officer)
     if plan.considered < catalog.revision:  # only then does it matter which courses are in it
-        key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
     stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
-    view = catalog.snapshot.view(tenant)
     context = None
     if requested.context:
+        view = catalog.snapshot.view(tenant)
         context = await _context(store, tenant, officer, event_of(stored.fields).path, view)
         parts.append(f"{context.framework.version if context.framework else 'none'}-{context.weekly_hours}")
     tag = Tag("-".join(parts), weak=True)
     if unchanged := not_modified(request, tag):
         return unchanged
-    rendered, name = request.app[RENDERED], (stored, languages, tenant, catalog.revision)
-    if (body := rendered.get(name)) is None:  # what several ask for at once is rendered once
-        if len(rendered) >= _RENDERED:
+    rendered, name, made_from = app[RENDERED], (key, languages), (stored, catalog.revision)
+    kept = rendered.get(name)
+    if kept is not None and kept[0] == made_from:  # what is requested again is rendered once
+        body = kept[1]
+    else:
+        if kept is None and len(rendered) >= _RENDERED:
             del rendered[next(iter(rendered))]
-        body = rendered[name] = _rendered(stored, languages, view)
+        body = _rendered(stored, languages, catalog.snapshot.view(tenant))
+        rendered[name] = made_from, body
     shown = b',"context":' + msgspec.json.encode(context) if context else b""
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return json_response(msgspec.Raw(b"".join((body, shown, last.encode()))), tag=tag, languages=languages)
+    return json_response(b"".join((body, shown, last.encode())), tag=tag, languages=languages)
 
 
 async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:

@@ -27,7 +27,7 @@ SLACK = 5e-7
 
 
 def false_statements(path: LearningPath, framework: Framework, end: OfficerState, find: Find) -> Iterator[str]:
-    """Yield one sentence for each statement that does not follow."""
+    """Yield one sentence for each statement of a path that is not true at its `end`."""
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:
@@ -44,8 +44,10 @@ def false_statements(path: LearningPath, framework: Framework, end: OfficerState
             yield f"the open skill {row.skill}: {fault}"
     courses = {step.course.id: find(step.course.id) for step in path.steps}
     titles = {gap.title for gap in path.gaps} | {step.course.title for step in path.steps}
-    asked = [one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title and one.skill]
-    titles |= {skill.title for skill in framework.in_order(asked)}
+    conditions = [
+        one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title and one.skill
+    ]
+    titles |= {skill.title for skill in framework.in_order(conditions)}
     for step, messages in step_messages(path):
         faults = [*_wrong_contents(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
         for fault in faults:
@@ -133,7 +135,7 @@ def _nearest(row: OpenGap, end: OfficerState, find: Find) -> Iterator[str]:
         yield f"{row.nearest.id} does not raise it"
     if row.courses and row.nearest.id not in row.courses:
         yield f"{row.nearest.id} is not among the courses that are stated to close it"
-    if (row.cause == "excluded") != (row.barred is not None) or (row.cause == "excluded") != end.is_excluded(course):
+    if (row.cause == "excluded") != (row.exclusion is not None) or (row.cause == "excluded") != end.is_excluded(course):
         yield f"the stated exclusion of {row.nearest.id} is not true"
 
 
@@ -213,9 +215,9 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
         needs = stated.skill is None and any(one.course == own.id for one in single)
         if stated.skill is not None:
             given = any(row.skill == stated.skill and row.to_level >= (stated.level or 0.0) for row in own.teaches)
-            asked = [one.level for one in single if one.skill == stated.skill]
-            asked += [row.from_level for row in course.teaches if row.skill == stated.skill]
-            needs = given and stated.level in asked
+            levels = [one.level for one in single if one.skill == stated.skill]
+            levels += [row.from_level for row in course.teaches if row.skill == stated.skill]
+            needs = given and stated.level in levels
         if not needs or name not in step.unlocks:
             yield f"{name} is stated to need it for what it does not give or does not need"
 

@@ -31,7 +31,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         picks=draft.picks,
         blocker=draft.blocker,
         notes=found.fixed_courses.notes,
-        missing_hours=draft.residual.short(found.value, levels_reached(inputs, found.value, draft.picks)),
+        missing_hours=draft.residual.missing_hours(found.value, levels_reached(inputs, found.value, draft.picks)),
         kept=found.kept,
         limited=first.limited or found.limited,
         finishing=found.finishing,

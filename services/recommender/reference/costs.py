@@ -148,7 +148,7 @@ class ProblemData:
 class Selection:
     """What an officer's plan weighs so far: courses and branches, and per condition the achievers that are weighed.
 
-    `wanted_meet`: whether what is in the path in any case may meet a branch.
+    `wanted_meet`: whether the wanted courses (fixed, and of the previous path) may meet a branch.
     """
 
     whole: ProblemData

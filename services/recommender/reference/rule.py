@@ -86,7 +86,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
         return draft(again, value, entry_levels)
 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
-    plan, missing_hours = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
+    plan, missing_hours = best.plan, best.residual.missing_hours(value, levels_reached(inputs, value, best.picks))
     whole = PlanResult(best.picks, best.blocker, plan.notes, missing_hours, plan.kept, finishing=plan.finishing)
     return path_of(inputs, value, entry_levels, whole, catalog_revision)
 
@@ -96,7 +96,7 @@ def preferred(
 ) -> "Plan":
     """Return the plan; without preferences if those would leave too little value."""
     plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
-    if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
+    if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
         other = solve(inputs, courses, value, entry_levels, ignore_preferences=True)
         if plan.end.value * 100 < other.end.value * PREFERENCE_FLOOR:
             plan = other
@@ -468,7 +468,7 @@ class Plan:
         self.picks += picks
 
     def _in_order(self, path: CoursePath) -> CoursePath:
-        """Return a path in its order of study; unchanged if the cheapest achiever was redundant."""
+        """Return a path in its order of study; unchanged if it closes another value in that order."""
         picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path

@@ -20,7 +20,7 @@ from shared.paths import LearningPath
 Document = dict[str, Any]
 
 SOURCE = "/recommender"
-KEYS_KEPT_FOR = timedelta(hours=24, minutes=5)
+KEY_RETENTION = timedelta(hours=24, minutes=5)
 """How long an Idempotency-Key of feedback is stored: the 24 hours that are promised, and a margin for clocks."""
 
 FEWEST_KEYS, MOST_KEYS = 200, 2000
@@ -94,9 +94,9 @@ class StoredPlan:
     runners_up: list[RunnersUp] = field(default_factory=list)
     keys: list[IdempotencyRecord] = field(default_factory=list)
 
-    def kept_keys(self, now: datetime) -> int:
+    def retained_keys(self, now: datetime) -> int:
         """Return how many of the newest keys to keep when a key is added now."""
-        since = now - KEYS_KEPT_FOR
+        since = now - KEY_RETENTION
         old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))
         return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
 

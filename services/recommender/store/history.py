@@ -4,14 +4,13 @@ The server copies a plan here right before a newer one replaces it. The copy of 
 copying twice, or before a write conflict, does no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from pymongo import IndexModel
 
-from services.recommender.catalog_replica import PlanSummary
 from services.recommender.provenance import InputsRecord
 from services.recommender.store.documents import ANNOUNCED, PATH, event_of
 from shared.events import PathRecommended
@@ -19,7 +18,7 @@ from shared.mongo import Database, unavailable
 
 COLLECTION = "history"
 INDEXES = [IndexModel([("key", 1), ("revision", -1)], name="officer")]
-KEPT = 50
+RETAINED_REVISIONS = 50
 """How many past revisions of an officer's path are kept."""
 
 
@@ -41,24 +40,37 @@ class History:
         self._plans = database[plans]
         self._history = database[COLLECTION]
 
-    async def keep(self, plans: Sequence[tuple[str, PlanSummary]]) -> None:
-        """Copy these plans, by key, before newer ones replace them. Raises Unavailable."""
-        keys = [key for key, summary in plans if not summary.erased]
+    async def archive(self, keys: Collection[str]) -> None:
+        """Copy the plans of these officers before newer ones replace them; read them before this. Raises Unavailable.
+
+        A copy that is read after the plan that a new one is based on is the copy of that plan, or the save conflicts.
+        """
         if not keys:
             return
         copied = {"key": "$_id", "tenant": 1, "officer": 1, **PATH, "inputs": 1}
         name = {"$concat": ["$_id", "@", {"$toString": "$revision"}]}
         pipeline: list[dict[str, Any]] = [
-            {"$match": {"_id": {"$in": keys}, "erased": False}},
+            {"$match": {"_id": {"$in": list(keys)}, "erased": False}},
             {"$project": {**copied, "_id": name}},
             {"$merge": {"into": COLLECTION, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
         ]
-        outlived = [f"{key}@{summary.revision - KEPT}" for key, summary in plans if summary.revision > KEPT]
         with unavailable():
             async for _ in self._plans.aggregate(pipeline):
                 pass
-            if outlived:
-                await self._history.delete_many({"_id": {"$in": outlived}})
+
+    async def trim(self, revisions: Mapping[str, int]) -> None:
+        """Delete the copies that are too old. `revisions`: key -> newest copied revision. Raises Unavailable.
+
+        Deletes all of them, also those that an interrupted deletion has left.
+        """
+        outlived: list[dict[str, Any]] = [
+            {"key": key, "revision": {"$lte": revision - RETAINED_REVISIONS}}
+            for key, revision in revisions.items()
+            if revision > RETAINED_REVISIONS
+        ]
+        if outlived:
+            with unavailable():
+                await self._history.delete_many({"$or": outlived})
 
     async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
         """Return a revision of an officer's path, by default the current one; None if it is not stored."""

@@ -5,7 +5,7 @@ conflict it reads and decides again. The path is stored as the bytes that are an
 them; the same document holds the alternatives of its steps, its inputs, and its figures.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -256,7 +256,7 @@ class PlanStore:
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
         """Save plans with their events, each in one write; return those with a write conflict. Raises Unavailable.
 
-        The plans that they replace must be in the history before (`History.keep`).
+        The plans that they replace must be in the history before (`History.archive`).
         """
         if not plans:
             return []
@@ -265,6 +265,7 @@ class PlanStore:
         if await bulk_write(self._plans, writes) == len(plans):
             for envelope in envelopes:  # each is the only one that its document holds now
                 self._staged.hand_over(envelope.subject, envelope)
+            await self.history.trim(_copied(plans))  # now, because it would delay the path before
             return []
         self._staged.set()
         now = await self.summaries([plan.profile.key for plan in plans])
@@ -283,14 +284,15 @@ class PlanStore:
         """
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
-        await self.history.keep([(plan.profile.key, plan.based_on)])
+        await self.history.archive([plan.profile.key])
+        await self.history.trim(_copied([plan]))
         saved = bool(await bulk_write(self._plans, [write_of(plan, envelope_of(plan), pushed(key, earlier))]))
         self._staged.set()
         if not saved:
             await self._drop_copies(await self.summaries([plan.profile.key]))
         return saved
 
-    async def keep_feedback(
+    async def save_stale_feedback(
         self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, earlier: int
     ) -> bool:
         """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
@@ -369,6 +371,11 @@ class PlanStore:
                     count += 1
         self._staged.set()
         return count
+
+
+def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
+    """Return key -> revision of the plans that new ones replace."""
+    return {plan.profile.key: plan.based_on.revision for plan in plans if plan.based_on}
 
 
 def _figures(document: Document) -> OfficerFigures:

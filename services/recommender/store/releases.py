@@ -14,7 +14,7 @@ from services.recommender.disclosure import Release
 from shared.mongo import Database, unavailable
 
 COLLECTION = "agency_releases"
-_KEPT_REPORTS = 20
+_RETAINED_REPORTS = 20
 
 
 class ReleaseStore:
@@ -63,7 +63,7 @@ class ReleaseStore:
         rows = (found or {}).get("reports") or []
         return msgspec.json.decode(rows[0]["report"], type=DeadlineReport) if rows else None
 
-    async def keep_report(  # noqa: PLR0913 - by name, from one place
+    async def save_report(  # noqa: PLR0913 - by name, from one place
         self, tenant: str, agency: str, version: int, report: DeadlineReport, *, framework: str, question: str
     ) -> None:
         """Store an answer about this release; only the latest answers are kept. Raises Unavailable."""
@@ -71,7 +71,7 @@ class ReleaseStore:
         with unavailable():
             await self._releases.update_one(
                 {"_id": _id(tenant, agency, framework), "version": version, "reports.question": {"$ne": question}},
-                {"$push": {"reports": {"$each": [row], "$slice": -_KEPT_REPORTS}}},
+                {"$push": {"reports": {"$each": [row], "$slice": -_RETAINED_REPORTS}}},
             )
 
 

@@ -2,7 +2,8 @@
 
 Thai and English are adjacent `span` elements with `xml:lang`. Skill, level and parameters, for which QTI has no
 element, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has a
-mapping in place of a correct response. Packages of other systems may contain each item twice, once per language, under
+mapping in place of a correct response, which orders its options; a mapping that gives a score to one option alone is a
+right option. Packages of other systems may contain each item twice, once per language, under
 one identifier. A single item may be an XML file without a package. No file outside the package is opened.
 """
 
@@ -43,7 +44,15 @@ _NUMBERS = {"LEVEL": "level", "DISCRIMINATION": "discrimination", "DIFFICULTY": 
 _TEXTS = {"SKILL": "skill", "LABEL": "label", "SOURCE": "source"}
 _FIXED = (1980, 1, 1, 0, 0, 0)
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_SHOWN = {"img", "object", "audio", "video", "math", "table", "picture", "iframe"}
+_NOT_SHOWN = {
+    "img", "object", "audio", "video", "math", "table", "picture", "iframe", "svg", "sup", "sub",
+    "qti-printed-variable",
+}  # fmt: skip
+"""What a text cannot show, or not without another meaning: 2<sup>3</sup> is no 23."""
+_ELSEWHERE = {
+    "qti-assessment-stimulus-ref": "a stimulus in another file",
+    "qti-template-declaration": "values that are made up anew each time",
+}
 
 
 @dataclass
@@ -149,16 +158,39 @@ def _given(root: ET.Element, interaction: ET.Element) -> _Row:
     for one in sorted({local_name(part) for part in body.iter()} & _NOT_SHOWN):
         row.faults.append(InvalidInput(f"<{one}> cannot be shown; an item holds text only", "qti-item-body"))
     declaration = next((one for one in root if local_name(one) == "qti-response-declaration"), None)
+    for part in root:
+        if why := _ELSEWHERE.get(local_name(part)):
+            row.faults.append(InvalidInput(f"refers to {why}; an item holds its whole text", "stem"))
     right = _values(declaration, "qti-correct-response")
-    mapped = declaration is not None and any(local_name(one) == "qti-mapping" for one in declaration)
-    row.item["kind"] = "graded" if mapped and not right else "choice"
+    scores = _scores(declaration, names)
+    if not right and len(scores) > len(set(scores)) == 2 and scores.count(max(scores)) == 1:  # noqa: PLR2004 - right and wrong
+        right = [names[scores.index(max(scores))]]
+    row.item["kind"] = "graded" if scores and not right else "choice"
     if len(right) > 1 or (declaration is not None and declaration.get("cardinality", "single") != "single"):
         row.faults.append(InvalidInput("one right option is needed, not several", "key"))
     elif right and right[0] in names:
         row.item["key"] = names.index(right[0])
     elif right:
         row.faults.append(InvalidInput(f"the correct response {right[0][:60]!r} is no choice", "key"))
+    elif len(set(scores)) < len(scores):
+        row.faults.append(InvalidInput("the mapping gives two options the same score", "options"))
+    elif scores:
+        order = sorted(range(len(scores)), key=scores.__getitem__)
+        row.item["options"] = [row.item["options"][place] for place in order]
+        row.names = [names[place] for place in order]
     return row
+
+
+def _scores(declaration: ET.Element | None, names: list[str]) -> list[float]:
+    """Return the score that a mapping gives each choice; empty without a mapping, and if one is no number."""
+    mapping = next(
+        (one for one in (declaration if declaration is not None else ()) if local_name(one) == "qti-mapping"), None
+    )
+    if mapping is None:
+        return []
+    given = {one.get("map-key"): one.get("mapped-value", "") for one in mapping}
+    values = [number_of(given.get(name, mapping.get("default-value", "0"))) for name in names]
+    return [] if any(isinstance(value, str) for value in values) else [float(value) for value in values]
 
 
 def _outcomes(root: ET.Element) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An item bank as CSV: one item per row, UTF-8, columns by name.
+"""An item bank as CSV: one item per row, columns by name, in UTF-8, UTF-16, TIS-620 or cp1252.
 
 `option1_th`, `option1_en` ... `option10_en`; `right` is the number of the right option of a choice item, 1 for option1;
 `thresholds` are separated by spaces. Cells are separated by commas, semicolons or tabs.
@@ -20,6 +20,7 @@ from services.assessment.item_bank.formats.reading import (
 )
 from services.assessment.item_bank.model import ItemBank
 from shared.errors import InvalidInput, Malformed
+from shared.imports.encodings import Recoder
 
 _OPTIONS = 10
 _TEXTS = ("id", "skill", "kind", "label", "source")
@@ -35,10 +36,12 @@ _CELL_LIMIT = 10_000
 
 def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
     """Return the items of a table. Raises Malformed, TooLarge, InvalidInput naming a column."""
+    recoder = Recoder()
+    recoded = b"".join([*recoder.feed(raw), *recoder.end()])
     try:
-        text = raw.decode("utf-8-sig")
+        text = recoded.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Malformed("the file is not UTF-8; save it as CSV UTF-8") from error
+        raise Malformed("the file holds bytes that are no text; save it as CSV UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -133,7 +133,7 @@ def cost_multiplier(inputs: Inputs, course: Course, *, ignore_preferences: bool)
             factor = factor if holds == (rule.bias == INCLUDE_ONLY) else 0
         elif holds and not ignore_preferences:
             factor /= rule.bias
-    factor *= 1.0 if ignore_preferences else inputs.slowed.get(course.id, 1.0)
+    factor *= 1.0 if ignore_preferences else inputs.cost_multipliers.get(course.id, 1.0)
     return 1.0 if factor == 0 and course.id in {*inputs.mandatory, *inputs.started} else factor
 
 

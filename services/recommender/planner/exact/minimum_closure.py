@@ -96,13 +96,21 @@ class AvailableCourses:
         self._options: dict[str, CourseOption | None] = {}
         self._achievers: dict[Condition, Iterator[Achiever]] = {}
         self._bounds: tuple[object, _ClosureBounds] | None = None
+        self._last_start: PathState | None = None
+        self._last_steps = 0
         self.incomplete = False
 
     def bounds(self, start: PathState) -> "_ClosureBounds":
-        """Return the bounds from a state; those of the last state are cached."""
-        key = frozenset(start.done), frozenset(start.levels.items())
-        if self._bounds is None or self._bounds[0] != key:
-            self._bounds = key, self.bounds_once(start)
+        """Return the bounds from a state; those of the last state are cached.
+
+        States are compared in whole only if this is another object than the last one, or has studied since: there may
+        be thousands of levels, and as many questions about the end of a path.
+        """
+        if self._bounds is None or self._last_start is not start or self._last_steps != start.steps:
+            self._last_start, self._last_steps = start, start.steps
+            key = frozenset(start.done), frozenset(start.levels.items())
+            if self._bounds is None or self._bounds[0] != key:
+                self._bounds = key, self.bounds_once(start)
         return self._bounds[1]
 
     def bounds_once(self, start: PathState) -> "_ClosureBounds":

@@ -60,7 +60,7 @@ class MissingHours(Struct, frozen=True):
     proved: bool = True
 
     @property
-    def missing(self) -> float:
+    def hours(self) -> float:
         """The missing hours, to six decimals."""
         return round(self.needed - self.left, 6)
 
@@ -69,13 +69,13 @@ class GapBlocker(Struct, frozen=True):
     """Why a skill stays below the requirement. `nearest`: the course that would come next.
 
     `courses`: the ids of the shortest sequence found to it. `matched`: its row, if nobody has confirmed that it raises
-    the skill. `short` is set if hours are missing, `exclusion` if the course must not be used. A `budget` without
+    the skill. `missing` is set if hours are missing, `exclusion` if the course must not be used. A `budget` without
     missing hours means that steps are missing.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
     nearest: CourseName | None = None
-    short: MissingHours | None = None
+    missing: MissingHours | None = None
     exclusion: Exclusion | None = None
     courses: list[str] = []
     matched: MatchedSpan | None = None
@@ -93,15 +93,15 @@ def missing_course_cause(inputs: Inputs, course_id: str) -> Literal["withdrawn",
     return "withdrawn" if any(course_id in names for names in offered) else "unknown"
 
 
-def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: MissingHours | None = None) -> Note:
-    """Return the note on a requested course. `short`: the missing hours, if hours are the reason."""
+def left_out(course_id: str, cause: LeftOutCause, course: Course | None, missing: MissingHours | None = None) -> Note:
+    """Return the note on a requested course. `missing`: the missing hours, if hours are the reason."""
     return Note(
         course_id,
         cause,
         UNRENDERED,
         title=course.title if course else None,
-        missing_hours=short.missing if short else None,
-        at_most=bool(short and not short.proved),
+        missing_hours=missing.hours if missing else None,
+        at_most=bool(missing and not missing.proved),
     )
 
 
@@ -157,8 +157,8 @@ class ResidualProblem(NamedTuple):
         if found.hours > left:
             # Of unconfirmed rows only the way to one course is known.
             proved = self._proved(found) and (matched is None or found.courses == [nearest])
-            short = MissingHours(found.hours / MICRO, left / MICRO, proved)
-            return GapBlocker("budget", course, short, courses=courses, matched=matched)
+            missing = MissingHours(found.hours / MICRO, left / MICRO, proved)
+            return GapBlocker("budget", course, missing, courses=courses, matched=matched)
         steps = max(self.end.steps, 0)
         fits = len(courses) <= steps
         if not fits and (within := minimum_closure(self.end, [goal], self.available, steps=steps, hours=left)):
@@ -192,7 +192,7 @@ class ResidualProblem(NamedTuple):
             return GapBlocker("excluded", _named(course), exclusion=exclusion)
         return GapBlocker("prerequisite", _named(course))
 
-    def short(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
+    def missing_hours(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
         """Return how many more hours it takes to close all that courses can close, beyond those left.
 
         None if no hours are missing.

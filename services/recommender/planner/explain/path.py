@@ -118,7 +118,7 @@ def path_of(
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
-        short_hours=result.missing_hours.missing if result.missing_hours else None,
+        short_hours=result.missing_hours.hours if result.missing_hours else None,
         short_at_most=bool(result.missing_hours and not result.missing_hours.proved),
         assess_first=[*assessments_first(value.targets), *_to_confirm(value)],
         notes=result.notes,
@@ -136,11 +136,11 @@ def assessments_first(targets: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     """
     doubtful = []
     for target in targets.values():
-        whole, short = expected_shortfall(target.required, target.level, target.sd), target.required - target.level
+        expected, missing = expected_shortfall(target.required, target.level, target.sd), target.required - target.level
         if target.rests_on_courses:
             measured = target.measured if target.assessed else None
             doubtful.append(AssessFirst(target.skill.id, target.skill.title, UNRENDERED, "confirm", measured))
-        elif short > 0 and whole - short > whole * DOUBT:
+        elif missing > 0 and expected - missing > expected * DOUBT:
             doubtful.append(AssessFirst(target.skill.id, target.skill.title, UNRENDERED))
     return doubtful
 
@@ -338,7 +338,7 @@ def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
             confidence=row.confidence / MICRO,
         )
     blocker = result.blocker(gap.skill, gap.reached)
-    short = blocker.short
+    missing = blocker.missing
     return OpenGap(
         skill=gap.skill,
         title=gap.title,
@@ -347,11 +347,11 @@ def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
         cause=blocker.cause,
         reason=UNRENDERED,
         courses=blocker.courses,
-        hours=short.needed if short else None,
-        missing_hours=short.missing if short else None,
-        at_most=bool(short and not short.proved),
+        hours=missing.needed if missing else None,
+        missing_hours=missing.hours if missing else None,
+        at_most=bool(missing and not missing.proved),
         nearest=blocker.nearest,
-        barred=blocker.exclusion,
+        exclusion=blocker.exclusion,
         level=blocker.matched.high / MICRO if blocker.matched else None,
         confidence=blocker.matched.confidence / MICRO if blocker.matched else None,
     )

@@ -132,8 +132,10 @@ def without_path(course_id: str) -> WhyNot:
     return WhyNot(course_id, "no_path", UNRENDERED)
 
 
-def _answer(course: Course, cause: Cause, short: MissingHours | None = None, confidence: float | None = None) -> WhyNot:
-    hours, at_most = (short.missing, not short.proved) if short else (None, False)
+def _answer(
+    course: Course, cause: Cause, missing: MissingHours | None = None, confidence: float | None = None
+) -> WhyNot:
+    hours, at_most = (missing.hours, not missing.proved) if missing else (None, False)
     return WhyNot(course.id, cause, UNRENDERED, hours=hours, at_most=at_most, confidence=confidence)
 
 

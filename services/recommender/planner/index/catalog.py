@@ -34,6 +34,8 @@ from shared.domain import SHARED_TENANT, Course, Framework, Profile
 K = TypeVar("K")
 
 MERGE_THRESHOLD = PARAMS.merge_threshold
+UNMERGED = 16 * MERGE_THRESHOLD
+"""The most changes that are kept apart from a base before the courses are planned with."""
 MAX_COST_PROFILES = PARAMS.max_cost_profiles
 _decoder = msgspec.msgpack.Decoder(Course)
 
@@ -221,18 +223,26 @@ class View:
 
 @dataclass(frozen=True)
 class TenantCourses:
-    """The courses of one tenant: a base, and the changes since, None if withdrawn."""
+    """The courses of one tenant: a base, and the changes since, None if withdrawn.
+
+    A new base is a copy of all courses. Changes gather until the courses are planned with, at most `UNMERGED`.
+    """
 
     base: BaseSegment
     changed: Mapping[str, EncodedCourse | None]
 
     def put(self, changes: Mapping[str, EncodedCourse | None]) -> "TenantCourses":
-        """Return the courses with changes; if there are many, with a new base."""
-        changed = {**self.changed, **changes}
-        if len(changed) <= MERGE_THRESHOLD:
-            return TenantCourses(self.base, changed)
-        merged = {name: entry for name, entry in {**self.base.entries, **changed}.items() if entry}
-        return TenantCourses(BaseSegment(merged), {})
+        """Return the courses with changes."""
+        known: TenantCourses = self.__dict__.get("settled", self)
+        after = TenantCourses(known.base, {**known.changed, **changes})
+        return after if len(after.changed) <= UNMERGED else after.settled
+
+    @cached_property
+    def settled(self) -> "TenantCourses":
+        """The same courses as they are planned with: with a new base, if many have changed."""
+        if len(self.changed) <= MERGE_THRESHOLD:
+            return self
+        return TenantCourses(BaseSegment({name: entry for name, entry in self.entries.items() if entry}), {})
 
     @property
     def entries(self) -> dict[str, EncodedCourse | None]:
@@ -321,7 +331,7 @@ class Snapshot:
         return catalog
 
     def _new_catalog(self, tenant: str) -> TenantCatalog:
-        shared = self.courses.get(SHARED_TENANT, _NO_COURSES)
+        shared = self.courses.get(SHARED_TENANT, _NO_COURSES).settled
         if tenant == SHARED_TENANT:
             return TenantCatalog(shared.base, shared.changed)
         own = {name: entry for name, entry in self.courses[tenant].entries.items() if entry}

@@ -262,7 +262,7 @@ def _costs(
         return factors.get(course, float(usual))
 
     if not ignore_preferences:
-        for course_id, slow in inputs.slowed.items():
+        for course_id, slow in inputs.cost_multipliers.items():
             factors.update({course: factor_of(course) * slow for course in space.numbers([course_id])})
     for course in space.numbers([*inputs.mandatory, *inputs.started]):
         factors[course] = factor_of(course) or 1.0

@@ -103,7 +103,7 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
     """Return the plan as numbers. `extra`: courses that must be in the instance."""
     targets, entry_levels = posterior_targets(inputs, view.course)
     value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
-    prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
+    prefers = bool(inputs.cost_multipliers) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
     visits = MAX_VISITS // 2 if prefers else MAX_VISITS
     one = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=False)
     if prefers:

@@ -290,8 +290,9 @@ export function InTime({ view, busy, answered, onAsk }: InTimeProps): JSX.Elemen
 }
 
 function Answer({ view, report }: { view: AgencyView; report: NonNullable<AgencyView['in_time']> }): JSX.Element {
-  const sampled = t('agency.sampled', {
+  const sampled = t(report.as_of ? 'agency.sampledFrom' : 'agency.sampled', {
     ...{ n: report.sampled, day: day(report.deadline), weekly: decimal(report.weekly_hours), hours: decimal(report.budget_hours) },
+    ...(report.as_of ? { from: day(report.as_of) } : {}),
   });
   if (report.skills.length === 0) {
     return (

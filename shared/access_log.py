@@ -1,0 +1,109 @@
+"""What is logged and measured of each request: one line and one observation of its duration.
+
+    requests = AccessLog(registry)
+    requests.note("GET", route, 200, seconds, request_id, address, asker)
+    requests.note_rejection("GET", route, 503, request_id, address, asker)
+
+Under overload most requests are rejected, and a line for each would cost as much as the rejection itself. So of the
+rejected requests of one route, address and key within a second, the first has a line, and one more line has the number
+of the others (`count`). Each of them is measured.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from shared.auth import Principal
+from shared.logs import handle_line
+from shared.routes import Route
+
+log = logging.getLogger("access")
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_TOGETHER_SECONDS = 1.0
+_MOST_PLACES = 1000
+
+_Place = tuple[Route, int, str, Principal | None]
+
+
+class AccessLog:
+    """The access log and the durations of one application."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "learning_path_http_server_request_duration_seconds",
+            "Duration of HTTP requests by route template and status.",
+            ["method", "route", "status"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._measured: dict[tuple[Route | None, int], Any] = {}
+        self._rejected: Counter[_Place] = Counter()
+
+    def note(  # noqa: PLR0913, PLR0917 - what the access log says of a request
+        self,
+        method: str,
+        route: Route | None,
+        status: int,
+        seconds: float,
+        request_id: str,
+        address: str,
+        asker: Principal | None,
+    ) -> None:
+        """Measure a request and log it, unless it is a probe."""
+        self._measure(route, status, seconds)
+        if route is not None and route.quiet:
+            return
+        fields = {
+            "method": method,
+            "route": route.path if route else "unmatched",
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "request_id": request_id,
+            "address": address,
+        }
+        handle_line(log, "request", fields if asker is None else fields | _names(asker))
+
+    def note_rejection(  # noqa: PLR0913, PLR0917 - as above
+        self, method: str, route: Route, status: int, request_id: str, address: str, asker: Principal | None
+    ) -> None:
+        """Measure a request that was rejected without work, and log it or count it for a line with others."""
+        place: _Place = route, status, address, asker
+        if place not in self._rejected and len(self._rejected) >= _MOST_PLACES:
+            place = route, status, "", None
+        if place in self._rejected:
+            self._measure(route, status, 0.0)
+            self._rejected[place] += 1
+            return
+        if not self._rejected:
+            asyncio.get_running_loop().call_later(_TOGETHER_SECONDS, self.log_rejected)
+        self._rejected[place] = 0
+        self.note(method, route, status, 0.0, request_id, address, asker)
+
+    def log_rejected(self) -> None:
+        """Log the rejected requests that have no line yet."""
+        rejected, self._rejected = self._rejected, Counter()
+        for (route, status, address, asker), count in rejected.items():
+            if count:
+                fields = {
+                    "method": route.method,
+                    "route": route.path,
+                    "status": status,
+                    "count": count,
+                    "address": address,
+                }
+                handle_line(log, "rejected requests", fields if asker is None else fields | _names(asker))
+
+    def _measure(self, route: Route | None, status: int, seconds: float) -> None:
+        measured = self._measured.get((route, status))
+        if measured is None:
+            labels = (route.method, route.path) if route else ("-", "unmatched")
+            measured = self._measured[route, status] = self._seconds.labels(*labels, str(status))
+        measured.observe(seconds)
+
+
+def _names(asker: Principal) -> dict[str, str | int]:
+    return {"key_id": asker.key_id, "tenant": asker.tenant}

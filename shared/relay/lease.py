@@ -1,0 +1,71 @@
+"""The lease of a relay: a document that names its holder, with the numbers that one holder leaves to the next."""
+
+import asyncio
+import os
+import socket
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from pymongo import ReturnDocument
+
+from shared.mongo import Collection, Document
+
+LEASE_SECONDS = 5.0
+RENEW_SECONDS = 1.5
+_MARGIN_SECONDS = 1.0
+
+
+class Lease:
+    """The right of one process to send, by the server's clock; `name` is the id of the document.
+
+    The holder checks a local monotonic deadline, which is earlier than the server's.
+    """
+
+    def __init__(self, leases: Collection, name: str) -> None:
+        self._leases = leases
+        self._name = name
+        self.holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+        self._deadline = 0.0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds the lease now, by its local clock."""
+        return asyncio.get_running_loop().time() < self._deadline
+
+    async def create(self) -> None:
+        """Create the document, without a holder, if it does not exist."""
+        await self._leases.update_one({"_id": self._name}, {"$setOnInsert": {"holder": None}}, upsert=True)
+
+    async def renew(self) -> bool:
+        """Acquire or renew the lease if no other process holds it; return whether it was not held before."""
+        sent_at = asyncio.get_running_loop().time()
+        free = {"$lt": [{"$ifNull": ["$until", datetime.fromtimestamp(0, UTC)]}, "$$NOW"]}
+        found = await self._leases.find_one_and_update(
+            {"_id": self._name, "$expr": {"$or": [{"$eq": ["$holder", self.holder]}, free]}},
+            [{"$set": {"holder": self.holder, "until": {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}}}],
+        )
+        if found is None:
+            return False
+        gained = not self.is_held
+        self._deadline = sent_at + LEASE_SECONDS - _MARGIN_SECONDS
+        return gained
+
+    async def release(self) -> None:
+        """Let another process hold the lease at once."""
+        self._deadline = 0.0
+        await self._leases.update_one({"_id": self._name, "holder": self.holder}, {"$unset": {"until": ""}})
+
+    async def read(self) -> Document:
+        """Return the document; empty if it does not exist."""
+        return await self._leases.find_one({"_id": self._name}) or {}
+
+    async def update(self, change: Document, *, as_holder: bool = True) -> None:
+        """Change the document; `as_holder`: only while no other process has acquired the lease."""
+        await self._leases.update_one({"_id": self._name} | ({"holder": self.holder} if as_holder else {}), change)
+
+    async def reserve(self, count: int) -> int:
+        """Reserve so many catalog revisions, which are never given out again; return the first one."""
+        lease = await self._leases.find_one_and_update(
+            {"_id": self._name}, {"$inc": {"catalog_revision": count}}, return_document=ReturnDocument.AFTER
+        )
+        return int(lease["catalog_revision"]) - count + 1

@@ -1,0 +1,146 @@
+"""Reads a topic back: the present state is staged again where an old record landed last, or the topic was replaced."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from uuid import UUID
+
+from pymongo.errors import PyMongoError
+
+from shared.errors import Unavailable
+from shared.kafka import Brokers, ConsumedEvent, Follower, describe_topics
+from shared.mongo import Collection, Document
+from shared.relay.lease import RENEW_SECONDS, Lease
+
+log = logging.getLogger(__name__)
+
+Republish = Callable[[Sequence[str] | None], Awaitable[object]]
+
+
+class ReadBack:
+    """Reads the topic of a relay while its lease is held; the position is stored in the lease.
+
+    `republish`, `on_read_back` and `stamp`: those of the relay. `generation` counts the topics of this name:
+    acknowledgements of an earlier one say nothing about this one's offsets.
+    """
+
+    def __init__(  # noqa: PLR0913 - made once, by a relay
+        self,
+        lease: Lease,
+        documents: Collection,
+        brokers: Brokers,
+        topic: str,
+        republish: Republish,
+        *,
+        on_read_back: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None,
+        stamp: bool,
+    ) -> None:
+        self.generation = 0
+        self._lease = lease
+        self._documents = documents
+        self._brokers = brokers
+        self._topic = topic
+        self._republish = republish
+        self._notify = on_read_back
+        self._stamp = stamp
+        self._position: Document = {}
+        self._highest_stamp = 0
+
+    async def run(self) -> None:
+        """While the lease is held, read the topic from the stored position; else return after a moment."""
+        if not self._lease.is_held:
+            await asyncio.sleep(RENEW_SECONDS / 3)
+            return
+        lease = await self._lease.read()
+        offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
+        self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
+        self.generation = int(lease.get("generation", 0))
+        follower = Follower(
+            self._brokers,
+            self._topic,
+            self._on_read_back,
+            start=offsets,
+            low_priority=self._notify is None,  # only looked at here: records may come late and together
+            topic_id=await self._known_topic(lease.get("topic_id")),
+            on_replaced=self._on_replaced,
+        )
+        reading = asyncio.create_task(follower.run())
+        try:
+            while self._lease.is_held and not reading.done():
+                await asyncio.wait({reading}, timeout=RENEW_SECONDS / 3)
+                await self._note_position()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})  # `await reading` would hide that this task is cancelled meanwhile
+            self._position.clear()
+            if not reading.cancelled():
+                reading.result()
+
+    async def _known_topic(self, noted: str | None) -> UUID | None:
+        """Return the id of the topic that the stored offsets belong to; store it at the first start."""
+        if noted is None:
+            found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+            if found is not None:
+                noted = str(found.id)
+                await self._lease.update({"$set": {"topic_id": noted}}, as_holder=False)
+        return UUID(noted) if noted else None
+
+    async def _on_replaced(self) -> None:
+        """Stage everything again, then continue with the new topic; an interrupted run is repeated."""
+        log.warning("%s is another topic, or shorter than it was: everything is staged again", self._topic)
+        self._position.clear()
+        self._highest_stamp = 0
+        self.generation += 1
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+        try:
+            # The generation first: what is sent from now on lands in the new topic.
+            await self._lease.update({"$set": {"generation": self.generation}}, as_holder=False)
+            await self._republish(None)
+            done: Document = {"$unset": {"read_back": "", "read_back_stamp": ""}}
+            if found is not None:
+                done["$set"] = {"topic_id": str(found.id)}
+            await self._lease.update(done)
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
+
+    async def _note_position(self) -> None:
+        """Store the position of reading back. After a crash some records are read twice."""
+        if self._position:
+            position, self._position = self._position, {}
+            await self._lease.update({"$set": position})
+
+    async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
+        if self._notify:
+            await self._notify(batch)
+        try:
+            if outdated := await self._outdated(batch):
+                log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)
+                await self._republish(outdated)
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
+        if self._stamp:
+            self._highest_stamp = max([self._highest_stamp, *(item.event.catalog_revision for item in batch)])
+            self._position["read_back_stamp"] = self._highest_stamp
+        self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
+
+    async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
+        """Return the ids of documents whose newest record on the topic is one that readers drop as outdated."""
+        keys = list({item.event.subject for item in batch})
+        marks: dict[str, Mapping[str, int]] = {
+            document["_id"]: document["acknowledged"]
+            async for document in self._documents.find(
+                {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}, {"acknowledged": 1}
+            )
+        }
+        outdated: set[str] = set()
+        highest = self._highest_stamp
+        for item in batch:
+            stamp = item.event.catalog_revision if self._stamp else 0
+            if mark := marks.get(item.event.subject):
+                # An acknowledgement of an older topic does not apply to this one's offsets.
+                acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self.generation else -1
+                older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
+                if older or (stamp < highest and item.record.offset >= acknowledged):
+                    outdated.add(item.event.subject)
+            highest = max(highest, stamp)
+        return sorted(outdated)

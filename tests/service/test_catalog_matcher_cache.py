@@ -1,0 +1,101 @@
+"""Matchers are built when courses wait, shared between tenants, and dropped for others, on a real MongoDB."""
+
+import weakref
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog import matcher_cache
+from services.catalog.match_store import MatchStore
+from services.catalog.matcher_cache import MatcherCache
+from services.catalog.matching import Matcher
+from services.catalog.matching.calibration import shipped
+from services.catalog.matching_loop import MatchingLoop
+from services.catalog.store import CatalogStore
+from shared.domain import SHARED_TENANT, Framework, Teaches
+from tests.support.builders import course
+from tests.support.crafts import GLASS, POTTERY, crafts, row, stores_of
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
+    async with stores_of(mongodb_uri) as stores:
+        yield stores
+
+
+async def test_no_matcher_is_built_while_nothing_waits(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    await catalog_store.put_course(None, SHARED_TENANT, course("c"), "")
+    await catalog_store.put_framework(None, "agency", msgspec.convert(crafts("own", GLASS), Framework), "")
+    read: list[str] = []
+
+    async def framework(key: str) -> Framework | None:
+        read.append(key)
+        return await MatchStore.framework(match_store, key)
+
+    monkeypatch.setattr(match_store, "framework", framework)
+    await MatchingLoop(match_store, shipped()).once()
+    assert "agency/framework:own" in read
+    read.clear()
+    await MatchingLoop(match_store, shipped()).once()
+    assert read == []
+
+
+async def test_tenants_share_the_matcher_of_a_framework_until_their_known_courses_differ(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    shared = msgspec.convert(crafts("shared-crafts", GLASS), Framework)
+    await catalog_store.put_framework(None, SHARED_TENANT, shared, "")
+    cache = MatcherCache(match_store, shipped())
+    one, other = [(await cache.of(tenant)).matchers["shared-crafts"] for tenant in ("one", "other")]
+    assert one is other
+    assert (await cache.of("one")).matchers["shared-crafts"] is one
+    taught = msgspec.convert([row("shared-crafts", "glass", 0, 2)], list[Teaches])
+    await catalog_store.put_course(None, "one", msgspec.structs.replace(course("c"), teaches=taught), "")
+    monkeypatch.setattr(matcher_cache, "KEEP_SECONDS", -1.0)
+    monkeypatch.setattr(matcher_cache, "KEEP_TIMES", -1)
+    cache = MatcherCache(match_store, shipped())
+    one, other = [(await cache.of(tenant)).matchers["shared-crafts"] for tenant in ("one", "other")]
+    assert one is not other
+    matcher = weakref.ref(one)
+    del one, other
+    cache.drop_unused()
+    assert matcher() is None
+
+
+async def test_matchers_of_other_tenants_are_dropped_before_one_is_made_that_needs_their_room(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    for tenant in ("one", "other"):
+        await catalog_store.put_framework(None, tenant, msgspec.convert(crafts("own", GLASS), Framework), "")
+    monkeypatch.setattr(matcher_cache, "_KEPT_SKILLS", 1)
+    cache = MatcherCache(match_store, shipped())
+    first = weakref.ref((await cache.of("one")).matchers["own"])
+    assert first() is not None
+    alive: list[bool] = []
+
+    class Watched(Matcher):
+        def __init__(self, *given: Any) -> None:
+            alive.append(first() is not None)
+            super().__init__(*given)
+
+    monkeypatch.setattr(matcher_cache, "Matcher", Watched)
+    assert (await cache.of("other")).matchers["own"].size == 1
+    assert alive == [False]
+
+
+async def test_a_new_version_of_a_framework_has_a_matcher_of_its_own(stores: tuple[CatalogStore, MatchStore]) -> None:
+    catalog_store, match_store = stores
+    first = await catalog_store.put_framework(None, "one", msgspec.convert(crafts("own", GLASS), Framework), "")
+    cache = MatcherCache(match_store, shipped())
+    assert (await cache.of("one")).matchers["own"].size == 1
+    await catalog_store.put_framework(first, "one", msgspec.convert(crafts("own", GLASS, POTTERY), Framework), "")
+    assert (await cache.of("one")).matchers["own"].size == 2
