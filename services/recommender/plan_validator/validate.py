@@ -16,7 +16,6 @@ from services.recommender.plan_validator.officer_state import (
     OfficerState,
     percent_of,
     taught_levels,
-    value_of,
 )
 from services.recommender.plan_validator.statements import false_statements
 from shared.domain import Course, MatchedRow
@@ -242,11 +241,11 @@ def _parts(
     `matches`: the unconfirmed rows of each course, by skill.
     """
     offered = [_offered(course, matched, framework, start) for course, matched in zip(courses, matches, strict=True)]
-    for skill, target in start.targets.items():
+    for skill in start.targets:
         if not any(skill in rows for rows in offered):
             continue
         sure = [
-            max(((percent, value_of(target, level)) for percent, level in rows.get(skill, ())), default=(0, 0.0))
+            max([(percent, start.value(skill, level)) for percent, level in rows.get(skill, ())], default=(0, 0.0))
             for rows in offered
         ]
         held, below = start.held[skill], 0
