@@ -143,5 +143,5 @@ async def test_refused_hours_name_the_field_in_words(
         await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 10000")
         assert "ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์" in await reader.text("#time-wrong")
         await switch_language(page)
-        await page.wait_for_selector("#time-wrong .detail >> text=Expected `float` <= 10000")
+        await page.wait_for_selector("#time-wrong .detail >> text=is to be a number of at most 10000")
         assert "weekly_hours" not in await reader.text("#time-wrong")
