@@ -177,6 +177,7 @@ class CompactPath(Struct, frozen=True, omit_defaults=True):
     kept: bool = False
     limited: bool = False
     finishing: bool = False
+    proved: bool = False
     refusal: str | None = None
     successions: list[CompactSuccession] = []
 
@@ -245,7 +246,7 @@ def compact(path: LearningPath) -> CompactPath:
 
 _AS_THEY_ARE = (
     *("status", "job_group", "versions", "as_of"),
-    *("stage", "short_at_most", "kept", "limited", "finishing", "refusal"),
+    *("stage", "short_at_most", "kept", "limited", "finishing", "proved", "refusal"),
 )
 
 

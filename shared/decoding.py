@@ -151,10 +151,11 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             inner = dict(_fields(one))
+            known = f"; there are: {', '.join(inner)}"
             for name in given:
                 if name not in inner:
-                    message = f"{UNKNOWN}; there are: {', '.join(inner)}"
-                    yield InvalidInput(message, _at(f"{place}.{str(name)[:_LONGEST]}"))
+                    yield InvalidInput(f"{UNKNOWN}{known}", _at(f"{place}.{str(name)[:_LONGEST]}"))
+                    known = ""  # told once
             for field in msgspec.structs.fields(one):
                 name = field.encode_name
                 if name in given:

@@ -312,7 +312,9 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     `over_budget_hours`: by how much started and mandatory courses exceed the budget. `short_hours`: how many more hours
     would close everything that courses can close; `short_at_most`: a smaller number was not ruled out. `kept`: the
     previous path stayed, because no other was notably better. `limited`: the search reached its work limit.
-    `finishing`: the previous path stays as promised. `refusal`: why no path may be given, for operators of the system.
+    `finishing`: the previous path stays as promised. `proved`: no path closes more that consists of the courses that
+    were weighed, holds this path's requested courses, and takes no more hours than the budget or this path; without it
+    a better one was not ruled out. `refusal`: why no path may be given, for operators of the system.
     """
 
     status: Status
@@ -336,5 +338,6 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     kept: bool = False
     limited: bool = False
     finishing: bool = False
+    proved: bool = False
     refusal: str | None = None
     successions: list[Succession] = []

@@ -52,6 +52,7 @@ _ENDINGS: dict[str, Format] = {
     ".jsonld": "jsonld", ".json": "jsonld", ".html": "jsonld", ".htm": "jsonld",
 }  # fmt: skip
 _NO_COURSE = "There is no course in this file."
+_OTHER_LINES = "Lines of objects of another platform are read with --format jsonld."
 _PIECE = 64 * 1024
 _SHOWN = 20
 _ALWAYS_SHOWN = ("created", "changed", "unchanged", "refused")
@@ -126,7 +127,14 @@ async def _import(args: argparse.Namespace, form: Format, options: Options) -> i
         return FAILED
     report, tally = sent
     tally.say()
+    if _are_other_lines(form, tally.counts):
+        say(_OTHER_LINES)
     return _conclude(report, tally.counts)
+
+
+def _are_other_lines(form: Format, counts: Counter[str]) -> bool:
+    """Return whether no line is a course in this project's own form."""
+    return form == "ndjson" and 0 < counts["refused"] == counts.total()
 
 
 def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: bool) -> str | None:
@@ -219,6 +227,8 @@ def _check(file: Path, form: Format, options: Options) -> int:
     say_counts({"courses": counts["created"], "repeated": counts["unchanged"], "refused": counts["refused"]})
     if not counts.total():
         say(_NO_COURSE)
+    if _are_other_lines(form, counts):
+        say(_OTHER_LINES)
     return OK if counts.total() and not counts["refused"] else REFUSED
 
 

@@ -125,13 +125,17 @@ class MatchCorrection(MatchName, frozen=True, forbid_unknown_fields=True):
     right: SkillSpan
 
 
-class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True):
-    """One match of any course."""
+class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One match of any course.
+
+    `seen`: its status when it was looked at. If somebody else has decided it otherwise since then, it stays so (409).
+    """
 
     course: Identifier
+    seen: Status | None = None
 
 
-class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=True):
+class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One match of any course, and what the course teaches instead."""
 
     right: SkillSpan

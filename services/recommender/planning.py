@@ -262,9 +262,9 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
     """Return whether a path differs from a stored one only in the versions and the date that it was made from.
 
     `runners_up`: the stored alternatives of each step. These differences are ignored too: that the previous path
-    stayed, how the search ended, and notes on withdrawn or unknown courses.
+    stayed, how the search ended and whether it is proved, and notes on withdrawn or unknown courses.
     """
-    apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
+    apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing", "proved")}
     gone = {note.course: note for note in path.notes if note.kind == "unknown"}
     noted = {note.course for note in path.notes}
     notes = [

@@ -105,7 +105,12 @@ def by_reference(
 
 
 def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
-    """Return how a path differs from the stored bytes; a path stored with sentences is compared by its content."""
+    """Return how a path differs from the stored bytes; a path stored with sentences is compared by its content.
+
+    A path that is stored without a proof may have been saved before proofs were: then a proof is no difference.
+    """
+    if not past.event.path.proved:
+        path = msgspec.structs.replace(path, proved=False)
     again = msgspec.structs.replace(past.event, path=path)
     if past.alternatives is None:
         pairs = [(encode(PathAnnounced.of(past.event)), encode(PathAnnounced.of(again)))]

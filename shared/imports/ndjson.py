@@ -6,7 +6,7 @@ A byte order mark before the first line is skipped.
 import codecs
 import re
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -76,26 +76,15 @@ def _row(number: int, raw: bytes, shape: type[T]) -> Row[T]:
     try:
         return Row(number, decode(raw, shape))
     except Problem as problem:
+        first = refused(number, problem, _begins(raw))
         if isinstance(problem, Malformed):
-            return refused(number, problem, _begins(raw))
+            return first
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):  # a number with too many digits, for one
-        return refused(number, problem_of(raw, shape), _begins(raw))
-    return (
-        row_of(number, given, shape, begins=_begins(raw))
-        if isinstance(given, dict)
-        else refused(number, problem_of(raw, shape), _begins(raw))
-    )
-
-
-def problem_of(raw: bytes, shape: Any) -> Problem:
-    """Return the first fault of a row."""
-    try:
-        decode(raw, shape)
-    except Problem as problem:
-        return problem
-    raise ValueError("nothing is wrong with it")
+        return first
+    found = row_of(number, given, shape, begins=_begins(raw)) if isinstance(given, dict) else first
+    return found if found.problems else first  # a field that is given twice shows in the text alone
 
 
 def _begins(raw: bytes) -> str:

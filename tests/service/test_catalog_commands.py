@@ -238,3 +238,18 @@ def _compare(file: Path, stored: list[dict[str, Any]]) -> None:
 
 def _listed(cell: str) -> list[str]:
     return [html.unescape(str(one)).strip() for one in ast.literal_eval(cell)] if cell.startswith("[") else []
+
+
+async def test_a_course_that_is_offered_no_more_is_refused_and_withdrawn_when_asked(
+    service: Started, tmp_path: Path
+) -> None:
+    tenant, file = unique("tenant"), tmp_path / "courses.csv"
+    file.write_text("id,title,provider,status\na,Data,P,active\nb,Law,P,active\n")
+    code, output = await run_command(service, tenant, "import", str(file), "--map", "guess")
+    assert (code, count(output, "created")) == (0, 2)
+    file.write_text("id,title,provider,status\na,Data,P,deleted\nb,Law,P,active\n")
+    code, output = await run_command(service, tenant, "check", str(file), "--map", "guess")
+    assert (code, count(output, "courses"), count(output, "refused")) == (1, 1, 1)
+    code, output = await run_command(service, tenant, "import", str(file), "--map", "guess", "--full", "--withdraw")
+    assert (code, count(output, "unchanged"), count(output, "refused"), count(output, "withdrawn")) == (1, 1, 1, 1)
+    assert await ids(service, tenant=tenant) == ["b"]

@@ -290,6 +290,32 @@ async def test_many_matches_are_decided_at_once_and_a_rejected_one_stops_none(se
         assert len(await teaches(service, body["id"])) == 1
 
 
+async def test_a_decision_on_what_somebody_else_decided_meanwhile_is_refused(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+
+    async def decided(what: str, **more: Any) -> dict[str, Any]:
+        rows = [{"course": body["id"], **ANALYTICS, **more}]
+        got = await service.ask("POST", f"/v1/matches:{what}", "admin", json={"matches": rows})
+        (one,) = (await got.json())["results"]
+        return dict(one)
+
+    right = {"skill": ANALYTICS["skill"], "from": 1, "to": 2}
+    assert (await decided("confirm", seen="proposed"))["result"] == "changed"
+    for what, more in (("reject", {}), ("correct", {"right": right})):
+        refused = await decided(what, seen="proposed", **more)
+        assert (refused["problem"]["status"], refused["problem"]["field"]) == (409, "matches[0]")
+        assert refused["problem"]["detail"] == "somebody else has confirmed this match meanwhile; look again"
+    assert len(await teaches(service, body["id"])) == 1
+    assert (await decided("confirm", seen="proposed"))["result"] == "unchanged"  # the same decision, or its repetition
+    assert (await decided("correct", seen="confirmed", right=right))["result"] == "changed"
+    refused = await decided("correct", seen="confirmed", right=right | {"to": 3})
+    assert refused["problem"]["status"] == 409
+    assert (await decided("correct", seen="corrected", right=right | {"to": 3}))["result"] == "changed"
+    assert (await decided("reject"))["result"] == "changed"  # who does not say what was seen decides in any case
+
+
 async def test_matches_are_listed_by_status_in_pages(service: Started) -> None:
     tenant = unique("lists").replace("_", "-")[:60]
     names = sorted(unique("course") for _ in range(5))

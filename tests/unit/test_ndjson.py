@@ -101,3 +101,10 @@ def test_all_faults_of_a_row_are_reported_by_field(
     [row] = read([raw])
     assert [(one.status, one.field) for one in row.problems] == expected
     assert row.begins == begins
+
+
+def test_a_field_that_is_given_twice_refuses_its_row_alone() -> None:
+    twice = LINE.replace(b'"hours": 1', b'"hours": 1, "hours": 2')
+    rows = read([twice + b"\n" + LINE])
+    assert [[(one.field, one.detail) for one in row.problems] for row in rows] == [[("hours", "is given twice")], []]
+    assert rows[0].content is None

@@ -161,11 +161,18 @@ def _check_undecided(
     matches: Sequence[Match],
     seen: dict[MatchName, Match],
 ) -> None:
-    """Check that nobody else has decided a match since this request first read it. Raises Conflict."""
+    """Check that nobody else has decided a match since it was looked at, or since this request first read it.
+
+    Raises Conflict.
+    """
     for match in matches:
         if match.key == (name.framework, name.skill):
             first = seen.setdefault(name, match)
-            if (match.status, match.corrected) not in (decision, (first.status, first.corrected)):
+            if (match.status, match.corrected) == decision:
+                continue
+            if isinstance(name, CourseMatchName) and name.seen not in (None, match.status):
+                raise Conflict(f"somebody else has {match.status} this match meanwhile; look again", place)
+            if (match.status, match.corrected) != (first.status, first.corrected):
                 raise Conflict(f"somebody else has {match.status} this match at the same moment; look again", place)
 
 

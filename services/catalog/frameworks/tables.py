@@ -177,8 +177,11 @@ def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
     names = [folded(name) for name in heading]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
-    quoting = csv.QUOTE_MINIMAL if separator != "\t" or _is_quoted(source) else csv.QUOTE_NONE
-    reader = csv.reader(lines_of(source, builder), delimiter=separator, strict=True, quoting=quoting)
+    lines = lines_of(source, builder)
+    if separator != "\t" or _is_quoted(source):
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=separator, strict=True, quoting=csv.QUOTE_NONE)
     number, line, headed = 0, 1, False
     try:
         for cells in reader:

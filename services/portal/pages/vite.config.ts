@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parse, TYPE } from '@formatjs/icu-messageformat-parser';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -18,10 +19,27 @@ const parsedMessages: Plugin = {
   },
 };
 
+const thai = JSON.parse(readFileSync(new URL('locales/th.json', import.meta.url), 'utf-8')) as Record<string, string>;
+
+/** Writes the words of the head into the index, which is shown before any code is here, and has the officers' page fetched with the rest. */
+const index: Plugin = {
+  name: 'index',
+  transformIndexHtml: {
+    order: 'post',
+    handler(html, { bundle }) {
+      const page = Object.values(bundle ?? {}).find((one) => one.type === 'chunk' && one.facadeModuleId?.endsWith('/src/officer/page.tsx'));
+      return {
+        html: html.replace(/%(\w+)%/g, (_, key: string) => thai[key] ?? ''),
+        tags: page ? [{ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `/${page.fileName}` }, injectTo: 'head' }] : [],
+      };
+    },
+  },
+};
+
 /** The portal serves `dist/index.html` at `/` and what lies in `dist/static` under its hashed name. */
 export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  plugins: [parsedMessages],
+  plugins: [parsedMessages, index],
   resolve: { alias: [{ find: /^@formatjs\/icu-messageformat-parser$/, replacement: '@formatjs/icu-messageformat-parser/no-parser.js' }] },
   build: {
     assetsDir: 'static',

@@ -20,7 +20,7 @@ Key = tuple[str, str]
 
 
 class Officer(Protocol):
-    """The officer's state before the next course."""
+    """What decides whether the officer can enter the next course."""
 
     def copy(self) -> Self:
         """Return an independent copy."""

@@ -19,37 +19,14 @@ CONFIRMED = 100
 """The confidence, in per cent, of a level that a course teaches, or that was measured."""
 
 
-class OfficerState:
-    """The officer before the path, and then after each course that is taken.
+class EntryState:
+    """What decides whether an officer can enter a course, before the path and after courses that are taken.
 
-    `levels`: (framework, skill) -> level, for entry conditions; `targets`: required skill -> target and estimate before
-    the path; `reached`: required skill -> level; `done`: completed courses. `held`: required skill -> {confidence in
-    per cent: value in micro-levels}. `unconfirmed`: the matched rows of courses taken, and `completed`: those of
-    courses completed before the path, by required skill.
+    `levels`: (framework, skill) -> level; `done`: completed courses.
     """
 
-    def __init__(self, inputs: Inputs, find: Find) -> None:
-        self._inputs = inputs
-        self._find = find
-        self.framework = inputs.framework.id
-        self.targets = inputs.targets()
-        self.levels = inputs.entry_levels(self.targets)
-        self.done = inputs.done
-        self._raise_by_completions()
-        self.reached = {skill: target.level for skill, target in self.targets.items()}
-        self.completed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
-        self.held = self._held_before()
-        self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
-
-    def copy(self) -> "OfficerState":
-        """Return an independent copy."""
-        other = copy(self)
-        other.levels, other.done, other.reached = dict(self.levels), set(self.done), dict(self.reached)
-        other.held = {skill: dict(values) for skill, values in self.held.items()}
-        other.unconfirmed = {skill: list(rows) for skill, rows in self.unconfirmed.items()}
-        return other
-
-    # --- courses -----------------------------------------------------------------------------------------------------
+    def __init__(self, framework: str, levels: dict[tuple[str, str], float], done: set[str]) -> None:
+        self.framework, self.levels, self.done = framework, levels, done
 
     def enters(self, course: Course) -> bool:
         """Return whether a course can be entered."""
@@ -80,11 +57,56 @@ class OfficerState:
             return False
         return self.levels.get((condition.framework, condition.skill), 0.0) >= condition.level
 
+    def copy(self) -> "EntryState":
+        """Return an independent copy."""
+        return EntryState(self.framework, dict(self.levels), set(self.done))
+
     def take(self, course: Course) -> None:
         """Complete a course: levels rise to what it teaches, and none falls."""
         self.done.add(course.id)
+        for row in course.teaches:
+            key = row.framework, row.skill
+            self.levels[key] = max(self.levels.get(key, 0.0), row.to_level)
+
+
+class OfficerState(EntryState):
+    """The officer before the path, and then after each course that is taken.
+
+    `targets`: required skill -> target and estimate before the path; `reached`: required skill -> level. `held`:
+    required skill -> {confidence in per cent: value in micro-levels}. `unconfirmed`: the matched rows of courses taken,
+    and `completed`: those of courses completed before the path, by required skill.
+    """
+
+    def __init__(self, inputs: Inputs, find: Find) -> None:
+        self._inputs = inputs
+        self._find = find
+        self.targets = inputs.targets()
+        super().__init__(inputs.framework.id, inputs.entry_levels(self.targets), inputs.done)
+        self._raise_by_completions()
+        self._values: dict[tuple[str, float], float] = {}
+        self.reached = {skill: target.level for skill, target in self.targets.items()}
+        self.completed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
+        self.held = self._held_before()
+        self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
+
+    def entry_state(self) -> EntryState:
+        """Return a copy of what decides about entry alone."""
+        return EntryState.copy(self)
+
+    def copy(self) -> "OfficerState":
+        """Return an independent copy."""
+        other = copy(self)
+        other.levels, other.done, other.reached = dict(self.levels), set(self.done), dict(self.reached)
+        other.held = {skill: dict(values) for skill, values in self.held.items()}
+        other.unconfirmed = {skill: list(rows) for skill, rows in self.unconfirmed.items()}
+        return other
+
+    # --- courses -----------------------------------------------------------------------------------------------------
+
+    def take(self, course: Course) -> None:
+        """Complete a course: levels rise to what it teaches, none falls, and values are held."""
+        super().take(course)
         for (framework, skill), level in taught_levels(course).items():
-            self.levels[framework, skill] = max(self.levels.get((framework, skill), 0.0), level)
             if framework == self.framework and skill in self.reached:
                 self.reached[skill] = max(self.reached[skill], level)
                 self._hold(skill, CONFIRMED, level)
@@ -95,7 +117,7 @@ class OfficerState:
 
     def _hold(self, skill: str, percent: int, level: float) -> None:
         held = self.held[skill]
-        held[percent] = max(value_of(self.targets[skill], level), held.get(percent, 0.0))
+        held[percent] = max(self.value(skill, level), held.get(percent, 0.0))
 
     def is_excluded(self, course: Course) -> bool:
         """Return whether a course must not be used."""
@@ -123,7 +145,13 @@ class OfficerState:
 
     def gain(self, skill: str, percent: int, level: float) -> float:
         """Return the micro-levels that a level with this confidence (per cent) adds."""
-        return added(self.held[skill], percent, value_of(self.targets[skill], level))
+        return added(self.held[skill], percent, self.value(skill, level))
+
+    def value(self, skill: str, level: float) -> float:
+        """Return the value of a level of a required skill in micro-levels; computed once for all copies."""
+        if (known := self._values.get((skill, level))) is None:
+            known = self._values[skill, level] = value_of(self.targets[skill], level)
+        return known
 
     def matched_gain(self, row: MatchedRow) -> float:
         """Return the micro-levels that an unconfirmed row adds, if it counts."""
@@ -185,7 +213,7 @@ class OfficerState:
             for skill, row in self.matches(course).items() if course else ():
                 if self._is_confident(row) and not self._measured_since(self.framework, skill, when):
                     self.completed[skill].append(row)
-                    value, percent = value_of(self.targets[skill], row.to_level), percent_of(row.confidence)
+                    value, percent = self.value(skill, row.to_level), percent_of(row.confidence)
                     found[skill][percent] = max(value, found[skill].get(percent, 0.0))
         return found
 

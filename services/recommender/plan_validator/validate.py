@@ -16,7 +16,6 @@ from services.recommender.plan_validator.officer_state import (
     OfficerState,
     percent_of,
     taught_levels,
-    value_of,
 )
 from services.recommender.plan_validator.statements import false_statements
 from shared.domain import Course, MatchedRow
@@ -215,7 +214,8 @@ def _dependencies(path: LearningPath, start: OfficerState, find: Find) -> Iterat
     courses = [course for step in path.steps if (course := find(step.course.id))]
     if len(courses) < len(path.steps):
         return
-    depends_on = dependents(start, courses, {step.course.id for step in path.steps if step.origin == "started"})
+    begun = {step.course.id for step in path.steps if step.origin == "started"}
+    depends_on = dependents(start.entry_state(), courses, begun)
     for place, step in enumerate(path.steps):
         unlocked = [courses[later].id for later in range(len(courses)) if place in depends_on[later]]
         if step.unlocks != unlocked:
@@ -242,11 +242,11 @@ def _parts(
     `matches`: the unconfirmed rows of each course, by skill.
     """
     offered = [_offered(course, matched, framework, start) for course, matched in zip(courses, matches, strict=True)]
-    for skill, target in start.targets.items():
+    for skill in start.targets:
         if not any(skill in rows for rows in offered):
             continue
         sure = [
-            max(((percent, value_of(target, level)) for percent, level in rows.get(skill, ())), default=(0, 0.0))
+            max([(percent, start.value(skill, level)) for percent, level in rows.get(skill, ())], default=(0, 0.0))
             for rows in offered
         ]
         held, below = start.held[skill], 0

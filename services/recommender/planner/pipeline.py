@@ -1,11 +1,16 @@
 """From inputs and a view of the catalog to a learning path; and answers to questions about it."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, end_state, levels_reached
 from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
+from services.recommender.planner.optimizer.fixed_courses import rows_of
+from services.recommender.planner.optimizer.optimality import gain_bound
 from services.recommender.planner.optimizer.solve import (
     PlanSolution,
     course_at,
@@ -35,8 +40,15 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         kept=found.kept,
         limited=first.limited or found.limited,
         finishing=found.finishing,
+        proved=draft.is_proved(partial(_gain_bound, found)),
     )
     return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalog_revision)
+
+
+def _gain_bound(found: PlanSolution, requested: Sequence[str], hours: int | None) -> int:
+    """Return micro-levels that no path of the courses of the plan's instance gains; see `optimality`."""
+    rows = rows_of(found.space, found.problem, requested)
+    return gain_bound(found.problem, found.prepared.instance.slots, rows, hours)
 
 
 def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:

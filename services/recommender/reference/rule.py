@@ -46,6 +46,7 @@ from services.recommender.planner.explain.path import PlanResult, path_of, witho
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference.costs import Costs, ProblemData, build_instance
+from services.recommender.reference.optimality import gain_bound
 from shared.domain import Course
 from shared.paths import LearningPath, Note
 
@@ -87,7 +88,15 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
     plan, missing_hours = best.plan, best.residual.missing_hours(value, levels_reached(inputs, value, best.picks))
-    whole = PlanResult(best.picks, best.blocker, plan.notes, missing_hours, plan.kept, finishing=plan.finishing)
+    whole = PlanResult(
+        best.picks,
+        best.blocker,
+        plan.notes,
+        missing_hours,
+        plan.kept,
+        finishing=plan.finishing,
+        proved=best.is_proved(lambda *limits: gain_bound(value, plan.problem.courses.values(), *limits)),
+    )
     return path_of(inputs, value, entry_levels, whole, catalog_revision)
 
 

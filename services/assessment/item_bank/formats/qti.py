@@ -158,11 +158,9 @@ def _given(root: ET.Element, interaction: ET.Element) -> _Row:
     for one in sorted({local_name(part) for part in body.iter()} & _NOT_SHOWN):
         row.faults.append(InvalidInput(f"<{one}> cannot be shown; an item holds text only", "qti-item-body"))
     declaration = next((one for one in root if local_name(one) == "qti-response-declaration"), None)
-    for one in root:
-        if local_name(one) in _ELSEWHERE:
-            row.faults.append(
-                InvalidInput(f"refers to {_ELSEWHERE[local_name(one)]}; an item holds its whole text", "stem")
-            )
+    for part in root:
+        if why := _ELSEWHERE.get(local_name(part)):
+            row.faults.append(InvalidInput(f"refers to {why}; an item holds its whole text", "stem"))
     right = _values(declaration, "qti-correct-response")
     scores = _scores(declaration, names)
     if not right and len(scores) > len(set(scores)) == 2 and scores.count(max(scores)) == 1:  # noqa: PLR2004 - right and wrong

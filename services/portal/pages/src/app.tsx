@@ -8,13 +8,14 @@ import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
 import { isOwnMachine } from './key_link';
-import { connection, enter, focusOn, lapsed, makeWay, notFetched, openid, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
+import { attempt, connection, enter, focusOn, lapsed, makeWay, notFetched, openid, recover, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
 import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
 
 const NAMES = { th: 'ไทย', en: 'English' } as const;
 const LONGEST_GOAL = 500; // characters
+const RECOVER_MS = 10_000;
 
 async function enterKey(key: string): Promise<void> {
   const complain = (complaint: Key) => {
@@ -121,6 +122,10 @@ const SignIn = (): JSX.Element => (
 /** A screen that something could not be had, with a button to try again. */
 function Failed(): JSX.Element {
   const { complaint, requestId } = shown.value;
+  useEffect(() => {
+    const timer = window.setInterval(() => void recover(), RECOVER_MS);
+    return () => window.clearInterval(timer);
+  }, []);
   return (
     <Message title="failed" why={complaint ?? 'failedWhy'}>
       <p>
@@ -167,9 +172,9 @@ function View(): JSX.Element {
   if (who) {
     return (
       <>
-        {lapsed.value && <SignIn />}
-        <div hidden={lapsed.value} key={JSON.stringify(who)}>
-          {screen === 'failed' ? <Failed /> : <RolePage role={who.role} />}
+        {lapsed.value ? <SignIn /> : screen === 'failed' && <Failed />}
+        <div hidden={lapsed.value || screen === 'failed'} key={`${attempt.value} ${JSON.stringify(who)}`}>
+          <RolePage role={who.role} />
         </div>
       </>
     );

@@ -10,6 +10,7 @@ import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
 import { checkSession, open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
+import { drawForPaper, printing } from './ui';
 import { fetchLastPage } from './views';
 
 const host = document.getElementById('page');
@@ -26,6 +27,10 @@ if (host) {
     .then(() => fetchWords().catch(() => undefined));
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) void checkSession();
+  });
+  window.addEventListener('beforeprint', drawForPaper);
+  window.addEventListener('afterprint', () => {
+    printing.value = false;
   });
   window.addEventListener('hashchange', () => {
     const another = takeKey(); // a link that was opened in this tab

@@ -31,6 +31,9 @@ export const openid = signal(false);
 /** The state of the live stream; undefined on pages without one. */
 export const connection = signal<Connection | undefined>(undefined);
 
+/** How often the page was opened anew: each time its state begins from nothing. */
+export const attempt = signal(0);
+
 /** What a share link opens that the address holds; null for a damaged one, undefined without one. */
 export const sharing = signal<ShareLink | null | undefined>(undefined);
 
@@ -136,7 +139,10 @@ export function notFetched(): void {
 
 /** Find out who is signed in, and show their page, which is not open yet. */
 export async function start(): Promise<void> {
-  show('loading');
+  batch(() => {
+    attempt.value += 1;
+    show('loading');
+  });
   try {
     const found = await readStart();
     if (isOutdated) {
@@ -150,6 +156,19 @@ export async function start(): Promise<void> {
     if (!(error instanceof ApiError)) throw error;
     refused(error);
   }
+}
+
+/**
+ * Start again, once the portal answers, where that could not be done before: without a word until then. A page that is open
+ * recovers by itself.
+ */
+export async function recover(): Promise<void> {
+  if (session.value && !isOutdated) return;
+  const answers = await readStart().then(
+    () => true,
+    () => false,
+  );
+  if (answers && shown.value.screen === 'failed') await start();
 }
 
 /** Sign out on this device, or on every one where the person signed in with the account of their organisation. */

@@ -1,5 +1,7 @@
 /** The small parts that pages are made of. */
 
+import { signal } from '@preact/signals';
+import { options } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { ButtonHTMLAttributes, ComponentChildren, InputHTMLAttributes, JSX } from 'preact';
 import { day, isoDay } from './formats';
@@ -60,19 +62,34 @@ export function Section({ name, title, why, target = false, children }: SectionP
   );
 }
 
+/** Whether the page is being put on paper: then all of it is drawn. */
+export const printing = signal(false);
+
+/** Draw at once what is not drawn yet, because a browser prints right after it has said so. */
+export function drawForPaper(): void {
+  options.debounceRendering = (draw) => draw();
+  printing.value = true;
+  delete options.debounceRendering;
+}
+
 interface DisclosureProps {
   name: string;
   summary: ComponentChildren;
+  /** Whether it is open from the beginning. */
+  open?: boolean;
+  /** Whether it is drawn on paper, where the page opens it then. */
+  printed?: boolean;
   onOpen?: () => unknown;
   children: () => ComponentChildren;
 }
 
-/** A part that opens. What is in it is drawn once it is opened, because a path has many such parts. */
-export function Disclosure({ name, summary, onOpen, children }: DisclosureProps): JSX.Element {
-  const [opened, setOpened] = useState(false);
+/** A part that opens. What is in it is drawn once it is opened, because a page has many such parts. */
+export function Disclosure({ name, summary, open = false, printed = false, onOpen, children }: DisclosureProps): JSX.Element {
+  const [opened, setOpened] = useState(open);
   return (
     <details
       data-keep={name}
+      open={open}
       onToggle={(event) => {
         if (!event.currentTarget.open) return;
         setOpened(true);
@@ -80,7 +97,7 @@ export function Disclosure({ name, summary, onOpen, children }: DisclosureProps)
       }}
     >
       <summary>{summary}</summary>
-      {opened && children()}
+      {(opened || (printed && printing.value)) && children()}
     </details>
   );
 }
@@ -112,7 +129,7 @@ export function AfterPaint({ first = false, children }: AfterPaintProps): JSX.El
     if (!painted) inTurn(() => setPainted(true)); // effects run after a paint
     // eslint-disable-next-line react-hooks/exhaustive-deps -- what is drawn stays
   }, []);
-  return painted ? <>{children()}</> : null;
+  return painted || printing.value ? <>{children()}</> : null;
 }
 
 /** What is wrong with an entry; empty while nothing is. */

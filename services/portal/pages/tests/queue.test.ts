@@ -23,6 +23,8 @@ const match = (skill: string, confidence: number): Match =>
 class Catalog implements Source {
   readonly requests: string[] = [];
   readonly decided: string[] = [];
+  /** What somebody else has made of the match of a course. */
+  readonly others = new Map<string, Match['status']>();
   refuse: (() => Error) | undefined;
 
   constructor(
@@ -34,7 +36,7 @@ class Catalog implements Source {
 
   page = (_: object, least: number, most: number, after: string): Promise<MatchPage> => {
     this.requests.push(`${least}-${most} ${after}`.trim());
-    const within = Object.entries(this.confidences).filter(([id, n]) => n >= least && n <= most && id > after).sort();
+    const within = Object.entries(this.confidences).filter(([id, n]) => n >= least && n <= most && id > after && !this.others.has(id)).sort();
     const courses = within.slice(0, 2).map(([course, n]) => ({ course, title: { en: course }, matches: [match('s', n)] }));
     const next = within.length > 2 ? (courses[1]?.course ?? null) : null;
     return Promise.resolve({ courses, next, threshold: 0.7 });
@@ -42,9 +44,13 @@ class Catalog implements Source {
 
   decide = (decision: Parameters<Source['decide']>[0]): Promise<void> => {
     if (this.refuse) return Promise.reject(this.refuse());
+    const present = this.others.get(decision.course);
+    if (present && ![decision.status, decision.seen].includes(present)) return Promise.reject(new ApiError(409));
     this.decided.push(`${decision.course} ${decision.status} ${decision.right?.skill ?? ''}`.trim());
     return Promise.resolve();
   };
+
+  matches = (course: string): Promise<Match[]> => Promise.resolve([{ ...match('s', 0.9), status: this.others.get(course) ?? 'proposed' }]);
 }
 
 const names = (queue: QueueType) => queue.items.value.map(({ course }) => course);
@@ -73,6 +79,7 @@ describe('the queue of matches', () => {
     const sourceOf = (open: Source['open']): Source => ({
       open,
       decide: () => Promise.resolve(),
+      matches: () => Promise.resolve([]),
       page: ({ skill }: MatchFilter, least, most) =>
         Promise.resolve({
           courses: matches
@@ -139,12 +146,63 @@ describe('the queue of matches', () => {
     expect(queue.unsent).toBe(0);
   });
 
+  it('leaves what somebody else decided meanwhile as it is, until it is decided again', async () => {
+    const catalog = new Catalog({ a: 0.9, b: 0.8, c: 0.7, d: 0.6, e: 0.5 });
+    const queue = new Queue({}, 'certain', catalog);
+    await queue.more();
+    for (const course of ['a', 'c', 'd']) catalog.others.set(course, 'rejected');
+    queue.decide('confirmed');
+    await queue.settled();
+    await vi.waitFor(() => expect(queue.whole.value).toBe(true));
+    expect(states(queue)).toEqual(['overtaken', 'open', 'open']);
+    expect([names(queue), queue.current?.course, queue.unsent]).toEqual([['a', 'b', 'e'], 'b', 0]); // c and d are decided
+    queue.sendAgain();
+    await queue.settled();
+    expect(catalog.decided).toEqual([]);
+    queue.goTo(0);
+    queue.decide('confirmed');
+    await queue.settled();
+    expect([catalog.decided, queue.items.value[0]?.state]).toEqual([['a confirmed'], 'saved']);
+  });
+
+  it('takes the same decision of somebody else for its own, and may change its own', async () => {
+    const catalog = new Catalog({ a: 0.9, b: 0.8 });
+    const queue = new Queue({}, 'certain', catalog);
+    await queue.more();
+    catalog.others.set('a', 'confirmed');
+    queue.decide('confirmed');
+    queue.goTo(0);
+    await queue.settled();
+    queue.decide('rejected');
+    await queue.settled();
+    expect([catalog.decided, states(queue)]).toEqual([['a confirmed', 'a rejected'], ['saved', 'open']]);
+  });
+
+  it('hands its decisions to the queue of another question, those that are not stored too', async () => {
+    const catalog = new Catalog({ a: 0.9, b: 0.8, c: 0.7 });
+    const queue = new Queue({}, 'certain', catalog);
+    await queue.more();
+    queue.decide('confirmed');
+    await queue.settled();
+    catalog.refuse = () => new ApiError(0);
+    queue.decide('rejected');
+    const next = new Queue({}, 'doubtful', catalog, queue);
+    await next.settled();
+    await next.more();
+    expect([names(next), states(next), next.current?.course]).toEqual([['a', 'b', 'c'], ['saved', 'failed', 'open'], 'c']);
+    catalog.refuse = undefined;
+    next.sendAgain();
+    await next.settled();
+    expect([catalog.decided, next.unsent]).toEqual([['a confirmed', 'b rejected'], 0]);
+  });
+
   it('goes on where it broke off when a page could not be had', async () => {
     const catalog = new Catalog({ a: 0.99, b: 0.98, c: 0.97, d: 0.2 });
     const { page } = catalog;
     const source: Source = {
       open: catalog.open,
       decide: catalog.decide,
+      matches: catalog.matches,
       page: (filter, least, most, after) => (catalog.requests.length === 1 && !catalog.refuse ? failOnce() : page(filter, least, most, after)),
     };
     const failOnce = () => {

@@ -195,6 +195,28 @@ describe('a link that signs in', () => {
   });
 });
 
+describe('a portal that does not answer', () => {
+  it('is asked again without a word, and the page is opened once it answers', async () => {
+    answers.set('DELETE /session', [200, null]);
+    await shell.signOut();
+    answers.clear();
+    await shell.start();
+    expect(state()).toEqual([undefined, false, 'failed', undefined]);
+    await shell.recover();
+    expect(state()).toEqual([undefined, false, 'failed', undefined]);
+    signedIn(officer);
+    await shell.recover();
+    expect(state()).toEqual(['o-1', false, 'loading', undefined]);
+  });
+
+  it('leaves a page that is open to itself', async () => {
+    shell.show('failed');
+    const before = shell.attempt.value;
+    await shell.recover();
+    expect([shell.attempt.value, shell.shown.value.screen]).toEqual([before, 'failed']);
+  });
+});
+
 describe('a page whose code is gone', () => {
   it('is loaded again once the portal answers, as the index names the present code', async () => {
     shell.notFetched();

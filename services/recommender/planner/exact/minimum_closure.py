@@ -15,9 +15,7 @@ The first set comes from the shortest few courses for each condition. Past the l
 found is an upper bound.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby, tee
@@ -119,13 +117,13 @@ class AvailableCourses:
 
     def option(self, course_id: str) -> CourseOption | None:
         """Return a course that may be used and can be reached."""
-        if course_id not in self._options:
-            self._options[course_id] = self._option(course_id)
-        return self._options[course_id]
+        if (found := self._options.get(course_id)) is None and course_id not in self._options:
+            found = self._options[course_id] = self._option(course_id)
+        return found
 
     def known(self, course_id: str) -> CourseOption:
         """Return a course that is an achiever of something. Raises LookupError where it is none."""
-        if option := self.option(course_id):
+        if option := self._options.get(course_id) or self.option(course_id):
             return option
         raise LookupError(f"{course_id} cannot be used")
 
@@ -140,9 +138,9 @@ class AvailableCourses:
 
     def achievers(self, condition: Condition) -> Iterator[Achiever]:
         """Yield the courses that satisfy a condition or a part of it, shortest first, then by id."""
-        if condition not in self._achievers:
-            self._achievers[condition] = tee(self._look_up(condition), 1)[0]
-        return copy(self._achievers[condition])
+        if (found := self._achievers.get(condition)) is None:
+            found = self._achievers[condition] = tee(self._look_up(condition), 1)[0]
+        return tee(found)[1]
 
     def _look_up(self, condition: Condition) -> Iterator[Achiever]:
         if isinstance(condition, LevelCondition):
@@ -160,16 +158,22 @@ class _ClosureBounds:
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
         self._available, self._start = available, start
         self._closure_costs = closure_costs
-        self.additive_cost = closure_costs.additive_cost
         self._of_course: dict[str, int] = {}
+        self._additive: dict[str, int] = {}
         self._lower_bounds: dict[Condition, int] = {}
         self._cheapest: dict[Condition, tuple[int, str]] = {}
 
     def of_course(self, course_id: str, hours: int) -> int:
         """Return a lower bound of the hours of a course and its prerequisites."""
-        if course_id not in self._of_course:
-            self._of_course[course_id] = self._closure_costs.lower_bound(course_id, hours)
-        return self._of_course[course_id]
+        if (known := self._of_course.get(course_id)) is None:
+            known = self._of_course[course_id] = self._closure_costs.lower_bound(course_id, hours)
+        return known
+
+    def additive_cost(self, course_id: str, hours: int) -> int:
+        """Return the hours of a course and those of all its conditions, recursively."""
+        if (known := self._additive.get(course_id)) is None:
+            known = self._additive[course_id] = self._closure_costs.additive_cost(course_id, hours)
+        return known
 
     def lower_bound(self, condition: Condition) -> int:
         """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
@@ -237,15 +241,21 @@ class _PartialClosure:
 
     def plus(self, option: CourseOption) -> "_PartialClosure":
         """Return the set with one more course."""
-        state, order, waiting = self.state.copy(), [*self.order], [*self.waiting, option]
-        while ready := [one for one in waiting if state.admits(one)]:
-            for one in ready:
-                state.study(one)
-            order += ready
-            waiting = [one for one in waiting if one not in ready]
+        state, order, waiting = self.state, self.order, [*self.waiting, option]
+        if studied := state.admits(option):  # else none can be: those that wait already cannot
+            state, order = state.copy(), [*order]
+            while ready := [one for one in waiting if state.admits(one)]:
+                for one in ready:
+                    state.study(one)
+                order += ready
+                waiting = [one for one in waiting if one not in ready]
         longer = _PartialClosure(state, order, waiting, [], self.hours + option.hours)
-        asked = [*self.lacking, *((condition, option) for condition in option.conditions)]
-        longer.lacking = [(one, asking) for one, asking in asked if not longer._may_meet(one, asking)]
+        for condition, asking in self.lacking:
+            # In an unchanged state only the new course can satisfy what no other one does.
+            whole = studied or isinstance(condition, AnyCondition)
+            if not (longer._may_meet(condition, asking) if whole else option.achieves(condition)):
+                longer.lacking.append((condition, asking))
+        longer.lacking += [(own, option) for own in option.conditions if not longer._may_meet(own, option)]
         return longer
 
     def _may_meet(self, condition: Condition, asking: CourseOption | None) -> bool:
@@ -254,7 +264,10 @@ class _PartialClosure:
             return True
         if isinstance(condition, AnyCondition):
             return any(all(self._may_meet(one, asking) for one in branch) for branch in condition.branches)
-        return any(one.achieves(condition) for one in self.waiting if one is not asking)
+        for one in self.waiting:  # noqa: SIM110 - a third of the time of a generator
+            if one is not asking and one.achieves(condition):
+                return True
+        return False
 
     def conditions(self) -> list[Condition]:
         """Return conditions of which any larger set that can be studied satisfies one, by a course outside this set.
@@ -384,9 +397,14 @@ class _BranchAndBound:
             self.offer(begun.order)
             return
         choices = self._choices(begun, barred)
-        satisfied = Counter(achiever.id for choice in choices for achiever in choice)
-        shares = (min(hours // satisfied[name] for hours, name in choice) for choice in choices)
-        if not choices or begun.hours + sum(shares) >= self.hours:
+        if not choices:
+            return
+        satisfied = dict[str, int]()
+        for choice in choices:
+            for _, name in choice:
+                satisfied[name] = satisfied.get(name, 0) + 1
+        shares = (min([hours // satisfied[name] for hours, name in choice]) for choice in choices)
+        if len(choices) > 1 and begun.hours + sum(shares) >= self.hours:
             return
         narrowest = min(choices, key=lambda choice: (len(choice), -choice[0].hours))
         estimates = [
@@ -408,14 +426,16 @@ class _BranchAndBound:
         if self._left <= 0:
             self.proved = False
             return []
-        taken = barred.union(one.id for one in (*begun.order, *begun.waiting))
+        taken = barred.union([one.id for one in begun.order], [one.id for one in begun.waiting])
+        lower_bound, shortest, spare = self._bounds.of_course, self.hours, self.hours - begun.hours
         choices: list[list[Achiever]] = []
         for condition in begun.conditions():
             choice = []
             for achiever in self._available.achievers(condition):
-                if begun.hours + achiever.hours >= self.hours:
+                hours, name = achiever
+                if hours >= spare:
                     break
-                if achiever.id not in taken and self._bounds.of_course(achiever.id, achiever.hours) < self.hours:
+                if name not in taken and lower_bound(name, hours) < shortest:
                     choice.append(achiever)
             self._left -= len(choice) + 1
             if not choice:

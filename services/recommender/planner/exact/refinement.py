@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
+from services.recommender.inputs import MICRO
 from services.recommender.planner.exact.conditions import CourseOption, LevelCondition, PathState, score_of
 from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, levels_reached
@@ -37,6 +38,20 @@ class PathDraft(NamedTuple, Generic[P]):
     def cost(self) -> int:
         """The cost of all courses together, in weighted micro-hours."""
         return sum(option.cost if (option := self.residual.available.option(name)) else 0 for name in self.names)
+
+    def is_proved(self, gain_bound: Callable[[list[str], int | None], int]) -> bool:
+        """Return whether no path gains more that holds the requested courses of this one.
+
+        It may take the hours of the budget, or those of this path if they are more. `gain_bound` returns micro-levels
+        that no path with these courses and in these micro-hours gains.
+        """
+        inputs = self.residual.inputs
+        wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned}
+        requested = [name for name in self.names if name in wanted]
+        hours = None
+        if inputs.budget_hours is not None:
+            hours = max(round(inputs.budget_hours * MICRO), sum(pick.spec.hours for pick in self.picks))
+        return self.residual.end.value >= gain_bound(requested, hours)
 
 
 def new_draft(plan: P, picks: list[Pick], residual: ResidualProblem) -> PathDraft[P]:

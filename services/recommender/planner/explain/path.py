@@ -58,7 +58,8 @@ class PlanResult(Struct, frozen=True):
     """A plan as input of the explanation. `blocker` (skill, level reached) returns what keeps a skill low.
 
     `missing_hours`: what the budget lacks to close every gap; `limited`: the search reached its limit and this is the
-    best path found; `finishing`: the previous path stays as promised.
+    best path found; `finishing`: the previous path stays as promised; `proved`: no path of the weighed courses gains
+    more.
     """
 
     picks: list[Pick]
@@ -68,6 +69,7 @@ class PlanResult(Struct, frozen=True):
     kept: bool = False
     limited: bool = False
     finishing: bool = False
+    proved: bool = False
 
 
 def path_of(
@@ -125,6 +127,7 @@ def path_of(
         kept=result.kept,
         limited=result.limited,
         finishing=result.finishing,
+        proved=result.proved,
         successions=inputs.successions,
     )
 

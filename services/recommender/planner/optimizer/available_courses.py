@@ -46,7 +46,7 @@ from shared.domain import Course
 
 Flags = NDArray[np.bool_]
 
-_PIECE = 256
+_FIRST_PIECE, _LARGEST_PIECE = 8, 512
 _NONE_CHANGED = np.empty(0, np.int32)
 
 
@@ -73,10 +73,12 @@ def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[in
 
 def _lazily(rows: Records, hours: Longs) -> Iterator[tuple[int, int, int]]:
     """Yield (course, micro-hours, level) of rows. `hours`: of all courses. Mostly only the first rows are read."""
-    for at in range(0, len(rows), _PIECE):
-        piece = rows[at : at + _PIECE].tolist()
-        lengths = hours[[course for course, _ in piece]].tolist()
-        yield from ((course, length, level) for (course, level), length in zip(piece, lengths, strict=True))
+    at, size = 0, _FIRST_PIECE
+    while at < len(rows):
+        piece = rows[at : at + size]
+        lengths = hours[piece["course"]].tolist()
+        yield from ((course, length, level) for (course, level), length in zip(piece.tolist(), lengths, strict=True))
+        at, size = at + size, min(4 * size, _LARGEST_PIECE)
 
 
 @lru_cache(maxsize=4096)
@@ -220,9 +222,10 @@ class _Teachers:
         if self._view.catalog.delta[0].size:
             courses = arrays.courses[rows["course"]]
             rows = rows[np.lexsort((courses["rank"], courses["hours"]))]
+        known, course_id = self._numbers.known, self._field.course_id
         for course, hours, level in _lazily(rows, arrays.courses["hours"]):
-            name = self._field.course_id(course)
-            self._numbers.known[name] = course
+            name = course_id(course)
+            known[name] = course
             yield level, hours, name
 
     def _among_all(self, skill: SkillKey) -> tuple[Records, Records]:

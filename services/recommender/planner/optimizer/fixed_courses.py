@@ -1,6 +1,6 @@
 """The courses that come first regardless of their value (started, mandatory, pinned), with their prerequisites."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,12 +47,12 @@ def course_of(space: SearchSpace, problem: ProblemData, view: View, row: int) ->
     return course
 
 
-def row_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
-    """Return the row of a course in the instance, or -1."""
-    for number in space.numbers([course_id]):
-        for row in np.flatnonzero(problem.courses["number"][:-1] == number).tolist():
-            return int(row)
-    return -1
+def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str]) -> list[int]:
+    """Return the row of each of these courses in the instance, or -1."""
+    if not course_ids:
+        return []
+    rows = {number: row for row, number in enumerate(problem.courses["number"][:-1].tolist())}
+    return [rows.get(number, -1) for number in space.numbered(course_ids)]
 
 
 class PlanContext(NamedTuple):
@@ -83,7 +83,7 @@ class _FixedCourseBuilder:
         if course is None:
             self._note(course_id, missing_course_cause(self._inputs, course_id))
             return
-        row = row_of(self._space, self._problem, course_id)
+        [row] = rows_of(self._space, self._problem, [course_id])
         if row < 0:
             self._note(course_id, "excluded")
         elif self._state.done[row]:
@@ -115,7 +115,7 @@ class _FixedCourseBuilder:
         courses, missing_hours = pinned_closure(end, course_id, context.available)
         if not courses:
             return self._note(course_id, "does_not_fit", missing_hours)
-        rows = [row_of(self._space, self._problem, name) for name in courses]
+        rows = rows_of(self._space, self._problem, courses)
         if min(rows) < 0:
             self.missing += courses
             return None

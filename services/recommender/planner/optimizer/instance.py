@@ -49,6 +49,10 @@ class Instance(NamedTuple):
     levels: Longs
     costs: Costs
 
+    def again(self) -> "Instance":
+        """Return the same instance with arrays of its own for the costs."""
+        return self._replace(costs=empty_costs(self.problem.graph, self.costs.cost, self.costs.ours))
+
 
 def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Instance:
     """Return the problem instance of one officer, from the selected part of the catalog."""

@@ -109,17 +109,17 @@ class SearchSpace(NamedTuple):
 
     def numbers(self, course_ids: Iterable[str]) -> list[int]:
         """Return the numbers of those of these courses that are visible, in order, without duplicates."""
-        names = [VOCABULARY.courses.get(course_id, -1) for course_id in dict.fromkeys(course_ids)]
-        if not names:
+        return [number for number in self.numbered(list(dict.fromkeys(course_ids))) if number >= 0]
+
+    def numbered(self, course_ids: Sequence[str]) -> list[int]:
+        """Return the number of each of these courses; -1 if it is not visible."""
+        if not course_ids:
             return []
+        names = [VOCABULARY.courses.get(course_id, -1) for course_id in course_ids]
         overlay = self.catalog.delta[0].find(names)
-        found = np.where(overlay >= 0, overlay + self.base.size, self.base.find(names))
-        deleted = self.catalog.overlay_names
-        return [
-            n
-            for n, name in zip(found.tolist(), names, strict=True)
-            if n >= self.base.size or (name not in deleted and n >= 0)
-        ]
+        found = np.where(overlay >= 0, overlay + self.base.size, self.base.find(names)).tolist()
+        deleted, size = self.catalog.overlay_names, self.base.size
+        return [n if n >= size or name not in deleted else -1 for n, name in zip(found, names, strict=True)]
 
 
 def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = ()) -> SearchSpace:
@@ -136,6 +136,11 @@ def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = (
 def forced_courses(inputs: Inputs, also: Sequence[str]) -> list[str]:
     """Return course ids that must be candidates regardless of their value."""
     return [*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also]
+
+
+def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> Ints:
+    """Return the numbers of the courses that must be candidates regardless of their value."""
+    return np.array(space.numbers(forced_courses(inputs, also)), np.int32)
 
 
 class PreparedQuery(NamedTuple):
@@ -187,7 +192,7 @@ def build_query(
         begins=np.array(begins, np.int64),
         level_values=np.array(level_values, LEVEL_VALUE_DTYPE),
         met=np.array(met, np.int32),
-        forced=np.array(space.numbers(forced_courses(inputs, also)), np.int32),
+        forced=forced_numbers(inputs, space, also),
         min_factor=float(min_factor),
         unconfirmed=_unconfirmed(space, inputs.framework.id, value),
         stairs=np.array(

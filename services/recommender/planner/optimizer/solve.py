@@ -12,6 +12,7 @@ Integers throughout (micro-levels, micro-hours), no clock, no randomness: the sa
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from msgspec.structs import replace
 
 from services.recommender.inputs import (
@@ -25,6 +26,7 @@ from services.recommender.planner.course_spec import CourseSpec, SkillKey
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
+from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.available_courses import stock_of
 from services.recommender.planner.optimizer.candidates import select
@@ -34,11 +36,17 @@ from services.recommender.planner.optimizer.fixed_courses import (
     PlanContext,
     course_of,
     fix_courses,
-    row_of,
+    rows_of,
 )
-from services.recommender.planner.optimizer.instance import ProblemData, build_instance
+from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.local_search import Found
-from services.recommender.planner.optimizer.query import SearchSpace, build_query, search_space
+from services.recommender.planner.optimizer.query import (
+    PreparedQuery,
+    SearchSpace,
+    build_query,
+    forced_numbers,
+    search_space,
+)
 from services.recommender.planner.optimizer.search import EXPONENTS, search
 from services.recommender.planner.optimizer.state import (
     PlanState,
@@ -55,6 +63,14 @@ from shared.domain import Course
 
 MAX_VISITS = PARAMS.max_visits
 TRACE_VISITS = PARAMS.trace_visits
+
+
+class PreparedInstance(NamedTuple):
+    """What the search of an officer is prepared with; of use for another path of the same officer."""
+
+    query: PreparedQuery
+    selected: Selection
+    instance: Instance
 
 
 class PlanSolution(NamedTuple):
@@ -79,6 +95,7 @@ class PlanSolution(NamedTuple):
     trace: PlanTrace
     kept: bool
     available: AvailableCourses
+    prepared: PreparedInstance
     finishing: bool = False
     ignore_preferences: bool = False
     limited: bool = False
@@ -130,6 +147,7 @@ def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> Plan
         (),
         MAX_VISITS,
         ignore_preferences=found.ignore_preferences,
+        known=found if space.base is found.space.base else None,
     )
     fixed_courses = FixedCourses(again.fixed_courses.picks, found.fixed_courses.notes)
     return again._replace(inputs=found.inputs, fixed_courses=fixed_courses, kept=found.kept, finishing=found.finishing)
@@ -149,23 +167,37 @@ def _searched(
     visits: int,
     *,
     ignore_preferences: bool,
+    known: PlanSolution | None = None,
 ) -> PlanSolution:
-    query, costs = build_query(inputs, value, entry_levels, space, extra, ignore_preferences)
+    """Return the plan. `known`: another plan of the same officer, whose inputs differ in the previous path alone."""
+    if known:
+        query, costs = known.prepared.query
+        query = query._replace(forced=forced_numbers(inputs, space, extra))
+    else:
+        query, costs = build_query(inputs, value, entry_levels, space, extra, ignore_preferences)
     hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
     graph = space.graph.arrays
-    instance = build_instance(graph, query, costs, select(graph, query, costs))
+    selected = select(graph, query, costs)
+    if known and all(map(np.array_equal, selected, known.prepared.selected)):
+        instance = known.prepared.instance.again()
+    else:
+        instance = build_instance(graph, query, costs, selected)
     problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
     start_state = initial_state(instance, hours, steps, workspace)
     before = copy_of(start_state)
-    available = stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences)
+    if known and space.base_numbers is None:  # of champions it matters what was skipped
+        available = known.available
+    else:
+        available = stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences)
     fixed_courses, missing = fix_courses(
         PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
     )
     if more := [name for name in missing if name not in extra]:
         # a pinned course fits by prerequisites that were no candidates
+        extra = (*extra, *more)
         return _searched(
-            inputs, view, value, entry_levels, space, (*extra, *more), visits, ignore_preferences=ignore_preferences
+            inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=ignore_preferences, known=known
         )
     left = _left(inputs, space, problem, start_state)
     found = search(problem, start_state, workspace, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
@@ -194,6 +226,7 @@ def _searched(
         trace,
         kept,
         available,
+        PreparedInstance(PreparedQuery(query, costs), selected, instance),
         finishing=finishing,
         ignore_preferences=ignore_preferences,
         limited=bool(workspace.counters[0]["limited"]),
@@ -202,7 +235,8 @@ def _searched(
 
 def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state: PlanState) -> list[int]:
     """Return the rows of the previous path's remaining courses after the fixed ones; -1 for one without a row."""
-    rows = [row_of(space, problem, name) for name in inputs.previous if name not in inputs.done]
+    done = inputs.done
+    rows = rows_of(space, problem, [name for name in inputs.previous if name not in done])
     return [row for row in rows if row < 0 or not start_state.done[row]]
 
 

@@ -5,7 +5,7 @@ import type { JSX, TargetedSubmitEvent } from 'preact';
 import { Bars, FigureTable, Legend } from '../charts';
 import { day, decimal, percent } from '../formats';
 import { type Key, language, localize, Localized, t, type Text } from '../i18n';
-import { Button, DateField, field, Section, today, Wrong } from '../ui';
+import { Button, DateField, Disclosure, field, Section, today, Wrong } from '../ui';
 import { furthestBehind, reachedOf, topOf } from './report';
 import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
 
@@ -108,19 +108,30 @@ export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
     <Section name="group-skills" title="agency.groupSkills" why="agency.groupSkillsWhy">
       <Legend entries={LEVELS} />
       {view.groups.map((group, i) => (
-        <details key={group.job_group} open={i === 0} data-keep={`group-${group.job_group}`}>
-          <summary>
-            <Localized text={group.title} /> ({t('agency.people', { n: group.officers })})
-          </summary>
-          {group.skills.length === 0 && <p>{t('agency.noGroupSkills')}</p>}
-          <SkillBars skills={group.skills} top={top} />
-          <FigureTable
-            name={`group-${group.job_group}`}
-            label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
-            heads={SKILL_HEADS.map((key) => t(key))}
-            rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
-          />
-        </details>
+        <Disclosure
+          key={group.job_group}
+          open={i === 0}
+          printed
+          name={`group-${group.job_group}`}
+          summary={
+            <span>
+              <Localized text={group.title} /> ({t('agency.people', { n: group.officers })})
+            </span>
+          }
+        >
+          {() => (
+            <>
+              {group.skills.length === 0 && <p>{t('agency.noGroupSkills')}</p>}
+              <SkillBars skills={group.skills} top={top} />
+              <FigureTable
+                name={`group-${group.job_group}`}
+                label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
+                heads={SKILL_HEADS.map((key) => t(key))}
+                rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
+              />
+            </>
+          )}
+        </Disclosure>
       ))}
     </Section>
   );

@@ -238,7 +238,7 @@ export function Course({ id }: { id: string }): JSX.Element {
   const decide = async (match: Match, status: Decision['status'], right?: SkillSpan) => {
     const { framework, skill } = match;
     try {
-      await decideMatch({ course: id, framework, skill, status, ...(right && { right }) });
+      await decideMatch({ course: id, framework, skill, status, ...(right && { right }), seen: match.status });
       refused.value = undefined;
     } catch (thrown) {
       refused.value = asApiError(thrown);

@@ -7,7 +7,7 @@ import { useQuery } from '../query';
 import { Refusal, Trouble } from '../errors';
 import { tenths } from '../formats';
 import { type Key, language, localize, Localized, t } from '../i18n';
-import { session } from '../shell';
+import { lapsed, session } from '../shell';
 import { Button } from '../ui';
 import { address, goToView } from './address';
 import { courseOf, frameworkOf } from './names';
@@ -52,10 +52,11 @@ function Description({ item }: { item: Item }): JSX.Element | null {
 export function Decided({ item }: { item: Item }): JSX.Element | null {
   const { decided, state, error } = item;
   if (!decided) return null;
+  const isLost = state === 'failed' || state === 'overtaken';
   return (
-    <span class={state === 'failed' ? 'wrong' : undefined}>
+    <span class={isLost ? 'wrong' : undefined}>
       <strong>{t(`decided.${decided}`)}</strong> {state === 'saving' && t('saving')}
-      {state === 'failed' && error && <Refusal error={error} special={{ 404: 'matchGone' }} />}
+      {isLost && error && <Refusal error={error} special={{ 404: 'matchGone', 409: `overtaken.${item.match.status}` }} />}
     </span>
   );
 }
@@ -183,10 +184,12 @@ function Status({ queue }: { queue: Queue }): JSX.Element {
   const items = queue.items.value;
   const saved = items.filter(({ state }) => state === 'saved').length;
   const failed = items.filter(({ state }) => state === 'failed').length;
+  const overtaken = items.filter(({ state }) => state === 'overtaken').length;
   return (
     <div class="queue-status">
       <p role="status" id="queue-status">
-        {saved > 0 && t('savedCount', { n: saved })} {failed > 0 && t('failedCount', { n: failed })}
+        {saved > 0 && t('savedCount', { n: saved })} {failed > 0 && t('failedCount', { n: failed })}{' '}
+        {overtaken > 0 && t('overtakenCount', { n: overtaken })}
       </p>
       {failed > 0 && (
         <Button name="send-again" onClick={() => queue.sendAgain()}>
@@ -259,28 +262,39 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
 
 let kept: { of: unknown; name: string; queue: Queue } | undefined;
 
-/** Return the queue for a filter: the one that somebody left to look at a course, until it is done. */
+/**
+ * Return the queue for a filter: the one that somebody left to look at a course, until it is done. Another one takes over
+ * what the same person decided.
+ */
 function queueOf({ framework, skill, order }: QueueFilters): Queue {
   const name = JSON.stringify([framework, skill, order]);
-  if (!kept?.queue.current || kept.of !== session.value || kept.name !== name) {
-    const filter = { ...(framework && { framework }), ...(skill && { skill }) };
-    kept = { of: session.value, name, queue: new Queue(filter, order) };
-  }
-  return kept.queue;
+  const before = kept?.of === session.value ? kept : undefined;
+  if (before?.queue.current && before.name === name) return before.queue;
+  const filter = { ...(framework && { framework }), ...(skill && { skill }) };
+  const queue = new Queue(filter, order, undefined, before?.queue);
+  kept = { of: session.value, name, queue };
+  return queue;
 }
+
+/** Warn who closes the window, on whichever page, before every decision is stored. */
+window.addEventListener('beforeunload', (event) => {
+  if (kept?.queue.unsent) event.preventDefault();
+});
 
 export default function Matches(): JSX.Element {
   const { framework, skill, order } = filtersOf(address.value.params);
   const frameworks = useQuery(listFrameworks); // the queue works without the filter
   const queue = useMemo(() => queueOf({ framework, skill, order }), [framework, skill, order]);
   useEffect(() => {
-    if (!queue.items.value.length) void queue.more();
-    const warn = (event: BeforeUnloadEvent) => {
-      if (queue.unsent) event.preventDefault();
-    };
-    window.addEventListener('beforeunload', warn);
-    return () => window.removeEventListener('beforeunload', warn);
+    if (!queue.current) void queue.more();
+    const sendAgain = () => queue.sendAgain();
+    window.addEventListener('online', sendAgain);
+    return () => window.removeEventListener('online', sendAgain);
   }, [queue]);
+  const isOver = lapsed.value;
+  useEffect(() => {
+    if (!isOver) queue.sendAgain(); // the session was renewed, or somebody comes back to the page
+  }, [isOver, queue]);
   return (
     <>
       <PageHeading title="matchesTitle" why="matchesWhy" />

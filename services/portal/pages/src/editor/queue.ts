@@ -12,6 +12,7 @@ import {
   type MatchPage,
   type OpenSkill,
   proposedMatches,
+  readMatches,
   readOpenSkills,
   type SkillSpan,
 } from './requests';
@@ -32,7 +33,8 @@ export interface Item {
   officers: number;
   decided?: Decision['status'];
   right?: SkillSpan;
-  state: 'open' | 'saving' | 'saved' | 'failed';
+  /** `overtaken`: somebody else has decided it otherwise meanwhile, and `match` is what they made of it. */
+  state: 'open' | 'saving' | 'saved' | 'failed' | 'overtaken';
   error?: ApiError;
 }
 
@@ -41,7 +43,16 @@ export interface Source {
   open: () => Promise<OpenSkill[]>;
   page: (filter: MatchFilter, least: number, most: number, after: string) => Promise<MatchPage>;
   decide: (decision: Decision) => Promise<void>;
+  matches: (course: string) => Promise<Match[]>;
 }
+
+const CATALOG: Source = {
+  open: readOpenSkills,
+  page: proposedMatches,
+  decide: decideMatch,
+  matches: async (course) => (await readMatches(course)).matches,
+};
+const OVERTAKEN = 409;
 
 /** The ranges that are fetched one at a time, because the catalog lists matches by course only. */
 interface Band {
@@ -60,7 +71,7 @@ function bandsOf(filter: MatchFilter, order: Order, open: readonly OpenSkill[]):
   return [...skills.map(({ framework, skill }): Band => ({ filter: { framework, skill }, least: 0, most: 1 })), ...tenths];
 }
 
-const nameOf = (course: string, { framework, skill }: Match): string => `${course} ${framework} ${skill}`;
+const nameOf = ({ course, match: { framework, skill } }: Pick<Item, 'course' | 'match'>): string => `${course} ${framework} ${skill}`;
 
 export class Queue {
   readonly items = signal<Item[]>([]);
@@ -74,12 +85,22 @@ export class Queue {
   private officers: ReadonlyMap<string, number> = new Map();
   private after = '';
   private sending = Promise.resolve();
+  /** Which questions for matches an answer belongs to: one to an earlier question is dropped. */
+  private turn = 0;
 
+  /** `before`: the queue that this one takes the place of. Its decisions stay here, those that are not stored too. */
   constructor(
     private readonly filter: MatchFilter,
     private readonly order: Order = 'valuable',
-    private readonly source: Source = { open: readOpenSkills, page: proposedMatches, decide: decideMatch },
-  ) {}
+    private readonly source: Source = CATALOG,
+    before?: Queue,
+  ) {
+    const decided = before?.items.value.filter((item) => item.decided) ?? [];
+    this.items.value = decided;
+    this.at.value = decided.length;
+    for (const item of decided) this.known.add(nameOf(item));
+    if (before) this.sending = before.settled().then(() => before.items.value.filter(({ decided: one }) => one).forEach((item) => this.put(item)));
+  }
 
   /** The match that is shown; undefined past the last one. */
   get current(): Item | undefined {
@@ -94,21 +115,26 @@ export class Queue {
   /** Fetch more, in order within what is fetched at once. */
   async more(): Promise<void> {
     if (this.loading.value || this.whole.value) return;
+    const { turn } = this;
     this.loading.value = true;
     this.error.value = undefined;
     const fresh: Item[] = [];
+    let error: ApiError | undefined;
     try {
-      this.bands ??= await this.begin();
-      for (let [band] = this.bands; band && fresh.length < ENOUGH; [band] = this.bands) fresh.push(...(await this.part(this.bands, band)));
+      const bands = this.bands ?? (await this.begin());
+      if (turn === this.turn) this.bands = bands;
+      for (let [band] = bands; band && fresh.length < ENOUGH && turn === this.turn; [band] = bands) fresh.push(...(await this.part(bands, band, turn)));
     } catch (thrown) {
-      this.error.value = asApiError(thrown);
+      error = asApiError(thrown);
     }
+    if (turn !== this.turn) return; // asked anew meanwhile
     const sign = this.order === 'doubtful' ? 1 : -1;
     const worth = ({ officers }: Item) => (this.order === 'valuable' ? officers : 0);
     fresh.sort(
       (a, b) => worth(b) - worth(a) || sign * (a.match.confidence - b.match.confidence) || a.course.localeCompare(b.course),
     );
     batch(() => {
+      this.error.value = error;
       this.items.value = [...this.items.value, ...fresh];
       this.whole.value = this.bands?.length === 0;
       this.loading.value = false;
@@ -126,13 +152,14 @@ export class Queue {
   }
 
   /** Fetch a page of a band; a band that is at its end is taken off. */
-  private async part(bands: Band[], { filter, least, most }: Band): Promise<Item[]> {
+  private async part(bands: Band[], { filter, least, most }: Band, turn: number): Promise<Item[]> {
     const page = await this.source.page(filter, least, most, this.after);
+    if (turn !== this.turn) return [];
     if (page.next === null) bands.shift();
     this.after = page.next ?? '';
     return page.courses.flatMap(({ course, title, matches }) =>
       matches.flatMap((match): Item[] => {
-        const name = nameOf(course, match);
+        const name = nameOf({ course, match });
         if (this.known.has(name)) return []; // on the edge of two bands
         this.known.add(name);
         const officers = this.officers.get(`${match.framework} ${match.skill}`) ?? 0;
@@ -152,19 +179,20 @@ export class Queue {
     const { current, at } = this;
     if (!current || current.state === 'saving') return;
     const { course, match, title, officers } = current;
-    this.put(at.value, { course, match, title, officers, decided: status, ...(right && { right }), state: 'saving' });
-    this.send(at.value);
+    const item: Item = { course, match, title, officers, decided: status, ...(right && { right }), state: 'saving' };
+    this.put(item);
+    this.send(item);
     const next = this.items.value.findIndex((item, i) => i > at.value && item.state === 'open');
     this.goTo(next < 0 ? this.items.value.length : next);
   }
 
   /** Send every decision again that did not reach the catalog. */
   sendAgain(): void {
-    this.items.value.forEach((item, i) => {
-      if (item.state !== 'failed') return;
-      this.put(i, { ...item, state: 'saving' });
-      this.send(i);
-    });
+    for (const item of this.items.value.filter(({ state }) => state === 'failed')) {
+      const again: Item = { ...item, state: 'saving' };
+      this.put(again);
+      this.send(again);
+    }
   }
 
   /** Wait until every decision was answered. */
@@ -172,23 +200,53 @@ export class Queue {
     await this.sending;
   }
 
-  private send(at: number): void {
+  private send(item: Item): void {
+    const { course, match, decided, right } = item;
+    if (!decided) return;
+    const { framework, skill, status: seen } = match;
     this.sending = this.sending.then(async () => {
-      const item = this.items.value[at];
-      if (!item?.decided) return;
-      const { course, match, decided, right } = item;
-      const { framework, skill } = match;
       try {
-        await this.source.decide({ course, framework, skill, status: decided, ...(right && { right }) });
-        this.put(at, { ...item, state: 'saved' });
+        await this.source.decide({ course, framework, skill, status: decided, ...(right && { right }), seen });
+        this.put({ ...item, state: 'saved', match: { ...match, status: decided } });
       } catch (thrown) {
-        this.put(at, { ...item, state: 'failed', error: asApiError(thrown) });
+        const error = asApiError(thrown);
+        this.put({ ...item, state: 'failed', error });
+        if (error.status === OVERTAKEN) await this.overtaken(item, error);
       }
     });
   }
 
-  private put(at: number, item: Item): void {
-    this.items.value = this.items.value.map((one, i) => (i === at ? item : one));
+  /** Show what somebody else has made of a match; who decides it again has seen that. */
+  private async overtaken(item: Item, error: ApiError): Promise<void> {
+    const now = await this.source.matches(item.course).catch((thrown: unknown) => {
+      asApiError(thrown);
+      return []; // not known just now: the decision may be sent again
+    });
+    const match = now.find((one) => nameOf({ course: item.course, match: one }) === nameOf(item));
+    if (!match) return;
+    this.put({ ...item, match, state: 'overtaken', error });
+    this.askAnew();
+  }
+
+  /** Ask again for what is behind the match that is shown: somebody else decides the same ones. */
+  private askAnew(): void {
+    const at = this.at.value;
+    this.turn += 1;
+    batch(() => {
+      this.items.value = this.items.value.filter((item, i) => i <= at || item.decided);
+      this.loading.value = false;
+      this.whole.value = false;
+    });
+    this.known.clear();
+    for (const item of this.items.value) this.known.add(nameOf(item));
+    this.bands = undefined;
+    this.after = '';
+    void this.more();
+  }
+
+  private put(item: Item): void {
+    const name = nameOf(item);
+    this.items.value = this.items.value.map((one) => (nameOf(one) === name ? item : one));
   }
 }
 

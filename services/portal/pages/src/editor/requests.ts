@@ -35,6 +35,8 @@ export interface Decision {
   skill: string;
   status: 'confirmed' | 'rejected' | 'corrected';
   right?: SkillSpan;
+  /** The status that the person saw; the catalog refuses the decision if somebody else has decided meanwhile. */
+  seen: Match['status'];
 }
 
 /** Return a page of courses with proposed matches whose confidence is from `least` to `most`. */

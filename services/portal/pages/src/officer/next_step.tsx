@@ -15,6 +15,13 @@ export function nextStep(path: LearningPath, started: (course: string) => boolea
   return path.steps.find((step) => started(step.course.id)) ?? path.steps[0];
 }
 
+/** Return the place of the step to go on with, -1 without any. */
+export function startedFirst(path: LearningPath, visit: Visit | undefined): number {
+  const held = statements(visit?.feedback.value);
+  const step = nextStep(path, (id) => held.get(id)?.action === 'started');
+  return step ? path.steps.indexOf(step) : -1;
+}
+
 /** The next step, above everything else of the path. */
 export function NextStep({ path, visit }: { path: LearningPath; visit: Visit | undefined }): JSX.Element | null {
   const held = statements(visit?.feedback.value);

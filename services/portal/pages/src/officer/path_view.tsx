@@ -64,6 +64,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         title={visit.role === 'officer' ? t('title') : t('planOf', { id: visit.officer })}
         whose={<Whose />}
         next={<NextStep path={path} visit={visit} />}
+        canAssess={visit.role === 'officer'}
       >
         <Missing path={path} />
         <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />

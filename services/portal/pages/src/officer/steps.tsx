@@ -1,14 +1,18 @@
 /** The path as an ordered list, by week where the officer's hours are known. */
 
+import { useComputed, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
 import { webAddress } from '../address';
 import type { CourseCard, Framework, LearningPath, Recommended, Step } from '../api';
 import { saveFile } from '../files';
 import { decimal, languageName, percent, shortDay, tenths } from '../formats';
 import { Localized, localize, rich, t } from '../i18n';
-import { About, AfterPaint, Button } from '../ui';
+import { focusOn } from '../shell';
+import { About, AfterPaint, Button, printing } from '../ui';
 import { calendarOf } from './calendar';
 import { SeedMark, StepFeedback } from './feedback';
+import { startedFirst } from './next_step';
 import { StepDetails } from './step_details';
 import type { Visit } from './visit';
 import { type Span, spans, sundayOf, type Week, weeksOf } from './weeks';
@@ -17,6 +21,9 @@ type Mark = 'new' | 'moved' | undefined;
 
 /** How many steps are drawn together; each of the others is drawn by itself. */
 const AT_ONCE = 2;
+/** How many steps of a long path are shown at first, and how many more at each request. */
+const AT_FIRST = 30;
+const AT_A_TIME = 50;
 
 /** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
 function sharesAfter(path: LearningPath): number[] {
@@ -145,6 +152,15 @@ interface StepsProps {
 /** The section of the path; what the last change brought or moved is marked. */
 export function Steps({ recommended, framework, weekly, visit }: StepsProps): JSX.Element {
   const { path } = recommended;
+  const requested = useSignal(AT_FIRST);
+  const next = useComputed(() => startedFirst(path, visit)); // the head of the page leads to it
+  const count = printing.value ? path.steps.length : Math.max(requested.value, next.value + 1);
+  const rest = path.steps.length - count;
+  useLayoutEffect(() => {
+    const first = path.steps[requested.value - AT_A_TIME];
+    if (first) focusOn(`step-${first.course.id}`); // the button that asked for it stands further down now
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- where more were requested only
+  }, [requested.value]);
   const shares = sharesAfter(path);
   const weeks = weekly ? weeksOf(path.steps, weekly, new Date()) : [];
   const studied = weekly ? spans(path.steps, weekly) : [];
@@ -171,16 +187,29 @@ export function Steps({ recommended, framework, weekly, visit }: StepsProps): JS
       <p class="quiet">{weekly ? t('pathWeeks', { hours: tenths(weekly) }) : t('pathWhy')}</p>
       <p class="station start">{rich('start', { share: <strong>{percent(path.coverage.before)}</strong> })}</p>
       <ol class="steps">
-        {path.steps.map((step, i) => {
+        {path.steps.slice(0, count).map((step, i) => {
           const { id } = step.course;
           const mark = markOf(id);
           return (
             <li key={id} class={mark ? `step ${mark}` : 'step'} data-course={id} value={step.position}>
-              <AfterPaint first={i < AT_ONCE}>{() => card(step, i)}</AfterPaint>
+              <AfterPaint first={i < AT_ONCE || i === requested.value - AT_A_TIME}>{() => card(step, i)}</AfterPaint>
             </li>
           );
         })}
       </ol>
+      {rest > 0 && (
+        <p class="step rest">
+          <Button
+            name="steps-more"
+            onClick={() => {
+              requested.value = count + AT_A_TIME;
+            }}
+          >
+            {t('stepsMore', { n: Math.min(rest, AT_A_TIME) })}
+          </Button>{' '}
+          <span class="quiet">{t('stepsRest', { n: rest })}</span>
+        </p>
+      )}
       <p class="station finish">{rich('finish', { share: <strong>{percent(path.coverage.after)}</strong> })}</p>
     </section>
   );

@@ -4,6 +4,8 @@ import type { ComponentChildren, JSX } from 'preact';
 import type { Framework, Gap, LearningPath, Recommended } from '../api';
 import { day, percent, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
+import { goTo } from '../shell';
+import { Button } from '../ui';
 import { meets } from './skills';
 
 type Coverage = LearningPath['coverage'];
@@ -87,7 +89,7 @@ function Facts({ recommended, framework }: { recommended: Recommended; framework
 }
 
 /** What is special about a path, if anything is. */
-function Notice({ path }: { path: LearningPath }): JSX.Element | null {
+function Notice({ path, canAssess }: { path: LearningPath; canAssess: boolean }): JSX.Element | null {
   const own = <Localized as="p" text={path.reason} />;
   const notice = (title: Key, why: JSX.Element) => (
     <div class={`notice ${path.status}`}>
@@ -97,7 +99,21 @@ function Notice({ path }: { path: LearningPath }): JSX.Element | null {
   );
   if (path.status === 'waiting_for_framework') return notice('waitingFramework', own);
   if (path.status === 'refused') return notice('refused', own);
-  if (path.status === 'provisional') return notice('provisional', <p>{t('provisionalWhy')}</p>);
+  if (path.status === 'provisional') {
+    return notice(
+      'provisional',
+      <>
+        <p>{t('provisionalWhy')}</p>
+        {canAssess && (
+          <p class="actions">
+            <Button name="notice-assess" class="main" onClick={() => goTo('assessment-title')}>
+              {t('assessTitle')}
+            </Button>
+          </p>
+        )}
+      </>,
+    );
+  }
   if (path.steps.length > 0) return null;
   const met = path.open.every((gap) => gap.cause === 'too_small');
   if (path.open.length > 0) return notice(met ? 'complete' : 'nothing', own);
@@ -111,6 +127,8 @@ interface SummaryProps {
   whose: JSX.Element | null;
   /** What to do next: it stands above all else. */
   next: JSX.Element;
+  /** Whether its officer reads it, who may take the assessment here. */
+  canAssess?: boolean;
   children?: ComponentChildren;
 }
 
@@ -134,13 +152,13 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
 }
 
 /** The head of the page; children stand at its end. */
-export function Summary({ recommended, framework, title, whose, next, children }: SummaryProps): JSX.Element {
+export function Summary({ recommended, framework, title, whose, next, canAssess = false, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
     <section class="summary" aria-labelledby="page-title">
       {whose}
       <h1 id="page-title">{title}</h1>
-      <Notice path={path} />
+      <Notice path={path} canAssess={canAssess} />
       {next}
       <Sentence path={path} />
       {path.gaps.length > 0 && <CoverageBar coverage={path.coverage} />}

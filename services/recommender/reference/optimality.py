@@ -1,0 +1,36 @@
+"""The readable rule of docs/ranking.md, last part: whether a path is proved optimal for the weighed courses."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from services.recommender.planner.exact.conditions import CourseOption
+from services.recommender.planner.exact.slot_bounds import knapsack, slot_bounds
+from services.recommender.planner.value import Stair, ValueFunction, slots_of
+
+
+def gain_bound(
+    value: ValueFunction, courses: Iterable[CourseOption], requested: Collection[str], hours: int | None
+) -> int:
+    """Return micro-levels that no path of these courses exceeds, whatever the conditions of entry.
+
+    `requested`: courses that every path holds. `hours`: micro-hours of a path; None: no limit.
+    """
+    options = list(courses)
+    steps = defaultdict[str, dict[int, Stair]](dict)
+    for place, option in enumerate(options):
+        for gap, step in option.gap_effects.items():
+            steps[gap][place] = step
+    mine = {place for place, option in enumerate(options) if option.id in requested}
+    left = None if hours is None else hours - sum(options[place].hours for place in mine)
+    slots = [slot for gap, found in steps.items() for slot in slots_of(found, value.stairs.get(gap, ()))]
+    held = [max((slot.get(place, 0) for place in mine), default=0) for slot in slots]
+    added = [
+        [(at, slot[place] - held[at]) for at, slot in enumerate(slots) if slot.get(place, 0) > held[at]]
+        for place in range(len(options))
+    ]
+    fitting = [
+        (option.hours, more)
+        for option, more in zip(options, added, strict=True)
+        if left is None or option.hours <= left
+    ]
+    return sum(held) + knapsack(slot_bounds(len(slots), fitting), left)

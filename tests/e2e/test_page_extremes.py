@@ -1,0 +1,161 @@
+"""Pages with much to show, with texts in one language, with very long ones, and after an outage; in a real Chromium."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Route
+
+from tests.support.builders import unique
+from tests.support.editors import Tenant
+from tests.support.page import reading, switch_language
+from tests.support.platform import Officer, Platform, required
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+LONG = "การพัฒนาศักยภาพบุคลากรภาครัฐด้านการวิเคราะห์ข้อมูลขนาดใหญ่และปัญญาประดิษฐ์เพื่อการให้บริการประชาชนอย่างมีประสิทธิภาพ"
+OTHERS = ["数据分析与可视化入门课程", "تحليل البيانات للموظفين", "डेटा विश्लेषण", "😀🎓", "x" * 190, "ก็" * 90]
+MANY = 64
+
+
+def framework(language: str) -> dict[str, Any]:
+    """Return a framework of many skills and job groups whose texts are in one language."""
+
+    def text(words: str) -> dict[str, str]:
+        return {language: words}
+
+    skills = [f"skill-{n}" for n in range(MANY)]
+    groups = [f"group-{n}" for n in range(40)]
+    return {
+        "id": "long",
+        "title": text(LONG),
+        "areas": [{"id": "area", "title": text(LONG)}],
+        "skills": [{"id": name, "area": "area", "title": text(f"{LONG[:60]}{name}")} for name in skills],
+        "scale": [{"level": level, "title": text(f"{level}")} for level in range(3)],
+        "job_groups": [{"id": name, "title": text(f"{LONG[:80]}{name}")} for name in groups],
+        "stages": [],
+        "requirements": [{"job_group": groups[0], "skill": name, "level": 1} for name in skills],
+    }
+
+
+async def with_a_long_path(platform: Platform, language: str) -> tuple[Officer, str]:
+    """Return an officer of a new tenant who lacks every skill, with a course for each, and the officer's key."""
+    name = unique("long")
+    tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+    await tenant.ask("PUT", "/v1/frameworks/long", json=framework(language))
+
+    async def offered(n: int) -> None:
+        title = f"{LONG} {n}" if language == "th" else f"{OTHERS[n % len(OTHERS)]} {n}"
+        teaches = [{"framework": "long", "skill": f"skill-{n}", "from": 0, "to": 1}]
+        await tenant.offer(f"course-{n}", {language: title}, teaches=teaches, provider={language: LONG})
+
+    for begin in range(0, MANY, 16):
+        await asyncio.gather(*(offered(n) for n in range(begin, begin + 16)))
+    officer = Officer(platform, name)
+    await officer.register(framework="long", job_group="group-0")
+    return officer, await officer.api_key()
+
+
+@pytest.mark.parametrize("language", ["th", "en"])
+async def test_a_long_path_is_shown_in_parts_and_is_whole_on_paper(
+    platform: Platform, browser: Browser, language: str
+) -> None:
+    _, key = await with_a_long_path(platform, language)
+    for width, height in SIZES:
+        async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+            page = reader.page
+            await reader.sign_in(key)
+            await reader.shows("path")
+            all_courses = int((await reader.text(".sentence strong >> nth=0")).split()[0])
+            assert all_courses > 30
+            cards = page.locator(".step .card h3")
+            await page.wait_for_function("() => document.querySelectorAll('.step .card').length === 30")
+            for _ in range(2):
+                assert await reader.overflow() == 0
+                assert await reader.violations(inside=".path") == []
+                await switch_language(page)
+            await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+            assert await cards.count() == all_courses
+            await page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+            await page.wait_for_function("() => document.querySelectorAll('.step .card').length === 30")
+            await page.click("[data-keep=steps-more]")
+            await page.wait_for_selector(f".step:nth-child({all_courses}) .card")
+            assert await page.locator("[data-keep=steps-more]").count() == 0
+            thirty_first = await page.locator(".step[data-course]").nth(30).get_attribute("data-course")
+            assert await page.evaluate("document.activeElement.id") == f"step-{thirty_first}"
+            await page.set_viewport_size({"width": 320, "height": 256})
+            assert await reader.overflow() == 0
+
+
+async def test_what_a_colour_says_stays_with_the_colours_of_the_reader(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+        await reader.page.emulate_media(forced_colors="active")
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("path")
+        colours = await reader.page.locator(".coverage-words li").evaluate_all(
+            "all => all.slice(0, 2).map(one => getComputedStyle(one, '::before').backgroundColor)"
+        )
+        paper = await reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert len({*colours, paper}) == 3
+        assert await reader.violations() == []
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_page_that_could_not_be_opened_opens_by_itself_later(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    away = True
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+
+        async def live(route: Route) -> None:
+            if not away:
+                return await route.continue_()
+            body = 'retry: 100\nevent: status\ndata: {"status":"unavailable"}\n\n'
+            return await route.fulfill(status=200, content_type="text/event-stream", body=body)
+
+        await reader.page.route("**/live*", live)
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("failed")
+        await reader.page.wait_for_selector("text=เรากำลังลองใหม่ให้")
+        assert await reader.violations() == []
+        away = False
+        await reader.shows("path")
+        assert await reader.page.locator("[data-keep=again]").count() == 0
+
+
+async def test_who_has_no_result_yet_is_led_to_the_assessment(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("path")
+        await reader.page.click("[data-keep=notice-assess]")
+        assert await reader.page.evaluate("document.activeElement.id") == "assessment-title"
+        assert await reader.violations() == []
+
+
+async def test_the_head_is_there_before_any_code_and_stays_where_it_is(platform: Platform, browser: Browser) -> None:
+    held = asyncio.Event()
+    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+        page = reader.page
+
+        async def hold(route: Route) -> None:
+            await held.wait()
+            await route.continue_()
+
+        await page.route("**/*.js", hold)
+        await page.goto(reader.url, wait_until="commit")
+        await page.wait_for_selector(".masthead >> text=เส้นทางการเรียนรู้")
+        before = await page.locator(".masthead").bounding_box()
+        held.set()
+        await reader.shows("signIn")
+        assert await page.locator(".masthead").count() == 1
+        assert await page.locator(".masthead").bounding_box() == before

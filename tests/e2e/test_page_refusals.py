@@ -1,0 +1,147 @@
+"""What a service says about a refused request reaches the person in their language, with the field that is to blame.
+
+Each request is changed on its way, so that the real service refuses it.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Route
+
+from deploy.local.keys import TENANT
+from tests.support.builders import unique
+from tests.support.editors import editing
+from tests.support.page import Reader, reading, switch_language
+from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+
+
+def changed(change: Callable[[dict[str, Any]], None], method: str = "POST") -> Callable[[Route], Awaitable[None]]:
+    """Return a handler that sends a request on with another body."""
+
+    async def handle(route: Route) -> None:
+        if route.request.method != method:
+            return await route.continue_()
+        body = json.loads(route.request.post_data or "{}")
+        change(body)
+        return await route.continue_(post_data=json.dumps(body))
+
+    return handle
+
+
+async def says(reader: Reader, place: str, field: str, thai: str, english: str) -> None:
+    """Find the field and what the service says of it, in both languages."""
+    for words, other in ((thai, english), (english, thai)):
+        await reader.page.wait_for_selector(f"{place} >> text={words}")
+        shown = await reader.text(place)
+        assert field in shown
+        assert other not in shown
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await switch_language(reader.page)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_refused_correction_of_a_match_says_why(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await tenant.offer("only", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
+
+        async def proposed() -> bool:
+            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
+
+        await until(proposed, "a match")
+        await reader.sign_in(tenant.key)
+        await page.wait_for_selector(".match")
+
+        def other(body: dict[str, Any]) -> None:
+            body["matches"][0]["right"]["skill"] = "no-such-skill"
+
+        await page.route("**/matches:correct", changed(other))
+        await page.click("[data-keep=correct]")
+        await page.click("[data-keep=correct-send]")
+        await says(
+            reader,
+            ".done .wrong",
+            "matches[0].right.skill",
+            "ไม่มีทักษะ 'no-such-skill'",
+            "has no skill 'no-such-skill'",
+        )
+        assert await tenant.teaches("only") == []
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_refused_rating_says_why_and_keeps_what_was_chosen(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    agency = unique("agency")
+    officer = Officer(platform)
+    await officer.register(agency=agency)
+    await officer.assess(required(0.5))
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        key = await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency)
+        await reader.sign_in(key, f"/#rate={officer.name}")
+        await page.wait_for_selector(".rating fieldset")
+
+        def above(body: dict[str, Any]) -> None:
+            body["results"][0]["level"] = 99
+
+        await page.route("**/assessments*", changed(above))
+        await page.check(".rating fieldset >> nth=0 >> input >> nth=2")
+        await page.click("[data-keep=rating-send]")
+        await says(
+            reader, ".rating .notice.refused", "results[0].level", "สูงกว่าระดับสูงสุดของมาตรวัด", "above the scale's top"
+        )
+        assert await page.is_checked(".rating fieldset >> nth=0 >> input >> nth=2")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_refused_choice_of_what_supervisors_see_says_why(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(tenant.key, "/#view=supervision")
+        await page.wait_for_selector("[data-keep=supervision-save]")
+
+        def unknown(body: dict[str, Any]) -> None:
+            body["paths"] = "everybody"
+
+        await page.route("**/supervision", changed(unknown, "PUT"))
+        await page.click("[data-keep=supervision-save]")
+        await says(reader, ".supervision .notice.refused", "paths", "ค่าที่ใช้ได้คือ", "allowed:")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_refused_hours_name_the_field_in_words(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
+        await reader.shows("path")
+        await page.wait_for_selector("#time-weekly")
+
+        def too_many(body: dict[str, Any]) -> None:
+            body["weekly_hours"] = 200
+
+        await page.route(f"**/officers/{officer.name}", changed(too_many, "PUT"))
+        await page.fill("#time-weekly", "3")
+        await page.click("[data-keep=time-send]")
+        await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 168")
+        assert "ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์" in await reader.text("#time-wrong")
+        await switch_language(page)
+        await page.wait_for_selector("#time-wrong .detail >> text=Expected `float` <= 168")
+        assert "weekly_hours" not in await reader.text("#time-wrong")
