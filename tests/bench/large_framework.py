@@ -1,6 +1,6 @@
 """Measures what the catalog holds in memory once the starter catalog is matched to ESCO, its 13,896 skills.
 
-The files are those of `esco_v1.1.1` in the folder that DATASETS_DIR names. It runs alone, with a catalog of its own:
+The files are those of `esco_v1.1.1` in the folder that DATASETS_DIR names. It runs alone, with services of its own:
 `python -m tests.bench.large_framework`.
 """
 
@@ -16,7 +16,6 @@ from rich.console import Console
 from deploy.local.display import Terminal
 from deploy.local.processes import CannotStart, Child
 from deploy.local.replicas import Service
-from deploy.local.seed import load_catalog
 from deploy.local.stack import Stack
 from tests.bench import report
 from tests.bench.figures import Figure
@@ -34,7 +33,6 @@ async def measure(stack: Stack, files: list[Path]) -> list[Figure]:
     url = stack.urls["catalog"][0]
     process = psutil.Process(stack.running["catalog"][0].child.pid)
     async with aiohttp.ClientSession() as session, asyncio.timeout(_PATIENCE):
-        await load_catalog(session, url, stack.keys.admin, stack.display)
         courses = await _matched(session, url, 1)
         before = process.memory_info().rss
         argv = [sys.executable, "-m", "services.catalog", "import-framework", *map(str, files), "--format", "esco"]
@@ -66,8 +64,8 @@ async def _matched(session: aiohttp.ClientSession, url: str, least: float) -> fl
 
 
 async def _alone(console: Console, files: list[Path]) -> list[Figure]:
-    others: dict[Service, int] = {"assessment": 0, "recommender": 0, "portal": 0}
-    async with Stack("esco", display=Terminal(console), seed=False, replicas=others) as stack:
+    others: dict[Service, int] = {"recommender": 0, "portal": 0}
+    async with Stack("esco", display=Terminal(console), replicas=others) as stack:
         return await measure(stack, files)
 
 
