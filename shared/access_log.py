@@ -2,7 +2,7 @@
 
     requests = AccessLog(registry)
     requests.note("GET", route, 200, seconds, request_id, address, asker)
-    requests.note_rejection("GET", route, 503, request_id, address, asker)
+    requests.note_rejection("GET", route, 503, seconds, request_id, address, asker)      # the service is full
 
 Under overload most requests are rejected, and a line for each would cost as much as the rejection itself. So of the
 rejected requests of one route, address and key within a second, the first has a line, and one more line has the number
@@ -68,20 +68,27 @@ class AccessLog:
         handle_line(log, "request", fields if asker is None else fields | _names(asker))
 
     def note_rejection(  # noqa: PLR0913, PLR0917 - as above
-        self, method: str, route: Route, status: int, request_id: str, address: str, asker: Principal | None
+        self,
+        method: str,
+        route: Route,
+        status: int,
+        seconds: float,
+        request_id: str,
+        address: str,
+        asker: Principal | None,
     ) -> None:
-        """Measure a request that was rejected without work, and log it or count it for a line with others."""
+        """Measure a request that was rejected because the service is full; log it, or count it for a later line."""
         place: _Place = route, status, address, asker
         if place not in self._rejected and len(self._rejected) >= _MOST_PLACES:
             place = route, status, "", None
         if place in self._rejected:
-            self._measure(route, status, 0.0)
+            self._measure(route, status, seconds)
             self._rejected[place] += 1
             return
         if not self._rejected:
             asyncio.get_running_loop().call_later(_TOGETHER_SECONDS, self.log_rejected)
         self._rejected[place] = 0
-        self.note(method, route, status, 0.0, request_id, address, asker)
+        self.note(method, route, status, seconds, request_id, address, asker)
 
     def log_rejected(self) -> None:
         """Log the rejected requests that have no line yet."""

@@ -42,6 +42,9 @@ Credential = Callable[[web.Request], str | None]
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 """The client's address; behind a trusted proxy the one that the proxy reports."""
 
+_REJECTED: web.RequestKey[bool] = web.RequestKey("rejected", bool)
+"""Set if the request is rejected because the service is full."""
+
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FINISH_SECONDS = 10.0
 _CROWDED_SECONDS = 10
@@ -136,7 +139,11 @@ class Middleware:
         finally:
             asker, address = request.get(PRINCIPAL), request[ADDRESS]
             seconds = perf_counter() - started
-            self._log.note(request.method, route, status, seconds, request[REQUEST_ID], address, asker)
+            about = status, seconds, request[REQUEST_ID], address, asker
+            if route is not None and _REJECTED in request:
+                self._log.note_rejection(request.method, route, *about)
+            else:
+                self._log.note(request.method, route, *about)
         return response
 
     def refusal(self, message: RawRequestMessage, peer: str) -> bytes | None:
@@ -158,7 +165,7 @@ class Middleware:
         given = headers.get("X-Request-Id", "")
         request_id = given if _SANE_ID.fullmatch(given) else _new_id()
         address = client_address(peer, ",".join(headers.getall("X-Forwarded-For", [])), self._limits.trusted_proxies)
-        self._log.note_rejection(message.method, route, error.status, request_id, address, asker)
+        self._log.note_rejection(message.method, route, error.status, 0.0, request_id, address, asker)
         return _whole_answer(error, request_id)
 
     def _route_of(self, message: RawRequestMessage) -> Route | None:
@@ -306,6 +313,8 @@ class Middleware:
             raise
 
     def _refused(self, request: web.Request, error: Problem) -> web.StreamResponse:
+        if isinstance(error, Overloaded):
+            request[_REJECTED] = True
         response = self._failed(request, error.status, error.title, error.detail, error.field, error.texts)
         if error.retry_after is not None and not response.prepared:
             response.headers["Retry-After"] = str(error.retry_after)

@@ -8,7 +8,8 @@ the events of one document are sent in sequence order. The relay waits for the a
 events. A send without an answer has an unknown outcome and is repeated. Readers of a state topic
 drop duplicates by `sequence`.
 
-During an import its events are sent slowly, because the import and the relay share a process and a database.
+During an import its events are sent slowly, because the import and the relay share a process and a database. The
+change stream is closed then, and while a backlog is sent.
 
 The lease holder also reads its own topic back, from an offset stored in the lease document. A record may have been
 written after a newer one of the same document (a paused relay that resumed, a delayed send), or with a stamp below an

@@ -47,7 +47,7 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
     """Return the seconds from the last row to the last replica, and the latest answer meanwhile."""
     replicas = stack.urls["recommender"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session:
-        whole = count + _gauge(await _measurements(session, stack.urls["catalog"][0]), "search_courses")
+        whole = count + gauge(await measurements(session, stack.urls["catalog"][0]), "search_courses")
         for url in replicas:
             await _answer_ms(session, url, stack.keys.platform)
         folded = asyncio.Event()
@@ -106,22 +106,24 @@ async def _imported(session: aiohttp.ClientSession, stack: Stack, count: int) ->
 async def _have_folded(session: aiohttp.ClientSession, catalog: str, replicas: Sequence[str], whole: float) -> None:
     """Return once every replica plans with all that the catalog has announced, of so many courses."""
     while True:
-        measured = await _measurements(session, catalog)
-        if _gauge(measured, "search_courses") >= whole:
-            announced = _gauge(measured, "catalog_revision")
-            planned = [_gauge(await _measurements(session, url), "catalog_revision") for url in replicas]
+        measured = await measurements(session, catalog)
+        if gauge(measured, "search_courses") >= whole:
+            announced = gauge(measured, "catalog_revision")
+            planned = [gauge(await measurements(session, url), "catalog_revision") for url in replicas]
             if min(planned) >= announced:
                 return
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _measurements(session: aiohttp.ClientSession, url: str) -> str:
+async def measurements(session: aiohttp.ClientSession, url: str) -> str:
+    """Return the present measurements of a service as text."""
     async with session.get(f"{url}/metrics") as answer:
         return await answer.text()
 
 
-def _gauge(measurements: str, name: str) -> float:
-    found = re.search(rf"^\w*{name}(?:{{[^}}]*}})? (\S+)$", measurements, re.MULTILINE)
+def gauge(measured: str, name: str) -> float:
+    """Return the value of a gauge among the measurements of a service."""
+    found = re.search(rf"^\w*{name}(?:{{[^}}]*}})? (\S+)$", measured, re.MULTILINE)
     if found is None:
         raise AssertionError(f"there is no gauge {name}")
     return float(found[1])

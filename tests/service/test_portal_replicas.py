@@ -13,6 +13,7 @@ from services.portal.api import forwarding
 from services.portal.replicas import AVOIDED_SECONDS, Replicas
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal, serving
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -127,6 +128,38 @@ async def test_an_unrepeatable_request_is_never_executed_twice(stage: tuple[Port
                 status, kind, _ = await answer_of(portal, method, target, headers)
             assert (status, kind) == (503, "application/problem+json"), (method, target)
             assert sum(len(replica.bodies) for replica in both) == 1, (method, target)
+
+
+@pytest.mark.parametrize(("method", "target", "headers"), [*UNSAFE, ("GET", "/v1/courses", {})])
+async def test_a_replica_that_hangs_is_not_waited_for_without_end(
+    stage: tuple[PortalSettings, Owner],
+    method: str,
+    target: str,
+    headers: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forwarding, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(forwarding, "_LAST_PATIENCE_SECONDS", 0.3)
+    async with replicas("sends nothing", "sends nothing") as (both, addresses):
+        async with portal_over(stage, *addresses) as portal:
+            status, kind, _ = await answer_of(portal, method, target, headers)
+        assert (status, kind) == (503, "application/problem+json")
+        assert sum(len(replica.bodies) for replica in both) == (2 if method == "GET" else 1)
+
+
+async def test_a_replica_that_a_client_gave_up_on_is_tried_last(
+    stage: tuple[PortalSettings, Owner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(Replicas, "answered", lambda *_: None)
+    noted: list[str] = []
+    monkeypatch.setattr(Replicas, "failed", lambda _, url: noted.append(url))
+    async with replicas("sends nothing", "sends nothing") as (_, addresses), portal_over(stage, *addresses) as portal:
+        asking = asyncio.create_task(answer_of(portal, "DELETE", "/v1/courses/c", {"If-Match": '"7"'}))
+        await asyncio.wait({asking}, timeout=1)
+        asking.cancel()
+        await until(lambda: len(noted) == 1)
+    assert noted[0] in addresses
 
 
 async def test_if_every_replica_fails_the_last_answer_is_forwarded(stage: tuple[PortalSettings, Owner]) -> None:

@@ -21,7 +21,7 @@ async def test_requests_from_many_addresses_cost_a_bounded_number_of_lines(monke
     requests = AccessLog(registry)
     with logged() as written:
         for number in range(50):
-            requests.note_rejection("GET", ROUTE, 503, f"id-{number}", f"192.0.2.{number}", None)
+            requests.note_rejection("GET", ROUTE, 503, 0.0, f"id-{number}", f"192.0.2.{number}", None)
         requests.log_rejected()
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [line["address"] for line in lines if "request_id" in line] == [f"192.0.2.{n}" for n in range(4)]
@@ -33,7 +33,7 @@ async def test_requests_from_many_addresses_cost_a_bounded_number_of_lines(monke
 async def test_nothing_is_logged_when_nothing_more_was_rejected() -> None:
     requests = AccessLog(CollectorRegistry())
     with logged() as written:
-        requests.note_rejection("GET", ROUTE, 503, "one", "192.0.2.1", None)
+        requests.note_rejection("GET", ROUTE, 503, 0.0, "one", "192.0.2.1", None)
         requests.log_rejected()
         requests.log_rejected()
     [line] = written.getvalue().splitlines()

@@ -335,6 +335,11 @@ def test_a_course_without_a_title_is_refused_in_plain_words(row: str, detail: st
         ("จำนวน (ชม.)", "6 วัน", 36),
         ("Length (hh:mm:ss)", "01:30:00", 1.5),
         ("จำนวนชั่วโมง", "สามสิบ", 30),
+        ("จำนวนชั่วโมงการอบรม (ชม.)", "หก ชม.", 6),
+        ("ชั่วโมง,ระยะเวลา (นาที)", "1,๓๐", 1.5),
+        ("Hours,Duration (minutes)", "1,90", 1),
+        ("Hours,Duration (minutes)", ",45", 0.75),
+        ("Hours,Duration", "1,45 minutes", 1),
     ],
 )
 def test_a_bare_number_counts_in_the_unit_of_its_column(name: str, cell: str, hours: float) -> None:

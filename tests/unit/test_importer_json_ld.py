@@ -259,8 +259,10 @@ def test_records_of_repositories_are_read_by_their_metadata() -> None:
         {"id": 7, "metadata": [{"key": "dc.title", "value": "Older"}, {"key": "dc.publisher", "value": "Uni"}]},
         {"header": {"identifier": "x"}, "metadata": {"oai_dc:dc": {"dc:title": "Harvested", "dc:language": "tha"}}},
     ]  # fmt: skip
+    records.append({"id": "8", "type": "courses", "attributes": {"title": "Attributed", "hours": 3}})
     found = courses("jsonld", "\n".join(json.dumps(one) for one in records))
-    assert [one.title.th or one.title.en for one in found] == ["คลังความรู้", "Item", "Older", "Harvested"]
+    names = ["คลังความรู้", "Item", "Older", "Harvested", "Attributed"]
+    assert [one.title.th or one.title.en for one in found] == names
     assert [one.tags for one in found[:2]] == [["ข้อมูล"], ["law"]]
     assert found[3].languages == ["th"]
 

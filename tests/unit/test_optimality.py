@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,10 +33,10 @@ BOTH, OTHER = (
 )
 
 
-def planned(courses: Sequence[Course], **given: object) -> LearningPath:
+def planned(courses: Sequence[Course], **wishes: Any) -> LearningPath:
     """Return the path of an officer who holds nothing; the readable rule gives the same bytes."""
     courses = published(courses)
-    officer, view = inputs(SKILLS, {"reading": 0.0, "writing": 0.0}, **given), view_of(courses)
+    officer, view = inputs(SKILLS, {"reading": 0.0, "writing": 0.0}, **wishes), view_of(courses)
     assert differences(officer, view, courses) is None
     return recommend(officer, view)
 
@@ -140,7 +141,7 @@ def in_short_hours(seed: int) -> tuple[Inputs, list[Course]]:
         requires = [after(draw.choice(courses).id)] if courses and draw.random() < 0.3 else []
         one = course(f"c{n}", *rows, hours=draw.choice([1.0, 2.5, 4.0, 6.0]), requires=requires)
         courses.append(unconfirmed(one, draw) if draw.random() < 0.2 else one)
-    wanted = {"mandatory": draw.choice([[], [], ["c1"]]), "pinned": draw.choice([[], [], ["c2"]])}
+    wanted: dict[str, Any] = {"mandatory": draw.choice([[], [], ["c1"]]), "pinned": draw.choice([[], [], ["c2"]])}
     weights = {skill: draw.choice([0.5, 1.0, 2.0]) for skill in skills}
     yardstick = framework(skills, weights=weights, others=[f"s{n:02}" for n in range(8)])
     return inputs(

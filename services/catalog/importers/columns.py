@@ -70,7 +70,9 @@ def fact_of(name: str) -> Column | None:
     plain = folded(name)
     if found := _THAI_AMOUNT.fullmatch(plain):
         return Column("duration", found["unit"])
-    if (found := _WITH_UNIT.fullmatch(plain)) and (fact := _known(found["name"])) in ("hours", "duration"):
+    if (found := _WITH_UNIT.fullmatch(plain)) and (
+        _known(found["name"]) in ("hours", "duration") or _THAI_AMOUNT.fullmatch(found["name"])
+    ):
         unit = found["unit"] or found["other"]
         return Column("duration", "" if re.fullmatch(_CLOCK, unit) else unit)
     parts = [part for part in _PARTS.split(plain) if part]

@@ -48,8 +48,8 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
 
 
 def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an object with its `metadata`, as repositories write it: by name, or as a list of names and values."""
-    found = node.get("metadata")
+    """Return an object with its `metadata` or `attributes`: by name, or as a list of names and values."""
+    found = node.get("metadata") or node.get("attributes")
     if isinstance(found, list):
         pairs = [(one.get("key"), one.get("value")) for one in found if isinstance(one, dict)]
     elif isinstance(found, dict):

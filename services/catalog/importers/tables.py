@@ -27,6 +27,7 @@ _LEAST_NAMED = 2
 """How many columns a second row of a header names at least."""
 
 _IDENTIFYING = ("id", "code", "url")
+_MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
 _TITLES = ("title", "title_th", "title_en")
 _TOTAL = re.compile(
     r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
@@ -237,6 +238,15 @@ class Table:
             return cell
         return f"{cell.strip()} {column.unit}"
 
+    def _add_minutes(self, stated: dict[str, Fact]) -> None:
+        """Put bare numbers of a column of hours and of one of minutes together: 1 and 30 are an hour and a half."""
+        hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
+        if not re.fullmatch(r"[\d๐-๙]+", hours) or not (found := _MINUTES.fullmatch(minutes)):
+            return
+        column = fact_of((self._header or [])[self._columns["duration"][0]])
+        if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - more are the whole, said again
+            stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
+
     def asks_for(self, cells: Sequence[str]) -> bool:
         """Return whether a row holds the names of columns that `map` asks for."""
         if self._options.columns in (None, GUESS):
@@ -262,6 +272,7 @@ class Table:
             ]
             if found:
                 stated[fact] = found if fact in MANY else found[0]
+        self._add_minutes(stated)
         if self._columns.get("title") == self._columns.get("description") is not None:
             whole = str(stated.get("title", ""))
             stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()

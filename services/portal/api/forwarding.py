@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
+from time import monotonic
 
 from aiohttp import (
     ClientConnectorError,
@@ -65,6 +66,10 @@ _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
 _PATIENCE_SECONDS = 10.0
 """How long to wait for an answer while another replica is left to try."""
 
+_LAST_PATIENCE_SECONDS = 60.0
+"""How long to wait for an answer to a small request where none is left, or where it is not safe to repeat: longer than
+a what-if waits for its turn. A replica that hangs is not waited for without end. Streams of rows take their time."""
+
 _AWAY = 503
 
 
@@ -94,7 +99,8 @@ class Forwarder:
     """Forwards requests and responses as streams; limits and errors are those of the owning service.
 
     Unreachable replicas are skipped. A request that is safe to repeat is also sent to the next replica when one
-    breaks off, answers 503 or takes too long before its response has begun.
+    breaks off, answers 503 or takes too long before its response has begun. Where none is left, or repeating is not
+    safe, a replica that hangs is given up after a minute.
     """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
@@ -115,23 +121,14 @@ class Forwarder:
         left = replicas.in_order()
         while left:
             address = left.pop(0)
-            patience = _PATIENCE_SECONDS if left and repeatable else None
+            patience = _PATIENCE_SECONDS if left and repeatable else body.last_patience
             try:
-                async with asyncio.timeout(patience):
-                    found = await self._client.request(
-                        request.method,
-                        URL(address + path + query, encoded=True),
-                        headers=_asked(request),
-                        data=body.data,
-                        allow_redirects=False,
-                    )
+                found = await self._begin(request, address, path + query, body, patience, replicas)
             except (ClientConnectorError, ConnectionTimeoutError):  # nothing was sent
-                replicas.failed(address)
                 continue
             except (ClientError, TimeoutError) as error:
                 if body.failure is not None:  # it was not the owner that failed
                     raise body.failure from None
-                replicas.failed(address)
                 if repeatable:
                     continue
                 raise _away(owner) from error
@@ -148,6 +145,38 @@ class Forwarder:
                     raise body.failure or _away(owner) from error
         raise _away(owner)
 
+    async def _begin(  # noqa: PLR0913, PLR0917 - one request to one replica
+        self,
+        request: web.Request,
+        address: str,
+        target: str,
+        body: "_Body",
+        patience: float | None,
+        replicas: Replicas,
+    ) -> ClientResponse:
+        """Return the beginning of a replica's response; record a replica that fails, or hangs until the client goes.
+
+        Raises ClientError, TimeoutError.
+        """
+        begun = monotonic()
+        try:
+            async with asyncio.timeout(patience):
+                return await self._client.request(
+                    request.method,
+                    URL(address + target, encoded=True),
+                    headers=_asked(request),
+                    data=body.data,
+                    allow_redirects=False,
+                )
+        except asyncio.CancelledError:
+            if monotonic() - begun >= _PATIENCE_SECONDS:
+                replicas.failed(address)
+            raise
+        except (ClientError, TimeoutError):
+            if body.failure is None:
+                replicas.failed(address)
+            raise
+
 
 def _away(owner: str) -> Unavailable:
     return Unavailable(f"the {owner} service is away; try again soon")
@@ -161,12 +190,21 @@ class _Body:
         self._held: bytes | None = None
         self.failure: Problem | ConnectionError | None = None
 
+    @property
+    def last_patience(self) -> float | None:
+        """How long to wait for an answer where no other replica will be tried; None for bodies that are streamed."""
+        return _LAST_PATIENCE_SECONDS if self._is_small() else None
+
+    def _is_small(self) -> bool:
+        length = self._request.content_length
+        return not self._request.body_exists or (length is not None and length <= BODY_LIMIT)
+
     async def hold(self) -> bool:
         """Buffer the whole body if it is small, so that it can be sent again; return whether it is buffered."""
+        if not self._is_small():
+            return False
         if self._request.body_exists:
-            if self._request.content_length is None or self._request.content_length > BODY_LIMIT:
-                return False
-            self._request[READING].slot.hold(self._request.content_length)
+            self._request[READING].slot.hold(self._request.content_length or 0)
             self._held = b"".join([piece async for piece in received(self._request, whole=True)])
         return True
 

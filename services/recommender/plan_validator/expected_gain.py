@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from heapq import heappop, heappush
 from math import prod
-from typing import Protocol
+from typing import Protocol, Self
 
 from msgspec import UNSET
 
@@ -22,7 +22,7 @@ Key = tuple[str, str]
 class Officer(Protocol):
     """What decides whether the officer can enter the next course."""
 
-    def entry_copy(self) -> "Officer":
+    def copy(self) -> Self:
         """Return an independent copy."""
 
     def enters(self, course: Course) -> bool:
@@ -98,7 +98,7 @@ class _Path:
 
     def _is_entered(self, place: int, lost: Container[int]) -> bool:
         """Return whether a course can be entered after the best of the remaining courses that it needs."""
-        ready = self._officer.entry_copy()
+        ready = self._officer.copy()
         for key in self._reads[place]:
             left = (giver for _, giver in self._givers.get(key, ()) if giver < place and giver not in lost)
             if (best := next(left, None)) is not None:

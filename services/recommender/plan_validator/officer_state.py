@@ -57,8 +57,8 @@ class EntryState:
             return False
         return self.levels.get((condition.framework, condition.skill), 0.0) >= condition.level
 
-    def entry_copy(self) -> "EntryState":
-        """Return an independent copy of this part of the state."""
+    def copy(self) -> "EntryState":
+        """Return an independent copy."""
         return EntryState(self.framework, dict(self.levels), set(self.done))
 
     def take(self, course: Course) -> None:
@@ -88,6 +88,10 @@ class OfficerState(EntryState):
         self.completed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
         self.held = self._held_before()
         self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
+
+    def entry_state(self) -> EntryState:
+        """Return a copy of what decides about entry alone."""
+        return EntryState.copy(self)
 
     def copy(self) -> "OfficerState":
         """Return an independent copy."""

@@ -214,7 +214,8 @@ def _dependencies(path: LearningPath, start: OfficerState, find: Find) -> Iterat
     courses = [course for step in path.steps if (course := find(step.course.id))]
     if len(courses) < len(path.steps):
         return
-    depends_on = dependents(start, courses, {step.course.id for step in path.steps if step.origin == "started"})
+    begun = {step.course.id for step in path.steps if step.origin == "started"}
+    depends_on = dependents(start.entry_state(), courses, begun)
     for place, step in enumerate(path.steps):
         unlocked = [courses[later].id for later in range(len(courses)) if place in depends_on[later]]
         if step.unlocks != unlocked:

@@ -93,7 +93,7 @@ class AvailableCourses:
         self.above, self.matched = above, matched
         self._options: dict[str, CourseOption | None] = {}
         self._achievers: dict[Condition, Iterator[Achiever]] = {}
-        self._bounds: _ClosureBounds | None = None
+        self._bounds: tuple[object, _ClosureBounds] | None = None
         self._last_start: PathState | None = None
         self._last_steps = 0
         self.incomplete = False
@@ -104,13 +104,12 @@ class AvailableCourses:
         States are compared in whole only if this is another object than the last one, or has studied since: there may
         be thousands of levels, and as many questions about the end of a path.
         """
-        known = self._bounds
-        if known and self._last_start is start and self._last_steps == start.steps:
-            return known
-        self._last_start, self._last_steps = start, start.steps
-        if known is None or known.start.done != start.done or known.start.levels != start.levels:
-            known = self._bounds = self.bounds_once(start)
-        return known
+        if self._bounds is None or self._last_start is not start or self._last_steps != start.steps:
+            self._last_start, self._last_steps = start, start.steps
+            key = frozenset(start.done), frozenset(start.levels.items())
+            if self._bounds is None or self._bounds[0] != key:
+                self._bounds = key, self.bounds_once(start)
+        return self._bounds[1]
 
     def bounds_once(self, start: PathState) -> "_ClosureBounds":
         """Return the bounds from a state that is not asked for again: they are not cached and displace no others."""
@@ -157,7 +156,7 @@ class _ClosureBounds:
     """Bounds of the hours of closures from one state: from below by `lower_bound`, from above by a relaxed plan."""
 
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
-        self._available, self.start = available, start
+        self._available, self._start = available, start
         self._closure_costs = closure_costs
         self._of_course: dict[str, int] = {}
         self._additive: dict[str, int] = {}
@@ -178,7 +177,7 @@ class _ClosureBounds:
 
     def lower_bound(self, condition: Condition) -> int:
         """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
-        if self.start.meets(condition):
+        if self._start.meets(condition):
             return 0
         if isinstance(condition, AnyCondition):
             branches = (max(map(self.lower_bound, branch), default=0) for branch in condition.branches)
@@ -201,7 +200,7 @@ class _ClosureBounds:
         waiting = list(goals)
         while waiting and len(found) <= MOST_STEPS:
             condition = waiting.pop()
-            if self.start.meets(condition):
+            if self._start.meets(condition):
                 continue
             if isinstance(condition, AnyCondition):
                 waiting += min(condition.branches, key=lambda branch: sum(self.cheapest(one)[0] for one in branch))
@@ -212,7 +211,7 @@ class _ClosureBounds:
 
     def cheapest(self, condition: Condition) -> tuple[int, str]:
         """Return the least closure cost of a condition and the course that it is of; no course of one that holds."""
-        if self.start.meets(condition):
+        if self._start.meets(condition):
             return 0, ""
         if isinstance(condition, AnyCondition):
             return min(sum(self.cheapest(one)[0] for one in branch) for branch in condition.branches), ""
@@ -251,12 +250,12 @@ class _PartialClosure:
                 order += ready
                 waiting = [one for one in waiting if one not in ready]
         longer = _PartialClosure(state, order, waiting, [], self.hours + option.hours)
-        for one, asking in self.lacking:
+        for condition, asking in self.lacking:
             # In an unchanged state only the new course can satisfy what no other one does.
-            whole = studied or isinstance(one, AnyCondition)
-            if not (longer._may_meet(one, asking) if whole else option.achieves(one)):
-                longer.lacking.append((one, asking))
-        longer.lacking += [(one, option) for one in option.conditions if not longer._may_meet(one, option)]
+            whole = studied or isinstance(condition, AnyCondition)
+            if not (longer._may_meet(condition, asking) if whole else option.achieves(condition)):
+                longer.lacking.append((condition, asking))
+        longer.lacking += [(own, option) for own in option.conditions if not longer._may_meet(own, option)]
         return longer
 
     def _may_meet(self, condition: Condition, asking: CourseOption | None) -> bool:

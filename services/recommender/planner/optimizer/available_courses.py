@@ -76,8 +76,8 @@ def _lazily(rows: Records, hours: Longs) -> Iterator[tuple[int, int, int]]:
     at, size = 0, _FIRST_PIECE
     while at < len(rows):
         piece = rows[at : at + size]
-        courses = piece["course"]
-        yield from zip(courses.tolist(), hours[courses].tolist(), piece[piece.dtype.names[1]].tolist(), strict=True)
+        lengths = hours[piece["course"]].tolist()
+        yield from ((course, length, level) for (course, level), length in zip(piece.tolist(), lengths, strict=True))
         at, size = at + size, min(4 * size, _LARGEST_PIECE)
 
 
