@@ -215,8 +215,6 @@ async def banks(watched: Watched) -> AsyncIterator[Call]:
     yield "ItemBankStore.version", store.version(TENANT, "b")
     yield "ItemBankStore.version of a number", store.version(TENANT, "b", 1)
     yield "ItemBankStore.current", store.current(TENANT, FRAMEWORK)
-    yield "ItemBankStore.of_framework", store.of_framework(TENANT, FRAMEWORK)
-    yield "ItemBankStore.bank_at", store.bank_at(TENANT, "absent", 1)
     yield "ItemBankStore.newest", store.newest(TENANT, "a", 10)
     yield "ItemBankStore.whole", store.whole(found)
     yield "ItemBankStore.items", ItemBankStore(watched.database("assessment")).items(found)

@@ -120,9 +120,11 @@ async def test_enough_answers_publish_a_version_and_leave_the_old_one(database: 
     code, output = await run_calibration(database, arguments(name))
     assert (code, f"{name}: version 2 is published, 4 of 4 items fitted" in output) == (0, True)
     store = ItemBankStore(database)
-    old, new = await store.bank_at("agency", name, 1), await store.bank_at("agency", name, 2)
+    first, second = await store.version("agency", name, 1), await store.version("agency", name, 2)
+    assert first is not None
+    assert second is not None
+    old, new = await store.whole(first), await store.whole(second)
     assert old == bank
-    assert new is not None
     parameters = [one.parameters for one in new.items]
     assert [one.answers for one in parameters if one] == [300] * 4
     places = [one.difficulty for one in parameters if one and one.difficulty is not None]

@@ -92,19 +92,19 @@ async def test_only_admins_see_banks_and_only_their_own_and_shared_ones(service:
 
 async def test_a_retired_bank_is_no_longer_the_one_of_its_framework(service: Started) -> None:
     store, tenant, name = service.client.app[BANKS], unique("tenant"), unique("bank")
-    assert await store.of_framework(tenant, "other") is None
+    assert await store.current(tenant, "other") is None
     await answer_of(service, "PUT", f"/{name}", json=bank("a"), tenant=tenant)
     await answer_of(service, "POST", f"/{name}:publish", tenant=tenant)
-    found = await store.of_framework(tenant, FRAMEWORK)
+    found = await store.current(tenant, FRAMEWORK)
     assert found is not None
-    assert (found.id, found.version, found.status) == (name, 1, "published")
+    assert (found.bank, found.version, (await store.whole(found)).status) == (name, 1, "published")
     await answer_of(service, "PUT", f"/{name}", json=bank("a", retired=True), tenant=tenant)
     assert (await answer_of(service, "POST", f"/{name}:publish", tenant=tenant))[1]["status"] == "retired"
-    found = await store.of_framework(tenant, FRAMEWORK)
-    assert found is None or found.id != name
-    stored = await store.bank_at(tenant, name, 1)
+    found = await store.current(tenant, FRAMEWORK)
+    assert found is None or found.bank != name
+    stored = await store.version(tenant, name, 1)
     assert stored is not None
-    assert stored.status == "published"
+    assert (await store.whole(stored)).status == "published"
 
 
 async def test_a_stale_tag_changes_nothing(service: Started) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from services.assessment.item_bank.model import Item as ItemShape
 from services.assessment.item_bank.model import (
-    ItemBank,
     ItemParameters,
     bank_faults,
     coverage,
@@ -15,7 +14,6 @@ from services.assessment.item_bank.model import (
     parameters_of,
 )
 from shared.decoding import faults
-from shared.domain import LocalizedText
 from tests.support.builders import framework
 
 FRAMEWORK = framework({"reading": 3, "writing": 2})
@@ -102,5 +100,3 @@ def test_an_item_without_parameters_has_the_starting_values_of_its_level() -> No
 def test_a_bank_reports_its_coverage() -> None:
     items = [item(CHOICE), item(CHOICE, id="r2", level=1), item(CHOICE, id="w1", skill="writing")]
     assert coverage(items) == {"reading": {2: 1, 1: 1}, "writing": {2: 1}}
-    bank = ItemBank("b", FRAMEWORK.id, LocalizedText(en="b"), "draft", 0, 1, items)
-    assert [one.id for one in bank.of_skills(["writing", "absent"])] == ["w1"]

@@ -115,11 +115,6 @@ class ItemBank(Struct, frozen=True, omit_defaults=True):
     items: list[Item]
     label: ItemLabel | None = None
 
-    def of_skills(self, skills: Iterable[str]) -> list[Item]:
-        """Return the items of these skills, in the order of the bank. Skills without items are left out."""
-        wanted = frozenset(skills)
-        return [item for item in self.items if item.skill in wanted]
-
 
 def parameters_of(item: Item) -> ItemParameters:
     """Return the parameters of an item, or the starting values for its kind and level.

@@ -103,18 +103,6 @@ class ItemBankStore:
                         return found
         return None
 
-    async def of_framework(self, tenant: str, framework: str) -> ItemBank | None:
-        """Return the `current` bank of a framework with its items. Raises Unavailable."""
-        found = await self.current(tenant, framework)
-        return await self.whole(found) if found else None
-
-    async def bank_at(self, tenant: str, bank: str, version: int) -> ItemBank | None:
-        """Return a published version, the tenant's own before a shared one. Raises Unavailable."""
-        for owner in dict.fromkeys((tenant, SHARED_TENANT)):
-            if found := await self.version(owner, bank, version):
-                return await self.whole(found)
-        return None
-
     async def version(self, tenant: str, bank: str, version: int | None = None) -> StoredBank | None:
         """Return a version of the tenant's own bank, by default the newest. Raises Unavailable."""
         query: Document = {"key": key_of(tenant, bank)} | ({} if version is None else {"version": version})
