@@ -326,3 +326,11 @@ def test_neighbouring_characters_that_are_exchanged_are_found_among_many_courses
     assert (first.query, rest.query) == (searched, searched)
     assert len({name for _, name in (*first.courses, *rest.courses)}) == first.total >= 300
     assert log.find(query, provider="nobody").courses == []
+
+
+def test_a_filter_never_finds_what_is_not_found_without_it(log: Log) -> None:
+    log.put(*(course(f"from-{number}", f"ก {number}", f"from zero {number}", hours=2) for number in range(50)))
+    log.put(course("form", "แบบฟอร์ม", "form", hours=9))
+    assert log.find("form", max_hours=3).total == 0
+    assert log.find("fomr", max_hours=3).total == 0
+    assert [name for _, name in log.find("form").courses] == ["form"]

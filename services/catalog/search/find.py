@@ -87,15 +87,18 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
     """Return a page of the matching courses that a tenant sees. Raises InvalidInput naming the parameter.
 
-    Where nothing matches, words are also looked for with two neighbouring characters exchanged, as in `ข้อมลู`.
+    Where the words match nothing, whatever the filters, they are also looked for with two neighbouring characters
+    exchanged, as in `ข้อมลู`.
     """
     cursor = _read_cursor(wanted, tenant)
     if cursor is not None:
         return _page(index, tenant, wanted, cursor, cursor.swaps)
     found = _page(index, tenant, wanted, None, b"")
-    if not found.total and (swaps := _swaps(index, tenant, wanted.q or "")):
-        return _page(index, tenant, wanted, None, swaps)
-    return found
+    if found.total or not (swaps := _swaps(index, tenant, wanted.q or "")):
+        return found
+    if _page(index, tenant, ListCourses(q=wanted.q, limit=1), None, b"").total:
+        return found  # the words are right, and the filters leave nothing
+    return _page(index, tenant, wanted, None, swaps)
 
 
 def _page(index: SearchIndex, tenant: str, wanted: ListCourses, cursor: _Cursor | None, swaps: bytes) -> Found:
