@@ -189,11 +189,13 @@ class Relay:
     async def _send_batches(self) -> None:
         """Send until less than a whole batch waits. While a batch is removed, the next one is read and sent.
 
-        After events from memory a batch is read, so that other documents do not wait while events are handed over.
+        After events from memory a batch is read, so that other documents do not wait while events are handed over. During
+        a bulk its events are left out, so that a part of a batch does not mean that the backlog has been sent.
         """
         removing: asyncio.Task[None] | None = None
         keys: Collection[str] = ()
         handed_over: list[tuple[str, Envelope]] = []
+        in_bulk = False
         if not self.holds_lease:
             self._wake.take_handed_over()  # the relay that holds the lease reads them; here they would only be kept
         try:
@@ -202,6 +204,7 @@ class Relay:
                 if handed_over:
                     batch = await self._send_entries(handed_over, len(handed_over))
                 else:
+                    in_bulk = self._pacing.is_running
                     batch = await self._send_batch(self._pacing.besides_bulks(), _BATCH, besides=keys)
                 before, removing = removing, asyncio.create_task(self._remove(batch))
                 if before:
@@ -209,7 +212,8 @@ class Relay:
                 keys = {key for key, _ in batch.entries}
                 if handed_over:
                     continue
-                self._wake.set_backlog(more=batch.found == _BATCH)
+                if batch.found == _BATCH or not in_bulk:
+                    self._wake.set_backlog(more=batch.found == _BATCH)
                 if batch.found < _BATCH:
                     break
                 self.pending = max(0, self.pending - _BATCH)
