@@ -189,8 +189,8 @@ class Relay:
     async def _send_batches(self) -> None:
         """Send until less than a whole batch waits. While a batch is removed, the next one is read and sent.
 
-        After events from memory a batch is read, so that other documents do not wait while events are handed over. During
-        a bulk its events are left out, so that a part of a batch does not mean that the backlog has been sent.
+        After events from memory a batch is read, so that other documents do not wait while events are handed over.
+        During a bulk its events are left out: less than a whole batch does not mean then that the backlog was sent.
         """
         removing: asyncio.Task[None] | None = None
         keys: Collection[str] = ()
