@@ -135,13 +135,13 @@ async def test_refused_hours_name_the_field_in_words(
         await page.wait_for_selector("#time-weekly")
 
         def too_many(body: dict[str, Any]) -> None:
-            body["weekly_hours"] = 200
+            body["weekly_hours"] = 20_000
 
         await page.route(f"**/officers/{officer.name}", changed(too_many, "PUT"))
         await page.fill("#time-weekly", "3")
         await page.click("[data-keep=time-send]")
-        await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 168")
+        await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 10000")
         assert "ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์" in await reader.text("#time-wrong")
         await switch_language(page)
-        await page.wait_for_selector("#time-wrong .detail >> text=Expected `float` <= 168")
+        await page.wait_for_selector("#time-wrong .detail >> text=is to be a number of at most 10000")
         assert "weekly_hours" not in await reader.text("#time-wrong")

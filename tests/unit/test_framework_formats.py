@@ -248,6 +248,13 @@ def test_items_with_children_are_areas_and_the_others_skills_in_the_order_of_the
     assert [(one.kind, one.origin, one.target) for one in found.relations] == [("child_of", "b", "a")]
 
 
+def test_identifiers_that_are_no_uuids_differ_by_their_case() -> None:
+    tree = [link("isChildOf", "a", "d"), link("isChildOf", "C", "a", sequenceNumber="9" * 5000)]
+    found = package(["a", "C", "c"], *tree, link("isChildOf", "c", "a", sequenceNumber="1")).framework
+    assert found
+    assert {(skill.id, skill.area) for skill in found.skills} == {("C", "a"), ("c", "a")}
+
+
 def test_a_cycle_of_items_is_reported_and_nothing_is_imported() -> None:
     circle = [link("isChildOf", "a", "b"), link("isChildOf", "b", "c"), link("isChildOf", "c", "a")]
     reading = package(["a", "b", "c", "s"], *circle, link("isChildOf", "s", "a"))

@@ -247,11 +247,25 @@ def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: s
         ("ชื่อหลักสูตร (ภาษาไทย)|ชื่อหลักสูตร (ภาษาอังกฤษ)|จำนวนวัน", "title_th title_en duration"),
         ("dc.title|dc.subject|dc.identifier.uri|dc.description.abstract", "title tags url description"),
         ("Title|Hours per week|จำนวนชั่วโมง/วัน|Category/Level", "title"),
+        ("Title|Hours (week)|hours_day", "title"),
+        ("Title|Image / URL|Registration (start)|Duration(s)", "title duration"),
+        ("ชื่อหลักสูตร|ชื่อหลักสูตรภาษาอังกฤษ|ชั่วโมง", "title title_en hours"),
     ],
 )
 def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:
     reader, _ = read("csv", f"{header}\n".encode())
     assert sorted(reader.columns[0]) == sorted(facts.split())
+
+
+@pytest.mark.parametrize("header", ["Name (instructor),Title", "Title,Name (instructor)", "ชื่อ / นามสกุล,ชื่อหลักสูตร"])
+def test_a_column_with_only_the_name_of_a_fact_is_the_surer_one(header: str) -> None:
+    reader, _ = read("csv", f"{header}\n".encode())
+    assert reader.columns[0]["title"] in (["Title"], ["ชื่อหลักสูตร"])
+
+
+def test_a_title_without_a_language_stays_beside_one_in_english() -> None:
+    [one] = courses("csv", f"ชื่อหลักสูตร,Course name (English)\n{THAI},Data\n")
+    assert msgspec.to_builtins(one.title) == {"th": THAI, "en": "Data"}
 
 
 def test_a_title_that_says_nothing_is_no_title() -> None:
@@ -329,6 +343,8 @@ def test_a_course_without_a_title_is_refused_in_plain_words(row: str, detail: st
         ("Content Length (min)", "90", 1.5),
         ("duration_minutes", "90", 1.5),
         ("Duration (seconds)", "5400", 1.5),
+        ("Duration (s)", "5400", 1.5),
+        ("Hour(s)", "2", 2),
         ("Duration (weeks)", "2-3", 10),
         ("จำนวนวัน", "3", 18),
         ("จำนวน (ชม.)", "6", 6),

@@ -284,3 +284,10 @@ def test_the_front_page_of_a_moodle_site_is_no_course() -> None:
         {"id": 2, "fullname": "Data", "format": "topics"},
     )
     assert [one.title.en for one in courses("jsonld", json.dumps([site, course]))] == ["Data"]
+
+
+@pytest.mark.parametrize("name", ["visible", "published", "is_active"])
+def test_an_object_that_is_not_offered_is_refused(name: str) -> None:
+    body = json.dumps([{"title": "A", name: False}, {"title": "B", name: True}, {"title": "C", name: None}])
+    _, rows = read("jsonld", body.encode())
+    assert [[one.field for one in row.problems] for row in rows] == [["offered"], [], []]

@@ -25,6 +25,13 @@ from shared.imports.rows import ROW_LIMIT
     [
         ("Approx. 12 hours to complete", 12, False),
         ("one hour", 1, False),
+        ("a one hour talk", 1, False),
+        ("a two-day workshop", 12, True),
+        ("an eight week course", 32, True),
+        ("one two-hour session", 2, False),
+        ("two hundred hours", 200, False),
+        ("one hundred and twenty-five minutes", 125 / 60, False),
+        ("three and a half hours", 3.5, False),
         ("half an hour", 0.5, False),
         ("an hour and 15 minutes", 1.25, False),
         ("2h30m", 2.5, False),
@@ -115,6 +122,7 @@ def test_a_duration_that_is_a_range_is_marked(text: str, between: bool) -> None:
         ("4 weeks, 3 hours per week, 2 hours", 12, ("2 hours",)),
         ("2 weeks, 3 hours per week and 1 hour per day", 6, ("1 hour",)),
         ("two 3 hour sessions", 3, ("two",)),
+        ("three two-hour sessions", 2, ("three",)),
         ("2 days (12 hours)", 12, ()),
         ("1 วัน 6 ชั่วโมง", 6, ()),
         ("2 hours 10 minutes (1 hour of video)", 13 / 6, ()),
@@ -257,6 +265,20 @@ def test_a_cell_is_reduced_to_its_visible_text(text: str, shown: str) -> None:
 )
 def test_a_date_is_parsed_in_both_calendars_and_far_dates_mean_never(text: str, found: date | None) -> None:
     assert date_of(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("ก.พ. 2567", date(2024, 2, 1), date(2024, 2, 29)),
+        ("March 2025", date(2025, 3, 1), date(2025, 3, 31)),
+        ("202412", date(2024, 12, 1), date(2024, 12, 31)),
+        ("๒๕๖๘", date(2025, 1, 1), date(2025, 12, 31)),
+        ("2 ก.พ. 2567", date(2024, 2, 2), date(2024, 2, 2)),
+    ],
+)
+def test_a_month_or_a_year_begins_on_its_first_day_and_ends_on_its_last(text: str, first: date, last: date) -> None:
+    assert (date_of(text), date_of(text, last=True)) == (first, last)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ requirements, titles in two languages) are in `extensions`, which 1.1 allows; wr
 package with a cycle of `isChildOf` is rejected, and the error names the cycle.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +42,8 @@ _ASSOCIATION = (
     "lastChangeDateTime", "CFDocumentURI",
 )  # fmt: skip
 _PARTS = ("CFDocument", "CFItems", "CFAssociations", "CFRubrics", "extensions")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,18}")
 _EXTENDED = (
     "id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements", "mappings",
 )  # fmt: skip
@@ -66,14 +69,14 @@ class _Package:
         self._extension = _mapping(_mapping(self._document.get("extensions")).get(EXTENSION))
         self._items: dict[str, dict[str, Any]] = {}
         self._spelt: dict[str, str] = {}
-        """Identifiers in lower case -> as their item spells them: a UUID means the same in both cases."""
+        """UUIDs in lower case, and other identifiers -> as their item spells them."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
 
     def read(self) -> Reading:
         builder = self._builder
         document = _string(self._document, "identifier")
-        self._spelt[document.lower()] = document
+        self._spelt[_compared(document)] = document
         self._note_fields(self._document, _DOCUMENT, "CFDocument")
         for name in self._given:
             rows = self._given[name]
@@ -110,7 +113,7 @@ class _Package:
 
     def _take_item(self, item: Any, place: str) -> None:
         key = _string(item, "identifier")
-        key = self._spelt.setdefault(key.lower(), key)
+        key = self._spelt.setdefault(_compared(key), key)
         if not clean(key):
             self._builder.fault("has no identifier", id=place, field=f"{place}.identifier", verdict="untrue")
         elif key in self._items:
@@ -136,7 +139,7 @@ class _Package:
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
             kind = _string(one, "associationType")
             ends = [_node(_mapping(one).get(name)) for name in ("originNodeURI", "destinationNodeURI")]
-            origin, destination = (self._spelt.get(end.lower(), end) for end in ends)
+            origin, destination = (self._spelt.get(_compared(end), end) for end in ends)
             missing = [
                 field
                 for field, value in (
@@ -164,7 +167,7 @@ class _Package:
                 self._builder.fault(f"origin {child!r} is not in the package", id=name, field="originNodeURI")
                 continue
             number = whole.get("sequenceNumber")
-            number = int(number) if isinstance(number, str) and number.isdecimal() else number
+            number = int(number) if isinstance(number, str) and _NUMBER.fullmatch(number) else number
             if child not in numbers:
                 numbers[child] = number if isinstance(number, int | float) else len(tree)
                 siblings.setdefault(parent, []).append(child)
@@ -342,6 +345,11 @@ def _string(given: Any, name: str) -> str:
 
 def _strings(given: Any) -> list[str]:
     return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+
+
+def _compared(key: str) -> str:
+    """Return what two spellings of an identifier have in common: a UUID means the same in both cases."""
+    return key.lower() if _UUID.fullmatch(key) else key
 
 
 def _node(given: Any) -> str:

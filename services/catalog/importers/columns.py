@@ -10,15 +10,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.catalog.importers.facts import FACTS
-from services.catalog.importers.words import UNITS_OF_TIME
+from services.catalog.importers.words import UNITS_OF_PERIODS, UNITS_OF_TIME
 from shared.texts import folded
 
 NAMES: dict[str, str] = {
     "id": "id,course id,courseid,course_id,item id,content urn,urn,uuid,course uuid",
     "code": "code,course code,coursecode,course number,shortname,short name,รหัส,รหัสวิชา,รหัสหลักสูตร,รหัสรายวิชา,course key,catalog course,รหัสคอร์ส",
     "title": "title,name,course,course name,course title,fullname,full name,long name,item title,ชื่อ,ชื่อวิชา,ชื่อรายวิชา,ชื่อหลักสูตร,หลักสูตร,รายวิชา,catalog course title,content title,course fullname,displayname,display name,dc title,ชื่อเรื่อง,ชื่อคอร์ส,คอร์ส,ชื่อหลักสูตรอบรม,ชื่อหลักสูตรฝึกอบรม,หัวข้อหลักสูตร",
-    "title_th": "title th,title thai,thai title,name th,thai name,ชื่อไทย,ชื่อภาษาไทย,ชื่อหลักสูตร ไทย,ชื่อวิชา ไทย,ชื่อหลักสูตรภาษาไทย",
-    "title_en": "title en,title english,english title,name en,english name,ชื่ออังกฤษ,ชื่อภาษาอังกฤษ,ชื่อหลักสูตร อังกฤษ,ชื่อวิชา อังกฤษ",
+    "title_th": "title th,title thai,thai title,name th,thai name,ชื่อไทย,ชื่อภาษาไทย,ชื่อหลักสูตร ไทย,ชื่อวิชา ไทย,ชื่อหลักสูตรภาษาไทย,ชื่อวิชาภาษาไทย,ชื่อรายวิชาภาษาไทย",
+    "title_en": "title en,title english,english title,name en,english name,ชื่ออังกฤษ,ชื่อภาษาอังกฤษ,ชื่อหลักสูตร อังกฤษ,ชื่อวิชา อังกฤษ,ชื่อหลักสูตรภาษาอังกฤษ,ชื่อวิชาภาษาอังกฤษ,ชื่อรายวิชาภาษาอังกฤษ",
     "provider": "provider,org,institution,university,university name,university industry partner,partner,organization,organisation,school,publisher,หน่วยงาน,สถาบัน,ผู้จัด,มหาวิทยาลัย,หน่วยงานเจ้าของหลักสูตร,สถาบันการศึกษา,provider name,owners,owner,organizations,institutions,offered by,vendor,dc publisher,ผู้จัดอบรม,หน่วยงานผู้จัด,หน่วยงานที่จัด,หน่วยงานที่รับผิดชอบ,ผู้รับผิดชอบ,ผู้ให้บริการ,สถาบันผู้จัด,เจ้าของหลักสูตร",
     "provider_th": "provider th,institution th",
     "provider_en": "provider en,institution en",
@@ -56,10 +56,14 @@ _LANGUAGES = {
 
 
 class Column(NamedTuple):
-    """What a column holds: a fact, and for a time the unit of its bare numbers, empty if the name says none."""
+    """What a column holds: a fact, and for a time the unit of its bare numbers, empty if the name says none.
+
+    `partly`: other words stand beside the name of the fact; a column that has only the name is the surer one.
+    """
 
     fact: str
     unit: str = ""
+    partly: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -70,10 +74,7 @@ def fact_of(name: str) -> Column | None:
     plain = folded(name)
     if found := _THAI_AMOUNT.fullmatch(plain):
         return Column("duration", found["unit"])
-    if (found := _WITH_UNIT.fullmatch(plain)) and (
-        _known(found["name"]) in ("hours", "duration") or _THAI_AMOUNT.fullmatch(found["name"])
-    ):
-        unit = found["unit"] or found["other"]
+    if (found := _WITH_UNIT.fullmatch(plain)) and _is_counted(found["name"], unit := found["unit"] or found["other"]):
         return Column("duration", "" if re.fullmatch(_CLOCK, unit) else unit)
     parts = [part for part in _PARTS.split(plain) if part]
     languages = {language for part in parts if (language := _LANGUAGES.get(part))}
@@ -81,10 +82,22 @@ def fact_of(name: str) -> Column | None:
         return Column(f"{fact}_{languages.pop()}")
     facts = {fact for part in parts if (fact := _known(part))}
     is_time = any(re.fullmatch(UNITS_OF_TIME, part) for part in parts)
-    return Column(facts.pop()) if len(parts) > 1 and len(facts) == 1 and not is_time else None
+    if len(parts) < 2 or len(facts) != 1 or is_time or not _known(parts[0]):  # noqa: PLR2004 - a name and another one
+        return None
+    return Column(facts.pop(), partly=not all(map(_known, parts)))
+
+
+def _is_counted(name: str, unit: str) -> bool:
+    """Return whether a column of this name counts the unit; hours beside a week or a day are a pace."""
+    fact = _known(name)
+    return (
+        fact == "duration"
+        or bool(_THAI_AMOUNT.fullmatch(name))
+        or (fact == "hours" and not re.fullmatch(UNITS_OF_PERIODS, unit))
+    )
 
 
 def _known(name: str) -> str | None:
-    key = folded(re.sub(r"[\s_()\[\]./:?*-]+", " ", re.sub(r"\(s\)|['’]", "", name)))
+    key = folded(re.sub(r"[\s_()\[\]./:?*-]+", " ", re.sub(r"(?<=[a-z])\(s\)|['’]", "", name, flags=re.IGNORECASE)))
     fact = key.replace(" ", "_") if key.replace(" ", "_") in FACTS else _FACT_OF.get(key)
     return "tags" if fact == "teaches" and key != "teaches" else fact

@@ -318,7 +318,7 @@ class _Draft:
             if not (words := self._text(name)):
                 continue
             try:
-                if found := date_of(words):
+                if found := date_of(words, last=name == "ends"):
                     self._given[name] = found.isoformat()
             except InvalidDate as error:
                 self._warn(name, f"{words[:100]!r}: {error}")

@@ -36,6 +36,8 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
                 texts = [text for one in (value if isinstance(value, list) else [value]) if (text := _text(one))]
                 if texts:
                     stated[fact] = [*stated.get(fact, []), *texts]
+            elif fact == "offered" and isinstance(value, bool):
+                stated[fact] = str(value)
             elif fact == "rating" and isinstance(value, dict):
                 stated |= {"rating": _text(value.get("mean")), "rating_count": _text(value.get("count"))}
             elif isinstance(value, dict) and any(isinstance(value.get(name), str) for name in _LANGUAGES):

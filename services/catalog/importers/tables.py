@@ -74,13 +74,12 @@ def pairs(text: str, parameter: str) -> list[tuple[str, str]]:
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     """Guess which columns hold which fact, from their names in Thai or English."""
     found: dict[str, list[int]] = {}
-    for number, name in enumerate(header):
-        column = fact_of(name)
-        fact = column and column.fact
-        if fact and (fact in MANY or fact not in found):
-            found.setdefault(fact, []).append(number)
-    if "title" in found and ("title_th" in found or "title_en" in found):
-        del found["title"]
+    columns = [(number, column) for number, name in enumerate(header) if (column := fact_of(name))]
+    for number, column in sorted(columns, key=lambda one: one[1].partly):
+        if column.fact in MANY or column.fact not in found:
+            found.setdefault(column.fact, []).append(number)
+    if {"title_th", "title_en"} <= found.keys():
+        found.pop("title", None)
     return found
 
 

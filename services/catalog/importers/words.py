@@ -140,7 +140,16 @@ _WORD_NUMBERS = {
     "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100,
 }  # fmt: skip
 _WORD = "|".join(sorted(_WORD_NUMBERS, key=len, reverse=True))
-_WORDS_OF_A_NUMBER = rf"(?<![\w-])(?P<words>(?:{_WORD})(?:(?:\s*-\s*|\s+(?:and\s+)?)(?:{_WORD}))*)"
+_ONES, _TEENS, _TENS = (
+    "|".join(word for word, n in _WORD_NUMBERS.items() if n in numbers and word not in ("a", "an"))
+    for numbers in (range(1, 10), range(10, 20), range(20, 100))
+)
+_BELOW_HUNDRED = rf"(?:(?:{_TENS})(?:(?:\s*-\s*|\s+)(?:{_ONES}))?|{_TEENS}|{_ONES})"
+_WORDS_OF_A_NUMBER = (
+    rf"(?<![\w-])(?P<words>(?:(?:(?:a|{_ONES})\s+)?hundred(?:\s+(?:and\s+)?{_BELOW_HUNDRED})?|{_BELOW_HUNDRED})"
+    r"(?:\s+and\s+a\s+half)?|half\s+an?|an?\s+half|an?)"
+)
+"""One number in English words. Two numbers are not added: `a one hour talk`, `three two-hour sessions`."""
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(word for word, n in _WORD_NUMBERS.items() if n > 1)})\b")
 """The words for numbers other than one, which is also a pronoun."""
 _FRACTIONS = {"½|(?<![\\d/])1/2": ".5", "¼|(?<![\\d/])1/4": ".25", "¾|(?<![\\d/])3/4": ".75"}
@@ -164,6 +173,7 @@ _UNITS = {
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
 UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
 """A pattern of the names of units."""
+UNITS_OF_PERIODS = "|".join(_UNITS[unit][0] for unit in ("day", "week", "month", "year"))
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?")
@@ -501,19 +511,20 @@ _BY_MONTH = (
     rf"{_MONTH}\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})",
     rf"{_MONTH}\.?\s*(?P<year>\d{{4}})",
 )
-"""Dates that name the month; without a day they mean its first one."""
+"""Dates that name the month, the last ones without a day."""
 
 
 class InvalidDate(ValueError):
     """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
 
 
-def date_of(text: str) -> date | None:
+def date_of(text: str, *, last: bool = False) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
     Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. A number of five or six digits is
     a day as workbooks count them, or a year and a month, such as 202401; one of ten or thirteen digits counts seconds
-    or milliseconds since 1970, and 0 is no date. Raises InvalidDate.
+    or milliseconds since 1970, and 0 is no date. A year or a month means its first day, or with `last` its last one.
+    Raises InvalidDate.
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")
@@ -527,19 +538,24 @@ def date_of(text: str) -> date | None:
         return None
     if year < MINYEAR:
         raise InvalidDate("there is no such year")
+    if month is None:
+        month = 12 if last else 1
     if month not in range(1, 13):
         raise InvalidDate("there is no such month")
-    if not 1 <= day <= monthrange(year, month)[1]:
+    days = monthrange(year, month)[1]
+    if day is None:
+        day = days if last else 1
+    if not 1 <= day <= days:
         raise InvalidDate("that month has no such day")
     return date(year, month, day)
 
 
-def _counted(words: str) -> tuple[int, int, int] | None:
-    """Return year, month and day of a number that counts days or seconds."""
+def _counted(words: str) -> tuple[int, int, int | None] | None:
+    """Return year, month and, unless it is a month, day of a number that counts days or seconds."""
     if _SECONDS.fullmatch(words):
         found = datetime.fromtimestamp(int(words[:10]), UTC).date()
     elif found_month := _YEAR_MONTH.fullmatch(words):
-        return int(found_month[1]), int(found_month[2]), 1
+        return int(found_month[1]), int(found_month[2]), None
     elif re.fullmatch(r"\d{5,6}(?:\.\d+)?", words) and _FIRST_COUNTED <= float(words) < _LAST_COUNTED:
         found = _DAY_ZERO + timedelta(days=int(float(words)))
         if _FIRST_BUDDHIST <= found.year < _FIRST_YEAR + _BUDDHIST:
@@ -549,8 +565,11 @@ def _counted(words: str) -> tuple[int, int, int] | None:
     return found.year, found.month, found.day
 
 
-def _written(words: str) -> tuple[int, int, int]:
-    """Return year, month and day as they are written. Raises InvalidDate."""
+def _written(words: str) -> tuple[int, int | None, int | None]:
+    """Return year, month and day as they are written, None for what is not. Raises InvalidDate."""
+    year: int
+    month: int | None
+    day: int | None
     if found := re.match(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[t ].*)?$", words):
         year, month, day = (int(part) for part in found.groups())
     elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
@@ -558,7 +577,7 @@ def _written(words: str) -> tuple[int, int, int]:
     elif by_month := _by_month(words):
         year, month, day = by_month
     elif re.fullmatch(r"\d{4}", words):
-        year, month, day = int(words), 1, 1
+        year, month, day = int(words), None, None
     elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", words):
         year, month, day = (int(part) for part in found.groups())
     else:
@@ -566,12 +585,13 @@ def _written(words: str) -> tuple[int, int, int]:
     return year, month, day
 
 
-def _by_month(words: str) -> tuple[int, int, int] | None:
-    """Return year, month and day of a date that names the month. Two digits of a year are Buddhist in Thai."""
+def _by_month(words: str) -> tuple[int, int, int | None] | None:
+    """Return year, month and, if it is given, day of a date that names the month. Two digits of a year are Buddhist in Thai."""
     for pattern in _BY_MONTH:
         if (found := re.fullmatch(pattern, words)) and (month := _MONTH_NUMBERS.get(found["month"].replace(".", ""))):
             year = int(found["year"])
             if len(found["year"]) == 2:  # noqa: PLR2004 - the digits of a short year
                 year += 2500 if re.search(r"[\u0e00-\u0e7f]", found["month"]) else 2000
-            return year, month, int(found.groupdict().get("day") or 1)
+            day = found.groupdict().get("day")
+            return year, month, int(day) if day else None
     return None
