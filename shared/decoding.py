@@ -62,22 +62,33 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
 
 def decode_patch(raw: bytes) -> object:
-    """Return decoded JSON of any shape, to be applied with `patched`. Raises Malformed if it is not JSON."""
-    try:
-        found = _LOOSE.decode(raw)
-    except msgspec.ValidationError as error:
-        raise Malformed("a number in the body has too many digits") from error
-    except _NOT_JSON as error:
-        raise _malformed(error) from error
-    refuse_repeated_names(raw)
+    """Return decoded JSON of any shape, to be applied with `patched`. Raises Malformed, InvalidInput naming a field."""
+    found = _of_any_shape(raw)
+    _refuse_repeated_names(raw, found)
     return found
 
 
 def refuse_repeated_names(raw: bytes) -> None:
-    """Raise InvalidInput naming a field that an object of valid JSON gives twice: decoders keep the last one only."""
+    """Raise InvalidInput naming a field that an object gives twice: decoders keep the last one only.
+
+    Raises Malformed if it is not JSON: a decoder of a struct type does not look at the values of unknown fields.
+    """
+    _refuse_repeated_names(raw, _of_any_shape(raw))
+
+
+def _of_any_shape(raw: bytes) -> object:
     try:
-        kept = msgspec.json.encode(_LOOSE.decode(raw))
-        if kept.count(b":") == raw.count(b":"):  # nearly always; a colon may be escaped, so the rest is looked at
+        return _LOOSE.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Malformed("a number in the body has too many digits") from error
+    except _NOT_JSON as error:
+        raise _malformed(error) from error
+
+
+def _refuse_repeated_names(raw: bytes, found: object) -> None:
+    try:
+        # Nearly always as many colons are left: nothing is repeated. An escaped colon could stand in for a lost one.
+        if b"\\u003" not in raw and msgspec.json.encode(found).count(b":") == raw.count(b":"):
             return
         json.loads(raw, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
     except RecursionError as error:

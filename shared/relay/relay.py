@@ -170,11 +170,13 @@ class Relay:
             while not self._wake.is_busy:
                 if await stream.try_next() is not None:
                     self._wake.set()
+        self._wake.set()  # so that the sender looks more often from now on
 
     async def _send_pending(self) -> None:
         while True:
             with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
-                async with asyncio.timeout(BULK_PAUSE_SECONDS if self._pacing.is_running else _SWEEP_SECONDS):
+                often = self._wake.is_busy or self._pacing.is_running
+                async with asyncio.timeout(BULK_PAUSE_SECONDS if often else _SWEEP_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
             try:

@@ -103,15 +103,18 @@ async def test_the_change_stream_is_closed_during_a_bulk_and_other_processes_do_
     relay = owner.relay(staged=staged)
     async with running(relay):
         await until(lambda: streams_are(1))
+        await owner.change("t/a", 1)
+        await until(lambda: relay.sent == 1)
+        await until(lambda: bool(staged._waiters))  # before the bulk, for as long as the timer lets it
         with staged.bulk():
             await until(lambda: streams_are(0))
-            await owner.change("t/a", 1)
-            await until(lambda: relay.sent == 1)
+            await owner.change("t/a", 2)
+            await until(lambda: relay.sent == 2)
             assert await streams_are(0)
         await until(lambda: streams_are(1))
-        await owner.change("t/a", 2)
-        await until(lambda: relay.sent == 2)
-    await until(lambda: owner.sequences("t/a") == [1, 2])
+        await owner.change("t/a", 3)
+        await until(lambda: relay.sent == 3)
+    await until(lambda: owner.sequences("t/a") == [1, 2, 3])
 
 
 @pytest.mark.usefixtures("deaf")

@@ -15,7 +15,7 @@ from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import InputsRecord
-from services.recommender.store import IdempotencyRecord
+from services.recommender.store import IdempotencyRecord, plans
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
@@ -77,6 +77,47 @@ async def test_copies_that_an_interrupted_deletion_left_are_deleted_later(
         assert await office.database["history"].count_documents({}) == RETAINED_REVISIONS + 1
     rows = [row["revision"] async for row in office.database["history"].find().sort("revision", 1)]
     assert rows == list(range(4, RETAINED_REVISIONS + 4))
+
+
+async def test_feedback_that_is_not_saved_deletes_no_copy(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    for sequence in range(1, RETAINED_REVISIONS + 2):
+        await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
+
+    async def away(*_: object) -> int:
+        raise Unavailable("the database is away")
+
+    with monkeypatch.context() as patch, pytest.raises(Unavailable):
+        patch.setattr(plans, "bulk_write", away)
+        await office.give_feedback("a", "read", "not_now", "k")
+    assert await office.store.history.find(f"{TENANT}/a", 1) is not None
+    await office.give_feedback("a", "read", "not_now", "k")
+    assert await office.store.history.find(f"{TENANT}/a", 1) is None
+    assert await office.database["history"].count_documents({}) == RETAINED_REVISIONS
+
+
+async def test_feedback_is_stored_although_old_copies_cannot_be_deleted(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.plan(profile("a", {"reading": 0}))
+
+    async def interrupted(self: History, revisions: Mapping[str, int]) -> None:
+        raise Unavailable("the database is away")
+
+    monkeypatch.setattr(History, "trim", interrupted)
+    await office.give_feedback("a", "read", "not_now", "k")
+    assert (await office.path_of("a")).revision == 2
+
+
+async def test_a_copy_that_outlives_its_officer_is_not_read(office: Office) -> None:
+    """A process that ends between copying a path and noticing the erasure leaves a copy."""
+    await office.plan(profile("a", {"reading": 1}))
+    await office.store.history.archive([f"{TENANT}/a"])
+    history = office.database["history"]
+    copies = [copy async for copy in history.find()]
+    await office.store.erase(TENANT, "a", 5, 0)
+    await history.insert_many(copies)
+    assert await office.store.history.find(f"{TENANT}/a", 1) is None
+    assert await office.store.history.page(f"{TENANT}/a", None, 5) is None
 
 
 async def test_an_erasure_drops_paths_that_were_not_announced(office: Office) -> None:

@@ -24,6 +24,10 @@ class Inner(Struct, forbid_unknown_fields=True):
     kind: Literal["test", "self"] = "test"
 
 
+class Open(Struct):
+    level: Level
+
+
 class Whole(Struct, forbid_unknown_fields=True):
     target: dict[Identifier, Level | Inner] | None = None
     rows: list[Inner] = []
@@ -352,6 +356,8 @@ def test_every_pattern_of_a_request_has_its_plain_words() -> None:
         (b'{"a": [{"x": 1}, {"x": 1, "y": 2, "x": 3}]}', "x"),
         (b'{"\\u0069d": 1, "id": 2}', "id"),
         (b'{"id": ":", "n": {"id": "a:b", "id": ":"}}', "id"),
+        (b'{"id": 1, "id": 2, "text": "\\u003a"}', "id"),
+        (b'{"id": 1, "id": 2, "text": "\\u003A"}', "id"),
     ],
 )
 def test_a_field_that_is_given_twice_is_refused_by_name(body: bytes, field: str) -> None:
@@ -359,6 +365,17 @@ def test_a_field_that_is_given_twice_is_refused_by_name(body: bytes, field: str)
         with pytest.raises(InvalidInput, match="is given twice") as error:
             read(body)
         assert error.value.field == field
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"1" * 5000, b'"\xed\xa0\x80"', b'"\\ud800"', b'["\xff"]'],
+    ids=["digits", "surrogate", "escaped", "bytes"],
+)
+def test_values_of_unknown_fields_are_read_too(value: bytes) -> None:
+    """A struct type that ignores unknown fields does not read their values."""
+    with pytest.raises(Malformed):
+        decode(b'{"level": 1, "new": ' + value + b"}", Open)
 
 
 @pytest.mark.parametrize("body", [b'{"a":{"x":1},"b":{"x":":"}}', b'{"a": "\\u003a", "b": [{"a": 1e400}]}', b'"::"'])

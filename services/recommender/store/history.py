@@ -76,9 +76,11 @@ class History:
         """Return a revision of an officer's path, by default the current one; None if it is not stored."""
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
-            if revision is not None and (found is None or found["revision"] != revision):
+            if found is None or found.get("erased"):
+                return None
+            if revision is not None and found["revision"] != revision:
                 found = await self._history.find_one({"_id": f"{key}@{revision}"})
-        if found is None or found.get("erased"):
+        if found is None:
             return None
         event, inputs = event_of(found), found.get("inputs")
         record = msgspec.json.decode(inputs, type=InputsRecord) if inputs else None

@@ -6,6 +6,7 @@ them; the same document holds the alternatives of its steps, its inputs, and its
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
 from services.recommender.store.supervision import SupervisionStore
 from shared.domain import SHARED_TENANT, key_of
+from shared.errors import Unavailable
 from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held
@@ -285,10 +287,12 @@ class PlanStore:
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
         await self.history.archive([plan.profile.key])
-        await self.history.trim(_copied([plan]))
         saved = bool(await bulk_write(self._plans, [write_of(plan, envelope_of(plan), pushed(key, earlier))]))
         self._staged.set()
-        if not saved:
+        if saved:
+            with suppress(Unavailable):  # the feedback is stored, and the next deletion deletes these copies too
+                await self.history.trim(_copied([plan]))
+        else:
             await self._drop_copies(await self.summaries([plan.profile.key]))
         return saved
 
