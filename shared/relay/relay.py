@@ -167,7 +167,7 @@ class Relay:
             await asyncio.sleep(BULK_PAUSE_SECONDS)
         async with self._documents.watch(pipeline, max_await_time_ms=1000) as stream:
             self._wake.set()
-            while not self._wake.is_busy:
+            while stream.alive and not self._wake.is_busy:
                 if await stream.try_next() is not None:
                     self._wake.set()
         self._wake.set()  # so that the sender looks more often from now on

@@ -12,8 +12,8 @@ from pymongo.read_concern import ReadConcern
 from shared import outbox as outbox_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
-from shared.mongo import Document
-from shared.outbox import MOST_HANDED_OVER, Staged, outbox_insert_held, outbox_push, outbox_push_held
+from shared.mongo import Document, ensure_indexes
+from shared.outbox import MOST_HANDED_OVER, OUTBOX_INDEXES, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
@@ -115,6 +115,25 @@ async def test_the_change_stream_is_closed_during_a_bulk_and_other_processes_do_
         await owner.change("t/a", 3)
         await until(lambda: relay.sent == 3)
     await until(lambda: owner.sequences("t/a") == [1, 2, 3])
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_the_change_stream_is_opened_again_after_the_server_has_ended_it(owner: Owner) -> None:
+    """A restored backup replaces collections, and the server ends the streams of a collection that is dropped."""
+
+    async def is_open() -> bool:
+        return await open_streams(owner) == 1
+
+    relay = owner.relay(staged=Staged())
+    async with running(relay):
+        await owner.change("t/a", 1)
+        await until(lambda: relay.sent == 1)
+        await until(is_open)
+        await owner.database[COLLECTION].drop()
+        await ensure_indexes(owner.database, {COLLECTION: OUTBOX_INDEXES})
+        await until(is_open)
+        await owner.change("t/b", 1)
+        await until(lambda: relay.sent == 2)
 
 
 @pytest.mark.usefixtures("deaf")

@@ -252,6 +252,16 @@ def test_a_field_that_is_given_twice_refuses_its_course_alone() -> None:
     assert rows[1].content
 
 
+def test_an_object_that_is_nested_too_deeply_is_refused_alone() -> None:
+    """At every depth: one of them is decoded, and too deep for the search for fields that are given twice."""
+    deep = ['{"@type": "Course", "name": "A", "x": ' + "[" * n + '":"' + "]" * n + "}" for n in range(900, 1010)]
+    twice = [one.replace('":"', r'{"y": 1, "y": ":"}') for one in deep]
+    _, rows = read("jsonld", f"[{','.join([*deep, *twice])}, {json.dumps(NODE)}]".encode())
+    assert len(rows) == len(deep) + len(twice) + 1
+    assert all(row.problems for row in rows[len(deep) : -1])
+    assert rows[-1].content
+
+
 def test_records_of_repositories_are_read_by_their_metadata() -> None:
     records = [
         {"dc.title": ["คลังความรู้"], "dc.identifier.uri": "http://hdl.handle.net/1/2", "dc.subject": ["ข้อมูล"]},

@@ -107,7 +107,7 @@ class JsonLdReader:
             try:
                 found = msgspec.json.decode(part)
                 refuse_repeated_names(part)
-            except InvalidInput as problem:
+            except (InvalidInput, Malformed) as problem:
                 self._number += 1
                 yield refused(self._number, problem, part[:2000].decode(errors="replace"))
                 continue
