@@ -86,9 +86,10 @@ async def test_feedback_that_is_not_saved_deletes_no_copy(office: Office, monkey
     async def away(*_: object) -> int:
         raise Unavailable("the database is away")
 
-    with monkeypatch.context() as patch, pytest.raises(Unavailable):
+    with monkeypatch.context() as patch:
         patch.setattr(plans, "bulk_write", away)
-        await office.give_feedback("a", "read", "not_now", "k")
+        with pytest.raises(Unavailable):
+            await office.give_feedback("a", "read", "not_now", "k")
     assert await office.store.history.find(f"{TENANT}/a", 1) is not None
     await office.give_feedback("a", "read", "not_now", "k")
     assert await office.store.history.find(f"{TENANT}/a", 1) is None
