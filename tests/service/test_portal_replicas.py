@@ -154,7 +154,10 @@ async def test_a_replica_that_a_client_gave_up_on_is_tried_last(
     monkeypatch.setattr(Replicas, "answered", lambda *_: None)
     noted: list[str] = []
     monkeypatch.setattr(Replicas, "failed", lambda _, url: noted.append(url))
-    async with replicas("sends nothing", "sends nothing") as (both, addresses), portal_over(stage, *addresses) as portal:
+    async with (
+        replicas("sends nothing", "sends nothing") as (both, addresses),
+        portal_over(stage, *addresses) as portal,
+    ):
         asking = asyncio.create_task(answer_of(portal, "DELETE", "/v1/courses/c", {"If-Match": '"7"'}))
         await until(lambda: any(replica.bodies for replica in both))
         asking.cancel()
