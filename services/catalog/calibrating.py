@@ -22,6 +22,7 @@ from services.catalog.match_store import MatchStore
 from services.catalog.matching import CourseText, Example, SimilarityIndex
 from services.catalog.matching.calibration import Calibration, decoded, encoded, fit, fit_rows
 from services.catalog.store import CatalogStore
+from shared.console import where
 from shared.decoding import decode
 from shared.domain import Course, Framework, LocalizedText
 from shared.errors import InvalidInput, Problem
@@ -97,7 +98,9 @@ def main(arguments: Sequence[str]) -> str:
         else:
             fitted = of_files(args.labelled, args.framework, args.examples, args.data)
         args.output.write_bytes(encoded(fitted))
-    except (Problem, OSError) as error:
+    except Problem as problem:
+        raise SystemExit(f"calibrate: {where(problem.field)}{problem.detail}") from problem
+    except OSError as error:
         raise SystemExit(f"calibrate: {error}") from error
     measured = fitted.measured
     return (
@@ -121,5 +124,5 @@ def _lines(path: Path, shape: type[T]) -> list[T]:
             try:
                 rows.append(decode(line, shape))
             except Problem as error:
-                raise InvalidInput(f"line {number}: {error.detail}", f"{path}") from error
+                raise InvalidInput(f"line {number}: {where(error.field)}{error.detail}", f"{path}") from error
     return rows

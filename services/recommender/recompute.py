@@ -24,7 +24,7 @@ from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
 from shared.compact_paths import alternatives
-from shared.console import say
+from shared.console import say, where
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
 from shared.events import PathAnnounced, encode
@@ -210,7 +210,7 @@ async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
     try:
         sentence, same = await recompute(settings, args.tenant, args.officer, args.revision, readable=args.reference)
     except Problem as problem:
-        say(f"recompute: {problem.detail}")
+        say(f"recompute: {where(problem.field)}{problem.detail}")
         return 2
     say(sentence)
     return 0 if same else 1

@@ -347,7 +347,7 @@ class _Draft:
             try:
                 convert(whole, Rating if name == "rating" else Completions)
             except InvalidInput as error:
-                self._warn(name, f"left out: {error.detail}")
+                self._warn(f"{name}.{error.field}" if error.field else name, f"left out: {error.detail}")
             else:
                 self._given[name] = whole
 
