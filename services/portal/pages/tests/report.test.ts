@@ -29,7 +29,7 @@ const VIEW: AgencyView = {
     },
   ],
   in_time: {
-    ...{ deadline: '2027-01-01', weekly_hours: 1, budget_hours: 5, sampled: 10 },
+    ...{ deadline: '2027-01-01', as_of: '2026-11-23', weekly_hours: 1, budget_hours: 5, sampled: 10 },
     skills: [
       {
         ...{ skill: 'reading', title: { en: 'Reading' }, officers: 10, short: 5, unreachable: 5, insufficient_time: null },
