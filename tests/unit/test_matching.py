@@ -345,6 +345,13 @@ def test_the_command_names_what_is_wrong_with_its_files(tmp_path: Path, row: dic
         calibrating.main(files(tmp_path, [row]))
 
 
+def test_the_command_names_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    arguments = files(tmp_path, [])
+    (tmp_path / "labelled").unlink()
+    with pytest.raises(SystemExit, match="labelled: cannot be read"):
+        calibrating.main(arguments)
+
+
 def test_a_file_that_holds_no_calibration_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text("{}")
     for name in ("c.json", "missing.json"):
