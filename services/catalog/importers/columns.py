@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from services.catalog.importers.durations import UNITS_OF_PERIODS, UNITS_OF_TIME
 from services.catalog.importers.facts import FACTS
-from services.catalog.importers.words import UNITS_OF_PERIODS, UNITS_OF_TIME
 from shared.texts import folded
 
 NAMES: dict[str, str] = {

@@ -13,20 +13,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from services.catalog.importers.dates import InvalidDate, date_of
+from services.catalog.importers.durations import doubtful_hours, duration_of
+from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
-    InvalidDate,
-    count_of,
-    date_of,
-    doubtful_hours,
-    duration_of,
     is_placeholder,
     language_of,
     language_of_writing,
     level_of,
     list_of,
     modality_of,
-    number_of,
     plain,
 )
 from shared.decoding import convert

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from services.catalog.importers import objects
+from services.catalog.importers.durations import duration_of
 from services.catalog.importers.facts import Fact, course_row
 from services.catalog.importers.tables import Options
-from services.catalog.importers.words import duration_of
 from shared.decoding import refuse_repeated_names
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
