@@ -21,6 +21,7 @@ _DAY_ZERO, _FIRST_COUNTED, _LAST_COUNTED, _FIRST_YEAR = date(1899, 12, 30), 25_5
 _MONTHS = (
     "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sep oct nov dec",
+    "jan feb mar apr may june july aug sept oct nov dec",
     "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
     "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
 )
@@ -31,10 +32,16 @@ _MONTH = (
 _WEEKDAY = re.compile(
     r"^(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)(?:ที่)?\s*|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|^วันที่\s*"
 )
+_TIME = re.compile(
+    r"(?:[\s,]+|\s*t)(?:at\s+|เวลา\s*)?\d{1,2}[:.]\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?"
+    r"\s*(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?$"
+)
+"""The time of day behind a date."""
+
 _BY_MONTH = (
     rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s/.-]*{_MONTH}\.?[\s/.,-]*(?P<year>\d{{4}}|\d\d)",
-    rf"{_MONTH}\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})",
-    rf"{_MONTH}\.?\s*(?P<year>\d{{4}})",
+    rf"{_MONTH}\.?[\s-]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s*,\s*|[\s-]+)(?P<year>\d{{4}})",
+    rf"{_MONTH}\.?[\s/,-]*(?P<year>\d{{4}})",
 )
 """Dates that name the month, the last ones without a day."""
 
@@ -54,6 +61,7 @@ def date_of(text: str, *, last: bool = False) -> date | None:
     if len(text) > LONGEST_WORDS:
         raise InvalidDate("not read as a date")
     words = _WEEKDAY.sub("", folded(text).translate(THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")).strip()
+    words = _TIME.sub("", words)
     if words == "0":
         return None
     year, month, day = _counted(words) or _written(words)
@@ -103,7 +111,9 @@ def _written(words: str) -> tuple[int, int | None, int | None]:
         year, month, day = by_month
     elif re.fullmatch(r"\d{4}", words):
         year, month, day = int(words), None, None
-    elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", words):
+    elif found := re.fullmatch(r"(?P<year>\d{4})[-/](?P<month>\d{1,2})|(?P<first>\d{1,2})[/-](?P<last>\d{4})", words):
+        year, month, day = int(found["year"] or found["last"]), int(found["month"] or found["first"]), None
+    elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})(?:t\d{4,6}z?)?", words):
         year, month, day = (int(part) for part in found.groups())
     else:
         raise InvalidDate("not read as a date")

@@ -14,6 +14,7 @@ from services.catalog.importers.numerals import (
     english_digits,
     thai_digits,
     with_decimals,
+    without_spaces,
 )
 from services.catalog.importers.words import LONGEST_WORDS
 from shared.texts import folded
@@ -101,7 +102,7 @@ def doubtful_hours(number: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _duration(text: str) -> Duration | None:
-    text = with_decimals(folded(text).translate(THAI_DIGITS))
+    text = with_decimals(folded(without_spaces(text.translate(THAI_DIGITS))))
     if iso := _ISO.match(text):
         parts = {unit: number for unit, value in iso.groupdict().items() if value and (number := as_number(value))}
         hours = sum(number * _UNITS[unit][1] for unit, number in parts.items())

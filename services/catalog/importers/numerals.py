@@ -4,6 +4,11 @@ import re
 
 THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
+_SPACED = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:[\u00a0\u2009\u202f'’]\d{3})+(?!\d)|^\s*\d{1,3}(?: \d{3})+(?=[.,]\d+|\s*[^\W\d]*\.?\s*$)"
+)
+"""A number whose thousands are divided by spaces or apostrophes; plain spaces only where nothing else has a number."""
+
 NUMBER = r"\d+(?:[.,]\d+)*"
 _ONE_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?")
 _WORD_NUMBERS = {
@@ -35,17 +40,22 @@ THAI_NUMBER = re.compile(rf"(?:{_THAI_WORD})(?:\s?(?:{_THAI_WORD}))*(?![\u0e30-\
 """A number in Thai words; a vowel after it would make another word of it, such as `สามารถ`."""
 
 
+def without_spaces(text: str) -> str:
+    """Return a text in which no space divides the thousands of a number: `1 000 hours` is `1000 hours`."""
+    return _SPACED.sub(lambda found: re.sub(r"\D", "", found[0]), text)
+
+
 def number_of(text: str) -> float | None:
     """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`."""
     if THAI_NUMBER.fullmatch(text.strip()) and (digits := thai_digits(text)).isdecimal():
         return float(digits)
-    found = re.findall(NUMBER, text.translate(THAI_DIGITS))
+    found = re.findall(NUMBER, without_spaces(text.translate(THAI_DIGITS)))
     return as_number(found[0]) if len(found) == 1 and _ONE_NUMBER.fullmatch(found[0]) else None
 
 
 def count_of(text: str) -> int | None:
     """Return the one whole number of a cell, in which `1.234` and `1,234` are thousands."""
-    digits = re.findall(NUMBER, text.translate(THAI_DIGITS))
+    digits = re.findall(NUMBER, without_spaces(text.translate(THAI_DIGITS)))
     if len(digits) == 1 and re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits[0]):
         return int(re.sub(r"[.,]", "", digits[0]))
     number = number_of(text)

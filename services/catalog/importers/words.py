@@ -12,14 +12,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal
 
+from services.catalog.markup import without_tags
 from shared.texts import folded
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_TAG = re.compile(
-    r"</?(?:a|b|br|div|em|font|h[1-6]|i|img|li|ol|p|small|span|strong|sub|sup|table|tbody|td|th|tr|u|ul)(?:\s[^<>]*)?/?>",
-    re.IGNORECASE,
-)
-_BREAK = re.compile(r"<(?:br|/p|/div|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _NOTHING = frozenset(
     folded(word)
     for word in (
@@ -37,9 +33,12 @@ def plain(text: str) -> str:
     """Return the visible text of a cell: entities and HTML resolved once, no control characters, no outer spaces."""
     if "&" in text:
         text = html.unescape(text)
-    if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", text))
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip().strip("\ufeff\u200b").strip()
+    return (
+        _CONTROL.sub("", without_tags(text).replace("\r\n", "\n").replace("\r", "\n"))
+        .strip()
+        .strip("\ufeff\u200b")
+        .strip()
+    )
 
 
 def is_placeholder(text: str) -> bool:
