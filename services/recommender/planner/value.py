@@ -118,7 +118,6 @@ class ValueFunction:
         self.targets = targets
         self.least_confidence = None if least_confidence is None else round(least_confidence * MICRO)
         self.required = sum(round(MICRO * target.weight * target.required) for target in targets.values())
-        self._known: dict[tuple[str, float], int] = {}
         self._certain: dict[tuple[str, float], int] = {}
         self.stairs: dict[str, Stairs] = {}
         for skill, target in targets.items():
@@ -173,11 +172,7 @@ class ValueFunction:
 
     def _whole(self, target: SkillTarget, level: float) -> int:
         """Return the additional value of holding a level compared with the measured one."""
-        key = (target.skill.id, level)
-        if (known := self._known.get(key)) is None:
-            shortfall = expected_shortfall(level, target.measured, target.sd)
-            known = self._known[key] = round(MICRO * target.weight * shortfall)
-        return known
+        return round(MICRO * target.weight * expected_shortfall(level, target.measured, target.sd))
 
     def coverage(self, gained: int) -> float:
         """Return the share of the requirement held after `gained` micro-levels: 0 to 1, to six places."""

@@ -11,12 +11,7 @@ from functools import reduce
 
 from msgspec import UNSET
 
-from services.recommender.planner.course_spec import (
-    CourseSpec,
-    LearnerState,
-    SkillKey,
-    level_condition,
-)
+from services.recommender.planner.course_spec import CourseSpec, LearnerState, SkillKey, level_condition
 from shared.domain import Prerequisite
 
 Dependencies = Mapping[int, Prerequisite | None]
