@@ -160,7 +160,7 @@ class _Reached:
         self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
 
     def closes(self, spec: CourseSpec) -> Iterator[Closes]:
-        """Yield the gaps that a course narrows next, in the order of the targets."""
+        """Yield the gaps that a course would narrow now, in the order of the targets."""
         raised = {skill for name, skill in (*spec.teaches, *spec.matched) if name == self.framework}
         for skill in sorted(raised & self._gaps.keys(), key=self._gaps.__getitem__):
             target, before = self.value.targets[skill], self.levels[skill]
@@ -205,7 +205,7 @@ class _Reached:
         self._stairs[skill] = climb(self._stairs.get(skill, ()), step)
 
     def _gain(self, skill: str, step: Stair) -> int:
-        """Return what a stair adds to those of a skill, in micro-levels."""
+        """Return by how much a stair raises the value of a skill's stairs, in micro-levels."""
         return added(self._stairs.get(skill, ()), step)
 
     def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
@@ -213,7 +213,7 @@ class _Reached:
 
 
 def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], picks: Sequence[Pick]) -> list[Step]:
-    """Return the steps; `reached` moves to the end. `needs`: what each pick depends on."""
+    """Return the steps, and change `reached` to the state after the last one. `needs`: what each pick depends on."""
     unlocks, taken = _unlocks(inputs.framework, needs, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
