@@ -142,7 +142,10 @@ class PlanStore:
         partitions: Collection[int],
         revision: int,
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans affected by a catalog change (`CatalogReplica.changes_since`) and checked before it."""
+        """Yield the plans that a catalog change may affect and that were last checked before `revision`.
+
+        `changed`: see `CatalogReplica.changes_since`.
+        """
         conditions: list[dict[str, Any]] = [{}]
         if changed is not None:
             conditions = [
