@@ -37,7 +37,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from shared import VERSION, kafka, logs, mongo, openapi
+from shared import VERSION, api_page, kafka, logs, mongo, openapi
 from shared.auth import PUBLIC, Authenticator, WrongKeyLimiter
 from shared.connections import Application
 from shared.console import say
@@ -124,7 +124,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app[READINESS] = readiness
     every = [*routes, *_probes(readiness, registry)]
     described = openapi.document(title, description or title, every)
-    app[TABLE] = [*every, openapi.document_route(described), *(openapi.page_routes(title) if docs else [])]
+    app[TABLE] = [*every, api_page.document_route(described), *(api_page.page_routes(title) if docs else [])]
     app[DOCUMENT] = described
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:

@@ -386,6 +386,25 @@ def test_equal_names_in_different_objects_are_no_repetition(body: bytes) -> None
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
+        ({"level": "high"}, "is to be a number"),
+        ({"more": "high"}, "is to be a whole number"),
+        ({"level": "-1"}, "is to be a number of at least 0"),
+    ],
+)
+def test_where_every_value_is_a_text_no_message_compares_it_with_a_text(given: Any, expected: str) -> None:
+    class Cells(Struct):
+        level: Annotated[float, Meta(ge=0)] = 0
+        more: int | None = None
+
+    with pytest.raises(InvalidInput) as converted:
+        convert(given, Cells, strict=False)
+    assert converted.value.detail == expected
+    assert [one.detail for one in faults(given, Cells, strict=False)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
         ({}, "is missing"),
         ({"level": 1, "x": 1}, "is not a known field; there are: level, kind"),
         ({"level": "1"}, "is to be a number, not a text"),
