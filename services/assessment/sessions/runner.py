@@ -34,7 +34,8 @@ from services.assessment.sessions.model import (
     submission_key,
 )
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import Officer, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import Officer
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, Unavailable
 from shared.logs import frames_of
