@@ -64,11 +64,11 @@ class ConnectionLimiter:
         self.answer_seconds = _ANSWER_SECONDS
 
     def enter(self, address: str) -> None:
-        """Count one more connection."""
+        """Add one connection to the count."""
         self._open[address] += 1
 
     def leave(self, address: str) -> None:
-        """Count one connection less."""
+        """Remove one connection from the count."""
         self._open[address] -= 1
         if self._open[address] <= 0:
             del self._open[address]
@@ -158,7 +158,7 @@ class Connection(web.RequestHandler):
             self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
 
     def _refused(self) -> bool:
-        """Answer the request that came to an idle connection, if it is to be refused; return whether it was."""
+        """Refuse the request that came to an idle connection if capacity is lacking; return whether it was refused."""
         [(message, body), *more] = self._messages
         if more or isinstance(message, _ErrInfo) or message.should_close or message.upgrade or not body.is_eof():
             return False
@@ -178,7 +178,7 @@ class Connection(web.RequestHandler):
         return True
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp says None: close; True keeps it open
-        """Keep the connection open while an answer is due; otherwise, and for a stream of events, let it close."""
+        """Keep the connection open while an answer is pending; close it otherwise, and for a stream of events."""
         if self._head_deadline is not None:
             return self._head_ended(HTTPStatus.BAD_REQUEST) or None
         return self.broken or self._break_off() or self._await_answers() or None

@@ -114,7 +114,7 @@ def _malformed(error: Exception) -> Malformed:
 
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
-    """Return builtins converted into a struct type; not `strict` reads numbers and dates from texts.
+    """Return builtins converted into a struct type; without `strict`, texts are read as numbers and dates.
 
     Raises InvalidInput.
     """

@@ -384,6 +384,6 @@ def test_a_change_of_fields_that_no_path_uses_affects_no_plan(change: Callable[[
     now, wanted = news.snapshot.own_course(SHARED_TENANT, "a-low"), change(SMALL[0])
     assert now is not None
     assert (now.title, now.hours, now.teaches) == (wanted.title, wanted.hours, wanted.teaches)
-    assert bool(news.courses) is counts
+    assert bool(news.stamps) is counts
     both = fold_events(Snapshot(), [published(SMALL[0], 1), published(change(SMALL[0]), 2)])
-    assert both.courses[SHARED_TENANT, "a-low"] == (2 if counts else 1)
+    assert both.stamps[SHARED_TENANT, "courses", "a-low"] == (2 if counts else 1)

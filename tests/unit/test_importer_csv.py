@@ -148,6 +148,19 @@ def test_an_invalid_address_loses_at_most_its_row(url: str) -> None:
     assert id_by_url(url) == id_by_url(url.upper())
 
 
+@pytest.mark.parametrize("url", ["javascript:x", "ftp://x.example/a", "/course/view.php?id=7", "ดูที่เว็บไซต์", "https:///"])
+def test_a_course_is_kept_without_a_link_that_is_no_address(url: str) -> None:
+    _, [row, same] = read("csv", f"title,url\na,{url}\nb,HTTPS://x.example/b\n".encode())
+    assert row.content
+    assert row.content.url is None
+    assert [one.detail for one in row.warnings if one.field == "url"] == [
+        f"{url!r} is no address that begins with http:// or https://; it is left out"
+    ]
+    assert row.content.id == courses("csv", "title\na\n")[0].id
+    assert same.content
+    assert same.content.url == "https://x.example/b"
+
+
 @pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
 def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
     _, [row] = read("csv", f"title,hours\na,{hours}\n".encode())
@@ -155,8 +168,8 @@ def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
 
 
 def test_every_fault_of_a_row_is_reported_with_its_text() -> None:
-    _, [row] = read("csv", b"code,title,url,hours\nC 1,,javascript:x,20000\n", Options(columns="guess"))
-    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422), ("url", 422)]
+    _, [row] = read("csv", b"code,title,hours\nC 1,,20000\n", Options(columns="guess"))
+    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422)]
     assert row.begins == "C 1"
 
 
@@ -378,6 +391,13 @@ def test_a_row_whose_title_says_nothing_is_no_course(words: str, identifier: str
         ("visible", "0", "1"),
         ("สถานะ", "ยกเลิก", "เปิดรับสมัคร"),
         ("published", "FALSE", "TRUE"),
+        ("Availability", "Closed", "Open"),
+        ("Enrollment status", "Enrollment closed", "Open for enrollment"),
+        ("สถานะการรับสมัคร", "ปิดรับสมัครแล้ว", "เปิดรับสมัคร"),
+        ("สถานะ", "ปิดรับสมัคร", "กำลังเปิดรับ"),
+        ("Available", "N", "Y"),
+        ("Hidden", "Yes", "No"),
+        ("archived", "true", "false"),
     ],
 )
 def test_a_course_that_its_provider_does_not_offer_is_refused(name: str, no: str, yes: str) -> None:
