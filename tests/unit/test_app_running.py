@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 from aiohttp.test_utils import TestServer
 
-from shared.app import LIFECYCLE, Readiness, background, build_app, log_readiness
+from shared.app import LIFECYCLE, Readiness, background, build_app
 from shared.auth import Authenticator
+from shared.process import log_readiness
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, serving
 
 
