@@ -31,6 +31,9 @@ S = TypeVar("S", bound=Settings)
 _PATIENCE_SECONDS = 10.0
 _UNREADY_SECONDS, _READY_SECONDS, _REMIND_SECONDS = 2.0, 10.0, 60.0
 _KEEPALIVE_SECONDS = 75.0
+_SWITCH_SECONDS = 0.001
+"""How long a thread keeps the interpreter's lock while others wait for it: a database call, which waits for it four
+times, is not to wait 20 ms while a thread plans."""
 
 
 def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
@@ -40,6 +43,7 @@ def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoRetu
     MongoDB that hangs, where closing a cursor has no time limit. What was accepted is stored by then.
     """
     logs.configure(settings.log_level)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     runner = asyncio.Runner()  # not closed: that would wait for both
     try:
         status = runner.run(_serve(build, settings))
