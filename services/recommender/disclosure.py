@@ -157,7 +157,7 @@ class Officer(Struct, frozen=True):
 
     token: int
     revision: int
-    measures: PathSummary
+    summary: PathSummary
 
 
 def token_of(key: bytes, officer: str) -> int:
@@ -169,7 +169,7 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
     """Return the cohorts of at least `smallest` officers by name; smaller ones are merged into one cohort."""
     groups: dict[tuple[str, str], list[Officer]] = defaultdict(list)
     for one in officers:
-        groups[one.measures.job_group, _requirement(one.measures)].append(one)
+        groups[one.summary.job_group, _requirement(one.summary)].append(one)
     pool: list[Officer] = []
     found = []
     for (job_group, requirement), members in groups.items():
@@ -277,11 +277,11 @@ def rounded_down(number: int, smallest: int) -> int | None:
 
 
 def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) -> Cohort:
-    skills = set.intersection(*({row.skill for row in one.measures.skills} for one in members))
+    skills = set.intersection(*({row.skill for row in one.summary.skills} for one in members))
     figures = Figures()
     in_order = sorted(members, key=lambda one: one.token)
     for one in in_order:
-        figures.add(one.measures, sorted(skills))
+        figures.add(one.summary, sorted(skills))
     rows = np.array([(one.token, one.revision) for one in in_order], _MEMBER)
     levels = np.array([_levels(one) for one in in_order], "<u4")
     return Cohort(
@@ -296,7 +296,7 @@ def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) 
 
 def _levels(one: Officer) -> int:
     """Return a 32-bit hash of an officer's token and levels."""
-    held = sorted((row.skill, float(row.level)) for row in one.measures.skills)
+    held = sorted((row.skill, float(row.level)) for row in one.summary.skills)
     return int.from_bytes(hashlib.blake2b(repr((one.token, held)).encode(), digest_size=4).digest(), "little")
 
 
