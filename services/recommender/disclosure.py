@@ -41,7 +41,10 @@ _MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
 
 
 class SkillSums(Struct):
-    """Sums over the officers of a cohort who need a skill. Levels; `sizes` by BOUNDS."""
+    """Sums of levels over the officers of a cohort who need a skill.
+
+    `sizes`: officers by size of their gap, in the classes of BOUNDS; `open`: {cause: officers whose gap stays open}.
+    """
 
     level: float = 0.0
     required: float = 0.0
@@ -247,7 +250,10 @@ def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
 
 
 def differences(one: Version, other: Version) -> tuple[int, int]:
-    """Return the number of officers in which two versions differ, and of those in one only or with other levels."""
+    """Return in how many officers two versions differ, and in how many of them the levels differ.
+
+    An officer of one version only is counted in both numbers.
+    """
     first, second = _members(one.members), _members(other.members)
     _, at, beside = np.intersect1d(first["officer"], second["officer"], assume_unique=True, return_indices=True)
     all_of_both = len(first) + len(second) - len(at)
@@ -289,7 +295,7 @@ def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) 
 
 
 def _levels(one: Officer) -> int:
-    """Return 32 bits that change with an officer's levels, other ones for each officer."""
+    """Return a 32-bit hash of an officer's token and levels."""
     held = sorted((row.skill, float(row.level)) for row in one.measures.skills)
     return int.from_bytes(hashlib.blake2b(repr((one.token, held)).encode(), digest_size=4).digest(), "little")
 

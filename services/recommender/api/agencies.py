@@ -8,13 +8,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
-from services.recommender.agency_report import (
-    AgencyGaps,
-    DeadlineReport,
-    agency_report,
-    first_groups,
-    unclosable_gaps,
-)
+from services.recommender.agency_report import AgencyGaps, DeadlineReport, agency_report, first_groups, unclosable_gaps
 from services.recommender.api.context import (
     FIRST_GROUPS,
     MIN_GROUP,
@@ -165,7 +159,7 @@ async def _in_time(
             today,
             plan.feedback,
             rules,
-            plan.summary.courses,
+            plan.head.courses,
         )
         for plan in plans
     ]

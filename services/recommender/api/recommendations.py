@@ -31,7 +31,7 @@ from services.recommender.inputs import (
 from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planning import is_studied
-from services.recommender.store import StoredPlan
+from services.recommender.store.documents import StoredPlan
 from shared.domain import Framework, Identifier, Language, Level, WeeklyHours
 from shared.errors import InvalidInput, Warned
 from shared.messages import with_sentences
@@ -120,7 +120,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         stale=False,
         request_id=request[REQUEST_ID],
         changes=pipeline.path_diff(present.path, path) if present else None,
-        revision=present.summary.revision if present else None,
+        revision=present.head.revision if present else None,
         warnings=warnings,
     )
     return json_response(found, languages=languages)
@@ -164,7 +164,7 @@ def _what_if(
         as_of,
         present.feedback,
         rules,
-        present.summary.courses,
+        present.head.courses,
         finishing=bool(body.completed) and body == progress and is_studied(present),
     )
     inputs = inputs_for(request, framework)

@@ -98,9 +98,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     """
     query, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
     store = request.app[STORE]
-    if not asker.sees_agency(agency):
-        raise NotFound("no officers of such an agency")
-    if not await store.frameworks_of(asker.tenant, agency):
+    if not (asker.sees_agency(agency) and await store.frameworks_of(asker.tenant, agency)):
         raise NotFound("no officers of such an agency")
     policy = await store.supervision.of(asker.tenant)
     everybody = asker.role != "supervisor" or policy == "all"

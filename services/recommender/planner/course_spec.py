@@ -66,7 +66,7 @@ def course_spec(course: Course) -> CourseSpec:
 
 
 def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
-    """Return skill -> matched row of a course; of several of one skill the most confident, then the lowest.
+    """Return (framework, skill) -> matched row of a course; of several rows the most confident, then the lowest one.
 
     Confirmed rows take precedence over matched ones.
     """
@@ -93,7 +93,7 @@ def mapped_from(course: Course, key: SkillKey) -> str | None:
 
 
 def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
-    """Return skill key and level of a condition that names a level."""
+    """Return (framework, skill) and level of a condition on a level. Raises TypeError for another condition."""
     if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
         raise TypeError("not a condition on a level")
     return (condition.framework, condition.skill), condition.level
