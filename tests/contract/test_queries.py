@@ -31,7 +31,8 @@ from services.assessment.sessions.model import (
     ShownItem,
 )
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from services.assessment.xapi.mapping import PutXapiMapping
 from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
@@ -471,10 +472,10 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.agencies", store.agencies(TENANT)
     yield "PlanStore.agency_of", store.agency_of(TENANT, "a")
     yield "PlanStore.count_open", store.count_open(TENANT, FRAMEWORK, "reading")
-    yield "PlanStore.figures", store.figures(TENANT, "office", "a", 50)
+    yield "PlanStore.officers", store.officers(TENANT, "office", "a", 50)
     yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
     yield "SupervisionStore.of", store.supervision.of(TENANT)
-    yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
+    yield "PlanStore.summaries", store.summaries(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_checked", store.mark_checked([key], 1)
     yield "PlanStore.defer", store.defer([key])
@@ -502,9 +503,9 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     )
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
-    head, record = stored.head, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
+    record = IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
     yield "PlanStore.save_feedback", store.save_feedback(new, record, 0)
-    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(head, "a", Feedback(1), record, 0)
+    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(stored, Feedback(1), record, 0)
     yield "History.find", store.history.find(key, 1)
     yield "History.page", store.history.page(key, None, 20)
     yield "History.page after a revision", store.history.page(key, 2, 20)

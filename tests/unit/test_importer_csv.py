@@ -362,6 +362,29 @@ def test_a_rating_without_its_number_of_ratings_is_reported() -> None:
 
 
 @pytest.mark.parametrize(
+    ("columns", "cells", "field"),
+    [
+        ("rating,rating_count", "7,3", "rating.mean"),
+        ("rating,rating_count", "4,2000000000", "rating.count"),
+        ("started,completed", "2000000000,1", "completions.started"),
+        ("started,completed", "1,2", "completions"),  # neither of the two is wrong alone
+    ],
+)
+def test_a_warning_of_wrong_numbers_names_the_number(columns: str, cells: str, field: str) -> None:
+    _, [row] = read("csv", f"title,{columns}\nA,{cells}\n".encode())
+    assert row.content
+    assert (row.content.rating, row.content.completions) == (None, None)
+    assert [one.field for one in row.warnings if one.detail.startswith("left out: ")] == [field]
+
+
+def test_a_warning_of_tags_that_are_left_out_names_the_column() -> None:
+    _, [row] = read("csv", f"title,tags\nA,{'x' * 2000}\n".encode())
+    assert row.content
+    assert row.content.tags == []
+    assert [one.field for one in row.warnings if "left out" in one.detail] == ["tags"]
+
+
+@pytest.mark.parametrize(
     ("row", "hours", "warning"),
     [
         ("a,1.30 ชม.,", 1.3, "1.3 are taken for '1.30 ชม.'; write 1:30 if that is hours and minutes"),
