@@ -326,7 +326,9 @@ async def test_an_id_is_the_same_in_every_form_of_a_uuid(service: Started) -> No
         assert (got.status, (await got.json())["id"]) == (200, str(named))
     assert len(await evidence(service, officer)) == 1
     status, problem = await send(service, [statement(officer) | {"id": form} for form in forms[:2]])
-    assert (status, "same id" in problem["detail"]) == (400, True)
+    assert (status, problem["field"], "the same as [0].id" in problem["detail"]) == (400, "[1].id", True)
+    status, problem = await send(service, [statement(officer), *[statement(officer, timestamp=TAKEN_AT)] * 2])
+    assert (status, problem["field"], "the same as [1].id" in problem["detail"]) == (400, "[2].id", True)
     for wrong in ("1", f"urn:uuid:{named}", f"{named}x"):
         got = await service.ask("GET", f"/xapi/statements?statementId={wrong}", headers=VERSION)
         assert (got.status, (await got.json())["field"]) == (400, "statementId")
@@ -378,6 +380,22 @@ async def test_a_bad_statement_is_rejected_by_field_and_the_others_of_its_reques
     status, problem = await send(service, [statement(officer), statement(officer) | changed])
     assert (status, problem["field"]) == (400, f"[1].{field}")
     assert await evidence(service, officer) == []
+
+
+async def test_a_voiding_statement_is_forbidden_and_nothing_of_its_request_is_stored(service: Started) -> None:
+    officer = await registered(service)
+    accepted, other = statement(officer), statement(officer)
+    assert (await send(service, accepted))[0] == 200
+    before = await profile_of(service, officer)
+    voiding = statement(officer, "voided", object={"objectType": "StatementRef", "id": accepted["id"]})
+    by_an_administrator = voiding | {"actor": {"mbox": "mailto:lms@example.org"}}
+    for sent, field in ((voiding, "verb.id"), (by_an_administrator, "verb.id"), ([other, voiding], "[1].verb.id")):
+        status, problem = await send(service, sent)
+        assert (status, problem["field"]) == (403, field)
+    for one, status in ((accepted, 200), (other, 404), (voiding, 404)):
+        got = await service.ask("GET", f"/xapi/statements?statementId={one['id']}", headers=VERSION)
+        assert got.status == status
+    assert await profile_of(service, officer) == before
 
 
 async def test_the_xapi_version_is_required_and_answered(service: Started) -> None:

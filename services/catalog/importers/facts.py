@@ -13,20 +13,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from services.catalog.importers.dates import InvalidDate, date_of, span_of
+from services.catalog.importers.durations import doubtful_hours, duration_of
+from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
-    InvalidDate,
-    count_of,
-    date_of,
-    doubtful_hours,
-    duration_of,
     is_placeholder,
     language_of,
     language_of_writing,
     level_of,
     list_of,
     modality_of,
-    number_of,
     plain,
 )
 from shared.decoding import convert
@@ -40,7 +37,8 @@ Fact = str | list[str]
 FACTS = (
     "id", "code", "title", "title_th", "title_en", "provider", "provider_th", "provider_en", "hours", "duration",
     "languages", "level", "tags", "prerequisites", "description", "description_th", "description_en", "url", "modality",
-    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered",
+    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered", "hidden", "duration_unit",
+    "weeks", "weekly_hours", "weekly_hours_most",
     "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
@@ -53,15 +51,25 @@ ASSUMED_HOURS = 10.0
 """The hours of a course whose file does not state them and gives no default; marked as assumed."""
 
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
-_LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED = 5000, 300, 200, 2000
+_LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NO = ("0", "false", "no", "n", "f", "off", "ไม่", "ไม่ใช่")
 _NOT_OFFERED = frozenset(
     folded(word)
     for word in (
-        "0", "false", "no", "deleted", "unpublished", "hidden", "inactive", "retired", "cancelled", "canceled", "draft",
-        "archived", "discontinued", "ไม่", "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ปิด", "ปิดใช้งาน", "เลิกใช้", "ฉบับร่าง", "ลบ",
+        *_NO, "deleted", "unpublished", "not published", "hidden", "inactive", "disabled", "retired", "withdrawn",
+        "suspended", "cancelled", "canceled", "draft", "archived", "discontinued", "unavailable", "not available", "closed",
+        "enrollment closed", "enrolment closed", "closed for enrollment", "closed for enrolment", "registration closed",
+        "ended", "expired",
+        "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ยกเลิกแล้ว", "ยกเลิกการอบรม", "ปิด", "ปิดแล้ว", "ปิดใช้งาน", "ปิดหลักสูตร", "ปิดรับสมัคร",
+        "ปิดรับสมัครแล้ว", "ปิดการรับสมัคร", "ปิดการรับสมัครแล้ว", "ปิดรับลงทะเบียน", "ปิดลงทะเบียน", "ปิดการลงทะเบียน", "ปิดอบรม",
+        "ไม่เปิดรับสมัคร", "ไม่เปิดสอน", "ไม่เปิดอบรม", "งดรับสมัคร", "งดเปิดสอน", "หมดเขตรับสมัคร", "สิ้นสุดการรับสมัคร", "สิ้นสุดแล้ว",
+        "หมดอายุ", "เลิกใช้", "ฉบับร่าง", "แบบร่าง", "ลบ", "ลบแล้ว",
     )
 )  # fmt: skip
+_HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")))
+_BETWEEN = re.compile(r"^[\d๐-๙.,]+\s*(?:[-–—]|ถึง|to)\s*[\d๐-๙.,]+$")
+_LANGUAGES_JOINED = re.compile(r"\s*[/&+]\s*|\s*และ(?:ภาษา)?\s*|\s+and\s+")
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -139,8 +147,10 @@ class _Draft:
 
     def _not_offered(self) -> str:
         """Return the words that say that the provider does not offer the course; empty if it does."""
-        words = self._text("offered")
-        return words if folded(words) in _NOT_OFFERED else ""
+        words, hidden = self._text("offered"), self._text("hidden")
+        if folded(words.rstrip(".! ")) in _NOT_OFFERED:
+            return words
+        return f"hidden={hidden}" if folded(hidden) in _HIDDEN else ""
 
     def _without_title(self) -> RowProblem:
         stated = next(iter(self._in_both("title").values()), "")
@@ -205,12 +215,29 @@ class _Draft:
         return _named(words, "\0".join(map(folded, (provider, title.get("th", ""), title.get("en", "")))))
 
     def _url(self) -> str:
+        """Return the address; empty for a text that is none."""
         url = self._text("url")
-        return f"https://{url}" if re.match(r"(?:www\.|[\w-]+\.)+[a-z]{2,}(?:/|$)", url) else url
+        if re.match(r"(?:www\.|[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
+            url = f"https://{url}"
+        scheme, _, rest = url.partition(":")
+        if scheme.lower() not in ("http", "https") or not re.match(r"//[^/?#\s]", rest) or len(url) > _LONGEST_URL:
+            return ""
+        return f"{scheme.lower()}:{rest}"
+
+    def _stated_duration(self) -> str:
+        """Return the duration in words, from the columns that hold its number, its unit or its pace."""
+        words, unit = self._text("duration"), self._text("duration_unit")
+        if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
+            return f"{words} {unit}"
+        weeks, pace = (number_of(self._text(name)) for name in ("weeks", "weekly_hours"))
+        if words or self._text("hours") or not weeks:
+            return words
+        each = "-".join(filter(None, map(self._text, ("weekly_hours", "weekly_hours_most"))))
+        return f"{weeks:g} weeks, {each} hours per week" if pace or each else f"{weeks:g} weeks"
 
     def _hours(self) -> None:
-        words = self._text("duration")
-        hours_text = self._text("hours")
+        words = self._stated_duration()
+        hours_text = _BETWEEN.sub(r"\g<0> hours", self._text("hours"))
         number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+|[ก-๎\s]+", hours_text) else None
         if stated := words or (hours_text if number is None else ""):
             self._words["duration"] = stated[:_MOST_STATED]
@@ -248,7 +275,7 @@ class _Draft:
 
     def _languages(self) -> None:
         codes: list[str] = []
-        for name in self._items("languages"):
+        for name in (part for item in self._items("languages") for part in _LANGUAGES_JOINED.split(item)):
             if code := language_of(name):
                 codes.append(code)
             else:
@@ -314,8 +341,11 @@ class _Draft:
                 self._given[name] = ids
 
     def _dates(self) -> None:
-        for name in ("starts", "ends"):
-            if not (words := self._text(name)):
+        stated = {name: self._text(name) for name in ("starts", "ends")}
+        if not stated["ends"] and (days := span_of(stated["starts"])):
+            stated = dict(zip(stated, days, strict=True))
+        for name, words in stated.items():
+            if not words:
                 continue
             try:
                 if found := date_of(words, last=name == "ends"):
@@ -326,6 +356,8 @@ class _Draft:
     def _rest(self) -> None:
         if url := self._url():
             self._given["url"] = url
+        elif words := self._text("url"):
+            self._warn("url", f"{words[:100]!r} is no address that begins with http:// or https://; it is left out")
         if words := self._text("modality"):
             if modality := modality_of(words):
                 self._given["modality"] = modality
@@ -340,7 +372,9 @@ class _Draft:
             }
             if any(number is None for number in numbers.values()):
                 missing = [fact for key, fact in (first, second) if numbers[key] is None]
-                if len(missing) < len(numbers):
+                if unread := [words for fact in missing if (words := self._text(fact))]:
+                    self._warn(name, f"left out: no number is read from {unread[0][:100]!r}")
+                elif len(missing) < len(numbers):
                     self._warn(name, f"left out: {missing[0]} is not stated")
                 continue
             whole = {key: value if key == "mean" else int(value or 0) for key, value in numbers.items()}
