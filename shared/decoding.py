@@ -296,8 +296,7 @@ def _look(value: object, place: str) -> None:
             )
     elif isinstance(value, msgspec.Struct):
         for name, encoded in _looked_fields(type(value)):
-            if (inner := getattr(value, name)) is not None:
-                _look(inner, f"{place}.{encoded}")
+            _look(getattr(value, name), f"{place}.{encoded}")
     elif isinstance(value, list):
         for i, item in enumerate(value):
             _look(item, f"{place}[{i}]")
