@@ -36,6 +36,7 @@ _TIME = plainly("Invalid RFC3339 encoded datetime")
 _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
+_NOT_A_TEXT = re.compile(r"( or null)?, not a text$")
 _FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
 _LOOSE = msgspec.json.Decoder(float_hook=float)
 """A decoder that reads a number out of range as infinite, so that the error names the field."""
@@ -113,7 +114,7 @@ def _malformed(error: Exception) -> Malformed:
 
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
-    """Return builtins converted into a struct type; not `strict` reads numbers and dates from texts.
+    """Return builtins converted into a struct type; without `strict`, texts are read as numbers and dates.
 
     Raises InvalidInput.
     """
@@ -122,7 +123,7 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
     try:
         found = msgspec.convert(given, shape, strict=strict)
     except msgspec.ValidationError as error:
-        raise _invalid(error, shape, given) from error
+        raise _invalid(error, shape, given, strict=strict) from error
     except RecursionError as error:
         raise _too_deep() from error
     _check_controls(given)
@@ -376,11 +377,14 @@ def _fields(shape: type[msgspec.Struct]) -> list[tuple[str, Any]]:
 # --- naming the field ------------------------------------------------------------------------------------------------
 
 
-def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> InvalidInput:
+def _invalid(error: msgspec.ValidationError, shape: Any, given: object, *, strict: bool = True) -> InvalidInput:
+    """Return the error that names the field. Not `strict`: every value is a text, so no message says `not a text`."""
     match = _PLACE.match(str(error))
     if match is None:
         return InvalidInput(str(error)[:_LONGEST])
     text, place, found = plainly(match["text"])[:_LONGEST], "", shape
+    if not strict:
+        text = _NOT_A_TEXT.sub("", text)
     for name, index in _TOKEN.findall(match["place"] or ""):
         step = name or index
         if index == "...":

@@ -55,7 +55,7 @@ class Limits:
 
 
 class Admission:
-    """Counts active requests, and separately streams and requests that wait in a queue with its own limits."""
+    """Counts active requests. Streams, and requests that wait in a queue with limits of its own, are counted apart."""
 
     def __init__(self, limits: Limits) -> None:
         self.active = 0

@@ -3,7 +3,7 @@
 client = connect(settings)                      # does no I/O; it connects at its first use
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
-close(client)                                   # within a second, whatever is away
+close(client)                                   # within a second, even if a server hangs
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable if MongoDB does not answer
 with connected(settings, "keys") as client: ...  # a client for one command
 await bulk_write(database["courses"], changes)  # the only way to write many: it detects writes without a majority
@@ -132,7 +132,7 @@ def passing(error: PyMongoError) -> bool:
 
 
 def had_conflict(error: BaseException | None) -> bool:
-    """Return whether the server ended a transaction, of which nothing is written, since others wrote the same."""
+    """Return whether the server aborted a transaction because of a write conflict. Nothing of it is written."""
     return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
 
 
@@ -157,9 +157,9 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
 
 
 async def overlapped(work: Callable[[T], Awaitable[None]], parts: Iterable[T]) -> None:
-    """Do work for each part of a bulk, two at a time: while one part is written, the next one is decided.
+    """Process the parts of a bulk, two at a time: while one part is written, the next one is prepared.
 
-    After an error no further part is begun. Raises the first error after the parts that were begun have ended.
+    After an error no further part starts. Raises the first error once the running parts have ended.
     """
     turns = asyncio.Semaphore(_PARTS_AT_ONCE)
     errors: list[Exception] = []

@@ -1,24 +1,16 @@
-"""The OpenAPI 3.1 document of a service, generated from its routes, and a page that shows it without internet access.
+"""The OpenAPI 3.1 document of a service, generated from its routes.
 
 document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
-document_route(document)                         -> the route /openapi.json, served by shared.app
-page_routes("Catalog")                           -> the routes of /docs
 """
 
-import functools
-import html
-import importlib.util
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
-from aiohttp import web
 
-from shared.auth import PUBLIC
 from shared.domain import Identifier
 from shared.errors import TITLES
 from shared.routes import Route
@@ -275,138 +267,3 @@ def problems_of(route: Route) -> set[int]:
     if route.query:
         found.add(422)
     return found
-
-
-# --- the page --------------------------------------------------------------------------------------------------------
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><link rel="stylesheet" href="{assets}/swagger-ui.css">
-<link rel="stylesheet" href="{assets}/site.css"></head>
-<body><a class="skip" id="skip" href="#main">Skip to the content</a>{head}
-<main id="main" tabindex="-1"><h1>API: {title}</h1><div id="page" data-document="{address}"></div></main>
-<footer>A request that is tried here is a real one: it reads and changes stored data.</footer>
-<script src="{assets}/swagger-ui-bundle.js"></script><script src="{assets}/start.js"></script></body></html>
-"""
-_START = """const allowTryItOutFor = () => (state, path, method) =>
-  !state.getIn(["json", "paths", path, method, "x-not-forwarded"]);
-// The name of a path stands in a button, which may hold no link.
-const DeepLink = (_, { React }) => ({ text }) => React.createElement("span", null, text);
-SwaggerUIBundle({
-  url: document.getElementById("page").dataset.document,
-  dom_id: "#page",
-  deepLinking: true,
-  syntaxHighlight: false,
-  validatorUrl: null,
-  plugins: [{ statePlugins: { spec: { wrapSelectors: { allowTryItOutFor } } }, wrapComponents: { DeepLink } }],
-});
-// What Swagger UI leaves without a name, or calls a landmark that it is not.
-const mend = () => {
-  for (const one of document.querySelectorAll(".copy-to-clipboard button:empty")) one.ariaLabel = "Copy";
-  for (const one of document.querySelectorAll("#servers")) one.ariaLabel = "Server";
-  for (const one of document.querySelectorAll("select:not([aria-label], [id])")) one.ariaLabel = "Choice";
-  for (const one of document.querySelectorAll("table[role=region]")) one.removeAttribute("role");
-};
-new MutationObserver(mend).observe(document.getElementById("page"), { childList: true, subtree: true });
-"""
-_SITE = """body { background: #fff; color: #15272b; color-scheme: light; font-family: sans-serif; margin: 0; }
-body > :is(header, footer), main > h1 { padding: 1rem 1.25rem 0; }
-main > h1 { font-size: 1.25rem; margin: 0; }
-body > footer { padding-bottom: 2rem; }
-:focus-visible { outline: 3px solid #b97a06 !important; outline-offset: 2px; }
-main:focus { outline: none; }
-.skip { background: #15272b; color: #fff; left: .5rem; padding: .5rem 1rem; position: absolute; top: -6rem; }
-.skip:focus { top: .5rem; }
-header nav a { display: inline-block; margin-inline-end: 1rem; padding: .7rem 0; }
-@media print { header, footer, .skip { display: none; } }
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
-header nav a[aria-current] { font-weight: 700; }
-.swagger-ui select { appearance: auto; max-width: 100%; }
-.swagger-ui .opblock.opblock .opblock-summary-method { background: #3b4151; }
-.swagger-ui .info .title small.version-stamp { background: #3b4151; }
-.swagger-ui .info .title small pre { background: #3b4151; color: #fff; }
-.swagger-ui :is(.info .url, .info a, a.link) { color: #0b57a4; }
-.swagger-ui .btn.authorize, .swagger-ui .btn.authorize span { border-color: #146c43; color: #146c43; }
-.swagger-ui .btn.execute { background: #0b57a4; border-color: #0b57a4; }
-.swagger-ui .btn.cancel { border-color: #b3261e; color: #b3261e; }
-.swagger-ui :is(.parameter__in, .parameter__type, .parameter__extension, .prop-format) { color: #3b4151; }
-.swagger-ui .parameter__name.required::after, .swagger-ui .parameter__name.required span { color: #b3261e; }
-.swagger-ui .opblock-body pre.microlight { background: #333; color: #fff; padding: .5rem .5rem 2.75rem; }
-.swagger-ui .opblock-body :is(pre, pre.microlight), .swagger-ui .highlight-code > .microlight {
-  max-height: none; overflow: visible; overflow-wrap: anywhere; white-space: pre-wrap;
-}
-.swagger-ui :is(.highlight-code, .curl-command) .copy-to-clipboard { background: #3b4151; width: auto; }
-.swagger-ui :is(.highlight-code, .curl-command) .copy-to-clipboard button { width: auto; }
-.swagger-ui .copy-to-clipboard button::after { color: #fff; content: "Copy"; }
-.swagger-ui .download-contents { background: #3b4151; width: auto; }
-.swagger-ui .response-col_links { display: none; }
-.swagger-ui :is(.opblock-summary-path, .opblock-summary-path *, .renderedMarkdown, .info *, code) {
-  overflow-wrap: anywhere;
-}
-@media (max-width: 640px) {
-  .swagger-ui :is(table, tbody, tr, td) { display: block; max-width: 100%; min-width: 0; width: auto; }
-  .swagger-ui thead { display: none; }
-  .swagger-ui :is(input, textarea)[type], .swagger-ui textarea { max-width: 100%; min-width: 0; width: 100%; }
-}
-"""
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
-_EMBEDDED = re.compile(rb"""url\((["']?)data:.*?\1\)""")
-
-
-@functools.cache
-def asset(name: str) -> tuple[bytes, str] | None:
-    """Return a file of the page and its content type, None for an unknown name.
-
-    Raises FileNotFoundError if Swagger UI is not installed.
-    """
-    if name == "start.js":
-        return _START.encode(), "text/javascript"
-    if name == "site.css":
-        return _SITE.encode(), "text/css"
-    if name == "swagger-ui-bundle.js":
-        return _installed(name), "text/javascript"
-    if name == "swagger-ui.css":  # the policy allows no pictures inside a style
-        return _EMBEDDED.sub(b"none", _installed(name)), "text/css"
-    return None
-
-
-def _installed(name: str) -> bytes:
-    found = importlib.util.find_spec("aiohttp_swagger3")  # its files only: the package itself is never imported
-    if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError("the wheel with Swagger UI, aiohttp-swagger3, is not installed")
-    return (Path(found.submodule_search_locations[0]) / "swagger_ui" / name).read_bytes()
-
-
-def page(title: str, address: str, assets: str, head: str = "") -> str:
-    """Return the page that shows the document at `address`; its files are in the folder `assets`; `head` is HTML."""
-    return _PAGE.format(title=html.escape(title), address=html.escape(address), assets=html.escape(assets), head=head)
-
-
-def document_route(described: dict[str, Any]) -> Route:
-    """Return the route of the document."""
-    return _static("/openapi.json", lambda: (msgspec.json.encode(described), "application/json"))
-
-
-def page_routes(title: str) -> list[Route]:
-    """Return the routes of the page; their addresses are relative, so that a proxy can serve it under another path."""
-    names = ("start.js", "site.css", "swagger-ui-bundle.js", "swagger-ui.css")
-    return [
-        _static("/docs", lambda: (page(title, "openapi.json", "docs").encode(), "text/html")),
-        *(_static(f"/docs/{name}", functools.partial(asset, name)) for name in names),
-    ]
-
-
-def _static(path: str, content: Callable[[], tuple[bytes, str] | None]) -> Route:
-    async def static(_: web.Request) -> web.StreamResponse:
-        body, content_type = content() or (b"", "text/plain")
-        return web.Response(
-            body=body,
-            content_type=content_type,
-            charset="utf-8",
-            headers={"Content-Security-Policy": _POLICY, "Cache-Control": "max-age=300"},
-        )
-
-    return Route("GET", path, static, PUBLIC, hidden=True)

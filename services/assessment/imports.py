@@ -15,7 +15,7 @@ import msgspec
 from services.assessment.intake import Intake, Outcome, Submission
 from services.assessment.model import ImportedOfficer, ImportedResult, OfficerPut, PutOfficer
 from services.assessment.registration import Registrar
-from shared.errors import Conflict, Problem
+from shared.errors import Conflict, InvalidInput, Problem
 from shared.imports.encodings import Recoder
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.ndjson import NdjsonReader
@@ -86,8 +86,16 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
 
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Unavailable."""
-        good = [(row.content, row) for row in rows if row.content is not None]
-        submissions = [_submission(content, self.name_of(row)) for content, row in good]
+        good: list[tuple[ImportedResult, Row[ImportedResult]]] = []
+        submissions: list[Submission] = []
+        for row in rows:
+            if (content := row.content) is None:
+                continue
+            try:
+                submissions.append(_submission(content, self.name_of(row)))
+                good.append((content, row))
+            except InvalidInput as problem:
+                row.problems = [refusal(problem)]
         outcomes = await self.patiently(
             lambda: self._intake.submit_many(self._tenant, submissions, self._trace, dry_run=self.report.dry_run)
         )

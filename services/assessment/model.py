@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.domain import LEAST, Hours, Identifier, Language, Level, LocalizedText, Prose, keep_millionths
+from shared.domain import LEAST, Identifier, Language, Level, LocalizedText, Prose, WeeklyHours, keep_millionths
+from shared.errors import InvalidInput
 
 EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
 """The source of evidence. `completion`: a course was completed, which is weak evidence and no measurement."""
@@ -24,7 +25,7 @@ class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     framework: Identifier | None = None
     stage: Identifier | None = None
     languages: Annotated[list[Language], Meta(max_length=20)] = []
-    weekly_hours: Hours | None = None
+    weekly_hours: WeeklyHours | None = None
     deadline: date | None = None
 
 
@@ -78,16 +79,19 @@ class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     key: Annotated[str, Meta(pattern=r"^[!-~]{1,200}$(?!\n)")] | None = None
     results: Annotated[list[Result], Meta(min_length=1, max_length=200)] | None = None
 
-    def __post_init__(self) -> None:
-        single = self.skill is not None and self.level is not None
-        if single == (self.results is not None) or (self.results is not None and (self.skill or self.sd)):
-            raise ValueError("needs either `skill` and `level` (and `sd`), or `results`")
-
     def measured(self) -> list[Result]:
-        """Return the results, also of a row with one skill."""
+        """Return the results, also of a row with one skill.
+
+        Raises InvalidInput naming the field unless the row has either `skill` and `level`, or `results`.
+        """
+        either = "needs either `skill` and `level` (and `sd`), or `results`"
         if self.results is not None:
+            if any(one is not None for one in (self.skill, self.level, self.sd)):
+                raise InvalidInput(either, "results")
             return self.results
-        return [Result(self.skill or "", self.level or 0.0, self.sd)]
+        if self.skill is None or self.level is None:
+            raise InvalidInput(either, "skill" if self.skill is None else "level")
+        return [Result(self.skill, self.level, self.sd)]
 
 
 class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):

@@ -26,8 +26,8 @@ def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> 
 def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
     """Yield the faults of an assessment, by field.
 
-    A skill that the framework lacks or that is given twice, a level off its scale, a standard deviation that is too
-    small for the kind, and an impossible time.
+    Faults are: a skill that the framework lacks or that is given twice, a level outside the scale, a standard
+    deviation that is too small for the kind, and an impossible time.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
@@ -88,7 +88,7 @@ def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Fram
 
 
 def too_sure(kind: EvidenceKind, least: float) -> str:
-    """Return why a standard deviation is refused."""
+    """Return the error for a standard deviation that is too small."""
     return f"evidence of the kind {kind!r} is not surer than {least:g} of a level; leave `sd` out for the usual one"
 
 

@@ -260,7 +260,7 @@ def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> Fr
 
 
 def scale_change(before: Framework | None, after: Framework) -> LocalizedText | None:
-    """Return what becomes of measured levels where a version has another scale; None where it has the same."""
+    """Return what happens to measured levels if a version has another scale; None if it has the same one."""
     if before is None or _steps(before) == _steps(after):
         return None
     old, new = (f"{min(levels):g}-{max(levels):g}" for levels in (_steps(before), _steps(after)))

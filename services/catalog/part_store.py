@@ -87,7 +87,7 @@ class PartStore:
             await bulk_write(self._entries, writes)
 
     async def read(self, tenant: str, framework: str, named: PartedFramework) -> Framework:
-        """Return a framework in parts. Decoded in a thread, one at a time. Raises Unavailable, Rejected."""
+        """Return a framework in parts, decoded in a thread, one framework at a time. Raises Unavailable, Rejected."""
         key = (tenant, framework, f"{named.version}-{named.digest}")
         async with self._reading:
             if (found := self._held.pop(key, None)) is None:
@@ -103,7 +103,7 @@ class PartStore:
         return found
 
     async def retire(self, tenant: str, framework: str, version: int, digest: str = "") -> int:
-        """Withdraw from the topic the parts up to a version that belong to another content.
+        """Withdraw from the topic the parts of this version and of earlier ones, except those of the current content.
 
         Returns their number. Raises Unavailable.
         """

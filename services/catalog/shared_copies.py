@@ -6,7 +6,7 @@ are in the copy, and the copy's events belong to the tenant. `copied` marks it: 
 course, and withdraws it with that one. The tenant can put a course of the same id in its place, and neither changes,
 withdraws nor exports the copy.
 
-copies_due    of a shared course: its copies are to be made again
+copies_due    of a shared course: its copies must be made again
 uncovers      of a tenant's course that was withdrawn: a shared one of the same id may need a copy again
 shared_from   of a tenant's framework: the last shared course that was compared with it; later ones are not yet
 """
@@ -77,16 +77,16 @@ class SharedCopies:
         return [tenant for tenant in found if tenant != SHARED_TENANT]
 
     async def due(self, limit: int) -> list[SharedCourse]:
-        """Return shared courses whose copies are to be made again. Raises Unavailable."""
+        """Return shared courses whose copies must be made again. Raises Unavailable."""
         with unavailable():
             found = self._entries.find({"copies_due": True}, {"outbox": 0}, hint="copies_due").sort("_id", 1)
             documents = await found.limit(limit).to_list(None)
         return [_shared(document) for document in documents]
 
     async def uncover(self, limit: int) -> bool:
-        """Mark shared courses as due in whose place a tenant has withdrawn its own; return whether there were any.
+        """Mark a shared course as due if a tenant has withdrawn its own course of the same id; return whether any was.
 
-        The mark of a course that was put and withdrawn again meanwhile stays. Raises Unavailable.
+        If the tenant's course was put and withdrawn again meanwhile, it stays marked. Raises Unavailable.
         """
         with unavailable():
             found = self._entries.find({"uncovers": True}, {"id": 1, "sequence": 1}, hint="uncovers").limit(limit)
@@ -198,7 +198,7 @@ def _copy(shown: Course, own: AbstractSet[str], matches: Sequence[Match]) -> Cou
 
 
 def _write(planned: PlannedCopy, matches: list[Match]) -> Write | None:
-    """Return the write of a copy; None if there is nothing to say, or nothing new."""
+    """Return the write of a copy; None if the copy is not needed or has not changed."""
     present, (entry, course) = planned.present, (planned.copy.entry, planned.copy.course)
     offered = present is not None and present.course is not None
     if not offered and not matches:

@@ -35,16 +35,20 @@ from services.recommender.api.context import (
 )
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
-from services.recommender.planning import FeedbackHandler, Planner
+from services.recommender.feedback_handler import FeedbackHandler
+from services.recommender.planning import Planner
 from services.recommender.replanning import Replanner
-from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
+from services.recommender.store import ALL_INDEXES
+from services.recommender.store.documents import ANNOUNCED, reduced
+from services.recommender.store.plans import COLLECTION, PlanStore
 from services.recommender.warmup import warm_up
 from shared import metrics
-from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.mongo import KeyStore, close, connect, connected, ensure_indexes
 from shared.outbox import Staged
+from shared.process import main
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue

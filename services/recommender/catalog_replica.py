@@ -6,62 +6,31 @@ in a thread to a new snapshot, and another thread builds its indexes; the event 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from services.recommender.planner.index.catalog import Snapshot
-from shared.domain import SHARED_TENANT, Course
+from services.recommender.provenance import PlanField, PlanHead
+from shared.domain import SHARED_TENANT, Course, MatchedRow, Teaches
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 
 _MANY = 2000
 
-PlanField = Literal["courses", "open_skills", "framework_id"]
-"""The field of a stored plan that names what a catalog change may concern."""
-
-
-class PlanSummary(msgspec.Struct, frozen=True):
-    """The fields that decide whether a plan is newer than an event, and whether it must be replanned.
-
-    `considered` is the catalog revision up to which the plan is known to be valid; `framework` is `id@version`;
-    `courses` are those of the path, in order; `open_skills` are `framework/skill`; `rules` is the version of the
-    tenant's rules; `stale`: feedback was stored that the path does not follow yet.
-    """
-
-    profile_sequence: int
-    revision: int
-    tenant: str
-    considered: int = 0
-    erased: bool = False
-    framework: str = ""
-    courses: list[str] = []
-    open_skills: list[str] = []
-    feedback_sequence: int = 0
-    rules: int = 0
-    stale: bool = False
-
-
-Revisions = dict[tuple[str, str], int]
-"""(tenant, name) -> the catalog revision of the last change."""
+Stamps = dict[tuple[str, PlanField, str], int]
+"""(tenant, field of a plan, name in it) -> the catalog revision of the last change."""
 
 
 class FoldedCatalog(NamedTuple):
     """The next snapshot, and the stamps of what the folded events changed."""
 
     snapshot: Snapshot
-    courses: Revisions
-    skills: Revisions
-    frameworks: Revisions
+    stamps: Stamps
 
     def after(self, earlier: "FoldedCatalog") -> "FoldedCatalog":
         """Return both folds as one. This one began with the snapshot of the earlier one."""
-        return FoldedCatalog(
-            self.snapshot,
-            earlier.courses | self.courses,
-            earlier.skills | self.skills,
-            earlier.frameworks | self.frameworks,
-        )
+        return FoldedCatalog(self.snapshot, earlier.stamps | self.stamps)
 
 
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
@@ -70,7 +39,7 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     Consecutive courses of one tenant are applied together, without the fields that no path uses: most of a catalog is
     descriptions. A change of only these has no stamp.
     """
-    found = FoldedCatalog(snapshot, {}, {}, {})
+    stamps: Stamps = {}
     waiting: dict[str, Course] = {}
     tenant, stamp = "", snapshot.catalog_revision
     for event in events:
@@ -87,19 +56,19 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
             waiting[course.id] = _as_planned_with(course)
             if former is not None and _as_planned_with(former) == waiting[course.id]:
                 continue
-            found.courses[tenant, course.id] = stamp
-            taught = [(row.framework, row.skill) for row in course.teaches]
-            for framework, skill in (*taught, *((row.framework, row.skill) for row in course.matched)):
-                found.skills[tenant, f"{framework}/{skill}"] = stamp
+            stamps[tenant, "courses", course.id] = stamp
+            rows: list[Teaches | MatchedRow] = [*course.teaches, *course.matched]
+            for row in rows:
+                stamps[tenant, "open_skills", f"{row.framework}/{row.skill}"] = stamp
         elif isinstance(event.data, CourseWithdrawn):
-            found.courses[event.data.tenant, event.data.course] = stamp
+            stamps[event.data.tenant, "courses", event.data.course] = stamp
             snapshot = snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
         elif isinstance(event.data, FrameworkPublished):
-            found.frameworks[event.data.tenant, event.data.framework.id] = stamp
+            stamps[event.data.tenant, "framework_id", event.data.framework.id] = stamp
             snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
     if waiting:
         snapshot = snapshot.put_courses(tenant, waiting.values(), stamp)
-    return found._replace(snapshot=snapshot.at(stamp))
+    return FoldedCatalog(snapshot.at(stamp), stamps)
 
 
 def _as_planned_with(course: Course) -> Course:
@@ -122,32 +91,28 @@ def _as_planned_with(course: Course) -> Course:
 
 
 class CatalogReplica:
-    """The current snapshot, and which plans a change affects. Only the event loop reads and writes it."""
+    """The current snapshot, and which plans a change affects. Only the event loop reads and writes it.
+
+    `has_framework`: whether at least one framework has been received.
+    """
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
-        self._courses: Revisions = {}
-        self._skills: Revisions = {}
-        self._frameworks: Revisions = {}
+        self.has_framework = False
+        self._stamps: Stamps = {}
 
     @property
     def revision(self) -> int:
         """The largest catalog revision applied."""
         return self.snapshot.catalog_revision
 
-    @property
-    def has_framework(self) -> bool:
-        """Whether at least one framework has been received."""
-        return bool(self._frameworks)
-
     def take(self, news: FoldedCatalog) -> None:
         """Install a snapshot with the stamps of all that changed since the current one."""
         self.snapshot = news.snapshot
-        self._courses.update(news.courses)
-        self._skills.update(news.skills)
-        self._frameworks.update(news.frameworks)
+        self._stamps.update(news.stamps)
+        self.has_framework = self.has_framework or any(field == "framework_id" for _, field, _ in news.stamps)
 
-    def is_stale(self, plan: PlanSummary) -> bool:
+    def is_stale(self, plan: PlanHead) -> bool:
         """Return whether a plan contains a changed course, leaves open what one teaches, or is out of date.
 
         Out of date: computed under an older version of its framework, or of the officer's statements. Costs one
@@ -157,30 +122,22 @@ class CatalogReplica:
             return True
         if plan.considered >= self.revision or plan.erased:
             return False
-        seen = (SHARED_TENANT, plan.tenant)
-        framework = plan.framework.partition("@")[0]
-        stamps: Iterator[int] = (
-            changed.get((tenant, name), 0)
-            for changed, names in (
-                (self._courses, plan.courses),
-                (self._skills, plan.open_skills),
-                (self._frameworks, [framework]),
-            )
-            for name in names
-            for tenant in seen
+        fields: tuple[tuple[PlanField, list[str]], ...] = (
+            ("courses", plan.courses),
+            ("open_skills", plan.open_skills),
+            ("framework_id", [plan.framework.partition("@")[0]]),
         )
-        return any(stamp > plan.considered for stamp in stamps)
+        return any(
+            self._stamps.get((tenant, field, name), 0) > plan.considered
+            for field, names in fields
+            for name in names
+            for tenant in (SHARED_TENANT, plan.tenant)
+        )
 
     def changes_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
         """Return (tenant, field of a plan) -> what changed after a revision; None if it is too much to list."""
-        fields: dict[PlanField, Revisions] = {
-            "courses": self._courses,
-            "open_skills": self._skills,
-            "framework_id": self._frameworks,
-        }
         names: dict[tuple[str, PlanField], list[str]] = defaultdict(list)
-        for field, changed in fields.items():
-            for (tenant, name), stamp in changed.items():
-                if stamp > revision:
-                    names[tenant, field].append(name)
+        for (tenant, field, name), stamp in self._stamps.items():
+            if stamp > revision:
+                names[tenant, field].append(name)
         return None if sum(map(len, names.values())) > _MANY else dict(names)

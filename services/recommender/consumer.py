@@ -96,7 +96,7 @@ class CatalogConsumer:
 
     def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:
         self._catalog = catalog
-        self._folded = FoldedCatalog(catalog.snapshot, {}, {}, {})
+        self._folded = FoldedCatalog(catalog.snapshot, {})
         self._installing: asyncio.Task[None] | None = None
         self._rested = 0.0
         self.assembly = FrameworkAssembly(self._framework_version)
@@ -130,7 +130,7 @@ class CatalogConsumer:
         while self._folded.snapshot is not self._catalog.snapshot:
             await asyncio.sleep(self._rested - loop.time())
             begun, folded = loop.time(), self._folded
-            self._folded = FoldedCatalog(folded.snapshot, {}, {}, {})
+            self._folded = FoldedCatalog(folded.snapshot, {})
             try:
                 await asyncio.to_thread(folded.snapshot.build, self._catalog.snapshot.viewed)
             except Exception:

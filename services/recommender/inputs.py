@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
@@ -273,32 +273,6 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return levels
 
 
-def inputs_of(profile: Profile, framework: Framework, as_of: date) -> Inputs:
-    """Return the inputs of an officer's plan.
-
-    Levels and job group are mapped to this version of the framework (shared/succession.py).
-    """
-    elsewhere: dict[str, dict[str, Estimate]] = {}
-    for held in profile.levels:
-        if held.framework != framework.id:
-            elsewhere.setdefault(held.framework, {})[held.skill] = _estimate(held)
-    present, successions = carried(profile.levels, framework)
-    job_group, moved = job_group_of(profile.job_group, framework)
-    return Inputs(
-        tenant=profile.tenant,
-        framework=framework,
-        as_of=as_of,
-        job_group=job_group,
-        stage=profile.stage,
-        levels={skill: _estimate(held) for skill, held in present.items()},
-        elsewhere=elsewhere,
-        budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
-        languages=list(profile.languages),
-        profile_sequence=profile.sequence,
-        successions=[*moved, *stage_of(profile.stage, framework), *successions],
-    )
-
-
 def _estimate(held: SkillLevel) -> Estimate:
     return Estimate(held.level, held.sd, held.measured_at)
 
@@ -346,10 +320,29 @@ class PlanRequest:
 
 
 def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
-    """Return the inputs of an officer's plan. A mandatory course overrides a dismissal from before it was mandatory."""
-    feedback, rules = request.feedback, request.rules
-    return replace(
-        inputs_of(request.profile, framework, request.as_of),
+    """Return the inputs of an officer's plan.
+
+    Levels and job group are mapped to this version of the framework (shared/succession.py). A mandatory course
+    overrides a dismissal from before it was mandatory.
+    """
+    profile, feedback, rules = request.profile, request.feedback, request.rules
+    elsewhere: dict[str, dict[str, Estimate]] = {}
+    for held in profile.levels:
+        if held.framework != framework.id:
+            elsewhere.setdefault(held.framework, {})[held.skill] = _estimate(held)
+    present, successions = carried(profile.levels, framework)
+    job_group, moved = job_group_of(profile.job_group, framework)
+    return Inputs(
+        tenant=profile.tenant,
+        framework=framework,
+        as_of=request.as_of,
+        job_group=job_group,
+        stage=profile.stage,
+        levels={skill: _estimate(held) for skill, held in present.items()},
+        elsewhere=elsewhere,
+        budget_hours=hours_until(profile.deadline, profile.weekly_hours, request.as_of),
+        languages=list(profile.languages),
+        profile_sequence=profile.sequence,
         rules=rules_within(rules.rules, framework),
         mandatory=rules.mandatory,
         excluded=sorted(course for course in feedback.courses_with("not_relevant") if course not in rules.mandatory),
@@ -362,6 +355,7 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
         finishing=request.finishing,
         smallest_gap=request.smallest_gap,
         least_confidence=rules.least_confidence,
+        successions=[*moved, *stage_of(profile.stage, framework), *successions],
     )
 
 
@@ -393,13 +387,9 @@ def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Fra
     skills = {folded(skill.id) for skill in framework.skills} if framework and rules else None
     required = {folded(course) for course in mandatory}
     for i, rule in enumerate(rules):
-        if rule.field not in get_args(RuleField):
-            raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
         if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
             text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
             raise InvalidInput(text, f"rules[{i}].bias")
-        if not rule.values:
-            raise InvalidInput("names nothing", f"rules[{i}].values")
         for j, value in enumerate(rule.values):
             place, name = f"rules[{i}].values[{j}]", folded(value)
             if rule.field == "skill" and skills is not None and name not in skills:

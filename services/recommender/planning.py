@@ -1,41 +1,29 @@
-"""Reads, plans and saves: for events, for stored plans after a change, and for feedback.
+"""Reads, plans and saves: for events, and for stored plans after a change.
 
 A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the previous path. The
 validator simulates it before it is saved by compare-and-set; after a write conflict the writer reads and decides again.
-
-Feedback over HTTP and an assessment event change the same document, so feedback is stored with the resulting path in
-one write. If the validator rejects the new path, the feedback is stored and the old path stays, marked stale.
 """
 
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 
 import msgspec
 
-from services.recommender.catalog_replica import CatalogReplica, PlanSummary
-from services.recommender.feedback import Action, apply_feedback
+from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
 from services.recommender.plan_pool import PlannedPath, PlanPool
-from services.recommender.store import (
-    MOST_KEYS,
-    IdempotencyRecord,
-    NewPlan,
-    PlanBase,
-    PlanStore,
-    RunnersUp,
-    StoredPlan,
-)
+from services.recommender.provenance import PlanHead
+from services.recommender.store.documents import NewPlan, PlanBase, RunnersUp, StoredPlan
+from services.recommender.store.plans import PlanStore
 from shared.compact_paths import alternatives, compact
 from shared.domain import key_of
-from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import PLANNED, LearningPath
-from shared.retries import retry_on_conflict
-from shared.work_queue import Caller, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +81,7 @@ class Planner:
         while newest:
             before, rules = await asyncio.gather(self.store.bases(newest), self._rules_of(newest.values()))
             news = [request for key, request in newest.items() if _is_news(request, before.get(key))]
-            await self.catch_up([before[key].summary for key in newest if key in before], news)
+            await self.catch_up([before[key].head for key in newest if key in before], news)
             complete = [
                 _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
             ]
@@ -109,7 +97,7 @@ class Planner:
                     refused.append(f"{request.profile.key}: {'; '.join(result.violations)}")
                     if base is not None or len(requests) > 1:
                         continue
-                plans.append(new_plan(request, result, base.summary if base else None))
+                plans.append(new_plan(request, result, base.head if base else None))
             lost = await self.store.save(plans)
             self.planned += len(plans) - len(lost)
             newest = {plan.profile.key: newest[plan.profile.key] for plan in lost}
@@ -151,7 +139,7 @@ class Planner:
             tenant: await self.store.rules.of(tenant) for tenant in {request.profile.tenant for request in requests}
         }
 
-    async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
+    async def catch_up(self, before: Collection[PlanHead], news: Sequence[PlanRequest]) -> None:
         """Wait until the catalog is at least as new as that of the stored plans, and briefly for a missing framework.
 
         Raises Unavailable if this replica stays behind.
@@ -202,7 +190,7 @@ class Planner:
         complete = [
             _with_basis(
                 request,
-                PlanBase(plan.summary, plan.feedback),
+                plan,
                 rules[request.profile.tenant],
                 finishing=cause == "deadline" and is_studied(plan),
             )
@@ -213,10 +201,10 @@ class Planner:
         for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif same_path(plan.path, plan.runners_up, result.path) and not plan.summary.stale:
+            elif same_path(plan.path, plan.runners_up, result.path) and not plan.head.stale:
                 same.append(plan)
             else:
-                plans.append(new_plan(request, result, plan.summary))
+                plans.append(new_plan(request, result, plan.head))
         if refused:
             self.refused += len(refused)
             log.error("the validator rejects %d paths after a change; the previous ones stay, stale", len(refused))
@@ -227,25 +215,25 @@ class Planner:
 
 
 def _with_basis(
-    request: PlanRequest, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False
+    request: PlanRequest, base: PlanBase | StoredPlan | None, rules: TenantRules, *, finishing: bool = False
 ) -> PlanRequest:
     """Return a request completed with the officer's stored data and the tenant's rules."""
     if base is None:
         return replace(request, rules=rules)
-    previous = base.summary.courses
+    previous = base.head.courses
     return replace(request, feedback=base.feedback, rules=rules, previous=previous, finishing=finishing)
 
 
 def is_studied(plan: StoredPlan) -> bool:
     """Return whether a plan has a path that an officer may be studying and that follows every statement."""
-    return plan.path.status in PLANNED and not plan.summary.stale
+    return plan.path.status in PLANNED and not plan.head.stale
 
 
 def _is_news(request: PlanRequest, before: PlanBase | None) -> bool:
-    return before is None or request.profile.sequence > before.summary.profile_sequence
+    return before is None or request.profile.sequence > before.head.profile_sequence
 
 
-def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanSummary | None) -> NewPlan:
+def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanHead | None) -> NewPlan:
     """Return the plan to save: the next revision, announced with its cause."""
     event = PathRecommended(
         tenant=request.profile.tenant,
@@ -274,116 +262,3 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
     ]
     before = compact(msgspec.structs.replace(stored, notes=notes, **apart))
     return before == compact(path) and list(runners_up) == alternatives(path)
-
-
-_COME_BACK_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class FeedbackCommand:
-    """One feedback as sent, with its Idempotency-Key and the digest of its body."""
-
-    tenant: str
-    officer: str
-    course: str
-    action: Action
-    at: datetime | None
-    key: str
-    digest: str
-    traceparent: str | None = None
-
-
-class FeedbackHandler:
-    """Stores feedback and plans again.
-
-    `taken` counts stored feedback; `stored_stale` counts feedback whose new path the validator rejected.
-    """
-
-    def __init__(self, planner: Planner, queue: WorkQueue) -> None:
-        self.taken = 0
-        self.stored_stale = 0
-        self.planner = planner
-        self._store = planner.store
-        self._queue = queue
-
-    async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
-        """Store feedback and return its record; repeats of an Idempotency-Key within 24 hours are stored once.
-
-        Raises NotFound without a plan, Conflict or InvalidInput for invalid feedback, TooManyRequests above 2,000 a
-        day, Unavailable if it could not be stored, and the errors of WorkQueue.run. After an error nothing is stored.
-        """
-
-        async def decide() -> IdempotencyRecord | None:
-            plan = await self._store.find(command.tenant, command.officer)
-            if plan is None:
-                raise NotFound("there is no path for this officer yet")
-            if known := next((key for key in plan.keys if key.id == command.key), None):
-                if known.digest != command.digest:
-                    raise Conflict("this key was used for another feedback", "Idempotency-Key")
-                return known
-            return await self._decide(command, plan)
-
-        return await retry_on_conflict(decide, "this officer's plan")
-
-    async def _decide(self, command: FeedbackCommand, plan: StoredPlan) -> IdempotencyRecord | None:
-        now = datetime.now(UTC)
-        if plan.retained_keys(now) >= MOST_KEYS:
-            text = f"{MOST_KEYS} statements of this officer were taken within a day"
-            raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
-        await self.planner.catch_up([plan.summary], [])
-        view = self.planner.catalog.snapshot.view(command.tenant)
-        course = view.course(command.course)
-        if command.action != "undo" and course is None:
-            known = {*plan.summary.courses, *(statement.course for statement in plan.feedback.statements)}
-            if command.course not in known:
-                raise InvalidInput(f"unknown course {command.course!r}", "course")
-        rules = await self._store.rules.of(command.tenant)
-        feedback = apply_feedback(
-            plan.feedback,
-            command.course,
-            command.action,
-            at=command.at or now,
-            now=now,
-            mandatory=rules.mandatory,
-            teaches=course.teaches if course else (),
-        )
-        request = PlanRequest(
-            plan.profile,
-            self.planner.date_of(now),
-            feedback,
-            rules,
-            plan.summary.courses,
-            # `not_now` and `undo` ask for another path: one that is only as good replaces the previous one.
-            stable=command.action not in ("not_now", "undo"),
-            # An officer who starts or completes a course of the path keeps the rest of it.
-            finishing=command.action in ("started", "completed") and is_studied(plan),
-            cause="feedback",
-            partition=plan.partition,
-            traceparent=command.traceparent,
-        )
-        caller = Caller(key_of(command.tenant, command.officer))
-        planned = await self._queue.run(caller, self.planner.pool.one, request, view)
-        return await self._save(command, plan, request, planned)
-
-    async def _save(
-        self, command: FeedbackCommand, plan: StoredPlan, request: PlanRequest, planned: PlannedPath
-    ) -> IdempotencyRecord | None:
-        """Save feedback with its path, or with the previous one if the new one is rejected; None after a conflict."""
-        summary, feedback = plan.summary, request.feedback
-        refused = bool(planned.violations) or planned.path.status == "refused"
-        revision = summary.revision if refused else summary.revision + 1
-        now = datetime.now(UTC)
-        key = IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now)
-        earlier = plan.retained_keys(now)
-        if refused:
-            if not await self._store.save_stale_feedback(summary, command.officer, feedback, key, earlier):
-                return None
-            self.stored_stale += 1
-            log.error("a path is rejected after feedback; the previous one stays, stale: %s", planned.violations)
-        else:
-            new = replace(new_plan(request, planned, summary), feedback=feedback)
-            if not await self._store.save_feedback(new, key, earlier):
-                return None
-            self.planner.planned += 1
-        self.taken += 1
-        return key

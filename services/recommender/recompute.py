@@ -21,7 +21,8 @@ from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import InputsRecord, hash_of, request_of
 from services.recommender.reference import rule as reference
-from services.recommender.store import ArchivedPlan, PlanStore
+from services.recommender.store.history import ArchivedPlan
+from services.recommender.store.plans import PlanStore
 from shared.auth import issue
 from shared.compact_paths import alternatives
 from shared.console import say, where

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 
 from services.recommender.planning import Planner
-from services.recommender.store import StoredPlan
+from services.recommender.store.documents import StoredPlan
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Replanner:
         count = 0
         affected = self._store.affected_by(self._catalog.changes_since(since), partitions, revision)
         async for stored in _batches(affected):
-            due = [plan for plan in stored if self._catalog.is_stale(plan.summary)]
+            due = [plan for plan in stored if self._catalog.is_stale(plan.head)]
             saved, same, refused = await self._planner.replan(due, "catalog")
             left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
             good = [plan.profile.key for plan in stored if plan.profile.key not in left]

@@ -52,12 +52,13 @@ class Table(Protocol[T]):
 class FieldTable(Generic[T]):
     """A table whose column names are fields of a struct, in any order; an empty cell leaves the field out.
 
-    Several values of one field stand in one cell, separated by spaces, commas, semicolons or bars.
+    Several values of one field stand in one cell, separated by spaces, commas, semicolons or bars. A field that holds
+    objects has no column.
     """
 
     def __init__(self, shape: type[T]) -> None:
         self._shape = shape
-        self._fields = list(msgspec.structs.fields(shape))  # type: ignore[arg-type]
+        self._fields = [one for one in msgspec.structs.fields(shape) if not _holds_objects(one.type)]  # type: ignore[arg-type]
         self._lists = {one.encode_name for one in self._fields if "list" in str(one.type)}
         self._numbers = {one.encode_name for one in self._fields if _is_number(one.type)}
         self._header: list[str] | None = None
@@ -112,10 +113,20 @@ class FieldTable(Generic[T]):
 
 def _is_number(shape: Any) -> bool:
     """Return whether a field contains a number, a date or a time, or nothing."""
+    numbers = inspect.IntType, inspect.FloatType, inspect.DateType, inspect.DateTimeType, inspect.NoneType
+    return all(isinstance(one, numbers) for one in _kinds(shape))
+
+
+def _holds_objects(shape: Any) -> bool:
+    """Return whether a field contains a list of structs."""
+    return any(isinstance(getattr(one, "item_type", None), inspect.StructType) for one in _kinds(shape))
+
+
+def _kinds(shape: Any) -> list[Any]:
+    """Return the types that a field may have, without their annotations."""
     kind = inspect.type_info(shape)
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    numbers = inspect.IntType, inspect.FloatType, inspect.DateType, inspect.DateTimeType, inspect.NoneType
-    return all(isinstance(getattr(one, "type", one), numbers) for one in kinds)
+    return [getattr(one, "type", one) for one in kinds]
 
 
 class _Open(Exception):

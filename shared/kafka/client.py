@@ -128,7 +128,7 @@ class Lag:
 def backoff(attempt: int) -> float:
     """Return the seconds to wait before the next try: doubling from 0.1 to 1, with jitter.
 
-    A server that is back is noticed within a second, and one that is away can bear a question a second of each reader.
+    So a server that is back is noticed within a second, and each reader asks a server that is down once a second.
     """
     return min(1.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 

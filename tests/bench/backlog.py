@@ -24,7 +24,8 @@ from deploy.topics import ensure_topics
 from services.recommender.inputs import PlanRequest
 from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planning import new_plan
-from services.recommender.store import COLLECTION, envelope_of, write_of
+from services.recommender.store.documents import envelope_of, write_of
+from services.recommender.store.plans import COLLECTION
 from shared.cloudevents import from_kafka
 from shared.domain import Profile
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope

@@ -7,7 +7,8 @@ import asyncio
 
 from aiohttp import web
 
-from services.recommender.store import ANNOUNCED, COLLECTION
+from services.recommender.store.documents import ANNOUNCED
+from services.recommender.store.plans import COLLECTION
 from shared.mongo import connect
 from shared.settings import RecommenderSettings, Settings, load
 

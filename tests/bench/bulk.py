@@ -20,7 +20,7 @@ import aiohttp
 import msgspec
 
 from deploy.local.seed import bearer
-from services.recommender.store import COLLECTION as PLANS
+from services.recommender.store.plans import COLLECTION as PLANS
 from shared.imports.rows import ImportReport
 from shared.mongo import Database, connect
 from shared.settings import StoreSettings, read

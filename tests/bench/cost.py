@@ -23,7 +23,7 @@ from deploy.local.display import Terminal
 from deploy.local.processes import CannotStart
 from deploy.local.stack import Stack
 from services.assessment.store import COLLECTION as OFFICERS
-from services.recommender.store import COLLECTION as PLANS
+from services.recommender.store.plans import COLLECTION as PLANS
 from shared.mongo import Database, connect
 from shared.settings import StoreSettings, read
 from tests.bench import fixtures, report

@@ -21,7 +21,7 @@ from services.recommender.inputs import PlanRequest
 from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import new_plan
-from services.recommender.store import ANNOUNCED, envelope_of, write_of
+from services.recommender.store.documents import ANNOUNCED, envelope_of, write_of
 from shared.domain import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
 from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, new_event
 

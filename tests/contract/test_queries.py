@@ -31,7 +31,8 @@ from services.assessment.sessions.model import (
     ShownItem,
 )
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from services.assessment.xapi.mapping import PutXapiMapping
 from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
@@ -49,7 +50,8 @@ from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import TenantRules
-from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
+from services.recommender.store import ALL_INDEXES
+from services.recommender.store.documents import IdempotencyRecord, NewPlan
 from services.recommender.store.history import RETAINED_REVISIONS
 from shared.auth import StoredKey
 from shared.cloudevents import from_kafka, to_kafka
@@ -462,7 +464,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     key = f"{TENANT}/a"
     yield "PlanStore.find_path", store.find_path(TENANT, "a")
     yield "PlanStore.find", store.find(TENANT, "a")
-    yield "PlanStore.summaries", store.summaries([key, "absent"])
+    yield "PlanStore.heads", store.heads([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
     yield "PlanStore.bases", store.bases([key])
     yield "PlanStore.affected_by any change", store.affected_by(None, range(3), 900)
@@ -470,10 +472,10 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.agencies", store.agencies(TENANT)
     yield "PlanStore.agency_of", store.agency_of(TENANT, "a")
     yield "PlanStore.count_open", store.count_open(TENANT, FRAMEWORK, "reading")
-    yield "PlanStore.figures", store.figures(TENANT, "office", "a", 50)
+    yield "PlanStore.officers", store.officers(TENANT, "office", "a", 50)
     yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
     yield "SupervisionStore.of", store.supervision.of(TENANT)
-    yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
+    yield "PlanStore.summaries", store.summaries(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_checked", store.mark_checked([key], 1)
     yield "PlanStore.defer", store.defer([key])
@@ -491,8 +493,8 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     stored = await store.find(TENANT, "a")
     assert stored is not None
     yield "PlanStore.mark_rules_checked", store.mark_rules_checked([stored], 1)
-    path = PathRecommended(TENANT, "a", stored.summary.revision + 1, "assessment", MOMENT, stored.path)
-    new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.summary)
+    path = PathRecommended(TENANT, "a", stored.head.revision + 1, "assessment", MOMENT, stored.path)
+    new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.head)
     yield "History.archive", store.history.archive([key])
     yield "History.trim", store.history.trim({key: RETAINED_REVISIONS + 1})
     yield (
@@ -501,9 +503,9 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     )
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
-    summary, record = stored.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
+    record = IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
     yield "PlanStore.save_feedback", store.save_feedback(new, record, 0)
-    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(summary, "a", Feedback(1), record, 0)
+    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(stored, Feedback(1), record, 0)
     yield "History.find", store.history.find(key, 1)
     yield "History.page", store.history.page(key, None, 20)
     yield "History.page after a revision", store.history.page(key, 2, 20)

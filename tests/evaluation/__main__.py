@@ -1,19 +1,16 @@
 """`python -m tests.evaluation [--quick]`: measures every gate of the ranking, prints and writes the results."""
 
 import argparse
-import multiprocessing
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.evaluation import determinism, exact, finishing, quality, real, realised_gain, report, scale
+from tests.evaluation import determinism, finishing, quality, real, realised_gain, report, scale
 from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
+from tests.evaluation.stages import Call, Stages, folder_of
 
 CORES = 2
 _MINUTES = 90
@@ -21,7 +18,6 @@ _BLOCK = 50
 """Officers who finish their paths in one call."""
 
 _PAPER = 170
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ QUICK = Plan(
 )
 
 
-def measure(plan: Plan, progress: Progress) -> Results:
+def measure(plan: Plan, stages: Stages) -> Results:
     """Return all figures. Timings run alone, last, one process after the other; the rest on two cores."""
     results = Results(same_officers=plan.same)
     names = [(name, plan.drawn) for name in quality.DRAWN]
@@ -76,34 +72,22 @@ def measure(plan: Plan, progress: Progress) -> Results:
         names += plan.real.items()
     for name, count in names:
         calls: list[Call] = [(quality.case, (name, quality.HELD_OUT + number)) for number in range(count)]
-        results.cases[name] = _run(progress, f"exact optimum, {name}", calls, CORES)
+        results.cases[name] = stages.run(f"exact optimum, {name}", calls, CORES)
     size = min(plan.finishing, _BLOCK)
     parts: list[Call] = [
         (finishing.finished, (name, first, size)) for name, _ in names for first in range(0, plan.finishing, size)
     ]
-    results.finished = _run(progress, "paths that are finished", parts, CORES)
+    results.finished = stages.run("paths that are finished", parts, CORES)
     catalogs, officers = plan.truths
     draws: list[Call] = [(realised_gain.simulate_gains, (number, officers)) for number in range(catalogs)]
-    results.truths = _run(progress, "predicted and realised", draws, CORES)
+    results.truths = stages.run("predicted and realised", draws, CORES)
     sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
-    results.scales = _run(progress, "time and index by size", sizes, 1)
-    (results.rebuild,) = _run(progress, "full rebuild", [(scale.rebuild, plan.rebuild)], 1)
-    (results.together,) = _run(progress, "64 officers on 2 cores", [(scale.together, (plan.together,))], 1)
-    (results.shares,) = _run(progress, "what the index holds", [(scale.shares, (plan.shares,))], 1)
-    (results.digests,) = _run(progress, "same input, same bytes", [(determinism.digests, (plan.same,))], 1)
+    results.scales = stages.run("time and index by size", sizes, 1)
+    (results.rebuild,) = stages.run("full rebuild", [(scale.rebuild, plan.rebuild)], 1)
+    (results.together,) = stages.run("64 officers on 2 cores", [(scale.together, (plan.together,))], 1)
+    (results.shares,) = stages.run("what the index holds", [(scale.shares, (plan.shares,))], 1)
+    (results.digests,) = stages.run("same input, same bytes", [(determinism.digests, (plan.same,))], 1)
     return results
-
-
-def _run(progress: Progress, name: str, calls: Sequence[Call], workers: int) -> list[Any]:
-    """Return the answers in the order of the calls, each made in a fresh or shared process of a pool."""
-    task = progress.add_task(name, total=len(calls))
-    context = multiprocessing.get_context("spawn")
-    alone = 1 if workers == 1 else None  # a timing must not inherit another's memory
-    with ProcessPoolExecutor(workers, context, exact.quiet, max_tasks_per_child=alone) as pool:
-        waiting: list[Future[Any]] = [pool.submit(function, *arguments) for function, arguments in calls]
-        for _ in as_completed(waiting):
-            progress.advance(task)
-        return [future.result() for future in waiting]
 
 
 def main() -> None:
@@ -114,11 +98,12 @@ def main() -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PAPER)
-    begun = time.perf_counter()
+    plan = QUICK if quick else FULL
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        results = measure(QUICK if quick else FULL, progress)
-    minutes = (time.perf_counter() - begun) / 60
+        stages = Stages(progress, folder_of(plan))
+        results = measure(plan, stages)
+    minutes = stages.seconds / 60
     rows = [*gates(results), Gate("the whole evaluation", minutes, "min", high=_MINUTES)]
     title = "The ranking's gates" + (", quick: samples are too small to judge by" if quick else "")
     report.show(console, rows, f"{title} ({minutes:.1f} minutes)")
@@ -127,6 +112,7 @@ def main() -> None:
     if not quick:
         report.write_docs(report.PAGE, results, rows, f"{datetime.now(UTC):%d %B %Y}", minutes)
         console.print("Figures and pictures are in docs/evaluation.md and docs/img/")
+    stages.forget()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from services.assessment.intake import Intake
 from services.assessment.model import ImportedOfficer, ImportedResult
 from services.assessment.profile import fused
 from services.assessment.registration import Registrar
-from services.assessment.store import _TOGETHER, COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import _TOGETHER, COLLECTION, OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from shared.decoding import convert
 from shared.errors import Unavailable
 from shared.events import OfficerChanged, new_event
@@ -88,7 +89,7 @@ async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service:
         3: ["skill", "level"],
         4: ["taken_at"],
         5: ["taken_at"],
-        6: [None],
+        6: ["results"],
         8: ["key"],
         10: ["framework"],
     }
@@ -102,6 +103,94 @@ async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service:
     refused = await (await service.ask("GET", f"{place}/rows?verdict=refused")).json()
     assert [one["line"] for one in refused["rows"]] == list(fields)
     assert (await service.ask("GET", place, tenant="stranger")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"skill": None}, "skill"),
+        ({"level": None}, "level"),
+        ({"skill": None, "level": None}, "skill"),
+        ({"results": [{"skill": "reading", "level": 1}], "skill": None}, "results"),
+        ({"results": [{"skill": "reading", "level": 1}], "skill": None, "level": None, "sd": 0.5}, "results"),
+    ],
+)
+async def test_a_row_has_either_a_skill_with_its_level_or_results(
+    service: Started, changed: dict[str, Any], field: str
+) -> None:
+    officer = await registered(service)
+    [verdict], _ = await imported(service, [row(officer) | changed])
+    assert [problem["field"] for problem in verdict["problems"]] == [field]
+    assert verdict["problems"][0]["detail"] == "needs either `skill` and `level` (and `sd`), or `results`"
+    assert "levels" not in await profile_of(service, officer)
+
+
+EXPORTS = {
+    "Moodle quiz": 'Surname,First name,Email address,Completed,Grade/10.00\nใจดี,สมชาย,a@x.go.th,"2 November 2026",8\n',
+    "Google Forms": '"Timestamp","Username","Total score"\n"2026/11/02 9:00:00 AM GMT+7","a@x.go.th","8.00 / 10"\n',
+    "Microsoft Forms": "ID,Completion time,Email,Name,Total points\n1,11/2/26 9:20,a@x.go.th,A,8\n",
+    "Kahoot": "Rank,Player,Total Score (points),Correct Answers\n1,สมชาย,8231,8\n",
+    "LearnDash": "user_id,name,quiz_title,score,total,date,percentage,passed\n12,A,Safety,8,10,2 Nov 2026,80,YES\n",
+    "Thai spreadsheet": "ลำดับ,รหัส,คำนำหน้า,ชื่อ-สกุล,คะแนนเต็ม,คะแนนที่ได้,วันที่สอบ\n๑,off-1,นาย,สมชาย,๑๐,๘,๒/๑๑/๒๕๖๙\n",
+}
+"""The first lines of what test platforms export: none names an officer, a skill and a level."""
+
+NO_ID = "is to be 1 to 64 of the characters A-Z, a-z, 0-9, `.`, `_` and `-`, with a letter or a digit first"
+
+
+@pytest.mark.parametrize("platform", EXPORTS)
+async def test_an_export_of_another_platform_is_refused_with_the_columns_that_it_needs(
+    service: Started, platform: str
+) -> None:
+    data = EXPORTS[platform]
+    got = await service.ask("POST", "/v1/assessments:import", data=data.encode(), headers=CSV)
+    problem = await got.json()
+    first = data.partition(",")[0].strip('"').lower()
+    assert (got.status, problem["field"]) == (422, "header")
+    assert problem["detail"] == (
+        f"there is no column {first!r}; columns are: officer, taken_at, skill, level, sd, kind, framework, key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "detail"),
+    [
+        ("level", "80%", "is to be a number"),
+        ("level", "8/10", "is to be a number"),
+        ("level", "ระดับ 2", "is to be a number"),
+        ("level", "ผ่าน", "is to be a number"),
+        ("level", "80", "above the scale's top, 5"),
+        ("level", "", "needs either `skill` and `level` (and `sd`), or `results`"),
+        ("taken_at", "2569-11-02T09:00:00+07:00", "2569 looks like a Buddhist year; is 2026 meant?"),
+        ("taken_at", "๒๕๖๙-๑๑-๐๒T๐๙:๐๐:๐๐+๐๗:๐๐", "2569 looks like a Buddhist year; is 2026 meant?"),
+        *(
+            (
+                "taken_at",
+                given,
+                "is to be a date with a time to the second and a zone, such as 2026-11-02T09:00:00+07:00",
+            )
+            for given in (
+                "2/11/2569 09:00",
+                "2 พ.ย. 2569",
+                "2026-11-02",
+                "2026-11-02T09:00:00",
+                "2026-11-02T09:00+07:00",
+                "46328.375",
+            )
+        ),
+        *(("officer", given, NO_ID) for given in ("นายสมชาย ใจดี", "a@x.go.th", "off 1")),
+    ],
+)
+async def test_a_value_of_another_platform_is_refused_with_its_field_and_no_other_row(
+    service: Started, name: str, value: str, detail: str
+) -> None:
+    officer = await registered(service)
+    good = {"officer": officer, "skill": "reading", "level": "๒.๕", "taken_at": TAKEN_AT}
+    lines = [",".join(good), ",".join((good | {name: value}).values()), ",".join(good.values())]
+    verdicts, _ = await imported(service, "\n".join(lines), headers=CSV)
+    assert statuses(verdicts) == ["refused", "created"]
+    assert [(one["field"], one["detail"]) for one in verdicts[0]["problems"]] == [(name, detail)]
+    assert [level["level"] for level in (await profile_of(service, officer))["levels"]] == [2.5]
 
 
 async def test_the_same_file_again_changes_nothing_with_keys_or_without(service: Started) -> None:

@@ -380,6 +380,22 @@ async def test_a_bad_statement_is_rejected_by_field_and_the_others_of_its_reques
     assert await evidence(service, officer) == []
 
 
+async def test_a_voiding_statement_is_forbidden_and_nothing_of_its_request_is_stored(service: Started) -> None:
+    officer = await registered(service)
+    accepted, other = statement(officer), statement(officer)
+    assert (await send(service, accepted))[0] == 200
+    before = await profile_of(service, officer)
+    voiding = statement(officer, "voided", object={"objectType": "StatementRef", "id": accepted["id"]})
+    by_an_administrator = voiding | {"actor": {"mbox": "mailto:lms@example.org"}}
+    for sent, field in ((voiding, "verb.id"), (by_an_administrator, "verb.id"), ([other, voiding], "[1].verb.id")):
+        status, problem = await send(service, sent)
+        assert (status, problem["field"]) == (403, field)
+    for one, status in ((accepted, 200), (other, 404), (voiding, 404)):
+        got = await service.ask("GET", f"/xapi/statements?statementId={one['id']}", headers=VERSION)
+        assert got.status == status
+    assert await profile_of(service, officer) == before
+
+
 async def test_the_xapi_version_is_required_and_answered(service: Started) -> None:
     about = await service.client.get("/xapi/about")
     assert (about.status, await about.json()) == (200, {"version": ["1.0.3", "2.0.0"]})

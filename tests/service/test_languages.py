@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from services.recommender.store import PlanStore
 from services.recommender.store.documents import event_of
+from services.recommender.store.plans import PlanStore
 from shared.compact_paths import CompactOpen
 from shared.events import PROFILES_TOPIC, PathAnnounced, PathRecommended
 from shared.messages import with_sentences

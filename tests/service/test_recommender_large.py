@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from services.recommender.store import reduced
+from services.recommender.store.documents import reduced
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathAnnounced, PathStored, new_event
 from tests.support.builders import framework
 from tests.support.recommender import path_of, recommender, registered, somebody

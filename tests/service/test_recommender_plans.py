@@ -15,7 +15,8 @@ from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import InputsRecord
-from services.recommender.store import IdempotencyRecord, plans
+from services.recommender.store import plans
+from services.recommender.store.documents import IdempotencyRecord
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
@@ -303,10 +304,8 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     assert stored is not None
     dismissed = apply_feedback(stored.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
     key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
-    assert await office.store.save_stale_feedback(stored.summary, "a", dismissed, key, 0)
-    assert not await office.store.save_stale_feedback(
-        stored.summary, "a", dismissed, key, 0
-    )  # a lost race changes nothing
+    assert await office.store.save_stale_feedback(stored, dismissed, key, 0)
+    assert not await office.store.save_stale_feedback(stored, dismissed, key, 0)  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
     assert office.catalog.is_stale(found[1])

@@ -9,11 +9,13 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
+from services.recommender.feedback_handler import FeedbackCommand, FeedbackHandler
 from services.recommender.inputs import PlanRequest
-from services.recommender.planning import FeedbackCommand, FeedbackHandler, Planner
+from services.recommender.planning import Planner
 from services.recommender.replanning import Replanner
-from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
-from services.recommender.store.documents import event_of
+from services.recommender.store import ALL_INDEXES
+from services.recommender.store.documents import ANNOUNCED, event_of
+from services.recommender.store.plans import COLLECTION, PlanStore
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, Profile, key_of
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, new_event

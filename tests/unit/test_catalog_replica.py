@@ -4,7 +4,7 @@ from datetime import date
 
 import msgspec
 
-from services.recommender.catalog_replica import fold_events
+from services.recommender.catalog_replica import Stamps, fold_events
 from services.recommender.planner.index.catalog import Snapshot
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import Course, MatchedRow, Prose
@@ -16,6 +16,12 @@ def event(one: Course, stamp: int) -> Event:
     envelope = new_event("/catalog", f"{TENANT}/{one.id}", stamp, CoursePublished(TENANT, one))
     stamped = msgspec.structs.replace(envelope, catalog_revision=stamp)
     return from_kafka(*to_kafka(stamped))
+
+
+def changed(stamp: int, *skills: str) -> Stamps:
+    """Return the stamps of a change of the course `c1` with these skills, by default the one that it teaches."""
+    stamps: Stamps = {(TENANT, "open_skills", f"{FRAMEWORK}/{skill}"): stamp for skill in skills or ("a",)}
+    return {**stamps, (TENANT, "courses", "c1"): stamp}
 
 
 def described(one: Course) -> Course:
@@ -38,11 +44,11 @@ def test_fields_that_no_path_uses_are_dropped_and_their_change_affects_no_plan()
     one = course("c1", ("a", 0, 2))
     first = fold_events(Snapshot(), [event(described(one), 1)])
     assert first.snapshot.own_course(TENANT, "c1") == one
-    assert first.courses == {(TENANT, "c1"): 1}
+    assert first.stamps == changed(1)
     second = fold_events(first.snapshot, [event(one, 2)])
-    assert (second.courses, second.snapshot.catalog_revision) == ({}, 2)
+    assert (second.stamps, second.snapshot.catalog_revision) == ({}, 2)
     third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, hours=9.0), 3)])
-    assert third.courses == {(TENANT, "c1"): 3}
+    assert third.stamps == changed(3)
 
 
 def test_a_changed_match_affects_plans_with_the_skill_and_is_not_taught() -> None:
@@ -50,11 +56,11 @@ def test_a_changed_match_affects_plans_with_the_skill_and_is_not_taught() -> Non
     one = course("c1", ("a", 0, 2))
     first = fold_events(Snapshot(), [event(one, 1)])
     second = fold_events(first.snapshot, [event(msgspec.structs.replace(one, matched=[row]), 2)])
-    assert (second.courses, second.skills[TENANT, f"{FRAMEWORK}/b"]) == ({(TENANT, "c1"): 2}, 2)
+    assert second.stamps == changed(2, "a", "b")
     stored = second.snapshot.own_course(TENANT, "c1")
     assert stored is not None
     assert (stored.teaches, stored.matched) == (one.teaches, [row])
     surer = msgspec.structs.replace(row, confidence=0.8)
     third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, matched=[surer]), 3)])
-    assert third.skills[TENANT, f"{FRAMEWORK}/b"] == 3
-    assert fold_events(third.snapshot, [event(msgspec.structs.replace(one, matched=[surer]), 4)]).skills == {}
+    assert third.stamps == changed(3, "a", "b")
+    assert fold_events(third.snapshot, [event(msgspec.structs.replace(one, matched=[surer]), 4)]).stamps == {}

@@ -364,6 +364,14 @@ def test_a_kept_path_is_shown_unchanged(number: int) -> None:
     assert same_path(other, alternatives(other), replanned(plan, view, other))
 
 
+@pytest.mark.parametrize("proved", [True, False])
+def test_a_proof_alone_makes_no_other_path(proved: bool) -> None:
+    path = recommend(inputs(framework({"a": 3}), {"a": 0}), view_of([course("a", ("a", 0, 3))]))
+    assert path.steps
+    stored = msgspec.structs.replace(path, proved=proved)
+    assert same_path(stored, alternatives(path), path)
+
+
 DESCRIBED: list[tuple[Callable[[Course], Course], bool]] = [
     (lambda one: msgspec.structs.replace(one, description=one.title), False),
     (lambda one: msgspec.structs.replace(one, accredited_against=["x"]), False),
@@ -384,6 +392,6 @@ def test_a_change_of_fields_that_no_path_uses_affects_no_plan(change: Callable[[
     now, wanted = news.snapshot.own_course(SHARED_TENANT, "a-low"), change(SMALL[0])
     assert now is not None
     assert (now.title, now.hours, now.teaches) == (wanted.title, wanted.hours, wanted.teaches)
-    assert bool(news.courses) is counts
+    assert bool(news.stamps) is counts
     both = fold_events(Snapshot(), [published(SMALL[0], 1), published(change(SMALL[0]), 2)])
-    assert both.courses[SHARED_TENANT, "a-low"] == (2 if counts else 1)
+    assert both.stamps[SHARED_TENANT, "courses", "a-low"] == (2 if counts else 1)

@@ -22,6 +22,7 @@ TABLE = ROOT / "services/portal/pages/locales/refusals/th.json"
 SHOWN = {"InvalidInput", "Malformed", "Conflict", "TooLarge", "Unsupported", "Warned"}
 """What pages show the text of; for the other statuses they have a sentence of their own."""
 NO_PAGE = (
+    "services/assessment/api/item_bank_files.py",
     "services/assessment/api/item_banks.py",
     "services/assessment/api/xapi.py",
     "services/assessment/calibrating.py",

@@ -6,7 +6,7 @@ from math import hypot
 import msgspec
 import pytest
 
-from services.recommender.inputs import PlanRequest, inputs_of
+from services.recommender.inputs import PlanRequest, inputs_for
 from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
 from shared.compact_paths import compact, expanded
@@ -102,7 +102,7 @@ def test_an_officer_registered_later_under_an_old_version_is_mapped_equally() ->
         VersionMapping("DS300", "DG-020"), VersionMapping("clerks", JOB_GROUP, of="job_group"), **{"DG-020": 4}
     )
     under_old = msgspec.structs.replace(profile("o", {"DS300": 2.0}), job_group="clerks", framework_version=1)
-    inputs = inputs_of(under_old, yardstick, DAY)
+    inputs = inputs_for(PlanRequest(under_old, DAY), yardstick)
     assert inputs.job_group == JOB_GROUP
     assert {skill: one.level for skill, one in inputs.levels.items()} == {"DG-020": 2.0}
     assert [(one.kind, one.id) for one in inputs.successions] == [("job_group", "clerks"), ("skill", "DS300")]

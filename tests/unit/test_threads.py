@@ -8,11 +8,12 @@ from threading import Thread
 import msgspec
 import pytest
 
-from services.recommender.catalog_replica import CatalogReplica, PlanSummary, fold_events
+from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.consumer import CatalogConsumer
 from services.recommender.planner.index.catalog import Snapshot, TenantCatalog
 from services.recommender.planner.index.vocabulary import Vocabulary
 from services.recommender.planner.pipeline import recommend
+from services.recommender.provenance import PlanHead
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, LocalizedText, key_of
 from shared.events import CoursePublished, Data, Event, FrameworkPublished, new_event
@@ -80,7 +81,7 @@ async def test_changes_can_be_read_while_a_thread_folds_more_events(
     assert conditions == {("one", "courses"): ["old"], ("one", "open_skills"): ["fw/a"]}
     await folding
     assert catalog.revision == 4
-    plan = PlanSummary(1, 1, "two", considered=2, open_skills=["fw/c"])
+    plan = PlanHead(1, 1, "two", considered=2, open_skills=["fw/c"])
     assert catalog.is_stale(plan)
 
 
@@ -153,8 +154,8 @@ async def test_what_is_folded_while_a_base_is_built_is_built_together(monkeypatc
     await waiting
     assert (building.count, installed) == (2, [5, 62])
     for stamp in range(3, 63):
-        assert catalog.is_stale(PlanSummary(1, 1, TENANT, considered=stamp - 1, courses=[f"new-{stamp}"]))
-        assert not catalog.is_stale(PlanSummary(1, 1, TENANT, considered=stamp, courses=[f"new-{stamp}"]))
+        assert catalog.is_stale(PlanHead(1, 1, TENANT, considered=stamp - 1, courses=[f"new-{stamp}"]))
+        assert not catalog.is_stale(PlanHead(1, 1, TENANT, considered=stamp, courses=[f"new-{stamp}"]))
 
 
 def test_a_fold_is_invisible_before_it_is_installed() -> None:

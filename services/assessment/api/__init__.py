@@ -5,7 +5,8 @@ from typing import Any
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
 from services.assessment.api.common import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
 from services.assessment.api.importing import IMPORTS, REPORT, import_officers, import_results
-from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
+from services.assessment.api.item_bank_files import BANK_FILE_ROUTES, BANK_FILES
+from services.assessment.api.item_banks import BANK_ROUTES, BANKS
 from services.assessment.api.officers import (
     count_officers,
     erase_officer,
@@ -161,6 +162,7 @@ ROUTES = [
         "GET", f"{_OFFICER}/assessments", list_assessments, ASSESSORS, query=ListEvidence, answers={200: EvidenceList}
     ),
     *BANK_ROUTES,
+    *BANK_FILE_ROUTES,
     *SESSION_ROUTES,
     *SHARE_ROUTES,
     *XAPI_ROUTES,

@@ -1,20 +1,15 @@
-"""Item banks: drafts, published versions, and files of items.
+"""Item banks: drafts and published versions.
 
 Only admins can read them: items include the answer keys.
 """
 
-import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.assessment.api.common import INTAKE
-from services.assessment.item_bank import formats
-from services.assessment.item_bank.formats import FormatName
-from services.assessment.item_bank.formats.reading import BankReading, ItemDefaults
 from services.assessment.item_bank.model import (
     ITEMS_LIMIT,
     BankFacts,
@@ -23,20 +18,17 @@ from services.assessment.item_bank.model import (
     ItemLabel,
     bank_faults,
 )
-from services.assessment.item_bank.reports import BankImport, ItemResult, results_of
 from services.assessment.item_bank.store import ItemBankStore, NewDraft, StoredBank
 from shared.auth import ADMINS
 from shared.decoding import convert
-from shared.domain import SHARED_TENANT, Framework, Identifier, Level, LocalizedText, ShortText
-from shared.errors import Conflict, InvalidInput, NotFound, Overloaded
-from shared.openapi import ProblemDetails
+from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
+from shared.errors import Conflict, NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
     IF_ABSENT,
     IF_MATCH,
     IF_NONE_MATCH,
-    REQUEST_ID,
     Route,
     json_response,
     no_content,
@@ -45,18 +37,11 @@ from shared.routes import (
     principal,
     read_body,
     read_query,
-    read_raw,
 )
 
 BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
-BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asyncio.Semaphore)
-"""The semaphore that a request holds while it reads or writes a file of items."""
 
-FILE_LIMIT = 16 * 1024 * 1024
 PUT_LIMIT = 4 * 1024 * 1024
-BankFile = Annotated[str, Meta(description="JSON, CSV (UTF-8), or QTI 3.0 as a ZIP package or one XML file")]
-
-
 Version = Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, Meta(description="A published version of the bank.")]
 
 
@@ -132,38 +117,6 @@ class BankPage(Struct, frozen=True):
     next: int | None
 
 
-class ExportBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """The format of the file, and which version (by default the draft, else the newest)."""
-
-    format: Annotated[FormatName, Meta(description="The format of the file.")] = "json"
-    version: Version = None
-
-
-class ImportBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file replaces the items of the draft.
-
-    `dry_run`: nothing is stored. `publish`: the draft is published at once. `skip_refused`: valid items are imported
-    although others are rejected. `framework` and titles: of a new bank, if the file does not give them. `skill`,
-    `level`: of items for which the file gives none.
-    """
-
-    format: Annotated[FormatName, Meta(description="The format of the file.")]
-    dry_run: bool = False
-    publish: Annotated[bool, Meta(description="Publish the draft at once.")] = False
-    skip_refused: Annotated[bool, Meta(description="Take the sound items where others are refused.")] = False
-    framework: Annotated[Identifier | None, Meta(description="The framework of a bank that is new.")] = None
-    title_th: Annotated[ShortText | None, Meta(description="The title of the bank in Thai.")] = None
-    title_en: Annotated[ShortText | None, Meta(description="The title of the bank in English.")] = None
-    skill: Annotated[Identifier | None, Meta(description="The skill of items whose file does not say it.")] = None
-    level: Annotated[Level | None, Meta(description="The level of items whose file does not say it.")] = None
-
-
-class RefusedBank(ProblemDetails, frozen=True, omit_defaults=True):
-    """The problem of a rejected file, with the report on its items."""
-
-    report: BankImport | None = None
-
-
 # --- drafts and versions ---------------------------------------------------------------------------------------------
 
 
@@ -174,31 +127,30 @@ async def put_bank(request: web.Request) -> web.StreamResponse:
     """
     conditions, body = preconditions(request), await read_body(request, PutItemBank)
     facts = BankFacts(body.framework, body.title, body.label, body.retired)
-    framework = await _framework(request, facts)
+    framework = await framework_of(request, facts)
     for fault in bank_faults(body.items, framework):
         raise fault
-    draft, new, changed = await _save(request, facts, body.items, framework, conditions)
+    draft, new, changed = await save_draft(request, facts, body.items, framework, conditions)
     return json_response(_put(draft, changed=changed), 201 if new else 200, tag=_tag(draft))
 
 
 async def get_bank(request: web.Request) -> web.StreamResponse:
     """Return a draft or a version of an item bank with a page of its items."""
     wanted = read_query(request, ShowBank)
-    found = await _found(request, wanted.version)
+    found = await find_bank(request, wanted.version)
     tag = _tag(found)
     if answer := not_modified(request, tag):
         return answer
     items = await request.app[BANKS].page(found, wanted.after, wanted.limit)
     following = wanted.after + len(items)
-    about = _summary(found)
     page = BankPage(
-        id=about.id,
-        framework=about.framework,
-        title=about.title,
-        status=about.status,
-        version=about.version,
-        framework_version=about.framework_version,
-        label=about.label,
+        id=found.bank,
+        framework=found.facts.framework,
+        title=found.facts.title,
+        status=found.status,
+        version=found.version,
+        framework_version=found.framework_version,
+        label=found.facts.label,
         items=items,
         next=following if following < found.items else None,
     )
@@ -210,11 +162,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
     conditions = preconditions(request)
 
     async def decide() -> bool | None:
-        draft = await request.app[BANKS].draft(principal(request).tenant, _name(request))
-        if draft is None:
-            raise NotFound("no draft of this item bank")
-        conditions.check(_tag(draft))
-        return await request.app[BANKS].remove_draft(draft) or None
+        return await request.app[BANKS].remove_draft(await _own_draft(request, conditions)) or None
 
     await retry_on_conflict(decide, "this draft")
     return no_content()
@@ -243,87 +191,28 @@ async def publish_bank(request: web.Request) -> web.StreamResponse:
     conditions = preconditions(request)
 
     async def decide() -> BankPut | None:
-        draft = await request.app[BANKS].draft(principal(request).tenant, _name(request))
-        if draft is None:
-            raise NotFound("no draft of this item bank")
-        conditions.check(_tag(draft))
-        return await _publish(request, draft)
+        return await publish_draft(request, await _own_draft(request, conditions))
 
     put = await retry_on_conflict(decide, "this draft")
     return json_response(put)
 
 
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-async def import_bank(request: web.Request) -> web.StreamResponse:
-    """Import the items of a file as the draft, and optionally publish it: JSON, CSV or QTI 3.0 choice interactions.
-
-    The answer lists every item with its result and all its faults. If an item is rejected, nothing is stored (422),
-    unless `skip_refused` is given. Importing the same file again changes nothing.
-    """
-    conditions, wanted = preconditions(request), read_query(request, ImportBank)
-    raw = await read_raw(request)
-    defaults = ItemDefaults(wanted.skill, wanted.level)
-    async with _file_lock(request):
-        reading = await asyncio.to_thread(formats.read, wanted.format, raw, defaults)
-    before, known = await _before(request)
-    facts = _facts(reading, wanted, before)
-    framework = await _framework(request, facts)
-    verdicts = await asyncio.to_thread(results_of, reading, framework, known)
-    taken = [
-        one.item
-        for one, result in zip(reading.items, verdicts, strict=True)
-        if one.item and result.verdict != "refused"
-    ]
-    refused = len(verdicts) - len(taken)
-    if not taken or (refused and not wanted.skip_refused):
-        return _refusal(request, _report(request, verdicts, known, "refused"))
-    if wanted.dry_run:
-        return json_response(_report(request, verdicts, known, "checked"))
-    draft, _, changed = await _save(request, facts, taken, framework, conditions)
-    if not wanted.publish:
-        return json_response(_report(request, verdicts, known, "drafted" if changed else "unchanged"))
-    put = await _publish(request, draft)
-    if put is None:
-        raise Conflict("another version was published meanwhile; import the file again")
-    status: Literal["published", "unchanged"] = "published" if put.changed else "unchanged"
-    return json_response(_report(request, verdicts, known, status, put.version))
-
-
-async def export_bank(request: web.Request) -> web.StreamResponse:
-    """Return a draft or a version of an item bank as a file."""
-    wanted = read_query(request, ExportBank)
-    bank = await request.app[BANKS].whole(await _found(request, wanted.version))
-    async with _file_lock(request):
-        raw = await asyncio.to_thread(formats.write, wanted.format, bank)
-    ending = {"json": "json", "csv": "csv", "qti": "zip"}[wanted.format]
-    headers = {"Content-Disposition": f'attachment; filename="{bank.id}.{ending}"'}
-    return web.Response(body=raw, content_type=formats.MEDIA_TYPES[wanted.format], headers=headers)
-
-
 # --- what the handlers share -----------------------------------------------------------------------------------------
 
 
-def _name(request: web.Request) -> str:
+def bank_name(request: web.Request) -> str:
+    """Return the id of the bank in the path. Raises InvalidInput."""
     return convert(request.match_info["bank_id"], Identifier)
 
 
-async def _framework(request: web.Request, facts: BankFacts) -> Framework:
+async def framework_of(request: web.Request, facts: BankFacts) -> Framework:
+    """Return the framework of a bank. Raises InvalidInput, Unavailable."""
     return await request.app[INTAKE].framework(principal(request).tenant, facts.framework)
 
 
-def _file_lock(request: web.Request) -> asyncio.Semaphore:
-    """Return the semaphore for files. Raises Overloaded if another file is being processed."""
-    lock = request.app[BANK_FILES]
-    if lock.locked():
-        raise Overloaded("another file of items is being read; try again soon")
-    return lock
-
-
-async def _found(request: web.Request, version: int | None) -> StoredBank:
+async def find_bank(request: web.Request, version: int | None) -> StoredBank:
     """Return the draft or a version: the tenant's own before a shared one. Raises NotFound."""
-    store, tenant, name = request.app[BANKS], principal(request).tenant, _name(request)
+    store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
     if version is None and (draft := await store.draft(tenant, name)):
         return draft
     for owner in dict.fromkeys((tenant, SHARED_TENANT)):
@@ -332,28 +221,30 @@ async def _found(request: web.Request, version: int | None) -> StoredBank:
     raise NotFound("no such item bank, or no such version of it")
 
 
+async def _own_draft(request: web.Request, conditions: Preconditions) -> StoredBank:
+    """Return the tenant's draft. Raises NotFound, PreconditionFailed, Unavailable."""
+    draft = await request.app[BANKS].draft(principal(request).tenant, bank_name(request))
+    if draft is None:
+        raise NotFound("no draft of this item bank")
+    conditions.check(_tag(draft))
+    return draft
+
+
 async def _check(request: web.Request, conditions: Preconditions, draft: StoredBank | None) -> None:
     """Check the preconditions against the tag of `GET`. Raises PreconditionFailed."""
     if draft is None:
         try:
-            draft = await _found(request, None)
+            draft = await find_bank(request, None)
         except NotFound:
             draft = None
     conditions.check(_tag(draft) if draft else None)
 
 
-async def _before(request: web.Request) -> tuple[StoredBank | None, dict[str, Item]]:
-    """Return the tenant's draft, or else its newest version, with its items by id."""
-    store, tenant, name = request.app[BANKS], principal(request).tenant, _name(request)
-    before = await store.draft(tenant, name) or await store.version(tenant, name)
-    return before, {item.id: item for item in await store.items(before)} if before else {}
-
-
-async def _save(
+async def save_draft(
     request: web.Request, facts: BankFacts, items: Sequence[Item], framework: Framework, conditions: Preconditions
 ) -> tuple[StoredBank, bool, bool]:
     """Store a draft; return it, whether it is the bank's first, and whether anything changed."""
-    store, tenant, name = request.app[BANKS], principal(request).tenant, _name(request)
+    store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
 
     async def decide() -> tuple[StoredBank, bool, bool] | None:
         before, newest = await store.draft(tenant, name), await store.version(tenant, name)
@@ -374,7 +265,7 @@ async def _same(store: ItemBankStore, before: StoredBank, wanted: NewDraft, item
     return stored_draft == wanted_draft and await store.items(before) == list(items)
 
 
-async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:
+async def publish_draft(request: web.Request, draft: StoredBank) -> BankPut | None:
     """Publish a draft; None after a write conflict. Raises Conflict, InvalidInput."""
     store = request.app[BANKS]
     newest = await store.version(draft.tenant, draft.bank)
@@ -384,62 +275,19 @@ async def _publish(request: web.Request, draft: StoredBank) -> BankPut | None:
         if newest.facts == draft.facts and await store.items(newest) == await store.items(draft):
             await store.remove_draft(draft)
             return _put(newest, changed=False)
-    framework = await _framework(request, draft.facts)
+    framework = await framework_of(request, draft.facts)
     for fault in bank_faults(await store.items(draft), framework):
         raise fault
     published = await store.publish(draft, framework.version)
     return _put(published, changed=True) if published else None
 
 
-def _facts(reading: BankReading, wanted: ImportBank, before: StoredBank | None) -> BankFacts:
-    """Return the facts of an imported bank: from the query, else the file, else the stored bank.
-
-    Raises InvalidInput.
-    """
-    given: dict[str, Any] = msgspec.to_builtins(before.facts) if before else {}
-    given |= reading.facts
-    if wanted.framework:
-        given["framework"] = wanted.framework
-    titles = {"th": wanted.title_th, "en": wanted.title_en}
-    if any(titles.values()):
-        given["title"] = {language: text for language, text in titles.items() if text}
-    if "framework" not in given:
-        raise InvalidInput("say the framework of a bank that is new", "framework")
-    if "title" not in given:
-        raise InvalidInput("say the title of a bank that is new, in Thai or English", "title_th")
-    return convert(given, BankFacts)
-
-
-def _report(
-    request: web.Request,
-    verdicts: list[ItemResult],
-    known: dict[str, Item],
-    status: Literal["checked", "drafted", "published", "unchanged", "refused"],
-    version: int | None = None,
-) -> BankImport:
-    counts = {name: sum(one.verdict == name for one in verdicts) for name in ("created", "changed", "unchanged")}
-    removed = len(known.keys() - {one.id for one in verdicts})
-    refused = len(verdicts) - sum(counts.values())
-    return BankImport(_name(request), status, version, **counts, refused=refused, removed=removed, items=verdicts)
-
-
-def _refusal(request: web.Request, report: BankImport) -> web.Response:
-    detail = f"{report.refused} of {len(report.items)} items are refused" if report.items else "the file has no items"
-    problem = RefusedBank(
-        "about:blank", InvalidInput.title, InvalidInput.status, detail, request[REQUEST_ID], report=report
-    )
-    response = json_response(problem, InvalidInput.status)
-    response.content_type = "application/problem+json"
-    return response
-
-
 def _summary(bank: StoredBank) -> BankSummary:
-    status: BankStatus = "draft" if bank.draft else "retired" if bank.facts.retired else "published"
     return BankSummary(
         id=bank.bank,
         framework=bank.facts.framework,
         title=bank.facts.title,
-        status=status,
+        status=bank.status,
         version=bank.version,
         framework_version=bank.framework_version,
         items=bank.items,
@@ -449,7 +297,7 @@ def _summary(bank: StoredBank) -> BankSummary:
 
 
 def _put(bank: StoredBank, *, changed: bool) -> BankPut:
-    return BankPut(bank.bank, _summary(bank).status, bank.version, bank.items, changed)
+    return BankPut(bank.bank, bank.status, bank.version, bank.items, changed)
 
 
 def _tag(bank: StoredBank) -> Tag:
@@ -458,7 +306,7 @@ def _tag(bank: StoredBank) -> Tag:
     return Tag(edition if bank.draft else f"{edition}-{bank.version}")
 
 
-_BANK = "/v1/item-banks/{bank_id}"
+BANK = "/v1/item-banks/{bank_id}"
 _ITEM_BANK = {
     "framework": "th-digital-2018",
     "title": {"th": "ชุดข้อประเมินของกรม", "en": "The department's items"},
@@ -481,7 +329,7 @@ BANK_ROUTES = [
     Route("GET", "/v1/item-banks", list_banks, ADMINS, query=ListBanks, answers={200: BankList}),
     Route(
         "PUT",
-        _BANK,
+        BANK,
         put_bank,
         ADMINS,
         body=PutItemBank,
@@ -493,44 +341,21 @@ BANK_ROUTES = [
     ),
     Route(
         "GET",
-        _BANK,
+        BANK,
         get_bank,
         ADMINS,
         query=ShowBank,
         headers=[IF_NONE_MATCH],
         answers={200: BankPage, 304: None},
     ),
-    Route("DELETE", f"{_BANK}/draft", delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route("DELETE", f"{BANK}/draft", delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     Route(
         "POST",
-        f"{_BANK}:publish",
+        f"{BANK}:publish",
         publish_bank,
         ADMINS,
         headers=[IF_MATCH],
         answers={200: BankPut},
         problems=[409, 412],
-    ),
-    Route(
-        "POST",
-        f"{_BANK}:import",
-        import_bank,
-        ADMINS,
-        body=BankFile,
-        example="id,skill,kind,level,stem_th,stem_en,option1_th,option1_en,option2_th,option2_en,right\n",
-        query=ImportBank,
-        headers=[IF_MATCH, IF_ABSENT],
-        answers={200: BankImport},
-        problems=[409, 412, 422],
-        accepts="text/csv",
-        limit=FILE_LIMIT,
-    ),
-    Route(
-        "GET",
-        f"{_BANK}:export",
-        export_bank,
-        ADMINS,
-        query=ExportBank,
-        answers={200: BankFile},
-        produces="application/octet-stream",
     ),
 ]

@@ -57,7 +57,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
     All are stored or none. A statement with the verb passed, failed, completed or scored is evidence if the tenant's
     mapping contains its activity; other statements are stored and counted. The actor must be an account of the
     mapping's home page, whose name is the officer's id. Repeating an equal statement changes nothing; another one with
-    the same id is 409.
+    the same id is 409. A voiding statement is 403: accepted evidence is never removed.
     """
     version = _version(request)
     given = decode(await read_raw(request), Any)

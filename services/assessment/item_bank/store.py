@@ -62,6 +62,11 @@ class StoredBank:
         """`tenant/bank`."""
         return key_of(self.tenant, self.bank)
 
+    @property
+    def status(self) -> BankStatus:
+        """Whether this is a draft, a version, or a version that is taken out of use."""
+        return "draft" if self.draft else "retired" if self.facts.retired else "published"
+
 
 class ItemBankStore:
     def __init__(self, database: Database) -> None:
@@ -211,12 +216,11 @@ class ItemBankStore:
 
     async def whole(self, bank: StoredBank) -> ItemBank:
         """Return a draft or a version with its items. Raises Unavailable."""
-        status: BankStatus = "draft" if bank.draft else "retired" if bank.facts.retired else "published"
         return ItemBank(
             id=bank.bank,
             framework=bank.facts.framework,
             title=bank.facts.title,
-            status=status,
+            status=bank.status,
             version=bank.version,
             framework_version=bank.framework_version,
             items=await self.items(bank),

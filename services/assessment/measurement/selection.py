@@ -38,7 +38,7 @@ def eligibility(shown: Floats, sessions: float) -> Floats:
 
 
 def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
-    """Return a mask of the items that a session may show: item i with its probability, in nearly constant number.
+    """Return a mask of the items that a session may show. It contains each item with the probability of that item.
 
     Systematic sampling in a random order (Madow, On the theory of systematic sampling, 1949): the number of items is
     the sum of the probabilities, rounded up or down, at least one. The same seed and skill draw the same items.

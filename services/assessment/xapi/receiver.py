@@ -28,8 +28,8 @@ class StatementReceiver:
     async def take(self, tenant: str, given: Sequence[object], trace: str, *, several: bool) -> list[str]:
         """Store statements and return their ids in order; an equal statement that is stored already changes nothing.
 
-        Raises Malformed for an invalid statement, Conflict for another statement of the same id; then nothing new is
-        stored. Raises Unavailable; then the same may be sent again.
+        Raises Malformed for an invalid statement, Forbidden for a voiding one, Conflict for another statement of the
+        same id; then nothing new is stored. Raises Unavailable; then the same may be sent again.
         """
         now = datetime.now(UTC)
         received: list[ReceivedStatement] = []

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from services.assessment.scoring import CLOCK_SKEW
 from shared.decoding import convert
 from shared.domain import Identifier
-from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.errors import Forbidden, InvalidInput, Malformed, TooLarge
 from shared.events import sendable
 
 VERSIONS = ("1.0.3", "2.0.0")
@@ -29,6 +29,9 @@ STATEMENT_LIMIT = 262_144
 Verb = Literal["passed", "failed", "completed", "scored"]
 VERBS: dict[str, Verb] = {f"http://adlnet.gov/expapi/verbs/{verb}": verb for verb in get_args(Verb)}
 """The verbs that can give evidence of a level; statements with other verbs are stored and counted."""
+
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+"""The verb of a voiding statement, which is refused: accepted evidence is never removed (decision 0063)."""
 
 Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
 
@@ -113,7 +116,7 @@ class ReceivedStatement:
 
 
 def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
-    """Return a statement of a request. Raises Malformed naming the field, with the prefix `place`; TooLarge.
+    """Return a statement of a request. Raises Malformed naming the field, with the prefix `place`; Forbidden; TooLarge.
 
     A statement without an id but with a timestamp gets an id derived from its content, so that repeating it is
     detected.
@@ -124,6 +127,8 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
         raise Malformed(problem.detail, _at(place, problem.field or "")) from problem
     if not isinstance(given, dict):
         raise Malformed("a statement is an object", place or None)
+    if statement.verb.id == VOIDED:
+        raise Forbidden("statements cannot be voided: evidence that was accepted stays", _at(place, "verb.id"))
     account = _account(statement.actor, place)
     if statement.object.objectType == "Activity":
         _check_activity(statement.object, place)

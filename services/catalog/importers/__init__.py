@@ -7,7 +7,7 @@
 
 tables      which column holds what (by their names: columns) · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
             `shared/imports`
-facts       conversion of named values to a course; words and prerequisites parse single cells
+facts       conversion of named values to a course; words, numerals, durations, dates and prerequisites parse single cells
 """
 
 from collections.abc import Iterator
@@ -63,13 +63,13 @@ class ListReader:
 
     @property
     def table(self) -> Table | None:
-        """The columns, for a table."""
+        """The table with its columns; None for a format without columns."""
         table = getattr(self._reader, "table", None)
         return table if isinstance(table, Table) else None
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """For a table: ({fact: names of its columns}, columns that hold no fact)."""
+        """For a table: {fact: names of the columns that hold it}, and the columns that hold no fact."""
         return (self.table.mapping, self.table.unused) if self.table else ({}, [])
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:

@@ -41,7 +41,7 @@ _TOTAL = re.compile(
 class Options:
     """How a list of courses is read. `columns`: the text of `map`.
 
-    `accept_guess`: use the guess if nothing is written.
+    `accept_guess`: if `columns` is empty and the names of the columns are unknown, use the guess.
     """
 
     columns: str | None = None
@@ -155,7 +155,7 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
 class Table:
     """Converts rows of cells to courses. The first row may name the columns.
 
-    Rows with one cell above it, such as a title over the whole width, are left out; so is none of a table with one
+    Rows with one cell above that row, such as a title over the whole width, are skipped, except in a table with one
     column. A second row that names the columns below a name for several of them is part of the header.
     """
 
@@ -238,7 +238,7 @@ class Table:
         return f"{cell.strip()} {column.unit}"
 
     def _add_minutes(self, stated: dict[str, Fact]) -> None:
-        """Put bare numbers of a column of hours and of one of minutes together: 1 and 30 are an hour and a half."""
+        """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half."""
         hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
         if not re.fullmatch(r"[\d๐-๙]+", hours) or not (found := _MINUTES.fullmatch(minutes)):
             return
@@ -285,9 +285,9 @@ class Table:
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
-    """Return the word that says that a row without an id holds totals; None for other rows.
+    """Return the word by which a row without an id is recognised as totals; None for other rows.
 
-    It stands for the title, or in any cell of a row without a title.
+    It is the title, or in any cell of a row without a title.
     """
     if any(name in stated for name in _IDENTIFYING):
         return None

@@ -101,7 +101,7 @@ class Matcher:
     def with_mapped(
         self, course: CourseText, proposals: Sequence[Proposal], mapped: Iterable[MappedSkill]
     ) -> list[Proposal]:
-        """Return the proposals for a course, first those that are mapped: they are certain.
+        """Return the proposals for a course: first those that follow from mappings, which have the confidence 1.
 
         Where no levels are mapped, a rule on the course's own words decides.
         """

@@ -42,7 +42,10 @@ class Example(Struct, frozen=True):
 
 
 class SimilarityTable(Struct, frozen=True):
-    """Similarities, courses x skills; `nearest`: the nearest example that teaches a skill, -1 if there is none."""
+    """Similarities from 0 to 1, courses x skills.
+
+    `nearest`: the index of the most similar example that teaches the skill; -1 if none does.
+    """
 
     labels: Floats
     examples: Floats
@@ -92,7 +95,7 @@ class SimilarityIndex:
         )
 
     def batches(self, courses: Sequence[CourseText]) -> Iterator[Sequence[CourseText]]:
-        """Yield courses in batches whose comparison holds `AT_ONCE` similarities, or one course."""
+        """Yield batches whose comparison has at most `AT_ONCE` similarities; one course alone may exceed it."""
         most = AT_ONCE // max(len(self.labels), len(self.examples), 1)
         start = texts = 0
         for at, course in enumerate(courses):
@@ -117,7 +120,7 @@ class SimilarityIndex:
         return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
 
     def best(self, compared: Comparison, course: int, skill: int) -> tuple[str, str]:
-        """Return the most similar pair of a text of a course and a label of a skill."""
+        """Return the text of a course and the label of a skill that are most similar to each other."""
         ends = [*compared.rows, len(compared.texts)], [*self._columns, len(self.labels)]
         first, column = ends[0][course], ends[1][skill]
         part = compared.alike[first : ends[0][course + 1], column : ends[1][skill + 1]]
@@ -125,7 +128,7 @@ class SimilarityIndex:
         return compared.texts[first + int(text)], self.labels[column + int(label)]
 
     def _votes(self, courses: Sequence[CourseText], vectors: Any, rows: Positions) -> tuple[Floats, Positions]:
-        """Return the votes of the examples for each skill, and the nearest that teaches it, courses x skills."""
+        """Return the votes for each skill and the index of the nearest example that teaches it, courses x skills."""
         shape = (len(courses), len(self.skills))
         votes, nearest = np.zeros(shape, dtype=np.float32), np.full(shape, -1, dtype=np.intp)
         if not self.examples:

@@ -77,7 +77,7 @@ def shipped() -> LevelWeights:
 
 
 def pairs(steps: int) -> Places:
-    """Return every pair of a lower and a higher index, pairs x 2, of a scale with so many steps above its first."""
+    """Return all pairs (lower, higher) of the indices 0 to `steps` of a scale, shape pairs x 2."""
     return np.array([(low, high) for low in range(steps) for high in range(low + 1, steps + 1)], dtype=np.intp)
 
 

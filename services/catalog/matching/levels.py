@@ -3,7 +3,7 @@
 It applies if the provider states a level, or no hours; otherwise `level_model` estimates. In this order: the level that
 the provider states; level words in the title, the tags and the description, in Thai and English; the framework's own
 names of levels; the descriptor of the skill that is nearest to the title; otherwise from nothing to the middle of the
-scale, or one level up if the course is short. Entry conditions raise both ends.
+scale, or one level up if the course is short. Entry conditions raise both levels.
 """
 
 import re
@@ -18,7 +18,7 @@ SHORT_HOURS = 6.0
 
 
 class LevelBand(IntEnum):
-    """A part of a scale."""
+    """A part of a scale to which a word such as `beginner` refers."""
 
     LOW = 0
     MIDDLE = 1
@@ -47,7 +47,7 @@ _STATED = {
 
 
 def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple[float, float]:
-    """Return the level before and after, on the framework's scale."""
+    """Return the levels before and after a course in this band, on the framework's scale."""
     steps = sorted({step.level for step in scale})
     edges = _edges(len(steps) - 1)
     low, high = 0, edges[0]

@@ -30,7 +30,7 @@ class Similarity(Protocol):
         """Return a row for each text; rows can be selected by numpy indexing."""
 
     def to_labels(self, rows: Any) -> Floats:
-        """Return texts x labels, each from 0 to 1."""
+        """Return the similarity of each text to each label: texts x labels, from 0 to 1."""
 
     def to_examples(self, rows: Any) -> Floats:
         """Return texts x examples, each from 0 to 1."""
@@ -58,7 +58,7 @@ class NgramSimilarity:
         return self._vectors.transform(texts)
 
     def to_labels(self, rows: Any) -> Floats:
-        """Return texts x labels, each from 0 to 1."""
+        """Return the similarity of each text to each label: texts x labels, from 0 to 1."""
         held = rows.copy()
         held.data = np.ones_like(rows.data)
         cosine, cover = (rows @ self._labels).toarray(), (held @ self._shares).toarray()

@@ -31,7 +31,7 @@ Numbers = NDArray[np.intp]
 
 
 class Names:
-    """Numbers for values that courses share. It only grows; one thread writes."""
+    """Assigns numbers to values that courses share. Values are never removed; only one thread may add them."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -92,7 +92,7 @@ class Rows:
         return np.asarray(before[self.starts[1:]] > before[self.starts[:-1]])
 
     def within(self, courses: Flags) -> NDArray[Any]:
-        """Return the values of some courses."""
+        """Return the values of the courses in a mask, in their order."""
         return np.asarray(self.values[:, np.repeat(courses, np.diff(self.starts))])
 
 

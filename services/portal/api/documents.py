@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
 from services.portal.api.forwarding import PREFIX, owner_of
 from services.portal.api.page import GUARDS
 from services.portal.replicas import Replicas
-from shared import openapi
+from shared import api_page
 from shared.app import DOCUMENT
 from shared.errors import NotFound, Unavailable
 
@@ -45,7 +45,7 @@ class ApiSite:
         nav = f'<nav aria-label="Services"><a href="/">Portal</a> {links}</nav>'
         head = f"<header>{nav}</header>"
         address = f"{PLACE}/{service}/openapi.json"
-        return _answer(openapi.page(service, address, f"{PLACE}/assets", head).encode(), "text/html")
+        return _answer(api_page.page(service, address, f"{PLACE}/assets", head).encode(), "text/html")
 
     async def get_document(self, request: web.Request) -> web.Response:
         """Return the document of a service, with the portal as its server. Raises Unavailable."""
@@ -57,7 +57,7 @@ class ApiSite:
 
     async def get_asset(self, request: web.Request) -> web.Response:
         """Return a file of the page."""
-        found = openapi.asset(request.match_info["name"])
+        found = api_page.asset(request.match_info["name"])
         if found is None:
             raise NotFound("no such file")
         return _answer(*found)

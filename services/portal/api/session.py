@@ -170,7 +170,7 @@ class Sessions:
         return response
 
     async def get_start(self, request: web.Request) -> web.Response:
-        """Return who is signed in, null if nobody is, and the ways to sign in besides with a key.
+        """Return who is signed in (null if nobody is), and whether people can sign in with a provider.
 
         Unlike `GET /session` it answers 200 to somebody without a valid key, so that a page can ask first.
         """

@@ -6,10 +6,11 @@ from datetime import date
 from aiohttp import web
 
 from services.recommender.catalog_replica import CatalogReplica
+from services.recommender.feedback_handler import FeedbackHandler
 from services.recommender.plan_pool import PlanPool
 from services.recommender.planner.index.catalog import View
-from services.recommender.planning import FeedbackHandler
-from services.recommender.store import PlanStore, StoredPlan
+from services.recommender.store.documents import StoredPlan
+from services.recommender.store.plans import PlanStore
 from shared.auth import authorize
 from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound, Unavailable

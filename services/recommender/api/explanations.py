@@ -50,10 +50,10 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     store, view = request.app[STORE], view_of(request)
     if view.course(course) is None:
         raise NotFound("no such course")
-    past = await store.history.find(plan.profile.key, plan.summary.revision)
+    past = await store.history.find(plan.profile.key, plan.head.revision)
     framework = view.framework(plan.profile.framework)
     if past is not None and past.event.path.status == "waiting_for_framework":
-        return _answered(request, pipeline.without_path(course), plan.summary.revision)
+        return _answered(request, pipeline.without_path(course), plan.head.revision)
     if past is None or past.record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
     rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
@@ -63,7 +63,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     found = await request.app[WORK_QUEUE].run(
         caller_of(request), pipeline.why_not, inputs, view, past.event.path, course
     )
-    return _answered(request, found, plan.summary.revision)
+    return _answered(request, found, plan.head.revision)
 
 
 def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Response:

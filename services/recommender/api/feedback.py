@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from services.recommender.api.context import CATALOG, FEEDBACK_HANDLER, stored_plan
 from services.recommender.feedback import Action, Statement
-from services.recommender.planning import FeedbackCommand
+from services.recommender.feedback_handler import FeedbackCommand
 from services.recommender.provenance import hash_of
 from shared.domain import Identifier, LocalizedText
 from shared.routes import idempotency_key, json_response, principal, read_body, read_query, trace_of

@@ -13,7 +13,8 @@ from services.recommender.api.context import CATALOG, RENDERED, STORE
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store import PlanStore, RunnersUp, StoredBytes, event_of, runners_up_of
+from services.recommender.store.documents import RunnersUp, StoredBytes, event_of, runners_up_of
+from services.recommender.store.plans import PlanStore
 from shared.decoding import convert
 from shared.domain import Framework, LocalizedText, Prerequisite, key_of
 from shared.errors import NotFound
@@ -152,7 +153,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     stored, plan = found
     key = key_of(tenant, officer)
     if plan.considered < catalog.revision:  # only then does it matter which courses are in it
-        plan = (await store.summaries([key])).get(key, plan)
+        plan = (await store.heads([key])).get(key, plan)
     stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]

@@ -7,13 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import (
-    CATALOG,
-    RULES_CHANGED,
-    STORE,
-    WORK_QUEUE,
-    caller_of,
-)
+from services.recommender.api.context import CATALOG, RULES_CHANGED, STORE, WORK_QUEUE, caller_of
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Rule, TenantRules, check_tenant_rules
 from shared.decoding import patched

@@ -11,13 +11,7 @@ from services.recommender.planner.explain.questions import path_diff, similar_co
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.fixed_courses import rows_of
 from services.recommender.planner.optimizer.optimality import gain_bound
-from services.recommender.planner.optimizer.solve import (
-    PlanSolution,
-    course_at,
-    offer_at,
-    solve,
-    solve_as_kept,
-)
+from services.recommender.planner.optimizer.solve import PlanSolution, course_at, offer_at, solve, solve_as_kept
 from shared.paths import LearningPath
 
 __all__ = ["path_diff", "recommend", "refused", "similar_courses", "waiting_for_framework", "why_not", "without_path"]

@@ -38,19 +38,19 @@ from services.recommender.planner.units import micro
 from shared.domain import Course, Teaches
 
 Stair = tuple[int, int]
-"""Whole per cent of sureness, 100 for what is confirmed, and the micro-levels that the level is worth."""
+"""A confidence in whole per cent, 100 for a confirmed level, and the value of the level in micro-levels."""
 
 Stairs = tuple[Stair, ...]
-"""Of one skill: the surest first, each later one of a higher worth."""
+"""The stairs of one skill: the most confident first, and each later one of a higher value."""
 
 SURE = 100
 
 
 def share(percent: int, worth: int) -> int:
-    """Return a percentage of a value, rounded to within a per cent of a ten-thousandth of a level.
+    """Return `percent` per cent of a value, in whole micro-levels.
 
-    Every unit of a value belongs to one of a hundred parts, so that shares add up, and the share between two
-    percentages never falls when the value rises.
+    The value is split into 100 parts that differ by one unit at most; the result is the sum of the first `percent`
+    parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
     """
     return worth if percent == SURE else percent * (worth // SURE) + min(worth % SURE, percent)
 
@@ -67,9 +67,9 @@ def worth_of(stairs: Stairs) -> int:
 
 
 def climb(stairs: Stairs, step: Stair) -> Stairs:
-    """Return stairs with one more, without dominated ones (no higher and no more confident).
+    """Return stairs with one more stair, without those that are neither higher nor more confident than another.
 
-    The same object if unchanged.
+    Returns the same object if nothing changes.
     """
     percent, worth = step
     for sure, held in stairs:
@@ -80,13 +80,13 @@ def climb(stairs: Stairs, step: Stair) -> Stairs:
 
 
 def added(stairs: Stairs, step: Stair) -> int:
-    """Return what one more stair adds to stairs, in micro-levels."""
+    """Return by how much one more stair raises the total value of stairs, in micro-levels."""
     after = climb(stairs, step)
     return 0 if after is stairs else worth_of(after) - worth_of(stairs)
 
 
 def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
-    """Yield, for each band of confidence of a skill, what each stair adds in it to what is gained."""
+    """Yield for each band of confidence: position of a stair -> micro-levels that it adds to `gained` there."""
     below = 0
     for percent in sorted({SURE, *(one for one, _ in (*steps.values(), *gained))}):
         held = max((share(percent, worth) - share(below, worth) for one, worth in gained if one >= percent), default=0)
@@ -118,7 +118,6 @@ class ValueFunction:
         self.targets = targets
         self.least_confidence = None if least_confidence is None else round(least_confidence * MICRO)
         self.required = sum(round(MICRO * target.weight * target.required) for target in targets.values())
-        self._known: dict[tuple[str, float], int] = {}
         self._certain: dict[tuple[str, float], int] = {}
         self.stairs: dict[str, Stairs] = {}
         for skill, target in targets.items():
@@ -145,7 +144,7 @@ class ValueFunction:
         return target is not None and row.low <= micro(target.level) and row.percent > 0 and self.counts(row)
 
     def stair(self, skill: str, row: MatchedSpan) -> Stair:
-        """Return the stair of an unconfirmed row."""
+        """Return the stair of an unconfirmed row: its confidence, and the value of its `to`."""
         return row.percent, self.certain(skill, row.high / MICRO)
 
     def counts(self, row: MatchedSpan) -> bool:
@@ -153,13 +152,13 @@ class ValueFunction:
         return row.confidence >= (row.threshold if self.least_confidence is None else self.least_confidence)
 
     def alone(self, skill: str, step: Stair) -> int:
-        """Return what a stair by itself adds to what completed courses have gained by their description."""
+        """Return by how much one stair raises the value that completed courses have already gained, in micro-levels."""
         if (gained := self.stairs.get(skill)) is None:
             return share(*step)
         return added(gained, step)
 
     def certain(self, skill: str, level: float) -> int:
-        """Return the additional value of holding `level`, ignoring gains by descriptions."""
+        """Return the additional value of holding `level`, as if no completed course had unconfirmed rows."""
         if (known := self._certain.get((skill, level))) is None:
             known = self._certain[skill, level] = self._beyond_present(skill, level)
         return known
@@ -173,11 +172,7 @@ class ValueFunction:
 
     def _whole(self, target: SkillTarget, level: float) -> int:
         """Return the additional value of holding a level compared with the measured one."""
-        key = (target.skill.id, level)
-        if (known := self._known.get(key)) is None:
-            shortfall = expected_shortfall(level, target.measured, target.sd)
-            known = self._known[key] = round(MICRO * target.weight * shortfall)
-        return known
+        return round(MICRO * target.weight * expected_shortfall(level, target.measured, target.sd))
 
     def coverage(self, gained: int) -> float:
         """Return the share of the requirement held after `gained` micro-levels: 0 to 1, to six places."""

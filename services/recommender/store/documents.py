@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 from pymongo import InsertOne, UpdateOne
 
-from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
-from services.recommender.provenance import InputsRecord
+from services.recommender.provenance import InputsRecord, PlanHead
 from shared.compact_paths import alternatives
 from shared.domain import Profile
 from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
@@ -29,7 +28,7 @@ FEWEST_KEYS, MOST_KEYS = 200, 2000
 REPLAN_AFTER = timedelta(days=7)
 """The time after which a path with a deadline is planned again."""
 
-SUMMARY: Document = dict.fromkeys(PlanSummary.__struct_fields__, 1)
+HEAD: Document = dict.fromkeys(PlanHead.__struct_fields__, 1)
 ANNOUNCED = "announced"
 """The field with the data of the newest event, in bytes: the path as it is stored (PathAnnounced)."""
 
@@ -39,7 +38,7 @@ PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
 RunnersUp = list[tuple[str, float]]
 """The ids and scores of the courses that were not chosen for one step."""
 
-PLAN: Document = {**SUMMARY, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
+PLAN: Document = {**HEAD, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
 PLAN_WITH_KEYS: Document = {**PLAN, "feedback_keys": 1}
 
 
@@ -47,7 +46,7 @@ PLAN_WITH_KEYS: Document = {**PLAN, "feedback_keys": 1}
 class PlanBase:
     """The base of a new plan: the plan before it, and the officer's feedback."""
 
-    summary: PlanSummary
+    head: PlanHead
     feedback: Feedback
 
 
@@ -61,7 +60,7 @@ class NewPlan:
     partition: int
     profile: Profile
     event: PathRecommended
-    based_on: PlanSummary | None
+    based_on: PlanHead | None
     traceparent: str | None = None
     record: InputsRecord | None = None
     feedback: Feedback | None = None
@@ -88,7 +87,7 @@ class StoredPlan:
     partition: int
     profile: Profile
     path: LearningPath
-    summary: PlanSummary
+    head: PlanHead
     feedback: Feedback
     replan_at: datetime | None = None
     runners_up: list[RunnersUp] = field(default_factory=list)
@@ -172,20 +171,20 @@ def replan_at(profile: Profile, as_of: date) -> datetime | None:
     return datetime.now(UTC) + REPLAN_AFTER
 
 
-def unchanged(key: str, summary: PlanSummary) -> Document:
+def unchanged(key: str, head: PlanHead) -> Document:
     """Return the query that matches a plan only while it is unchanged."""
-    feedback_sequence = summary.feedback_sequence
+    feedback_sequence = head.feedback_sequence
     return {
         "_id": key,
-        "profile_sequence": summary.profile_sequence,
-        "revision": summary.revision,
+        "profile_sequence": head.profile_sequence,
+        "revision": head.revision,
         "feedback_sequence": feedback_sequence or {"$in": [0, None]},
     }
 
 
-def summary_of(document: Document) -> PlanSummary:
-    """Return the summary in a document that was read with SUMMARY."""
-    return msgspec.convert({"considered": 0, **document}, PlanSummary)
+def head_of(document: Document) -> PlanHead:
+    """Return the head in a document that was read with HEAD."""
+    return msgspec.convert({"considered": 0, **document}, PlanHead)
 
 
 def feedback_of(document: Document) -> Feedback:
@@ -235,7 +234,7 @@ def plan_of(document: Document) -> StoredPlan:
         document["partition"],
         msgspec.json.decode(document["profile"], type=Profile),
         event_of(document).path,
-        summary_of(document),
+        head_of(document),
         feedback_of(document),
         document.get("replan_at"),
         runners_up_of(document),
@@ -243,13 +242,13 @@ def plan_of(document: Document) -> StoredPlan:
     )
 
 
-def is_stored(plan: NewPlan, summary: PlanSummary | None) -> bool:
+def is_stored(plan: NewPlan, head: PlanHead | None) -> bool:
     """Return whether this plan is the stored one."""
-    if summary is None:
+    if head is None:
         return False
     before = plan.based_on.feedback_sequence if plan.based_on else 0
     feedback_sequence = plan.feedback.sequence if plan.feedback else before
-    return (summary.profile_sequence, summary.revision, summary.feedback_sequence) == (
+    return (head.profile_sequence, head.revision, head.feedback_sequence) == (
         plan.profile.sequence,
         plan.event.revision,
         feedback_sequence,

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 import msgspec
 from pymongo import IndexModel, UpdateOne
 
-from services.recommender.catalog_replica import PlanField, PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import PathSummary, path_summary
+from services.recommender.provenance import PlanField, PlanHead
 from services.recommender.store.documents import (
     ANNOUNCED,
+    HEAD,
     PATH,
     PLAN,
     PLAN_WITH_KEYS,
     REPLAN_AFTER,
     SOURCE,
-    SUMMARY,
     Document,
     IdempotencyRecord,
     NewPlan,
@@ -33,10 +33,10 @@ from services.recommender.store.documents import (
     envelope_of,
     event_of,
     feedback_of,
+    head_of,
     is_stored,
     plan_of,
     pushed,
-    summary_of,
     unchanged,
     write_of,
 )
@@ -71,15 +71,15 @@ _ERASED_FIELDS = {
 """The fields that an erasure removes."""
 
 _NOT_FOR_A_PATH = ("courses", "open_skills", "profile_sequence")
-_PATH_AND_SUMMARY = {name: 1 for name in [*SUMMARY, *PATH] if name not in _NOT_FOR_A_PATH}
+_PATH_AND_HEAD = {name: 1 for name in [*HEAD, *PATH] if name not in _NOT_FOR_A_PATH}
 
 
-class OfficerFigures(NamedTuple):
-    """An officer, when the path was planned, and its figures."""
+class OfficerSummary(NamedTuple):
+    """An officer, the time when the path was planned, and the path's figures."""
 
     officer: str
     planned_at: datetime | None
-    measures: PathSummary
+    summary: PathSummary
 
 
 class PlanStore:
@@ -100,17 +100,17 @@ class PlanStore:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanSummary] | None:
-        """Return an officer's path as stored and the summary of its plan, or None.
+    async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanHead] | None:
+        """Return an officer's path as stored and the head of its plan, or None.
 
-        The summary is without courses and open skills, because this is the most frequent read and seldom needs them.
+        The head is without courses and open skills, because this is the most frequent read and seldom needs them.
         """
         with unavailable():
-            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _PATH_AND_SUMMARY)
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _PATH_AND_HEAD)
         if found is None or found.get("erased"):
             return None
         stored = StoredBytes(found["revision"], found.get(ANNOUNCED), found.get("path"), found.get("alternatives"))
-        return stored, summary_of({"profile_sequence": 0, **found})
+        return stored, head_of({"profile_sequence": 0, **found})
 
     async def find(self, tenant: str, officer: str) -> StoredPlan | None:
         """Return an officer's plan, with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
@@ -118,9 +118,9 @@ class PlanStore:
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, PLAN_WITH_KEYS)
         return None if found is None or found.get("erased") else plan_of(found)
 
-    async def summaries(self, keys: Collection[str]) -> dict[str, PlanSummary]:
-        """Return the summaries of the plans that exist, by key."""
-        return {document["_id"]: summary_of(document) for document in await self._by_keys(keys, SUMMARY)}
+    async def heads(self, keys: Collection[str]) -> dict[str, PlanHead]:
+        """Return the heads of the plans that exist, by key."""
+        return {document["_id"]: head_of(document) for document in await self._by_keys(keys, HEAD)}
 
     async def sequences(self, keys: Collection[str]) -> dict[str, int]:
         """Return key -> sequence of the profile of each plan, erased ones included. Raises Unavailable."""
@@ -129,8 +129,8 @@ class PlanStore:
 
     async def bases(self, keys: Collection[str]) -> dict[str, PlanBase]:
         """Return the base of new plans, by key, for officers who have a plan."""
-        found = await self._by_keys(keys, {**SUMMARY, "feedback": 1})
-        return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
+        found = await self._by_keys(keys, {**HEAD, "feedback": 1})
+        return {document["_id"]: PlanBase(head_of(document), feedback_of(document)) for document in found}
 
     async def _by_keys(self, keys: Collection[str], fields: Document) -> list[Document]:
         with unavailable():
@@ -142,7 +142,10 @@ class PlanStore:
         partitions: Collection[int],
         revision: int,
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans affected by a catalog change (`CatalogReplica.changes_since`) and checked before it."""
+        """Yield the plans that a catalog change may affect and that were last checked before `revision`.
+
+        `changed`: see `CatalogReplica.changes_since`.
+        """
         conditions: list[dict[str, Any]] = [{}]
         if changed is not None:
             conditions = [
@@ -207,16 +210,18 @@ class PlanStore:
             found = await self._plans.database.command("count", COLLECTION, query=query)
         return int(found["n"])
 
-    async def figures(self, tenant: str, agency: str, after: str, most: int) -> tuple[list[OfficerFigures], str | None]:
-        """Return an agency's officers after an id, in order, each with the figures of the path. Raises Unavailable.
+    async def officers(
+        self, tenant: str, agency: str, after: str, most: int
+    ) -> tuple[list[OfficerSummary], str | None]:
+        """Return an agency's officers after an id, by id, and the last id if more may follow, else None.
 
-        Plans that cannot be read are skipped. Also returns the last id if more may follow, else None.
+        Unreadable plans are skipped. Raises Unavailable.
         """
         query = {"tenant": tenant, "agency": agency, "officer": {"$gt": after}}
         fields = {"officer": 1, "planned_at": 1, "measures": 1}
         with unavailable():
             found = await self._plans.find(query, fields).sort("officer", 1).limit(most).to_list(None)
-        rows = [row for document in found if (row := readable(document, _figures))]
+        rows = [row for document in found if (row := readable(document, _officer))]
         return rows, found[-1]["officer"] if len(found) == most else None
 
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
@@ -228,7 +233,7 @@ class PlanStore:
         with unavailable():
             return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
 
-    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
+    async def summaries(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
         """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable.
 
         Officers with unreadable figures are skipped.
@@ -239,8 +244,8 @@ class PlanStore:
                 whole: Document | None = document
                 if "measures" not in document:  # saved before figures were stored with the path
                     whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
-                if whole and (measures := readable(whole, _measures)):
-                    yield document["officer"], document["revision"], measures
+                if whole and (summary := readable(whole, _summary)):
+                    yield document["officer"], document["revision"], summary
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
         """Return up to `most` of an agency's readable plans, always the same ones. Raises Unavailable."""
@@ -270,13 +275,13 @@ class PlanStore:
             await self.history.trim(_copied(plans))  # now, because it would delay the path before
             return []
         self._staged.set()
-        now = await self.summaries([plan.profile.key for plan in plans])
+        now = await self.heads([plan.profile.key for plan in plans])
         await self._drop_copies(now)
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
 
-    async def _drop_copies(self, plans: Mapping[str, PlanSummary]) -> None:
+    async def _drop_copies(self, plans: Mapping[str, PlanHead]) -> None:
         """Erase the history of officers who were erased meanwhile: a concurrent writer may have copied a path."""
-        for key in [key for key, summary in plans.items() if summary.erased]:
+        for key in [key for key, head in plans.items() if head.erased]:
             await self.history.erase(key)
 
     async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, earlier: int) -> bool:
@@ -293,17 +298,17 @@ class PlanStore:
             with suppress(Unavailable):  # the feedback is stored, and the next deletion deletes these copies too
                 await self.history.trim(_copied([plan]))
         else:
-            await self._drop_copies(await self.summaries([plan.profile.key]))
+            await self._drop_copies(await self.heads([plan.profile.key]))
         return saved
 
     async def save_stale_feedback(
-        self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, earlier: int
+        self, plan: StoredPlan, feedback: Feedback, key: IdempotencyRecord, earlier: int
     ) -> bool:
         """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
-                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key, earlier)}
+                unchanged(plan.profile.key, plan.head), {"$set": fields, "$push": pushed(key, earlier)}
             )
         return bool(result.matched_count)
 
@@ -316,7 +321,7 @@ class PlanStore:
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
         while True:
-            before = (await self.summaries([key])).get(key)
+            before = (await self.heads([key])).get(key)
             if before and (
                 before.profile_sequence > sequence or (before.erased and before.profile_sequence == sequence)
             ):
@@ -357,7 +362,7 @@ class PlanStore:
 
     async def mark_rules_checked(self, plans: Sequence[StoredPlan], version: int) -> None:
         """Record that these plans are valid under a version of their tenant's rules. Raises Unavailable."""
-        changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
+        changes = [UpdateOne(unchanged(plan.profile.key, plan.head), {"$set": {"rules": version}}) for plan in plans]
         if changes:
             await bulk_write(self._plans, changes)
 
@@ -382,11 +387,11 @@ def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
     return {plan.profile.key: plan.based_on.revision for plan in plans if plan.based_on}
 
 
-def _figures(document: Document) -> OfficerFigures:
-    return OfficerFigures(document["officer"], document.get("planned_at"), _measures(document))
+def _officer(document: Document) -> OfficerSummary:
+    return OfficerSummary(document["officer"], document.get("planned_at"), _summary(document))
 
 
-def _measures(document: Document) -> PathSummary:
+def _summary(document: Document) -> PathSummary:
     if stored := document.get("measures"):
         return msgspec.json.decode(stored, type=PathSummary)
     return path_summary(event_of(document).path)

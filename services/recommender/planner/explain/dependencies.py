@@ -1,8 +1,7 @@
 """Dependencies between the courses of a path: the earlier courses that a course cannot be entered without.
 
-A course depends on an earlier one if it cannot be entered after the courses before it without that one and without
-those that then cannot be entered either. This relation determines what a step unlocks and what a path is expected to
-gain.
+Remove one course from a path, and every course that can then not be entered any more: each removed course depends on
+the first one. This relation determines what a step unlocks and what a path is expected to gain.
 """
 
 from collections import defaultdict
@@ -11,17 +10,12 @@ from functools import reduce
 
 from msgspec import UNSET
 
-from services.recommender.planner.course_spec import (
-    CourseSpec,
-    LearnerState,
-    SkillKey,
-    level_condition,
-)
+from services.recommender.planner.course_spec import CourseSpec, LearnerState, SkillKey, level_condition
 from shared.domain import Prerequisite
 
 Dependencies = Mapping[int, Prerequisite | None]
-"""Place of an earlier course -> the condition of entry that it makes true itself and that no branch goes around, or
-None where it is needed by way of other courses or of several branches."""
+"""Position of an earlier course -> the entry condition that it satisfies itself and that has no alternative; None if it
+is needed only through other courses, or through several alternatives."""
 
 
 def dependencies(
@@ -35,7 +29,7 @@ def dependencies(
     earlier = _Earlier()
 
     def lacks(condition: Prerequisite) -> frozenset[int] | None:
-        """Return what a condition cannot do without; None if it does not hold at all."""
+        """Return the positions of the courses without which a condition does not hold; None if it never holds."""
         if state.meets(condition):
             return frozenset()
         if condition.all is not UNSET:

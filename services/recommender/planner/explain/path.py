@@ -3,25 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from msgspec import UNSET, Struct
 
-from services.recommender.inputs import (
-    ALGORITHM,
-    MICRO,
-    Inputs,
-    MatchedSpan,
-    SkillTarget,
-)
-from services.recommender.planner.course_spec import (
-    CourseSpec,
-    LearnerState,
-    SkillKey,
-    level_condition,
-    mapped_from,
-)
+from services.recommender.inputs import ALGORITHM, MICRO, Inputs, MatchedSpan, SkillTarget
+from services.recommender.planner.course_spec import CourseSpec, LearnerState, SkillKey, level_condition, mapped_from
 from services.recommender.planner.exact.conditions import gap_effects
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
@@ -81,7 +69,7 @@ def path_of(
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that count for entry before the path."""
     reached = _Reached(inputs.framework.id, value)
-    needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), result.picks)
+    needs = dependencies_of(inputs, entry_levels, result.picks)
     steps = _steps(inputs, reached, needs, result.picks)
     gaps = [
         Gap(
@@ -172,7 +160,7 @@ class _Reached:
         self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
 
     def closes(self, spec: CourseSpec) -> Iterator[Closes]:
-        """Yield the gaps that a course narrows next, in the order of the targets."""
+        """Yield the gaps that a course would narrow now, in the order of the targets."""
         raised = {skill for name, skill in (*spec.teaches, *spec.matched) if name == self.framework}
         for skill in sorted(raised & self._gaps.keys(), key=self._gaps.__getitem__):
             target, before = self.value.targets[skill], self.levels[skill]
@@ -217,7 +205,7 @@ class _Reached:
         self._stairs[skill] = climb(self._stairs.get(skill, ()), step)
 
     def _gain(self, skill: str, step: Stair) -> int:
-        """Return what a stair adds to those of a skill, in micro-levels."""
+        """Return by how much a stair raises the value of a skill's stairs, in micro-levels."""
         return added(self._stairs.get(skill, ()), step)
 
     def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
@@ -225,7 +213,7 @@ class _Reached:
 
 
 def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], picks: Sequence[Pick]) -> list[Step]:
-    """Return the steps; `reached` moves to the end. `needs`: what each pick depends on."""
+    """Return the steps, and change `reached` to the state after the last one. `needs`: what each pick depends on."""
     unlocks, taken = _unlocks(inputs.framework, needs, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
@@ -280,8 +268,11 @@ def _unlock_condition(condition: Prerequisite, framework: Framework) -> UnlockCo
     return UnlockCondition(name, skill.title if skill else None, level)
 
 
-def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
+def dependencies_of(
+    inputs: Inputs, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
+) -> list[Dependencies]:
     """Return for each pick the positions of the earlier ones that it cannot be entered without."""
+    state = LearnerState(dict(entry_levels), inputs.done)
     begun = {pick.spec.id for pick in picks if pick.origin == "started"}
     return dependencies(inputs.framework.id, [pick.spec for pick in picks], state, begun)
 
@@ -295,7 +286,7 @@ def without_idle(
     """
     kept = list(picks)
     while True:
-        needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
+        needs = dependencies_of(inputs, entry_levels, kept)
         needed = {place for places in needs for place in places}
         spare = _spare([gap_effects(inputs, value, pick.spec) for pick in kept], value)
         idle = [place for place, pick in enumerate(kept) if not pick.origin and place not in needed and place in spare]
@@ -324,31 +315,18 @@ def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[
 
 
 def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
-    target = reached.value.targets[gap.skill]
-    if not target.lacks(gap.reached):
-        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNRENDERED)
+    """Return an open gap with its cause: what blocks the skill, unless the rest is too small or unconfirmed."""
+    open_gap = partial(OpenGap, gap.skill, gap.title, gap.required, gap.reached, reason=UNRENDERED)
+    if not reached.value.targets[gap.skill].lacks(gap.reached):
+        return open_gap(cause="too_small")
     if matched := reached.unconfirmed(gap.skill):
         course, row = matched
-        return OpenGap(
-            skill=gap.skill,
-            title=gap.title,
-            required=gap.required,
-            reached=gap.reached,
-            cause="unconfirmed",
-            reason=UNRENDERED,
-            nearest=CourseName(course.id, course.title),
-            level=row.high / MICRO,
-            confidence=row.confidence / MICRO,
-        )
+        nearest = CourseName(course.id, course.title)
+        return open_gap(cause="unconfirmed", nearest=nearest, level=row.high / MICRO, confidence=row.confidence / MICRO)
     blocker = result.blocker(gap.skill, gap.reached)
     missing = blocker.missing
-    return OpenGap(
-        skill=gap.skill,
-        title=gap.title,
-        required=gap.required,
-        reached=gap.reached,
+    return open_gap(
         cause=blocker.cause,
-        reason=UNRENDERED,
         courses=blocker.courses,
         hours=missing.needed if missing else None,
         missing_hours=missing.hours if missing else None,

@@ -8,12 +8,7 @@ from msgspec.structs import replace
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import course_spec
-from services.recommender.planner.exact.conditions import (
-    CourseCondition,
-    PathState,
-    course_option,
-    score_of,
-)
+from services.recommender.planner.exact.conditions import CourseCondition, PathState, course_option, score_of
 from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import MissingHours, end_state, exclusion_reason
 from services.recommender.planner.explain.path import card_of
@@ -140,9 +135,9 @@ def _answer(
 
 
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
-    """Return the most similar courses, by the cosine of the levels that they gain; equals by id.
+    """Return the most similar courses, by the cosine of the levels that they gain; equally similar ones by id.
 
-    Leaves out the courses `without` and those that share no skill. Raises NotFound if there is no such course.
+    Omits the courses in `without` and those that share no skill. Raises NotFound if there is no such course.
     """
     if (course := view.course(course_id)) is None:
         raise NotFound("no such course")
