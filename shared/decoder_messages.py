@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 MISSING, UNKNOWN, NOT_ALLOWED = "is missing", "is not a known field", "is none of the allowed values"
-_TIME = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
+_TIME = "is to be a date with a time to the second and a zone, such as 2026-11-02T09:00:00+07:00"
 PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": (
         "is to be 1 to 64 of the characters A-Z, a-z, 0-9, `.`, `_` and `-`, with a letter or a digit first"
@@ -49,6 +49,7 @@ _RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
         r"Expected `([^`]*)` (>=|<=|>|<) (\S+)",
         lambda found: f"is to be {_types(found[1])} {_BOUNDS[found[2]]} {found[3].removesuffix('.0')}",
     ),
+    (r"Expected `[^`]*` of (?:length >=|at least length) 1", lambda _: "is empty"),
     (r"Expected `([^`]*)` of length <= (\d+)", lambda found: f"is to hold at most {found[2]} {_counted(found[1])}"),
     (
         r"Expected `([^`]*)` of (?:length >=|at least length) (\d+)",

@@ -1,5 +1,6 @@
 """Identifiers, texts in two languages, and numbers that are rounded to the millionth."""
 
+from math import copysign
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -19,6 +20,8 @@ ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
 LongText = Annotated[str, Meta(min_length=1, max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
+WeeklyHours = Annotated[float, Meta(gt=0, le=168, description="at most 168, the hours of a week")]
+"""Hours of study a week in a request. Stored profiles and events may hold more, which earlier versions allowed."""
 FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
 """A key without NUL, which MongoDB refuses."""
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
@@ -42,9 +45,9 @@ def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Round these numbers of a record to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if not isinstance(value, float) or (value > least and value.is_integer()):  # as most are; rounding takes longer
-            continue
-        if value <= least or round(value, 6) != value:  # also -0.0, which equals 0.0
+        if not isinstance(value, float) or (value >= least and value.is_integer() and copysign(1.0, value) > 0):
+            continue  # as most are; rounding takes longer. -0.0 equals 0.0
+        if value <= least or round(value, 6) != value:
             force_setattr(record, name, millionths(value, least))
 
 

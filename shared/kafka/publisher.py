@@ -119,9 +119,10 @@ class Publisher:
     async def _queued(self, topic: str, record: tuple[bytes | None, bytes | None, Headers]) -> Awaitable[Any]:
         key, value, headers = record
         try:
-            return await self._producer.send(topic, value, key=key, headers=list(headers))
+            landing: Awaitable[Any] = await self._producer.send(topic, value, key=key, headers=list(headers))
         except Exception as error:  # noqa: BLE001 - one record that cannot be built must not keep back the others
             return _failed(error)
+        return landing
 
 
 async def _failed(error: Exception) -> None:

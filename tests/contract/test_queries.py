@@ -31,7 +31,8 @@ from services.assessment.sessions.model import (
     ShownItem,
 )
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from services.assessment.xapi.mapping import PutXapiMapping
 from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
@@ -336,7 +337,7 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     yield "DraftStore.save again", store.save(TENANT, first, second)
     yield "DraftStore.find", store.find(TENANT, yardstick.id)
     yield "DraftStore.keep_approval", store.keep_approval(TENANT, second, 1)
-    yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
+    yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2], 1000)
     yield "DraftStore.remove", store.remove(TENANT, second)
     yield "DraftStore.save of another one", store.save(TENANT, None, first)
     large = FrameworkDraft(msgspec.structs.replace(large_framework(), id="large"), 1, "draft", 0, by)
@@ -471,10 +472,10 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.agencies", store.agencies(TENANT)
     yield "PlanStore.agency_of", store.agency_of(TENANT, "a")
     yield "PlanStore.count_open", store.count_open(TENANT, FRAMEWORK, "reading")
-    yield "PlanStore.figures", store.figures(TENANT, "office", "a", 50)
+    yield "PlanStore.officers", store.officers(TENANT, "office", "a", 50)
     yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
     yield "SupervisionStore.of", store.supervision.of(TENANT)
-    yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
+    yield "PlanStore.summaries", store.summaries(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_checked", store.mark_checked([key], 1)
     yield "PlanStore.defer", store.defer([key])
@@ -502,9 +503,9 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     )
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
-    head, record = stored.head, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
+    record = IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
     yield "PlanStore.save_feedback", store.save_feedback(new, record, 0)
-    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(head, "a", Feedback(1), record, 0)
+    yield "PlanStore.save_stale_feedback", store.save_stale_feedback(stored, Feedback(1), record, 0)
     yield "History.find", store.history.find(key, 1)
     yield "History.page", store.history.page(key, None, 20)
     yield "History.page after a revision", store.history.page(key, 2, 20)
