@@ -1,5 +1,6 @@
 """Course lists in CSV: each trap of real files, in a few lines."""
 
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -158,6 +159,11 @@ def test_an_invalid_address_loses_at_most_its_row(url: str) -> None:
         ("Title,Weeks,Hours per week\na,6,3\n", 18, False),
         ("title,min_effort,max_effort,weeks_to_complete\na,2,4,6\n", 18, False),
         ("Title,Weeks\na,6\n", 24, True),
+        ("Title,Weeks\na,4-6\n", 20, True),
+        ("Title,Weeks,Hours per week\na,6,3-5 hours\n", 24, False),
+        ("Title,Weeks,Hours per week\na,6 weeks,3-5 hours per week\n", 24, False),
+        ("Title,Weeks,Hours per week\na,6,varies\n", 24, True),
+        ("title,min_effort,max_effort,weeks_to_complete\na,0,0,6\n", 24, True),
         ("Title,Hours,Weeks,Hours per week\na,20,6,3\n", 20, False),
         ("Title,Hours\na,6 - 8\n", 7, False),
     ],
@@ -178,6 +184,57 @@ def test_a_span_of_days_begins_and_ends_a_course() -> None:
         ("2024-03-01", "2024-04-05"),
         ("2024-03-01", "2024-03-05"),
     ]
+
+
+def test_a_first_day_without_a_year_is_before_the_last_one() -> None:
+    spans = ["28 ธ.ค. - 5 ม.ค. 2567", "Dec 28 - Jan 5, 2024", "1 มี.ค. - 5 มี.ค. ๒๕๖๗", "2023 - 2024"]
+    found = courses("csv", "\n".join(["title,dates", *(f'{n},"{one}"' for n, one in enumerate(spans, 1000))]))
+    assert [(str(one.starts), str(one.ends)) for one in found] == [
+        ("2023-12-28", "2024-01-05"),
+        ("2023-12-28", "2024-01-05"),
+        ("2024-03-01", "2024-03-05"),
+        ("2023-01-01", "2024-12-31"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "starts"),
+    [
+        ("15 - มกราคม 2567", "2024-01-15"),
+        ("2024-01-15 10:00 - 12:00", "2024-01-15"),
+        ("15 ม.ค. 2567 เวลา 09.00 - 16.00 น.", "2024-01-15"),
+        ("ถึง 17 ม.ค. 2567", None),
+        ("17-15 Jan 2024", None),
+    ],
+)
+def test_other_words_between_two_numbers_are_no_span(words: str, starts: str | None) -> None:
+    _, [row] = read("csv", f"title,dates\na,{words}\n".encode())
+    assert row.content
+    assert row.content.ends is None
+    assert row.content.starts == (date.fromisoformat(starts) if starts else None)
+    assert [one.detail for one in row.warnings if one.field in ("starts", "ends")] == (
+        [] if starts else [f"{words!r}: not read as a date"]
+    )
+
+
+def test_an_end_in_words_leaves_the_first_day() -> None:
+    _, [row] = read("csv", b"title,dates\na,15 Jan 2024 - open\n")
+    assert row.content
+    assert (row.content.starts, row.content.ends) == (date(2024, 1, 15), None)
+    assert [one.detail for one in row.warnings if one.field == "ends"] == ["'open': not read as a date"]
+
+
+def test_what_is_in_brackets_is_no_further_language() -> None:
+    _, [row] = read("csv", b"title,language\na,Chinese (Simplified/Traditional) & English\n")
+    assert row.content
+    assert row.content.languages == ["zh", "en"]
+    assert "languages" not in [one.field for one in row.warnings]
+
+
+@pytest.mark.parametrize("words", ["Open", "Available: 12 seats", "Closed captions", "Self-paced", "Current"])
+def test_other_words_about_a_course_do_not_refuse_it(words: str) -> None:
+    _, [row] = read("csv", f"title,status\nClosed loop control,{words}\n".encode())
+    assert row.problems == []
 
 
 def test_languages_in_one_cell_are_all_read() -> None:
@@ -203,6 +260,22 @@ def test_a_course_is_kept_without_a_link_that_is_no_address(url: str) -> None:
     assert row.content.id == courses("csv", "title\na\n")[0].id
     assert same.content
     assert same.content.url == "https://x.example/b"
+
+
+def test_an_address_that_is_too_long_is_left_out_as_such() -> None:
+    _, [row] = read("csv", f"title,url\na,https://x.example/{'a' * 2000}\n".encode())
+    assert row.content
+    assert row.content.url is None
+    assert [one.detail for one in row.warnings if one.field == "url"] == [
+        "left out: an address may hold 2000 characters"
+    ]
+
+
+@pytest.mark.parametrize(("column", "cell"), [("url", f"{'www.' * 500}!"), ("language", f"Thai{chr(9) * 100_000}x")])
+def test_a_cell_takes_time_in_proportion_to_its_length(column: str, cell: str) -> None:
+    """With a pattern that tries every way to divide such a cell, this test does not end."""
+    _, [row] = read("csv", f"title,{column}\na,{cell}\n".encode())
+    assert row.content
 
 
 @pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
@@ -481,4 +554,6 @@ def test_a_row_whose_title_says_nothing_is_no_course(words: str, identifier: str
 )
 def test_a_course_that_its_provider_does_not_offer_is_refused(name: str, no: str, yes: str) -> None:
     _, rows = read("csv", f"title,{name}\nA,{no}\nB,{yes}\nC,\n".encode())
-    assert [[one.field for one in row.problems] for row in rows] == [["offered"], [], []]
+    fact = "hidden" if name in ("Hidden", "archived") else "offered"
+    assert [[one.field for one in row.problems] for row in rows] == [[fact], [], []]
+    assert rows[0].problems[0].detail == f"{no!r} says that it is not offered"

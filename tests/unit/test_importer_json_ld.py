@@ -247,6 +247,11 @@ def test_the_title_of_a_catalogue_is_no_course(form: Any, size: int) -> None:
     assert [row.content and row.content.title.en for row in rows] == ["Demonstration"]
 
 
+def test_a_course_is_read_by_its_metadata_also_beside_lists_of_other_things() -> None:
+    body = {"metadata": {"title": "Record"}, "files": [{"name": "slides.pdf"}], "links": {"self": "/1"}}
+    assert [one.title.en for one in courses("jsonld", json.dumps(body))] == ["Record"]
+
+
 @pytest.mark.parametrize("name", ["courses", "items"])
 def test_a_list_deep_inside_an_answer_holds_courses_of_any_number(name: str) -> None:
     many = [{"id": f"c{n}", "title": "A", "description": "d" * 2000} for n in range(300)]
@@ -335,7 +340,7 @@ def test_the_front_page_of_a_moodle_site_is_no_course() -> None:
 def test_an_object_that_is_hidden_is_refused(name: str) -> None:
     body = json.dumps([{"title": "A", name: True}, {"title": "B", name: False}, {"title": "C", name: None}])
     _, rows = read("jsonld", body.encode())
-    assert [[one.field for one in row.problems] for row in rows] == [["offered"], [], []]
+    assert [[one.field for one in row.problems] for row in rows] == [["hidden"], [], []]
 
 
 @pytest.mark.parametrize("name", ["visible", "published", "is_active"])

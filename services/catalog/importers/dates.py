@@ -34,9 +34,9 @@ _WEEKDAY = re.compile(
 )
 _TIME = re.compile(
     r"(?:[\s,]+|\s*t)(?:at\s+|เวลา\s*)?\d{1,2}[:.]\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?"
-    r"\s*(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?$"
+    r"\s*(?:(?:[-–—]|ถึง|to)\s*\d{1,2}[:.]\d{2}\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?|(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?)$"
 )
-"""The time of day behind a date."""
+"""The time of day behind a date, or from when to when: `เวลา 09.00 - 16.00 น.`."""
 
 _BY_MONTH = (
     rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s/.-]*{_MONTH}\.?[\s/.,-]*(?P<year>\d{{4}}|\d\d)",
@@ -84,22 +84,38 @@ def date_of(text: str, *, last: bool = False) -> date | None:
 
 
 def span_of(text: str) -> tuple[str, str] | None:
-    """Return the first and the last day of a span in words: `15 - 17 มกราคม 2567`, `1 มี.ค. ถึง 5 เม.ย. 2567`; else None."""
+    """Return the first and the last day of a span in words: `15 - 17 มกราคม 2567`, `1 มี.ค. ถึง 5 เม.ย. 2567`.
+
+    A first day without a year has that of the last one, or the year before: `28 ธ.ค. - 5 ม.ค. 2567`. None for a text
+    whose ends are not both read as dates, in this order; only where nothing else is read from it, the last day may be
+    any words.
+    """
     if len(text) > LONGEST_WORDS:
         return None
     if found := re.fullmatch(
         r"(?P<first>\D*[\d๐-๙]{1,2})\s*(?:[-–—]|ถึง|to)\s*(?P<last>[\d๐-๙]{1,2})(?P<rest>\s*[^\W\d].*)", text
     ):
-        return f"{found['first']} {found['rest']}", f"{found['last']} {found['rest']}"
-    parts = re.split(r"\s+[-–—]\s+|\s*ถึง\s*|\s+to\s+", text)
+        parts = [f"{found['first']} {found['rest']}", f"{found['last']} {found['rest']}"]
+    else:
+        parts = re.split(r"\s+[-–—]\s+|\s*ถึง\s*|\s+to\s+", text)
     if len(parts) != 2:  # noqa: PLR2004 - its first and its last day
         return None
-    first, last = parts
-    if not re.search(r"[\d๐-๙]{4}|[\d๐-๙]{2}$", first.strip()[3:]) and (
-        year := re.search(r"[\d๐-๙]{4}$", last.strip())
-    ):
-        first = f"{first} {year[0]}"
-    return first, last
+    begins, ends = parts
+    firsts = [begins]
+    if begins and (year := re.search(r"\d{4}$", ends.strip().translate(THAI_DIGITS))):
+        firsts += [f"{begins} {year[0]}", f"{begins} {int(year[0]) - 1}"]
+    end = _day(ends, last=True)
+    if end is None:
+        return (begins, ends) if _day(begins) and not _day(text) else None
+    return next(((first, ends) for first in firsts if (day := _day(first)) and day <= end), None)
+
+
+def _day(text: str, *, last: bool = False) -> date | None:
+    """Return a date, the last of all for one that means never; None for a text that is not read as one."""
+    try:
+        return date_of(text, last=last) or date.max
+    except InvalidDate:
+        return None
 
 
 def _counted(words: str) -> tuple[int, int, int | None] | None:

@@ -68,8 +68,12 @@ _NOT_OFFERED = frozenset(
     )
 )  # fmt: skip
 _HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")))
+_BARE = re.compile(r"[\d๐-๙.,\s]+(?:(?:[-–—]|ถึง|to)[\d๐-๙.,\s]+)?")
+"""A number or a range without a unit."""
+
 _BETWEEN = re.compile(r"^[\d๐-๙.,]+\s*(?:[-–—]|ถึง|to)\s*[\d๐-๙.,]+$")
-_LANGUAGES_JOINED = re.compile(r"\s*[/&+]\s*|\s*และ(?:ภาษา)?\s*|\s+and\s+")
+_LANGUAGES_JOINED = re.compile(r"(?:[/&+]|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
+"""What is between the languages of one cell, except inside brackets: `Chinese (Simplified/Traditional)` is one."""
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -141,16 +145,17 @@ class _Draft:
         row = row_of(self._number, given, Course, self._warnings, shown[:60] or None)
         if "title" not in given:
             row.problems = [self._without_title(), *(one for one in row.problems if one.field != "title")]
-        if words := self._not_offered():
-            row.problems.append(refusal(InvalidInput(f"{words[:100]!r} says that it is not offered", "offered")))
+        if refused := self._not_offered():
+            field, words = refused
+            row.problems.append(refusal(InvalidInput(f"{words[:100]!r} says that it is not offered", field)))
         return row
 
-    def _not_offered(self) -> str:
-        """Return the words that say that the provider does not offer the course; empty if it does."""
-        words, hidden = self._text("offered"), self._text("hidden")
-        if folded(words.rstrip(".! ")) in _NOT_OFFERED:
-            return words
-        return f"hidden={hidden}" if folded(hidden) in _HIDDEN else ""
+    def _not_offered(self) -> tuple[str, str] | None:
+        """Return the fact and its words that say that the provider does not offer the course; None if it does."""
+        offered, hidden = self._text("offered"), self._text("hidden")
+        if folded(offered.rstrip(".! ")) in _NOT_OFFERED:
+            return "offered", offered
+        return ("hidden", hidden) if folded(hidden) in _HIDDEN else None
 
     def _without_title(self) -> RowProblem:
         stated = next(iter(self._in_both("title").values()), "")
@@ -217,7 +222,7 @@ class _Draft:
     def _url(self) -> str:
         """Return the address; empty for a text that is none."""
         url = self._text("url")
-        if re.match(r"(?:www\.|[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
+        if re.match(r"(?:[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
             url = f"https://{url}"
         scheme, _, rest = url.partition(":")
         if scheme.lower() not in ("http", "https") or not re.match(r"//[^/?#\s]", rest) or len(url) > _LONGEST_URL:
@@ -229,11 +234,18 @@ class _Draft:
         words, unit = self._text("duration"), self._text("duration_unit")
         if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
             return f"{words} {unit}"
-        weeks, pace = (number_of(self._text(name)) for name in ("weeks", "weekly_hours"))
-        if words or self._text("hours") or not weeks:
+        weeks = self._text("weeks")
+        if words or self._text("hours") or not weeks or number_of(weeks) == 0:
             return words
-        each = "-".join(filter(None, map(self._text, ("weekly_hours", "weekly_hours_most"))))
-        return f"{weeks:g} weeks, {each} hours per week" if pace or each else f"{weeks:g} weeks"
+        if _BARE.fullmatch(weeks):
+            weeks = f"{weeks} weeks"
+        pace = (self._text("weekly_hours"), self._text("weekly_hours_most"))
+        each = "-".join(dict.fromkeys(filter(None, pace)))
+        for rate in (each, f"{each} per week", f"{each} hours per week"):
+            stated = f"{weeks}, {rate}"
+            if each and (read := duration_of(stated)) and not read.assumed and not read.unread:
+                return stated
+        return weeks
 
     def _hours(self) -> None:
         words = self._stated_duration()
@@ -275,7 +287,7 @@ class _Draft:
 
     def _languages(self) -> None:
         codes: list[str] = []
-        for name in (part for item in self._items("languages") for part in _LANGUAGES_JOINED.split(item)):
+        for name in (part.strip() for item in self._items("languages") for part in _LANGUAGES_JOINED.split(item)):
             if code := language_of(name):
                 codes.append(code)
             else:
@@ -357,7 +369,9 @@ class _Draft:
         if url := self._url():
             self._given["url"] = url
         elif words := self._text("url"):
-            self._warn("url", f"{words[:100]!r} is no address that begins with http:// or https://; it is left out")
+            of_words = f"{words[:100]!r} is no address that begins with http:// or https://; it is left out"
+            of_length = f"left out: an address may hold {_LONGEST_URL} characters"
+            self._warn("url", of_length if len(words) > _LONGEST_URL else of_words)
         if words := self._text("modality"):
             if modality := modality_of(words):
                 self._given["modality"] = modality

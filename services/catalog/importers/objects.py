@@ -86,10 +86,9 @@ def _is_about_a_list(node: Mapping[str, Any]) -> bool:
     own = guessed(list(node))
     named = any(fact.startswith("title") for fact in own) or bool(own.keys() & {"id", "code", "url"})
     return not named and any(
-        (isinstance(value, list) and any(isinstance(one, dict) for one in value))
-        or (isinstance(value, dict) and name in (*LISTS, *VAGUE_LISTS, *WRAPPERS))
+        isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
         for name, value in node.items()
-        if name not in _DESCRIBING
+        if name in (*LISTS, *VAGUE_LISTS, *WRAPPERS)
     )
 
 
