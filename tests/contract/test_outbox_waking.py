@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -297,6 +297,58 @@ async def test_an_event_handed_over_after_the_relay_has_read_it_is_not_sent_agai
             staged.set()
             await until(lambda: 2 in owner.sequences("t/a"))
     assert owner.sequences("t/a") == [1, 2]
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_after_its_document_was_read_with_an_older_one_is_sent(owner: Owner) -> None:
+    second = thing("t/a", 2)
+
+    class Racing(Staged):
+        raced = False
+
+        def drop_handed_over(self, keys: Iterable[str], read: Collection[str]) -> None:
+            if "t/a" in keys and not self.raced:
+                self.raced = True
+                self.hand_over("t/a", second)
+            super().drop_handed_over(keys, read)
+
+    staged = Racing()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await owner.change("t/a", 1)
+            staged.set()
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
+            await owner.database[COLLECTION].update_one({"_id": "t/a"}, outbox_push(second))
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a") == [1, 2])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_whose_send_failed_is_sent_without_another_wake(owner: Owner) -> None:
+    failing = True
+
+    class Failing(Publisher):
+        async def send(
+            self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+        ) -> list[RecordMetadata | Exception]:
+            nonlocal failing
+            envelopes = list(envelopes)
+            if failing:
+                failing = False
+                return [TimeoutError() for _ in envelopes]
+            return await super().send(topic, envelopes, headers=headers)
+
+    staged = Staged()
+    async with Failing(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease and bool(staged._waiters))
+            envelope = thing("t/a", 1)
+            await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
+            staged.hand_over("t/a", envelope)
+            await until(lambda: owner.sequences("t/a") == [1])
+    assert not failing
 
 
 @pytest.mark.usefixtures("deaf")
