@@ -179,7 +179,7 @@ def outbox_insert(*envelopes: Envelope, bulk: bool = False) -> Document:
 
 
 def outbox_push_held(envelope: Envelope, field: str) -> Document:
-    """Return the operators that stage an event whose data the same update sets as `field`, in bytes.
+    """Return the operators that stage an event whose data, in bytes, the same update sets as `field`.
 
     It replaces all staged events, because the field holds the data of the newest event only.
     """
@@ -187,7 +187,7 @@ def outbox_push_held(envelope: Envelope, field: str) -> Document:
 
 
 def outbox_insert_held(envelope: Envelope, field: str) -> Document:
-    """Return the fields that stage an event in a document that is inserted with its data as `field`, in bytes."""
+    """Return the fields that stage an event in a new document whose `field` holds the event's data, in bytes."""
     return {"outbox": [_held_entry(envelope, field)], "staged_at": _staged_at()}
 
 

@@ -7,40 +7,16 @@ in a thread to a new snapshot, and another thread builds its indexes; the event 
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.provenance import PlanField, PlanHead
 from shared.domain import SHARED_TENANT, Course, MatchedRow, Teaches
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 
 _MANY = 2000
-
-PlanField = Literal["courses", "open_skills", "framework_id"]
-"""The field of a stored plan that names what a catalog change may concern."""
-
-
-class PlanHead(msgspec.Struct, frozen=True):
-    """The fields that decide whether a plan is newer than an event, and whether it must be replanned.
-
-    `considered` is the catalog revision up to which the plan is known to be valid; `framework` is `id@version`;
-    `courses` are those of the path, in order; `open_skills` are `framework/skill`; `rules` is the version of the
-    tenant's rules; `stale`: feedback was stored that the path does not follow yet.
-    """
-
-    profile_sequence: int
-    revision: int
-    tenant: str
-    considered: int = 0
-    erased: bool = False
-    framework: str = ""
-    courses: list[str] = []
-    open_skills: list[str] = []
-    feedback_sequence: int = 0
-    rules: int = 0
-    stale: bool = False
-
 
 Stamps = dict[tuple[str, PlanField, str], int]
 """(tenant, field of a plan, name in it) -> the catalog revision of the last change."""

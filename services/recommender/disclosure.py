@@ -99,10 +99,11 @@ class Figures(Struct):
 
 
 class Version(Struct, kw_only=True):
-    """The officers a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision).
+    """The officers from whom a cohort's figures were computed.
 
-    `levels`: a hash of each one's levels, in the same order; empty in versions that were stored without. `until`: the
-    number of the last release that contained it, if it is no longer published.
+    `members`: an array of (hash of the officer, plan revision), as bytes. `levels`: a hash of each one's levels, in the
+    same order; empty in versions that were stored without. `until`: the number of the last release that contained this
+    version, if it is no longer published.
     """
 
     members: bytes
@@ -157,7 +158,7 @@ class Officer(Struct, frozen=True):
 
     token: int
     revision: int
-    measures: PathSummary
+    summary: PathSummary
 
 
 def token_of(key: bytes, officer: str) -> int:
@@ -169,7 +170,7 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
     """Return the cohorts of at least `smallest` officers by name; smaller ones are merged into one cohort."""
     groups: dict[tuple[str, str], list[Officer]] = defaultdict(list)
     for one in officers:
-        groups[one.measures.job_group, _requirement(one.measures)].append(one)
+        groups[one.summary.job_group, _requirement(one.summary)].append(one)
     pool: list[Officer] = []
     found = []
     for (job_group, requirement), members in groups.items():
@@ -277,11 +278,11 @@ def rounded_down(number: int, smallest: int) -> int | None:
 
 
 def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) -> Cohort:
-    skills = set.intersection(*({row.skill for row in one.measures.skills} for one in members))
+    skills = set.intersection(*({row.skill for row in one.summary.skills} for one in members))
     figures = Figures()
     in_order = sorted(members, key=lambda one: one.token)
     for one in in_order:
-        figures.add(one.measures, sorted(skills))
+        figures.add(one.summary, sorted(skills))
     rows = np.array([(one.token, one.revision) for one in in_order], _MEMBER)
     levels = np.array([_levels(one) for one in in_order], "<u4")
     return Cohort(
@@ -296,7 +297,7 @@ def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) 
 
 def _levels(one: Officer) -> int:
     """Return a 32-bit hash of an officer's token and levels."""
-    held = sorted((row.skill, float(row.level)) for row in one.measures.skills)
+    held = sorted((row.skill, float(row.level)) for row in one.summary.skills)
     return int.from_bytes(hashlib.blake2b(repr((one.token, held)).encode(), digest_size=4).digest(), "little")
 
 

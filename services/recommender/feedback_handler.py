@@ -120,7 +120,7 @@ class FeedbackHandler:
         key = IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now)
         earlier = plan.retained_keys(now)
         if refused:
-            if not await self._store.save_stale_feedback(head, command.officer, feedback, key, earlier):
+            if not await self._store.save_stale_feedback(plan, feedback, key, earlier):
                 return None
             self.stored_stale += 1
             log.error("a path is rejected after feedback; the previous one stays, stale: %s", planned.violations)

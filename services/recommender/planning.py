@@ -12,9 +12,10 @@ from datetime import UTC, date, datetime, tzinfo
 
 import msgspec
 
-from services.recommender.catalog_replica import CatalogReplica, PlanHead
+from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
 from services.recommender.plan_pool import PlannedPath, PlanPool
+from services.recommender.provenance import PlanHead
 from services.recommender.store.documents import NewPlan, PlanBase, RunnersUp, StoredPlan
 from services.recommender.store.plans import PlanStore
 from shared.compact_paths import alternatives, compact

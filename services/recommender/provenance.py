@@ -1,7 +1,8 @@
-"""The provenance of a stored path: its inputs, by version and by hash. No I/O."""
+"""What a stored path was computed from: its inputs, by version and by hash. No I/O."""
 
 import hashlib
 from datetime import date
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -9,6 +10,30 @@ from msgspec import Struct
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import ALGORITHM, SMALLEST_GAP, PlanRequest, TenantRules
 from shared.domain import Framework, Profile
+
+PlanField = Literal["courses", "open_skills", "framework_id"]
+"""The field of a stored plan that names what a catalog change may concern."""
+
+
+class PlanHead(Struct, frozen=True):
+    """The fields that decide whether a plan is newer than an event, and whether it must be replanned.
+
+    `considered` is the catalog revision up to which the plan is known to be valid; `framework` is `id@version`;
+    `courses` are those of the path, in order; `open_skills` are `framework/skill`; `rules` is the version of the
+    tenant's rules; `stale`: feedback was stored that the path does not follow yet.
+    """
+
+    profile_sequence: int
+    revision: int
+    tenant: str
+    considered: int = 0
+    erased: bool = False
+    framework: str = ""
+    courses: list[str] = []
+    open_skills: list[str] = []
+    feedback_sequence: int = 0
+    rules: int = 0
+    stale: bool = False
 
 
 class Hashes(Struct, frozen=True):

@@ -304,10 +304,8 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     assert stored is not None
     dismissed = apply_feedback(stored.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
     key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
-    assert await office.store.save_stale_feedback(stored.head, "a", dismissed, key, 0)
-    assert not await office.store.save_stale_feedback(
-        stored.head, "a", dismissed, key, 0
-    )  # a lost race changes nothing
+    assert await office.store.save_stale_feedback(stored, dismissed, key, 0)
+    assert not await office.store.save_stale_feedback(stored, dismissed, key, 0)  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
     assert office.catalog.is_stale(found[1])

@@ -245,7 +245,7 @@ def test_versions_without_levels_are_compared_by_revisions() -> None:
     officers = named(officer("service", row("reading", 1)) for _ in range(9))
     [present] = cohorts_of(officers, K, DAY)
     older = msgspec.structs.replace(present, levels=b"")
-    [later] = cohorts_of([Officer(one.token, 2, one.measures) for one in officers], K, DAY)
+    [later] = cohorts_of([Officer(one.token, 2, one.summary) for one in officers], K, DAY)
     assert differences(older, later) == (9, 9)
     assert differences(present, later) == (9, 0)
 
@@ -278,10 +278,10 @@ def test_a_job_group_that_leaves_the_pool_reveals_no_officer() -> None:
 def test_figures_of_past_days_are_kept_in_the_history() -> None:
     officers = named([officer("service", before=0.2) for _ in range(6)] + [officer("it-ops", before=0.4)] * 6)
     release = released(Release(), cohorts_of(officers, K, DAY), K)
-    same_day = [Officer(one.token, 2, officer(one.measures.job_group, before=0.6)) for one in officers[:6]]
+    same_day = [Officer(one.token, 2, officer(one.summary.job_group, before=0.6)) for one in officers[:6]]
     release = released(release, cohorts_of([*same_day, *officers[6:]], K, DAY), K)
     later = date(2027, 1, 4)
-    grown = [Officer(one.token, 3, officer(one.measures.job_group, before=1.0)) for one in officers[:6]]
+    grown = [Officer(one.token, 3, officer(one.summary.job_group, before=1.0)) for one in officers[:6]]
     release = released(release, cohorts_of([*grown, *officers[6:]], K, later), K)
     found = agency_report(
         release.cohorts,
@@ -322,7 +322,7 @@ class Agency:
     def change(self) -> None:
         number = self.random.choice(sorted(self.officers))
         old = self.officers[number]
-        again = self.measures() if self.random.random() < 0.3 else old.measures
+        again = self.measures() if self.random.random() < 0.3 else old.summary
         self.officers[number] = Officer(number, old.revision + 1, again)
 
     def leave(self) -> None:
@@ -397,11 +397,11 @@ def members_of(cohort: Cohort, officers: Iterable[Officer]) -> frozenset[tuple[i
 
 
 def key_of(one: Officer) -> tuple[str, tuple[tuple[str, float], ...]]:
-    return one.measures.job_group, tuple(sorted((it.skill, it.required) for it in one.measures.skills))
+    return one.summary.job_group, tuple(sorted((it.skill, it.required) for it in one.summary.skills))
 
 
 def levels_of(one: Officer) -> str:
-    return str(sorted((it.skill, float(it.level)) for it in one.measures.skills))
+    return str(sorted((it.skill, float(it.level)) for it in one.summary.skills))
 
 
 def about(one: frozenset[tuple[int, int]], other: frozenset[tuple[int, int]]) -> int:

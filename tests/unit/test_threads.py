@@ -8,11 +8,12 @@ from threading import Thread
 import msgspec
 import pytest
 
-from services.recommender.catalog_replica import CatalogReplica, PlanHead, fold_events
+from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.consumer import CatalogConsumer
 from services.recommender.planner.index.catalog import Snapshot, TenantCatalog
 from services.recommender.planner.index.vocabulary import Vocabulary
 from services.recommender.planner.pipeline import recommend
+from services.recommender.provenance import PlanHead
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, LocalizedText, key_of
 from shared.events import CoursePublished, Data, Event, FrameworkPublished, new_event

@@ -126,8 +126,8 @@ async def _release(request: web.Request, tenant: str, agency: str, framework: st
     while True:
         version, before = await store.releases.find(tenant, agency, framework)
         officers = [
-            Officer(token_of(key, f"{tenant}/{officer}"), revision, measures)
-            async for officer, revision, measures in store.measures(tenant, agency, framework)
+            Officer(token_of(key, f"{tenant}/{officer}"), revision, summary)
+            async for officer, revision, summary in store.summaries(tenant, agency, framework)
         ]
         present = cohorts_of(officers, smallest, request.app[TODAY]())
         after = released(before, present, smallest, token_of(key, ""))

@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.recommender.api.context import STORE, VIEWERS
-from services.recommender.store.plans import OfficerFigures
+from services.recommender.store.plans import OfficerSummary
 from services.recommender.store.supervision import Visible
 from shared.auth import check_agency
 from shared.domain import Identifier
@@ -105,7 +105,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     rows: list[OfficerPath] = []
     following = query.after
     for _ in range(_BATCHES):
-        found, following = await store.figures(
+        found, following = await store.officers(
             asker.tenant, agency, following or "", query.limit if everybody else _BATCH
         )
         shared = await request.app[VIEWERS].viewed_until(asker.tenant, [one.officer for one in found])
@@ -118,15 +118,9 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     return json_response(OfficerPaths(agency, policy, rows, following))
 
 
-def _row(one: OfficerFigures, shared_until: datetime | None) -> OfficerPath:
-    measures = one.measures
+def _row(one: OfficerSummary, shared_until: datetime | None) -> OfficerPath:
+    path = one.summary
+    before, after = round(path.before, 2), round(path.after, 2)
     return OfficerPath(
-        one.officer,
-        measures.job_group,
-        measures.status,
-        one.planned_at,
-        round(measures.before, 2),
-        round(measures.after, 2),
-        measures.hours,
-        shared_until,
+        one.officer, path.job_group, path.status, one.planned_at, before, after, path.hours, shared_until
     )

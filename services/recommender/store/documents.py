@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 from pymongo import InsertOne, UpdateOne
 
-from services.recommender.catalog_replica import PlanHead
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
-from services.recommender.provenance import InputsRecord
+from services.recommender.provenance import InputsRecord, PlanHead
 from shared.compact_paths import alternatives
 from shared.domain import Profile
 from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 from pymongo import IndexModel, UpdateOne
 
-from services.recommender.catalog_replica import PlanField, PlanHead
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import PathSummary, path_summary
+from services.recommender.provenance import PlanField, PlanHead
 from services.recommender.store.documents import (
     ANNOUNCED,
     HEAD,
@@ -74,12 +74,12 @@ _NOT_FOR_A_PATH = ("courses", "open_skills", "profile_sequence")
 _PATH_AND_HEAD = {name: 1 for name in [*HEAD, *PATH] if name not in _NOT_FOR_A_PATH}
 
 
-class OfficerFigures(NamedTuple):
-    """An officer, when the path was planned, and its figures."""
+class OfficerSummary(NamedTuple):
+    """An officer, the time when the path was planned, and the path's figures."""
 
     officer: str
     planned_at: datetime | None
-    measures: PathSummary
+    summary: PathSummary
 
 
 class PlanStore:
@@ -210,16 +210,18 @@ class PlanStore:
             found = await self._plans.database.command("count", COLLECTION, query=query)
         return int(found["n"])
 
-    async def figures(self, tenant: str, agency: str, after: str, most: int) -> tuple[list[OfficerFigures], str | None]:
-        """Return an agency's officers after an id, in order, each with the figures of the path. Raises Unavailable.
+    async def officers(
+        self, tenant: str, agency: str, after: str, most: int
+    ) -> tuple[list[OfficerSummary], str | None]:
+        """Return an agency's officers after an id, by id, and the last id if more may follow, else None.
 
-        Plans that cannot be read are skipped. Also returns the last id if more may follow, else None.
+        Unreadable plans are skipped. Raises Unavailable.
         """
         query = {"tenant": tenant, "agency": agency, "officer": {"$gt": after}}
         fields = {"officer": 1, "planned_at": 1, "measures": 1}
         with unavailable():
             found = await self._plans.find(query, fields).sort("officer", 1).limit(most).to_list(None)
-        rows = [row for document in found if (row := readable(document, _figures))]
+        rows = [row for document in found if (row := readable(document, _officer))]
         return rows, found[-1]["officer"] if len(found) == most else None
 
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
@@ -231,7 +233,7 @@ class PlanStore:
         with unavailable():
             return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
 
-    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
+    async def summaries(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
         """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable.
 
         Officers with unreadable figures are skipped.
@@ -242,8 +244,8 @@ class PlanStore:
                 whole: Document | None = document
                 if "measures" not in document:  # saved before figures were stored with the path
                     whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
-                if whole and (measures := readable(whole, _measures)):
-                    yield document["officer"], document["revision"], measures
+                if whole and (summary := readable(whole, _summary)):
+                    yield document["officer"], document["revision"], summary
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
         """Return up to `most` of an agency's readable plans, always the same ones. Raises Unavailable."""
@@ -300,13 +302,13 @@ class PlanStore:
         return saved
 
     async def save_stale_feedback(
-        self, head: PlanHead, officer: str, feedback: Feedback, key: IdempotencyRecord, earlier: int
+        self, plan: StoredPlan, feedback: Feedback, key: IdempotencyRecord, earlier: int
     ) -> bool:
         """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
-                unchanged(key_of(head.tenant, officer), head), {"$set": fields, "$push": pushed(key, earlier)}
+                unchanged(plan.profile.key, plan.head), {"$set": fields, "$push": pushed(key, earlier)}
             )
         return bool(result.matched_count)
 
@@ -385,11 +387,11 @@ def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
     return {plan.profile.key: plan.based_on.revision for plan in plans if plan.based_on}
 
 
-def _figures(document: Document) -> OfficerFigures:
-    return OfficerFigures(document["officer"], document.get("planned_at"), _measures(document))
+def _officer(document: Document) -> OfficerSummary:
+    return OfficerSummary(document["officer"], document.get("planned_at"), _summary(document))
 
 
-def _measures(document: Document) -> PathSummary:
+def _summary(document: Document) -> PathSummary:
     if stored := document.get("measures"):
         return msgspec.json.decode(stored, type=PathSummary)
     return path_summary(event_of(document).path)
