@@ -1,8 +1,8 @@
 """What the services share: shapes, events and errors without I/O; and HTTP, MongoDB, Kafka and settings.
 
 without I/O   domain · paths · compact_paths · events · cloudevents · messages · errors · texts · decoding
-with I/O      settings · logs · app, middleware, routes, openapi, api_page (HTTP) · auth, keys · mongo, outbox, relay ·
-              kafka · imports · metrics · console
+with I/O      settings · logs · process · app, middleware, routes, openapi, api_page (HTTP) · auth, keys ·
+              mongo, outbox, relay · kafka · imports · metrics · console
 
 `shared` never imports a service.
 """

@@ -1,4 +1,4 @@
-"""The HTTP application of every service: middleware, probes, metrics, and an orderly start and stop of the process.
+"""The HTTP application of every service: middleware, probes, metrics, and background tasks.
 
     async def build(settings: CatalogSettings) -> web.Application:      # in a service's __main__
         client = connect(settings, "catalog")
@@ -8,8 +8,6 @@
                                   background("consumer", consumer.run, stop=consumer.stop)])
         app[STORE] = store                                  # typed web.AppKeys; Gauge(..., registry=app[REGISTRY])
         return app
-
-    run(build, load(CatalogSettings))                       # serves until SIGTERM; exit 1 if a background task failed
 
 `build_app` rejects a route without a policy. A test serves the same app: `TestServer(await build(settings))`.
 `contexts` end in reverse order, so pass a client before the tasks that use it; background tasks end at the same time.
@@ -21,38 +19,30 @@ shielded and finishes.
 """
 
 import asyncio
-import gc
 import logging
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from shared import VERSION, api_page, kafka, logs, mongo, openapi
+from shared import VERSION, api_page, kafka, mongo, openapi
 from shared.auth import PUBLIC, Authenticator, WrongKeyLimiter
 from shared.connections import Application
-from shared.console import say
-from shared.errors import Problem, Unavailable
 from shared.limits import Limits
 from shared.middleware import Credential, Lifecycle, Middleware, bearer
 from shared.mongo import Client, KeyStore
 from shared.routes import BODY_LIMIT, Handler, Route
-from shared.settings import Settings, load
+from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
 Context = Callable[[web.Application], AsyncIterator[None]]
 Check = Callable[[], Awaitable[str | None]]
-S = TypeVar("S", bound=Settings)
 
 LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
@@ -60,10 +50,7 @@ DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
 
 _CHECK_SECONDS = 2.0
-_PATIENCE_SECONDS = 10.0
 _FINISH_SECONDS = 4.0  # how long background tasks may finish their current work, and then how long they may close
-_UNREADY_SECONDS, _READY_SECONDS, _REMIND_SECONDS = 2.0, 10.0, 60.0
-_KEEPALIVE_SECONDS = 75.0
 _LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and dropped, so that its answer is seen
 _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
@@ -275,160 +262,3 @@ def _ended(lifecycle: Lifecycle, name: str, task: "asyncio.Future[None]") -> Non
     error = None if task.cancelled() else task.exception()
     lifecycle.fail(f"{name} ended: {error!r}" if error else f"{name} ended")
     log.error("%s ended by itself", name, exc_info=error)
-
-
-# --- the process -----------------------------------------------------------------------------------------------------
-
-
-def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, then exit with 0; exit with 1 if the start or a background task failed.
-
-    The exit waits neither for threads nor for tasks that do not end: one may still compile the planner, or wait for a
-    MongoDB that hangs, where closing a cursor has no time limit. What was accepted is stored by then.
-    """
-    logs.configure(settings.log_level)
-    runner = asyncio.Runner()  # not closed: that would wait for both
-    try:
-        status = runner.run(_serve(build, settings))
-    except KeyboardInterrupt:  # while it was still starting
-        status = 130
-    except Exception:
-        log.critical("the process ends", exc_info=True)
-        status = 1
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(status)
-
-
-async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) -> int:
-    runner: web.AppRunner | None = None
-    try:
-        app = await build(settings)
-        _obey_signals(app[LIFECYCLE])
-        runner = web.AppRunner(
-            app,
-            handler_cancellation=True,
-            keepalive_timeout=_KEEPALIVE_SECONDS,
-            shutdown_timeout=_PATIENCE_SECONDS,
-        )
-        await runner.setup()
-        await _listen(runner, settings)
-        _relieve_the_collector()
-        telling = asyncio.create_task(log_readiness(app[READINESS]))
-        try:
-            await _until_stopping(app[LIFECYCLE], settings.drain_seconds)
-        finally:
-            telling.cancel()
-    except Problem as error:
-        log.error("cannot start: %s", error.detail)  # noqa: TRY400 - the reason is the whole story
-        return 1
-    finally:
-        if runner is not None:
-            await runner.cleanup()
-    log.info("stopped")
-    return 1 if app[LIFECYCLE].failure else 0
-
-
-def _relieve_the_collector() -> None:
-    """Exempt what was loaded at the start from garbage collection, and collect less often.
-
-    Requests, events and imports create many objects that live for some milliseconds and are in no cycle. With the
-    default thresholds a fifth of the processor time of an import is spent on visiting them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
-
-
-async def log_readiness(
-    readiness: Callable[[], Awaitable[Readiness]], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> None:
-    """Log what the service waits for whenever that changes, and every minute as long as it is not ready."""
-    last: set[str] | None = None
-    elapsed = 0.0
-    while True:
-        found = await readiness()
-        waits = {name: result for name, result in found.checks.items() if result != "ok"}
-        if last is None or waits.keys() != last or (waits and elapsed >= _REMIND_SECONDS):
-            if waits:
-                log.warning("not ready", extra={"fields": {"checks": waits}})
-            else:
-                log.info("ready")
-            last, elapsed = {*waits}, 0.0
-        seconds = _UNREADY_SECONDS if waits else _READY_SECONDS
-        await pause(seconds)
-        elapsed += seconds
-
-
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
-    host, port = settings.http_host, settings.http_port
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise Unavailable(f"nothing can listen on {host}:{port}: {error.strerror or error}") from error
-    log.info("listening", extra={"fields": {"addresses": [_url(address) for address in runner.addresses]}})
-
-
-def _obey_signals(lifecycle: Lifecycle) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, lifecycle.stop)
-
-
-async def _until_stopping(lifecycle: Lifecycle, drain_seconds: float) -> None:
-    """Return when the process should stop.
-
-    After a signal, wait until load balancers have had time to stop routing to it.
-    """
-    await lifecycle.stopping.wait()
-    if lifecycle.failure is None:
-        lifecycle.draining = True
-        log.info("draining", extra={"fields": {"seconds": drain_seconds}})
-        lifecycle.stopping.clear()  # a second signal, or a task that dies, ends the wait
-        await _at_most(lifecycle.stopping.wait(), drain_seconds)
-
-
-async def _at_most(waiting: Awaitable[Any], seconds: float) -> None:
-    task = asyncio.ensure_future(waiting)
-    await asyncio.wait({task}, timeout=seconds)
-    task.cancel()
-
-
-def _url(address: Any) -> str:
-    host, port, *_ = address
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-Command = Callable[[S], Awaitable[int]]
-
-
-def main(
-    about: str | None,
-    build: Callable[[S], Awaitable[web.Application]],
-    shape: type[S],
-    commands: Mapping[str, Command[S]] = MappingProxyType({}),
-) -> NoReturn:
-    """Serve, or run one operator command that the command line names and print how many records it sent.
-
-    `about` is printed for `--help` and for an unknown command. The settings are read only after that.
-    """
-    named = sys.argv[1:]
-    if named in (["-h"], ["--help"]):
-        say(about or "")
-        raise SystemExit(0)
-    if len(named) > 1 or not {*named} <= {*commands}:
-        print(f"there is no command {' '.join(named)!r}\n\n{about}", file=sys.stderr)  # noqa: T201 - as argparse does
-        raise SystemExit(2)
-    settings = load(shape)
-    if not named:
-        run(build, settings)
-    logs.configure(settings.log_level)
-    try:
-        count = asyncio.run(_awaited(commands[named[0]](settings)))
-    except Problem as error:
-        raise SystemExit(f"{named[0]}: {error.detail}") from error
-    say(f"{named[0]}: {count} records")
-    raise SystemExit(0)
-
-
-async def _awaited(work: Awaitable[int]) -> int:
-    return await work

@@ -137,8 +137,13 @@ def _broken() -> Malformed:
     return Malformed("the body is not packed as it says", hdrs.CONTENT_ENCODING)
 
 
+def asks_to_continue(request: web.Request) -> bool:
+    """Return whether the client waits for `100 Continue` before it sends the body."""
+    return request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.version >= (1, 1)
+
+
 async def _go_on(request: web.Request) -> None:
     """Ask a client that waits with `Expect: 100-continue` for the body, once somebody reads it."""
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.version >= (1, 1):
+    if asks_to_continue(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # no part of the answer has been sent yet

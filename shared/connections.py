@@ -5,7 +5,8 @@
 - A request that cannot be parsed passes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line would contain what was sent, including a key.
 - The reader of a body that breaks off or is wrongly framed gets an error. With plain aiohttp it waits without end.
-- A connection is closed if the client does not read its answer for a minute. aiohttp keeps it open without limit.
+- A connection is closed if the client does not read its answer for a minute; five minutes while it still sends its
+  body, which counts as long as bytes come. aiohttp keeps it open without limit.
 - A request line and headers that arrive too slowly are rejected, and so are connections of one address over the limit.
 - A client that closes only its own side while it waits is answered. aiohttp would cancel its request.
 - A request that is sure to be rejected for lack of capacity is answered from its head, before a task, a request object
@@ -39,6 +40,9 @@ STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.Stream
 
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
+_WHILE_SENDING = 5
+"""How many times as long a client may not read its answer that has a body to send: many send all before they read."""
+
 _LOOK_SECONDS = 0.25
 """How often to check whether a client that has closed its side is still connected."""
 
@@ -85,9 +89,9 @@ class Connection(web.RequestHandler):
     __slots__ = (
         "_body",
         "_came",
-        "_finishing",
         "_head_deadline",
         "_limiter",
+        "_received",
         "_refusal",
         "_sends_no_more",
         "address",
@@ -101,8 +105,8 @@ class Connection(web.RequestHandler):
         self._head_deadline: asyncio.TimerHandle | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
         self._came = 0.0
+        self._received = 0
         self._sends_no_more = False
-        self._finishing = False
         self.address = ""
         self.broken = False
         """Whether a body broke off: then nothing more is read, and the connection is closed after the answer."""
@@ -141,6 +145,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes; if that fails, inform the reader of the body that no more will come."""
+        self._received += len(data)
         waiting, self._waiter = self._waiter, None  # aiohttp would wake it for a request that is refused here
         super().data_received(data)
         self._waiter = waiting
@@ -238,26 +243,27 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send a response; close the connection if the client does not read it for a minute."""
-        self._finishing = True
-        try:
-            sent = await super().finish_response(request, resp, start_time)
-        finally:
-            self._finishing = False
+        """Send a response; close the connection after it if the client has closed its side."""
+        sent = await super().finish_response(request, resp, start_time)
         if self._sends_no_more and not self._messages:
             self.close()
         return sent
 
     async def _drain_helper(self) -> None:
-        """Wait until a client has read what was sent; aiohttp calls this only if much is left, so few need a timer."""
-        if not self._finishing:
-            return await super()._drain_helper()
-        try:
-            async with asyncio.timeout(self._limiter.answer_seconds):
-                return await super()._drain_helper()
-        except TimeoutError:
-            self._abort()
-            raise ConnectionResetError("the client does not read its answer") from None
+        """Wait until a client has read what was sent; aiohttp calls this only if much is left, so few need a timer.
+
+        Raises ConnectionResetError if the client neither reads nor sends for too long.
+        """
+        while True:
+            sending, received = not self._body.is_eof(), self._received
+            try:
+                async with asyncio.timeout(self._limiter.answer_seconds * (_WHILE_SENDING if sending else 1)):
+                    return await super()._drain_helper()
+            except TimeoutError:
+                if sending and self._received > received:
+                    continue
+                self._abort()
+                raise ConnectionResetError("the client does not read its answer") from None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
         """Return a handler with which the application answers a request that could not be parsed."""

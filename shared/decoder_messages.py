@@ -49,6 +49,7 @@ _RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
         r"Expected `([^`]*)` (>=|<=|>|<) (\S+)",
         lambda found: f"is to be {_types(found[1])} {_BOUNDS[found[2]]} {found[3].removesuffix('.0')}",
     ),
+    (r"Expected `[^`]*` of (?:length >=|at least length) 1", lambda _: "is empty"),
     (r"Expected `([^`]*)` of length <= (\d+)", lambda found: f"is to hold at most {found[2]} {_counted(found[1])}"),
     (
         r"Expected `([^`]*)` of (?:length >=|at least length) (\d+)",

@@ -49,7 +49,7 @@ _SEQUENCE = attrgetter("sequence")
 
 
 class Staged(asyncio.Event):
-    """Set when an event was staged, for the relay of this process.
+    """Set when an event was staged, for the relay of this process; the relay then reads it, unless it is handed over.
 
     `bulk_since` and `bulk_at` are the times of the first and the last write of the latest bulk.
     """
@@ -61,6 +61,13 @@ class Staged(asyncio.Event):
     def __init__(self) -> None:
         super().__init__()
         self._handed_over: dict[str, Envelope] = {}
+        self._unread = False
+        self._unreported: dict[str, int] = {}
+
+    def set(self) -> None:
+        """Wake the relay to read what is staged."""
+        self._unread = True
+        super().set()
 
     def hand_over(self, key: str, envelope: Envelope) -> None:
         """Wake the relay and give it the stored event of a document, which it then need not read.
@@ -68,9 +75,37 @@ class Staged(asyncio.Event):
         Only for an event that is the only one waiting in its document. It is sent from memory at most once, and stays
         in the document until it is acknowledged.
         """
-        if len(self._handed_over) < MOST_HANDED_OVER:
-            self._handed_over[key] = envelope
-        self.set()
+        if len(self._handed_over) >= MOST_HANDED_OVER:
+            self.set()
+            return
+        self._handed_over[key] = envelope
+        self._count_unreported(key, 1)
+        super().set()
+
+    def report(self, key: str) -> None:
+        """Take the report of the change stream that an event of a document was staged.
+
+        It wakes the relay, except for an event that was handed over. A report may come before its hand-over. Counts
+        are forgotten when the relay reads, so a report that is taken for another one waits for the relay's timer.
+        """
+        if self._count_unreported(key, -1) < 0:
+            self.set()
+
+    def _count_unreported(self, key: str, change: int) -> int:
+        """Return the number of hand-overs of a document without a report, negative with more reports."""
+        count = self._unreported.pop(key, 0) + change
+        if count:
+            self._unreported[key] = count
+        return count
+
+    def begin_reading(self) -> bool:
+        """Return whether something was staged that is not handed over since the last call; it is to be read now."""
+        unread, self._unread = self._unread, False
+        return unread
+
+    def forget_reports(self) -> None:
+        """Forget which events were handed over and reported."""
+        self._unreported.clear()
 
     def take_handed_over(self) -> dict[str, Envelope]:
         """Return the events that were handed over since the last call, by document."""
@@ -144,7 +179,7 @@ def outbox_insert(*envelopes: Envelope, bulk: bool = False) -> Document:
 
 
 def outbox_push_held(envelope: Envelope, field: str) -> Document:
-    """Return the operators that stage an event whose data the same update sets as `field`, in bytes.
+    """Return the operators that stage an event whose data, in bytes, the same update sets as `field`.
 
     It replaces all staged events, because the field holds the data of the newest event only.
     """
@@ -152,7 +187,7 @@ def outbox_push_held(envelope: Envelope, field: str) -> Document:
 
 
 def outbox_insert_held(envelope: Envelope, field: str) -> Document:
-    """Return the fields that stage an event in a document that is inserted with its data as `field`, in bytes."""
+    """Return the fields that stage an event in a new document whose `field` holds the event's data, in bytes."""
     return {"outbox": [_held_entry(envelope, field)], "staged_at": _staged_at()}
 
 

@@ -42,7 +42,7 @@ from services.assessment.store import COLLECTION, OfficerStore
 from services.assessment.xapi.receiver import StatementReceiver
 from services.assessment.xapi.store import StatementStore
 from shared import metrics
-from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
 from shared.events import CATALOG_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport
@@ -50,6 +50,7 @@ from shared.imports.streaming import REPORTS
 from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
 from shared.mongo import KeyStore, close, connect, connected
 from shared.outbox import Staged
+from shared.process import main
 from shared.relay import Relay
 from shared.settings import AssessmentSettings
 

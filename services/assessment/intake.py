@@ -19,7 +19,8 @@ from services.assessment.model import (
     assessment_id_of,
     digest_of,
 )
-from services.assessment.store import SOURCE, AcceptedEvidence, Change, Officer, OfficerStore
+from services.assessment.store import SOURCE, OfficerStore
+from services.assessment.stored_officer import AcceptedEvidence, Change, Officer
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from shared.events import AssessmentCompleted, new_event

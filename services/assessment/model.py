@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.domain import LEAST, Hours, Identifier, Language, Level, LocalizedText, Prose, keep_millionths
+from shared.domain import LEAST, Identifier, Language, Level, LocalizedText, Prose, WeeklyHours, keep_millionths
 from shared.errors import InvalidInput
 
 EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
@@ -25,7 +25,7 @@ class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     framework: Identifier | None = None
     stage: Identifier | None = None
     languages: Annotated[list[Language], Meta(max_length=20)] = []
-    weekly_hours: Hours | None = None
+    weekly_hours: WeeklyHours | None = None
     deadline: date | None = None
 
 

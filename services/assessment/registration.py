@@ -9,7 +9,8 @@ from services.assessment import profile as profiles
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
 from services.assessment.model import OfficerPut, PutOfficer
-from services.assessment.store import SOURCE, Change, Officer, OfficerStore
+from services.assessment.store import SOURCE, OfficerStore
+from services.assessment.stored_officer import Change, Officer
 from shared.domain import Framework, key_of
 from shared.errors import Conflict, InvalidInput, Problem, TooLarge, Unavailable
 from shared.events import OfficerChanged, new_event

@@ -4,128 +4,39 @@ Every change is one compare-and-set on `sequence`; False means a write conflict:
 officer's document keeps only the sequence and the time of the erasure.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from functools import cached_property
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
 from services.assessment.profile import Statistics, with_evidence
-from shared.domain import SHARED_TENANT, Profile, key_of
-from shared.errors import TooLarge, Unavailable
-from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
+from services.assessment.stored_officer import (
+    KEPT_EVIDENCE,
+    AcceptedEvidence,
+    Change,
+    Officer,
+    accepted_of,
+    archived_of,
+    officer_of,
+)
+from shared.domain import SHARED_TENANT, key_of
+from shared.errors import Unavailable
+from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, had_conflict, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_push
 
 SOURCE = "/assessment"
 COLLECTION = "officers"
-KEPT_EVIDENCE = 200
-"""How many assessments stay in the officer's document; older ones move to the archive."""
-
-PROFILE_BYTES = 2_000_000
-"""The largest profile as JSON: it is announced whole, and stored with evidence and events in one document."""
-
-STATISTICS_BYTES = 2_000_000
-"""The largest statistics of an officer's evidence, in bytes: some 8,000 skills."""
-
 _TOGETHER = 20
 """From so many officers on, updates are one transaction; for fewer it costs more than it saves."""
 
 _WITHOUT_BULK = {"outbox.data": 0, "evidence.evidence.results": 0}
-
-
-class AcceptedEvidence(NamedTuple):
-    """What is known of an accepted assessment: digest of its body, sequence of the profile, and its `origin`."""
-
-    digest: str
-    sequence: int
-    origin: str | None
-
-
-class ImportedRow(NamedTuple):
-    """The bulk registration that an officer had last: its row, and the sequence of the profile that it made."""
-
-    origin: str
-    sequence: int
-
-
-class Officer(Struct, frozen=True):
-    """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
-
-    `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them. `announced`:
-    no event of the officer waits to be sent.
-    """
-
-    tenant: str
-    officer: str
-    sequence: int
-    profile: Profile | None
-    accepted: dict[str, AcceptedEvidence] = {}
-    archived: bool = False
-    erased_at: datetime | None = None
-    statistics: Statistics | None = None
-    registration: ImportedRow | None = None
-    announced: bool = False
-
-    @property
-    def key(self) -> str:
-        """`tenant/officer`."""
-        return key_of(self.tenant, self.officer)
-
-
-class Change(Struct, frozen=True, dict=True):
-    """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence.
-
-    `origin`: the import and the row of a bulk registration.
-    """
-
-    before: Officer | None
-    profile: Profile
-    envelope: Envelope
-    evidence: Sequence[tuple[Evidence, str]] = ()
-    statistics: Statistics | None = None
-    origin: str | None = None
-
-    @property
-    def overfull(self) -> bool:
-        """Whether evidence must be moved to the archive afterwards."""
-        return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
-
-    def check(self) -> None:
-        """Raise TooLarge if the profile or the stored evidence would exceed its limit."""
-        if (size := len(self.envelope.data or b"")) > PROFILE_BYTES:
-            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
-        if len(self._encoded) > STATISTICS_BYTES:
-            raise TooLarge("there would be evidence of too many skills of this officer")
-
-    @cached_property
-    def _encoded(self) -> bytes:
-        return msgspec.msgpack.encode(self.statistics or {})
-
-    def _fields(self) -> Document:
-        made = {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
-        return made if self.origin is None else {**made, "registration": [self.origin, self.profile.sequence]}
-
-    def document(self, *, bulk: bool = False) -> Document:
-        """Return the document of a new officer. `bulk`: the event is sent after single changes."""
-        owner = {"_id": self.profile.key, "tenant": self.profile.tenant, "officer": self.profile.officer}
-        return {**owner, **self._fields(), "evidence": [], **outbox_insert(self.envelope, bulk=bulk)}
-
-    def operators(self, *, bulk: bool = False) -> Document:
-        """Return the operators of the update, for a compare-and-set on the previous sequence."""
-        change = outbox_push(self.envelope, bulk=bulk)
-        change["$set"] |= self._fields()
-        if self.evidence:
-            change["$push"]["evidence"] = {"$each": list(_entries(self.evidence))}
-            change["$set"]["statistics"] = self._encoded
-        return change
 
 
 class OfficerStore:
@@ -161,13 +72,13 @@ class OfficerStore:
         """Return an officer, erased ones too. Raises Unavailable."""
         with unavailable():
             document = await self._officers.find_one({"_id": key_of(tenant, officer)}, _WITHOUT_BULK)
-        return _officer(document) if document else None
+        return officer_of(document) if document else None
 
     async def find_many(self, keys: Sequence[str]) -> dict[str, Officer]:
         """Return key -> officer for those of these keys that exist, erased ones included. Raises Unavailable."""
         with unavailable():
             found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK, batch_size=len(keys) + 1)
-            return {document["_id"]: _officer(document) for document in await found.to_list(None)}
+            return {document["_id"]: officer_of(document) for document in await found.to_list(None)}
 
     async def frameworks(self, keys: Iterable[str]) -> dict[str, str]:
         """Return key -> the officer's framework for those of these keys that are registered. Raises Unavailable."""
@@ -182,7 +93,7 @@ class OfficerStore:
         wanted = {"digest": 1, "evidence.profile_sequence": 1, "evidence.origin": 1}
         with unavailable():
             found = self._archive.find({"_id": {"$in": list(assessment_ids)}}, wanted)
-            return {one["_id"]: _accepted(one) async for one in found}
+            return {one["_id"]: accepted_of(one) async for one in found}
 
     async def accepted(self, officer: Officer, assessment_id: str) -> AcceptedEvidence | None:
         """Return an accepted assessment, archived or not; None if unknown. Raises Unavailable."""
@@ -190,7 +101,7 @@ class OfficerStore:
             return officer.accepted.get(assessment_id)
         with unavailable():
             document = await self._archive.find_one({"_id": assessment_id}, {"evidence.results": 0})
-        return _accepted(document) if document else None
+        return accepted_of(document) if document else None
 
     async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
         """Return up to `limit` + 1 assessments, newest measurement first.
@@ -199,7 +110,7 @@ class OfficerStore:
         """
         with unavailable():
             document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
-            kept = {entry["id"]: _archived(officer.key, entry) for entry in document.get("evidence", [])}
+            kept = {entry["id"]: archived_of(officer.key, entry) for entry in document.get("evidence", [])}
             query: Document = {"officer_key": officer.key}
             after: tuple[Any, ...] | None = None
             if wanted.after:
@@ -375,7 +286,7 @@ class OfficerStore:
             if not oldest:
                 return
             await bulk_write(
-                self._archive, [ReplaceOne({"_id": e["id"]}, _archived(key, e), upsert=True) for e in oldest]
+                self._archive, [ReplaceOne({"_id": e["id"]}, archived_of(key, e), upsert=True) for e in oldest]
             )
             ids = [entry["id"] for entry in oldest]
             moved = await self._officers.update_one(
@@ -395,7 +306,7 @@ class OfficerStore:
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
         with unavailable():
             async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0, "statistics": 0}):
-                if (officer := readable(document, _officer)) is None:
+                if (officer := readable(document, officer_of)) is None:
                     continue
                 if officer.profile is None:
                     await self.clear_archive(officer.key)
@@ -407,62 +318,6 @@ class OfficerStore:
                     change["$push"]["outbox"]["$slice"] = -1
                 count += await self._compare_and_set(officer, change)
         return count
-
-
-def _officer(document: Document) -> Officer:
-    stored = document.get("profile")
-    return Officer(
-        tenant=document["tenant"],
-        officer=document["officer"],
-        sequence=document["sequence"],
-        profile=_profile(stored) if stored else None,
-        accepted={entry["id"]: _accepted(entry) for entry in document.get("evidence", [])},
-        archived=document.get("archived", False),
-        erased_at=document.get("erased_at"),
-        statistics=_decoded(document),
-        registration=ImportedRow(*document["registration"]) if "registration" in document else None,
-        announced=document.get("outbox") == [],
-    )
-
-
-def _accepted(entry: Document) -> AcceptedEvidence:
-    evidence = entry["evidence"]
-    return AcceptedEvidence(entry["digest"], evidence["profile_sequence"], evidence.get("origin"))
-
-
-def _decoded(document: Document) -> Statistics | None:
-    stored = document.get("statistics")
-    if stored is None:
-        return None if document.get("evidence") or document.get("archived") else {}
-    return msgspec.msgpack.decode(stored, type=Statistics)
-
-
-def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
-    for one, digest in evidence:
-        yield {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
-
-
-def _profile(stored: Document) -> Profile:
-    """Return a stored profile with its times limited to the range of events."""
-    profile = msgspec.convert(stored, Profile)
-    if all(sendable(held.measured_at) is held.measured_at for held in profile.levels):
-        return profile
-    levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
-    return msgspec.structs.replace(profile, levels=levels)
-
-
-def _archived(key: str, entry: Document) -> Document:
-    taken_at = _to_the_millisecond(msgspec.convert(entry["evidence"]["taken_at"], datetime))
-    return {"officer_key": key, "digest": entry["digest"], "taken_at": taken_at, "evidence": entry["evidence"]}
-
-
-def _to_the_millisecond(moment: datetime) -> datetime:
-    """Return a time at MongoDB's precision (milliseconds). One out of range becomes the first day of the calendar."""
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        moment = datetime.min.replace(tzinfo=UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 _NEWEST_FIRST = [("taken_at", DESCENDING), ("evidence.received_at", DESCENDING), ("_id", DESCENDING)]

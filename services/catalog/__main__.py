@@ -41,7 +41,7 @@ from services.catalog.part_store import DATA
 from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
-from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
 from shared.console import say
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
@@ -49,6 +49,7 @@ from shared.imports.streaming import REPORTS
 from shared.kafka import Publisher, TopicWarning, overdue
 from shared.mongo import close, connect, connected
 from shared.outbox import Staged
+from shared.process import main
 from shared.relay import Relay
 from shared.settings import CatalogSettings
 from shared.work_queue import WorkQueue

@@ -28,10 +28,11 @@ from services.portal.consumer import PathConsumer
 from services.portal.openid import ClaimNames, OpenIdClient, OpenIdProvider
 from services.portal.replicas import Replicas
 from shared import metrics
-from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
 from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
 from shared.kafka import Follower, TopicWarning, overdue
 from shared.mongo import KeyStore, close, connect
+from shared.process import main
 from shared.settings import PortalSettings
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)

@@ -43,11 +43,12 @@ from services.recommender.store.documents import ANNOUNCED, reduced
 from services.recommender.store.plans import COLLECTION, PlanStore
 from services.recommender.warmup import warm_up
 from shared import metrics
-from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.mongo import KeyStore, close, connect, connected, ensure_indexes
 from shared.outbox import Staged
+from shared.process import main
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue

@@ -99,10 +99,11 @@ class Figures(Struct):
 
 
 class Version(Struct, kw_only=True):
-    """The officers a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision).
+    """The officers from whom a cohort's figures were computed.
 
-    `levels`: a hash of each one's levels, in the same order; empty in versions that were stored without. `until`: the
-    number of the last release that contained it, if it is no longer published.
+    `members`: an array of (hash of the officer, plan revision), as bytes. `levels`: a hash of each one's levels, in the
+    same order; empty in versions that were stored without. `until`: the number of the last release that contained this
+    version, if it is no longer published.
     """
 
     members: bytes

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
@@ -387,13 +387,9 @@ def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Fra
     skills = {folded(skill.id) for skill in framework.skills} if framework and rules else None
     required = {folded(course) for course in mandatory}
     for i, rule in enumerate(rules):
-        if rule.field not in get_args(RuleField):
-            raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
         if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
             text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
             raise InvalidInput(text, f"rules[{i}].bias")
-        if not rule.values:
-            raise InvalidInput("names nothing", f"rules[{i}].values")
         for j, value in enumerate(rule.values):
             place, name = f"rules[{i}].values[{j}]", folded(value)
             if rule.field == "skill" and skills is not None and name not in skills:

@@ -19,6 +19,8 @@ ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
 LongText = Annotated[str, Meta(min_length=1, max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
+WeeklyHours = Annotated[float, Meta(gt=0, le=168, description="at most 168, the hours of a week")]
+"""Hours of study a week in a request. Stored profiles and events may hold more, which earlier versions allowed."""
 FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
 """A key without NUL, which MongoDB refuses."""
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]

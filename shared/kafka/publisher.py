@@ -45,11 +45,7 @@ _PERMANENT = (
 
 
 def is_permanent(error: Exception) -> bool:
-    """Return whether sending the record again would fail with the same error: it is too large or invalid.
-
-    Records of up to 256 KiB share a batch and fail together: a topic with a lower limit rejects small records with a
-    large one.
-    """
+    """Return whether sending the record again would fail with the same error: it is too large or invalid."""
     return isinstance(error, _PERMANENT)
 
 
@@ -90,6 +86,8 @@ class Publisher:
     ) -> list[RecordMetadata | Exception]:
         """Send events in order and wait for all; return, per event, its position or the error (outcome unknown).
 
+        Records of up to 256 KiB share a batch, which the broker refuses as a whole. Each record of a refused batch is
+        sent again alone, so a permanent error is that of its own event; it may come after later ones of its key then.
         `headers`: added to those of every event.
         """
         records = [(key, value, [*own, *headers]) for key, value, own in map(to_kafka, envelopes)]
@@ -109,14 +107,22 @@ class Publisher:
     async def _send_records(
         self, topic: str, records: Iterable[tuple[bytes | None, bytes | None, Headers]]
     ) -> list[RecordMetadata | Exception]:
-        waiting: list[Awaitable[Any]] = []
-        for key, value, headers in records:
-            try:
-                waiting.append(await self._producer.send(topic, value, key=key, headers=list(headers)))
-            except Exception as error:  # noqa: BLE001 - one record that cannot be built must not keep back the others
-                waiting.append(_failed(error))
-        results = await asyncio.gather(*waiting, return_exceptions=True)
-        return [_landed(result) for result in results]
+        records = list(records)
+        waiting = [await self._queued(topic, record) for record in records]
+        results = [_landed(one) for one in await asyncio.gather(*waiting, return_exceptions=True)]
+        if len(records) > 1:
+            for i, result in enumerate(results):
+                if isinstance(result, BrokerResponseError) and is_permanent(result):
+                    [results[i]] = await self._send_records(topic, [records[i]])
+        return results
+
+    async def _queued(self, topic: str, record: tuple[bytes | None, bytes | None, Headers]) -> Awaitable[Any]:
+        key, value, headers = record
+        try:
+            landing: Awaitable[Any] = await self._producer.send(topic, value, key=key, headers=list(headers))
+        except Exception as error:  # noqa: BLE001 - one record that cannot be built must not keep back the others
+            return _failed(error)
+        return landing
 
 
 async def _failed(error: Exception) -> None:

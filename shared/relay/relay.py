@@ -147,7 +147,7 @@ class Relay:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Wake the sender when an event is staged; removing sent events does not change `staged_at`.
+        """Report staged events to the sender; removing sent events does not change `staged_at`.
 
         Events of bulks are ignored: the process that writes them wakes its own relay, and a timer the others. An open
         stream takes the server 25 µs for every write to the collection. So it is closed while this process writes a
@@ -162,25 +162,33 @@ class Relay:
             ],
             "$expr": {"$lt": [staged_at, soon]},
         }
-        pipeline: list[Mapping[str, Any]] = [{"$match": noticed}, {"$project": {"_id": 1}}]
+        pipeline: list[Mapping[str, Any]] = [{"$match": noticed}, {"$project": {"documentKey": 1}}]
         while self._wake.is_busy:
             await asyncio.sleep(BULK_PAUSE_SECONDS)
         async with self._documents.watch(pipeline, max_await_time_ms=1000) as stream:
             self._wake.set()
             while stream.alive and not self._wake.is_busy:
-                if await stream.try_next() is not None:
-                    self._wake.set()
+                if (staged := await stream.try_next()) is not None:
+                    self._wake.report(staged["documentKey"]["_id"])
         self._wake.set()  # so that the sender looks more often from now on
 
     async def _send_pending(self) -> None:
+        """Send when something is staged; read the documents for what was not handed over, and when the timer ends."""
+        loop = asyncio.get_running_loop()
+        read_at = loop.time()
         while True:
+            often = self._wake.is_busy or self._pacing.is_running
+            due = read_at + (BULK_PAUSE_SECONDS if often else _SWEEP_SECONDS)
             with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
-                often = self._wake.is_busy or self._pacing.is_running
-                async with asyncio.timeout(BULK_PAUSE_SECONDS if often else _SWEEP_SECONDS):
+                async with asyncio.timeout_at(due):
                     await self._wake.wait()
             self._wake.clear()
+            reading = self._wake.begin_reading() or loop.time() >= due
+            if reading:
+                self._wake.forget_reports()
+                read_at = loop.time()
             try:
-                await self._send_batches()
+                await self._send_batches(reading=reading)
                 if self.holds_lease:
                     await self._send_bulks()
             except Unavailable:
@@ -188,10 +196,11 @@ class Relay:
                 raise
             await self._count()
 
-    async def _send_batches(self) -> None:
-        """Send until less than a whole batch waits. While a batch is removed, the next one is read and sent.
+    async def _send_batches(self, *, reading: bool) -> None:
+        """Send events from memory, then, if `reading`, until less than a whole batch waits in the documents.
 
-        After events from memory a batch is read, so that other documents do not wait while events are handed over.
+        While a batch is removed, the next one is read and sent. Events from memory and batches take turns, so that
+        other documents do not wait while events are handed over.
         During a bulk its events are left out: less than a whole batch does not mean then that the backlog was sent.
         """
         removing: asyncio.Task[None] | None = None
@@ -205,6 +214,8 @@ class Relay:
                 handed_over = [] if handed_over else self._taken_from_memory()
                 if handed_over:
                     batch = await self._send_entries(handed_over, len(handed_over))
+                elif not reading:
+                    break
                 else:
                     in_bulk = self._pacing.is_running
                     batch = await self._send_batch(self._pacing.besides_bulks(), _BATCH, besides=keys)

@@ -13,7 +13,7 @@ from deploy.local.servers import Server
 from deploy.topics import read_topics
 from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
-from shared.events import CourseWithdrawn, new_event
+from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import (
     ConsumedEvent,
     GroupConsumer,
@@ -24,6 +24,7 @@ from shared.kafka import (
     is_permanent,
     replay,
 )
+from shared.kafka import publisher as publishing
 from shared.kafka.client import poll, start
 from shared.kafka.records import dead_letter
 from tests.support.events import Reader, records_of, things
@@ -236,3 +237,30 @@ async def test_permanent_and_transient_errors_are_distinguished(kafka_bootstrap:
     assert not is_permanent(Unavailable("away"))
     with pytest.raises(Unavailable):
         await Publisher("127.0.0.1:1").start()
+
+
+@pytest.mark.parametrize("kind", ["too large", "invalid"])
+async def test_a_refused_record_does_not_keep_back_those_of_its_batch(
+    kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    topic = f"{namespace}things"
+    limits = {"max.message.bytes": "2000"} if kind == "too large" else {"cleanup.policy": "compact"}
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, limits)])
+    events = things(5)
+    if kind == "too large":
+        events[2] = msgspec.structs.replace(events[2], data=random.Random(7).randbytes(4000))  # noqa: S311
+    else:
+
+        def keyless(envelope: Envelope) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
+            key, value, headers = to_kafka(envelope)
+            return None if envelope.sequence == 3 else key, value, headers
+
+        monkeypatch.setattr(publishing, "to_kafka", keyless)
+    async with Publisher(kafka_bootstrap) as publisher:
+        results = await publisher.send(topic, events)
+    refused = [result for result in results if isinstance(result, Exception)]
+    assert [is_permanent(result) for result in refused] == [True]
+    assert results[2] is refused[0]
+    assert [record.key for record in await records_of(kafka_bootstrap, topic, 4)] == [
+        f"t/c-{i}".encode() for i in (1, 2, 4, 5)
+    ]

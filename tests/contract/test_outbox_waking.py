@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +14,15 @@ from shared import outbox as outbox_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag, Headers, Publisher, RecordMetadata, is_bulk
 from shared.mongo import Document, ensure_indexes
-from shared.outbox import MOST_HANDED_OVER, OUTBOX_INDEXES, Staged, outbox_insert_held, outbox_push, outbox_push_held
+from shared.outbox import (
+    MOST_HANDED_OVER,
+    OUTBOX_INDEXES,
+    Staged,
+    outbox_insert,
+    outbox_insert_held,
+    outbox_push,
+    outbox_push_held,
+)
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
@@ -302,7 +311,10 @@ async def test_a_relay_that_gains_the_lease_sends_nothing_that_was_handed_over_b
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_a_document_is_read_while_events_are_handed_over_without_a_pause(owner: Owner) -> None:
+async def test_the_timer_makes_the_relay_read_while_events_are_handed_over_without_a_pause(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_SWEEP_SECONDS", 0.2)
     staged = Staged()
     numbers = itertools.count()
 
@@ -321,6 +333,58 @@ async def test_a_document_is_read_while_events_are_handed_over_without_a_pause(o
             staged.hand_over("t/first", thing("t/first", 1))
             await owner.change("t/waits", 1)  # as another process stages it
             await until(lambda: owner.sequences("t/waits") == [1])
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_documents_are_not_read_for_events_that_are_handed_over(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = itertools.count()
+    send_batch = Relay._send_batch
+
+    async def counted(relay: Relay, *given: Any, **named: Any) -> Any:
+        next(reads)
+        return await send_batch(relay, *given, **named)
+
+    monkeypatch.setattr(Relay, "_send_batch", counted)
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: open_streams(owner))
+        await owner.change("t/before", 1)
+        await until(lambda: relay.sent == 1)
+        await until_sent(owner)
+        await until(lambda: bool(staged._waiters))
+        before = next(reads)
+        envelope = thing("t/a", 1)
+        staged.hand_over("t/a", envelope)  # first, so that the report of the change stream comes after it
+        await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
+        await until(lambda: relay.sent == 2)
+        await owner.change("t/b", 1)  # as another process stages it
+        await until(lambda: relay.sent == 3)
+        assert next(reads) == before + 2, "only the last one is read"
+
+
+async def test_a_report_wakes_the_relay_unless_the_event_was_handed_over() -> None:
+    staged = Staged()
+    staged.hand_over("t/a", thing("t/a", 1))
+    staged.report("t/a")
+    assert not staged.begin_reading()
+    staged.report("t/a")  # of another process
+    assert staged.begin_reading()
+    staged.report("t/b")  # before its hand-over: the relay reads it
+    assert staged.begin_reading()
+    staged.hand_over("t/b", thing("t/b", 1))
+    staged.report("t/b")
+    assert staged.begin_reading()
+
+
+async def test_a_hand_over_that_is_never_reported_takes_the_place_of_a_report_until_the_relay_reads() -> None:
+    staged = Staged()
+    staged.hand_over("t/a", thing("t/a", 1))
+    staged.forget_reports()
+    staged.report("t/a")
+    assert staged.begin_reading()
 
 
 @pytest.mark.usefixtures("deaf")

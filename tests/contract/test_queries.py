@@ -31,7 +31,8 @@ from services.assessment.sessions.model import (
     ShownItem,
 )
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from services.assessment.xapi.mapping import PutXapiMapping
 from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore

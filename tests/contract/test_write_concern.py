@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 from pymongo import InsertOne, UpdateOne
 
-from services.assessment.store import Change, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import Change
 from services.catalog.store import CatalogStore
 from services.recommender.store import ALL_INDEXES
 from shared.domain import Profile

@@ -97,7 +97,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
         assert await page.locator(".groups .verdict").count() == 1
         await page.fill("#agency-weekly", "0")
         await page.click("[data-keep=ask-in-time]")
-        await page.wait_for_selector("#in-time-wrong:not(:empty)")
+        await page.wait_for_selector("#agency-wrong:not(:empty)")
         deadline = (datetime.now(UTC) + timedelta(days=365)).date()
         await page.fill("#agency-deadline", deadline.isoformat())
         await page.fill("#agency-weekly", "0.5")
@@ -131,6 +131,44 @@ async def test_an_agency_report_is_read_queried_and_exported(
         assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
         await is_printed(reader)
         await shows_another_day(reader)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
+async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    agency = await made(platform, agencies, "many")
+    title = "เจ้าหน้าที่วิเคราะห์นโยบายและแผนด้านเทคโนโลยีสารสนเทศและการสื่อสารเพื่อการบริหารราชการส่วนภูมิภาค"
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+
+        async def multiplied(route: Route) -> None:
+            answer = await route.fetch()
+            body = await answer.json()
+            found = body["groups"]
+            body["groups"] = [
+                found[n % len(found)] | {"job_group": f"group-{n}", "before": n / 40, "title": {"th": f"{title} {n}"}}
+                for n in range(40)
+            ]
+            await route.fulfill(response=answer, json=body)
+
+        await page.route("**/gaps*", multiplied)
+        await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
+        await page.wait_for_selector(".groups .gap")
+        assert await page.locator(".groups .gap").count() == 40
+        assert await page.locator(".groups .verdict").count() == 1
+        assert await page.locator(".group-skills details[open]").count() == 1
+        one_group = await page.locator(".group-skills .gap").count()
+        assert 0 < one_group < 40
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        await page.locator(".group-skills > details > summary").last.focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_function("() => document.querySelectorAll('.group-skills > details[open]').length === 2")
+        await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert await page.locator(".group-skills > details tbody").count() == 40
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])

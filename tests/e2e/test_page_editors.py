@@ -205,7 +205,7 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
         assert "ผู้จัดระบุ" in await page.inner_text(".course .statements")
         assert "ระบบประมาณเอง" in await page.inner_text(".course .facts")
 
-        await page.click("[data-keep=to-health]")
+        await reader.goes_to("health")
         await page.wait_for_selector("[data-fault=dangling] li:has-text('absent')")
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
@@ -213,7 +213,7 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
             await switch_language(page)
         await page.click("[data-fault=dangling] li a:has-text('ขั้นสูง')")
         await page.wait_for_selector(".course[data-course=later] h1")
-        await page.click("[data-keep=to-officers]")
+        await reader.goes_to("officers")
         await reader.shows("choose")
         assert await reader.violations() == []
 
@@ -228,7 +228,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)  # a version of the tenant's own
         proposer, reviewer, approver = [await tenant.editor() for _ in range(3)]
         await reader.sign_in(proposer, "/#view=frameworks")
-        await page.wait_for_selector(".page-nav a")
+        await page.wait_for_selector(".page-nav a", state="attached")
         assert await page.locator(".page-nav a").evaluate_all("all => all.map(one => one.dataset.keep)") == [
             f"to-{name}" for name in ("matches", "courses", "load", "health", "frameworks")
         ]
@@ -273,3 +273,30 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         rows = [row for row in after["requirements"] if (row["job_group"], row["skill"]) == (group, skill)]
         assert [row["level"] for row in rows] == [level]
         assert await reader.violations() == []
+
+
+async def test_on_a_phone_the_links_are_behind_one_button_that_works_by_keyboard(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=320, height=640) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(tenant.key, "/#view=health")
+        await page.wait_for_selector(".health h1")
+        link = page.locator("[data-keep=to-system]")
+        assert not await link.is_visible()
+        assert "สถานะของคลังหลักสูตร" in await reader.text("[data-keep=menu]")  # which page is open
+        await reader.tab_to("menu")
+        await page.keyboard.press("Enter")
+        await link.wait_for()
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await reader.tab_to("to-system")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("[data-keep=to-system][aria-current]", state="attached")
+        assert not await link.is_visible()
+        assert await reader.focused() == "main"
+        await page.go_back()
+        await page.wait_for_selector(".health h1")
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        assert await link.is_visible()
+        assert not await page.locator("[data-keep=menu]").is_visible()

@@ -34,13 +34,13 @@ def changed(change: Callable[[dict[str, Any]], None], method: str = "POST") -> C
     return handle
 
 
-async def says(reader: Reader, place: str, field: str, thai: str, english: str) -> None:
-    """Find the field and what the service says of it, in both languages."""
+async def says(reader: Reader, place: str, thai: tuple[str, str], english: tuple[str, str]) -> None:
+    """Find how the field is called and what the service says of it, in both languages."""
     for words, other in ((thai, english), (english, thai)):
-        await reader.page.wait_for_selector(f"{place} >> text={words}")
+        await reader.page.wait_for_selector(f"{place} >> text={words[1]}")
         shown = await reader.text(place)
-        assert field in shown
-        assert other not in shown
+        assert words[0] in shown
+        assert other[1] not in shown
         assert await reader.overflow() == 0
         assert await reader.violations() == []
         await switch_language(reader.page)
@@ -70,9 +70,8 @@ async def test_a_refused_correction_of_a_match_says_why(
         await says(
             reader,
             ".done .wrong",
-            "matches[0].right.skill",
-            "ไม่มีทักษะ 'no-such-skill'",
-            "has no skill 'no-such-skill'",
+            ("ช่องที่ต้องแก้: ทักษะที่สอนจริง", "ไม่มีทักษะ 'no-such-skill'"),
+            ("The field to correct: Skill that it teaches", "has no skill 'no-such-skill'"),
         )
         assert await tenant.teaches("only") == []
 
@@ -97,8 +96,15 @@ async def test_a_refused_rating_says_why_and_keeps_what_was_chosen(
         await page.route("**/assessments*", changed(above))
         await page.check(".rating fieldset >> nth=0 >> input >> nth=2")
         await page.click("[data-keep=rating-send]")
+        thai = await page.inner_text(".rating legend >> nth=0")
+        await switch_language(page)
+        english = await page.inner_text(".rating legend >> nth=0")
+        await switch_language(page)
         await says(
-            reader, ".rating .notice.refused", "results[0].level", "สูงกว่าระดับสูงสุดของมาตรวัด", "above the scale's top"
+            reader,
+            ".rating .notice.refused",
+            (f"ช่องที่ต้องแก้: {thai}", "สูงกว่าระดับสูงสุดของมาตรวัด"),
+            (f"The field to correct: {english}", "above the scale's top"),
         )
         assert await page.is_checked(".rating fieldset >> nth=0 >> input >> nth=2")
 
@@ -117,7 +123,12 @@ async def test_a_refused_choice_of_what_supervisors_see_says_why(
 
         await page.route("**/supervision", changed(unknown, "PUT"))
         await page.click("[data-keep=supervision-save]")
-        await says(reader, ".supervision .notice.refused", "paths", "ค่าที่ใช้ได้คือ", "allowed:")
+        await says(
+            reader,
+            ".supervision .notice.refused",
+            ("ช่องที่ต้องแก้: ผู้บังคับบัญชาดูแผนของใครได้บ้าง", "ค่าที่ใช้ได้คือ"),
+            ("The field to correct: Whose plans supervisors may read", "allowed:"),
+        )
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -140,8 +151,8 @@ async def test_refused_hours_name_the_field_in_words(
         await page.route(f"**/officers/{officer.name}", changed(too_many, "PUT"))
         await page.fill("#time-weekly", "3")
         await page.click("[data-keep=time-send]")
-        await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 10000")
+        await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 168")
         assert "ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์" in await reader.text("#time-wrong")
         await switch_language(page)
-        await page.wait_for_selector("#time-wrong .detail >> text=is to be a number of at most 10000")
+        await page.wait_for_selector("#time-wrong .detail >> text=is to be a number of at most 168")
         assert "weekly_hours" not in await reader.text("#time-wrong")

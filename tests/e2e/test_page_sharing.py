@@ -135,7 +135,7 @@ async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
         assert await own.focused() == "share-open"
         assert await own.violations() == []
         await is_over(shown)
-        await in_both_languages(shown, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link works no more")
+        await in_both_languages(shown, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link no longer works")
         await head.page.click("[data-keep=to-list]")
         await in_both_languages(head, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันแผน", "No officer shows you a plan yet")
 
@@ -152,7 +152,7 @@ async def test_missing_permissions_have_a_plain_message(
         await in_both_languages(reader, "h1", "ลิงก์ไม่ครบถ้วน", "The link is incomplete")
         never = f"0123456789abcdef.{'x' * 43}"
         await reader.page.evaluate(f"location.hash = '#share={never}&officer={officer.name}'")
-        await in_both_languages(reader, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link works no more")
+        await in_both_languages(reader, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link no longer works")
         assert not [one for one in reader.requests if "/session" in one]
         await reader.page.evaluate("location.hash = ''")  # from a link to signing in
         await reader.page.fill("#key", await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))

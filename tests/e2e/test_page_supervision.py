@@ -93,12 +93,12 @@ async def test_a_tenant_without_plans_and_an_unavailable_service_have_a_plain_me
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
         page = reader.page
         await reader.sign_in(await tenant.editor())
-        await page.wait_for_selector("[data-keep=to-matches]")
+        await page.wait_for_selector("[data-keep=to-matches]", state="attached")
         assert await page.locator("[data-keep=to-supervision]").count() == 0  # it is the admin's
         await page.click("#sign-out")
         await page.fill("#key", tenant.key)
         await page.press("#key", "Enter")
-        await page.click("[data-keep=to-supervision]")
+        await reader.goes_to("supervision")
         await page.wait_for_selector(".preview [role=status]:has-text('ยังไม่มีเจ้าหน้าที่')")
         await page.route("**/v1/supervision", lambda route: route.abort())
         await page.click("[data-keep=supervision-save]")

@@ -10,7 +10,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from services.assessment.profile import fused
-from services.assessment.store import KEPT_EVIDENCE, Change, Officer, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change, Officer
 from shared.events import AssessmentCompleted, OfficerChanged, new_event
 from shared.outbox import Staged
 from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit

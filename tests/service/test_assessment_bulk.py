@@ -20,7 +20,8 @@ from services.assessment.intake import Intake
 from services.assessment.model import ImportedOfficer, ImportedResult
 from services.assessment.profile import fused
 from services.assessment.registration import Registrar
-from services.assessment.store import _TOGETHER, COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import _TOGETHER, COLLECTION, OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from shared.decoding import convert
 from shared.errors import Unavailable
 from shared.events import OfficerChanged, new_event

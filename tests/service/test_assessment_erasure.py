@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from services.assessment.__main__ import build, republish
-from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from shared.errors import TooLarge, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, new_event
 from shared.mongo import KeyStore

@@ -47,6 +47,7 @@ async def test_a_put_without_changes_makes_no_sequence_and_no_event(service: Sta
         ({"stage": "late"}, "stage"),
         ({"framework": "nowhere"}, "framework"),
         ({"weekly_hours": 0}, "weekly_hours"),
+        ({"weekly_hours": 168.5}, "weekly_hours"),
         ({"languages": ["Thai"]}, "languages[0]"),
         ({"agency": {"$ne": ""}}, "agency"),
         ({"colour": 1}, "colour"),

@@ -195,7 +195,7 @@ async def test_a_session_continues_after_its_bank_is_retired_and_no_new_one_star
         assert await store.publish(draft, 1)
         runner = service.client.app[RUNNER]
         runner._sittings.clear()
-        runner._pools.clear()  # as another process, which has never read the bank
+        runner._open_banks._held.clear()  # as another process, which has never read the bank
         assert (await start(service, other, 422))["field"] == "framework"
         last = await finish(service, await answer(service, step, 0), able)
         assert last["result"]["accepted"]

@@ -200,3 +200,29 @@ async def test_guessing_keys_at_the_sign_in_is_rate_limited(stage: tuple[PortalS
         async with portal.session.post(f"{portal.url}/session", json={"key": "other.x"}) as answer:
             assert int(answer.headers["Retry-After"]) >= 1
             assert answer.headers["Cache-Control"] == "no-store"
+
+
+@THROUGH
+async def test_a_client_that_waits_is_asked_for_the_body_only_if_it_is_read(services: Services, through: str) -> None:
+    service, head = await destination(services, through)
+    waits = b"Expect: 100-continue\r\nContent-Length: %d\r\n"
+    assert (await send(service, head + waits % 100_000_000 + b"\r\n")).status == 413
+    prefix = " /api/v1" if through == "portal" else " /v1"
+    importing = b"POST%s/courses:import HTTP/1.1\r\nHost: x\r\n" % prefix.encode()
+    key = f"Authorization: Bearer {await services['catalog'].key('officer', officer=HERE)}\r\n".encode()
+    assert (await send(service, importing + key + waits % 100_000_000 + b"\r\n")).status == 403
+    body = json.dumps(COURSE).encode() + b" " * 300_000  # more than the portal keeps in memory to send it again
+    server = service.client.server
+    assert isinstance(server, TestServer)
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    try:
+        rows = NDJSON["Content-Type"].encode()
+        admin = head.partition(b"\r\n\r\n")[0].split(b"Host: x\r\n")[1]
+        writer.write(importing + admin + b"Content-Type: " + rows + b"\r\n" + waits % len(body) + b"\r\n")
+        assert (await answer_on(reader)).status == 100
+        writer.write(body)
+        async with asyncio.timeout(20):
+            answer = await reader.readuntil(b'"finished"')
+        assert answer.startswith(b"HTTP/1.1 200")
+    finally:
+        writer.transport.abort()

@@ -17,7 +17,8 @@ from deploy.local.processes import ROOT
 PROGRAM = """
 import asyncio, sys, threading
 from aiohttp import web
-from shared.app import background, build_app, run
+from shared.app import background, build_app
+from shared.process import run
 from shared.auth import PUBLIC, Authenticator
 from shared.errors import Unavailable
 from shared.routes import Route, no_content

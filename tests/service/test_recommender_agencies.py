@@ -156,6 +156,7 @@ async def test_invalid_parameters_of_the_report_are_named(service: Started) -> N
         ({"deadline": "2027-01-01"}, "weekly_hours"),
         ({"weekly_hours": "3"}, "deadline"),
         ({"deadline": "2001-01-01", "weekly_hours": "3"}, "deadline"),
+        ({"deadline": "2035-01-01", "weekly_hours": "168.5"}, "weekly_hours"),
         ({"framework": "unheard-of"}, "framework"),
     ):
         status, problem = await gaps(service, **query)

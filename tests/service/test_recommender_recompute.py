@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from services.catalog.__main__ import build as build_catalog
+from services.recommender import recompute as recomputing
 from services.recommender.__main__ import build as build_recommender
 from services.recommender.recompute import command, first_difference, recompute
 from shared.domain import VersionMapping
-from shared.errors import NotFound, Unavailable
+from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
 from shared.settings import CatalogSettings, RecommenderSettings
@@ -170,6 +171,31 @@ async def test_a_path_that_cannot_be_recomputed_is_reported(two: Two, capsys: py
     gone = replace(two.settings, catalog_url=("http://127.0.0.1:9",))
     with pytest.raises(Unavailable):
         await recompute(gone, "agency", officer.officer, None)
+
+
+async def test_a_refusal_with_a_field_names_it(
+    two: Two, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: object, **__: object) -> tuple[str, bool]:
+        raise InvalidInput("is no revision", "revision")
+
+    monkeypatch.setattr(recomputing, "recompute", refused)
+    assert await command(two.settings, ["nobody", "--tenant", "agency"]) == 2
+    assert capsys.readouterr().out == "recompute: revision: is no revision\n"
+
+
+async def test_a_path_that_was_stored_before_proofs_is_recomputed(two: Two) -> None:
+    officer = somebody(levels={"reading": 0, "writing": 2})
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(two.recommender, officer)
+    plans = two.recommender.database("recommender")["plans"]
+    document = await plans.find_one({"_id": officer.key})
+    assert document is not None
+    announced = msgspec.json.decode(document["announced"])
+    assert announced["path"].pop("proved")
+    await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(announced)}})
+    sentence, same = await two.again(officer.officer)
+    assert same, sentence
 
 
 async def test_the_catalog_serves_a_framework_at_a_past_revision(two: Two) -> None:

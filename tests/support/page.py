@@ -71,6 +71,14 @@ class Reader:
         if view == "path":
             await self.page.wait_for_selector("#history-title")  # the last of what is drawn after the head was painted
 
+    async def goes_to(self, name: str) -> None:
+        """Open another page of the role by its link, which on a phone is in a menu."""
+        link = self.page.locator(f"[data-keep=to-{name}]")
+        await link.wait_for(state="attached")
+        if not await link.is_visible():
+            await self.page.click("[data-keep=menu]")
+        await link.click()
+
     async def news(self, words: str) -> str:
         """Wait until the live region contains these words; return all of it."""
         await self.page.wait_for_function(

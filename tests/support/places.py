@@ -56,7 +56,7 @@ async def at(
                 await _planned(Officer(platform, tenant.name), "agency-a")
             address = f"/#view={place}" + (f"&framework={FRAMEWORK}" if place == "frameworks" else "")
             await reader.sign_in(tenant.key, address)
-            await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]')
+            await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]', state="attached")
             await reader.page.wait_for_selector("main .match" if place == "matches" else "main h1")
             await reader.page.wait_for_load_state("networkidle")
         yield reader

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 from aiohttp.test_utils import TestServer
 
-from shared.app import LIFECYCLE, Readiness, background, build_app, log_readiness
+from shared.app import LIFECYCLE, Readiness, background, build_app
 from shared.auth import Authenticator
+from shared.process import log_readiness
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, serving
 
 
@@ -75,7 +76,7 @@ async def test_the_log_reports_what_a_service_waits_for_on_change_and_every_minu
     async def pause(_: float) -> None:
         pass
 
-    caplog.set_level(logging.INFO, "shared.app")
+    caplog.set_level(logging.INFO, "shared.process")
     with pytest.raises(RuntimeError, match="StopIteration"):
         await log_readiness(readiness, pause)
     messages = [(record.message, getattr(record, "fields", {}).get("checks")) for record in caplog.records]

@@ -383,6 +383,18 @@ def test_equal_names_in_different_objects_are_no_repetition(body: bytes) -> None
     decode_patch(body)
 
 
+@pytest.mark.parametrize("given", [{"name": ""}, {"items": []}, {"rows": {}}])
+def test_an_empty_value_is_reported_without_a_number(given: Any) -> None:
+    class Lists(Struct):
+        name: Annotated[str, Meta(min_length=1)] = "x"
+        items: Annotated[list[int], Meta(min_length=1)] = []
+        rows: Annotated[dict[str, int], Meta(min_length=1, max_length=3)] = {}
+
+    with pytest.raises(InvalidInput) as decoded:
+        decode(json.dumps(given).encode(), Lists)
+    assert decoded.value.detail == "is empty"
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -410,6 +422,7 @@ def test_where_every_value_is_a_text_no_message_compares_it_with_a_text(given: A
         ({"level": "1"}, "is to be a number, not a text"),
         ({"level": None}, "is to be a number, not null"),
         ({"level": -1}, "is to be a number of at least 0"),
+        ({"level": 1, "kind": ""}, "is none of the allowed values; allowed: test, self"),
         ({"level": 1, "kind": "x"}, "is none of the allowed values; allowed: test, self"),
         ([], "is to be an object, not a list"),
     ],

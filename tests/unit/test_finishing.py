@@ -364,6 +364,14 @@ def test_a_kept_path_is_shown_unchanged(number: int) -> None:
     assert same_path(other, alternatives(other), replanned(plan, view, other))
 
 
+@pytest.mark.parametrize("proved", [True, False])
+def test_a_proof_alone_makes_no_other_path(proved: bool) -> None:
+    path = recommend(inputs(framework({"a": 3}), {"a": 0}), view_of([course("a", ("a", 0, 3))]))
+    assert path.steps
+    stored = msgspec.structs.replace(path, proved=proved)
+    assert same_path(stored, alternatives(path), path)
+
+
 DESCRIBED: list[tuple[Callable[[Course], Course], bool]] = [
     (lambda one: msgspec.structs.replace(one, description=one.title), False),
     (lambda one: msgspec.structs.replace(one, accredited_against=["x"]), False),

@@ -299,6 +299,35 @@ def test_associations_of_a_package_are_imported_or_reported() -> None:
     }
 
 
+def test_parts_are_nested_where_no_item_is_the_child_of_another() -> None:
+    top = [link("isChildOf", one, "d") for one in "abc"]
+    parts = [link("isPartOf", "b", "a", sequenceNumber=2), link("isPartOf", "c", "a", sequenceNumber=1)]
+    for links in (parts, [*top, *parts]):
+        reading = package(["a", "b", "c"], *links)
+        assert reading.framework
+        assert [(skill.id, skill.area) for skill in reading.framework.skills] == [("c", "a"), ("b", "a")]
+        assert any("`isPartOf` is taken for it" in line for line in reading.assumed)
+        assert not reading.not_kept
+    mixed = package(["a", "b", "c"], link("isChildOf", "b", "a"), link("isPartOf", "c", "a"))
+    assert [(lost.what, lost.count) for lost in mixed.not_kept] == [("association isPartOf", 1)]
+    circle = package(["a", "b"], link("isPartOf", "a", "b"), link("isPartOf", "b", "a"))
+    assert circle.framework is None
+    assert "`isPartOf` is a cycle" in circle.faults[0].reason
+
+
+def test_statements_are_shown_without_html() -> None:
+    item = {
+        "identifier": "a",
+        "fullStatement": "<p>Uses <b>data</b> &amp; List&lt;T&gt;</p>",
+        "notes": "<ul><li>x</li><li>y</li></ul>",
+    }
+    found = package([item]).framework
+    assert found
+    assert found.skills[0].title.en == "Uses data & List<T>"
+    assert found.skills[0].description
+    assert found.skills[0].description.en == "x\ny"
+
+
 def test_a_long_cycle_is_shortened_and_the_number_of_cycles_is_bounded() -> None:
     names = [f"i{n}" for n in range(400)]
     ring = [link("isChildOf", one, after) for one, after in zip(names, [*names[1:], names[0]], strict=True)]
@@ -600,6 +629,15 @@ def test_digcomp_is_read_whatever_its_context_calls_the_terms(prefix: str, keywo
     reading = read("digcomp", [Source("d.jsonld", raw)], Options())
     assert reading.framework, reading.faults
     assert [(one.id, one.area, one.title.th) for one in reading.framework.skills] == [("1.1", "1", "ค้นหา")]
+
+
+def test_the_keywords_of_json_ld_go_before_terms_of_the_same_name() -> None:
+    area = {"@id": "x/CompetenceArea/1", "@type": "CompetenceArea", "name": "Information", "id": 1, "type": "Area"}
+    skill = {"id": "1.1", "type": "c", "@id": "x/Competence/1.1", "@type": "Competence", "name": "Browsing"}
+    raw = json.dumps({"@graph": [area, skill | {"competence_area_id": "x/CompetenceArea/1"}]}).encode()
+    reading = read("digcomp", [Source("d.jsonld", raw)], Options())
+    assert reading.framework, reading.faults
+    assert [(one.id, one.area) for one in reading.framework.skills] == [("1.1", "1")]
 
 
 def test_esco_in_another_language_is_told_and_obsolete_skills_are_left_out() -> None:

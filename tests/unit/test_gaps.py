@@ -80,9 +80,7 @@ def test_inputs_of_a_profile_omit_dropped_skills_and_separate_other_frameworks()
         ({"target": {"a": 6}}, "target.a"),
         ({"levels": {"z": Estimate(1, 1)}}, "levels.z"),
         ({"levels": {"a": Estimate(-1, 1)}}, "levels.a"),
-        ({"rules": [Rule("color", ["x"], 0)]}, "rules[0].field"),  # type: ignore[arg-type]
         ({"rules": [Rule("course", ["x"], 0.5)]}, "rules[0].bias"),
-        ({"rules": [Rule("course", [], 0)]}, "rules[0].values"),
         ({"rules": [Rule("skill", ["a", "z"], 2)]}, "rules[0].values[1]"),
         ({"rules": [Rule("course", ["x"], -1), Rule("course", ["y", "x"], 0)]}, "rules[1].values[1]"),
         ({"rules": [Rule("course", ["x"], 0)], "mandatory": ["x"]}, "rules[0].values[0]"),

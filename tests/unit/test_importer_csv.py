@@ -148,6 +148,19 @@ def test_an_invalid_address_loses_at_most_its_row(url: str) -> None:
     assert id_by_url(url) == id_by_url(url.upper())
 
 
+@pytest.mark.parametrize("url", ["javascript:x", "ftp://x.example/a", "/course/view.php?id=7", "ดูที่เว็บไซต์", "https:///"])
+def test_a_course_is_kept_without_a_link_that_is_no_address(url: str) -> None:
+    _, [row, same] = read("csv", f"title,url\na,{url}\nb,HTTPS://x.example/b\n".encode())
+    assert row.content
+    assert row.content.url is None
+    assert [one.detail for one in row.warnings if one.field == "url"] == [
+        f"{url!r} is no address that begins with http:// or https://; it is left out"
+    ]
+    assert row.content.id == courses("csv", "title\na\n")[0].id
+    assert same.content
+    assert same.content.url == "https://x.example/b"
+
+
 @pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
 def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
     _, [row] = read("csv", f"title,hours\na,{hours}\n".encode())
@@ -155,8 +168,8 @@ def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
 
 
 def test_every_fault_of_a_row_is_reported_with_its_text() -> None:
-    _, [row] = read("csv", b"code,title,url,hours\nC 1,,javascript:x,20000\n", Options(columns="guess"))
-    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422), ("url", 422)]
+    _, [row] = read("csv", b"code,title,hours\nC 1,,20000\n", Options(columns="guess"))
+    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422)]
     assert row.begins == "C 1"
 
 
@@ -293,6 +306,29 @@ def test_a_rating_without_its_number_of_ratings_is_reported() -> None:
 
 
 @pytest.mark.parametrize(
+    ("columns", "cells", "field"),
+    [
+        ("rating,rating_count", "7,3", "rating.mean"),
+        ("rating,rating_count", "4,2000000000", "rating.count"),
+        ("started,completed", "2000000000,1", "completions.started"),
+        ("started,completed", "1,2", "completions"),  # neither of the two is wrong alone
+    ],
+)
+def test_a_warning_of_wrong_numbers_names_the_number(columns: str, cells: str, field: str) -> None:
+    _, [row] = read("csv", f"title,{columns}\nA,{cells}\n".encode())
+    assert row.content
+    assert (row.content.rating, row.content.completions) == (None, None)
+    assert [one.field for one in row.warnings if one.detail.startswith("left out: ")] == [field]
+
+
+def test_a_warning_of_tags_that_are_left_out_names_the_column() -> None:
+    _, [row] = read("csv", f"title,tags\nA,{'x' * 2000}\n".encode())
+    assert row.content
+    assert row.content.tags == []
+    assert [one.field for one in row.warnings if "left out" in one.detail] == ["tags"]
+
+
+@pytest.mark.parametrize(
     ("row", "hours", "warning"),
     [
         ("a,1.30 ชม.,", 1.3, "1.3 are taken for '1.30 ชม.'; write 1:30 if that is hours and minutes"),
@@ -378,6 +414,13 @@ def test_a_row_whose_title_says_nothing_is_no_course(words: str, identifier: str
         ("visible", "0", "1"),
         ("สถานะ", "ยกเลิก", "เปิดรับสมัคร"),
         ("published", "FALSE", "TRUE"),
+        ("Availability", "Closed", "Open"),
+        ("Enrollment status", "Enrollment closed", "Open for enrollment"),
+        ("สถานะการรับสมัคร", "ปิดรับสมัครแล้ว", "เปิดรับสมัคร"),
+        ("สถานะ", "ปิดรับสมัคร", "กำลังเปิดรับ"),
+        ("Available", "N", "Y"),
+        ("Hidden", "Yes", "No"),
+        ("archived", "true", "false"),
     ],
 )
 def test_a_course_that_its_provider_does_not_offer_is_refused(name: str, no: str, yes: str) -> None:

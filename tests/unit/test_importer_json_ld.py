@@ -147,7 +147,8 @@ def test_json_ld_of_plugins_is_read_with_its_references_and_exact_workload() -> 
     _, [row] = read("jsonld", json.dumps(page).encode())
     assert row.content
     assert (row.content.provider.en, row.content.hours, row.content.assumed) == ("Agency A", 22.0, ["languages"])
-    assert "parts of this one are left out: 1, such as 'Part 1'" in row.warnings[0].detail
+    [first, *_] = row.warnings
+    assert (first.field, "parts of this one are left out: 1, such as 'Part 1'" in first.detail) == ("hasPart", True)
 
 
 OPEN_EDX = {
@@ -228,6 +229,30 @@ def test_a_list_with_a_title_holds_courses() -> None:
     assert [one.id for one in found] == ["a"]
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"metadata": {"title": "Catalogue", "level": "all"}, "courses": [OPEN_EDX]},
+        {"metadata": {"title": "Catalogue"}, "data": {"courses": [OPEN_EDX]}},
+        {"metadata": {"title": "Catalogue"}, "modules": [OPEN_EDX], "courses": [OPEN_EDX]},
+        {"title": "Catalogue", "catalog": [OPEN_EDX]},
+        {"response": {"records": [OPEN_EDX]}},
+        {"data": {"courses": {"edges": [{"node": OPEN_EDX}]}}},
+    ],
+)
+@pytest.mark.parametrize("size", [7, 100_000])
+def test_the_title_of_a_catalogue_is_no_course(form: Any, size: int) -> None:
+    _, rows = read("jsonld", json.dumps(form).encode(), size=size)
+    assert [row.content and row.content.title.en for row in rows] == ["Demonstration"]
+
+
+@pytest.mark.parametrize("name", ["courses", "items"])
+def test_a_list_deep_inside_an_answer_holds_courses_of_any_number(name: str) -> None:
+    many = [{"id": f"c{n}", "title": "A", "description": "d" * 2000} for n in range(300)]
+    body = json.dumps({"data": {"page": 1, name: many}, "extensions": {"items": [{"id": "no"}]}})
+    assert len(courses("jsonld", body)) == 300
+
+
 @pytest.mark.parametrize("size", [1, 50, 1 << 20])
 @pytest.mark.parametrize("name", ["items", "data", "elements"])
 def test_a_list_before_the_fields_of_a_course_is_its_lessons(name: str, size: int) -> None:
@@ -294,6 +319,13 @@ def test_the_front_page_of_a_moodle_site_is_no_course() -> None:
         {"id": 2, "fullname": "Data", "format": "topics"},
     )
     assert [one.title.en for one in courses("jsonld", json.dumps([site, course]))] == ["Data"]
+
+
+@pytest.mark.parametrize("name", ["hidden", "is_archived"])
+def test_an_object_that_is_hidden_is_refused(name: str) -> None:
+    body = json.dumps([{"title": "A", name: True}, {"title": "B", name: False}, {"title": "C", name: None}])
+    _, rows = read("jsonld", body.encode())
+    assert [[one.field for one in row.problems] for row in rows] == [["offered"], [], []]
 
 
 @pytest.mark.parametrize("name", ["visible", "published", "is_active"])

@@ -4,19 +4,10 @@ from datetime import date
 
 import pytest
 
-from services.catalog.importers.words import (
-    InvalidDate,
-    count_of,
-    date_of,
-    duration_of,
-    is_placeholder,
-    language_of,
-    level_of,
-    list_of,
-    modality_of,
-    number_of,
-    plain,
-)
+from services.catalog.importers.dates import InvalidDate, date_of
+from services.catalog.importers.durations import duration_of
+from services.catalog.importers.numerals import count_of, number_of
+from services.catalog.importers.words import is_placeholder, language_of, level_of, list_of, modality_of, plain
 from shared.imports.rows import ROW_LIMIT
 
 
@@ -95,6 +86,8 @@ from shared.imports.rows import ROW_LIMIT
         ("1 วัน และ 2 ชั่วโมง 30 นาที", 8.5, True),
         ("2 วัน 12 ชั่วโมง", 12, False),
         ("forty-five minutes", 0.75, False),
+        ("1 000 hours", 1000, False),
+        ("1\u00a0200 ชั่วโมง", 1200, False),
         ("an hour and thirty minutes", 1.5, False),
     ],
 )
@@ -168,6 +161,7 @@ def test_a_number_that_may_be_hours_and_minutes_is_marked(text: str, doubtful: s
         "PT",
         "-3 hours",
         "Week 3 of 5",
+        "3 120 minute sessions",
         "5 modules, 10 hours",
         "0 hours",
         "99999 hours",
@@ -231,6 +225,8 @@ def test_a_list_is_parsed_in_every_form(text: str, items: list[str]) -> None:
         (" R&amp;D\x00 <b>now</b> ", "R&D now"),
         ("<p>one</p><p>two</p>", "one\ntwo"),
         ("List<T> and a < b", "List<T> and a < b"),
+        ("<!-- Word --><style>p { color: red }</style><o:p></o:p><P>one</P>", "one"),
+        ("a <!-- b", "a <!-- b"),
         ("\ufeffก\u200b", "ก"),
         ("a\r\nb\x07", "a\nb"),
         ("&amp;lt;", "&lt;"),
@@ -273,6 +269,9 @@ def test_a_date_is_parsed_in_both_calendars_and_far_dates_mean_never(text: str, 
         ("ก.พ. 2567", date(2024, 2, 1), date(2024, 2, 29)),
         ("March 2025", date(2025, 3, 1), date(2025, 3, 31)),
         ("202412", date(2024, 12, 1), date(2024, 12, 31)),
+        ("2024-12", date(2024, 12, 1), date(2024, 12, 31)),
+        ("12/2567", date(2024, 12, 1), date(2024, 12, 31)),
+        ("Dec-2024", date(2024, 12, 1), date(2024, 12, 31)),
         ("๒๕๖๘", date(2025, 1, 1), date(2025, 12, 31)),
         ("2 ก.พ. 2567", date(2024, 2, 2), date(2024, 2, 2)),
     ],
@@ -303,7 +302,10 @@ def test_what_is_wrong_with_a_date_is_said_in_our_own_words(text: str, said: str
         date_of(text)
 
 
-@pytest.mark.parametrize("unit", ["1,", "a,", "(", "(a,", "1 - ", "12:", "<a ", "&amp", "3 hours ", "beginner ", "[,"])
+@pytest.mark.parametrize(
+    "unit",
+    ["1,", "a,", "(", "(a,", "1 - ", "1 000", "12:", "<a ", "<!--", "<style>", "&amp", "3 hours ", "beginner ", "[,"],
+)
 def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
     """A reader that looks at everything again for each character would not end within the test's time."""
     text = unit * (ROW_LIMIT // len(unit))
@@ -342,6 +344,10 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
         ("1.234", 1.234, 1234),
         ("1.234,5", 1234.5, 1234),
         ("1.2.3", None, None),
+        ("1 000", 1000, 1000),
+        ("1\u202f234,5", 1234.5, 1234),
+        ("1'234", 1234, 1234),
+        ("1 30", None, None),
         ("4.2stars", 4.2, 4),
         ("3 of 5", None, None),
     ],
@@ -355,10 +361,27 @@ def test_a_comma_or_a_point_divides_thousands_or_decimals(text: str, number: flo
     [
         *("๑๕ ม.ค. ๖๗", "15 ม.ค.67", "15-Jan-2024", "15th January 2024", "Monday, January 15, 2024", "15 Jan 24"),
         *("วันจันทร์ที่ 15 มกราคม 2567", "วันที่ 15 มกราคม พ.ศ. 2567", "2024/01/15", "2567/01/15", "15 มค 2567"),
+        *(
+            "15 January 2024 09:00",
+            "Jan 15, 2024 at 10:00 am",
+            "Monday, 15 January 2024, 9:00 AM",
+            "15-Jan-2024 08:30:00",
+        ),
+        *(
+            "15 ม.ค. 2567 เวลา 09.00 น.",
+            "15/01/2567 13:30",
+            "20240115T090000Z",
+            "2024-01-15 00:00:00 UTC",
+            "Jan-15-2024",
+        ),
     ],
 )
 def test_a_date_is_read_in_its_usual_forms(text: str) -> None:
     assert date_of(text) == date(2024, 1, 15)
+
+
+def test_months_with_other_short_names_are_read() -> None:
+    assert date_of("Sept 5, 2024") == date_of("5 Sept. 2024") == date(2024, 9, 5)
 
 
 @pytest.mark.parametrize("text", ["Jan-24", "15/1/67", "15 - 17 มกราคม 2567", "Sunday", "15 xyz 2024", "ไตรมาส 1/2567"])

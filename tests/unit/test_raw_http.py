@@ -10,6 +10,7 @@ from aiohttp import web
 
 from shared.connections import Application
 from shared.limits import Limits
+from shared.routes import open_stream
 from tests.support.raw_http import answer_on, logged, wired
 from tests.support.sample_service import Shelf
 from tests.support.waiting import until
@@ -274,14 +275,26 @@ class Generous(Shelf):
     async def get_thing(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - the same for all
         return web.Response(body=bytes(64 * 2**20))
 
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Write a long answer piece by piece, as the portal and exports do."""
+        stream = await open_stream(request, "application/octet-stream")
+        try:
+            for _ in range(64):
+                await stream.write(bytes(2**20))
+        finally:
+            self.left.set()
+        return stream
 
-async def test_a_client_that_does_not_read_its_answer_is_disconnected_and_one_that_reads_it_is_not() -> None:
+
+@pytest.mark.parametrize("path", ["/v1/things/a", "/v1/stream"], ids=["whole", "in pieces"])
+async def test_a_client_that_does_not_read_its_answer_is_disconnected_and_one_that_reads_it_is_not(path: str) -> None:
     async with wired(Generous()) as wire:
         assert isinstance(wire.app, Application)
         limiter = wire.app._limiter
-        request = GET + await wire.key() + b"\r\n"
-        got = await wire.ask(request)
-        assert len(got.body) == 64 * 2**20
+        request = f"GET {path} HTTP/1.1\r\nConnection: close\r\n".encode() + HOST + await wire.key() + b"\r\n"
+        reader, writer = await wire.open()
+        writer.write(request)
+        assert len(await reader.read()) > 64 * 2**20
         await until(lambda: not limiter._open, "the first client is gone")
         limiter.answer_seconds = 0.1  # a minute would be long for a test
         reader, writer = await wire.open()
@@ -290,3 +303,18 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected_and_one_th
         await until(lambda: not limiter._open, "it is disconnected")
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(64 * 2**20)
+
+
+async def test_a_client_that_neither_reads_its_answer_nor_sends_the_rest_of_its_body_is_disconnected() -> None:
+    class Echo(Generous):
+        async def slow_change(self, request: web.Request) -> web.StreamResponse:
+            return await self.stream(request)
+
+    shelf = Echo()
+    async with wired(shelf) as wire:
+        assert isinstance(wire.app, Application)
+        limiter = wire.app._limiter
+        limiter.answer_seconds = 0.02
+        _, writer = await wire.open()
+        writer.write(b"POST /v1/slow HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n1\r\nx\r\n")
+        await until(lambda: shelf.left.is_set() and not limiter._open)

@@ -12,6 +12,7 @@ from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
+from shared.decoding import convert
 from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
@@ -230,6 +231,15 @@ def test_a_provider_whose_only_course_is_withdrawn_is_unknown() -> None:
     view = snapshot.view("agency")
     rules = [Rule("provider", [AGENCY], 0), Rule("course", ["a-short"], 0)]
     assert [one.field for one in unmatched(rules, [], view)] == ["rules[0].values[0]", "rules[1].values[0]"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "wrong"), [("color", ["x"], "rules[0].field"), ("course", [], "rules[0].values")]
+)
+def test_a_rule_names_a_known_field_and_a_value(field: str, values: list[str], wrong: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        convert({"rules": [{"field": field, "values": values, "bias": 0}]}, TenantRules)
+    assert caught.value.field == wrong
 
 
 def test_rules_contradict_each_other_across_spellings() -> None:

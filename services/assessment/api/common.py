@@ -5,7 +5,8 @@ from aiohttp import web
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
 from services.assessment.registration import Registrar
-from services.assessment.store import Officer, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import Officer
 from shared.auth import check_agency
 from shared.domain import Profile
 from shared.errors import NotFound

@@ -19,7 +19,8 @@ from services.assessment.api.common import (
 from services.assessment.api.sessions import SESSIONS
 from services.assessment.api.xapi import STATEMENTS
 from services.assessment.model import FrameworkOfficers, OfficerPut, PutOfficer, ShowProfile
-from services.assessment.store import SOURCE, Officer
+from services.assessment.store import SOURCE
+from services.assessment.stored_officer import Officer
 from shared.auth import FORGOTTEN_SECONDS
 from shared.decoding import patched
 from shared.domain import key_of

@@ -12,17 +12,16 @@ import secrets
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from services.assessment.intake import Intake
-from services.assessment.item_bank.store import ItemBankStore, StoredBank
+from services.assessment.item_bank.store import ItemBankStore
 from services.assessment.model import Result, SubmitAssessment, assessment_id_of
 from services.assessment.scoring import least_sd
 from services.assessment.sessions.adaptive import Sitting, answered, begun, is_over, stopped
-from services.assessment.sessions.item_pool import Exposure, ItemPool
 from services.assessment.sessions.model import (
     Session,
     SessionEnding,
@@ -33,8 +32,10 @@ from services.assessment.sessions.model import (
     digest_of_request,
     submission_key,
 )
+from services.assessment.sessions.open_banks import OpenBank, OpenBanks
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import Officer, OfficerStore
+from services.assessment.store import OfficerStore
+from services.assessment.stored_officer import Officer
 from shared.domain import Framework, Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Problem, Unavailable
 from shared.logs import frames_of
@@ -42,9 +43,7 @@ from shared.retries import retry_on_conflict
 
 log = logging.getLogger(__name__)
 
-_POOLS = 8
 _SITTINGS = 2000
-_EXPOSURE_SECONDS = 120.0
 _SWEEP_SECONDS = 10.0
 _AT_ONCE = 100
 _HANDED_IN = timedelta(seconds=5)
@@ -53,15 +52,6 @@ _HANDED_IN = timedelta(seconds=5)
 _PUT_OFF = timedelta(minutes=5)
 _LATER = 1.1
 """An open session waits for this many times the idle time at most, and the idle time at least."""
-
-
-@dataclass
-class _Bank:
-    """A bank version in memory, with the exposure of its items and when that was counted last."""
-
-    pool: ItemPool
-    exposure: Exposure
-    counted_at: float
 
 
 class SessionRunner:
@@ -89,8 +79,7 @@ class SessionRunner:
         self._intake = intake
         self._idle = idle
         self._clock = clock
-        self._pools: OrderedDict[tuple[str, tuple[float, ...]], _Bank] = OrderedDict()
-        self._reading = asyncio.Lock()
+        self._open_banks = OpenBanks(banks, sessions)
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
 
     # --- what requests ask for ---------------------------------------------------------------------------------------
@@ -201,7 +190,7 @@ class SessionRunner:
             raise NotFound("no such officer")
         return found.profile
 
-    async def _planned(self, profile: Profile, body: StartSession) -> tuple[SessionPlan, _Bank]:
+    async def _planned(self, profile: Profile, body: StartSession) -> tuple[SessionPlan, OpenBank]:
         """Return the plan of a new session. Raises InvalidInput naming the field."""
         tenant = profile.tenant
         framework = await self._intake.framework(tenant, body.framework or profile.framework)
@@ -226,33 +215,7 @@ class SessionRunner:
             started_at=self._clock(),
             request=digest_of_request(body),
         )
-        return plan, await self._bank(plan, stored)
-
-    async def _bank(self, plan: SessionPlan, stored: StoredBank | None = None) -> _Bank:
-        """Return the bank version of a session, cached, with a recent count of its exposure."""
-        key = (plan.bank_key, tuple(plan.scale))
-        bank = self._pools.get(key)
-        if bank is None or (stored and asyncio.get_running_loop().time() - bank.counted_at > _EXPOSURE_SECONDS):
-            async with self._reading:
-                bank = self._pools.get(key)
-                now = asyncio.get_running_loop().time()
-                if bank is None:
-                    pool = await self._pool(plan, stored)
-                    bank = self._pools[key] = _Bank(pool, Exposure(pool), -_EXPOSURE_SECONDS)
-                if stored and now - bank.counted_at > _EXPOSURE_SECONDS:
-                    bank.exposure = Exposure(bank.pool, *await self._sessions.exposure(plan.bank_key))
-                    bank.counted_at = now
-        self._pools.move_to_end(key)
-        while len(self._pools) > _POOLS:
-            self._pools.popitem(last=False)
-        return bank
-
-    async def _pool(self, plan: SessionPlan, stored: StoredBank | None) -> ItemPool:
-        stored = stored or await self._banks.version(plan.bank_owner, plan.bank, plan.bank_version)
-        if stored is None:
-            raise NotFound("the item bank of this session is gone")
-        whole = await self._banks.whole(stored)
-        return await asyncio.to_thread(ItemPool, whole, plan.scale)
+        return plan, await self._open_banks.of(plan, stored)
 
     # --- going on ----------------------------------------------------------------------------------------------------
 
@@ -264,11 +227,11 @@ class SessionRunner:
         return await self._sitting_of(found)
 
     async def _sitting_of(self, session: Session) -> Sitting:
-        return Sitting.of(session, (await self._bank(session.plan)).pool)
+        return Sitting.of(session, (await self._open_banks.of(session.plan)).pool)
 
     async def _answered(self, before: Sitting, body: SubmitAnswer) -> tuple[Sitting, Problem | None] | None:
         """Return the session after an answer was stored, and a problem for the client; None after a write conflict."""
-        bank = await self._bank(before.plan)
+        bank = await self._open_banks.of(before.plan)
         after, problem = answered(before, body, bank.exposure, self._clock())
         if after is before:
             return before, None
@@ -373,7 +336,7 @@ class SessionRunner:
         return replace(sitting, session=msgspec.structs.replace(session, due_at=due_at))
 
     @staticmethod
-    def _shown(bank: _Bank, sitting: Sitting) -> None:
+    def _shown(bank: OpenBank, sitting: Sitting) -> None:
         if current := sitting.session.current:
             bank.exposure.show(current.skill, current.item)
 

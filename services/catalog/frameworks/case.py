@@ -47,6 +47,10 @@ _NUMBER = re.compile(r"\d{1,18}")
 _EXTENDED = (
     "id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements", "mappings",
 )  # fmt: skip
+_CHILD, _PART = "isChildOf", "isPartOf"
+_Association = tuple[str, str, str, str, Any]
+"""Identifier, type, origin, destination and the full record of an association."""
+
 _AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
 
 
@@ -72,6 +76,8 @@ class _Package:
         """UUIDs in lower case, and other identifiers -> as their item spells them."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
+        self._nesting = _CHILD
+        """The type of the associations that put items under each other."""
 
     def read(self) -> Reading:
         builder = self._builder
@@ -90,7 +96,7 @@ class _Package:
         self._take_tree(associations)
         cycles = find_cycle((child, parents[0]) for child, parents in self._parents.items())
         if cycles:
-            reason = f"`isChildOf` is a cycle: {cycle_text(cycles)}; its items have no place in the framework"
+            reason = f"`{self._nesting}` is a cycle: {cycle_text(cycles)}; its items have no place in the framework"
             builder.fault(reason, field="CFAssociations", verdict="untrue")
             self._give_head()
             return builder.build()
@@ -133,8 +139,8 @@ class _Package:
                 elif others := [key for key in _mapping(value) if key != EXTENSION]:
                     self._builder.not_kept(f"{what}.extensions", ", ".join(others))
 
-    def _associations(self) -> Iterable[tuple[str, str, str, str, Any]]:
-        """Yield identifier, type, origin, destination and the full record of each association."""
+    def _associations(self) -> Iterable[_Association]:
+        """Yield the associations that have a type and both ends."""
         for i, one in enumerate(self._list("CFAssociations")):
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
             kind = _string(one, "associationType")
@@ -155,10 +161,16 @@ class _Package:
                 self._note_fields(one, _ASSOCIATION, "CFAssociation")
                 yield name, kind, origin, destination, one
 
-    def _take_tree(self, associations: Iterable[tuple[str, str, str, str, Any]]) -> None:
+    def _take_tree(self, associations: Iterable[_Association]) -> None:
         """Record the parent of each item, and sort the items in the order of the package."""
         document = _string(self._document, "identifier")
-        tree = [one for one in associations if one[1] == "isChildOf"]
+        tree = [one for one in associations if one[1] == _CHILD]
+        parts = [one for one in associations if one[1] == _PART and {one[2], one[3]} <= self._items.keys()]
+        if parts and not any(one[3] in self._items for one in tree):
+            self._builder.assume("no `isChildOf` puts an item under another one; `isPartOf` is taken for it")
+            self._nesting = _PART
+            nested = {one[2] for one in parts}
+            tree = [*parts, *(one for one in tree if one[2] not in nested)]
         places = {key: i for i, key in enumerate(self._items)}
         numbers: dict[str, float] = {}
         siblings: dict[str, list[str]] = {}
@@ -174,7 +186,7 @@ class _Package:
             if parent in self._items:
                 parents = self._parents.setdefault(child, [])
                 if parents:
-                    self._builder.not_kept("isChildOf a second parent", f"{child} → {parent}")
+                    self._builder.not_kept(f"{self._nesting} a second parent", f"{child} → {parent}")
                 parents.append(parent)
                 self._children[parent] = self._children.get(parent, 0) + 1
             elif parent != document:
@@ -250,9 +262,9 @@ class _Package:
             self._builder.assume("skills directly under the document are put into an area named like it")
         return name
 
-    def _take_others(self, associations: Iterable[tuple[str, str, str, str, Any]], kinds: Mapping[str, str]) -> None:
+    def _take_others(self, associations: Iterable[_Association], kinds: Mapping[str, str]) -> None:
         for name, kind, origin, destination, whole in associations:
-            if kind == "isChildOf":
+            if kind == _CHILD or (kind == self._nesting and {origin, destination} <= kinds.keys()):
                 continue
             if kind not in ("precedes", "exactMatchOf"):
                 self._builder.not_kept(f"association {kind}", f"{origin} → {destination}")
@@ -383,14 +395,14 @@ class _Written:
         items = [self._item(areas[area.id], _AREA, area) for area in framework.areas]
         items += [self._item(skills[skill.id], _SKILL, skill) for skill in framework.skills]
         for area in framework.areas:
-            self._link("isChildOf", areas[area.id], areas[within[area.id]] if area.id in within else self._root)
+            self._link(_CHILD, areas[area.id], areas[within[area.id]] if area.id in within else self._root)
         for skill in framework.skills:
-            self._link("isChildOf", skills[skill.id], areas[skill.area])
+            self._link(_CHILD, skills[skill.id], areas[skill.area])
         for group in framework.job_groups:
             if group != EVERYBODY:
                 name = self._identifier("job_group", group.id)
                 items.append(self._item(name, _JOB_GROUP, group))
-                self._link("isChildOf", name, self._root)
+                self._link(_CHILD, name, self._root)
         for one in framework.relations:
             if one.kind == "precedes":
                 self._link("precedes", skills[one.origin], skills[one.target])
@@ -471,7 +483,7 @@ class _Written:
             "originNodeURI": self._node(origin),
             "destinationNodeURI": self._node(destination),
         }
-        if kind == "isChildOf":
+        if kind == _CHILD:
             self._numbers[destination] = link["sequenceNumber"] = self._numbers.get(destination, 0) + 1
         self._links.append(link)
 

@@ -91,7 +91,8 @@ def _nodes(given: Any, builder: Builder) -> Iterable[dict[str, Any]]:
     graph = given.get("@graph", [given]) if isinstance(given, dict) else given
     for i, node in enumerate(graph if isinstance(graph, list) else [graph]):
         if isinstance(node, dict):
-            yield {_term(str(name)): value for name, value in node.items()}
+            keywords = {name: node[name] for name in ("@id", "@type") if name in node}
+            yield {_term(str(name)): value for name, value in node.items()} | keywords
         else:
             builder.fault("is no node", id=f"@graph[{i}]", field=f"@graph[{i}]")
 

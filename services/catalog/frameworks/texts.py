@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from services.catalog.markup import without_tags
 from shared.domain import LocalizedText, Prose
 from shared.texts import folded, shows_something
 
@@ -33,9 +34,10 @@ class Given:
 
 
 def clean(words: str) -> str:
-    """Return a text in NFC, with entities resolved, without control characters and outer spaces."""
-    if words.isascii() and words.isprintable() and "&" not in words:
+    """Return a text in NFC, without HTML, control characters and outer spaces, with entities resolved."""
+    if words.isascii() and words.isprintable() and "&" not in words and "<" not in words:
         return words.strip()
+    words = without_tags(words)
     words = _ENTITY.sub(lambda found: html.unescape(found[0]), words) if "&" in words else words
     words = unicodedata.normalize("NFC", _UNSEEN.sub("", words)).replace("\r\n", "\n").strip()
     return words if shows_something(words) else ""

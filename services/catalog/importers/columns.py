@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from services.catalog.importers.durations import UNITS_OF_PERIODS, UNITS_OF_TIME
 from services.catalog.importers.facts import FACTS
-from services.catalog.importers.words import UNITS_OF_PERIODS, UNITS_OF_TIME
 from shared.texts import folded
 
 NAMES: dict[str, str] = {
@@ -36,7 +36,8 @@ NAMES: dict[str, str] = {
     "rating": "rating,course rating,stars,คะแนน,avg rating,average rating",
     "rating_count": "rating count,reviewcount,review count,reviews,ratings,number of ratings,num reviews,number of reviews,no of reviews,num ratings",
     "accredited_against": "accredited against,accreditation,การรับรอง",
-    "offered": "offered,status,course status,visible,published,is published,active,is active,สถานะ,สถานะหลักสูตร,การเผยแพร่",
+    "offered": "offered,status,course status,visible,published,is published,active,is active,availability,available,is available,enabled,course availability,enrollment status,enrolment status,registration status,course state,publish status,published state,lifecycle status,workflow state,สถานะ,สถานะหลักสูตร,สถานะการรับสมัคร,การรับสมัคร,สถานะการเปิดรับสมัคร,สถานะรายวิชา,สถานะคอร์ส,การเผยแพร่,เผยแพร่",
+    "hidden": "hidden,is hidden,archived,is archived,deleted,is deleted,retired,is retired,ซ่อน,ซ่อนหลักสูตร",
 }
 
 _FACT_OF = {folded(name): fact for fact, names in NAMES.items() for name in names.split(",")}

@@ -13,20 +13,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from services.catalog.importers.dates import InvalidDate, date_of
+from services.catalog.importers.durations import doubtful_hours, duration_of
+from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
-    InvalidDate,
-    count_of,
-    date_of,
-    doubtful_hours,
-    duration_of,
     is_placeholder,
     language_of,
     language_of_writing,
     level_of,
     list_of,
     modality_of,
-    number_of,
     plain,
 )
 from shared.decoding import convert
@@ -40,7 +37,7 @@ Fact = str | list[str]
 FACTS = (
     "id", "code", "title", "title_th", "title_en", "provider", "provider_th", "provider_en", "hours", "duration",
     "languages", "level", "tags", "prerequisites", "description", "description_th", "description_en", "url", "modality",
-    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered",
+    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered", "hidden",
     "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
@@ -53,15 +50,23 @@ ASSUMED_HOURS = 10.0
 """The hours of a course whose file does not state them and gives no default; marked as assumed."""
 
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
-_LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED = 5000, 300, 200, 2000
+_LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NO = ("0", "false", "no", "n", "f", "off", "ไม่", "ไม่ใช่")
 _NOT_OFFERED = frozenset(
     folded(word)
     for word in (
-        "0", "false", "no", "deleted", "unpublished", "hidden", "inactive", "retired", "cancelled", "canceled", "draft",
-        "archived", "discontinued", "ไม่", "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ปิด", "ปิดใช้งาน", "เลิกใช้", "ฉบับร่าง", "ลบ",
+        *_NO, "deleted", "unpublished", "not published", "hidden", "inactive", "disabled", "retired", "withdrawn",
+        "suspended", "cancelled", "canceled", "draft", "archived", "discontinued", "unavailable", "not available", "closed",
+        "enrollment closed", "enrolment closed", "closed for enrollment", "closed for enrolment", "registration closed",
+        "ended", "expired",
+        "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ยกเลิกแล้ว", "ยกเลิกการอบรม", "ปิด", "ปิดแล้ว", "ปิดใช้งาน", "ปิดหลักสูตร", "ปิดรับสมัคร",
+        "ปิดรับสมัครแล้ว", "ปิดการรับสมัคร", "ปิดการรับสมัครแล้ว", "ปิดรับลงทะเบียน", "ปิดลงทะเบียน", "ปิดการลงทะเบียน", "ปิดอบรม",
+        "ไม่เปิดรับสมัคร", "ไม่เปิดสอน", "ไม่เปิดอบรม", "งดรับสมัคร", "งดเปิดสอน", "หมดเขตรับสมัคร", "สิ้นสุดการรับสมัคร", "สิ้นสุดแล้ว",
+        "หมดอายุ", "เลิกใช้", "ฉบับร่าง", "แบบร่าง", "ลบ", "ลบแล้ว",
     )
 )  # fmt: skip
+_HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")))
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -139,8 +144,10 @@ class _Draft:
 
     def _not_offered(self) -> str:
         """Return the words that say that the provider does not offer the course; empty if it does."""
-        words = self._text("offered")
-        return words if folded(words) in _NOT_OFFERED else ""
+        words, hidden = self._text("offered"), self._text("hidden")
+        if folded(words.rstrip(".! ")) in _NOT_OFFERED:
+            return words
+        return f"hidden={hidden}" if folded(hidden) in _HIDDEN else ""
 
     def _without_title(self) -> RowProblem:
         stated = next(iter(self._in_both("title").values()), "")
@@ -205,8 +212,14 @@ class _Draft:
         return _named(words, "\0".join(map(folded, (provider, title.get("th", ""), title.get("en", "")))))
 
     def _url(self) -> str:
+        """Return the address; empty for a text that is none."""
         url = self._text("url")
-        return f"https://{url}" if re.match(r"(?:www\.|[\w-]+\.)+[a-z]{2,}(?:/|$)", url) else url
+        if re.match(r"(?:www\.|[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
+            url = f"https://{url}"
+        scheme, _, rest = url.partition(":")
+        if scheme.lower() not in ("http", "https") or not re.match(r"//[^/?#\s]", rest) or len(url) > _LONGEST_URL:
+            return ""
+        return f"{scheme.lower()}:{rest}"
 
     def _hours(self) -> None:
         words = self._text("duration")
@@ -326,6 +339,8 @@ class _Draft:
     def _rest(self) -> None:
         if url := self._url():
             self._given["url"] = url
+        elif words := self._text("url"):
+            self._warn("url", f"{words[:100]!r} is no address that begins with http:// or https://; it is left out")
         if words := self._text("modality"):
             if modality := modality_of(words):
                 self._given["modality"] = modality

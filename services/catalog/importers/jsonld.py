@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from services.catalog.importers import objects
+from services.catalog.importers.durations import duration_of
 from services.catalog.importers.facts import Fact, course_row
 from services.catalog.importers.tables import Options
-from services.catalog.importers.words import duration_of
 from shared.decoding import refuse_repeated_names
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
@@ -41,7 +41,7 @@ _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
-    "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS,
+    "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS, *objects.WRAPPERS,
 )  # fmt: skip
 """In which properties a node that is no course holds courses."""
 
@@ -186,6 +186,7 @@ class _Splitter:
         self._item = bytearray()
         self._in_string = False
         self._over = False
+        self._list_depth = 1
         self._list_begins: int | None = None
         """Where, in the item, a list begins that holds courses unless a course follows around it."""
 
@@ -201,7 +202,7 @@ class _Splitter:
         inside = bytes(self._item[begin:]) + self._left
         self._item.clear()
         self._left, self._in_string, self._list_begins = b"", False, None
-        self._stack, self._base = [b"{", b"["], 2
+        self._stack, self._base = [*[b"{"] * self._list_depth, b"["], self._list_depth + 1
         yield from self._feed(inside)
 
     def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
@@ -256,19 +257,20 @@ class _Splitter:
         """
         if not self._stack:
             return True
-        if len(self._stack) > 1 or self._stack[0] != b"{":
+        if b"[" in self._stack:
             return False
         begun = part.removesuffix(b"[")
         found = _LISTS.search(bytes(self._item[-200:]) + begun[-200:])
-        if found and found[1] and self._list_begins is None and not self._is_of_course(bytes(self._item) + begun):
+        may_be_inside = found is not None and (bool(found[1]) or len(self._stack) > 1)
+        if may_be_inside and self._list_begins is None and not self._is_of_course(bytes(self._item) + begun):
             self._list_begins = len(self._item) + len(part)
-        return found is not None and not found[1]
+            self._list_depth = len(self._stack)
+        return found is not None and not may_be_inside
 
-    @staticmethod
-    def _is_of_course(begun: bytes) -> bool:
+    def _is_of_course(self, begun: bytes) -> bool:
         """Return whether a list belongs to the course that the object describes so far: its lessons, not its courses."""
         try:
-            node = msgspec.json.decode(begun + b"null}")
+            node = msgspec.json.decode(begun + b"null" + b"}" * len(self._stack))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return objects.is_studied(_short(node))

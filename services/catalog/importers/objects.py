@@ -12,13 +12,16 @@ import msgspec
 from services.catalog.importers.facts import MANY, Fact
 from services.catalog.importers.tables import guessed
 
-VAGUE_LISTS = ("items", "data", "elements")
+VAGUE_LISTS = ("items", "data", "elements", "records", "rows", "value", "entries", "list", "nodes")
 """The names under which an answer holds its list of courses, or a course its lessons."""
-LISTS = ("results", "courses")
+LISTS = ("results", "courses", "courseList", "course_list", "catalog", "catalogue", "หลักสูตร", "รายวิชา")
 """The names under which an answer holds its list of courses."""
+WRAPPERS = ("response", "result", "payload", "body", "node", "edges")
+"""The names under which an answer holds the object that holds its list, or single courses."""
 
 _OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
 _LANGUAGES = ("th", "en")
+_DESCRIBING = frozenset({"metadata", "attributes"})
 _OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 
 
@@ -36,7 +39,7 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
                 texts = [text for one in (value if isinstance(value, list) else [value]) if (text := _text(one))]
                 if texts:
                     stated[fact] = [*stated.get(fact, []), *texts]
-            elif fact == "offered" and isinstance(value, bool):
+            elif fact in ("offered", "hidden") and isinstance(value, bool):
                 stated[fact] = str(value)
             elif fact == "rating" and isinstance(value, dict):
                 stated |= {"rating": _text(value.get("mean")), "rating_count": _text(value.get("count"))}
@@ -71,8 +74,22 @@ def is_course(node: Mapping[str, Any]) -> bool:
     if node.get("format") == "site":
         return False  # the front page of a Moodle site, in its list of courses
     facts = guessed(list(_flat(node)))
+    if node.keys() & _DESCRIBING and _is_about_a_list(node):
+        return False
     return any(fact.startswith("title") for fact in facts) or (
         "type" not in node and bool(facts.keys() & {"id", "code"})
+    )
+
+
+def _is_about_a_list(node: Mapping[str, Any]) -> bool:
+    """Return whether the title in the metadata of an object is that of what it holds, and not of a course."""
+    own = guessed(list(node))
+    named = any(fact.startswith("title") for fact in own) or bool(own.keys() & {"id", "code", "url"})
+    return not named and any(
+        (isinstance(value, list) and any(isinstance(one, dict) for one in value))
+        or (isinstance(value, dict) and name in (*LISTS, *VAGUE_LISTS, *WRAPPERS))
+        for name, value in node.items()
+        if name not in _DESCRIBING
     )
 
 

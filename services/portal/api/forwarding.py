@@ -21,7 +21,7 @@ from yarl import URL
 from services.portal.api.session import credential_of
 from services.portal.compression import accepts_gzip, gzip_tag, is_compressible, owners_tags, vary_by_coding
 from services.portal.replicas import Replicas
-from shared.bodies import READING, received
+from shared.bodies import READING, asks_to_continue, received
 from shared.connections import STREAM
 from shared.errors import NotFound, Problem, Unavailable
 from shared.middleware import ADDRESS
@@ -166,6 +166,7 @@ class Forwarder:
                     URL(address + target, encoded=True),
                     headers=_asked(request),
                     data=body.data,
+                    expect100=body.waits,
                     allow_redirects=False,
                 )
         except asyncio.CancelledError:
@@ -207,6 +208,11 @@ class _Body:
             self._request[READING].slot.hold(self._request.content_length or 0)
             self._held = b"".join([piece async for piece in received(self._request, whole=True)])
         return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether the client sends the body only after `100 Continue`: so does the portal, which streams it."""
+        return self._held is None and self._request.body_exists and asks_to_continue(self._request)
 
     @property
     def data(self) -> bytes | AsyncIterator[bytes] | None:

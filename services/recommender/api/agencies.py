@@ -26,7 +26,7 @@ from services.recommender.inputs import PlanRequest, hours_until
 from services.recommender.path_summary import path_summary
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from shared.domain import Framework, Hours, Identifier
+from shared.domain import Framework, Identifier, WeeklyHours
 from shared.errors import InvalidInput, NotFound
 from shared.paths import PLANNED
 from shared.routes import REQUEST_ID, json_response, principal, read_query
@@ -46,7 +46,7 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
     framework: Identifier | None = None
     first: Annotated[str, Meta(max_length=2000)] = ""
     deadline: date | None = None
-    weekly_hours: Hours | None = None
+    weekly_hours: WeeklyHours | None = None
 
 
 class ListAgencies(Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,7 +32,7 @@ from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planning import is_studied
 from services.recommender.store.documents import StoredPlan
-from shared.domain import Framework, Hours, Identifier, Language, Level
+from shared.domain import Framework, Identifier, Language, Level, WeeklyHours
 from shared.errors import InvalidInput, Warned
 from shared.messages import with_sentences
 from shared.paths import Changes, LearningPath
@@ -53,8 +53,8 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The inputs of a recommendation: `framework` with `job_group`, or with an explicit `target` {skill: level}.
 
     A skill missing in `levels` has the job group's prior. A given level counts as measured now, so no `completed`
-    course adds to it. The budget is `budget_hours`, or `weekly_hours` until `deadline`, counted from `as_of` (by
-    default today in the officers' time zone). `completed` courses are not suggested again. `rules` and `mandatory`
+    course adds to it. The budget is either `budget_hours`, or `weekly_hours` until `deadline`, counted from `as_of`
+    (by default today in the officers' time zone). `completed` courses are not suggested again. `rules` and `mandatory`
     courses are added to those of the tenant.
 
     With `compare_with`, an officer of the tenant, missing fields are taken from this officer: levels, feedback, job
@@ -68,7 +68,7 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
     levels: dict[Identifier, Level | GivenLevel] = {}
     completed: Annotated[list[Identifier], Meta(max_length=2000)] = []
     budget_hours: Annotated[float, Meta(ge=0, le=100_000)] | None = None
-    weekly_hours: Hours | None = None
+    weekly_hours: WeeklyHours | None = None
     deadline: date | None = None
     as_of: date | None = None
     languages: Annotated[list[Language], Meta(max_length=50)] = []
@@ -201,7 +201,7 @@ def _union(body: list[str], tenants: list[str]) -> list[str]:
 
 
 def _budget(body: RecommendationRequest, as_of: date, present: StoredPlan | None = None) -> float | None:
-    if body.budget_hours is not None and body.deadline is not None:
+    if body.budget_hours is not None and (body.weekly_hours is not None or body.deadline is not None):
         raise InvalidInput("give `budget_hours`, or `weekly_hours` and `deadline`", "budget_hours")
     if body.budget_hours is not None:
         return body.budget_hours

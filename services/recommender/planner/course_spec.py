@@ -14,7 +14,7 @@ from msgspec import UNSET
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO, MatchedSpan
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
-from shared.domain import Course, Prerequisite
+from shared.domain import Course, MatchedRow, Prerequisite
 
 SkillKey = tuple[str, str]
 """(framework, skill)."""
@@ -72,7 +72,7 @@ def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
     """
     taught = {(row.framework, row.skill) for row in course.teaches}
     found: dict[SkillKey, MatchedSpan] = {}
-    for row in sorted(course.matched, key=lambda row: (-row.confidence, row.to_level, row.from_level)):
+    for row in _by_confidence(course):
         if (key := (row.framework, row.skill)) not in taught:
             confidence, threshold = round(row.confidence * MICRO), round(row.threshold * MICRO)
             span = MatchedSpan(micro(row.from_level), micro(row.to_level), confidence, threshold)
@@ -85,11 +85,13 @@ def mapped_from(course: Course, key: SkillKey) -> str | None:
     rows = [row for row in course.teaches if (row.framework, row.skill) == key]
     if rows:
         return rows[0].mapped_from if all(row.mapped_from for row in rows) else None
-    spans = sorted(
-        (row for row in course.matched if (row.framework, row.skill) == key),
-        key=lambda row: (-row.confidence, row.to_level, row.from_level),
-    )
-    return (spans[0].mapped_from or None) if spans else None
+    matched = next((row for row in _by_confidence(course) if (row.framework, row.skill) == key), None)
+    return (matched.mapped_from or None) if matched else None
+
+
+def _by_confidence(course: Course) -> list[MatchedRow]:
+    """Return the matched rows of a course: the most confident first, then the lowest."""
+    return sorted(course.matched, key=lambda row: (-row.confidence, row.to_level, row.from_level))
 
 
 def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:

@@ -47,10 +47,10 @@ SURE = 100
 
 
 def share(percent: int, worth: int) -> int:
-    """Return a percentage of a value, rounded to within a per cent of a ten-thousandth of a level.
+    """Return `percent` per cent of a value, in whole micro-levels.
 
-    Every unit of a value belongs to one of a hundred parts, so that shares add up, and the share between two
-    percentages never falls when the value rises.
+    The value is split into 100 parts that differ by one unit at most; the result is the sum of the first `percent`
+    parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
     """
     return worth if percent == SURE else percent * (worth // SURE) + min(worth % SURE, percent)
 

@@ -20,11 +20,18 @@ const BY_STATUS: Partial<Record<number, Key>> = {
 const FIELDS: Partial<Record<string, Key>> = {
   at: 'finishedOn',
   budget_hours: 'totalHours',
+  by: 'yourName',
+  comment: 'comment',
   completed: 'alreadyTook',
   course: 'pickCourse',
+  days: 'share.days',
   deadline: 'deadline',
   job_group: 'jobGroup',
   key: 'key',
+  'matches[0].right.from': 'levelFrom',
+  'matches[0].right.skill': 'skillTaught',
+  'matches[0].right.to': 'levelTo',
+  paths: 'supervision.title',
   stage: 'stage',
   weekly_hours: 'weekly',
 };
@@ -52,11 +59,19 @@ export function Detail({ text }: { text: string }): JSX.Element | null {
 /** The statuses whose detail tells a person more than the sentence for the status. */
 const TELLING = new Set([400, 413, 415, 422]);
 
+interface RefusalProps {
+  error: ApiError;
+  /** Sentences of the place for some statuses. */
+  special?: Partial<Record<number, Key>> | undefined;
+  /** Names a field of the request that only the place knows, such as one of a list. */
+  nameOf?: ((field: string) => JSX.Element | undefined) | undefined;
+}
+
 /** The sentence for a refusal, the field that is to blame, and the service's own words: in the reader's language where it has them. */
-export function Refusal({ error, special }: { error: ApiError; special?: Partial<Record<number, Key>> }): JSX.Element {
+export function Refusal({ error, special, nameOf }: RefusalProps): JSX.Element {
   if (error.texts) return <Localized text={error.texts} />;
   const known = FIELDS[error.field ?? ''];
-  const field = known ? t(known) : error.field && <code lang="en">{error.field}</code>;
+  const field = (known ? t(known) : '') || (error.field && (nameOf?.(error.field) ?? <code lang="en">{error.field}</code>));
   const own = TELLING.has(error.status) || (error.status === 409 && !special?.[409]);
   return (
     <>
@@ -71,18 +86,16 @@ export function Refusal({ error, special }: { error: ApiError; special?: Partial
   );
 }
 
-interface TroubleProps {
-  error: ApiError;
-  special?: Partial<Record<number, Key>>;
+interface TroubleProps extends RefusalProps {
   again?: (() => unknown) | undefined;
 }
 
 /** What could not be had, with a button to try again. */
-export function Trouble({ error, special, again }: TroubleProps): JSX.Element {
+export function Trouble({ again, ...refusal }: TroubleProps): JSX.Element {
   return (
     <div class="notice refused" role="alert">
       <p>
-        <Refusal error={error} {...(special ? { special } : {})} />
+        <Refusal {...refusal} />
       </p>
       {again && (
         <Button name="again" onClick={again}>

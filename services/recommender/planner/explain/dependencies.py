@@ -14,8 +14,8 @@ from services.recommender.planner.course_spec import CourseSpec, LearnerState, S
 from shared.domain import Prerequisite
 
 Dependencies = Mapping[int, Prerequisite | None]
-"""Place of an earlier course -> the condition of entry that it makes true itself and that no branch goes around, or
-None where it is needed by way of other courses or of several branches."""
+"""Position of an earlier course -> the entry condition that it satisfies itself and that has no alternative; None if it
+is needed only through other courses, or through several alternatives."""
 
 
 def dependencies(

@@ -5,7 +5,8 @@ import type { JSX, TargetedSubmitEvent } from 'preact';
 import { Bars, FigureTable, Legend } from '../charts';
 import { day, decimal, percent } from '../formats';
 import { type Key, language, localize, Localized, t, type Text } from '../i18n';
-import { Button, DateField, Disclosure, field, Section, today, Wrong } from '../ui';
+import { readWholeTime, TimeFields, type WrongTime } from '../time_fields';
+import { Button, Disclosure, field, Section, Wrong } from '../ui';
 import { furthestBehind, reachedOf, topOf } from './report';
 import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
 
@@ -240,46 +241,19 @@ interface InTimeProps {
 
 /** What training cannot close until a day, and what to do about it. */
 export function InTime({ view, busy, answered, onAsk }: InTimeProps): JSX.Element {
-  const wrong = useSignal<{ at: string; key: Key } | undefined>(undefined);
+  const complaint = useSignal<WrongTime | undefined>(undefined);
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const [deadline, weekly] = [field('agency-deadline').value, field('agency-weekly').valueAsNumber];
-    if (!deadline || deadline <= today()) wrong.value = { at: 'agency-deadline', key: 'deadlineWrong' };
-    else if (!(weekly > 0 && weekly <= 168)) wrong.value = { at: 'agency-weekly', key: 'weeklyWrong' };
-    else {
-      wrong.value = undefined;
-      if (!busy) onAsk(deadline, weekly);
-      return;
-    }
-    field(wrong.value.at).focus();
+    const entered = readWholeTime('agency');
+    complaint.value = 'wrong' in entered ? entered : undefined;
+    if ('wrong' in entered) field(`agency-${entered.blamed}`).focus();
+    else if (!busy) onAsk(entered.deadline, entered.weekly);
   };
-  const at = wrong.value?.at;
   return (
     <Section name="in-time" title="agency.inTime" why="agency.inTimeWhy" target>
       <form noValidate onSubmit={submit}>
-        <div class="fields">
-          <DateField
-            id="agency-deadline"
-            label={t('deadline')}
-            value={view.in_time?.deadline}
-            wrong={at === 'agency-deadline' ? 'in-time-wrong' : undefined}
-          />
-          <div>
-            <label for="agency-weekly">{t('weekly')}</label>
-            <input
-              id="agency-weekly"
-              type="number"
-              inputMode="decimal"
-              min={0.1}
-              max={168}
-              step={0.5}
-              defaultValue={view.in_time?.weekly_hours ?? 2}
-              aria-invalid={at === 'agency-weekly' ? 'true' : undefined}
-              aria-describedby={at === 'agency-weekly' ? 'in-time-wrong' : undefined}
-            />
-          </div>
-        </div>
-        <Wrong id="in-time-wrong">{wrong.value && t(wrong.value.key)}</Wrong>
+        <TimeFields form="agency" stored={{ weekly_hours: 2, ...view.in_time }} blamed={complaint.value?.blamed} />
+        <Wrong id="agency-wrong">{complaint.value && t(complaint.value.wrong)}</Wrong>
         <Button name="ask-in-time" class="main" submit busy={busy}>
           {t('agency.ask')}
         </Button>

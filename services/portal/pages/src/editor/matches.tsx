@@ -9,7 +9,7 @@ import { tenths } from '../formats';
 import { type Key, language, localize, Localized, t } from '../i18n';
 import { lapsed, session } from '../shell';
 import { Button } from '../ui';
-import { address, goToView } from './address';
+import { address, goToView, link } from './address';
 import { courseOf, frameworkOf } from './names';
 import { Choice, CorrectForm, CourseLink, NamedCourse, PageHeading, SkillOptions, Span, Sureness } from './parts';
 import { type Item, marked, type Order, ORDERS, Queue } from './queue';
@@ -256,6 +256,10 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
     <div class="notice" id="queue-end">
       <h2>{t(end[0])}</h2>
       <p>{t(end[1])}</p>
+      <p class="actions">
+        <a href={link('load')}>{t('editor.load')}</a>
+        <a href={link('health')}>{t('editor.health')}</a>
+      </p>
     </div>
   );
 }

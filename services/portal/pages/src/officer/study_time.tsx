@@ -1,4 +1,4 @@
-/** Study time: hours a week, a deadline, and whether the path fits into them. */
+/** The section about study time: hours a week, a deadline, and whether the path fits into them. */
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -6,63 +6,12 @@ import { type ApiError, type LearningPath, type Profile } from '../api';
 import { asApiError, Refusal } from '../errors';
 import { day, tenths } from '../formats';
 import { type Key, t } from '../i18n';
-import { Button, DateField, field, Section, today, Wrong } from '../ui';
+import { readTime, TimeFields, type WrongTime } from '../time_fields';
+import { Button, field, Section, Wrong } from '../ui';
 import type { Visit } from './visit';
 
-const MOST = 168; // hours in a week
 /** Hours that stand for no limit. */
 export const ENDLESS = 100_000;
-
-/** What was entered, or what is wrong with it and the field that is to blame. */
-type EnteredTime = { weekly: number | null; deadline: string | null } | { wrong: Key; blamed: 'weekly' | 'deadline' };
-
-/** Return what the two fields of a form hold. */
-export function readTime(form: string): EnteredTime {
-  const [hours, date] = [field(`${form}-weekly`), field(`${form}-deadline`)];
-  const weekly = hours.value === '' ? null : Number(hours.value);
-  const deadline = date.value || null;
-  if (hours.validity.badInput || (weekly !== null && !(weekly > 0 && weekly <= MOST))) {
-    return { wrong: 'weeklyWrong', blamed: 'weekly' };
-  }
-  if (date.validity.badInput || (deadline !== null && deadline <= today())) {
-    return { wrong: 'deadlineWrong', blamed: 'deadline' };
-  }
-  if (deadline !== null && weekly === null) return { wrong: 'pairNeeded', blamed: 'weekly' };
-  return { weekly, deadline };
-}
-
-interface TimeFieldsProps {
-  form: string;
-  profile: Profile;
-  /** The id of the error message for them. */
-  wrong: string | undefined;
-}
-
-/** The two fields, with what is stored in them. */
-export function TimeFields({ form, profile, wrong }: TimeFieldsProps): JSX.Element {
-  const id = `${form}-weekly`;
-  return (
-    <div class="fields">
-      <div>
-        <label for={id}>{t('weekly')}</label>
-        <input
-          id={id}
-          type="number"
-          inputMode="decimal"
-          min="0.5"
-          max={MOST}
-          step="any"
-          defaultValue={profile.weekly_hours ?? ''}
-          data-keep={id}
-          autocomplete="off"
-          aria-describedby={wrong}
-          aria-invalid={wrong ? 'true' : undefined}
-        />
-      </div>
-      <DateField id={`${form}-deadline`} label={t('deadline')} min={today()} value={profile.deadline} wrong={wrong} />
-    </div>
-  );
-}
 
 /** What does not fit into the time that there is. */
 export function Missing({ path }: { path: LearningPath }): JSX.Element {
@@ -82,7 +31,7 @@ export function Fit({ path }: { path: LearningPath }): JSX.Element {
   return fits ? <p>{t('fits', { hours: tenths(budget) })}</p> : <Missing path={path} />;
 }
 
-type Saved = { key: Key } | { wrong: Key } | { error: ApiError } | undefined;
+type Saved = { key: Key } | WrongTime | { error: ApiError } | undefined;
 
 function TimeForm({ visit, profile }: { visit: Visit; profile: Profile }): JSX.Element {
   const saved = useSignal<Saved>(undefined);
@@ -91,7 +40,7 @@ function TimeForm({ visit, profile }: { visit: Visit; profile: Profile }): JSX.E
     event.preventDefault();
     const entered = readTime('time');
     if ('wrong' in entered) {
-      saved.value = { wrong: entered.wrong };
+      saved.value = entered;
       field(`time-${entered.blamed}`).focus();
       return;
     }
@@ -108,7 +57,7 @@ function TimeForm({ visit, profile }: { visit: Visit; profile: Profile }): JSX.E
   const { value } = saved;
   return (
     <form noValidate onSubmit={send}>
-      <TimeFields form="time" profile={profile} wrong={value && 'wrong' in value ? 'time-wrong' : undefined} />
+      <TimeFields form="time" stored={profile} blamed={value && 'wrong' in value ? value.blamed : undefined} />
       <Wrong id="time-wrong">
         {value && 'wrong' in value && t(value.wrong)}
         {value && 'error' in value && <Refusal error={value.error} />}

@@ -8,10 +8,11 @@ import { asApiError, Refusal } from '../errors';
 import { decimal, percent, signed, tenths } from '../formats';
 import { type Key, Localized, localize, t, type Text } from '../i18n';
 import { goTo, focusOn } from '../shell';
+import { readWholeTime, TimeFields } from '../time_fields';
 import { About, Button, Disclosure, field, Section, Wrong } from '../ui';
 import { compare } from './changes';
 import { CoursePicker } from './course_picker';
-import { ENDLESS, Fit, readTime, TimeFields } from './study_time';
+import { ENDLESS, Fit } from './study_time';
 import { CoverageBar, titleOf } from './summary';
 import type { Visit } from './visit';
 
@@ -32,11 +33,8 @@ function readBudget(time: Time): Budget | WrongEntry {
     const total = Number(value);
     return value !== '' && total >= 0 && total <= ENDLESS ? { budget_hours: total } : { wrong: 'totalWrong', blamed: 'total' };
   }
-  const entered = readTime('what-if');
-  if ('wrong' in entered) return entered;
-  const { weekly, deadline } = entered;
-  if (weekly && deadline) return { weekly_hours: weekly, deadline };
-  return { wrong: 'bothNeeded', blamed: weekly ? 'deadline' : 'weekly' };
+  const entered = readWholeTime('what-if');
+  return 'wrong' in entered ? entered : { weekly_hours: entered.weekly, deadline: entered.deadline };
 }
 
 interface ChoiceProps {
@@ -180,7 +178,7 @@ function Form({ visit, path, framework, profile, onAnswer }: FormProps): JSX.Ele
         {time.value === 'total' && <TotalField wrong={wrong?.blamed === 'total'} />}
       </div>
       {time.value === 'weekly' && (
-        <TimeFields form="what-if" profile={profile} wrong={wrong ? 'what-if-wrong' : undefined} />
+        <TimeFields form="what-if" stored={profile} blamed={wrong?.blamed} />
       )}
       <Disclosure name="what-if-took" summary={t('alreadyTook') + (took.value.length > 0 ? ` (${took.value.length})` : '')}>
         {() => (

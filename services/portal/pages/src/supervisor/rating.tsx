@@ -58,18 +58,26 @@ function Skill({ skill, chosen, onChoose }: SkillProps): JSX.Element {
   );
 }
 
+/** Return the place in the list of results that a field such as `results[2].level` names; NaN for another field. */
+const placeOf = (field: string): number => Number(/^results\[(\d+)\]/.exec(field)?.[1]);
+
 /** The form; what is not known is left out. */
 export function Rating({ officer, back }: { officer: string; back: JSX.Element }): JSX.Element {
   const form = useQuery(() => readForm(officer));
   const chosen = useSignal<ReadonlyMap<string, number>>(new Map());
-  const trouble = useSignal<ApiError | undefined>(undefined);
+  const trouble = useSignal<{ error: ApiError; skills: string[] } | undefined>(undefined);
   const empty = useSignal(false);
   const busy = useSignal(false);
   const done = useSignal(false);
   const attempt = useSignal<{ key: string; at: string } | undefined>(undefined);
   const { value } = form;
-  const refusal = trouble.value ?? form.error;
-  const failed = refusal && <Trouble error={refusal} special={{ 404: 'rating.notHere' }} again={value ? undefined : form.again} />;
+  const refusal = trouble.value?.error ?? form.error;
+  const nameOf = (field: string): JSX.Element | undefined => {
+    const refused = trouble.value?.skills[placeOf(field)];
+    const skill = value?.skills.find((one) => one.skill === refused);
+    return skill && <Localized text={skill.title} />;
+  };
+  const failed = refusal && <Trouble error={refusal} special={{ 404: 'rating.notHere' }} nameOf={nameOf} again={value ? undefined : form.again} />;
   if (!value) {
     return failed ? (
       <Message title="rating.title">
@@ -101,13 +109,13 @@ export function Rating({ officer, back }: { officer: string; back: JSX.Element }
     busy.value = true;
     trouble.value = undefined;
     const { key, at } = (attempt.value ??= { key: newKey(), at: new Date().toISOString() });
+    const results = [...chosen.value].map(([skill, level]) => ({ skill, level }));
     try {
-      const results = [...chosen.value].map(([skill, level]) => ({ skill, level }));
       await submitRating(officer, key, value.framework, results, at);
       done.value = true;
       focusOn('main');
     } catch (error) {
-      trouble.value = asApiError(error);
+      trouble.value = { error: asApiError(error), skills: results.map(({ skill }) => skill) };
     } finally {
       busy.value = false;
     }

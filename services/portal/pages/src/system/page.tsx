@@ -139,7 +139,7 @@ export default function SystemPage(): JSX.Element {
       </p>
       {found.error && <Trouble error={found.error} again={again} />}
       {found.value && (
-        <p class="quiet">
+        <p class="quiet actions">
           {t('asOf', { at: clock(found.value.at) })}{' '}
           <Button name="ask-again" class="small" onClick={again}>
             {t('askAgain')}

@@ -1,0 +1,169 @@
+"""An officer as stored, the next change of one, and the documents of both. Without I/O."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from services.assessment.model import Evidence
+from services.assessment.profile import Statistics
+from shared.domain import Profile, key_of
+from shared.errors import TooLarge
+from shared.events import Envelope, sendable
+from shared.mongo import Document
+from shared.outbox import outbox_insert, outbox_push
+
+KEPT_EVIDENCE = 200
+"""How many assessments stay in the officer's document; older ones move to the archive."""
+
+PROFILE_BYTES = 2_000_000
+"""The largest profile as JSON: it is announced whole, and stored with evidence and events in one document."""
+
+STATISTICS_BYTES = 2_000_000
+"""The largest statistics of an officer's evidence, in bytes: some 8,000 skills."""
+
+
+class AcceptedEvidence(NamedTuple):
+    """What is known of an accepted assessment: digest of its body, sequence of the profile, and its `origin`."""
+
+    digest: str
+    sequence: int
+    origin: str | None
+
+
+class ImportedRow(NamedTuple):
+    """The bulk registration that an officer had last: its row, and the sequence of the profile that it made."""
+
+    origin: str
+    sequence: int
+
+
+class Officer(Struct, frozen=True):
+    """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
+
+    `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them. `announced`:
+    no event of the officer waits to be sent.
+    """
+
+    tenant: str
+    officer: str
+    sequence: int
+    profile: Profile | None
+    accepted: dict[str, AcceptedEvidence] = {}
+    archived: bool = False
+    erased_at: datetime | None = None
+    statistics: Statistics | None = None
+    registration: ImportedRow | None = None
+    announced: bool = False
+
+    @property
+    def key(self) -> str:
+        """`tenant/officer`."""
+        return key_of(self.tenant, self.officer)
+
+
+class Change(Struct, frozen=True, dict=True):
+    """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence.
+
+    `origin`: the import and the row of a bulk registration.
+    """
+
+    before: Officer | None
+    profile: Profile
+    envelope: Envelope
+    evidence: Sequence[tuple[Evidence, str]] = ()
+    statistics: Statistics | None = None
+    origin: str | None = None
+
+    @property
+    def overfull(self) -> bool:
+        """Whether evidence must be moved to the archive afterwards."""
+        return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
+
+    def check(self) -> None:
+        """Raise TooLarge if the profile or the stored evidence would exceed its limit."""
+        if (size := len(self.envelope.data or b"")) > PROFILE_BYTES:
+            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
+        if len(self._encoded) > STATISTICS_BYTES:
+            raise TooLarge("there would be evidence of too many skills of this officer")
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return msgspec.msgpack.encode(self.statistics or {})
+
+    def _fields(self) -> Document:
+        made = {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+        return made if self.origin is None else {**made, "registration": [self.origin, self.profile.sequence]}
+
+    def document(self, *, bulk: bool = False) -> Document:
+        """Return the document of a new officer. `bulk`: the event is sent after single changes."""
+        owner = {"_id": self.profile.key, "tenant": self.profile.tenant, "officer": self.profile.officer}
+        return {**owner, **self._fields(), "evidence": [], **outbox_insert(self.envelope, bulk=bulk)}
+
+    def operators(self, *, bulk: bool = False) -> Document:
+        """Return the operators of the update, for a compare-and-set on the previous sequence."""
+        change = outbox_push(self.envelope, bulk=bulk)
+        change["$set"] |= self._fields()
+        if self.evidence:
+            change["$push"]["evidence"] = {"$each": list(_entries(self.evidence))}
+            change["$set"]["statistics"] = self._encoded
+        return change
+
+
+def officer_of(document: Document) -> Officer:
+    stored = document.get("profile")
+    return Officer(
+        tenant=document["tenant"],
+        officer=document["officer"],
+        sequence=document["sequence"],
+        profile=_profile(stored) if stored else None,
+        accepted={entry["id"]: accepted_of(entry) for entry in document.get("evidence", [])},
+        archived=document.get("archived", False),
+        erased_at=document.get("erased_at"),
+        statistics=_decoded(document),
+        registration=ImportedRow(*document["registration"]) if "registration" in document else None,
+        announced=document.get("outbox") == [],
+    )
+
+
+def accepted_of(entry: Document) -> AcceptedEvidence:
+    evidence = entry["evidence"]
+    return AcceptedEvidence(entry["digest"], evidence["profile_sequence"], evidence.get("origin"))
+
+
+def _decoded(document: Document) -> Statistics | None:
+    stored = document.get("statistics")
+    if stored is None:
+        return None if document.get("evidence") or document.get("archived") else {}
+    return msgspec.msgpack.decode(stored, type=Statistics)
+
+
+def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
+    for one, digest in evidence:
+        yield {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
+
+
+def _profile(stored: Document) -> Profile:
+    """Return a stored profile with its times limited to the range of events."""
+    profile = msgspec.convert(stored, Profile)
+    if all(sendable(held.measured_at) is held.measured_at for held in profile.levels):
+        return profile
+    levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
+    return msgspec.structs.replace(profile, levels=levels)
+
+
+def archived_of(key: str, entry: Document) -> Document:
+    taken_at = _to_the_millisecond(msgspec.convert(entry["evidence"]["taken_at"], datetime))
+    return {"officer_key": key, "digest": entry["digest"], "taken_at": taken_at, "evidence": entry["evidence"]}
+
+
+def _to_the_millisecond(moment: datetime) -> datetime:
+    """Return a time at MongoDB's precision (milliseconds). One out of range becomes the first day of the calendar."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        moment = datetime.min.replace(tzinfo=UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,132 @@
+"""Dates in both calendars, in figures and with the names of months, Thai or English. Pure."""
+
+import re
+from calendar import monthrange
+from datetime import MINYEAR, UTC, date, datetime, timedelta
+
+from services.catalog.importers.numerals import THAI_DIGITS
+from services.catalog.importers.words import LONGEST_WORDS
+from shared.texts import folded
+
+_BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
+_SECONDS = re.compile(r"1\d{9}(?:\d{3})?")
+"""Seconds or milliseconds since 1970, as learning platforms count time."""
+
+_YEAR_MONTH = re.compile(r"(20[0-4]\d|25\d\d)(0[1-9]|1[0-2])")
+"""A year and a month. As days of a workbook these would be before 1912 or after 2040."""
+
+_DAY_ZERO, _FIRST_COUNTED, _LAST_COUNTED, _FIRST_YEAR = date(1899, 12, 30), 25_569, 300_000, 1970
+"""The days that a workbook counts, from 1970 on, also those of years of the Buddhist Era."""
+
+_MONTHS = (
+    "january february march april may june july august september october november december",
+    "jan feb mar apr may jun jul aug sep oct nov dec",
+    "jan feb mar apr may june july aug sept oct nov dec",
+    "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
+    "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
+)
+_MONTH_NUMBERS = {folded(name).replace(".", ""): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
+_MONTH = (
+    rf"(?P<month>{'|'.join(re.escape(name) for names in _MONTHS for name in folded(names).split())}|[\u0e00-\u0e7f.]+)"
+)
+_WEEKDAY = re.compile(
+    r"^(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)(?:ที่)?\s*|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|^วันที่\s*"
+)
+_TIME = re.compile(
+    r"(?:[\s,]+|\s*t)(?:at\s+|เวลา\s*)?\d{1,2}[:.]\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?"
+    r"\s*(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?$"
+)
+"""The time of day behind a date."""
+
+_BY_MONTH = (
+    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s/.-]*{_MONTH}\.?[\s/.,-]*(?P<year>\d{{4}}|\d\d)",
+    rf"{_MONTH}\.?[\s-]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s*,\s*|[\s-]+)(?P<year>\d{{4}})",
+    rf"{_MONTH}\.?[\s/,-]*(?P<year>\d{{4}})",
+)
+"""Dates that name the month, the last ones without a day."""
+
+
+class InvalidDate(ValueError):
+    """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
+
+
+def date_of(text: str, *, last: bool = False) -> date | None:
+    """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
+
+    Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. A number of five or six digits is
+    a day as workbooks count them, or a year and a month, such as 202401; one of ten or thirteen digits counts seconds
+    or milliseconds since 1970, and 0 is no date. A year or a month means its first day, or with `last` its last one.
+    Raises InvalidDate.
+    """
+    if len(text) > LONGEST_WORDS:
+        raise InvalidDate("not read as a date")
+    words = _WEEKDAY.sub("", folded(text).translate(THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")).strip()
+    words = _TIME.sub("", words)
+    if words == "0":
+        return None
+    year, month, day = _counted(words) or _written(words)
+    if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs
+        year -= _BUDDHIST
+    if year >= _NEVER:
+        return None
+    if year < MINYEAR:
+        raise InvalidDate("there is no such year")
+    if month is None:
+        month = 12 if last else 1
+    if month not in range(1, 13):
+        raise InvalidDate("there is no such month")
+    days = monthrange(year, month)[1]
+    if day is None:
+        day = days if last else 1
+    if not 1 <= day <= days:
+        raise InvalidDate("that month has no such day")
+    return date(year, month, day)
+
+
+def _counted(words: str) -> tuple[int, int, int | None] | None:
+    """Return year, month and, unless it is a month, day of a number that counts days or seconds."""
+    if _SECONDS.fullmatch(words):
+        found = datetime.fromtimestamp(int(words[:10]), UTC).date()
+    elif found_month := _YEAR_MONTH.fullmatch(words):
+        return int(found_month[1]), int(found_month[2]), None
+    elif re.fullmatch(r"\d{5,6}(?:\.\d+)?", words) and _FIRST_COUNTED <= float(words) < _LAST_COUNTED:
+        found = _DAY_ZERO + timedelta(days=int(float(words)))
+        if _FIRST_BUDDHIST <= found.year < _FIRST_YEAR + _BUDDHIST:
+            return None
+    else:
+        return None
+    return found.year, found.month, found.day
+
+
+def _written(words: str) -> tuple[int, int | None, int | None]:
+    """Return year, month and day as they are written, None for what is not. Raises InvalidDate."""
+    year: int
+    month: int | None
+    day: int | None
+    if found := re.match(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[t ].*)?$", words):
+        year, month, day = (int(part) for part in found.groups())
+    elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
+        day, month, year = (int(part) for part in found.groups())
+    elif by_month := _by_month(words):
+        year, month, day = by_month
+    elif re.fullmatch(r"\d{4}", words):
+        year, month, day = int(words), None, None
+    elif found := re.fullmatch(r"(?P<year>\d{4})[-/](?P<month>\d{1,2})|(?P<first>\d{1,2})[/-](?P<last>\d{4})", words):
+        year, month, day = int(found["year"] or found["last"]), int(found["month"] or found["first"]), None
+    elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})(?:t\d{4,6}z?)?", words):
+        year, month, day = (int(part) for part in found.groups())
+    else:
+        raise InvalidDate("not read as a date")
+    return year, month, day
+
+
+def _by_month(words: str) -> tuple[int, int, int | None] | None:
+    """Return year, month and, if it is given, day of a date that names the month. Two digits of a year are Buddhist in Thai."""
+    for pattern in _BY_MONTH:
+        if (found := re.fullmatch(pattern, words)) and (month := _MONTH_NUMBERS.get(found["month"].replace(".", ""))):
+            year = int(found["year"])
+            if len(found["year"]) == 2:  # noqa: PLR2004 - the digits of a short year
+                year += 2500 if re.search(r"[\u0e00-\u0e7f]", found["month"]) else 2000
+            day = found.groupdict().get("day")
+            return year, month, int(day) if day else None
+    return None

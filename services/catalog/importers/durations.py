@@ -1,0 +1,231 @@
+"""Durations: the hours of study that a text states, in Thai or English. Pure."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.catalog.importers.numerals import (
+    NUMBER,
+    NUMBER_WORD,
+    THAI_DIGITS,
+    THAI_NUMBER,
+    WORDS_OF_A_NUMBER,
+    as_number,
+    english_digits,
+    thai_digits,
+    with_decimals,
+    without_spaces,
+)
+from services.catalog.importers.words import LONGEST_WORDS
+from shared.texts import folded
+
+HOURS_A_DAY, HOURS_A_WEEK, HOURS_A_MONTH, HOURS_A_CREDIT = 6.0, 4.0, 16.0, 15.0
+"""What is assumed where only days, weeks, months or credits are stated: a training day, and part-time study."""
+
+
+class Duration(NamedTuple):
+    """Hours of study. `assumed`: days, weeks, months, credits or a bound were turned into hours.
+
+    `between`: the text states a range, and the hours are its middle. `unread`: amounts in the text that do not count.
+    `doubtful`: a number of hours that may mean hours and minutes.
+    """
+
+    hours: float
+    assumed: bool
+    between: bool = False
+    unread: tuple[str, ...] = ()
+    doubtful: str | None = None
+
+
+_UNITS = {
+    "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
+    "minute": (r"minutes?|mins?|minutos?|นาที", 1 / 60, False),
+    "hour": (r"hours?|hrs?|horas?|heures?|h|ชั่วโมง|ชม", 1.0, False),
+    "day": (r"days?|d|วัน", HOURS_A_DAY, True),
+    "week": (r"weeks?|wks?|semanas?|semaines?|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
+    "month": (r"months?|mos?|mes(?:es)?|mois|เดือน", HOURS_A_MONTH, True),
+    "year": (r"years?|yrs?|ปี", 12 * HOURS_A_MONTH, True),
+    "credit": (r"credits?|หน่วยกิต", HOURS_A_CREDIT, True),
+}
+_UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
+UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
+"""A pattern of the names of units."""
+UNITS_OF_PERIODS = "|".join(_UNITS[unit][0] for unit in ("day", "week", "month", "year"))
+
+_AMOUNT = re.compile(
+    rf"(?P<low>{NUMBER})\s*(?:(?:-|–|—|to|or|ถึง|หรือ)\s*(?P<high>{NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
+)
+_WORDS_BEFORE_A_UNIT = re.compile(rf"{WORDS_OF_A_NUMBER}[\s-]+(?=(?:{_UNIT})\b|(?:to|or|-|–)\s*\d)")
+_RATE = re.compile(
+    r"(?:\s*(?:of\s+\w+\s*)?(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<week>week|wk|สัปดาห์|อาทิตย์)|"
+    r"\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<day>day|วัน)|\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<month>month|เดือน))"
+)
+_ISO = re.compile(
+    rf"^p(?:(?P<year>{NUMBER})y)?(?:(?P<month>{NUMBER})m)?(?:(?P<week>{NUMBER})w)?(?:(?P<day>{NUMBER})d)?"
+    rf"(?:t(?:(?P<hour>{NUMBER})h)?(?:(?P<minute>{NUMBER})m)?(?:(?P<second>{NUMBER})s)?)?$"
+)
+_SHORT_MINUTES = re.compile(r"^(\d{1,3})\s?m(?:\s?(\d{1,2})\s?s)?$")
+_LEAST_MINUTES = 15
+"""From which number on a lone `m` means minutes; below it may be months, and is not read."""
+
+_UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
+_FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
+_CLOCK = re.compile(r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
+_AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")
+_EACH = re.compile(
+    rf"(?:(?P<period>วัน|สัปดาห์|อาทิตย์|เดือน)\s*|ๆ\s*)ละ\s*(?:ประมาณ\s*)?"
+    rf"(?P<amount>{NUMBER}(?:\s*(?:-|–|ถึง)\s*{NUMBER})?\s*(?:{_UNIT})\.?)"
+)
+_MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
+_BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\d\s?\+")
+_THEN = re.compile(r"\s*(?:and|และ|,)?\s*")
+"""What is between the parts of one duration: `1 day and 2 hours`."""
+
+_CLOCK_LIKE = re.compile(r"\d{1,3}[.,](?!25|50|75|00)[0-5]\d")
+_PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
+_ENDLESS = 10_000
+
+
+def duration_of(text: str) -> Duration | None:
+    """Return the hours of study in a duration: ISO 8601, a clock, or amounts with units, in words or figures.
+
+    A range gives its middle. `6 weeks, 3-5 hours per week` is 24 hours; for days, weeks or months alone, a bare number
+    or a bound, the hours are assumed.
+    """
+    return _duration(text) if len(text) <= LONGEST_WORDS else None
+
+
+def doubtful_hours(number: str) -> bool:
+    """Return whether a number of hours may mean hours and minutes, as in `1.30`; `1.25`, `1.50` and `1.75` do not."""
+    return bool(_CLOCK_LIKE.fullmatch(number.translate(THAI_DIGITS)))
+
+
+@lru_cache(maxsize=4096)
+def _duration(text: str) -> Duration | None:
+    text = with_decimals(folded(without_spaces(text.translate(THAI_DIGITS))))
+    if iso := _ISO.match(text):
+        parts = {unit: number for unit, value in iso.groupdict().items() if value and (number := as_number(value))}
+        hours = sum(number * _UNITS[unit][1] for unit, number in parts.items())
+        return _bounded(hours, assumed=any(_UNITS[unit][2] for unit in parts))
+    if clock := _CLOCK.match(text):
+        return _bounded(int(clock[1]) + int(clock[2]) / 60 + int(clock[3] or 0) / 3600, assumed=False)
+    if (short := _SHORT_MINUTES.match(text)) and (short[2] or int(short[1]) >= _LEAST_MINUTES):
+        return _bounded(int(short[1]) / 60 + int(short[2] or 0) / 3600, assumed=not short[2])
+    if re.fullmatch(NUMBER, text):
+        read = _bounded(as_number(text), assumed=True)
+        return read and read._replace(doubtful=text if doubtful_hours(text) else None)
+    text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
+    text = THAI_NUMBER.sub(lambda found: f" {thai_digits(found[0])} ", text)
+    for _ in range(2):  # the second of "one to two hours" comes first
+        text = _WORDS_BEFORE_A_UNIT.sub(lambda found: f"{english_digits(found['words'])} ", text)
+    text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
+    text = _EACH.sub(_per, text)
+    text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
+    rest = _AMOUNT.sub(" ", text)
+    if re.search(r"\d", rest) or re.match(r"^[-−–]\s*[\dp]", text):
+        return None  # a number that nothing is known of
+    read = _of_amounts(text)
+    return read and read._replace(unread=(*read.unread, *NUMBER_WORD.findall(rest)))
+
+
+def _of_amounts(text: str) -> Duration | None:
+    bound = bool(_BOUND.search(text))
+    amounts: list[_Amount] = []
+    rates: list[tuple[float, str]] = []
+    unread: list[_Amount] = []
+    between, doubtful = False, None
+    end = 0
+    for found in _AMOUNT.finditer(text):
+        one = _Amount.of(found)
+        between = between or bool(found["high"])
+        if one.unit == "hour" and (unlikely := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
+            doubtful = doubtful or unlikely[0]
+        if rate := _RATE.match(text, found.end()):
+            if rates:
+                unread.append(one)
+            rates.append((one.hours, next(name for name in ("day", "week", "month") if rate[name])))
+        elif _repeats(amounts, one, text[end : found.start()]):
+            unread += [one] if one.hours != amounts[-1].hours and not one.within else []
+        else:
+            amounts.append(one)
+        end = found.end()
+    lasting = [one for one in amounts if one.unit in _PERIODS]
+    credited = [one for one in amounts if one.unit == "credit"]
+    if credited and len(credited) < len(amounts):  # the credits of a course are no further time of it
+        amounts = [one for one in amounts if one.unit != "credit"]
+    exact = [one for one in amounts if not _UNITS[one.unit][2]]
+    if rates and lasting:
+        days = sum(one.value * _PERIODS[one.unit] for one in lasting)
+        each, period = rates[0]
+        read = _bounded(each * days / _PERIODS[period], assumed=bound)
+        unread += [one for one in amounts if one not in lasting]
+    elif rates or not amounts:
+        return None
+    elif not exact or not lasting or _is_one_duration(text, lasting, exact):
+        read = _total(amounts, assumed=bound)
+    else:  # "2 days (12 hours)"
+        read = _total(exact, assumed=bound)
+        restated = any(one.within for one in amounts)
+        unread += [one for one in amounts if one not in exact and not restated]
+    if read is None:
+        return None
+    left = tuple(one.text for one in unread if round(one.hours, 6) != read.hours)
+    return read._replace(between=between, unread=left, doubtful=doubtful)
+
+
+class _Amount(NamedTuple):
+    """A number with a unit in a text. `within`: it is in brackets."""
+
+    value: float
+    unit: str
+    text: str
+    place: tuple[int, int]
+    within: bool
+
+    @classmethod
+    def of(cls, found: re.Match[str]) -> "_Amount":
+        low = as_number(found["low"])
+        value = (low + as_number(found["high"])) / 2 if found["high"] else low
+        unit = next(name for name in _UNITS if found[name])
+        return cls(value, unit, found[0].strip(), found.span(), _is_bracketed(found.string, found.start()))
+
+    @property
+    def hours(self) -> float:
+        return self.value * _UNITS[self.unit][1]
+
+
+def _is_one_duration(text: str, lasting: list[_Amount], exact: list[_Amount]) -> bool:
+    """Return whether days and the hours after them add up: `1d 2h`, but not `2 days 12 hours`, which says one twice."""
+    (_, end), (start, _) = lasting[-1].place, exact[0].place
+    follows = end <= start and _THEN.fullmatch(text, end, start) is not None
+    return follows and lasting[-1].unit == "day" and sum(one.hours for one in exact) < HOURS_A_DAY
+
+
+def _repeats(amounts: list[_Amount], one: _Amount, between: str) -> bool:
+    """Return whether an amount says again what came before: `3 hours (3 hours of video)`, `2 h 10 min (1 h of video)`.
+
+    Not so in `45 minutes of video + 45 minutes of practice`.
+    """
+    if one.within and not _UNITS[one.unit][2]:
+        return any(not _UNITS[known.unit][2] for known in amounts)
+    return bool(amounts) and amounts[-1].unit == one.unit and not _FURTHER.search(between)
+
+
+def _is_bracketed(text: str, place: int) -> bool:
+    return text.count("(", 0, place) > text.count(")", 0, place)
+
+
+def _per(found: re.Match[str]) -> str:
+    """Return `สัปดาห์ละ 3 ชั่วโมง` and `ๆ ละ 3 ชั่วโมง` as an amount for a period: `3 ชั่วโมง ต่อสัปดาห์`."""
+    repeated = re.search(r"(วัน|สัปดาห์|อาทิตย์|เดือน)\s*$", found.string[: found.start()])
+    period = found["period"] or (repeated and repeated[1])
+    return f" {found['amount']} ต่อ{period} " if period else found[0]
+
+
+def _total(amounts: list[_Amount], *, assumed: bool) -> Duration | None:
+    hours = sum(one.hours for one in amounts)
+    return _bounded(hours, assumed=assumed or any(_UNITS[one.unit][2] for one in amounts))
+
+
+def _bounded(hours: float, *, assumed: bool) -> Duration | None:
+    return Duration(round(hours, 6), assumed) if 0 < hours <= _ENDLESS else None

@@ -1,0 +1,37 @@
+"""The visible text of HTML, in cells of lists and in texts of frameworks. Pure."""
+
+import re
+
+_NAMES = (
+    "a|article|b|blockquote|br|center|code|col|colgroup|dd|del|div|dl|dt|em|figure|font|footer|h[1-6]|header|hr|i|img|ins|"
+    "li|mark|o:p|ol|p|pre|s|section|small|span|strike|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul"
+)
+_TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BREAK = re.compile(r"<(?:br|hr|/p|/div|/dd|/dt|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
+"""How parts of a page begin and end that nobody sees."""
+
+
+def without_tags(text: str) -> str:
+    """Return a text without the tags, comments, styles and scripts of HTML; a line ends where a block ends.
+
+    Other words in angle brackets, such as `List<T>`, are text.
+    """
+    if "<" not in text:
+        return text
+    for begin, end in _UNSEEN:
+        text = _without(text, begin, end)
+    return _TAG.sub("", _BREAK.sub("\n", text))
+
+
+def _without(text: str, begin: str, end: str) -> str:
+    """Return a text without its parts from `begin` to `end`, in linear time; one that does not end is kept."""
+    lower = text.lower()
+    if begin not in lower or len(lower) != len(text):  # some letters have another length in lower case
+        return text
+    parts: list[str] = []
+    place = 0
+    while (start := lower.find(begin, place)) >= 0 and (stop := lower.find(end, start)) >= 0:
+        parts.append(text[place:start])
+        place = stop + len(end)
+    return "".join((*parts, text[place:]))
