@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 MISSING, UNKNOWN, NOT_ALLOWED = "is missing", "is not a known field", "is none of the allowed values"
-_TIME = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
+_TIME = "is to be a date with a time to the second and a zone, such as 2026-11-02T09:00:00+07:00"
 PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)": (
         "is to be 1 to 64 of the characters A-Z, a-z, 0-9, `.`, `_` and `-`, with a letter or a digit first"

@@ -5,6 +5,8 @@ own before the draft that refers to them, and deleted after the draft no longer 
 """
 
 import asyncio
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 from uuid import uuid4
 
@@ -106,12 +108,22 @@ class DraftStore:
         with unavailable():
             await self._approvals.update_one({"_id": key}, {"$setOnInsert": {"content": content}}, upsert=True)
 
-    async def approvals(self, tenant: str, framework: str, versions: list[int]) -> dict[int, dict[str, Any]]:
-        """Return version -> the signatures of its draft. Raises Unavailable."""
-        keys = {f"{framework_key(tenant, framework)}@{version}": version for version in versions}
+    async def approvals(
+        self, tenant: str, framework: str, versions: Sequence[int], most_bytes: int
+    ) -> tuple[int, dict[int, dict[str, Any]]]:
+        """Return the signatures and comments of the drafts of these versions, as far as they fit into so many bytes.
+
+        That is how many of the versions are answered, at least one, and {version: signatures}. Raises Unavailable.
+        """
+        keys = {version: f"{framework_key(tenant, framework)}@{version}" for version in versions}
         with unavailable():
-            found = await self._approvals.find({"_id": {"$in": list(keys)}}).to_list(None)
-        return {keys[one["_id"]]: one["content"] for one in found}
+            weighed = self._approvals.find({"_id": {"$in": list(keys.values())}}, {"bytes": {"$bsonSize": "$$ROOT"}})
+            sizes = {one["_id"]: one["bytes"] async for one in weighed}
+            sums = accumulate(sizes.get(key, 0) for key in keys.values())
+            fitting = max(1, sum(size <= most_bytes for size in sums))
+            wanted = {key: version for version, key in list(keys.items())[:fitting]}
+            found = await self._approvals.find({"_id": {"$in": list(wanted)}}).to_list(None)
+        return fitting, {wanted[one["_id"]]: one["content"] for one in found}
 
 
 def _without_framework(draft: FrameworkDraft) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class Follower:
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
     is read again from its beginning, or from its end if the follower started there. `on_replaced` is awaited before
     that; `replaced` counts it. `topic_id`: the topic to which the given offsets belong.
+
+    Partitions that are added to the topic meanwhile are read from their beginning.
     """
 
     def __init__(  # noqa: PLR0913 - a follower is made once, by name
@@ -137,6 +139,8 @@ class Follower:
         while True:
             if await self._identity.changed():
                 raise TopicReplaced(self.topic)
+            if added := {*range(self._identity.partitions)} - {place.partition for place in consumer.assignment()}:
+                await self._add(consumer, added)
             if not self.caught_up.is_set():
                 self._step = "asking for the beginnings of its partitions"
                 unread = _raise_ends(consumer, ends, unread)
@@ -165,6 +169,15 @@ class Follower:
                     raise TopicReplaced(f"{self.topic}/{place.partition} ends at {ends[place]}, before {offset}")
                 consumer.seek(place, offset)
         return ends
+
+    async def _add(self, consumer: AIOKafkaConsumer, numbers: set[int]) -> None:
+        """Read more partitions, from their beginning; the others from where they are."""
+        log.warning("%s has more partitions than before: reading %s too", self.topic, sorted(numbers))
+        positions = {place: await consumer.position(place) for place in consumer.assignment()}
+        positions |= {TopicPartition(self.topic, number): 0 for number in numbers}
+        consumer.assign([*positions])
+        for place, offset in positions.items():
+            consumer.seek(place, offset)
 
     async def _look_up(self, consumer: AIOKafkaConsumer) -> set[int]:
         """Request the topic by name, because one that has just been created may have no leader yet."""

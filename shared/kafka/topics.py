@@ -200,15 +200,19 @@ class TopicWarning:
 
 
 class TopicIdentity:
-    """Detects that a topic was deleted and created again, which makes all its stored offsets invalid."""
+    """Detects that a topic was deleted and created again, which makes all its stored offsets invalid.
+
+    `partitions`: how many the topic had at the last answer; 0 before the first.
+    """
 
     def __init__(self, brokers: Brokers, topic: str, known: UUID | None = None) -> None:
         self.id = known
+        self.partitions = 0
         self._brokers = brokers
         self._topic = topic
         self._next = 0.0
         self._waits = True
-        self._asking: asyncio.Task[UUID | None] | None = None
+        self._asking: asyncio.Task[TopicState | None] | None = None
 
     async def changed(self) -> bool:
         """Return whether the topic's id differs from the known one, or from that of the last call.
@@ -229,7 +233,9 @@ class TopicIdentity:
         if not self._asking.done():
             return False
         found, self._asking = self._asking.result(), None
-        before, self.id = self.id, found or self.id
+        if found is None:
+            return False
+        before, self.id, self.partitions = self.id, found.id, found.partitions
         return before is not None and before != self.id
 
     async def stop(self) -> None:
@@ -239,10 +245,10 @@ class TopicIdentity:
             asking.cancel()
             await asyncio.wait({asking})
 
-    async def _asked(self) -> UUID | None:
-        """Return the topic's present id; None if it is not known."""
+    async def _asked(self) -> TopicState | None:
+        """Return the topic's present state; None if it is not known."""
         try:
             found = await describe_topics(self._brokers, [self._topic])
         except Unavailable:
             return None
-        return found[self._topic].id if self._topic in found else None
+        return found.get(self._topic)

@@ -3,11 +3,15 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
+from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
-from shared.kafka import ConsumedEvent, Follower, Publisher
+from shared.kafka import ConsumedEvent, Follower, Publisher, TopicSpec, create_topics
 from tests.support.events import Reader, things
 from tests.support.servers import recreate_topic
 from tests.support.waiting import running, until
@@ -150,3 +154,37 @@ async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_be
         await until(lambda: reader.sequences == set(range(11, 61)), seconds=60)
         assert follower.replaced >= 1
         await until(follower.caught_up.is_set)
+
+
+@pytest.mark.parametrize("begin", ["beginning", "end"])
+async def test_a_follower_reads_partitions_that_are_added_while_it_runs(
+    kafka_bootstrap: str, namespace: str, begin: Literal["beginning", "end"]
+) -> None:
+    topic = f"{namespace}things"
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {})])
+    reader = Reader()
+    follower = Follower(kafka_bootstrap, topic, reader, start=begin)
+
+    async def send(partition: int, number: int) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
+            [event] = things(1, first=number)
+            key, value, headers = to_kafka(event)
+            await producer.send_and_wait(topic, value, key=key, headers=headers, partition=partition)
+
+    async with running(follower):
+        await asyncio.wait_for(follower.caught_up.wait(), 90)
+        await send(0, 1)
+        await until(lambda: reader.sequences == {1})
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+        try:
+            await admin.start()
+            await admin.create_partitions({topic: NewPartitions(3)})
+        finally:
+            await admin.close()
+        for partition in range(3):
+            await send(partition, 2 + partition)
+        await until(lambda: len(reader.taken) >= 4)
+        await send(2, 5)
+        await until(lambda: reader.sequences == {1, 2, 3, 4, 5})
+    assert [item.event.sequence for item in reader.taken if item.record.partition == 0] == [1, 2]
+    assert follower.replaced == 0

@@ -337,7 +337,7 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     yield "DraftStore.save again", store.save(TENANT, first, second)
     yield "DraftStore.find", store.find(TENANT, yardstick.id)
     yield "DraftStore.keep_approval", store.keep_approval(TENANT, second, 1)
-    yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
+    yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2], 1000)
     yield "DraftStore.remove", store.remove(TENANT, second)
     yield "DraftStore.save of another one", store.save(TENANT, None, first)
     large = FrameworkDraft(msgspec.structs.replace(large_framework(), id="large"), 1, "draft", 0, by)

@@ -164,8 +164,19 @@ async def test_an_export_of_another_platform_is_refused_with_the_columns_that_it
         ("taken_at", "2569-11-02T09:00:00+07:00", "2569 looks like a Buddhist year; is 2026 meant?"),
         ("taken_at", "๒๕๖๙-๑๑-๐๒T๐๙:๐๐:๐๐+๐๗:๐๐", "2569 looks like a Buddhist year; is 2026 meant?"),
         *(
-            ("taken_at", given, "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00")
-            for given in ("2/11/2569 09:00", "2 พ.ย. 2569", "2026-11-02", "2026-11-02T09:00:00", "46328.375")
+            (
+                "taken_at",
+                given,
+                "is to be a date with a time to the second and a zone, such as 2026-11-02T09:00:00+07:00",
+            )
+            for given in (
+                "2/11/2569 09:00",
+                "2 พ.ย. 2569",
+                "2026-11-02",
+                "2026-11-02T09:00:00",
+                "2026-11-02T09:00+07:00",
+                "46328.375",
+            )
         ),
         *(("officer", given, NO_ID) for given in ("นายสมชาย ใจดี", "a@x.go.th", "off 1")),
     ],

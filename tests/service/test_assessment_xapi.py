@@ -326,7 +326,9 @@ async def test_an_id_is_the_same_in_every_form_of_a_uuid(service: Started) -> No
         assert (got.status, (await got.json())["id"]) == (200, str(named))
     assert len(await evidence(service, officer)) == 1
     status, problem = await send(service, [statement(officer) | {"id": form} for form in forms[:2]])
-    assert (status, "same id" in problem["detail"]) == (400, True)
+    assert (status, problem["field"], "the same as [0].id" in problem["detail"]) == (400, "[1].id", True)
+    status, problem = await send(service, [statement(officer), *[statement(officer, timestamp=TAKEN_AT)] * 2])
+    assert (status, problem["field"], "the same as [1].id" in problem["detail"]) == (400, "[2].id", True)
     for wrong in ("1", f"urn:uuid:{named}", f"{named}x"):
         got = await service.ask("GET", f"/xapi/statements?statementId={wrong}", headers=VERSION)
         assert (got.status, (await got.json())["field"]) == (400, "statementId")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.catalog.api import drafts
 from services.catalog.store import CatalogStore
 from shared.auth import issue
 from shared.mongo import KeyStore
@@ -179,6 +180,30 @@ async def test_a_retired_framework_accepts_no_change_until_it_is_reactivated(ser
     assert (status, problem["field"]) == (409, "retired")
     assert (await answer_of(service, "PUT", "ageing", json=whole))[1]["version"] == 3  # without `retired` it is back
     assert (await answer_of(service, "PATCH", "ageing", json={"title": {"en": "New"}}))[1]["version"] == 4
+
+
+async def test_a_page_of_versions_with_long_comments_holds_fewer_of_them(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for level in (1, 2, 3):
+        await approve(service, "discussed", cooking=level)
+        assert (await answer_of(service, "POST", "discussed/draft:publish"))[0] == 200
+
+    async def listed(after: int | None = None) -> tuple[list[tuple[int, str]], int | None]:
+        query = "" if after is None else f"?after={after}"
+        status, page = await answer_of(service, "GET", f"discussed/versions{query}")
+        assert status == 200
+        return [(one["version"], one["approved"]["by"]) for one in page["versions"]], page["next"]
+
+    async def all_listed() -> bool:
+        return await listed() == ([(3, "cat"), (2, "cat"), (1, "cat")], None)
+
+    await until(all_listed)
+    monkeypatch.setattr(drafts, "PAGE_BYTES", 1)
+    first, after = await listed()
+    second, then = await listed(after)
+    assert (first, second) == ([(3, "cat")], [(2, "cat")])
+    assert await listed(then) == ([(1, "cat")], None)
 
 
 async def test_a_list_position_out_of_range_is_rejected(service: Started) -> None:

@@ -148,6 +148,50 @@ def test_an_invalid_address_loses_at_most_its_row(url: str) -> None:
     assert id_by_url(url) == id_by_url(url.upper())
 
 
+@pytest.mark.parametrize(
+    ("body", "hours", "assumed"),
+    [
+        ("Title,Duration,Duration Unit\na,90,Minutes\n", 1.5, False),
+        ("Title,Duration,Duration Type\na,2,days\n", 12, True),
+        ("Title,Duration,Duration Unit\na,3 hours,Minutes\n", 3, False),
+        ("ชื่อหลักสูตร,ระยะเวลา,หน่วยเวลา\na,๙๐,นาที\n", 1.5, False),
+        ("Title,Weeks,Hours per week\na,6,3\n", 18, False),
+        ("title,min_effort,max_effort,weeks_to_complete\na,2,4,6\n", 18, False),
+        ("Title,Weeks\na,6\n", 24, True),
+        ("Title,Hours,Weeks,Hours per week\na,20,6,3\n", 20, False),
+        ("Title,Hours\na,6 - 8\n", 7, False),
+    ],
+)
+def test_the_unit_and_the_pace_of_a_duration_stand_in_columns_of_their_own(
+    body: str, hours: float, assumed: bool
+) -> None:
+    [one] = courses("csv", body)
+    assert (one.hours, "hours" in one.assumed) == (hours, assumed)
+
+
+def test_a_span_of_days_begins_and_ends_a_course() -> None:
+    spans = ["15 - 17 มกราคม 2567", "๓๐ ม.ค. ๒๕๖๗ ถึง ๒ ก.พ. ๒๕๖๗", "1 Mar - 5 Apr 2024", "2024-03-01 to 2024-03-05"]
+    found = courses("csv", "\n".join(["title,dates", *(f"{n},{one}" for n, one in enumerate(spans, 1000))]))
+    assert [(str(one.starts), str(one.ends)) for one in found] == [
+        ("2024-01-15", "2024-01-17"),
+        ("2024-01-30", "2024-02-02"),
+        ("2024-03-01", "2024-04-05"),
+        ("2024-03-01", "2024-03-05"),
+    ]
+
+
+def test_languages_in_one_cell_are_all_read() -> None:
+    found = courses("csv", "title,language\na,ไทย/อังกฤษ\nb,ภาษาไทยและภาษาอังกฤษ\nc,Thai and English\nd,Thai & English\n")
+    assert [one.languages for one in found] == [["th", "en"]] * 4
+
+
+def test_a_rating_that_is_not_read_is_named() -> None:
+    _, [row] = read("csv", b"title,rating,reviews\na,very good,12\n")
+    assert [one.detail for one in row.warnings if one.field == "rating"] == [
+        "left out: no number is read from 'very good'"
+    ]
+
+
 @pytest.mark.parametrize("url", ["javascript:x", "ftp://x.example/a", "/course/view.php?id=7", "ดูที่เว็บไซต์", "https:///"])
 def test_a_course_is_kept_without_a_link_that_is_no_address(url: str) -> None:
     _, [row, same] = read("csv", f"title,url\na,{url}\nb,HTTPS://x.example/b\n".encode())
@@ -259,10 +303,20 @@ def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: s
         ("ชื่อหลักสูตร / Course name|ผู้จัด (Provider)|วันที่เริ่มอบรม|Subject(s)", "title provider starts tags"),
         ("ชื่อหลักสูตร (ภาษาไทย)|ชื่อหลักสูตร (ภาษาอังกฤษ)|จำนวนวัน", "title_th title_en duration"),
         ("dc.title|dc.subject|dc.identifier.uri|dc.description.abstract", "title tags url description"),
-        ("Title|Hours per week|จำนวนชั่วโมง/วัน|Category/Level", "title"),
+        ("Title|Hours per week|จำนวนชั่วโมง/วัน|Category/Level", "title weekly_hours"),
         ("Title|Hours (week)|hours_day", "title"),
         ("Title|Image / URL|Registration (start)|Duration(s)", "title duration"),
         ("ชื่อหลักสูตร|ชื่อหลักสูตรภาษาอังกฤษ|ชั่วโมง", "title title_en hours"),
+        (
+            "Training Title|Training Provider|Training Hours|Training Active|Training Type",
+            "title provider hours offered",
+        ),
+        ("CourseName|DurationHours|IsActive|CategoryName", "title duration offered tags"),
+        ("หลักสูตร/Course|ชั่วโมง/Hours|ภาษา/Language", "title hours languages"),
+        ("EXTERNAL_KEY|COURSE_NAME|AVAILABLE_IND", "title offered"),
+        ("Course Name|About this course|Skills Gained|Learning Time", "title description tags duration"),
+        ("ชื่อโครงการฝึกอบรม|จำนวนวัน|วันที่อบรม|วิธีการอบรม", "title duration starts modality"),
+        ("ชื่อรายวิชา|สถาบันผู้พัฒนา|ลิงก์รายวิชา", "title provider url"),
     ],
 )
 def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:
@@ -270,7 +324,9 @@ def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None
     assert sorted(reader.columns[0]) == sorted(facts.split())
 
 
-@pytest.mark.parametrize("header", ["Name (instructor),Title", "Title,Name (instructor)", "ชื่อ / นามสกุล,ชื่อหลักสูตร"])
+@pytest.mark.parametrize(
+    "header", ["Name (instructor),Title", "Training Name,Title", "Title,Name (instructor)", "ชื่อ / นามสกุล,ชื่อหลักสูตร"]
+)
 def test_a_column_with_only_the_name_of_a_fact_is_the_surer_one(header: str) -> None:
     reader, _ = read("csv", f"{header}\n".encode())
     assert reader.columns[0]["title"] in (["Title"], ["ชื่อหลักสูตร"])

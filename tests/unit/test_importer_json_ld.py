@@ -238,6 +238,7 @@ def test_a_list_with_a_title_holds_courses() -> None:
         {"title": "Catalogue", "catalog": [OPEN_EDX]},
         {"response": {"records": [OPEN_EDX]}},
         {"data": {"courses": {"edges": [{"node": OPEN_EDX}]}}},
+        {"courses": {"first": OPEN_EDX}},
     ],
 )
 @pytest.mark.parametrize("size", [7, 100_000])
@@ -311,6 +312,15 @@ def test_texts_by_language_may_be_lists_and_addresses_may_be_nodes() -> None:
     [one, other] = courses("jsonld", json.dumps([node, program]))
     assert (one.url, one.description and one.description.th) == ("https://example.org/c", "หนึ่ง\nสอง")
     assert other.hours == 40
+
+
+def test_custom_fields_of_a_course_are_read_and_courses_of_a_program_are_named() -> None:
+    custom = [{"name": "ระดับ", "shortname": "level", "value": "พื้นฐาน"}, {"shortname": "hours", "value": "6"}]
+    [one] = courses("jsonld", json.dumps([{"id": 2, "fullname": "Data", "customfields": custom}]))
+    assert (one.educational_level, one.hours) == ("beginner", 6)
+    program = {"@type": "EducationalOccupationalProgram", "name": "P", "hasCourse": [{"@type": "Course", "name": "C"}]}
+    _, [row] = read("jsonld", json.dumps(program).encode())
+    assert "parts of this one are left out: 1, such as 'C'" in row.warnings[0].detail
 
 
 def test_the_front_page_of_a_moodle_site_is_no_course() -> None:

@@ -87,6 +87,10 @@ from shared.imports.rows import ROW_LIMIT
         ("2 วัน 12 ชั่วโมง", 12, False),
         ("forty-five minutes", 0.75, False),
         ("1 000 hours", 1000, False),
+        ("2 วัน (09.00-16.00 น.)", 12, True),
+        ("2 วัน 1 คืน", 12, True),
+        ("4 ครั้ง ครั้งละ 3 ชั่วโมง", 12, False),
+        ("4 sessions of 90 minutes", 6, False),
         ("1\u00a0200 ชั่วโมง", 1200, False),
         ("an hour and thirty minutes", 1.5, False),
     ],
@@ -211,6 +215,8 @@ def test_a_level_is_parsed_from_level_words_only(text: str, level: str | None) -
         ("ก, ข", ["ก", "ข"]),
         ("R&amp;D, AT&amp;T", ["R&D", "AT&T"]),
         ("not-mentioned", []),
+        ("Big  Data  Machine Learning", ["Big", "Data", "Machine Learning"]),
+        ("Data  Analysis", ["Data  Analysis"]),
         ("[" * 5000, ["[" * 5000]),
         ("['open", ["['open"]),
     ],
@@ -304,7 +310,10 @@ def test_what_is_wrong_with_a_date_is_said_in_our_own_words(text: str, said: str
 
 @pytest.mark.parametrize(
     "unit",
-    ["1,", "a,", "(", "(a,", "1 - ", "1 000", "12:", "<a ", "<!--", "<style>", "&amp", "3 hours ", "beginner ", "[,"],
+    [
+        *("1,", "a,", "(", "(a,", "1 - ", "1 000", "12:", "<a ", "<!--", "<style>", "  a", "&amp", "3 hours "),
+        *("beginner ", "[,"),
+    ],
 )
 def test_a_cell_of_the_maximum_size_is_parsed_quickly(unit: str) -> None:
     """A reader that looks at everything again for each character would not end within the test's time."""
@@ -329,7 +338,9 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
     ]
     assert [language_of(name) for name in names] == ["zh", "en", "th", "en", "th", "pt", "zh", "ar", None]
     ways = ["MOOC", "ออนไลน์", "On-site", "อบรมในห้องเรียน", "hybrid", "online and classroom", "by post"]
+    ways += ["อบรมออนไลน์ผ่าน Zoom", "on_campus"]
     expected = ["online", "online", "classroom", "classroom", "blended", "blended", None]
+    expected += ["online", "classroom"]
     assert [modality_of(way) for way in ways] == expected
     assert [number_of(text) for text in ("4.2stars", "16,400", "๑๒", "1 of 2", "")] == [4.2, 16400, 12, None, None]
     assert all(is_placeholder(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
@@ -348,6 +359,9 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
         ("1\u202f234,5", 1234.5, 1234),
         ("1'234", 1234, 1234),
         ("1 30", None, None),
+        ("1.2k", 1.2, 1200),
+        ("2.3 ล้าน", 2.3, 2_300_000),
+        ("3 minutes", 3, 3),
         ("4.2stars", 4.2, 4),
         ("3 of 5", None, None),
     ],

@@ -37,9 +37,13 @@ class StatementReceiver:
             received.append(read_statement(one, f"[{i}]" if several else "", now))
             if i % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
-        places = {one.id: f"[{i}]." if several else "" for i, one in enumerate(received)}
-        if len(places) < len(received):
-            raise Malformed("two statements of the request have the same id")
+        places: dict[str, str] = {}
+        for i, one in enumerate(received):
+            if one.id in places:
+                raise Malformed(
+                    f"is the same as {places[one.id]}id; equal statements without ids have the same", f"[{i}].id"
+                )
+            places[one.id] = f"[{i}]." if several else ""
         mapping = await self._statements.mapping(tenant)
         rules = ActivityRules(mapping.rules if mapping else [])
         batches = [received[at : at + _AT_ONCE] for at in range(0, len(received), _AT_ONCE)]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -38,6 +38,9 @@ SOLE_EDITORS: web.AppKey[frozenset[str]] = web.AppKey("sole editors", frozenset)
 """The tenants in which one person may propose, review and approve a draft."""
 
 DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
+
+PAGE_BYTES = 4 * 1024 * 1024
+"""How many bytes of signatures and comments a page of versions may hold; a draft alone may have 3 MB of comments."""
 
 
 class DraftPut(Struct, frozen=True):
@@ -226,8 +229,11 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     rows = await history.framework_versions(entry.tenant, name, below, wanted.limit + 1)
     page = rows[: wanted.limit]
     told_who = entry.tenant == tenant and principal(request).role in EDITORS.roles
-    numbers = [row.version for row in page] if told_who else []
-    approvals = await request.app[DRAFTS].approvals(entry.tenant, name, numbers)
+    approvals: dict[int, dict[str, Any]] = {}
+    if told_who:
+        numbers = [row.version for row in page]
+        fitting, approvals = await request.app[DRAFTS].approvals(entry.tenant, name, numbers, PAGE_BYTES)
+        page = page[:fitting]
     versions = []
     for row in page:
         state: Literal["published", "superseded", "retired"] = "superseded"

@@ -83,6 +83,25 @@ def date_of(text: str, *, last: bool = False) -> date | None:
     return date(year, month, day)
 
 
+def span_of(text: str) -> tuple[str, str] | None:
+    """Return the first and the last day of a span in words: `15 - 17 มกราคม 2567`, `1 มี.ค. ถึง 5 เม.ย. 2567`; else None."""
+    if len(text) > LONGEST_WORDS:
+        return None
+    if found := re.fullmatch(
+        r"(?P<first>\D*[\d๐-๙]{1,2})\s*(?:[-–—]|ถึง|to)\s*(?P<last>[\d๐-๙]{1,2})(?P<rest>\s*[^\W\d].*)", text
+    ):
+        return f"{found['first']} {found['rest']}", f"{found['last']} {found['rest']}"
+    parts = re.split(r"\s+[-–—]\s+|\s*ถึง\s*|\s+to\s+", text)
+    if len(parts) != 2:  # noqa: PLR2004 - its first and its last day
+        return None
+    first, last = parts
+    if not re.search(r"[\d๐-๙]{4}|[\d๐-๙]{2}$", first.strip()[3:]) and (
+        year := re.search(r"[\d๐-๙]{4}$", last.strip())
+    ):
+        first = f"{first} {year[0]}"
+    return first, last
+
+
 def _counted(words: str) -> tuple[int, int, int | None] | None:
     """Return year, month and, unless it is a month, day of a number that counts days or seconds."""
     if _SECONDS.fullmatch(words):

@@ -77,6 +77,14 @@ _EACH = re.compile(
     rf"(?P<amount>{NUMBER}(?:\s*(?:-|–|ถึง)\s*{NUMBER})?\s*(?:{_UNIT})\.?)"
 )
 _MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
+_BESIDE = re.compile(
+    r"\(?\s*(?:เวลา\s*)?\d{1,2}[.:]\d\d\s*(?:น\.?)?\s*(?:-|–|ถึง|to)\s*\d{1,2}[.:]\d\d\s*(?:น\.|นาฬิกา)\s*\)?|\d{1,2}\s*คืน"
+)
+"""What stands beside the days of a course: the time of day, and nights."""
+
+_SESSIONS = re.compile(
+    rf"(?P<times>\d{{1,3}})\s*(?:ครั้ง|sessions?)\s*[,()]?\s*(?:ครั้งละ|ๆ\s*ละ|of)\s*(?P<amount>{NUMBER})\s*(?P<unit>ชั่วโมง|ชม\.?|hours?|นาที|minutes?)"
+)
 _BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\d\s?\+")
 _THEN = re.compile(r"\s*(?:and|และ|,)?\s*")
 """What is between the parts of one duration: `1 day and 2 hours`."""
@@ -121,11 +129,17 @@ def _duration(text: str) -> Duration | None:
     text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
+    text = _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text))
     rest = _AMOUNT.sub(" ", text)
     if re.search(r"\d", rest) or re.match(r"^[-−–]\s*[\dp]", text):
         return None  # a number that nothing is known of
     read = _of_amounts(text)
     return read and read._replace(unread=(*read.unread, *NUMBER_WORD.findall(rest)))
+
+
+def _in_all(found: re.Match[str]) -> str:
+    """Return the time of several sessions together: `4 ครั้ง ครั้งละ 3 ชั่วโมง` is 12 hours."""
+    return f"{int(found['times']) * as_number(found['amount']):g} {found['unit']}"
 
 
 def _of_amounts(text: str) -> Duration | None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from services.catalog.importers.dates import InvalidDate, date_of
+from services.catalog.importers.dates import InvalidDate, date_of, span_of
 from services.catalog.importers.durations import doubtful_hours, duration_of
 from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
@@ -37,7 +37,8 @@ Fact = str | list[str]
 FACTS = (
     "id", "code", "title", "title_th", "title_en", "provider", "provider_th", "provider_en", "hours", "duration",
     "languages", "level", "tags", "prerequisites", "description", "description_th", "description_en", "url", "modality",
-    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered", "hidden",
+    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "offered", "hidden", "duration_unit",
+    "weeks", "weekly_hours", "weekly_hours_most",
     "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
@@ -67,6 +68,8 @@ _NOT_OFFERED = frozenset(
     )
 )  # fmt: skip
 _HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")))
+_BETWEEN = re.compile(r"^[\d๐-๙.,]+\s*(?:[-–—]|ถึง|to)\s*[\d๐-๙.,]+$")
+_LANGUAGES_JOINED = re.compile(r"\s*[/&+]\s*|\s*และ(?:ภาษา)?\s*|\s+and\s+")
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -221,9 +224,20 @@ class _Draft:
             return ""
         return f"{scheme.lower()}:{rest}"
 
+    def _stated_duration(self) -> str:
+        """Return the duration in words, from the columns that hold its number, its unit or its pace."""
+        words, unit = self._text("duration"), self._text("duration_unit")
+        if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
+            return f"{words} {unit}"
+        weeks, pace = (number_of(self._text(name)) for name in ("weeks", "weekly_hours"))
+        if words or self._text("hours") or not weeks:
+            return words
+        each = "-".join(filter(None, map(self._text, ("weekly_hours", "weekly_hours_most"))))
+        return f"{weeks:g} weeks, {each} hours per week" if pace or each else f"{weeks:g} weeks"
+
     def _hours(self) -> None:
-        words = self._text("duration")
-        hours_text = self._text("hours")
+        words = self._stated_duration()
+        hours_text = _BETWEEN.sub(r"\g<0> hours", self._text("hours"))
         number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+|[ก-๎\s]+", hours_text) else None
         if stated := words or (hours_text if number is None else ""):
             self._words["duration"] = stated[:_MOST_STATED]
@@ -261,7 +275,7 @@ class _Draft:
 
     def _languages(self) -> None:
         codes: list[str] = []
-        for name in self._items("languages"):
+        for name in (part for item in self._items("languages") for part in _LANGUAGES_JOINED.split(item)):
             if code := language_of(name):
                 codes.append(code)
             else:
@@ -327,8 +341,11 @@ class _Draft:
                 self._given[name] = ids
 
     def _dates(self) -> None:
-        for name in ("starts", "ends"):
-            if not (words := self._text(name)):
+        stated = {name: self._text(name) for name in ("starts", "ends")}
+        if not stated["ends"] and (days := span_of(stated["starts"])):
+            stated = dict(zip(stated, days, strict=True))
+        for name, words in stated.items():
+            if not words:
                 continue
             try:
                 if found := date_of(words, last=name == "ends"):
@@ -355,7 +372,9 @@ class _Draft:
             }
             if any(number is None for number in numbers.values()):
                 missing = [fact for key, fact in (first, second) if numbers[key] is None]
-                if len(missing) < len(numbers):
+                if unread := [words for fact in missing if (words := self._text(fact))]:
+                    self._warn(name, f"left out: no number is read from {unread[0][:100]!r}")
+                elif len(missing) < len(numbers):
                     self._warn(name, f"left out: {missing[0]} is not stated")
                 continue
             whole = {key: value if key == "mean" else int(value or 0) for key, value in numbers.items()}

@@ -138,7 +138,7 @@ class JsonLdReader:
                 if isinstance(name := short.get("@id"), str) and len(self._nodes) < _NODES:
                     self._nodes[name] = short
                 if "BreadcrumbList" not in _types(short):
-                    inner += [part for name in _HOLDERS for part in _many(short.get(name))]
+                    inner += [part for name in _HOLDERS for part in _held_in(name, short.get(name))]
             waiting = inner
         yield None
 
@@ -306,6 +306,13 @@ def _is_plain(node: Mapping[str, Any]) -> bool:
     return _types(node) <= {""} and objects.is_course(node) and not objects.is_list(node)
 
 
+def _held_in(name: str, value: Any) -> list[Any]:
+    """Return what a property of this name holds: the items of a list, or the objects that an object holds by their ids."""
+    if name in objects.LISTS and isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
+        return [value, *value.values()]
+    return _many(value)
+
+
 def _is_reference(node: Mapping[str, Any]) -> bool:
     """Return whether a node only names one that stands elsewhere, perhaps with its type."""
     return "@id" in node and set(node) <= {"@id", "@type"}
@@ -361,10 +368,12 @@ class _Facts:
             self._facts["tags"] = tags
         self._instances()
         self._prerequisites()
-        parts = [one for one in map(self._known, _many(node.get("hasPart"))) if _types(one) & _COURSES]
-        if parts:
-            detail = f"courses that are parts of this one are left out: {len(parts)}, such as {self._name(parts[0])!r}"
-            self._warnings.append(Warned("hasPart", detail))
+        for name in ("hasPart", "hasCourse"):
+            parts = [one for one in map(self._known, _many(node.get(name))) if _types(one) & _COURSES]
+            if parts:
+                first = self._name(parts[0])
+                detail = f"courses that are parts of this one are left out: {len(parts)}, such as {first!r}"
+                self._warnings.append(Warned(name, detail))
         rating = self._known(node.get("aggregateRating"))
         if rating:
             self._facts["rating"] = str(rating.get("ratingValue", ""))

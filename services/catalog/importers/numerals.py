@@ -40,6 +40,10 @@ THAI_NUMBER = re.compile(rf"(?:{_THAI_WORD})(?:\s?(?:{_THAI_WORD}))*(?![\u0e30-\
 """A number in Thai words; a vowel after it would make another word of it, such as `สามารถ`."""
 
 
+_ROUND = {"k": 1000, "m": 1_000_000, "พัน": 1000, "หมื่น": 10_000, "แสน": 100_000, "ล้าน": 1_000_000}
+_ROUNDED = re.compile(r"(\d+(?:[.,]\d+)?)\s?(k|m|พัน|หมื่น|แสน|ล้าน)(?![a-z])", re.IGNORECASE)
+
+
 def without_spaces(text: str) -> str:
     """Return a text in which no space divides the thousands of a number: `1 000 hours` is `1000 hours`."""
     return _SPACED.sub(lambda found: re.sub(r"\D", "", found[0]), text)
@@ -54,7 +58,14 @@ def number_of(text: str) -> float | None:
 
 
 def count_of(text: str) -> int | None:
-    """Return the one whole number of a cell, in which `1.234` and `1,234` are thousands."""
+    """Return the one whole number of a cell, in which `1.234` and `1,234` are thousands, and `1.2k` is 1200."""
+    if rounded := _ROUNDED.search(text):
+        number = number_of(rounded[1])
+        return (
+            None
+            if number is None or len(re.findall(r"\d+(?:[.,]\d+)?", text)) > 1
+            else round(number * _ROUND[rounded[2].lower()])
+        )
     digits = re.findall(NUMBER, without_spaces(text.translate(THAI_DIGITS)))
     if len(digits) == 1 and re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits[0]):
         return int(re.sub(r"[.,]", "", digits[0]))

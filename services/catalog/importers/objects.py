@@ -21,7 +21,7 @@ WRAPPERS = ("response", "result", "payload", "body", "node", "edges")
 
 _OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
 _LANGUAGES = ("th", "en")
-_DESCRIBING = frozenset({"metadata", "attributes"})
+_DESCRIBING = ("metadata", "attributes", "customfields")
 _OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 
 
@@ -53,10 +53,10 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
 
 
 def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an object with its `metadata` or `attributes`: by name, or as a list of names and values."""
-    found = node.get("metadata") or node.get("attributes")
+    """Return an object with its metadata (`_DESCRIBING`): by name, or as a list of names and values."""
+    found = next((node[name] for name in _DESCRIBING if node.get(name)), None)
     if isinstance(found, list):
-        pairs = [(one.get("key"), one.get("value")) for one in found if isinstance(one, dict)]
+        pairs = [(one.get("key") or one.get("shortname"), one.get("value")) for one in found if isinstance(one, dict)]
     elif isinstance(found, dict):
         inner = next((one for one in found.values() if isinstance(one, dict)), found) if len(found) == 1 else found
         pairs = list(inner.items())
@@ -74,7 +74,7 @@ def is_course(node: Mapping[str, Any]) -> bool:
     if node.get("format") == "site":
         return False  # the front page of a Moodle site, in its list of courses
     facts = guessed(list(_flat(node)))
-    if node.keys() & _DESCRIBING and _is_about_a_list(node):
+    if any(name in node for name in _DESCRIBING) and _is_about_a_list(node):
         return False
     return any(fact.startswith("title") for fact in facts) or (
         "type" not in node and bool(facts.keys() & {"id", "code"})

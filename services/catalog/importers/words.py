@@ -25,6 +25,7 @@ _NOTHING = frozenset(
     )
 )  # fmt: skip
 _LONGEST_NOTHING = 40
+_LEAST_GAPS = 2
 LONGEST_WORDS = 300
 """The most characters of a duration, a level or a date; a longer text is prose and is not searched."""
 
@@ -51,7 +52,7 @@ def is_placeholder(text: str) -> bool:
 def list_of(text: str) -> list[str]:
     """Return the items of a list in any of its forms: JSON, a Python literal, separated by lines, `;`, `|` or `,`.
 
-    Commas inside brackets do not separate items.
+    Commas inside brackets do not separate items. Two spaces do where they stand several times and nothing else does.
     """
     text = text.strip()
     if text[:1] in "[(" and text[-1:] in "])":
@@ -66,7 +67,10 @@ def list_of(text: str) -> list[str]:
     for mark in ("\n", ";", "|"):
         if mark in text:
             return _distinct(text.split(mark))
-    return _distinct(_between_commas(text))
+    parts = [*_between_commas(text)]
+    if len(parts) == 1 and text.count("  ") >= _LEAST_GAPS:
+        parts = re.split(" {2,}", text)
+    return _distinct(parts)
 
 
 def _between_commas(text: str) -> Iterator[str]:
@@ -168,10 +172,11 @@ def modality_of(text: str) -> Modality | None:
     name = folded(text[:LONGEST_WORDS])
     online = re.search(r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|ออนไลน์|ทางไกล", name)
     onsite = re.search(
-        r"on-?site|on-?campus|classroom|in-?person|face|full-?time|part-?time|workshop|ห้องเรียน|อบรม|onground", name
+        r"on[-_ ]?site|on[-_ ]?campus|classroom|in[-_ ]?person|face|full-?time|part-?time|workshop|ห้องเรียน|onground",
+        name,
     )
     if re.search(r"blended|hybrid|ผสม", name) or (online and onsite):
         return "blended"
     if online:
         return "online"
-    return "classroom" if onsite or re.search(r"instructor-?\s?led", name) else None
+    return "classroom" if onsite or re.search(r"instructor-?\s?led|อบรม", name) else None
