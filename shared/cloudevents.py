@@ -66,15 +66,17 @@ def to_kafka(envelope: Envelope) -> tuple[bytes, bytes | None, list[tuple[str, b
 Headers = Iterable[tuple[str, bytes | None]]
 
 _STRUCTURED = "application/cloudevents+json"
-_REQUIRED = ("specversion", "id", "type", "source", "subject", "sequence")
+_REQUIRED = dict.fromkeys(("specversion", "id", "type", "source", "subject", "sequence")).keys()
 _ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "catalogrevision"}
 _ATTRIBUTE_OF = {f"ce_{name}": name for name in _ATTRIBUTES}
 _LONGEST = 1024
 _DEEPEST = 64
+_DIGITS = 15
 _REASON = 500
+_OF_PROFILE = (AssessmentCompleted, OfficerChanged)
+_OF_PATH = (PathRecommended, PathAnnounced, PathStored)
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _SUBJECT = re.compile(rf"{_NAME}/(?:{_NAME}|framework:{_NAME}(?:@[0-9]{{1,10}}-[0-9a-f]{{16}}/[0-9]{{1,3}})?)")
-_WHOLE = re.compile(r"[0-9]{1,15}")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # it cannot fail once begun, so it takes linear time
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -134,17 +136,20 @@ def _rejected(error: Exception) -> Rejected:
 def _parts(value: bytes | None, headers: Headers) -> tuple[dict[str, str], bytes | None]:
     """Return the attributes and the data of a record."""
     attributes: dict[str, str] = {}
-    media = ""
-    for header, raw in headers:
-        if raw is None:
-            continue
-        if (name := header.lower()) == "content-type":
-            media = raw[:_LONGEST].decode("utf-8", "replace").lower()
-        elif name := _ATTRIBUTE_OF.get(name, ""):
-            if len(raw) > _LONGEST:
-                raise ValueError(f"attribute {name} holds {len(raw)} bytes, over {_LONGEST}")
-            if attributes.setdefault(name, text := _utf8(name, raw)) != text:
-                raise ValueError(f"attribute {name} is given twice with different values")
+    media = name = ""
+    try:
+        for header, raw in headers:
+            if raw is None:
+                continue
+            if name := _ATTRIBUTE_OF.get(header) or _ATTRIBUTE_OF.get(header.lower(), ""):
+                if len(raw) > _LONGEST:
+                    raise ValueError(f"attribute {name} holds {len(raw)} bytes, over {_LONGEST}")
+                if attributes.setdefault(name, text := raw.decode()) != text:
+                    raise ValueError(f"attribute {name} is given twice with different values")
+            elif header.lower() == "content-type":
+                media = raw[:_LONGEST].decode("utf-8", "replace").lower()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"attribute {name} is not UTF-8 at byte {error.start}") from None
     if value is not None and media.startswith(_STRUCTURED):
         return _structured(value)
     return attributes, value
@@ -184,13 +189,6 @@ def _is_deep(value: bytes) -> bool:
     return len(brackets) > _DEEPEST and any(depth > _DEEPEST for depth in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
-def _utf8(name: str, raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"attribute {name} is not UTF-8 at byte {error.start}") from None
-
-
 def _event(
     key: bytes | None, attributes: Mapping[str, str], value: bytes | None, shapes: Mapping[str, type[Struct]] | None
 ) -> Event:
@@ -198,8 +196,8 @@ def _event(
     subject = _subject(key)
     if value is None and "type" not in attributes:  # a plain tombstone, as any Kafka tool writes it
         return Event("", TOMBSTONE, "", subject, datetime.now(UTC), 0, None)
-    missing = [name for name in _REQUIRED if name not in attributes]
-    if missing:
+    if not attributes.keys() >= _REQUIRED:
+        missing = [name for name in _REQUIRED if name not in attributes]
         raise ValueError(f"not a CloudEvent: no attribute {', '.join(missing)}")
     if attributes["specversion"] != "1.0":
         raise ValueError(f"CloudEvents {attributes['specversion']!r} is not 1.0")
@@ -227,7 +225,7 @@ def _subject(key: bytes | None) -> str:
 
 
 def _whole(name: str, text: str, most: int) -> int:
-    if not _WHOLE.fullmatch(text) or int(text) > most:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS) or int(text) > most:
         raise ValueError(f"{name} {text[:40]!r} is not a whole number from 0 to {most}")
     return int(text)
 
@@ -261,7 +259,7 @@ def _hold_together(event: Event) -> None:
     if data is not None and (owner := _owner(data)) != event.subject:
         raise ValueError(f"the data is about {owner!r}, the key about {event.subject!r}")
     moments = [event.time]
-    if isinstance(data, AssessmentCompleted | OfficerChanged):
+    if isinstance(data, _OF_PROFILE):
         if data.profile.sequence != event.sequence:
             raise ValueError(f"the profile's sequence {data.profile.sequence} is not the event's, {event.sequence}")
         _whole("framework_version", str(data.profile.framework_version), MAX_SEQUENCE)
@@ -272,7 +270,7 @@ def _hold_together(event: Event) -> None:
         moments.append(data.taken_at)
     elif isinstance(data, FrameworkPublished):
         _whole("version", str(data.framework.version), MAX_SEQUENCE)
-    elif isinstance(data, PathRecommended | PathAnnounced | PathStored):
+    elif isinstance(data, _OF_PATH):
         moments.append(data.planned_at)
     for moment in moments:
         if moment.tzinfo is None or moment.year not in YEARS:
@@ -281,13 +279,13 @@ def _hold_together(event: Event) -> None:
 
 def _owner(data: Data) -> str:
     """Return the record key of data of this kind."""
+    if isinstance(data, CoursePublished):
+        return key_of(data.tenant, data.course.id)
     if isinstance(data, FrameworkPart):
         return data.key
     if isinstance(data, FrameworkPublished | FrameworkAnnounced):
         framework = data.framework.id if isinstance(data, FrameworkPublished) else data.framework
         return key_of(data.tenant, f"framework:{framework}")
-    if isinstance(data, AssessmentCompleted | OfficerChanged):
+    if isinstance(data, _OF_PROFILE):
         return data.profile.key
-    if isinstance(data, CoursePublished):
-        return key_of(data.tenant, data.course.id)
     return key_of(data.tenant, data.course if isinstance(data, CourseWithdrawn) else data.officer)

@@ -1,5 +1,6 @@
 """Identifiers, texts in two languages, and numbers that are rounded to the millionth."""
 
+from math import copysign
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -44,9 +45,9 @@ def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Round these numbers of a record to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if not isinstance(value, float) or (value > least and value.is_integer()):  # as most are; rounding takes longer
-            continue
-        if value <= least or round(value, 6) != value:  # also -0.0, which equals 0.0
+        if not isinstance(value, float) or (value >= least and value.is_integer() and copysign(1.0, value) > 0):
+            continue  # as most are; rounding takes longer. -0.0 equals 0.0
+        if value <= least or round(value, 6) != value:
             force_setattr(record, name, millionths(value, least))
 
 

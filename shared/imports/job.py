@@ -24,7 +24,6 @@ PATIENCE_SECONDS = 180.0
 
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50
-_ROWS_OF_A_PART = 200
 _SAVED_EVERY = timedelta(seconds=1)
 
 
@@ -61,7 +60,7 @@ class ImportJob(Generic[C, R]):
         named = self.report.import_id if request.key is None else sha256(request.key.encode()).hexdigest()
         self._name = None if request.dry_run else named[:20]
         self._saved_at = now
-        self._keeping: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
 
     async def verdicts(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Problem if the rest must not be read."""
@@ -97,8 +96,7 @@ class ImportJob(Generic[C, R]):
         if self.report.dry_run:
             return results
         await self._kept()
-        parts = [results[at : at + _ROWS_OF_A_PART] for at in range(0, len(results), _ROWS_OF_A_PART)]
-        self._keeping = [asyncio.create_task(self._keep(part)) for part in parts]
+        self._keeping = asyncio.create_task(self._keep(results))
         if self.report.updated_at - self._saved_at > _SAVED_EVERY:
             await self._save()
         return results
@@ -140,11 +138,12 @@ class ImportJob(Generic[C, R]):
 
     async def _kept(self) -> None:
         """Wait until the results of earlier rows are stored. Raises Unavailable."""
-        keeping, self._keeping = self._keeping, []
-        await asyncio.gather(*keeping)
+        keeping, self._keeping = self._keeping, None
+        if keeping:
+            await keeping
 
-    async def _keep(self, part: Sequence[RowResult]) -> None:
-        await self.patiently(lambda: self._reports.add(self.report.import_id, part))
+    async def _keep(self, results: Sequence[RowResult]) -> None:
+        await self.patiently(lambda: self._reports.add(self.report.import_id, results))
 
     async def _save(self) -> None:
         if not self.report.dry_run:

@@ -1,4 +1,4 @@
-"""Reports of imports in MongoDB: one document per import, and its rows as JSON in parts of several hundred.
+"""Reports of imports in MongoDB: one document per import, and its rows as JSON in parts of 200.
 
 They are kept for 90 days, without the API keys and passwords that a file may contain.
 """
@@ -8,18 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from shared.decoding import stored
 from shared.imports.rows import ImportReport, ListRows, RowResult
 from shared.logs import without_secrets
-from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
 
 R = TypeVar("R", bound=ImportReport)
 
 _KEPT = timedelta(days=90)
 _SILENT = timedelta(minutes=5)
 _PARTS = 50
+_ROWS_OF_A_PART = 200
 
 
 class ReportStore(Generic[R]):
@@ -47,17 +48,14 @@ class ReportStore(Generic[R]):
             await self._imports.replace_one({"_id": report.import_id}, whole, upsert=True)
 
     async def add(self, import_id: str, results: Sequence[RowResult]) -> None:
-        """Store the next rows of an import; repeating the call changes nothing. Raises Unavailable."""
-        first, last = results[0].line, results[-1].line
-        part: dict[str, Any] = {
-            "import_id": import_id,
-            "last": last,
-            "statuses": sorted({one.status for one in results}),
-            "rows": without_secrets(msgspec.json.encode(results)),
-            "expires_at": datetime.now(UTC) + _KEPT,
-        }
-        with unavailable():
-            await self._rows.replace_one({"_id": f"{import_id}/{first}"}, part, upsert=True)
+        """Store the next rows of an import, at least one; repeating the call changes nothing. Raises Unavailable."""
+        await bulk_write(
+            self._rows,
+            [
+                _replacement(import_id, results[at : at + _ROWS_OF_A_PART])
+                for at in range(0, len(results), _ROWS_OF_A_PART)
+            ],
+        )
 
     async def find(self, tenant: str, import_id: str) -> R | None:
         """Return a report of this tenant. Raises Unavailable.
@@ -95,6 +93,18 @@ class ReportStore(Generic[R]):
         rows = [row for part in parts for row in _rows(part["rows"])]
         kept = [row for row in rows if row.line > wanted.after and wanted.verdict in (None, row.status)]
         return kept, parts[-1]["last"] if len(parts) == _PARTS else None
+
+
+def _replacement(import_id: str, results: Sequence[RowResult]) -> ReplaceOne[Document]:
+    """Return the write that stores a part, or replaces it by itself."""
+    part: Document = {
+        "import_id": import_id,
+        "last": results[-1].line,
+        "statuses": sorted({one.status for one in results}),
+        "rows": without_secrets(msgspec.json.encode(results)),
+        "expires_at": datetime.now(UTC) + _KEPT,
+    }
+    return ReplaceOne({"_id": f"{import_id}/{results[0].line}"}, part, upsert=True)
 
 
 def _rows(kept: bytes | list[Any]) -> list[RowResult]:

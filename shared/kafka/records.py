@@ -1,7 +1,7 @@
 """Kafka records, the events in them, offsets, and dead letters. No I/O."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.events import Event
 
@@ -14,8 +14,7 @@ BULK: Headers = [("bulk", b"1")]
 """The header of records that announce what an import changed; a reader may process the others of a batch first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One Kafka record: topic, partition, offset, key, value, headers."""
 
     topic: str
@@ -26,24 +25,21 @@ class Record:
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumedEvent:
+class ConsumedEvent(NamedTuple):
     """A record with its decoded event."""
 
     record: Record
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class RecordMetadata:
+class RecordMetadata(NamedTuple):
     """The position of a sent event: topic, partition and offset."""
 
     partition: int
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
+class TopicSpec(NamedTuple):
     """A topic to create; `config`: Kafka's topic settings, as texts."""
 
     name: str
