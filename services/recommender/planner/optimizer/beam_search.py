@@ -95,7 +95,7 @@ def search_by_beam(
                 path.courses[place] = beam.courses[row, place]
             replay(problem, start_state, base, workspace, path, NONE, found.scratch)
             costs_from_start(problem, start_state, base, workspace)
-            starts = starts_of(problem, base, workspace, found.targets, complete=False)
+            starts = starts_of(problem, base, workspace, found.targets, bool(ZERO))
             for course in starts[:BEAM_STARTS]:
                 if counters[0]["visits_left"] <= 0:
                     break
