@@ -17,7 +17,7 @@ from shared.paths import Succession
 from shared.succession import carried, job_group_of, stage_of
 from shared.texts import folded
 
-ALGORITHM = "t1.11"
+ALGORITHM = "t1.12"
 """The version of the planner; it changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000

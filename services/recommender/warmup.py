@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import Estimate, Inputs, Rule
+from services.recommender.inputs import INCLUDE_ONLY, Estimate, Inputs, Rule
 from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import MERGE_THRESHOLD, Snapshot
@@ -73,7 +73,13 @@ def _officers() -> list[Inputs]:
         cost_multipliers={"first": 1.5},
         rules=[Rule(field="course", values=["fourth"], bias=2.0)],
     )
-    return [one, preferring, replace(preferring, cost_multipliers={}, rules=[], levels={}, budget_hours=3, max_steps=2)]
+    short = replace(preferring, cost_multipliers={}, rules=[], levels={}, budget_hours=3, max_steps=2)
+    overlapping = replace(
+        short,
+        levels={"one": Estimate(0, 0.5), "two": Estimate(0, 0.5)},
+        rules=[Rule(field="course", values=["fifth", "sixth"], bias=INCLUDE_ONLY)],
+    )
+    return [one, preferring, short, overlapping]
 
 
 def _framework() -> Framework:
@@ -94,16 +100,19 @@ def _courses() -> list[Course]:
         _course("second", "one", 2, 4, Prerequisite(course="first")),
         _course("third", "two", 0, 1),
         _course("fourth", "two", 1, 3, Prerequisite(framework="example", skill="one", level=2)),
+        _course("fifth", "one", 0, 4, also="two"),
+        _course("sixth", "two", 0, 3, also="one"),
     ]
 
 
-def _course(name: str, skill: str, low: float, high: float, *requires: Prerequisite) -> Course:
+def _course(name: str, skill: str, low: float, high: float, *requires: Prerequisite, also: str = "") -> Course:
+    more = [Teaches("example", also, 0, 1)] if also else []
     return Course(
         id=name,
         title=_NAME,
         provider=_NAME,
         hours=3,
         languages=["th"],
-        teaches=[Teaches("example", skill, low, high)],
+        teaches=[Teaches("example", skill, low, high), *more],
         requires=list(requires),
     )

@@ -25,7 +25,7 @@ from shared.outbox import (
 )
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
-from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
 
@@ -544,30 +544,6 @@ async def test_other_work_waits_for_the_relay_while_it_makes_progress(monkeypatc
     staged.set_backlog(more=True)
     staged.backlog_at -= 3600  # the relay has made no progress since
     await asyncio.wait_for(staged.after_backlog(3600.0), 60)
-
-
-class HeldBacklog(Staged):
-    """A backlog that lasts until it is released."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked, self.sent = asyncio.Event(), asyncio.Event()
-
-    async def after_backlog(self, most: float) -> None:  # noqa: ARG002 - without a limit
-        self.asked.set()
-        await self.sent.wait()
-
-
-async def test_the_topic_is_read_back_after_a_backlog(owner: Owner) -> None:
-    staged = HeldBacklog()
-    await owner.change("t/1", 1)
-    async with running(owner.relay(staged=staged)):
-        await until(lambda: len(owner.read) == 1, "the event is announced during the backlog")
-        await asyncio.wait_for(staged.asked.wait(), 60)
-        lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
-        assert "read_back" not in lease
-        staged.sent.set()
-        await until_read_back(owner)
 
 
 async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner) -> None:

@@ -33,14 +33,14 @@ def _unextended(first: Any, *_: Any) -> Any:
     return first
 
 
-_LOCAL: dict[str, Any] = {"after_discrepancies": _unchanged, "refine": _unextended}
+_LOCAL: dict[str, Any] = {"after_discrepancies": _unchanged, "after_beam": _unchanged, "refine": _unextended}
 _GREEDY = _LOCAL | {"MAX_STARTS": 0, "MAX_PASSES": 0}
 PARTS: dict[str, dict[str, Any]] = {
     "greedy, value per hour": _GREEDY | {"EXPONENTS": _ALL[:1]},
     "greedy, five exponents": _GREEDY,
     "with starts": _LOCAL | {"MAX_PASSES": 0},
     "with exchanges": _LOCAL,
-    "with discrepancies": {"refine": _unextended},
+    "with discrepancies and a beam": {"refine": _unextended},
     "with extensions": {"EXPONENTS": _ALL},
 }
 """What is taken out of the readable rule, from the greedy alone to all of it."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs, Rule
 from services.recommender.plan_validator.validate import validate
+from services.recommender.planner.optimizer import search
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction, posterior_targets
@@ -20,6 +21,7 @@ from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput
 from tests.evaluation import real
 from tests.evaluation.generate import course_id
+from tests.evaluation.shapes import shaped
 from tests.evaluation.worlds import HOURS, World, generated
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, entangled, officers, published
@@ -141,6 +143,16 @@ def test_planner_and_readable_rule_give_the_same_bytes_in_a_generated_world() ->
         changes |= {"cost_multipliers": dict.fromkeys(before[3:5], 1.5), "excluded": before[:1]} if number % 2 else {}
         for one in (plan, msgspec.structs.replace(plan, **changes)):
             assert differences(one, view, world.courses) is None
+
+
+def test_a_beam_search_finds_a_better_path_where_courses_raise_several_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = 1068
+    world = shaped("many skills", number)
+    plan, view = world.officer(np.random.default_rng([number, 40]), 40.0), world.view()
+    assert differences(plan, view, world.courses) is None
+    found = recommend(plan, view).coverage.gained
+    monkeypatch.setattr(search, "BEAM_GAPS", 100)
+    assert recommend(plan, view).coverage.gained < found
 
 
 def test_planner_and_readable_rule_select_the_same_candidates() -> None:

@@ -48,11 +48,17 @@ class PlannerParams:
     """Courses whose closure is tried as the start of a path."""
     max_paired: int = 8
     """The first of them, of which two are also tried together."""
+    beam_gaps: int = 2
+    """Gaps that the targets raise in the mean, from which a beam search follows the discrepancy search."""
+    beam_width: int = 16
+    """Paths that the beam search extends at a time."""
+    beam_starts: int = 8
+    """Starts by which it extends each of them."""
     max_exchanged: int = 16
     """Courses of a path up to which each of them is left out in turn for the closure of a start."""
     budget_shares: int = 8
     """Each greedy pass may spend one part in so many of the visits; all starts half of what is left then, the exchanges
-    the rest; the discrepancy search half of what those leave."""
+    the rest; the discrepancy or beam search half of what those leave."""
     max_visits: int = 3_000_000
     """Courses visited in the search of one plan (0.1 to 0.2 s); the search then ends with the best path so far."""
     trace_visits: int = 1_000_000

@@ -37,12 +37,11 @@ from services.recommender.planner.exact.residual import (
     end_state,
     exclusion_reason,
     left_out,
-    levels_reached,
     missing_course_cause,
     pinned_closure,
     unknown_completed,
 )
-from services.recommender.planner.explain.path import PlanResult, path_of, without_idle
+from services.recommender.planner.explain.path import path_of, without_idle
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference.costs import Costs, ProblemData, build_instance
@@ -61,6 +60,15 @@ MAX_STARTS = 24
 
 MAX_PAIRED = 8
 """The first of them, of which two are also tried together."""
+
+BEAM_GAPS = 2
+"""Gaps that the targets raise in the mean, from which a beam search follows the discrepancies."""
+
+BEAM_WIDTH = 16
+"""Paths that the beam search extends at a time."""
+
+BEAM_STARTS = 8
+"""Starts by which it extends each of them."""
 
 MAX_EXCHANGED = 16
 """Courses of a path up to which each of them is left out in turn for the closure of a start."""
@@ -87,17 +95,11 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
         return draft(again, value, entry_levels)
 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
-    plan, missing_hours = best.plan, best.residual.missing_hours(value, levels_reached(inputs, value, best.picks))
-    whole = PlanResult(
-        best.picks,
-        best.blocker,
-        plan.notes,
-        missing_hours,
-        plan.kept,
-        finishing=plan.finishing,
-        proved=best.is_proved(lambda *limits: gain_bound(value, plan.problem.courses.values(), *limits)),
-    )
-    return path_of(inputs, value, entry_levels, whole, catalog_revision)
+    plan = best.plan
+    path = path_of(best, value, entry_levels, plan.notes, catalog_revision)
+    courses_of_plan = plan.problem.courses.values()
+    proved = best.is_proved(lambda *limits: gain_bound(value, courses_of_plan, *limits))
+    return replace(path, proved=proved)
 
 
 def preferred(
@@ -254,8 +256,10 @@ def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> Cour
     return CoursePath(end.value, -sum(option.cost for option in remaining), remaining)
 
 
-def best_path(problem: ProblemData, start_state: PathState, targets: Collection[CourseOption]) -> CoursePath:
-    """Return T1: the best path of the greedy with several exponents, starts, exchanges and discrepancies."""
+def best_path(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, overlapping: bool
+) -> CoursePath:
+    """Return T1: the best path of the greedy with several exponents, starts, exchanges, discrepancies, and a beam."""
     best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
         best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
@@ -264,7 +268,10 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
         everything.study(target)
     best = after_exchanges(problem, start_state, targets, best, everything.value)
     timed = ProblemData(problem.courses, problem.achievers, by_hours=True)
-    found = after_discrepancies(timed, start_state, targets, best) if best.value < everything.value else best
+    found = best
+    if best.value < everything.value:
+        found = after_discrepancies(timed, start_state, targets, best)
+        found = after_beam(timed, start_state, targets, found) if overlapping else found
     return best if found is best else after_exchanges(problem, start_state, targets, found, everything.value)
 
 
@@ -326,6 +333,32 @@ def after_discrepancies(
                 rest = greedy(problem, end, targets) if value_bound(end, targets) > best.value else []
                 best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
         best = with_discrepancies(problem, start_state, targets, path, best)
+    return best
+
+
+def after_beam(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
+) -> CoursePath:
+    """Return a path, or one that closes more: by a beam search over starts, each completed by greedy.
+
+    Of equal paths the first found is kept. `problem`: each course costs its hours.
+    """
+    beam: list[list[CourseOption]] = [[]]
+    while beam:
+        found: dict[frozenset[CourseOption], tuple[int, list[CourseOption]]] = {}
+        promising = False
+        for path in beam:
+            base = walk(start_state, path)[1]
+            costs = problem.costs(base)
+            for start in starts_of(problem, base, targets, complete=False)[:BEAM_STARTS]:
+                closure = problem.closure(start, costs)
+                more, state = drop_redundant(base, closure, closure[:-1])
+                promising = promising or value_bound(state, targets) > best.value
+                rest = greedy(problem, state, targets)
+                best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
+                found.setdefault(frozenset([*path, *more]), (state.value, [*path, *more]))
+        ranked = sorted(found.values(), key=lambda item: -item[0])
+        beam = [path for _, path in ranked[:BEAM_WIDTH]] if promising else []
     return best
 
 
@@ -469,7 +502,9 @@ class Plan:
         path = self._previous()
         self.finishing, self.kept = inputs.finishing and path is not None, False
         if path is None or not inputs.finishing:
-            found = best_path(self.problem, self.start_state, self.targets)
+            raised = [value.alone(gap, step) > 0 for one in self.targets for gap, step in one.gap_effects.items()]
+            overlapping = sum(raised) >= BEAM_GAPS * len(self.targets)
+            found = best_path(self.problem, self.start_state, self.targets, overlapping=overlapping)
             if path is not None and self._left():
                 self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
             path = path if path is not None and self.kept else self._in_order(found)

@@ -39,7 +39,7 @@ def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: S
     It is an argument because a NamedTuple that compiled code returns is unpickled at every call.
     """
     courses, branches = len(costs.cost), len(graph.branches) - 1
-    selected.courses[:] = shortlist(graph, query, costs)
+    shortlist(graph, query, costs, selected.courses)
     levels = query.skills["entry_level"].copy()
     for course in query.forced:
         if costs.cost[course] > 0:
@@ -47,22 +47,37 @@ def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: S
             for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
                 levels[graph.rows[row]["skill"]] = max(levels[graph.rows[row]["skill"]], graph.rows[row]["high"])
     waiting = np.empty(courses + branches, np.int64)
-    chosen = np.flatnonzero(selected.courses)
-    waiting[: len(chosen)] = chosen
-    follow(graph, query, costs, levels, selected, waiting, len(chosen))
-    shared = shared_prerequisites(graph, query, costs, selected)
-    for place in range(len(shared)):
-        waiting[place] = shared[place]
-        selected.courses[shared[place]] = True
-    follow(graph, query, costs, levels, selected, waiting, len(shared))
-    while selected.courses.sum() < EVERY_BRANCH_BELOW:
+    count = ZERO
+    for course in range(courses):
+        if selected.courses[course]:
+            waiting[count] = course
+            count += 1
+    follow(graph, query, costs, levels, selected, waiting, count)
+    count = ZERO
+    for course in shared_prerequisites(graph, query, costs, selected):
+        if course >= 0:
+            waiting[count] = course
+            selected.courses[course] = True
+            count += 1
+    follow(graph, query, costs, levels, selected, waiting, count)
+    while number_of(selected.courses) < EVERY_BRANCH_BELOW:
         count = select_branches(graph, costs, selected, waiting)
         if count == 0:
             break
         follow(graph, query, costs, levels, selected, waiting, count)
 
 
-@jit(allocates=True)
+@jit()
+def number_of(selected: Flags) -> int:
+    """Return how many are selected."""
+    count = 0
+    for one in selected:
+        if one:
+            count += 1
+    return count
+
+
+@jit()
 def select_branches(graph: PrerequisiteGraph, costs: Costs, selected: Selection, waiting: Longs) -> int:
     """Select every reachable branch of the selected conditions; fill in those that were not selected, return how many.
 
@@ -70,7 +85,9 @@ def select_branches(graph: PrerequisiteGraph, costs: Costs, selected: Selection,
     cheapest: its courses may be in the path for others.
     """
     count = ZERO
-    for condition in np.flatnonzero(selected.conditions):
+    for condition in range(len(selected.conditions)):
+        if not selected.conditions[condition]:
+            continue
         row = graph.conditions[condition]
         for branch in range(row["first_branch"], row["last_branch"]):
             if (
@@ -221,18 +238,18 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
 def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Ints:
     """Return unselected courses that cost less than the cheapest achievers of all conditions that they satisfy.
 
-    At most `MAX_SHARED`, those that save most for their cost. The cost of such a course is its own and that of its
-    unselected conditions: selected ones are satisfied for others anyway.
+    At most `MAX_SHARED`, those that save most for their cost; -1 pads the list. The cost of such a course is its own
+    and that of its unselected conditions: selected ones are satisfied for others anyway.
     """
     condition_cost, total = costs.condition_cost, ZERO
     saved, asked = np.zeros(len(costs.cost), np.int64), np.empty(len(condition_cost), np.int64)
-    levels = np.flatnonzero(selected.conditions)
-    for condition in levels:
-        if graph.conditions[condition]["skill"] >= 0 and condition_cost[condition] < UNREACHABLE:
+    for condition in range(len(selected.conditions)):
+        is_level = selected.conditions[condition] and graph.conditions[condition]["skill"] >= 0
+        if is_level and condition_cost[condition] < UNREACHABLE:
             total += condition_cost[condition]
-    for condition in levels:
+    for condition in range(len(selected.conditions)):
         row = graph.conditions[condition]
-        if row["skill"] < 0 or not 0 < condition_cost[condition] < UNREACHABLE:
+        if not selected.conditions[condition] or row["skill"] < 0 or not 0 < condition_cost[condition] < UNREACHABLE:
             continue
         for place in range(graph.skills[row["skill"]]["teacher"], graph.skills[row["skill"] + 1]["teacher"]):
             course = graph.teachers[place]["course"]
@@ -240,23 +257,24 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
                 break
             if graph.teachers[place]["level"] >= row["level"] and costs.closure_cost[course] < UNREACHABLE:
                 saved[course] += condition_cost[condition]
-    values, best = np.zeros(MAX_SHARED, np.int64), np.full(MAX_SHARED, -1, np.int32)
-    for found in np.flatnonzero(saved):
-        course = wide(found)
-        if not selected.courses[course]:
+    values, best = np.zeros(MAX_SHARED, np.int64), np.empty(MAX_SHARED, np.int32)
+    for place in range(MAX_SHARED):
+        best[place] = -1
+    for course in range(len(saved)):
+        if saved[course] and not selected.courses[course]:
             spent = costs.cost[course]
             for condition in asked[: conditions_of(graph, query, costs, course, asked)]:
                 if not selected.conditions[condition]:
                     spent += condition_cost[condition]
             if spent < saved[course]:
                 insert_topk(values, best, graph.courses, -score_of(saved[course], spent, 1.0), course)
-    return best[best >= 0]
+    return best
 
 
 @jit(allocates=True)
-def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Flags:
-    """Return a mask of the candidates."""
-    seen, skills = np.zeros(len(costs.cost), np.bool_), query.skills
+def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags) -> None:
+    """Select the candidates in a mask in which nothing is selected."""
+    skills = query.skills
     found, count = np.empty(len(costs.cost), np.int32), 0
     for skill in range(min(len(skills), len(graph.skills) - 1)):
         gap = skills[skill]["gap"]
@@ -278,32 +296,30 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Flags:
             seen[course] = True
             found[count] = course
             count += 1
-    weighed = top_candidates(graph, query, costs, found[:count])
-    seen[:] = False
-    for course in weighed:
-        if course >= 0:
-            seen[course] = True
-    return seen
+    for place in range(count):
+        seen[found[place]] = False
+    select_top_candidates(graph, query, costs, found[:count], seen)
 
 
 @jit(allocates=True)
-def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints) -> Ints:
-    """Return the cheapest courses per gap and level, and those of the highest value per cost; -1 pads the lists.
-
-    A course may be in several of these lists.
-    """
+def select_top_candidates(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints, selected: Flags
+) -> None:
+    """Select the cheapest courses per gap and level, and those of the highest value per cost."""
     skills, level_values, starts = query.skills, query.level_values, query.begins
-    least, cheapest = (
-        np.full((len(level_values), TOP_BY_COST), UNREACHABLE, np.int64),
-        np.full((len(level_values), TOP_BY_COST), -1, np.int32),
-    )
-    unconfirmed = query.unconfirmed
-    groups = unconfirmed["group"].max() + 1 if len(unconfirmed) else 0
+    unconfirmed, groups = query.unconfirmed, ZERO
+    for row in range(len(unconfirmed)):
+        groups = max(groups, unconfirmed[row]["group"] + 1)
+    levels = len(level_values)
+    least, cheapest = np.empty((levels, TOP_BY_COST), np.int64), np.empty((levels, TOP_BY_COST), np.int32)
+    clear(least, cheapest, wide(UNREACHABLE))
     least_matched, cheapest_matched = (
-        np.full((groups, TOP_BY_COST), UNREACHABLE, np.int64),
-        np.full((groups, TOP_BY_COST), -1, np.int32),
+        np.empty((groups, TOP_BY_COST), np.int64),
+        np.empty((groups, TOP_BY_COST), np.int32),
     )
-    score, worthiest = np.zeros((2, TOP_BY_DENSITY), np.int64), np.full((2, TOP_BY_DENSITY), -1, np.int32)
+    clear(least_matched, cheapest_matched, wide(UNREACHABLE))
+    score, worthiest = np.empty((2, TOP_BY_DENSITY), np.int64), np.empty((2, TOP_BY_DENSITY), np.int32)
+    clear(score, worthiest, ZERO)
     for course in candidates:
         value, cost = ZERO, costs.closure_cost[course]
         for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
@@ -324,7 +340,26 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
             key = -score_of(value, cost, FLAT_EXPONENT if by else 1.0)
             if key <= score[by, TOP_BY_DENSITY - 1]:
                 insert_topk(score[by], worthiest[by], graph.courses, key, wide(course))
-    return np.concatenate((cheapest.ravel(), cheapest_matched.ravel(), worthiest.ravel()))
+    mark(cheapest, selected)
+    mark(cheapest_matched, selected)
+    mark(worthiest, selected)
+
+
+@jit()
+def clear(keys: Longs, best: Ints, key: int) -> None:
+    """Empty lists of the smallest keys, one in each row, that take courses with a smaller key than this one."""
+    for row in range(keys.shape[0]):
+        for place in range(keys.shape[1]):
+            keys[row, place], best[row, place] = key, -1
+
+
+@jit()
+def mark(best: Ints, selected: Flags) -> None:
+    """Select the courses of lists, one in each row; -1 pads the lists. A course may be in several of them."""
+    for row in range(best.shape[0]):
+        for place in range(best.shape[1]):
+            if best[row, place] >= 0:
+                selected[best[row, place]] = True
 
 
 @jit()

@@ -13,9 +13,11 @@ from services.recommender.planner.optimizer.closure_cost import Costs, Flags, em
 from services.recommender.planner.optimizer.query import Query
 from services.recommender.planner.value import SURE
 
-WEIGHED_DTYPE = np.dtype([(field, np.int64) for field in ("number", "hours", "cost", "rank", "cosine", "effect")])
+WEIGHED_DTYPE = np.dtype(
+    [(field, np.int64) for field in ("number", "hours", "cost", "rank", "cosine", "gaps", "effect")]
+)
 """A course: its number in the catalog's graph, micro-hours, order among equals, cosine of what it teaches and of the
-gaps in millionths, and where its effects on gaps begin."""
+gaps in millionths, how many gaps it raises before the path, and where its effects on gaps begin."""
 
 SLOT_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "below", "percent", "gained")])
 """The part of the value of a gap between `below` and `percent` per cent of sureness, and what of it is gained already.
@@ -84,6 +86,9 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selecte
         np.append(whole, matched["whole"]),
     )
     courses["effect"] = offsets_of(np.bincount(course, minlength=count))
+    raised = effects["value"] > 0
+    pairs = np.unique(course[raised] * len(slots) + slots["gap"][effects["slot"][raised]])
+    weighed["gaps"] = np.bincount(pairs // max(len(slots), 1), minlength=count)
     levels = query.skills["entry_level"][part.skills]
     own = empty_costs(part.arrays, np.ascontiguousarray(weighed["cost"]), np.zeros(len(part.skills), np.bool_))
     return Instance(ProblemData(part.arrays, courses, effects), len(slots), levels, own)

@@ -4,6 +4,7 @@
     local search    starts and exchanges (`local_search`)
     discrepancies   limited discrepancy search by hours, if an attainable gap is still open (`discrepancy_search`);
                     local search again for what it finds
+    beam            after them a beam search (`beam_search`), if the targets raise several gaps each
 
 All paths are without redundant courses. A path is better when it closes more, or as much at less cost. A bound ends
 every attempt that cannot lead to a better path. Where the visits of the plan are spent, the best path so far stands.
@@ -12,6 +13,7 @@ every attempt that cannot lead to a better path. Where the visits of the plan ar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recommender.planner.optimizer.beam_search import search_by_beam
 from services.recommender.planner.optimizer.course_path import empty_path
 from services.recommender.planner.optimizer.discrepancy_search import by_hours, search_discrepancies
 from services.recommender.planner.optimizer.greedy import targets_of
@@ -21,6 +23,7 @@ from services.recommender.planner.optimizer.state import PlanState, Workspace, c
 from services.recommender.planner.params import PARAMS
 
 EXPONENTS = np.array(PARAMS.exponents)
+BEAM_GAPS = PARAMS.beam_gaps
 
 
 def search(problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
@@ -37,6 +40,8 @@ def search(problem: ProblemData, start_state: PlanState, workspace: Workspace, e
         timed, start = by_hours(problem, start_state, workspace)
         widened = found._replace(targets=targets_of(timed, start, workspace), state=copy_of(start))
         search_discrepancies(timed, start, copy_of(start), workspace, widened, empty_path(problem))
+        if problem.courses["gaps"][targets["course"]].sum() >= BEAM_GAPS * len(targets):
+            search_by_beam(timed, start, copy_of(start), workspace, widened, empty_path(problem))
     if best.totals["value"][0] > value:
         best.totals["cost"] = problem.courses["cost"][best.courses[: best.totals["size"][0]]].sum()
         search_locally(problem, start_state, workspace, found)

@@ -1,0 +1,116 @@
+"""Beam search with greedy completion (the pilot method, Duin, Voss 1999), where the targets raise several gaps each.
+
+Courses cost their hours. Each path of the beam is extended by the closures of the best starts at its end, and what
+the greedy reaches from there is the value of the extended path. The best of them are the next beam. If courses overlap
+in what they raise, the best next course depends on several others, which one discrepancy does not reach.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.jit import NONE, ZERO, jit
+from services.recommender.planner.optimizer.course_path import CoursePath, copy_path, replay
+from services.recommender.planner.optimizer.greedy import add_closure, greedy, value_bound
+from services.recommender.planner.optimizer.instance import ProblemData
+from services.recommender.planner.optimizer.local_search import Found, improve, starts_of
+from services.recommender.planner.optimizer.state import (
+    PlanState,
+    Workspace,
+    copy_costs,
+    copy_position,
+    costs_from_start,
+)
+from services.recommender.planner.params import PARAMS
+
+BEAM_WIDTH = PARAMS.beam_width
+BEAM_STARTS = PARAMS.beam_starts
+
+
+class Beam(NamedTuple):
+    """Paths of the beam, the best first: the courses of each in order of study, how many, and the value.
+
+    The value is that of the path completed by the greedy.
+    """
+
+    courses: Longs
+    """(W + 1, N): the first `sizes` of a row count; the last row is spare."""
+    sizes: Longs
+    values: Longs
+    filled: Longs
+    """(1,): how many paths there are."""
+
+
+@jit(allocates=True)
+def empty_beam(problem: ProblemData) -> Beam:
+    """Return a beam without a path."""
+    rows = BEAM_WIDTH + 1
+    courses = np.zeros((rows, len(problem.courses)), np.int64)
+    return Beam(courses, np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
+
+
+@jit(allocates=True)
+def keep(beam: Beam, path: Longs, value: int) -> None:
+    """Insert a path if it is among the best; of equal value the earlier is better. The same courses are kept once."""
+    at = count = beam.filled[0]
+    while at > 0 and beam.values[at - 1] < value:
+        at -= 1
+    members = np.sort(path)
+    for row in range(at):
+        alike = beam.values[row] == value and beam.sizes[row] == len(path)
+        if alike and np.array_equal(np.sort(beam.courses[row, : len(path)]), members):
+            return
+    if at < BEAM_WIDTH:
+        for row in range(count, at, -1):
+            beam.courses[row, :], beam.sizes[row], beam.values[row] = (
+                beam.courses[row - 1, :],
+                beam.sizes[row - 1],
+                beam.values[row - 1],
+            )
+        beam.courses[at, : len(path)], beam.sizes[at], beam.values[at] = path, len(path), value
+        beam.filled[0] = min(count + 1, BEAM_WIDTH)
+
+
+@jit(entry=True, allocates=True)
+def search_by_beam(
+    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
+) -> None:
+    """Search for a path that closes more than `found.best`, within half of the visits that are left.
+
+    `base` and `path`: a state and a path for the work. Ends where no path of the next beam can lead to a better one.
+    """
+    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
+    spared = counters[0]["visits_left"] // 2
+    counters[0]["visits_left"] -= spared
+    beam = empty_beam(problem)
+    beam.filled[0] = 1
+    promising = value_bound(problem, start_state, workspace, found.targets) > best.totals[0]["value"]
+    while promising and counters[0]["visits_left"] > 0:
+        promising = False
+        kept = empty_beam(problem)
+        for row in range(beam.filled[0]):
+            path.totals[0]["size"] = beam.sizes[row]
+            for place in range(beam.sizes[row]):
+                path.courses[place] = beam.courses[row, place]
+            replay(problem, start_state, base, workspace, path, NONE, found.scratch)
+            costs_from_start(problem, start_state, base, workspace)
+            starts = starts_of(problem, base, workspace, found.targets, bool(ZERO))
+            for course in starts[:BEAM_STARTS]:
+                if counters[0]["visits_left"] <= 0:
+                    break
+                copy_position(base, state)
+                copy_costs(base, state)
+                copy_path(path, trial)
+                add_closure(problem, state, workspace, course, trial)
+                size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, found.targets)
+                promising = promising or bound > best.totals[0]["value"]
+                greedy(problem, state, workspace, found.targets, 1.0, NONE, trial, ZERO)
+                value = state.held.sum()
+                keep(kept, trial.courses[:size], value)
+                if value > best.totals[0]["value"]:
+                    improve(problem, start_state, workspace, found)
+        beam = kept
+    if counters[0]["visits_left"] <= 0:
+        counters[0]["limited"] = 1
+    counters[0]["visits_left"] += spared
