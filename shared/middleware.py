@@ -52,7 +52,6 @@ _GONE = 499  # the client went away; never on the wire, only in log and metrics
 _SERVER_ERROR = 500
 _CONDITIONAL = ("PUT", "PATCH", "DELETE")
 _PRECONDITIONS = ("If-Match", "If-None-Match")
-_BY_DATE = "If-Unmodified-Since"
 
 
 def bearer(request: web.Request) -> str | None:
@@ -374,10 +373,6 @@ def _check_conditional(request: web.Request, route: Route) -> None:
     """
     if route.method not in _CONDITIONAL:
         return
-    if _BY_DATE in request.headers and "If-Match" not in request.headers:  # by RFC 9110 it counts only without that one
-        raise Malformed(
-            "is not taken here: nothing has a date of modification; use If-Match where it is taken", _BY_DATE
-        )
     if any(header.name in _PRECONDITIONS for header in route.headers):
         return
     for name in _PRECONDITIONS:

@@ -8,7 +8,7 @@ field. Such an entry is always the only one, because the field holds the newest 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -112,10 +112,15 @@ class Staged(asyncio.Event):
         taken, self._handed_over = self._handed_over, {}
         return taken
 
-    def drop_handed_over(self, keys: Iterable[str]) -> None:
-        """Forget the events of documents that the relay has read."""
+    def drop_handed_over(self, keys: Iterable[str], read: Collection[str]) -> None:
+        """Forget the events of documents that the relay has read.
+
+        `read`: the ids of the events in them. The relay reads again if another one was staged after that.
+        """
         for key in keys:
-            self._handed_over.pop(key, None)
+            dropped = self._handed_over.pop(key, None)
+            if dropped and dropped.id not in read:
+                self.set()
 
     @property
     def in_bulk(self) -> bool:

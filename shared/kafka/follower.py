@@ -100,6 +100,7 @@ class Follower:
             except (TopicReplaced, OffsetOutOfRangeError) as error:
                 log.warning("%s is another topic, or shorter than it was; reading it again: %r", self.topic, error)
                 self.replaced += 1
+                self._identity.forget()  # else its id would report the same replacement a second time
                 if self._from != "end":
                     self._from = "beginning"
                 await self._tell_replaced()

@@ -238,6 +238,10 @@ class TopicIdentity:
         before, self.id, self.partitions = self.id, found.id, found.partitions
         return before is not None and before != self.id
 
+    def forget(self) -> None:
+        """Take the topic of the next answer as the known one, and ask for it at once."""
+        self.id, self._next = None, 0.0
+
     async def stop(self) -> None:
         """Stop asking; the next reader waits for its first answer, unless one came within five seconds."""
         asking, self._asking, self._waits = self._asking, None, True

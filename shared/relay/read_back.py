@@ -1,7 +1,4 @@
-"""Reads a topic back: the present state is staged again where an old record landed last, or the topic was replaced.
-
-While the relay sends a backlog, each batch waits up to five seconds: the other readers of the topic come first.
-"""
+"""Reads a topic back: the present state is staged again where an old record landed last, or the topic was replaced."""
 
 import asyncio
 import logging
@@ -13,12 +10,9 @@ from pymongo.errors import PyMongoError
 from shared.errors import Unavailable
 from shared.kafka import Brokers, ConsumedEvent, Follower, describe_topics
 from shared.mongo import Collection, Document
-from shared.outbox import Staged
 from shared.relay.lease import RENEW_SECONDS, Lease
 
 log = logging.getLogger(__name__)
-
-_BACKLOG_SECONDS = 5.0
 
 Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 
@@ -26,7 +20,7 @@ Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 class ReadBack:
     """Reads the topic of a relay while its lease is held; the position is stored in the lease.
 
-    `republish`, `on_read_back`, `stamp` and `staged`: those of the relay. `generation` counts the topics of this name:
+    `republish`, `on_read_back` and `stamp`: those of the relay. `generation` counts the topics of this name:
     acknowledgements of an earlier one say nothing about this one's offsets.
     """
 
@@ -40,7 +34,6 @@ class ReadBack:
         *,
         on_read_back: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None,
         stamp: bool,
-        staged: Staged,
     ) -> None:
         self.generation = 0
         self._lease = lease
@@ -50,7 +43,6 @@ class ReadBack:
         self._republish = republish
         self._notify = on_read_back
         self._stamp = stamp
-        self._staged = staged
         self._position: Document = {}
         self._highest_stamp = 0
 
@@ -118,7 +110,6 @@ class ReadBack:
             await self._lease.update({"$set": position})
 
     async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
-        await self._staged.after_backlog(_BACKLOG_SECONDS)
         if self._notify:
             await self._notify(batch)
         try:

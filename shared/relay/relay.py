@@ -100,14 +100,7 @@ class Relay:
         self._wake = staged or Staged()
         self._pacing = BulkPacing(self._wake, topic, bulk_rate, backlog)
         self._read_back = ReadBack(
-            self._lease,
-            self._documents,
-            brokers,
-            topic,
-            republish,
-            on_read_back=on_read_back,
-            stamp=stamp,
-            staged=self._wake,
+            self._lease, self._documents, brokers, topic, republish, on_read_back=on_read_back, stamp=stamp
         )
         self._fields = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
@@ -180,9 +173,12 @@ class Relay:
         self._wake.set()  # so that the sender looks more often from now on
 
     async def _send_pending(self) -> None:
-        """Send when something is staged; read the documents for what was not handed over, and when the timer ends."""
+        """Send when something is staged; read the documents for what was not handed over, and when the timer ends.
+
+        Reads them first: after a failure nothing of what was being sent is in memory.
+        """
         loop = asyncio.get_running_loop()
-        read_at = loop.time()
+        read_at = float("-inf")
         while True:
             often = self._wake.is_busy or self._pacing.is_running
             due = read_at + (BULK_PAUSE_SECONDS if often else _SWEEP_SECONDS)
@@ -275,9 +271,9 @@ class Relay:
         pending = self._documents.find(PENDING | which, self._fields).sort("staged_at", 1).hint(PENDING_INDEX)
         found = await pending.limit(most).to_list(most)
         documents = {document["_id"]: document for document in found}  # one that changes is found twice
-        self._wake.drop_handed_over(documents)
         entries = [(key, envelope) for key, one in documents.items() for envelope in self._staged_in(key, one)]
         self._last_read = frozenset(envelope.id for _, envelope in entries)
+        self._wake.drop_handed_over(documents, self._last_read)
         return await self._send_entries(entries, len(found), headers=headers)
 
     async def _send_entries(

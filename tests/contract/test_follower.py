@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from typing import Literal
+from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -137,6 +138,24 @@ async def test_a_follower_whose_topic_ends_before_its_offset_begins_again(
         await until(lambda: reader.sequences == {1, 2, 3})
     assert replaced.is_set()
     assert follower.replaced == 1
+
+
+async def test_a_replaced_topic_that_is_also_shorter_is_reported_once(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader, reported = Reader(), 0
+
+    async def on_replaced() -> None:
+        nonlocal reported
+        reported += 1
+
+    offsets, former = dict.fromkeys(range(4), 1000), uuid4()
+    follower = Follower(bootstrap, topic, reader, start=offsets, topic_id=former, on_replaced=on_replaced)
+    async with running(follower):
+        await until(lambda: reader.sequences == {1, 2, 3} and follower.caught_up.is_set())
+        assert len(reader.taken) == 3
+    assert (follower.replaced, reported) == (1, 1)
 
 
 async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_beginning(

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from shared.outbox import (
 )
 from shared.relay import Relay, bulk_pacing
 from shared.relay import relay as relay_module
-from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
 
@@ -300,6 +300,58 @@ async def test_an_event_handed_over_after_the_relay_has_read_it_is_not_sent_agai
 
 
 @pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_after_its_document_was_read_with_an_older_one_is_sent(owner: Owner) -> None:
+    second = thing("t/a", 2)
+
+    class Racing(Staged):
+        raced = False
+
+        def drop_handed_over(self, keys: Iterable[str], read: Collection[str]) -> None:
+            if "t/a" in keys and not self.raced:
+                self.raced = True
+                self.hand_over("t/a", second)
+            super().drop_handed_over(keys, read)
+
+    staged = Racing()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await owner.change("t/a", 1)
+            staged.set()
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
+            await owner.database[COLLECTION].update_one({"_id": "t/a"}, outbox_push(second))
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a") == [1, 2])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_whose_send_failed_is_sent_without_another_wake(owner: Owner) -> None:
+    failing = True
+
+    class Failing(Publisher):
+        async def send(
+            self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+        ) -> list[RecordMetadata | Exception]:
+            nonlocal failing
+            envelopes = list(envelopes)
+            if failing:
+                failing = False
+                return [TimeoutError() for _ in envelopes]
+            return await super().send(topic, envelopes, headers=headers)
+
+    staged = Staged()
+    async with Failing(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease and bool(staged._waiters))
+            envelope = thing("t/a", 1)
+            await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
+            staged.hand_over("t/a", envelope)
+            await until(lambda: owner.sequences("t/a") == [1])
+    assert not failing
+
+
+@pytest.mark.usefixtures("deaf")
 async def test_a_relay_that_gains_the_lease_sends_nothing_that_was_handed_over_before(owner: Owner) -> None:
     staged = Staged()
     staged.hand_over("t/a", thing("t/a", 1))
@@ -492,30 +544,6 @@ async def test_other_work_waits_for_the_relay_while_it_makes_progress(monkeypatc
     staged.set_backlog(more=True)
     staged.backlog_at -= 3600  # the relay has made no progress since
     await asyncio.wait_for(staged.after_backlog(3600.0), 60)
-
-
-class HeldBacklog(Staged):
-    """A backlog that lasts until it is released."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked, self.sent = asyncio.Event(), asyncio.Event()
-
-    async def after_backlog(self, most: float) -> None:  # noqa: ARG002 - without a limit
-        self.asked.set()
-        await self.sent.wait()
-
-
-async def test_the_topic_is_read_back_after_a_backlog(owner: Owner) -> None:
-    staged = HeldBacklog()
-    await owner.change("t/1", 1)
-    async with running(owner.relay(staged=staged)):
-        await until(lambda: len(owner.read) == 1, "the event is announced during the backlog")
-        await asyncio.wait_for(staged.asked.wait(), 60)
-        lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
-        assert "read_back" not in lease
-        staged.sent.set()
-        await until_read_back(owner)
 
 
 async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner) -> None:

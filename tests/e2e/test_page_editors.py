@@ -238,6 +238,11 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         required = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
         level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required.get(skill)))
         await page.select_option(f"#level-{skill}", f"{level:g}")
+        await reader.goes_to("courses")  # what was changed stays while another page is open
+        await page.wait_for_selector("#q")
+        await page.go_back()
+        await page.wait_for_selector("#draft-changes >> text=1")
+        assert await page.input_value(f"#level-{skill}") == f"{level:g}"
         await page.click("[data-keep=propose]")
         await page.wait_for_selector("#proposer-wrong:not(:empty)")
         assert await reader.overflow() == 0

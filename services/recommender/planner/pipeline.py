@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
-from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, end_state, levels_reached
-from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
+from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, end_state
+from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.fixed_courses import rows_of
@@ -26,17 +28,9 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         origin = first._replace(kept=False)
         draft = refine(draft, first.value, lambda names: _draft(solve_as_kept(origin, view, names), view))
     found = draft.plan
-    rebuilt = PlanResult(
-        picks=draft.picks,
-        blocker=draft.blocker,
-        notes=found.fixed_courses.notes,
-        missing_hours=draft.residual.missing_hours(found.value, levels_reached(inputs, found.value, draft.picks)),
-        kept=found.kept,
-        limited=first.limited or found.limited,
-        finishing=found.finishing,
-        proved=draft.is_proved(partial(_gain_bound, found)),
-    )
-    return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalog_revision)
+    path = path_of(draft, found.value, found.entry_levels, found.fixed_courses.notes, view.catalog_revision)
+    limited, proved = first.limited or found.limited, draft.is_proved(partial(_gain_bound, found))
+    return replace(path, limited=limited, proved=proved)
 
 
 def _gain_bound(found: PlanSolution, requested: Sequence[str], hours: int | None) -> int:

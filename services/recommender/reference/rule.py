@@ -37,12 +37,11 @@ from services.recommender.planner.exact.residual import (
     end_state,
     exclusion_reason,
     left_out,
-    levels_reached,
     missing_course_cause,
     pinned_closure,
     unknown_completed,
 )
-from services.recommender.planner.explain.path import PlanResult, path_of, without_idle
+from services.recommender.planner.explain.path import path_of, without_idle
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference.costs import Costs, ProblemData, build_instance
@@ -96,17 +95,11 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
         return draft(again, value, entry_levels)
 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
-    plan, missing_hours = best.plan, best.residual.missing_hours(value, levels_reached(inputs, value, best.picks))
-    whole = PlanResult(
-        best.picks,
-        best.blocker,
-        plan.notes,
-        missing_hours,
-        plan.kept,
-        finishing=plan.finishing,
-        proved=best.is_proved(lambda *limits: gain_bound(value, plan.problem.courses.values(), *limits)),
-    )
-    return path_of(inputs, value, entry_levels, whole, catalog_revision)
+    plan = best.plan
+    path = path_of(best, value, entry_levels, plan.notes, catalog_revision)
+    courses_of_plan = plan.problem.courses.values()
+    proved = best.is_proved(lambda *limits: gain_bound(value, courses_of_plan, *limits))
+    return replace(path, proved=proved)
 
 
 def preferred(

@@ -6,12 +6,13 @@ from datetime import date
 from functools import partial, reduce
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from services.recommender.inputs import ALGORITHM, MICRO, Inputs, MatchedSpan, SkillTarget
 from services.recommender.planner.course_spec import CourseSpec, LearnerState, SkillKey, level_condition, mapped_from
 from services.recommender.planner.exact.conditions import gap_effects
-from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
+from services.recommender.planner.exact.refinement import PathDraft
+from services.recommender.planner.exact.residual import GapBlocker, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.units import micro
@@ -42,35 +43,21 @@ _LONGEST_CAUSE = 300
 _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
 
 
-class PlanResult(Struct, frozen=True):
-    """A plan as input of the explanation. `blocker` (skill, level reached) returns what keeps a skill low.
-
-    `missing_hours`: what the budget lacks to close every gap; `limited`: the search reached its limit and this is the
-    best path found; `finishing`: the previous path stays as promised; `proved`: no path of the weighed courses gains
-    more.
-    """
-
-    picks: list[Pick]
-    blocker: Callable[[str, float], GapBlocker]
-    notes: list[Note]
-    missing_hours: MissingHours | None = None
-    kept: bool = False
-    limited: bool = False
-    finishing: bool = False
-    proved: bool = False
-
-
 def path_of(
-    inputs: Inputs,
+    draft: PathDraft[Any],
     value: ValueFunction,
     entry_levels: Mapping[SkillKey, float],
-    result: PlanResult,
+    notes: list[Note],
     catalog_revision: int,
 ) -> LearningPath:
-    """Return the finished path. `entry_levels`: the levels that count for entry before the path."""
+    """Return the finished path of a draft, without statements about the search (`limited`, `proved`).
+
+    `entry_levels`: the levels that count for entry before the path; `notes`: on requested courses.
+    """
+    inputs = draft.residual.inputs
     reached = _Reached(inputs.framework.id, value)
-    needs = dependencies_of(inputs, entry_levels, result.picks)
-    steps = _steps(inputs, reached, needs, result.picks)
+    needs = dependencies_of(inputs, entry_levels, draft.picks)
+    steps = _steps(inputs, reached, needs, draft.picks)
     gaps = [
         Gap(
             skill=target.skill.id,
@@ -85,14 +72,15 @@ def path_of(
         )
         for target in value.targets.values()
     ]
-    left = [_open(reached, gap, result) for gap in gaps if gap.reached < gap.required]
+    left = [_open(reached, gap, draft.blocker) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
-    expected = expected_gain(value, inputs.framework.id, [pick.spec for pick in result.picks], needs)
+    expected = expected_gain(value, inputs.framework.id, [pick.spec for pick in draft.picks], needs)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
         over = round(hours - inputs.budget_hours, 6) or None
     assessed = any(gap.assessed for gap in gaps) or not gaps
+    missing_hours = draft.residual.missing_hours(value, reached.levels)
     return LearningPath(
         status="ready" if assessed else "provisional",
         job_group=inputs.job_group,
@@ -108,14 +96,12 @@ def path_of(
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
-        short_hours=result.missing_hours.hours if result.missing_hours else None,
-        short_at_most=bool(result.missing_hours and not result.missing_hours.proved),
+        short_hours=missing_hours.hours if missing_hours else None,
+        short_at_most=bool(missing_hours and not missing_hours.proved),
         assess_first=[*assessments_first(value.targets), *_to_confirm(value)],
-        notes=result.notes,
-        kept=result.kept,
-        limited=result.limited,
-        finishing=result.finishing,
-        proved=result.proved,
+        notes=notes,
+        kept=draft.residual.kept,
+        finishing=draft.residual.finishing,
         successions=inputs.successions,
     )
 
@@ -314,7 +300,7 @@ def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[
     return set(range(len(effects))) - alone
 
 
-def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
+def _open(reached: _Reached, gap: Gap, blocker_of: Callable[[str, float], GapBlocker]) -> OpenGap:
     """Return an open gap with its cause: what blocks the skill, unless the rest is too small or unconfirmed."""
     open_gap = partial(OpenGap, gap.skill, gap.title, gap.required, gap.reached, reason=UNRENDERED)
     if not reached.value.targets[gap.skill].lacks(gap.reached):
@@ -323,7 +309,7 @@ def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
         course, row = matched
         nearest = CourseName(course.id, course.title)
         return open_gap(cause="unconfirmed", nearest=nearest, level=row.high / MICRO, confidence=row.confidence / MICRO)
-    blocker = result.blocker(gap.skill, gap.reached)
+    blocker = blocker_of(gap.skill, gap.reached)
     missing = blocker.missing
     return open_gap(
         cause=blocker.cause,

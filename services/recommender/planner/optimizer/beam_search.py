@@ -38,7 +38,7 @@ class Beam(NamedTuple):
     """(W + 1, N): the first `sizes` of a row count; the last row is spare."""
     sizes: Longs
     values: Longs
-    count: Longs
+    filled: Longs
     """(1,): how many paths there are."""
 
 
@@ -53,7 +53,7 @@ def empty_beam(problem: ProblemData) -> Beam:
 @jit(allocates=True)
 def keep(beam: Beam, path: Longs, value: int) -> None:
     """Insert a path if it is among the best; of equal value the earlier is better. The same courses are kept once."""
-    at = count = beam.count[0]
+    at = count = beam.filled[0]
     while at > 0 and beam.values[at - 1] < value:
         at -= 1
     members = np.sort(path)
@@ -69,7 +69,7 @@ def keep(beam: Beam, path: Longs, value: int) -> None:
                 beam.values[row - 1],
             )
         beam.courses[at, : len(path)], beam.sizes[at], beam.values[at] = path, len(path), value
-        beam.count[0] = min(count + 1, BEAM_WIDTH)
+        beam.filled[0] = min(count + 1, BEAM_WIDTH)
 
 
 @jit(entry=True, allocates=True)
@@ -84,18 +84,18 @@ def search_by_beam(
     spared = counters[0]["visits_left"] // 2
     counters[0]["visits_left"] -= spared
     beam = empty_beam(problem)
-    beam.count[0] = 1
+    beam.filled[0] = 1
     promising = value_bound(problem, start_state, workspace, found.targets) > best.totals[0]["value"]
     while promising and counters[0]["visits_left"] > 0:
         promising = False
         kept = empty_beam(problem)
-        for row in range(beam.count[0]):
+        for row in range(beam.filled[0]):
             path.totals[0]["size"] = beam.sizes[row]
             for place in range(beam.sizes[row]):
                 path.courses[place] = beam.courses[row, place]
             replay(problem, start_state, base, workspace, path, NONE, found.scratch)
             costs_from_start(problem, start_state, base, workspace)
-            starts = starts_of(problem, base, workspace, found.targets, complete=False)
+            starts = starts_of(problem, base, workspace, found.targets, bool(ZERO))
             for course in starts[:BEAM_STARTS]:
                 if counters[0]["visits_left"] <= 0:
                     break

@@ -3,6 +3,7 @@
 import { batch, type Signal, signal } from '@preact/signals';
 import { type ApiError, readFramework } from '../api';
 import { asApiError } from '../errors';
+import { changesBetween } from './drafting';
 import {
   dropDraft,
   type DraftStep,
@@ -58,6 +59,12 @@ export class Drafts {
       this.impact.value = impact;
       this.read.value = true;
     });
+  }
+
+  /** Whether something was changed here that is not proposed. */
+  get isUnproposed(): boolean {
+    const [published, working] = [this.published.value, this.working.value];
+    return published !== undefined && working !== undefined && changesBetween(published, working) > 0;
   }
 
   /** Begin to change the draft, or the published version where there is none. */

@@ -7,6 +7,7 @@ import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
+import { session } from '../shell';
 import { Button, field, Wrong } from '../ui';
 import { address, link } from './address';
 import { DraftForm } from './draft_form';
@@ -153,8 +154,23 @@ function Draft({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
   );
 }
 
+let kept: { of: unknown; drafts: Map<string, Drafts> } = { of: undefined, drafts: new Map() };
+
+/** Return the state of a framework, which holds what the same person has changed and not proposed before looking at another page. */
+function draftsOf(id: string): Drafts {
+  if (kept.of !== session.value) kept = { of: session.value, drafts: new Map() };
+  const drafts = kept.drafts.get(id) ?? new Drafts(id);
+  kept.drafts.set(id, drafts);
+  return drafts;
+}
+
+/** Warn who closes the window, on whichever page, before what was changed is proposed. */
+window.addEventListener('beforeunload', (event) => {
+  if ([...kept.drafts.values()].some((drafts) => drafts.isUnproposed)) event.preventDefault();
+});
+
 function OneFramework({ id }: { id: string }): JSX.Element {
-  const drafts = useMemo(() => new Drafts(id), [id]);
+  const drafts = useMemo(() => draftsOf(id), [id]);
   useEffect(() => {
     void drafts.load();
   }, [drafts]);
