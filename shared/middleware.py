@@ -371,9 +371,7 @@ def _check_conditional(request: web.Request, route: Route) -> None:
 
     Without the check the change would be made although its condition does not hold.
     """
-    if route.method not in _CONDITIONAL:
-        return
-    if any(header.name in _PRECONDITIONS for header in route.headers):
+    if route.method not in _CONDITIONAL or any(header.name in _PRECONDITIONS for header in route.headers):
         return
     for name in _PRECONDITIONS:
         if name in request.headers:

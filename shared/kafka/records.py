@@ -33,7 +33,7 @@ class ConsumedEvent(NamedTuple):
 
 
 class RecordMetadata(NamedTuple):
-    """The position of a sent event: topic, partition and offset."""
+    """The position of a sent event in its topic: partition and offset."""
 
     partition: int
     offset: int

@@ -202,7 +202,7 @@ class TopicWarning:
 class TopicIdentity:
     """Detects that a topic was deleted and created again, which makes all its stored offsets invalid.
 
-    `partitions`: how many the topic had at the last answer; 0 before the first.
+    `partitions`: how many the topic had at the last answer; 0 while none of this topic has come.
     """
 
     def __init__(self, brokers: Brokers, topic: str, known: UUID | None = None) -> None:
@@ -240,7 +240,7 @@ class TopicIdentity:
 
     def forget(self) -> None:
         """Take the topic of the next answer as the known one, and ask for it at once."""
-        self.id, self._next = None, 0.0
+        self.id, self.partitions, self._next = None, 0, 0.0
 
     async def stop(self) -> None:
         """Stop asking; the next reader waits for its first answer, unless one came within five seconds."""

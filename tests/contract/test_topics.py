@@ -120,6 +120,16 @@ async def test_a_reader_with_offsets_of_a_former_topic_notices_it_before_it_read
     assert identity.id == (await describe_topics(bootstrap, [topic]))[topic].id
 
 
+async def test_partitions_of_a_forgotten_topic_are_not_known_until_the_next_answer(bootstrap: str, topic: str) -> None:
+    identity = topics_module.TopicIdentity(bootstrap, topic)
+    assert not await identity.changed()
+    assert identity.partitions == 4
+    identity.forget()  # the topic that replaced it may have fewer
+    assert (identity.id, identity.partitions) == (None, 0)
+    assert not await identity.changed()
+    assert identity.partitions == 4
+
+
 async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:
     assert await reachable(bootstrap) is None
     assert await reachable("127.0.0.1:1") == "no broker answers at 127.0.0.1:1"
