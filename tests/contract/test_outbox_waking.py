@@ -398,23 +398,33 @@ async def test_documents_are_not_read_for_events_that_are_handed_over(
         next(reads)
         return await send_batch(relay, *given, **named)
 
+    class Reported(Staged):
+        reported = ""
+
+        def report(self, key: str) -> None:
+            self.reported = key
+            super().report(key)
+
     monkeypatch.setattr(Relay, "_send_batch", counted)
-    staged = Staged()
-    relay = owner.relay(staged=staged)
-    async with running(relay):
-        await until(lambda: open_streams(owner))
-        await owner.change("t/before", 1)
-        await until(lambda: relay.sent == 1)
-        await until_sent(owner)
-        await until(lambda: bool(staged._waiters))
-        before = next(reads)
-        envelope = thing("t/a", 1)
-        staged.hand_over("t/a", envelope)  # first, so that the report of the change stream comes after it
-        await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
-        await until(lambda: relay.sent == 2)
-        await owner.change("t/b", 1)  # as another process stages it
-        await until(lambda: relay.sent == 3)
-        assert next(reads) == before + 2, "only the last one is read"
+    staged = Reported()
+    async with Paused(owner.bootstrap) as publisher:
+        publisher.go_on.set()
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: open_streams(owner))
+            await owner.change("t/before", 1)
+            await until(lambda: relay.sent == 1 and staged.reported == "t/before")
+            await until(lambda: bool(staged._waiters) and not staged.is_set())
+            before = next(reads)
+            envelope = thing("t/a", 1)
+            publisher.go_on.clear()  # so that it is not removed before it is stored
+            staged.hand_over("t/a", envelope)  # first, so that the report of the change stream comes after it
+            await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
+            publisher.go_on.set()
+            await until(lambda: relay.sent == 2)
+            await owner.change("t/b", 1)  # as another process stages it
+            await until(lambda: relay.sent == 3)
+            assert next(reads) == before + 2, "only the last one is read"
 
 
 async def test_a_report_wakes_the_relay_unless_the_event_was_handed_over() -> None:
