@@ -262,7 +262,7 @@ def test_a_list_deep_inside_an_answer_holds_courses_of_any_number(name: str) -> 
 @pytest.mark.parametrize("name", ["courses", "items"])
 def test_a_long_list_of_lessons_deep_inside_an_answer_is_no_list_of_courses(name: str) -> None:
     lessons = [{"title": f"Lesson {n}", "notes": "x" * 2000} for n in range(300)]
-    body = json.dumps({"page": 1, "data": {"id": "whole", "title": "A whole course", "duration": "PT3H", name: lessons}})
+    body = json.dumps({"page": 1, "data": {"id": "whole", "title": "Whole", "duration": "PT3H", name: lessons}})
     _, [row] = read("jsonld", body.encode())
     assert (row.content, [one.status for one in row.problems]) == (None, [413])
 
