@@ -361,6 +361,23 @@ def test_the_id_of_an_imported_course_is_the_same_in_every_version(identifier: s
 
 
 @pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        ("title,headline,description", {"title": ["title"], "description": ["description"]}),
+        ("ชื่อโครงการ,ชื่อหลักสูตร", {"title": ["ชื่อหลักสูตร"]}),
+        ("ชื่อโครงการ,หน่วยงานผู้พัฒนา,หน่วยงาน", {"title": ["ชื่อโครงการ"], "provider": ["หน่วยงาน"]}),
+        ("title,contact hours,hours", {"title": ["title"], "hours": ["hours"]}),
+    ],
+)
+def test_the_usual_name_of_a_fact_is_taken_before_one_that_means_something_near(
+    header: str, taken: dict[str, list[str]]
+) -> None:
+    reader = ListReader("csv", GUESS)
+    assert not any([*reader.feed(f"{header}\n".encode()), *reader.end()])
+    assert reader.columns[0] == taken
+
+
+@pytest.mark.parametrize(
     ("header", "facts"),
     [
         ("shortname,fullname,summary,startdate,enddate,lang", "code title description starts ends languages"),

@@ -259,6 +259,14 @@ def test_a_list_deep_inside_an_answer_holds_courses_of_any_number(name: str) -> 
     assert len(courses("jsonld", body)) == 300
 
 
+@pytest.mark.parametrize("name", ["courses", "items"])
+def test_a_long_list_of_lessons_deep_inside_an_answer_is_no_list_of_courses(name: str) -> None:
+    lessons = [{"title": f"Lesson {n}", "notes": "x" * 2000} for n in range(300)]
+    body = json.dumps({"page": 1, "data": {"id": "whole", "title": "Whole", "duration": "PT3H", name: lessons}})
+    _, [row] = read("jsonld", body.encode())
+    assert (row.content, [one.status for one in row.problems]) == (None, [413])
+
+
 @pytest.mark.parametrize("size", [1, 50, 1 << 20])
 @pytest.mark.parametrize("name", ["items", "data", "elements"])
 def test_a_list_before_the_fields_of_a_course_is_its_lessons(name: str, size: int) -> None:

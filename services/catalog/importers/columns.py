@@ -44,6 +44,16 @@ NAMES: dict[str, str] = {
     "hidden": "hidden,is hidden,archived,is archived,deleted,is deleted,retired,is retired,ซ่อน,ซ่อนหลักสูตร,obsolete,is obsolete,discontinued",
 }
 
+_LESS_SURE = frozenset(
+    folded(name)
+    for name in (
+        "headline", "about this course", "about the course", "contact hours", "learning time", "deep link", "dates",
+        "ชื่อโครงการ", "ชื่อโครงการฝึกอบรม", "ชื่อโครงการอบรม", "โครงการฝึกอบรม", "สาระสำคัญ", "ผู้พัฒนาหลักสูตร", "หน่วยงานผู้พัฒนา",
+        "สถาบันผู้พัฒนา", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
+    )
+)  # fmt: skip
+"""Names that may stand beside the usual name of their fact and mean something near it: a slogan, a project, a part."""
+
 _FACT_OF = {folded(name): fact for fact, names in NAMES.items() for name in names.split(",")}
 _CLOCK = r"h{1,2}:m{1,2}(?::s{1,2})?"
 _UNIT = rf"(?P<unit>{UNITS_OF_TIME}|{_CLOCK})\.?"
@@ -67,7 +77,8 @@ _LANGUAGES = {
 class Column(NamedTuple):
     """What a column holds: a fact, and for a time the unit of its bare numbers, empty if the name says none.
 
-    `partly`: other words stand beside the name of the fact; a column that has only the name is the surer one.
+    `partly`: other words stand beside the name of the fact, or the name is less sure (`_LESS_SURE`); a column that has
+    only the usual name is taken first.
     """
 
     fact: str
@@ -79,7 +90,7 @@ class Column(NamedTuple):
 def fact_of(name: str) -> Column | None:
     """Return what a column of this name usually holds; None if it is not known."""
     if fact := _known(name):
-        return Column(fact)
+        return Column(fact, partly=folded(name) in _LESS_SURE)
     words = _WORD_IN_CAMEL_CASE.sub(" ", name)
     if fact := _known(words):
         return Column(fact)

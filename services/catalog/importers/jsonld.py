@@ -273,7 +273,9 @@ class _Splitter:
             node = msgspec.json.decode(begun + b"null" + b"}" * len(self._stack))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        return objects.is_studied(_short(node))
+        for _ in self._stack[1:]:  # the object that holds the list is the last value of each one around it
+            node = [*node.values()][-1] if isinstance(node, dict) else None
+        return isinstance(node, dict) and objects.is_studied(_short(node))
 
     def _keep(self, part: bytes) -> None:
         if len(self._item) + len(part) > ROW_LIMIT:

@@ -26,4 +26,15 @@ describe('a framework that is being changed', () => {
     drafts.begin(withRequirement(published, 'g', null, 's', 1));
     expect(drafts.isUnproposed).toBe(false);
   });
+
+  it('keeps the revision where the changes began when its page opens again', async () => {
+    const fetched = vi.fn().mockRejectedValue(new Error('not to be read'));
+    vi.stubGlobal('fetch', fetched);
+    const drafts = new Drafts('f');
+    drafts.published.value = published;
+    drafts.begin();
+    await drafts.load();
+    expect(fetched).not.toHaveBeenCalled();
+    expect(drafts.error.value).toBeUndefined();
+  });
 });

@@ -38,9 +38,9 @@ export class Drafts {
 
   constructor(readonly id: string) {}
 
-  /** Read everything again. */
+  /** Read everything again; not while something is being changed, which is proposed on the revision where it began. */
   async load(): Promise<void> {
-    await this.alone(() => this.refresh());
+    if (!this.working.value) await this.alone(() => this.refresh());
   }
 
   private async refresh({ listed = false } = {}): Promise<void> {
