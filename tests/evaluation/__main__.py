@@ -1,4 +1,7 @@
-"""`python -m tests.evaluation [--quick]`: measures every gate of the ranking, prints and writes the results."""
+"""`python -m tests.evaluation [--quick]`: measures every gate of the ranking, prints and writes the results.
+
+With `--world NAME` it only compares the paths of one world with the exact optimum, and prints that.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.evaluation import determinism, finishing, quality, real, realised_gain, report, scale
-from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
+from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates, optimality
 from tests.evaluation.stages import Call, Stages, folder_of
 
 CORES = 2
@@ -65,17 +68,16 @@ QUICK = Plan(
 def measure(plan: Plan, stages: Stages) -> Results:
     """Return all figures. Timings run alone, last, one process after the other; the rest on two cores."""
     results = Results(same_officers=plan.same)
-    names = [(name, plan.drawn) for name in quality.DRAWN]
+    names = [*quality.DRAWN]
     if real.folder() is None:
         results.skipped = f"skipped: {real.SETTING} is not set"
     else:
-        names += plan.real.items()
-    for name, count in names:
-        calls: list[Call] = [(quality.case, (name, quality.HELD_OUT + number)) for number in range(count)]
-        results.cases[name] = stages.run(f"exact optimum, {name}", calls, CORES)
+        names += plan.real
+    for name in names:
+        results.cases |= compare(name, plan, stages).cases
     size = min(plan.finishing, _BLOCK)
     parts: list[Call] = [
-        (finishing.finished, (name, first, size)) for name, _ in names for first in range(0, plan.finishing, size)
+        (finishing.finished, (name, first, size)) for name in names for first in range(0, plan.finishing, size)
     ]
     results.finished = stages.run("paths that are finished", parts, CORES)
     catalogs, officers = plan.truths
@@ -90,11 +92,20 @@ def measure(plan: Plan, stages: Stages) -> Results:
     return results
 
 
+def compare(name: str, plan: Plan, stages: Stages) -> Results:
+    """Return the comparison of one world with the exact optimum."""
+    count = plan.real.get(name, plan.drawn)
+    calls: list[Call] = [(quality.case, (name, quality.HELD_OUT + number)) for number in range(count)]
+    return Results(cases={name: stages.run(f"exact optimum, {name}", calls, CORES)})
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.evaluation", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small samples, about two minutes; docs/ stays as it is")
-    quick = parser.parse_args().quick
+    parser.add_argument("--world", choices=[*quality.DRAWN, *real.WORLDS], help="one world against the exact optimum")
+    arguments = parser.parse_args()
+    quick, world = arguments.quick, arguments.world
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PAPER)
@@ -102,8 +113,11 @@ def main() -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         stages = Stages(progress, folder_of(plan))
-        results = measure(plan, stages)
+        results = compare(world, plan, stages) if world else measure(plan, stages)
     minutes = stages.seconds / 60
+    if world:
+        report.show(console, [*optimality(world, results)], f"{world} ({minutes:.1f} minutes)")
+        return
     rows = [*gates(results), Gate("the whole evaluation", minutes, "min", high=_MINUTES)]
     title = "The ranking's gates" + (", quick: samples are too small to judge by" if quick else "")
     report.show(console, rows, f"{title} ({minutes:.1f} minutes)")

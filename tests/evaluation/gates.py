@@ -100,7 +100,7 @@ def gates(results: Results) -> list[Gate]:
     return [
         *_faults(results),
         *_finished(results),
-        *_optimum(results),
+        *(row for name in (*DRAWN, *real.WORLDS) for row in optimality(name, results)),
         *_closed(results),
         *_pace(results),
         *_together(results),
@@ -132,21 +132,21 @@ def _finished(results: Results) -> Iterator[Gate]:
         yield Gate(f"finishing a path: plans that the validator rejects, {name}", faults, "", high=0)
 
 
-def _optimum(results: Results) -> Iterator[Gate]:
-    for name in (*DRAWN, *real.WORLDS):
-        found = results.cases.get(name)
-        label = f"gap to the exact optimum, {name}"
-        if not found:
-            yield Gate(label, None, "%", note=results.skipped)
-            continue
-        gaps = np.array([case.optimality_gap for case in found]) * 100
-        few = f", {_ENOUGH_CASES} needed" if len(found) < _ENOUGH_CASES else ""
-        note = f"{len(found)} cases, {sum(case.proved for case in found)} proved{few}"
-        yield Gate(f"{label}, mean", float(gaps.mean()), "%", high=0.5, note=note)
-        yield Gate(f"{label}, p95", float(np.percentile(gaps, 95)), "%", high=3)
-        yield Gate(f"{label}, worst", float(gaps.max()), "%", high=15)
-        nothing = sum(case.gained == 0 < case.bound for case in found)
-        yield Gate(f"nothing closed where the optimum closes something, {name}", nothing, "cases", high=0)
+def optimality(name: str, results: Results) -> Iterator[Gate]:
+    """Yield the rows about the gap between the paths of a world and the exact optimum."""
+    found = results.cases.get(name)
+    label = f"gap to the exact optimum, {name}"
+    if not found:
+        yield Gate(label, None, "%", note=results.skipped)
+        return
+    gaps = np.array([case.optimality_gap for case in found]) * 100
+    few = f", {_ENOUGH_CASES} needed" if len(found) < _ENOUGH_CASES else ""
+    note = f"{len(found)} cases, {sum(case.proved for case in found)} proved{few}"
+    yield Gate(f"{label}, mean", float(gaps.mean()), "%", high=0.5, note=note)
+    yield Gate(f"{label}, p95", float(np.percentile(gaps, 95)), "%", high=3)
+    yield Gate(f"{label}, worst", float(gaps.max()), "%", high=15)
+    nothing = sum(case.gained == 0 < case.bound for case in found)
+    yield Gate(f"nothing closed where the optimum closes something, {name}", nothing, "cases", high=0)
 
 
 def closed(cases: Sequence[Case], method: str, hours: float = HOURS) -> float:
