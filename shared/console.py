@@ -93,6 +93,18 @@ def add_url(parser: argparse.ArgumentParser, variable: str, default: str) -> Non
     parser.add_argument("--url", type=_address, default=given, help="the address of the service")
 
 
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number within these bounds, as argparse takes it."""
+    bounds = f"of at least {least}" if most is None else f"between {least} and {most}"
+
+    def parsed(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"is to be a whole number {bounds}, not {text!r}")
+        return int(text)
+
+    return parsed
+
+
 def _address(text: str) -> str:
     """Return the address of a service without a trailing slash. Raises ArgumentTypeError."""
     try:

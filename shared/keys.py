@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from shared.auth import GIVEN_ROLES, StoredKey, issue
-from shared.console import say
+from shared.console import say, whole_number
 from shared.errors import NotFound, Problem
 from shared.mongo import KeyStore, connected
 from shared.settings import StoreSettings, load
@@ -67,12 +67,6 @@ def _moment(moment: datetime | None, otherwise: str) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") if moment else otherwise
 
 
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"must be a whole number of days between 1 and {_MOST_DAYS}")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shared.keys", description="API keys")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -81,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--role", required=True, choices=GIVEN_ROLES)
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
     create.add_argument("--agency", help="the agency that a key of role supervisor is for, or of role analyst")
-    create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")
+    create.add_argument(
+        "--days", type=whole_number(1, _MOST_DAYS), help="how many days it works; without: until it is revoked"
+    )
     create.add_argument("--label", default="", help="whose it is or what for, as `list` shows it")
     commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")
     commands.add_parser("list", help="list the keys that were not revoked").add_argument("--tenant")

@@ -25,7 +25,7 @@ from services.assessment.item_bank.model import Item, ItemBank, parameters_of
 from services.assessment.item_bank.store import ItemBankStore, NewDraft, StoredBank
 from services.assessment.sessions.store import SessionStore
 from shared.charts import Axis, chart
-from shared.console import FAILED, OK, say, where
+from shared.console import FAILED, OK, say, where, whole_number
 from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Conflict, NotFound, Problem
 from shared.mongo import Database, connected
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.assessment calibrate", description=__doc__)
     parser.add_argument("--bank", required=True, help="the id of the bank")
     parser.add_argument("--tenant", default=SHARED_TENANT, help="whose bank it is")
-    parser.add_argument("--least", type=int, default=LEAST_ANSWERS, help="answers that an item needs")
+    parser.add_argument("--least", type=whole_number(1), default=LEAST_ANSWERS, help="answers that an item needs")
     parser.add_argument("--report", type=Path, help="a folder for the table and the pictures")
     parser.add_argument("--dry-run", action="store_true", help="publish nothing")
     return parser

@@ -32,6 +32,7 @@ from shared.console import (
     say,
     say_counts,
     where,
+    whole_number,
 )
 from shared.decoding import decode
 from shared.domain import Framework
@@ -78,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "check":
             one.add_argument("--framework-file", type=Path, help="JSON, to look up skills and levels")
         if name == "export":
-            one.add_argument("--version", type=int, help="without: the draft where there is one, else the newest")
+            one.add_argument(
+                "--version", type=whole_number(1), help="without: the draft where there is one, else the newest"
+            )
     return parser
 
 

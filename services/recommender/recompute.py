@@ -25,7 +25,7 @@ from services.recommender.store.history import ArchivedPlan
 from services.recommender.store.plans import PlanStore
 from shared.auth import issue
 from shared.compact_paths import alternatives
-from shared.console import say, where
+from shared.console import say, where, whole_number
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
 from shared.events import PathAnnounced, encode
@@ -200,7 +200,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.recommender recompute", description=recompute.__doc__)
     parser.add_argument("officer")
     parser.add_argument("--tenant", required=True)
-    parser.add_argument("--revision", type=int, help="a past one; without: the present path")
+    parser.add_argument("--revision", type=whole_number(1), help="a past one; without: the present path")
     parser.add_argument("--reference", action="store_true", help="also by the rule in plain Python")
     return parser.parse_args(arguments)
 
