@@ -67,7 +67,8 @@ def read(shape: type[S], environment: Mapping[str, str]) -> S:
                 secret = f" (or {name}_FILE)" if one.metadata["secret"] else ""
                 problems.append(f"{name}{secret} is not set. {one.metadata['sentence']}")
         except ValueError as error:
-            problems.append(f"{name} {error}")
+            in_file = one.metadata["secret"] and environment.get(f"{name}_FILE")
+            problems.append(f"{name}_FILE {error}" if in_file else f"{name} {error}")
     problems += shape.disagreements(values)
     problems += _unknown(name for name, text in environment.items() if text and not text.startswith("tcp://"))
     if problems:
@@ -97,15 +98,15 @@ def _look_up(name: str, environment: Mapping[str, str], *, secret: bool) -> str 
     if not path:
         return text
     if text:
-        raise ValueError(f"and {name}_FILE are both set; set one")
+        raise ValueError(f"and {name} are both set; set one")
     try:
         text = Path(path).read_text(encoding="utf-8-sig").rstrip("\r\n")
     except OSError as error:
-        raise ValueError(f"cannot be read from the file of {name}_FILE: {error}") from error
+        raise ValueError(f"cannot be read: {error}") from error
     except UnicodeDecodeError as error:  # its message would show bytes of the secret
-        raise ValueError(f"cannot be read from the file of {name}_FILE: it is not UTF-8") from error
+        raise ValueError("cannot be read: it is not UTF-8") from error
     if not text.strip():
-        raise ValueError(f"cannot be read from the file of {name}_FILE: it is empty")
+        raise ValueError("names an empty file")
     return text
 
 

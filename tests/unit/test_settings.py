@@ -61,8 +61,11 @@ def test_a_secret_may_be_read_from_a_file(tmp_path: Path) -> None:
     assert read(StoreSettings, {"API_KEY_PEPPER_FILE": str(file)}).api_key_pepper == PEPPER.encode()
     with pytest.raises(BadSettings, match="both set"):
         read(StoreSettings, {"API_KEY_PEPPER_FILE": str(file), "API_KEY_PEPPER": PEPPER})
-    with pytest.raises(BadSettings, match="cannot be read"):
+    with pytest.raises(BadSettings, match="API_KEY_PEPPER_FILE cannot be read"):
         read(StoreSettings, {"API_KEY_PEPPER_FILE": str(tmp_path / "missing")})
+    file.write_text("short-secret")
+    with pytest.raises(BadSettings, match="API_KEY_PEPPER_FILE must hold at least 16 characters"):
+        read(StoreSettings, {"API_KEY_PEPPER_FILE": str(file)})
 
 
 def test_a_short_pepper_is_rejected_and_never_shown() -> None:
@@ -130,7 +133,9 @@ def test_a_secret_file_that_is_empty_or_not_utf8_is_rejected_without_its_bytes(t
     for content in (b"", b"\n", b"geheim\xff"):
         file.write_bytes(content)
         given = SECURED | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
-        with pytest.raises(BadSettings, match="KAFKA_SASL_PASSWORD cannot be read") as caught:
+        with pytest.raises(
+            BadSettings, match="KAFKA_SASL_PASSWORD_FILE (cannot be read|names an empty file)"
+        ) as caught:
             read(KafkaSettings, given)
         assert "geheim" not in str(caught.value)
         assert "xff" not in str(caught.value)
