@@ -134,7 +134,7 @@ def test_a_secret_file_that_is_empty_or_not_utf8_is_rejected_without_its_bytes(t
         file.write_bytes(content)
         given = SECURED | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
         with pytest.raises(
-            BadSettings, match="KAFKA_SASL_PASSWORD_FILE (cannot be read|names an empty file)"
+            BadSettings, match=r"KAFKA_SASL_PASSWORD_FILE (cannot be read|names an empty file)"
         ) as caught:
             read(KafkaSettings, given)
         assert "geheim" not in str(caught.value)
