@@ -31,7 +31,7 @@ VERBS: dict[str, Verb] = {f"http://adlnet.gov/expapi/verbs/{verb}": verb for ver
 """The verbs that can give evidence of a level; statements with other verbs are stored and counted."""
 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
-"""The verb of a voiding statement, which is refused: accepted evidence is never removed (decision 0063)."""
+"""The verb of a voiding statement, which is refused: accepted evidence is never removed (decision 0058)."""
 
 Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
 
