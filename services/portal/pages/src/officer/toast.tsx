@@ -63,8 +63,8 @@ export function Toast({ visit }: { visit: Visit }): JSX.Element {
   const close = () => {
     visit.lastFeedback.value = undefined;
   };
-  const button = (name: string, words: ComponentChildren, onClick: () => unknown) => (
-    <Button name={name} id={name} onClick={onClick}>
+  const button = (name: string, words: ComponentChildren, onClick: () => unknown, busy = false) => (
+    <Button name={name} id={name} busy={busy} onClick={onClick}>
       {words}
     </Button>
   );
@@ -74,7 +74,10 @@ export function Toast({ visit }: { visit: Visit }): JSX.Element {
         {last && <Words last={last} arrived={arrived} />}
       </p>
       <p class="actions">
-        {last && taken && last.action !== 'undo' && button('toast-undo', t('undo'), () => visit.giveFeedback(last.course, 'undo'))}
+        {last &&
+          taken &&
+          last.action !== 'undo' &&
+          button('toast-undo', t('undo'), () => visit.giveFeedback(last.course, 'undo'), visit.isBusy('feedback'))}
         {arrived &&
           visit.change.value &&
           button('toast-change', t('seeChange'), () => {
