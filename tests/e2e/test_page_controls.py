@@ -63,6 +63,25 @@ async def test_each_statement_about_a_step_is_listed_and_can_be_undone(
         assert await reader.violations() == []
 
 
+async def test_undo_is_busy_until_the_statements_are_read(platform: Platform, browser: Browser) -> None:
+    """Pressed before, it would do nothing, because the feedback before it is not finished."""
+    async with at_the_path(platform, browser) as (officer, reader):
+        page, course, read = reader.page, (await courses(reader))[1], asyncio.Event()
+
+        async def held(route: Route) -> None:
+            if route.request.method == "GET":
+                await read.wait()
+            await route.continue_()
+
+        await page.route("**/feedback", held)
+        await press_action(reader, course, "not_now")
+        await page.wait_for_selector("#toast-undo[aria-disabled=true]")
+        read.set()
+        await page.click("#toast-undo:not([aria-disabled])")
+        await wait_for_toast(reader, "เลิกทำแล้ว")
+        assert await officer.feedback() == []
+
+
 async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_future(
     platform: Platform, browser: Browser
 ) -> None:
