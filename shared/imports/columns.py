@@ -74,3 +74,33 @@ def mapped(
             raise InvalidInput(f"there is no column {name[:100]!r}; there are: {', '.join(header)[:1000]}", "map")
         found[fact] = [*found[fact], number] if fact in several and fact in found else [number]
     return found
+
+
+class MappedTable:
+    """A table whose columns hold facts, as they are stated or guessed from the first row; empty before it."""
+
+    def __init__(self) -> None:
+        self._header: list[str] | None = None
+        self._columns: dict[str, list[int]] = {}
+
+    @property
+    def width(self) -> int | None:
+        """The number of columns, None before the first row."""
+        return None if self._header is None else len(self._header)
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._header or [])
+
+    @property
+    def mapping(self) -> dict[str, list[str]]:
+        """{fact: names of its columns}."""
+        header = self._header or []
+        return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
+
+    @property
+    def unused(self) -> list[str]:
+        """The names of the columns that hold no fact."""
+        used = {number for numbers in self._columns.values() for number in numbers}
+        return [name for number, name in enumerate(self._header or []) if number not in used]

@@ -17,7 +17,7 @@ from services.assessment.xapi.mapping import ActivityRules
 from services.assessment.xapi.statements import Verb
 from shared.domain import Identifier
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Warned
-from shared.imports.columns import mapped, pairs
+from shared.imports.columns import MappedTable, mapped, pairs
 from shared.imports.dates import InvalidDate, moment_of
 from shared.imports.numerals import NUMBER, THAI_DIGITS, number_of
 from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
@@ -74,7 +74,7 @@ class GradedRow(Struct, frozen=True):
     activities: list[GradedActivity]
 
 
-class GradeTable:
+class GradeTable(MappedTable):
     """Converts rows of cells to graded activities; the first row names the columns.
 
     `rules`: of the tenant; a column whose name they map holds the scores of this activity.
@@ -82,9 +82,8 @@ class GradeTable:
 
     def __init__(self, rules: ActivityRules, columns: str, default: str | None = None) -> None:
         """`columns`: the text of `map`. Raises InvalidInput naming the parameter."""
+        super().__init__()
         self._rules, self._asked = rules, columns
-        self._header: list[str] | None = None
-        self._columns: dict[str, list[int]] = {}
         self._maxima: dict[int, float] = {}
         defaults = dict(pairs(default or "", "default", _DEFAULTS))
         self._activity = defaults.get("activity")
@@ -93,23 +92,6 @@ class GradeTable:
             self._taken_at = _moment(defaults["taken_at"]) if "taken_at" in defaults else None
         except ValueError as error:
             raise InvalidInput(str(error), "default") from error
-
-    @property
-    def width(self) -> int | None:
-        """The number of columns, None before the first row."""
-        return None if self._header is None else len(self._header)
-
-    @property
-    def mapping(self) -> dict[str, list[str]]:
-        """{fact: names of its columns}, once known."""
-        header = self._header or []
-        return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
-
-    @property
-    def unused(self) -> list[str]:
-        """The names of the columns that are not read."""
-        used = {number for numbers in self._columns.values() for number in numbers}
-        return [name for number, name in enumerate(self._header or []) if number not in used]
 
     def row(self, number: int, cells: Sequence[str]) -> Row[GradedRow] | None:
         """Return a row; None for the header, an empty row and a row of maxima. Raises InvalidInput naming `map`."""

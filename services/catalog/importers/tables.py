@@ -14,7 +14,7 @@ from services.catalog.importers.columns import fact_of
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
-from shared.imports.columns import GUESS, as_map, mapped, pairs
+from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
 from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
@@ -104,7 +104,7 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
     return names
 
 
-class Table:
+class Table(MappedTable):
     """Converts rows of cells to courses. The first row may name the columns.
 
     Rows with one cell above that row, such as a title over the whole width, are skipped, except in a table with one
@@ -112,34 +112,11 @@ class Table:
     """
 
     def __init__(self, options: Options) -> None:
+        super().__init__()
         self._options = options
-        self._columns: dict[str, list[int]] = {}
-        self._header: list[str] | None = None
         self._captions = 0
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
-
-    @property
-    def mapping(self) -> dict[str, list[str]]:
-        """{fact: names of its columns}, once known."""
-        header = self._header or []
-        return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
-
-    @property
-    def unused(self) -> list[str]:
-        """The names of the columns that hold no fact."""
-        used = {number for numbers in self._columns.values() for number in numbers}
-        return [name for number, name in enumerate(self._header or []) if number not in used]
-
-    @property
-    def header(self) -> list[str]:
-        """The names of the columns, empty before the first row."""
-        return list(self._header or [])
-
-    @property
-    def width(self) -> int | None:
-        """The number of columns, None before the first row."""
-        return None if self._header is None else len(self._header)
 
     def end(self) -> None:
         """Raise InvalidInput naming `map` if every row was taken for a title: the table has one column."""
