@@ -35,7 +35,7 @@ VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 
-class RenderedPath(NamedTuple):
+class KeptPath(NamedTuple):
     """A path as JSON without its end, the version that it was rendered from, and the catalog revision."""
 
     version: PathVersion
@@ -43,7 +43,7 @@ class RenderedPath(NamedTuple):
     body: bytes
 
 
-RENDERED: web.AppKey[dict[tuple[str, tuple[Language, ...]], RenderedPath]] = web.AppKey("rendered", dict)
+RENDERED: web.AppKey[dict[tuple[str, tuple[Language, ...]], KeptPath]] = web.AppKey("rendered", dict)
 """A cache of rendered paths, by the officer's key and the languages."""
 
 

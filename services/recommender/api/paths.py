@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOG, RENDERED, STORE, RenderedPath
+from services.recommender.api.context import CATALOG, RENDERED, STORE, KeptPath
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
@@ -171,7 +171,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
         return unchanged
     if kept is None or found.document:
         body = _rendered(found.document, languages, catalog.snapshot.view(tenant))
-        kept = RenderedPath(found.version, revision, body)
+        kept = KeptPath(found.version, revision, body)
         if name not in rendered and len(rendered) >= _RENDERED:
             del rendered[next(iter(rendered))]
         rendered[name] = kept
