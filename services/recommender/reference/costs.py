@@ -27,6 +27,7 @@ from services.recommender.planner.exact.conditions import (
     course_option,
     score_of,
     similarity_of,
+    weighted_cost,
 )
 from services.recommender.planner.exact.minimum_closure import ClosureCosts
 from services.recommender.planner.units import UNREACHABLE
@@ -212,7 +213,9 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
     specs = [(course_spec(course), factor) for course, factor in factors if factor > 0]
     usable = {
-        spec.id: course_option(inputs, value, spec, factor, similarity_of(inputs.framework.id, value, spec))
+        spec.id: course_option(
+            inputs, value, spec, weighted_cost(spec, factor), similarity_of(inputs.framework.id, value, spec)
+        )
         for spec, factor in specs
     }
     whole = ProblemData(usable, achievers_of(usable))

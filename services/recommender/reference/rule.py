@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from services.recommender.inputs import (
     EXCLUDE,
     INCLUDE_ONLY,
-    MICRO,
     MOST_STEPS,
     Inputs,
 )
 from services.recommender.planner.course_spec import SkillKey, course_spec
 from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
+from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import (
     CHANGE_THRESHOLD,
@@ -34,14 +34,14 @@ from services.recommender.planner.exact.residual import (
     Pick,
     ResidualProblem,
     RunnerUp,
-    end_state,
     exclusion_reason,
     left_out,
     missing_course_cause,
     pinned_closure,
+    state_before,
     unknown_completed,
 )
-from services.recommender.planner.explain.path import path_of, without_idle
+from services.recommender.planner.explain.path import path_of
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference.costs import Costs, ProblemData, build_instance
@@ -96,7 +96,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
     plan = best.plan
-    path = path_of(best, value, entry_levels, plan.notes, catalog_revision)
+    path = path_of(best, value, plan.notes, catalog_revision)
     courses_of_plan = plan.problem.courses.values()
     proved = best.is_proved(lambda *limits: gain_bound(value, courses_of_plan, *limits))
     return replace(path, proved=proved)
@@ -116,16 +116,14 @@ def preferred(
 
 def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathDraft["Plan"]:
     """Return the draft of a plan without idle courses, traced as a kept path is."""
-    inputs = plan.inputs
-    picks = without_idle(inputs, value, entry_levels, plan.picks)
-    names = [pick.spec.id for pick in picks]
+    inputs, start = plan.inputs, state_before(plan.inputs, value, entry_levels)
+    picks, needs = without_idle(start, plan.picks)
+    names = [pick.option.id for pick in picks]
     if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
         plan = solve_as_kept(plan, names, value, entry_levels)
-        picks = without_idle(inputs, value, entry_levels, plan.picks)
-    residual = ResidualProblem(
-        inputs, end_state(inputs, value, entry_levels, picks), plan.available, plan.kept, plan.finishing
-    )
-    return new_draft(plan, picks, residual)
+        picks, needs = without_idle(start, plan.picks)
+    end = start.after(pick.option for pick in picks)
+    return new_draft(plan, picks, needs, ResidualProblem(inputs, end, plan.available, plan.kept, plan.finishing))
 
 
 def solve(
@@ -185,10 +183,7 @@ def scored_closures(
 
 def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
     """Return the value that these courses add together, in micro-levels."""
-    then = state.copy()
-    for option in courses:
-        then.study(option)
-    return then.value - state.value
+    return state.after(courses).value - state.value
 
 
 def walk(state: PathState, courses: Iterable[CourseOption]) -> tuple[list[CourseOption], PathState]:
@@ -490,7 +485,7 @@ class Plan:
         self.inputs, self.courses, self.ignore_preferences = inputs, courses, ignore_preferences
         self.picks: list[Pick] = []
         self.notes: list[Note] = []
-        self.end = end_state(inputs, value, entry_levels, [])
+        self.end = state_before(inputs, value, entry_levels)
         self.value, self.entry_levels = value, entry_levels
         self.problem, reachable = build_instance(
             inputs, courses.values(), value, self.end, also, ignore_preferences=ignore_preferences
@@ -516,7 +511,7 @@ class Plan:
         picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path
-        return pruned_path(self.start_state, [self.problem.courses[pick.spec.id] for pick in picks])
+        return pruned_path(self.start_state, [pick.option for pick in picks])
 
     def _add_fixed(self) -> None:
         """Add the courses that come first regardless of their value: started, mandatory, pinned."""
@@ -554,7 +549,7 @@ class Plan:
                 closure, _ = drop_redundant(self.end, closure, closure[:-1])
         for one in closure:
             self.end.study(one)
-            self.picks.append(Pick(one.spec, 0, one.cosine / MICRO, [], origin))
+            self.picks.append(Pick(one, origin=origin))
         return None
 
     def _pin(self, name: str) -> list[CourseOption]:
@@ -608,7 +603,7 @@ class Plan:
             others = [RunnerUp(bid.target.spec.course, bid.score) for bid in rivals if bid.target not in path.courses]
             for option in closure:
                 runners_up = others[:RUNNERS_UP] if option is closure[-1] else []
-                picks.append(Pick(option.spec, score, option.cosine / MICRO, runners_up))
+                picks.append(Pick(option, score, runners_up))
                 state.study(option)
                 inside.study(option)
             left = [option for option in left if option not in closure]

@@ -1,7 +1,7 @@
 """The courses of a view in the form that `exact` looks them up: by skill, shortest first, and by id."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from heapq import merge
 from itertools import chain
 
@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,
     CourseOption,
     LevelCondition,
     PathState,
-    conditions_of,
     cost_multiplier,
     course_option,
-    gap_effects,
-    unconfirmed_levels,
+    weighted_cost,
 )
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
@@ -81,13 +79,6 @@ def _lazily(rows: Records, hours: Longs) -> Iterator[tuple[int, int, int]]:
         at, size = at + size, min(4 * size, _LARGEST_PIECE)
 
 
-@lru_cache(maxsize=4096)
-def entered(spec: CourseSpec, framework: str) -> tuple[tuple[Condition, ...], dict[SkillKey, int]]:
-    """Return the conditions of a course, and skill -> micro-level that it leads to."""
-    conditions = tuple(dict.fromkeys(conditions_of(spec.entry(framework))))
-    return conditions, {skill: micro(high) for skill, (_, high) in spec.teaches.items()}
-
-
 def _open_at_once(conditions: Iterable[Condition], entry_levels: Mapping[SkillKey, float]) -> bool:
     return all(
         isinstance(condition, LevelCondition) and micro(entry_levels.get(condition.skill, 0.0)) >= condition.level
@@ -127,24 +118,13 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
         number, spec = numbers.of(course_id), view.spec(course_id)
         if spec is None or (number >= 0 and costs.closure_cost[number] >= UNREACHABLE):
             return None
-        conditions, level_effects = entered(spec, ours)
         if number >= 0:
-            cost = int(costs.cost[number])
-            return CourseOption(
-                conditions,
-                spec.id,
-                cost,
-                spec.hours,
-                spec,
-                level_effects,
-                gap_effects(inputs, value, spec),
-                0,
-                unconfirmed_levels(inputs, value, spec),
-            )
+            return course_option(inputs, value, spec, int(costs.cost[number]))
         if not (factor := cost_multiplier(inputs, spec.course, ignore_preferences=ignore_preferences)):
             return None
-        if _open_at_once(conditions, entry_levels):
-            return course_option(inputs, value, spec, factor)
+        found = course_option(inputs, value, spec, weighted_cost(spec, factor))
+        if _open_at_once(found.conditions, entry_levels):
+            return found
         skipped()  # no champion, so it is not known whether anything leads to it
         return None
 

@@ -22,7 +22,7 @@ from services.recommender.inputs import (
     MOST_STEPS,
     Inputs,
 )
-from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
@@ -34,7 +34,6 @@ from services.recommender.planner.optimizer.course_path import prune, replay
 from services.recommender.planner.optimizer.fixed_courses import (
     FixedCourses,
     PlanContext,
-    course_of,
     fix_courses,
     rows_of,
 )
@@ -59,7 +58,6 @@ from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED
 from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.domain import Course
 
 MAX_VISITS = PARAMS.max_visits
 TRACE_VISITS = PARAMS.trace_visits
@@ -99,18 +97,6 @@ class PlanSolution(NamedTuple):
     finishing: bool = False
     ignore_preferences: bool = False
     limited: bool = False
-
-
-def course_at(found: PlanSolution, view: View, row: int) -> Course:
-    """Return the course of a row of the instance."""
-    return course_of(found.space, found.problem, view, row)
-
-
-def offer_at(found: PlanSolution, view: View, row: int) -> CourseSpec:
-    """Return the course of a row of the instance in the planner's form."""
-    if (spec := view.spec(found.space.course_id(int(found.problem.courses[row]["number"])))) is None:
-        raise LookupError(f"row {row} is no course of this view")
-    return spec
 
 
 PREFERENCE_FLOOR = PARAMS.preference_floor
