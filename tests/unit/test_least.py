@@ -30,6 +30,7 @@ from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
+from services.recommender.reference.available_courses import ReachableCourses
 from services.recommender.reference.costs import ProblemData, achievers_of
 from shared.domain import Course
 from shared.errors import InvalidInput
@@ -58,18 +59,10 @@ def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, CourseOption]:
     return {spec.id: course_option(plan, worth, spec, spec.hours) for spec in map(course_spec, courses)}
 
 
-def stock_of(ways: Mapping[str, CourseOption]) -> AvailableCourses:
-    shortest = sorted(ways.values(), key=lambda way: (way.hours, way.id))
-    return AvailableCourses(
-        lambda skill, least: [
-            (way.level_effects[skill], way.hours, way.id)
-            for way in shortest
-            if way.level_effects.get(skill, -1) >= least
-        ],
-        ways.get,
-        ProblemData(ways, achievers_of(ways)).closure_costs,
-        lambda *_: [],
-    )
+def available_of(courses: Sequence[Course], plan: Inputs) -> AvailableCourses:
+    options = ways_of(courses, plan)
+    problem = ProblemData(options, achievers_of(options))
+    return ReachableCourses(plan, {one.id: one for one in courses}, problem)
 
 
 def start_at(levels: Mapping[str, float]) -> PathState:
@@ -145,7 +138,7 @@ def studied(courses: Sequence[Course], officer: EntryState) -> EntryState:
 )
 def test_a_minimum_closure_is_found(courses: list[Course], taken: list[str], hours: float) -> None:
     found = minimum_closure(
-        start_at({}), [LevelCondition((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {})))
+        start_at({}), [LevelCondition((FRAMEWORK, "t"), 1)], available_of(courses, inputs(SKILLS, {}))
     )
     assert found is not None
     assert ({way.id for way in found.courses}, found.hours, found.proved) == (set(taken), hours * MICRO, True)
@@ -157,7 +150,7 @@ def twenty_conditions() -> tuple[LevelCondition, AvailableCourses]:
     goal = course("goal", ("t", 0, 2), hours=2, requires=[at(name, 1) for name in names])
     wide = course("wide", *[(name, 0, 1) for name in names], hours=2)
     narrow = [course(f"only-{name}", (name, 0, 1), hours=1.5) for name in names]
-    return LevelCondition((FRAMEWORK, "t"), 1), stock_of(ways_of([goal, wide, *narrow], inputs(skills, {})))
+    return LevelCondition((FRAMEWORK, "t"), 1), available_of([goal, wide, *narrow], inputs(skills, {}))
 
 
 def test_twenty_conditions_that_one_course_meets() -> None:
@@ -179,7 +172,7 @@ class ReadLevels(dict[SkillKey, int]):
 
 def test_many_questions_about_one_state_read_all_of_its_levels_once() -> None:
     """A path of thousands of open skills asks as many; after a course was studied, the answers are of the new state."""
-    available, start = stock_of(ways_of([GOAL, BOTH, *ONLY], inputs(SKILLS, {}))), start_at({})
+    available, start = available_of([GOAL, BOTH, *ONLY], inputs(SKILLS, {})), start_at({})
     start.levels = levels = ReadLevels()
     for number in range(50):
         assert minimum_closure(start, [LevelCondition((FRAMEWORK, f"untaught-{number}"), 1)], available) is None
@@ -252,7 +245,7 @@ def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
         LevelCondition((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO),
     ]
     wanted = draw.choice(some)
-    found = minimum_closure(start_at(levels), [wanted], stock_of(ways_of(courses, plan)))
+    found = minimum_closure(start_at(levels), [wanted], available_of(courses, plan))
     try:
         shortest = exhaustive(courses, officer, wanted)
     except OverflowError:

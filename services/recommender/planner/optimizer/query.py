@@ -369,6 +369,5 @@ def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.b
         return holding
     for skill in framework.skills:
         if folded(skill.id) in names:
-            number = VOCABULARY.skills.get((framework.id, skill.id), len(segment.teacher_starts))
-            holding[segment.taught(number)["course"]] = True
+            holding[segment.taught(VOCABULARY.skills.get((framework.id, skill.id), -1))["course"]] = True
     return holding
