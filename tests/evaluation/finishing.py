@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact.conditions import course_option
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from shared.paths import LearningPath
 from tests.evaluation.quality import world_of
 from tests.evaluation.worlds import HOURS

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import CourseOption, PathState, cost_multiplier, course_option
 from services.recommender.planner.exact.residual import state_before
@@ -18,7 +19,7 @@ from services.recommender.planner.optimizer.fixed_courses import rows_of
 from services.recommender.planner.optimizer.optimality import gain_bound
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from shared.domain import Course, MatchedRow
 from shared.errors import InvalidInput
 from shared.paths import LearningPath

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from services.recommender.inputs import MICRO
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
 from services.recommender.reference.search import greedy, pruned_path, scored_closures
 from shared.paths import LearningPath

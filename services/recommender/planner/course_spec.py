@@ -44,10 +44,7 @@ class CourseSpec:
 
 def course_spec(course: Course) -> CourseSpec:
     """Return the course in the planner's form."""
-    teaches: dict[SkillKey, tuple[float, float]] = {}
-    for row in course.teaches:
-        low, high = teaches.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
-        teaches[key] = (min(low, row.from_level), max(high, row.to_level))
+    teaches = taught_spans(course)
     entries: dict[str, list[Prerequisite]] = {framework: [] for framework, _ in teaches}
     for (framework, skill), (low, _) in teaches.items():
         if low > 0:
@@ -63,6 +60,15 @@ def course_spec(course: Course) -> CourseSpec:
         entries,
         matched_spans(course),
     )
+
+
+def taught_spans(course: Course) -> dict[SkillKey, tuple[float, float]]:
+    """Return (framework, skill) -> (from, to), in levels; several rows of one skill are merged."""
+    spans: dict[SkillKey, tuple[float, float]] = {}
+    for row in course.teaches:
+        low, high = spans.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
+        spans[key] = (min(low, row.from_level), max(high, row.to_level))
+    return spans
 
 
 def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:

@@ -9,13 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.recommender.inputs import (
-    Inputs,
-)
-from services.recommender.planner.course_spec import (
-    SkillKey,
-    course_spec,
-)
+from services.recommender.inputs import Inputs
+from services.recommender.planner.course_spec import SkillKey, course_spec
 from services.recommender.planner.exact.conditions import (
     AnyCondition,
     Condition,

@@ -9,21 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MOST_STEPS,
-    Inputs,
-)
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
 from services.recommender.planner.exact.dependencies import without_idle
-from services.recommender.planner.exact.refinement import (
-    CHANGE_THRESHOLD,
-    PathDraft,
-    new_draft,
-    refine,
-)
+from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD, PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import (
     LeftOutCause,
     MissingHours,
@@ -39,7 +30,7 @@ from services.recommender.planner.exact.residual import (
 )
 from services.recommender.planner.explain.path import path_of
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from services.recommender.reference.available_courses import ReachableCourses
 from services.recommender.reference.costs import build_instance
 from services.recommender.reference.optimality import gain_bound

@@ -5,15 +5,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    MOST_STEPS,
-    Inputs,
-    MatchedSpan,
-    names_of,
-)
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, MatchedSpan, names_of
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,

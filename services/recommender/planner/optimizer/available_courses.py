@@ -31,13 +31,7 @@ from services.recommender.planner.optimizer.closure_cost import (
     empty_costs,
     specialise,
 )
-from services.recommender.planner.optimizer.query import (
-    SearchSpace,
-    conditions_met,
-    counted,
-    skills_of,
-    usable_courses,
-)
+from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, counted, skills_of, usable_courses
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Course

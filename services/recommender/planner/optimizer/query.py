@@ -8,29 +8,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    Inputs,
-    Rule,
-)
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog
 from services.recommender.planner.index.graph import IndexedGraph
-from services.recommender.planner.index.segment import (
-    Ints,
-    Longs,
-    Segment,
-)
+from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
-from services.recommender.planner.optimizer.closure_cost import (
-    ADDING,
-    Costs,
-    costs_from,
-    empty_costs,
-    specialise,
-)
+from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Framework
