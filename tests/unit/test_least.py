@@ -30,7 +30,7 @@ from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
-from services.recommender.reference.available_courses import ReachableCourses
+from services.recommender.reference.available_courses import CourseList
 from services.recommender.reference.costs import ProblemData, achievers_of
 from shared.domain import Course
 from shared.errors import InvalidInput
@@ -62,7 +62,7 @@ def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, CourseOption]:
 def available_of(courses: Sequence[Course], plan: Inputs) -> AvailableCourses:
     options = ways_of(courses, plan)
     problem = ProblemData(options, achievers_of(options))
-    return ReachableCourses(plan, {one.id: one for one in courses}, problem)
+    return CourseList(plan, {one.id: one for one in courses}, problem)
 
 
 def start_at(levels: Mapping[str, float]) -> PathState:

@@ -12,7 +12,7 @@ from services.recommender.reference.costs import ProblemData
 from shared.domain import Course
 
 
-class ReachableCourses(AvailableCourses):
+class CourseList(AvailableCourses):
     """The courses of `reachable`. `courses`: all courses by id."""
 
     def __init__(self, inputs: Inputs, courses: Mapping[str, Course], reachable: ProblemData) -> None:

@@ -31,7 +31,7 @@ from services.recommender.planner.exact.residual import (
 from services.recommender.planner.explain.path import path_of
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from services.recommender.planner.value import ValueFunction
-from services.recommender.reference.available_courses import ReachableCourses
+from services.recommender.reference.available_courses import CourseList
 from services.recommender.reference.costs import build_instance
 from services.recommender.reference.optimality import gain_bound
 from services.recommender.reference.search import (
@@ -152,7 +152,7 @@ class Plan:
         self.problem, reachable = build_instance(
             inputs, courses.values(), value, self.end, also, ignore_preferences=ignore_preferences
         )
-        self.available = ReachableCourses(inputs, courses, reachable)
+        self.available = CourseList(inputs, courses, reachable)
         self.missing: list[str] = []
         self._add_fixed()
         self.start_state, self.targets = self.end, targets_of(self.problem, self.end)

@@ -40,7 +40,7 @@ _FIRST_PIECE, _LARGEST_PIECE = 8, 512
 _NONE_CHANGED = np.empty(0, np.int32)
 
 
-class IndexedCourses(AvailableCourses):
+class CourseIndex(AvailableCourses):
     """The courses of a view that one officer may use and can reach. `costs`: specialised for this officer.
 
     If the space holds champions only, the other courses have no number in it and no closure cost. Such a course is

@@ -23,7 +23,7 @@ from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.index.vocabulary import Records
-from services.recommender.planner.optimizer.available_courses import IndexedCourses
+from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.course_path import prune, replay
 from services.recommender.planner.optimizer.fixed_courses import FixedCourses, PlanContext, fix_courses, rows_of
@@ -155,7 +155,7 @@ def _searched(
     if known and space.base_numbers is None:  # of champions it matters what was skipped
         available = known.available
     else:
-        available = IndexedCourses(inputs, view, value, entry_levels, space, costs, ignore_preferences)
+        available = CourseIndex(inputs, view, value, entry_levels, space, costs, ignore_preferences)
     fixed_courses, missing = fix_courses(
         PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
     )
