@@ -283,9 +283,9 @@ async def test_no_route_reports_a_change_before_a_majority_has_it(members: Repli
         early = [task.result() for task in importing if task.done()]
     assert early == []  # an import waits for MongoDB for some minutes
     for change, (status, text) in zip(frozen, found, strict=True):
-        if change[3].startswith("/v1/matches:"):  # answers each row
-            status = json.loads(text)["results"][0]["problem"]["status"]
-        assert status == 503, (change[:4], status, text)
+        by_row = change[3].startswith("/v1/matches:")
+        refused = json.loads(text)["results"][0]["problem"]["status"] if by_row else status
+        assert refused == 503, (change[:4], status, text)
     for change, task in zip(rows, importing, strict=True):
         _, text = await task
         assert '"created"' in text or '"unchanged"' in text, change[:4]  # equal evidence is stored once
