@@ -18,7 +18,8 @@ import msgspec
 
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
-from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
+from services.catalog.importers.facts import FACTS
+from services.catalog.importers.tables import guessed
 from services.catalog.imports import differing, same_course
 from services.catalog.model import CourseImportReport, CoursePage
 from shared.console import (
@@ -37,6 +38,7 @@ from shared.console import (
 )
 from shared.domain import Course
 from shared.errors import InvalidInput
+from shared.imports.columns import GUESS, as_map, pairs
 from shared.imports.rows import Row, RowResult, RowStatus
 from shared.imports.sending import Tally, add_import, conclude, send_rows
 
@@ -79,7 +81,7 @@ async def _command(args: argparse.Namespace) -> int:
         return await _export(args, form)
     options = Options(
         columns=args.map and ",".join(args.map),
-        defaults=dict(pairs(",".join(args.default), "default")),
+        defaults=dict(pairs(",".join(args.default), "default", FACTS)),
         header=not args.no_header,
         encoding=args.encoding,
         sheet=args.sheet,

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.assessment.model import ImportedOfficer
 from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
 from shared.imports.rows import ROW_LIMIT
-from shared.imports.tables import CsvReader
+from shared.imports.tables import CsvReader, FieldTable
 from tests.support.course_lists import GUESS, THAI, courses, read, results_of, workbook
 
 
@@ -79,6 +80,16 @@ def test_an_open_quote_loses_only_its_own_row(size: int) -> None:
     text = "a quote is opened here and not closed"
     assert results_of(rows) == [(2, "first"), (3, text), (4, "third"), (5, "two\nlines"), (6, "fifth")]
     assert rows[1].begins == '"never closed,2'
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_first_line_that_names_the_separator_is_no_header(mark: str, end: str) -> None:
+    reader = CsvReader(FieldTable(ImportedOfficer))
+    lines = (f"sep={mark}", mark.join(("officer", "job_group", "agency")), mark.join(("officer-1", "service", "north")))
+    [row] = [row for row in reader.feed(end.join((*lines, "")).encode()) if row]
+    assert row.content == ImportedOfficer(officer="officer-1", job_group="service", agency="north")
+    assert row.number == 3
 
 
 def test_an_open_quote_at_the_end_or_before_much_text_loses_only_its_own_row() -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs, Rule
 from services.recommender.plan_validator.validate import validate
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.optimizer import search
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
 from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from services.recommender.planner import pipeline
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
 from services.recommender.planner.optimizer.greedy import value_bound
@@ -14,7 +15,7 @@ from services.recommender.planner.optimizer.instance import build_instance
 from services.recommender.planner.optimizer.query import build_query, search_space
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.units import UNREACHABLE
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import BUDGETS, world_of

@@ -7,7 +7,8 @@
 
 tables      which column holds what (by their names: columns, column_names), which row is one of totals (totals) · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
             `shared/imports`
-facts       conversion of named values to a course; words, numerals, durations, dates and prerequisites parse single cells
+facts       conversion of named values to a course; words, durations and prerequisites parse single cells, with
+            `shared/imports/numerals` and `dates`
 """
 
 import re

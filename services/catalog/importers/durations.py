@@ -4,7 +4,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from services.catalog.importers.numerals import (
+from shared.imports.numerals import (
+    LONGEST_WORDS,
     NUMBER,
     NUMBER_WORD,
     THAI_DIGITS,
@@ -16,7 +17,6 @@ from services.catalog.importers.numerals import (
     with_decimals,
     without_spaces,
 )
-from services.catalog.importers.words import LONGEST_WORDS
 from shared.texts import folded
 
 HOURS_A_DAY, HOURS_A_WEEK, HOURS_A_MONTH, HOURS_A_CREDIT = 6.0, 4.0, 16.0, 15.0

@@ -13,9 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from services.catalog.importers.dates import InvalidDate, date_of, span_of
 from services.catalog.importers.durations import doubtful_hours, duration_of
-from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
     is_placeholder,
@@ -29,6 +27,8 @@ from services.catalog.importers.words import (
 from shared.decoding import convert
 from shared.domain import Completions, Course, Rating
 from shared.errors import InvalidInput, Warned
+from shared.imports.dates import InvalidDate, date_of, span_of
+from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
 from shared.texts import folded
 

@@ -6,7 +6,6 @@ be named by facts, as this project's export names them; otherwise the import is 
 guess, which `map=guess` accepts.
 """
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,11 @@ from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
 from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
 
-GUESS = "guess"
 _CAPTIONS = 10
 """How many rows over the header may be titles."""
 
@@ -45,26 +44,6 @@ class Options:
     accept_guess: bool = False
 
 
-def pairs(text: str, parameter: str) -> list[tuple[str, str]]:
-    """Return the `fact=value` items of a parameter, separated by commas. Raises InvalidInput naming it."""
-    found: list[tuple[str, str]] = []
-    try:
-        items = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True, strict=True), [])
-    except csv.Error as error:
-        raise InvalidInput(
-            "its items are to be separated by commas; quotes hold one with a comma in it", parameter
-        ) from error
-    for item in items:
-        fact, mark, value = item.partition("=")
-        if item.strip() == GUESS and parameter == "map":
-            found.append((GUESS, ""))
-        elif not mark or fact.strip() not in FACTS:
-            raise InvalidInput(f"{item[:100]!r} is not one of: {', '.join(FACTS)}, followed by =", parameter)
-        else:
-            found.append((fact.strip(), value.strip().strip('"')))
-    return found
-
-
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     """Guess which columns hold which fact, from their names in Thai or English."""
     found: dict[str, list[int]] = {}
@@ -77,19 +56,8 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     return found
 
 
-def as_map(columns: Mapping[str, Sequence[int]], header: Sequence[str]) -> str:
-    """Return a mapping of columns in the syntax of `map`."""
-    items = []
-    for fact, numbers in columns.items():
-        for number in numbers:
-            item = f"{fact}={header[number]}"
-            items.append('"' + item.replace('"', '""') + '"' if re.search(r'[,"\n]', item) else item)
-    return ",".join(items)
-
-
 def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     """Return which columns hold which fact. Raises InvalidInput naming `map`."""
-    names = [folded(name) for name in header]
     if options.columns is None:
         guess = guessed(header)
         certain = all(name.strip() in FACTS for name in header if name.strip())
@@ -100,23 +68,7 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
             )
         found = guess
     else:
-        found = {}
-        named: set[str] = set()
-        for fact, name in pairs(options.columns, "map"):
-            if fact == GUESS:
-                found |= guessed(header)
-                continue
-            if fact in named and fact not in MANY:
-                raise InvalidInput(f"{fact} is given twice; only {' and '.join(sorted(MANY))} may", "map")
-            named.add(fact)
-            number = int(name[1:]) - 1 if re.fullmatch(r"#\d{1,4}", name) else None
-            if number is None and names.count(folded(name)) > 1:
-                raise InvalidInput(f"two columns are called {name[:100]!r}; name one by its number, such as #3", "map")
-            if number is None and folded(name) in names:
-                number = names.index(folded(name))
-            if number is None or not 0 <= number < len(header):
-                raise InvalidInput(f"there is no column {name[:100]!r}; there are: {', '.join(header)[:1000]}", "map")
-            found[fact] = [*found[fact], number] if fact in MANY and fact in found else [number]
+        found = mapped(options.columns, header, FACTS, MANY, guessed)
     if not any(fact.startswith("title") for fact in found):
         raise InvalidInput(f"no column holds the title; there are: {', '.join(header)[:1000]}", "map")
     return found
@@ -146,44 +98,22 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
     return names
 
 
-class Table:
+class Table(MappedTable):
     """Converts rows of cells to courses. The first row may name the columns.
 
     Rows above that row are skipped, such as a title over the whole width or the date of a report: up to ten that name
-    no title, except in a table with one column. A second row that names the columns below a name for several of them is part of the header.
+    no title, except in a table with one column. A second row that names the columns below a name for several of them is
+    part of the header.
     """
 
     def __init__(self, options: Options) -> None:
+        super().__init__()
         self._options = options
-        self._columns: dict[str, list[int]] = {}
-        self._header: list[str] | None = None
         self._captions = 0
         self._above: tuple[list[str], InvalidInput] | None = None
         """The first row that is not the header, as it names no title, and why; the header may follow."""
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
-
-    @property
-    def mapping(self) -> dict[str, list[str]]:
-        """{fact: names of its columns}, once known."""
-        header = self._header or []
-        return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
-
-    @property
-    def unused(self) -> list[str]:
-        """The names of the columns that hold no fact."""
-        used = {number for numbers in self._columns.values() for number in numbers}
-        return [name for number, name in enumerate(self._header or []) if number not in used]
-
-    @property
-    def header(self) -> list[str]:
-        """The names of the columns, empty before the first row."""
-        return list(self._header or [])
-
-    @property
-    def width(self) -> int | None:
-        """The number of columns, None before they are known."""
-        return len(self._header) if self._header and self._columns else None
 
     def end(self) -> None:
         """Raise InvalidInput naming `map` if every row was taken for a title: the table has one column."""
@@ -274,7 +204,7 @@ class Table:
         """Return whether a row holds the names of columns that `map` asks for."""
         if self._options.columns in (None, GUESS):
             return False
-        wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map") if fact != GUESS}
+        wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:

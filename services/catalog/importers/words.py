@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from services.catalog.markup import without_tags
+from shared.imports.numerals import LONGEST_WORDS
 from shared.texts import folded
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -27,8 +28,6 @@ _NOTHING = frozenset(
 )  # fmt: skip
 _LONGEST_NOTHING = 40
 _LEAST_GAPS = 2
-LONGEST_WORDS = 300
-"""The most characters of a duration, a level or a date; a longer text is prose and is not searched."""
 
 
 def plain(text: str) -> str:

@@ -10,13 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
-from services.recommender.plan_validator.officer_state import (
-    CONFIRMED,
-    Find,
-    OfficerState,
-    percent_of,
-    taught_levels,
-)
+from services.recommender.plan_validator.officer_state import CONFIRMED, Find, OfficerState, percent_of, taught_levels
 from services.recommender.plan_validator.statements import false_statements
 from shared.domain import Course, MatchedRow
 from shared.paths import Closes, LearningPath, Step

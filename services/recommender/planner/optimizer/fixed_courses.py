@@ -5,18 +5,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
-from services.recommender.planner.course_spec import SkillKey, course_spec
+from services.recommender.inputs import MOST_STEPS, Inputs
+from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.planner.exact.conditions import CourseOption, course_option
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.residual import (
     LeftOutCause,
     MissingHours,
     Origin,
     Pick,
-    end_state,
     left_out,
     missing_course_cause,
     pinned_closure,
+    state_before,
     unknown_completed,
 )
 from services.recommender.planner.index.catalog import View
@@ -45,6 +46,19 @@ def course_of(space: SearchSpace, problem: ProblemData, view: View, row: int) ->
     if course is None:
         raise LookupError(f"row {row} is no course of this view")
     return course
+
+
+def spec_of(space: SearchSpace, problem: ProblemData, view: View, row: int) -> CourseSpec:
+    """Return the course of a row of the instance in the planner's form."""
+    spec = view.spec(space.course_id(int(problem.courses[row]["number"])))
+    if spec is None:
+        raise LookupError(f"row {row} is no course of this view")
+    return spec
+
+
+def option_of(inputs: Inputs, value: ValueFunction, spec: CourseSpec, weighed: np.void) -> CourseOption:
+    """Return a course as the officer may use it. `weighed`: its row in the instance (WEIGHED_DTYPE)."""
+    return course_option(inputs, value, spec, int(weighed["cost"]), int(weighed["cosine"]))
 
 
 def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str]) -> list[int]:
@@ -111,7 +125,8 @@ class _FixedCourseBuilder:
     def _pin(self, course_id: str) -> None:
         """Add a course with its minimum closure if the cheapest one does not fit; or record the missing hours."""
         context, picks = self._context, self.fixed_courses.picks
-        end = end_state(context.inputs, context.value, context.entry_levels, picks)
+        start = state_before(context.inputs, context.value, context.entry_levels)
+        end = start.after(pick.option for pick in picks)
         courses, missing_hours = pinned_closure(end, course_id, context.available)
         if not courses:
             return self._note(course_id, "does_not_fit", missing_hours)
@@ -130,9 +145,9 @@ class _FixedCourseBuilder:
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
     def _pick(self, row: int, origin: Origin) -> None:
-        course = course_of(self._space, self._problem, self._view, row)
-        similarity = int(self._problem.courses[row]["cosine"]) / MICRO
-        self.fixed_courses.picks.append(Pick(course_spec(course), 0, similarity, [], origin))
+        spec = spec_of(self._space, self._problem, self._view, row)
+        option = option_of(self._inputs, self._context.value, spec, self._problem.courses[row])
+        self.fixed_courses.picks.append(Pick(option, origin=origin))
 
     def _note(self, course_id: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
         self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), missing_hours))

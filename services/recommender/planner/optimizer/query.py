@@ -8,29 +8,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    Inputs,
-    Rule,
-)
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog
 from services.recommender.planner.index.graph import IndexedGraph
-from services.recommender.planner.index.segment import (
-    Ints,
-    Longs,
-    Segment,
-)
+from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
-from services.recommender.planner.optimizer.closure_cost import (
-    ADDING,
-    Costs,
-    costs_from,
-    empty_costs,
-    specialise,
-)
+from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Framework
@@ -369,6 +353,5 @@ def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.b
         return holding
     for skill in framework.skills:
         if folded(skill.id) in names:
-            number = VOCABULARY.skills.get((framework.id, skill.id), len(segment.teacher_starts))
-            holding[segment.taught(number)["course"]] = True
+            holding[segment.taught(VOCABULARY.skills.get((framework.id, skill.id), -1))["course"]] = True
     return holding

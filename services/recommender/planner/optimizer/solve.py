@@ -15,29 +15,18 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    MOST_STEPS,
-    Inputs,
-)
-from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
+from services.recommender.planner.completions import posterior_targets
+from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.index.vocabulary import Records
-from services.recommender.planner.optimizer.available_courses import stock_of
+from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.course_path import prune, replay
-from services.recommender.planner.optimizer.fixed_courses import (
-    FixedCourses,
-    PlanContext,
-    course_of,
-    fix_courses,
-    rows_of,
-)
+from services.recommender.planner.optimizer.fixed_courses import FixedCourses, PlanContext, fix_courses, rows_of
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.local_search import Found
 from services.recommender.planner.optimizer.query import (
@@ -48,21 +37,15 @@ from services.recommender.planner.optimizer.query import (
     search_space,
 )
 from services.recommender.planner.optimizer.search import EXPONENTS, search
-from services.recommender.planner.optimizer.state import (
-    PlanState,
-    Workspace,
-    copy_of,
-    empty_workspace,
-    initial_state,
-)
+from services.recommender.planner.optimizer.state import PlanState, Workspace, empty_workspace, initial_state
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED
-from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.domain import Course
+from services.recommender.planner.value import ValueFunction
 
 MAX_VISITS = PARAMS.max_visits
 TRACE_VISITS = PARAMS.trace_visits
+PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 class PreparedInstance(NamedTuple):
@@ -74,7 +57,7 @@ class PreparedInstance(NamedTuple):
 
 
 class PlanSolution(NamedTuple):
-    """A plan as numbers. `initial_state`, `start_state`, `final_state`: before, after the fixed courses, at the end.
+    """A plan as numbers. `start_state`, `final_state`: after the fixed courses, and at the end.
 
     `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
     notably better; `finishing`: because it is being studied. `ignore_preferences`: boosts and deferrals changed no
@@ -87,7 +70,6 @@ class PlanSolution(NamedTuple):
     space: SearchSpace
     problem: ProblemData
     fixed_courses: FixedCourses
-    initial_state: PlanState
     start_state: PlanState
     final_state: PlanState
     targets: Records
@@ -99,21 +81,6 @@ class PlanSolution(NamedTuple):
     finishing: bool = False
     ignore_preferences: bool = False
     limited: bool = False
-
-
-def course_at(found: PlanSolution, view: View, row: int) -> Course:
-    """Return the course of a row of the instance."""
-    return course_of(found.space, found.problem, view, row)
-
-
-def offer_at(found: PlanSolution, view: View, row: int) -> CourseSpec:
-    """Return the course of a row of the instance in the planner's form."""
-    if (spec := view.spec(found.space.course_id(int(found.problem.courses[row]["number"])))) is None:
-        raise LookupError(f"row {row} is no course of this view")
-    return spec
-
-
-PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
@@ -185,11 +152,10 @@ def _searched(
         instance = build_instance(graph, query, costs, selected)
     problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
     start_state = initial_state(instance, hours, steps, workspace)
-    before = copy_of(start_state)
     if known and space.base_numbers is None:  # of champions it matters what was skipped
         available = known.available
     else:
-        available = stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences)
+        available = CourseIndex(inputs, view, value, entry_levels, space, costs, ignore_preferences)
     fixed_courses, missing = fix_courses(
         PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
     )
@@ -218,7 +184,6 @@ def _searched(
         space,
         problem,
         fixed_courses,
-        before,
         start_state,
         final_state,
         found.targets,
