@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog
+from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
 from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
@@ -127,6 +127,21 @@ def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> I
     return np.array(space.numbers(forced_courses(inputs, also)), np.int32)
 
 
+class PlanContext(NamedTuple):
+    """What is known of a plan before there is a path. `space`: the courses that the search considers.
+
+    `entry_levels`: the levels that count for entry before the path. `ignore_preferences`: boosts and deferrals change
+    no cost.
+    """
+
+    inputs: Inputs
+    view: View
+    value: ValueFunction
+    entry_levels: Mapping[SkillKey, float]
+    space: SearchSpace
+    ignore_preferences: bool = False
+
+
 class PreparedQuery(NamedTuple):
     """A query, and the officer's costs after the started courses, which come first in any case."""
 
@@ -134,20 +149,14 @@ class PreparedQuery(NamedTuple):
     costs: Costs
 
 
-def build_query(
-    inputs: Inputs,
-    value: ValueFunction,
-    entry_levels: Mapping[SkillKey, float],
-    space: SearchSpace,
-    also: Sequence[str],
-    ignore_preferences: bool,
-) -> PreparedQuery:
-    """Return the query of an officer. `ignore_preferences`: boosts and deferrals change no cost."""
+def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
+    """Return the query of an officer. `also`: courses that must be candidates."""
+    inputs, value, space = context.inputs, context.value, context.space
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
     skills["in_framework"] = ours = skills_of(inputs.framework.id, count)
-    for key, level in entry_levels.items():
+    for key, level in context.entry_levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:
             skills[skill]["entry_level"] = micro(level)
     gaps = list(value.gaps)
@@ -161,7 +170,7 @@ def build_query(
                 (level, value.of(name, level / MICRO), value.certain(name, level / MICRO)) for level in sorted(levels)
             ]
         begins.append(len(level_values))
-    costs, changed, min_factor = _costs(inputs, space, ours, ignore_preferences)
+    costs, changed, min_factor = _costs(inputs, space, ours, context.ignore_preferences)
     met = conditions_met(space, inputs.done)
     arrays = space.graph.arrays
     started = [course for course in space.numbers(inputs.started) if costs.cost[course] > 0]
@@ -312,6 +321,7 @@ def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=64)
 def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
+    """Return a mask of the first `count` skills: those of a framework."""
     return np.array([name == framework for name, _ in list(VOCABULARY.skills)[:count]], np.bool_)
 
 
