@@ -16,7 +16,7 @@ from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import InputsRecord
 from services.recommender.store import plans
-from services.recommender.store.documents import IdempotencyRecord
+from services.recommender.store.documents import IdempotencyRecord, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
@@ -54,6 +54,27 @@ async def test_past_revisions_are_stored_with_their_inputs_up_to_a_limit(office:
     assert present is not None
     assert present.event.revision == RETAINED_REVISIONS + 3
     assert await office.store.history.find(f"{TENANT}/a", 1) is None
+
+
+async def test_a_path_that_the_reader_has_is_not_read_again(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    first = await office.store.find_path(TENANT, "a")
+    assert first is not None
+    assert event_of(first.document).revision == first.version.revision == 1
+    again = await office.store.find_path(TENANT, "a", first.version)
+    assert again == (first.version, first.head, {})
+    await office.plan(profile("a", {"reading": 1}, sequence=2))
+    newer = await office.store.find_path(TENANT, "a", first.version)
+    assert newer is not None
+    assert event_of(newer.document).revision == newer.version.revision == newer.head.revision == 2
+    # A database that was restored from a copy stores another path under the same revision.
+    await office.database[plans.COLLECTION].update_one({"officer": "a"}, {"$set": {"planned_at": datetime.now(UTC)}})
+    other = await office.store.find_path(TENANT, "a", newer.version)
+    assert other is not None
+    assert event_of(other.document).revision == 2
+    await office.store.erase(TENANT, "a", 3, 0)
+    assert await office.store.find_path(TENANT, "a", other.version) is None
+    assert await office.store.find_path(TENANT, "nobody", other.version) is None
 
 
 async def test_copies_that_an_interrupted_deletion_left_are_deleted_later(
@@ -308,7 +329,7 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     assert not await office.store.save_stale_feedback(stored, dismissed, key, 0)  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
-    assert office.catalog.is_stale(found[1])
+    assert office.catalog.is_stale(found.head)
     apply_changes(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
     assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")
