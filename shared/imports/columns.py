@@ -85,8 +85,8 @@ class MappedTable:
 
     @property
     def width(self) -> int | None:
-        """The number of columns, None before the first row."""
-        return None if self._header is None else len(self._header)
+        """The number of columns, None before they are known."""
+        return len(self._header) if self._header and self._columns else None
 
     @property
     def header(self) -> list[str]:

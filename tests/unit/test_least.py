@@ -210,7 +210,7 @@ def test_the_shortest_of_a_larger_catalog_is_that_of_an_integer_program(world: W
     for hours in (5.0, 20.0, 80.0):
         plan = world.officer(chance, hours)
         found, path = solve(plan, view), recommend(plan, view)
-        end = state_before(plan, found.value, found.entry_levels)
+        end = state_before(plan, found.context.value, found.context.entry_levels)
         for step in path.steps:
             end.study(found.available.option(step.course.id) or pytest.fail("a step that cannot be used"))
         apart = [LevelCondition((plan.framework.id, row.skill), micro(row.reached) + 1) for row in path.open]

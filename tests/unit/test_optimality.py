@@ -123,7 +123,7 @@ def bound_of(officer: Inputs, view: View, path: LearningPath) -> int:
     """Return the bound on the gain of the paths that a path is compared with."""
     found = solve(officer, view)
     hours = None if officer.budget_hours is None else round(max(officer.budget_hours, path.hours) * MICRO)
-    rows = rows_of(found.space, found.problem, sorted(requested(officer, path)))
+    rows = rows_of(found.context.space, found.problem, sorted(requested(officer, path)))
     return gain_bound(found.problem, found.prepared.instance.slots, rows, hours)
 
 

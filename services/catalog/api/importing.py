@@ -36,6 +36,7 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
         defaults=dict(pairs(query.default or "", "default", FACTS)),
         header=query.header,
         encoding=query.encoding or named_encoding(request),
+        sheet=query.sheet,
         accept_guess=query.dry_run,
     )
     reader = ListReader(form, options)

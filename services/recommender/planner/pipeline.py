@@ -12,7 +12,7 @@ from services.recommender.planner.exact.residual import Pick, ResidualProblem, R
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.fixed_courses import course_of, option_of, rows_of, spec_of
+from services.recommender.planner.optimizer.fixed_courses import course_of, option_of, rows_of
 from services.recommender.planner.optimizer.optimality import gain_bound
 from services.recommender.planner.optimizer.solve import PlanSolution, solve, solve_as_kept
 from shared.paths import LearningPath
@@ -24,43 +24,43 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput if the framework lacks what the inputs name."""
     inputs.check()
     first = solve(inputs, view)
-    draft = _draft(first, view)
+    value, draft = first.context.value, _draft(first)
     if not first.limited:
         origin = first._replace(kept=False)
-        draft = refine(draft, first.value, lambda names: _draft(solve_as_kept(origin, view, names), view))
+        draft = refine(draft, value, lambda names: _draft(solve_as_kept(origin, names)))
     found = draft.plan
-    path = path_of(draft, found.value, found.fixed_courses.notes, view.catalog_revision)
+    path = path_of(draft, value, found.fixed_courses.notes, view.catalog_revision)
     limited, proved = first.limited or found.limited, draft.is_proved(partial(_gain_bound, found))
     return replace(path, limited=limited, proved=proved)
 
 
 def _gain_bound(found: PlanSolution, requested: Sequence[str], hours: int | None) -> int:
     """Return micro-levels that no path of the courses of the plan's instance gains; see `optimality`."""
-    rows = rows_of(found.space, found.problem, requested)
+    rows = rows_of(found.context.space, found.problem, requested)
     return gain_bound(found.problem, found.prepared.instance.slots, rows, hours)
 
 
-def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:
+def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
     """Return the draft of a plan without idle courses, traced as a kept path."""
-    inputs, start = found.inputs, state_before(found.inputs, found.value, found.entry_levels)
-    whole = _picks(found, view)
+    inputs = found.context.inputs
+    start = state_before(inputs, found.context.value, found.context.entry_levels)
+    whole = _picks(found)
     picks, needs = without_idle(start, whole)
     names = [pick.option.id for pick in picks]
     if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
-        found = solve_as_kept(found, view, names)
-        picks, needs = without_idle(start, _picks(found, view))
+        found = solve_as_kept(found, names)
+        picks, needs = without_idle(start, _picks(found))
     end = start.after(pick.option for pick in picks)
     return new_draft(found, picks, needs, ResidualProblem(inputs, end, found.available, found.kept, found.finishing))
 
 
-def _picks(found: PlanSolution, view: View) -> list[Pick]:
+def _picks(found: PlanSolution) -> list[Pick]:
     """Return the picks of a plan: the fixed courses, then those of its trace."""
-    space, problem, trace = found.space, found.problem, found.trace
+    context, problem, trace = found.context, found.problem, found.trace
     picks = [*found.fixed_courses.picks]
     for place in range(int(trace.size[0])):
         rivals = zip(trace.runners[place].tolist(), trace.runner_score[place].tolist(), strict=True)
-        runners_up = [RunnerUp(course_of(space, problem, view, rival), score) for rival, score in rivals if rival >= 0]
-        row = int(trace.courses[place])
-        option = option_of(found.inputs, found.value, spec_of(space, problem, view, row), problem.courses[row])
+        runners_up = [RunnerUp(course_of(context, problem, rival), score) for rival, score in rivals if rival >= 0]
+        option = option_of(context, problem, int(trace.courses[place]))
         picks.append(Pick(option, int(trace.score[place]), runners_up))
     return picks

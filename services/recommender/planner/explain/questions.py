@@ -43,7 +43,7 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
         return _answer(course, "no_path")
     found = solve(inputs, view, extra=(course_id,))
     answer = _replayed(found, view, path, course)
-    return _of_matches(answer, found.value, inputs.framework.id, course)
+    return _of_matches(answer, found.context.value, inputs.framework.id, course)
 
 
 def _of_matches(answer: WhyNot, value: ValueFunction, framework: str, course: Course) -> WhyNot:
@@ -63,7 +63,8 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
 
     Started, mandatory and pinned courses come before it in any case.
     """
-    state = state_before(found.inputs, found.value, found.entry_levels)
+    inputs, value = found.context.inputs, found.context.value
+    state = state_before(inputs, value, found.context.entry_levels)
     bids: list[tuple[int, _Bid]] = []
     for place, step in enumerate([*path.steps, None]):
         if step is None or step.origin not in FIRM:
@@ -71,7 +72,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
                 return _answer(course, "unreachable")
             bids.append((place, bid))
         if step and (spec := view.spec(step.course.id)):
-            state.study(course_option(found.inputs, found.value, spec, spec.hours))
+            state.study(course_option(inputs, value, spec, spec.hours))
     gaining = [(place, bid) for place, bid in bids if bid.gain > 0]
     if not gaining:
         return _answer(course, "nothing_left")

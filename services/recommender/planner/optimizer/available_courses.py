@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from services.recommender.inputs import MICRO, Inputs
+from services.recommender.inputs import MICRO
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,
@@ -31,7 +31,7 @@ from services.recommender.planner.optimizer.closure_cost import (
     empty_costs,
     specialise,
 )
-from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, counted, skills_of, usable_courses
+from services.recommender.planner.optimizer.query import PlanContext, conditions_met, counted, skills_of, usable_courses
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Course
@@ -41,25 +41,16 @@ _NONE_CHANGED = np.empty(0, np.int32)
 
 
 class CourseIndex(AvailableCourses):
-    """The courses of a view that one officer may use and can reach. `costs`: specialised for this officer.
+    """The courses of a view that one officer may use and can reach. `costs`: those of this officer.
 
     If the space holds champions only, the other courses have no number in it and no closure cost. Such a course is
     available if it can be entered at once; else it is skipped, as it is not known whether anything leads to it.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a path
-        self,
-        inputs: Inputs,
-        view: View,
-        value: ValueFunction,
-        entry_levels: Mapping[SkillKey, float],
-        space: SearchSpace,
-        costs: Costs,
-        ignore_preferences: bool,
-    ) -> None:
+    def __init__(self, context: PlanContext, costs: Costs) -> None:
         super().__init__()
-        self._inputs, self._view, self._value, self._entry_levels = inputs, view, value, entry_levels
-        self._space, self._costs, self._ignore_preferences = space, costs, ignore_preferences
+        self._inputs, self._view, self._value, self._entry_levels, space, self._ignore_preferences = context
+        self._space, self._costs = space, costs
         self._only_champions = space.base_numbers is not None
         self._numbers: dict[str, int] = {}
         self._beyond_champions: dict[SkillKey, tuple[Records, Records]] = {}
@@ -185,7 +176,7 @@ class CourseIndex(AvailableCourses):
             return self._additive_costs(start, entry_levels, held).closure_cost
 
         @cache
-        def dearest() -> Longs:
+        def most_expensive() -> Longs:
             costs = self._empty_costs()
             costs_from(self._space.graph.arrays, entry_levels, held, DEAREST, costs)
             return costs.closure_cost
@@ -195,7 +186,7 @@ class CourseIndex(AvailableCourses):
             return min(int(additive()[number]), UNREACHABLE) if number >= 0 else hours
 
         def lower_bound(course_id: str, hours: int) -> int:
-            return hours if self._only_champions else max(int(dearest()[self._number(course_id)]), hours)
+            return hours if self._only_champions else max(int(most_expensive()[self._number(course_id)]), hours)
 
         return ClosureCosts(lower_bound, additive_cost)
 
