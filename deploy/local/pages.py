@@ -83,7 +83,8 @@ def _cause(name: str, output: str) -> str:
     if _NOT_TRUSTED.search(output):
         return (
             "Node does not trust the certificate of npm's package registry: if your network's proxy signs\n"
-            "certificates itself, name the file of its authority with NODE_EXTRA_CA_CERTS=/path/to/authority.pem, then try again"
+            "certificates itself, name the file of its authority with NODE_EXTRA_CA_CERTS=/path/to/authority.pem,\n"
+            "then try again"
         )
     if name.startswith("npm ci") and _OUT_OF_REACH.search(output):
         return "npm cannot reach its package registry: check the network and the proxy (HTTPS_PROXY), then try again"
