@@ -123,6 +123,7 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
             (officer, "safety", "ไม่ผ่าน"),
         )
     )
+    grades += f"{officer},safety,ผ่าน,2 ม.ค. 2599\n{officer},safety,ผ่าน,2 ม.ค. 2575\n"
     verdicts, report = await imported(service, path, f"officer,activity,result,date\n{grades}")
     assert [(one["status"], [fault["detail"] for fault in one.get("problems", [])]) for one in verdicts] == [
         ("refused", ["no rule maps the activity with this verb"]),
@@ -130,9 +131,12 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
         ("refused", ["there is no score, and the rule says nothing of a fail without one"]),
         ("refused", ["no such officer"]),
         ("created", []),
+        ("refused", ["'2 ม.ค. 2599' is no time"]),
+        ("refused", ["is in the future"]),
     ]
+    assert verdicts[-1]["problems"][0]["field"] == "taken_at"
     rows = await (
         await service.ask("GET", f"/v1/assessments/imports/{report['import_id']}/rows?verdict=refused")
     ).json()
-    assert [one["line"] for one in rows["rows"]] == [2, 3, 4, 5]
+    assert [one["line"] for one in rows["rows"]] == [2, 3, 4, 5, 7, 8]
     assert await levels(service, officer) == {"reading": (1.0, 0.4)}

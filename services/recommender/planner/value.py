@@ -49,10 +49,10 @@ def worth_of(stairs: Stairs) -> int:
     """Return the total value of the stairs of a skill, in micro-levels."""
     if len(stairs) == 1:
         return share(*stairs[0])
-    less_sure = [percent for percent, _ in stairs[1:]]
+    less_confident = [percent for percent, _ in stairs[1:]]
     return sum(
         share(percent, worth) - share(below, worth)
-        for (percent, worth), below in zip(stairs, [*less_sure, 0], strict=False)
+        for (percent, worth), below in zip(stairs, [*less_confident, 0], strict=False)
     )
 
 

@@ -78,7 +78,7 @@ class ProblemData:
     """Whether a course costs its plain hours."""
 
     def price(self, achievers: Iterable[Achiever]) -> int:
-        """Return what these cost by themselves."""
+        """Return the sum of the courses' own costs."""
         return sum(one.hours if self.by_hours else one.cost for one in achievers)
 
     def costs(
@@ -206,10 +206,10 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
         for spec, factor in specs
     }
     whole = ProblemData(usable, achievers_of(usable))
-    begun = start.copy()
+    after_started = start.copy()
     for option in (usable[name] for name in inputs.started if name in usable):
-        begun.study(option)  # what is started comes first in any case
-    costs = whole.costs(begun, usable.values())
+        after_started.study(option)  # started courses come first in any case
+    costs = whole.costs(after_started, usable.values())
     wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also} & usable.keys()
     chosen: set[Achiever] = {usable[name] for name in wanted}
     then = start.copy()

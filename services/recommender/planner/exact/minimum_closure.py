@@ -62,8 +62,8 @@ class Achiever(NamedTuple):
 class ClosureCosts(NamedTuple):
     """Closure costs of a course (id, micro-hours) from one state, in micro-hours; UNREACHABLE where there is none.
 
-    `lower_bound`: its hours and those of its dearest condition, recursively (h_max). `additive_cost`: its hours and
-    those of all its conditions (h_add).
+    `lower_bound`: its hours and those of its most expensive condition, recursively (h_max). `additive_cost`: its
+    hours and those of all its conditions (h_add).
     """
 
     lower_bound: Callable[[str, int], int]

@@ -1,7 +1,7 @@
-"""Extend a path: more of an open skill, by the minimum closure where it fits into the hours and steps that are left.
+"""Refinement: extends a path by minimum closures of open skills that fit into the remaining hours and steps.
 
-So a path never leaves room for what it says would fit. An extension stands where the path closes more, or as much at
-less cost. The number of extensions tried is limited.
+So no path states that a course fits and leaves it out. An extension is kept if the path closes more, or as much at less
+cost. The number of extensions tried is limited.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,10 +45,10 @@ class PathDraft(NamedTuple, Generic[P]):
         return sum(pick.option.cost for pick in self.picks)
 
     def is_proved(self, gain_bound: Callable[[list[str], int | None], int]) -> bool:
-        """Return whether no path gains more that holds the requested courses of this one.
+        """Return whether it is proved that no path with the same requested courses gains more.
 
-        It may take the hours of the budget, or those of this path if they are more. `gain_bound` returns micro-levels
-        that no path with these courses and in these micro-hours gains.
+        Such a path may take the hours of the budget, or those of this path if they are more. `gain_bound`: (requested
+        courses, micro-hours or None) -> micro-levels that no path with these courses in these hours exceeds.
         """
         inputs = self.residual.inputs
         wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned}

@@ -176,7 +176,7 @@ class CourseIndex(AvailableCourses):
             return self._additive_costs(start, entry_levels, held).closure_cost
 
         @cache
-        def dearest() -> Longs:
+        def most_expensive() -> Longs:
             costs = self._empty_costs()
             costs_from(self._space.graph.arrays, entry_levels, held, DEAREST, costs)
             return costs.closure_cost
@@ -186,7 +186,7 @@ class CourseIndex(AvailableCourses):
             return min(int(additive()[number]), UNREACHABLE) if number >= 0 else hours
 
         def lower_bound(course_id: str, hours: int) -> int:
-            return hours if self._only_champions else max(int(dearest()[self._number(course_id)]), hours)
+            return hours if self._only_champions else max(int(most_expensive()[self._number(course_id)]), hours)
 
         return ClosureCosts(lower_bound, additive_cost)
 

@@ -37,19 +37,19 @@ SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64), ("in_frame
 """A skill: the micro-level that counts at entry, its number among the gaps or -1, whether it is of the framework."""
 
 LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64), ("whole", np.int64)])
-"""A micro-level, its value, and its value whatever is gained by descriptions."""
+"""A micro-level, its value, and its value without regard to unconfirmed gains (`whole`), in micro-levels."""
 
 UNCONFIRMED_DTYPE = np.dtype(
     [(field, np.int64) for field in ("course", "gap", "group", "value", "whole", "percent", "gain")]
 )
-"""An unconfirmed row that counts: course, gap, its value by itself, that of its level if it were sure, how sure it is,
-and micro-levels gained by its confidence.
+"""An unconfirmed row that counts: course, gap, its value alone, the value of its level if confirmed (`whole`), its
+confidence in per cent, and the micro-levels that it gains times its confidence.
 
 Rows of one gap that lead to the same level are of one `group`, counted from 0.
 """
 
 STAIR_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "percent", "whole")])
-"""What completed courses have gained of a gap by their description; see `planner.value`."""
+"""An unconfirmed gain of completed courses: gap, confidence in per cent, value in micro-levels; see `planner.value`."""
 
 
 class Query(NamedTuple):
@@ -74,7 +74,7 @@ class Query(NamedTuple):
     unconfirmed: Records
     """UNCONFIRMED_DTYPE, by course."""
     stairs: Records
-    """STAIR_DTYPE: of each gap the surest first."""
+    """STAIR_DTYPE: of each gap the most confident first."""
 
 
 class SearchSpace(NamedTuple):
