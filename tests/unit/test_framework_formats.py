@@ -97,6 +97,33 @@ def test_a_mark_is_a_level_only_if_the_option_defines_it() -> None:
     assert [row.level for row in taken.requirements] == [2, 2, 2]
 
 
+def test_a_line_that_introduces_a_list_is_no_descriptor() -> None:
+    cell = '"You can:\n- file letters\n- find them: all"'
+    reading = table("role,skill,level,level description", f"clerk,filing,1,{cell}", "chief,filing,2,Can decide:")
+    assert reading.framework
+    texts = [step.title.en for step in reading.framework.skills[0].descriptors]
+    assert texts == ["file letters", "find them: all", "Can decide:"]
+    assert [(lost.count, lost.examples) for lost in reading.not_kept] == [(1, ["You can:"])]
+
+
+def test_columns_named_by_levels_hold_descriptors_where_they_hold_texts() -> None:
+    texts = table("skill,Awareness,Working,roles", "filing,Knows files,Files letters,clerk", "law,,Reads laws,")
+    assert texts.framework
+    assert [(step.level, step.title.en) for step in texts.framework.scale] == [
+        (0, "None"), (1, "Awareness"), (2, "Working"), (3, "Practitioner"), (4, "Expert"),
+    ]  # fmt: skip
+    steps = {skill.id: [(one.level, one.title.en) for one in skill.descriptors] for skill in texts.framework.skills}
+    assert steps == {"filing": [(1, "Knows files"), (2, "Files letters")], "law": [(2, "Reads laws")]}
+    assert [group.id for group in texts.framework.job_groups] == ["everybody"]
+    assert [lost.what for lost in texts.not_kept] == ["column 'roles'"]
+    levels = table("skill,Beginner,Expert", "filing,1,2").framework
+    assert levels
+    assert [(one.job_group, one.level) for one in levels.requirements] == [("beginner", 1), ("expert", 2)]
+    own = table("skill,Aware,Able", "filing,Knows files,Files letters", options=EXPERTS).framework
+    assert own
+    assert [one.level for one in own.skills[0].descriptors] == [1, 2]
+
+
 def test_every_fault_of_a_table_is_reported_and_the_rest_is_imported_on_request() -> None:
     lines = (
         "role,skill,level,weight,skill description",
@@ -563,12 +590,11 @@ def test_a_text_in_several_languages_is_kept_in_thai_and_english() -> None:
     assert Given("R&amp;D\u0000").en() == "R&D"
 
 
-def test_control_characters_of_a_badly_converted_file_are_left_out() -> None:
-    found = table(
-        "role,skill,level,skill description", "clerk,filing,1,the clerk\u00e2\u0080\u0099s files\u009d"
-    ).framework
+def test_letters_of_a_badly_converted_file_are_restored() -> None:
+    written = "the clerk\u2019s file".encode().decode("latin-1")
+    found = table("role,skill,level,skill description", f"clerk,filing,1,{written}\u009d of Ã©tudes").framework
     assert found
-    assert found.skills[0].description == Prose(en="the clerk\u00e2s files")
+    assert found.skills[0].description == Prose(en="the clerk\u2019s file of Ã©tudes")
 
 
 # --- real files ------------------------------------------------------------------------------------------------------
@@ -597,6 +623,14 @@ def test_the_real_files_are_imported_completely() -> None:
     requirements, unused = len(matrix.framework.requirements), matrix.not_kept[-1].count
     assert requirements + unused + len(matrix.faults) == matrix.rows
     assert {fault.verdict for fault in matrix.faults} == {"changed"}
+    meanings = of_file("csv", "uk_gdad_capability_framework/skills.csv").framework
+    assert meanings
+    assert (len(meanings.skills), len(meanings.scale)) == (188, 5)
+    for found in (matrix.framework, meanings):
+        assert not [one.id for one in found.skills for step in one.descriptors if step.title.en == "You can:"]
+    assert {one.id for one in meanings.skills if one.descriptors} == {
+        one.id for one in matrix.framework.skills if one.descriptors
+    }
 
 
 def test_identifiers_of_a_package_mean_the_same_in_both_cases() -> None:

@@ -1,8 +1,9 @@
 """A matrix of requirements as CSV: the level of each skill that each job group needs.
 
 Long: a row for each requirement, with a column for the job group, one for the skill and one for the level. Wide: a row
-for each skill and a column for each job group, or the reverse, with the level in the cell. Columns are found by their
-headings in English and Thai, and the report names them; `Options.columns` overrides that.
+for each skill and a column for each job group, or the reverse, with the level in the cell. A table of skills whose
+columns are named by the levels holds what each level of a skill means. Columns are found by their headings in English
+and Thai, and the report names them; `Options.columns` overrides that.
 """
 
 import re
@@ -50,6 +51,9 @@ _LADDERS = (
 _NOT_REQUIRED = frozenset(
     map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
 )
+_LEAST_LEVELS = 2
+"""How many columns are at least named by levels in a table that holds what each level means."""
+
 _MARKS = frozenset(("x", "✓", "✔", "/", "yes", "y", "●", "•", "o", "ใช่", "ต้องมี"))
 _NUMBER = re.compile(
     r"(?:level|lv|l|ระดับ(?:ที่)?)?\s*([0-9]{1,3}(?:[.,][0-9]{1,6})?)(?:\s*[-–:.)]\s*(\D.*))?",
@@ -116,7 +120,6 @@ class _Matrix:
                 self._builder.not_kept(f"column {name!r}")
             return None
         if len(missing) == 1 and "level" not in self._columns and self._rest:
-            self._builder.assume(f"a column for each {missing[0].replace('_', ' ')}: {', '.join(self._rest)}")
             return missing[0]
         missing += [] if "level" in self._columns else ["level"]
         found = ", ".join(repr(name.strip()) for name in heading)
@@ -206,6 +209,7 @@ class _Matrix:
     def finish(self) -> None:
         """Pass all parts to the builder, and the requirements on the scale found from the levels."""
         builder = self._builder
+        descriptors = self._take_level_columns()
         levels = self._levels()
         for name, add in (("area", builder.area), ("stage", builder.stage), ("job_group", builder.job_group)):
             for key, seen in self._parts[name].items():
@@ -213,7 +217,6 @@ class _Matrix:
         if any("area" not in seen.more for seen in self._parts["skill"].values()):
             builder.area("skills", Given("", {"th": str(_DEFAULT_AREA.th), "en": str(_DEFAULT_AREA.en)}))
             builder.assume("skills without an area are put into one area, `skills`")
-        descriptors: dict[str, list[ScaleLevel]] = {}
         for cell in self._cells:
             if (level := levels.get(cell.words)) is None:
                 self._unknown_level(cell)
@@ -230,6 +233,40 @@ class _Matrix:
         for key, seen in self._parts["skill"].items():
             steps = sorted(descriptors.get(key, []), key=lambda one: one.level)
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
+
+    def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
+        """Return {skill: descriptors} if the columns are named by levels and hold texts, and take these cells away."""
+        if not self._across:
+            return {}
+        ladders = [self._builder.options.scale, *(("none", *one) for one in _LADDERS)]
+        names = set(map(folded, self._rest))
+        ladder = max(ladders, key=lambda one: len(names & set(map(folded, one))))
+        places = {identifier(folded(name)): float(i) for i, name in enumerate(ladder)}
+        cells = [cell for cell in self._cells if cell.job_group in places]
+        is_level = _NOT_REQUIRED | _MARKS | set(map(folded, ladder))
+        texts = [cell for cell in cells if _number(cell.words) is None and folded(cell.words) not in is_level]
+        columns = [name for name in self._rest if folded(name) in map(folded, ladder)]
+        if self._across != "job_group" or len(columns) < _LEAST_LEVELS or not texts:
+            found = ", ".join(self._rest)
+            self._builder.assume(f"a column for each {self._across.replace('_', ' ')}: {found}")
+            return {}
+        self._builder.assume(f"columns named by levels hold what each level of a skill means: {', '.join(columns)}")
+        for name in self._rest:
+            if name not in columns:
+                self._builder.not_kept(f"column {name!r}")
+        self._name_scale(ladder, columns)
+        self._parts["job_group"], self._cells = {}, []
+        descriptors: dict[str, list[ScaleLevel]] = {}
+        for cell in cells:
+            steps = self._builder.descriptors(places[cell.job_group], Given(cell.words))
+            descriptors.setdefault(cell.skill, []).extend(steps)
+        return descriptors
+
+    def _name_scale(self, ladder: Sequence[str], written: Iterable[str]) -> None:
+        """Take the names of a scale from 0 on, as the file writes them where it does."""
+        spelt = {folded(one): one for one in written}
+        for i, name in enumerate(ladder):
+            self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
 
     def _unknown_level(self, cell: _Cell) -> None:
         name = f"{cell.job_group} / {cell.skill}"
@@ -259,9 +296,7 @@ class _Matrix:
         if options.scale or (named and ladder):
             if not options.scale:
                 self._builder.assume(f"the levels are, from 0: {', '.join(ladder)}")
-            spelt = {folded(one): one for one in named}
-            for i, name in enumerate(ladder):
-                self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
+            self._name_scale(ladder, named)
         self._give_scale(max(levels.values(), default=0))
         return levels
 

@@ -11,7 +11,7 @@ requirements, a requirement), the whole file is rejected with the list of faults
 """
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Literal
 
 import msgspec
@@ -46,6 +46,7 @@ FAULTS_LIMIT = 20_000
 _CHILD_OF: Literal["child_of"] = "child_of"
 _SHAPES: dict[str, Any] = {"areas": Area, "skills": Skill, "job_groups": JobGroup, "stages": Stage}
 _CYCLES = 100
+_BULLETS = ("-", "•", "*", " ")
 EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everybody"))
 """The job group of a framework whose publisher names none."""
 
@@ -288,14 +289,20 @@ class Builder:
         return Prose(**{language: _cut(words, PROSE_LIMIT) or None for language, words in parts.items()})
 
     def descriptors(self, level: float, given: Given) -> list[ScaleLevel]:
-        """Return the descriptors of a level, one per paragraph or list item; longer ones are split between words."""
-        return [
-            ScaleLevel(level, LocalizedText(**{language: part}))
-            for language, words in (("th", given.th()), ("en", given.en()))
-            for line in words.splitlines()
-            for part in _divided(line.strip().lstrip("-•* ").strip())
-            if shows_something(part)
-        ]
+        """Return the descriptors of a level, one per paragraph or list item; longer ones are split between words.
+
+        A line that only introduces a list, such as `You can:`, is none; the report counts these.
+        """
+        found: list[ScaleLevel] = []
+        for language, words in (("th", given.th()), ("en", given.en())):
+            lines = [line.strip() for line in words.splitlines() if shows_something(line)]
+            for line, following in zip_longest(lines, lines[1:], fillvalue=""):
+                if line.endswith(":") and following.startswith(_BULLETS):
+                    self.not_kept("line that introduces the descriptors of a level", line)
+                    continue
+                parts = filter(shows_something, _divided(line.lstrip("".join(_BULLETS)).strip()))
+                found += [ScaleLevel(level, LocalizedText(**{language: part})) for part in parts]
+        return found
 
     # --- putting together --------------------------------------------------------------------------------------------
 

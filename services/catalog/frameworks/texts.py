@@ -15,6 +15,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_READ_AS_LATIN = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
+"""A letter in UTF-8 whose bytes were read as Latin-1; control characters in it show that it is one."""
 
 
 @dataclass
@@ -34,13 +36,26 @@ class Given:
 
 
 def clean(words: str) -> str:
-    """Return a text in NFC, without HTML, control characters and outer spaces, with entities resolved."""
+    """Return a text in NFC, without HTML, control characters and outer spaces, with entities resolved.
+
+    Letters in UTF-8 that were read as Latin-1 are restored.
+    """
     if words.isascii() and words.isprintable() and "&" not in words and "<" not in words:
         return words.strip()
-    words = without_tags(words)
+    words = _READ_AS_LATIN.sub(_restored, without_tags(words))
     words = _ENTITY.sub(lambda found: html.unescape(found[0]), words) if "&" in words else words
     words = unicodedata.normalize("NFC", _UNSEEN.sub("", words)).replace("\r\n", "\n").strip()
     return words if shows_something(words) else ""
+
+
+def _restored(found: re.Match[str]) -> str:
+    words = found[0]
+    if not _UNSEEN.search(words):
+        return words
+    try:
+        return words.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return words
 
 
 def plain(text: LocalizedText | Prose | None) -> str:

@@ -185,6 +185,12 @@ function View(): JSX.Element {
 
 function Masthead(): JSX.Element {
   const isSignedIn = session.value && !lapsed.value;
+  const leaving = useSignal(false);
+  const go = async (everywhere = false) => {
+    leaving.value = true;
+    await signOut(everywhere);
+    leaving.value = false;
+  };
   return (
     <header class="masthead">
       <div class="masthead-row">
@@ -200,14 +206,14 @@ function Masthead(): JSX.Element {
             {NAMES[otherLanguage()]}
           </button>
           {isSignedIn && (
-            <button type="button" id="sign-out" onClick={() => signOut()}>
+            <Button name="sign-out" id="sign-out" busy={leaving.value} onClick={() => go()}>
               {t('signOut')}
-            </button>
+            </Button>
           )}
           {isSignedIn && openid.value && (
-            <button type="button" id="sign-out-everywhere" onClick={() => signOut(true)}>
+            <Button name="sign-out-everywhere" id="sign-out-everywhere" busy={leaving.value} onClick={() => go(true)}>
               {t('openid.signOutEverywhere')}
-            </button>
+            </Button>
           )}
         </div>
       </div>

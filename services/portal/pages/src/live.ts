@@ -49,7 +49,7 @@ export function follow(officer: string, on: Listener): () => void {
       on.status((data(event) as { status: 'waiting' | 'unavailable' }).status),
     );
     opened.addEventListener('erased', () => {
-      opened.close(); // nothing more comes: the server ends the stream
+      stop(); // nothing more comes: the server ends the stream
       on.erased();
     });
     opened.addEventListener('error', () => {
@@ -68,8 +68,7 @@ export function follow(officer: string, on: Listener): () => void {
   };
   window.addEventListener('offline', offline);
   window.addEventListener('online', online);
-  open();
-  return () => {
+  const stop = () => {
     ended = true;
     window.clearTimeout(lostTimer);
     window.clearTimeout(retryTimer);
@@ -77,4 +76,6 @@ export function follow(officer: string, on: Listener): () => void {
     window.removeEventListener('online', online);
     source.close();
   };
+  open();
+  return stop;
 }

@@ -52,9 +52,12 @@ export function refused(error: ApiError): void {
 
 let forgetting: number | undefined;
 
+/** Whether the officer who has signed in was erased: their session has ended too, and there is nothing to sign in to again. */
+const isErased = (): boolean => session.value?.role === 'officer' && shown.value.screen === 'erased';
+
 /** Ask for the sign-in again, in place of the page that is open; `why` says what happened. */
 export function lapse(why: Key = 'sessionOver'): void {
-  if (!session.value || lapsed.value) return;
+  if (!session.value || lapsed.value || (isErased() && why === 'sessionOver')) return;
   batch(() => {
     lapsed.value = true;
     signInComplaint.value = why;
@@ -71,6 +74,14 @@ function become(who: Session | undefined, complaint?: Key): void {
     session.value = who;
     lapsed.value = false;
     signInComplaint.value = complaint;
+  });
+}
+
+/** Show that the officer whose page is open was erased, also where a request found their session ended just before. */
+export function erased(): void {
+  batch(() => {
+    if (session.value?.role === 'officer') become(session.value);
+    show('erased');
   });
 }
 
@@ -92,7 +103,7 @@ export function makeWay(): void {
 }
 
 /** An officer is the same person with any key; of other roles several people see the same pages. */
-const isSame = (one: Session, other: Session): boolean =>
+export const isSame = (one: Session, other: Session): boolean =>
   one.tenant === other.tenant &&
   one.role === other.role &&
   one.officer === other.officer &&

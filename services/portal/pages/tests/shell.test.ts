@@ -51,6 +51,21 @@ describe('a session that ends', () => {
     expect(state()).toEqual(['o-1', false, 'path', undefined]);
   });
 
+  it('does not hide that the officer was erased, whichever of the two is known first', async () => {
+    shell.erased();
+    signedIn(null);
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', false, 'erased', undefined]);
+    signedIn(other);
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', true, 'erased', 'sessionOther']);
+    shell.enter(officer);
+    shell.show('path');
+    shell.lapse();
+    shell.erased();
+    expect(state()).toEqual(['o-1', false, 'erased', undefined]);
+  });
+
   it('forgets the page once another person signs in', () => {
     shell.lapse();
     shell.enter(other);

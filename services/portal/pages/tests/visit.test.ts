@@ -27,13 +27,29 @@ class Stream {
 
 const answers = new Map<string, [status: number, body: unknown]>();
 const requests: string[] = [];
-const answer = (input: Request | string): Promise<Response> => {
+let gate = Promise.resolve();
+const answer = async (input: Request | string): Promise<Response> => {
   const { method, url } = input as Request;
   const { pathname } = new URL(url);
   requests.push(`${method} ${pathname}`);
   const [status, body] = answers.get(`${method} ${pathname}`) ?? [404, { detail: 'nothing here' }];
+  await gate;
   return Promise.resolve(new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json' } }));
 };
+
+/** Do something whose requests are answered only once the function that is returned is called, which waits for all of it. */
+function late(work: () => Promise<void>): () => Promise<void> {
+  let open: () => void = () => undefined;
+  gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const done = work();
+  gate = Promise.resolve();
+  return () => {
+    open();
+    return done;
+  };
+}
 
 const location = { origin: 'http://127.0.0.1', hash: '' };
 vi.stubGlobal('window', { location, addEventListener: () => undefined, removeEventListener: () => undefined, setTimeout, clearTimeout });
@@ -127,12 +143,71 @@ describe('a path on an officer’s page', () => {
     expect([shown(), shell.shown.value.screen, visit.change.value?.difference]).toEqual([2, 'path', undefined]);
   });
 
+  it('is gone with all that was read once the officer is erased, and one that was announced as well', async () => {
+    answers.set('GET /api/v1/officers/o-1', [200, { sequence: 1 }]);
+    answers.set('GET /api/v1/officers/o-1/feedback', [200, { feedback_sequence: 1, statements: [] }]);
+    await visit.reload();
+    stream().send('path', path(1, 'officer'));
+    stream().send('path', path(2, 'catalog', ['b']));
+    stream().send('erased');
+    visit.showWaiting();
+    expect([shown(), visit.waiting.value, visit.change.value, shell.shown.value.screen]).toEqual([undefined, undefined, undefined, 'erased']);
+    expect([visit.profile.value, visit.feedback.value]).toEqual([undefined, undefined]);
+  });
+
+  it('is announced where another is read, after a request from here that was refused or changed nothing', async () => {
+    answers.set('GET /api/v1/officers/o-1', [200, { sequence: 1 }]);
+    stream().send('path', path(1, 'officer'));
+    await vi.waitFor(async () => {
+      await visit.reload();
+      expect(visit.profile.value?.sequence).toBe(1);
+    });
+    answers.set('PUT /api/v1/officers/o-1', [200, { changed: false }]);
+    await visit.saveTime(4, null);
+    answers.set('PUT /api/v1/officers/o-1', [422, { detail: 'no' }]);
+    await expect(visit.saveTime(4, null)).rejects.toMatchObject({ status: 422 });
+    answers.set('POST /api/v1/officers/o-1/feedback', [409, { detail: 'no' }]);
+    await visit.giveFeedback({ id: 'a', title: { en: 'A' } }, 'pin');
+    stream().send('path', path(2, 'officer', ['b']));
+    expect([shown(), visit.waiting.value?.revision]).toEqual([1, 2]);
+    stream().send('path', path(3, 'feedback', ['c']));
+    expect([shown(), visit.waiting.value?.revision]).toEqual([1, 3]);
+  });
+
   it('stays while the service is away', () => {
     stream().send('status', { status: 'unavailable' });
     expect(shell.shown.value.screen).toBe('failed');
     stream().send('path', path(1, 'officer'));
     stream().send('status', { status: 'unavailable' });
     expect([shown(), shell.shown.value.screen]).toEqual([1, 'path']);
+  });
+});
+
+describe('alternatives', () => {
+  const READ = 'GET /api/v1/officers/o-1/path';
+  const named = (id: string) => ({ ...path(1, 'officer').path, steps: [{ course: { id: 'a' }, alternatives: [{ course: { id } }] }] });
+  const held = () => visit.alternatives.value.get('a')?.map((one) => one.id);
+
+  it('are fetched once for each path, and again after a failure', async () => {
+    stream().send('path', path(1, 'officer'));
+    answers.set(READ, [503, { detail: 'busy' }]);
+    await visit.askAlternatives();
+    answers.set(READ, [200, { path: named('b') }]);
+    await visit.askAlternatives();
+    await visit.askAlternatives();
+    expect([held(), requests.filter((one) => one === READ)]).toEqual([['b'], [READ, READ]]);
+  });
+
+  it('are those of the path that is shown, whichever answer comes last', async () => {
+    stream().send('path', path(1, 'officer'));
+    answers.set(READ, [200, { path: named('old') }]);
+    const first = late(() => visit.askAlternatives());
+    visit.expect('feedback', 1);
+    answers.set(READ, [200, { path: named('new') }]);
+    stream().send('path', path(2, 'feedback')); // what somebody looks at is fetched for it too
+    await vi.waitFor(() => expect(held()).toEqual(['new']));
+    await first();
+    expect(held()).toEqual(['new']);
   });
 });
 

@@ -84,6 +84,7 @@ function Proposed({ match, decide }: { match: Match; decide: (status: Decision['
         <CorrectForm
           framework={match.framework}
           span={match.corrected ?? span}
+          busy={busy.value}
           onCorrect={(right) => void send('corrected', right)}
           onCancel={() => {
             correcting.value = false;

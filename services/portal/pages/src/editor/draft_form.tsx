@@ -93,10 +93,9 @@ export function DraftForm({ drafts, working, published }: { drafts: Drafts; work
   const changes = changesBetween(published, working);
   const propose = async (event: Event) => {
     event.preventDefault();
-    const by = field('proposer').value.trim();
-    wrong.value = by ? '' : t('nameNeeded');
-    if (!by) field('proposer').focus();
-    else await drafts.propose(by, field('proposer-comment').value.trim() || null);
+    wrong.value = drafts.by.value.trim() ? '' : t('nameNeeded');
+    if (wrong.value) field('proposer').focus();
+    else await drafts.propose();
   };
   const stages = working.stages ?? [];
   return (
@@ -144,11 +143,29 @@ export function DraftForm({ drafts, working, published }: { drafts: Drafts; work
       <div class="fields">
         <div>
           <label for="proposer">{t('yourName')}</label>
-          <input id="proposer" autocomplete="name" maxLength={200} aria-describedby="proposer-wrong" aria-invalid={wrong.value ? 'true' : undefined} />
+          <input
+            id="proposer"
+            autocomplete="name"
+            maxLength={200}
+            value={drafts.by.value}
+            aria-describedby="proposer-wrong"
+            aria-invalid={wrong.value ? 'true' : undefined}
+            onInput={({ currentTarget: { value } }) => {
+              drafts.by.value = value;
+            }}
+          />
         </div>
         <div>
           <label for="proposer-comment">{t('comment')}</label>
-          <input id="proposer-comment" autocomplete="off" maxLength={2000} />
+          <input
+            id="proposer-comment"
+            autocomplete="off"
+            maxLength={2000}
+            value={drafts.comment.value}
+            onInput={({ currentTarget: { value } }) => {
+              drafts.comment.value = value;
+            }}
+          />
         </div>
       </div>
       <Wrong id="proposer-wrong">{wrong.value}</Wrong>

@@ -32,6 +32,9 @@ export class Drafts {
   readonly versions = maybe<FrameworkVersions['versions']>();
   /** What somebody here is changing, not proposed yet. */
   readonly working = maybe<Framework>();
+  /** Who proposes it, and their comment, as far as they are entered. */
+  readonly by = signal('');
+  readonly comment = signal('');
   readonly error = maybe<ApiError>();
   readonly busy = signal(false);
   readonly read = signal(false);
@@ -73,13 +76,16 @@ export class Drafts {
   }
 
   /** Propose what was changed here; return whether that was taken. */
-  async propose(by: string, comment: string | null): Promise<boolean> {
+  async propose(): Promise<boolean> {
     const { value: working } = this.working;
     if (!working) return false;
     return this.alone(async () => {
-      await proposeDraft(working, by, comment, this.draft.value?.revision);
+      await proposeDraft(working, this.by.value.trim(), this.comment.value.trim() || null, this.draft.value?.revision);
       await this.refresh();
-      this.working.value = undefined;
+      batch(() => {
+        this.working.value = undefined;
+        this.comment.value = '';
+      });
     });
   }
 

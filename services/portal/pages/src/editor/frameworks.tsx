@@ -3,11 +3,12 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
+import type { Session } from '../api';
 import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
-import { session } from '../shell';
+import { isSame, session } from '../shell';
 import { Button, field, Wrong } from '../ui';
 import { address, link } from './address';
 import { DraftForm } from './draft_form';
@@ -111,15 +112,22 @@ function Steps({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
         </Button>
         <Button
           name="drop"
-          busy={busy}
+          aria-expanded={sure.value}
           onClick={() => {
-            if (sure.value) void drafts.drop();
-            sure.value = true;
+            sure.value = !sure.value;
           }}
         >
-          {t(sure.value ? 'dropSurely' : 'step.drop')}
+          {t('step.drop')}
         </Button>
       </div>
+      {sure.value && (
+        <div class="notice refused">
+          <p>{t('dropWhy')}</p>
+          <Button name="drop-surely" busy={busy} onClick={() => drafts.drop()}>
+            {t('dropSurely')}
+          </Button>
+        </div>
+      )}
     </form>
   );
 }
@@ -154,11 +162,12 @@ function Draft({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
   );
 }
 
-let kept: { of: unknown; drafts: Map<string, Drafts> } = { of: undefined, drafts: new Map() };
+let kept: { of: Session | undefined; drafts: Map<string, Drafts> } = { of: undefined, drafts: new Map() };
 
-/** Return the state of a framework, which holds what the same person has changed and not proposed before looking at another page. */
+/** Return the state of a framework, which holds what the same person has changed and not proposed before looking at another page or signing in again. */
 function draftsOf(id: string): Drafts {
-  if (kept.of !== session.value) kept = { of: session.value, drafts: new Map() };
+  const { value: who } = session;
+  if (!kept.of || !who || !isSame(kept.of, who)) kept = { of: who, drafts: new Map() };
   const drafts = kept.drafts.get(id) ?? new Drafts(id);
   kept.drafts.set(id, drafts);
   return drafts;

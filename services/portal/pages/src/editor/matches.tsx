@@ -7,7 +7,8 @@ import { useQuery } from '../query';
 import { Refusal, Trouble } from '../errors';
 import { tenths } from '../formats';
 import { type Key, language, localize, Localized, t } from '../i18n';
-import { lapsed, session } from '../shell';
+import { isSame, lapsed, session } from '../shell';
+import type { Session } from '../api';
 import { Button } from '../ui';
 import { address, goToView, link } from './address';
 import { courseOf, frameworkOf } from './names';
@@ -264,7 +265,7 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
   );
 }
 
-let kept: { of: unknown; name: string; queue: Queue } | undefined;
+let kept: { of: Session | undefined; name: string; queue: Queue } | undefined;
 
 /**
  * Return the queue for a filter: the one that somebody left to look at a course, until it is done. Another one takes over
@@ -272,11 +273,12 @@ let kept: { of: unknown; name: string; queue: Queue } | undefined;
  */
 function queueOf({ framework, skill, order }: QueueFilters): Queue {
   const name = JSON.stringify([framework, skill, order]);
-  const before = kept?.of === session.value ? kept : undefined;
+  const { value: who } = session;
+  const before = kept?.of && who && isSame(kept.of, who) ? kept : undefined;
   if (before?.queue.current && before.name === name) return before.queue;
   const filter = { ...(framework && { framework }), ...(skill && { skill }) };
   const queue = new Queue(filter, order, undefined, before?.queue);
-  kept = { of: session.value, name, queue };
+  kept = { of: who, name, queue };
   return queue;
 }
 

@@ -19,8 +19,9 @@ session.subscribe(() => {
 /** Return a framework once it is there; until then, and without it, names are ids. */
 export function frameworkOf(id: string): Framework | undefined {
   fetchOnce(`framework ${id}`, async () => {
+    const { value: who } = session;
     const found = await readFramework(id);
-    frameworks.value = new Map(frameworks.value).set(id, found);
+    if (session.value === who) frameworks.value = new Map(frameworks.value).set(id, found);
   });
   return frameworks.value.get(id);
 }
@@ -28,8 +29,9 @@ export function frameworkOf(id: string): Framework | undefined {
 /** Return a course once it is there. */
 export function courseOf(id: string): CatalogCourse | undefined {
   fetchOnce(`course ${id}`, async () => {
+    const { value: who } = session;
     const found = await readCourse(id);
-    courses.value = new Map(courses.value).set(id, found);
+    if (session.value === who) courses.value = new Map(courses.value).set(id, found);
   });
   return courses.value.get(id);
 }

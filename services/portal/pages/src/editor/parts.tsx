@@ -114,10 +114,11 @@ export function Choice(props: {
 export function CorrectForm(props: {
   framework: string;
   span: SkillSpan;
+  busy?: boolean;
   onCorrect: (right: SkillSpan) => void;
   onCancel: () => void;
 }): JSX.Element {
-  const { framework, span, onCorrect, onCancel } = props;
+  const { framework, span, busy, onCorrect, onCancel } = props;
   const known = frameworkOf(framework);
   const levels = [...new Set([...(known?.scale ?? []).map(({ level }) => level), span.from, span.to])].sort((a, b) => a - b);
   const wrong = useSignal(false);
@@ -153,7 +154,7 @@ export function CorrectForm(props: {
       </div>
       <Wrong id="correct-wrong">{wrong.value && t('toAboveFrom')}</Wrong>
       <div class="actions">
-        <Button name="correct-send" class="main" submit>
+        <Button name="correct-send" class="main" submit busy={busy}>
           {t('saveCorrection')}
         </Button>
         <Button name="correct-cancel" onClick={onCancel}>

@@ -3,7 +3,7 @@
 import { batch, type Signal, signal } from '@preact/signals';
 import * as api from '../api';
 import { asApiError } from '../errors';
-import { connection, lapse, refused, show, shown } from '../shell';
+import { connection, erased, lapse, refused, show, shown } from '../shell';
 import { follow } from '../live';
 import { type Change, compare } from './changes';
 
@@ -24,6 +24,9 @@ interface WhyNotRequest {
   answer?: api.WhyNotAnswer;
   error?: api.ApiError;
 }
+
+/** Whether a service has refused a request, so that nothing follows from it; after another failure it may be stored. */
+const isRefusal = ({ status }: api.ApiError): boolean => status >= 400 && status < 500;
 
 /** The visit whose page is shown; a late answer to an earlier one changes nothing that is shown. */
 export const current = signal<Visit | undefined>(undefined);
@@ -51,7 +54,7 @@ export class Visit {
   private readonly keys = new Map<string, string>();
   private readonly awaited = new Set<api.Recommended['cause']>();
   private frameworkKnown = '';
-  private alternativesOf = 0;
+  private alternativesOf: number | undefined;
   private again = false;
   private firstReading = Promise.resolve();
   private stop: (() => void) | undefined;
@@ -94,15 +97,21 @@ export class Visit {
     this.stop = follow(this.officer, {
       path: (recommended) => this.arrived(recommended),
       status: (status) => void this.showStatus(status),
-      erased: () => {
-        this.recommended.value = undefined;
-        this.change.value = undefined;
-        show('erased');
-      },
+      erased: () => this.forget(),
       refused: () => this.mayReconnect(),
       connection: (state) => {
         connection.value = state;
       },
+    });
+  }
+
+  /** Show that the officer was erased, and keep nothing of what was read. */
+  private forget(): void {
+    batch(() => {
+      for (const read of [this.recommended, this.waiting, this.change, this.profile, this.feedback, this.lastFeedback, this.whyNot]) read.value = undefined;
+      this.alternatives.value = new Map();
+      connection.value = undefined;
+      erased();
     });
   }
 
@@ -157,6 +166,7 @@ export class Visit {
   private present(recommended: api.Recommended): void {
     this.recommended.value = recommended;
     this.waiting.value = undefined;
+    if (this.alternativesOf !== undefined) void this.askAlternatives(); // somebody looks at those of the path before
     show('path');
   }
 
@@ -304,6 +314,7 @@ export class Visit {
         await this.readFeedback();
       },
       async (error) => {
+        if (isRefusal(error)) this.awaited.delete('feedback');
         this.lastFeedback.value = { course, action, before, error };
         await this.readFeedback();
       },
@@ -324,21 +335,24 @@ export class Visit {
     );
   }
 
-  /** Fetch the alternatives of the path's steps, once: a path that comes while the page is open is without them. */
+  /**
+   * Fetch the alternatives of the path's steps, once for each path: one that comes while the page is open is without them.
+   * An answer to an earlier request is dropped; after a failure they are fetched when they are asked for again.
+   */
   async askAlternatives(): Promise<void> {
-    const { revision } = this.recommended.value ?? { revision: 0 };
+    const revision = this.recommended.value?.revision;
     if (this.alternativesOf === revision) return;
     this.alternativesOf = revision;
-    await this.alone(
-      'alternatives',
-      async () => {
-        const { path } = await api.readPath(this.officer);
-        this.alternatives.value = new Map(
-          path.steps.map((step) => [step.course.id, (step.alternatives ?? []).map((one) => one.course)]),
-        );
-      },
-      () => undefined,
-    );
+    try {
+      const { path } = await api.readPath(this.officer);
+      if (this.alternativesOf !== revision) return;
+      this.alternatives.value = new Map(
+        path.steps.map((step) => [step.course.id, (step.alternatives ?? []).map((one) => one.course)]),
+      );
+    } catch (thrown) {
+      asApiError(thrown);
+      if (this.alternativesOf === revision) this.alternativesOf = undefined;
+    }
   }
 
   /**
@@ -353,10 +367,12 @@ export class Visit {
     this.awaited.add('officer');
     try {
       const { changed } = await api.putOfficer(this.officer, body, sequence);
+      if (!changed) this.awaited.delete('officer');
       await this.readProfile();
       return changed;
     } catch (thrown) {
       const error = asApiError(thrown);
+      if (isRefusal(error)) this.awaited.delete('officer');
       if (error.status === 412) await this.readProfile().catch(() => undefined);
       throw error;
     }
