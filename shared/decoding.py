@@ -182,7 +182,8 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
 def patched(present: T, patch: object, most: int) -> T:
     """Return a value with a JSON merge patch (RFC 7396) applied: absent fields stay, null removes a field.
 
-    Raises InvalidInput naming the field, TooLarge if the result is over `most` bytes.
+    A field that the patch leaves out is not refused: an earlier version may have allowed its value. Raises InvalidInput
+    naming the field, TooLarge if the result is over `most` bytes.
     """
     try:
         whole = _merged(msgspec.to_builtins(present), patch)
@@ -191,7 +192,42 @@ def patched(present: T, patch: object, most: int) -> T:
         raise _too_deep() from error
     if length > most:
         raise TooLarge(f"with this patch it would hold {length} bytes; there may be {most}")
-    return convert(whole, type(present))
+    try:
+        return convert(whole, type(present))
+    except InvalidInput as problem:
+        name = _TOKEN.match(f".{problem.field}")
+        if name is None or not isinstance(patch, dict) or name[1] in patch:
+            raise
+        found: T = _with_fields_of(present, whole, patch, problem)
+        return found
+
+
+def _with_fields_of(present: Any, whole: Any, patch: Mapping[str, object], problem: InvalidInput) -> Any:
+    """Return a struct in which only the fields of a patch are converted, from the merged builtins `whole`.
+
+    Raises InvalidInput naming the field; `problem` if the fields do not fit together.
+    """
+    fields = [(one, one.encode_name in patch) for one in msgspec.structs.fields(type(present))]
+    part = msgspec.defstruct(
+        type(present).__name__,
+        [(one.name, one.type if given else Any, msgspec.UNSET) for one, given in fields],
+        rename={one.name: one.encode_name for one, _ in fields},
+        forbid_unknown_fields=True,
+    )
+    found = convert({name: value for name, value in whole.items() if name in patch}, part)
+    changes = {}
+    for one, given in fields:
+        if not given:
+            continue
+        value = getattr(found, one.name)
+        if value is msgspec.UNSET and one.required:
+            raise InvalidInput(MISSING, one.encode_name)
+        default = one.default if one.default_factory is msgspec.NODEFAULT else one.default_factory()
+        changes[one.name] = default if value is msgspec.UNSET else value
+    try:
+        return msgspec.structs.replace(present, **changes)
+    except ValueError as error:
+        raise problem from error
 
 
 def _merged(present: object, patch: object) -> object:

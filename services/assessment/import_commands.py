@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=f"send the {path} of a file")
         add_import(one, _ENDINGS)
         one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+        if name == "import-results":
+            one.add_argument("--map", help="the file is a grade export: `guess`, or which column holds what")
+            one.add_argument("--default", help="what no column of a grade export holds: activity=NAME,maximum=10")
         add_url(one, "ASSESSMENT_URL", _DEFAULT_URL)
     return parser
 
@@ -39,8 +42,7 @@ async def _import(args: argparse.Namespace) -> int:
     form = format_of(args.file, args.format, _ENDINGS)
     headers = {"Content-Type": _TYPES[form], **authorization("ASSESSMENT_KEY")}
     query = {"dry_run": "true"} if args.dry_run else {}
-    if args.encoding:
-        query["encoding"] = args.encoding
+    query |= {name: given for name in ("encoding", "map", "default") if (given := getattr(args, name, None))}
     url = f"{args.url}/v1/{NAMES[args.command]}:import"
     sent = await send_rows(args.file, url, query, headers, ImportReport)
     if sent is None:

@@ -4,23 +4,29 @@ A row of results is identified by its key, as a single submission is, or else by
 again changes nothing, and an interrupted import is completed by sending the file again. The origin of a row, its import
 and its number, is stored with what the row creates. So its result is the same if it is tried again, within one import
 or by a request that repeats the `Idempotency-Key` of the first one.
+
+Results come in this project's own columns, or as the grade export of a learning platform.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
 from services.assessment.intake import Intake, Outcome, Submission
 from services.assessment.model import ImportedOfficer, ImportedResult, OfficerPut, PutOfficer
 from services.assessment.registration import Registrar
-from shared.errors import Conflict, InvalidInput, Problem
+from services.assessment.store import OfficerStore
+from services.assessment.xapi.grades import GradedRow
+from services.assessment.xapi.mapping import ActivityRules
+from shared.domain import key_of
+from shared.errors import Conflict, InvalidInput, NotFound, Problem, Warned
 from shared.imports.encodings import Recoder
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.ndjson import NdjsonReader
 from shared.imports.rows import ImportReport, Row, RowResult, RowStatus, refusal
-from shared.imports.tables import CsvReader, FieldTable
+from shared.imports.tables import CsvReader, FieldTable, Table
 from shared.mongo import overlapped
 
 T = TypeVar("T")
@@ -39,13 +45,30 @@ TYPES: dict[str, Format] = {
 """Content types, and the formats that they name."""
 
 
-class FileReader(Generic[T]):
-    """Reads rows of a struct type from NDJSON or CSV, in any of the supported encodings."""
+class ColumnTable(Table[T], Protocol[T]):
+    """A table that states which of its columns it reads."""
 
-    def __init__(self, form: Format, shape: type[T], encoding: str | None = None) -> None:
+    @property
+    def mapping(self) -> dict[str, list[str]]:
+        """{field: the names of its columns}."""
+
+    @property
+    def unused(self) -> list[str]:
+        """The names of the columns that are not read."""
+
+
+class FileReader(Generic[T]):
+    """Reads rows of a struct type from NDJSON or CSV, in any of the supported encodings.
+
+    `table`: converts the cells of CSV; without it the columns are the fields of the struct.
+    """
+
+    def __init__(
+        self, form: Format, shape: type[T], encoding: str | None = None, table: ColumnTable[T] | None = None
+    ) -> None:
         """Raises InvalidInput for an unknown encoding."""
         self._recoder = Recoder(encoding)
-        self._table = FieldTable(shape)
+        self._table = table or FieldTable(shape)
         self._reader: NdjsonReader[T] | CsvReader[T] = (
             NdjsonReader(shape) if form == "ndjson" else CsvReader(self._table)
         )
@@ -57,8 +80,8 @@ class FileReader(Generic[T]):
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """For CSV: the names of the columns that are read; no column is ignored."""
-        return {name: [name] for name in self._table.header if name}, []
+        """For CSV: ({field: the names of its columns}, columns that are not read)."""
+        return self._table.mapping, self._table.unused
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
         """Yield the rows that a chunk completes. Raises Problem for the whole file."""
@@ -101,6 +124,91 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         )
         results = {row.number: _result(row, content, one) for (content, row), one in zip(good, outcomes, strict=True)}
         return [results.get(row.number) or refused_row(row, None) for row in rows]
+
+
+class GradeImport(ImportJob[GradedRow, ImportReport]):
+    """Imports the rows of a grade export; the tenant's mapping states what its activities say of which skills.
+
+    A graded activity is identified by the officer, the activity, the time, the outcome and the score. One that is
+    evidence stays as it is when it comes again under another mapping.
+    """
+
+    rows_at_once = 2000
+
+    def __init__(
+        self, intake: Intake, officers: OfficerStore, rules: ActivityRules, order: ImportRequest[ImportReport]
+    ) -> None:
+        super().__init__(order, ImportReport)
+        self._intake, self._officers, self._rules = intake, officers, rules
+
+    async def verdicts(self, rows: Sequence[Row[GradedRow]]) -> list[RowResult]:
+        """Return the results of rows, in order; a row is stored as a whole or not at all. Raises Unavailable."""
+        keys = {key_of(self._tenant, row.content.officer) for row in rows if row.content}
+        frameworks = await self.patiently(lambda: self._officers.frameworks(keys))
+        wanted: dict[int, list[tuple[Submission, str]]] = {}
+        for row in rows:
+            if row.content is None:
+                continue
+            framework = frameworks.get(key_of(self._tenant, row.content.officer))
+            if framework is None:
+                row.problems = [refusal(NotFound("no such officer", "officer"))]
+            else:
+                wanted[row.number] = self._submissions(row, row.content, framework)
+        by_number = {row.number: row for row in rows}
+        several = {number: found for number, found in wanted.items() if len(found) > 1}
+        await self._submitted(several, by_number, dry_run=True)
+        good = {number: found for number, found in wanted.items() if not by_number[number].problems}
+        outcomes = await self._submitted(good, by_number, dry_run=self.report.dry_run)
+        return [_graded(row, outcomes.get(row.number, [])) for row in rows]
+
+    def _submissions(self, row: Row[GradedRow], content: GradedRow, own: str) -> list[tuple[Submission, str]]:
+        """Return the submissions of a row with the names of their columns. Adds its faults to the row."""
+        submissions: list[tuple[Submission, str]] = []
+        if content.taken_at is None:
+            return submissions
+        for one in content.activities:
+            found = self._rules.evidence(one.activity, one.verb, one.score, own)
+            if isinstance(found, str):
+                row.problems.append(refusal(InvalidInput(found, one.column)))
+                continue
+            what = content.officer, one.activity, content.taken_at, one.verb, one.score
+            digest = hashlib.sha256(msgspec.json.encode(what)).hexdigest()
+            for (kind, framework), results in found.items():
+                key = f"grade:{digest}:{kind}:{framework or ''}"
+                about = kind, results, content.taken_at, framework, self.name_of(row)
+                submissions.append((Submission(content.officer, key, *about), one.column))
+        return [] if row.problems else submissions
+
+    async def _submitted(
+        self, wanted: dict[int, list[tuple[Submission, str]]], rows: dict[int, Row[GradedRow]], *, dry_run: bool
+    ) -> dict[int, list[Outcome]]:
+        """Submit the evidence of rows by their numbers; return the outcomes. Adds faults to the rows."""
+        flat = [(number, one, column) for number, found in wanted.items() for one, column in found]
+        submissions = [one for _, one, _ in flat]
+        outcomes = await self.patiently(
+            lambda: self._intake.submit_many(self._tenant, submissions, self._trace, dry_run=dry_run)
+        )
+        by_number: dict[int, list[Outcome]] = {number: [] for number in wanted}
+        for (number, _, column), outcome in zip(flat, outcomes, strict=True):
+            by_number[number].append(outcome)
+            rows[number].problems += [
+                refusal(type(problem)(problem.detail, "taken_at" if problem.field == "taken_at" else column))
+                for problem in outcome.problems
+                if not isinstance(problem, Conflict)
+            ]
+        return by_number
+
+
+def _graded(row: Row[GradedRow], outcomes: Sequence[Outcome]) -> RowResult:
+    officer = row.content.officer if row.content else None
+    if row.problems:
+        return refused_row(row, officer)
+    warnings = list(row.warnings)
+    if any(outcome.problems for outcome in outcomes):
+        warnings.append(Warned("", "was evidence before under another mapping, and stays as it is"))
+    status: RowStatus = "created" if any(outcome.is_new for outcome in outcomes) else "unchanged"
+    sequence = max((outcome.sequence for outcome in outcomes), default=None)
+    return RowResult(row.number, status, officer, sequence, warnings=warnings)
 
 
 def _submission(row: ImportedResult, origin: str | None) -> Submission:

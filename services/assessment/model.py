@@ -107,6 +107,17 @@ class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+class ImportResults(ImportRows, frozen=True, forbid_unknown_fields=True):
+    """How a file of results is imported.
+
+    `map`: the file is a grade export of a learning platform; `fact=column` items separated by commas, or `guess`.
+    `default`: `fact=value` items for what no column holds.
+    """
+
+    map: Annotated[str, Meta(min_length=1, max_length=10_000)] | None = None
+    default: Annotated[str, Meta(max_length=10_000)] | None = None
+
+
 class AssessmentAccepted(Struct, frozen=True):
     """The assessment is stored, and the profile that resulted will be announced."""
 

@@ -21,6 +21,9 @@ from services.assessment.scoring import now_called, pieces
 from shared.domain import Framework, Profile, SkillLevel, key_of
 from shared.errors import InvalidInput
 
+_CITIZEN_DIGITS = 13
+_WITHOUT_SEPARATORS = str.maketrans("", "", "._-")
+
 
 def check(body: PutOfficer, framework: Framework) -> None:
     """Check that the framework has the job group and the stage. Raises InvalidInput naming the field."""
@@ -29,6 +32,30 @@ def check(body: PutOfficer, framework: Framework) -> None:
         raise InvalidInput(f"{message}{now_called(framework, 'job_group', body.job_group)}", "job_group")
     if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
         raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
+
+
+def check_pseudonym(officer: str, field: str) -> None:
+    """Check that the id of somebody new is not a citizen's number. Raises InvalidInput naming the field."""
+    if is_citizen_number(officer):
+        raise InvalidInput(
+            "has the form of a Thai citizen's number (13 digits with a valid check digit); an officer's id is in "
+            "events, logs and addresses: use a staff number or another pseudonym",
+            field,
+        )
+
+
+def is_citizen_number(identifier: str) -> bool:
+    """Return whether an identifier is 13 digits of which the last is the check digit of a Thai citizen's number.
+
+    Dots, dashes and underscores are ignored. The check digit is 11 minus the remainder by 11 of the sum of the first
+    twelve digits, weighted 13 to 2; of that, the last digit (Central Registration Bureau, Department of Provincial
+    Administration).
+    """
+    digits = identifier.translate(_WITHOUT_SEPARATORS)
+    if not (len(digits) == _CITIZEN_DIGITS and digits.isascii() and digits.isdigit()):
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(digits, range(_CITIZEN_DIGITS, 1, -1), strict=False))
+    return int(digits[-1]) == (11 - total % 11) % 10
 
 
 def check_admitted(framework: Framework, known: Profile | None) -> None:

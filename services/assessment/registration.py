@@ -53,6 +53,8 @@ class Registrar:
             before = await self._store.find(tenant, officer)
             known = before.profile if before else None
             conditions.check(Tag(str(known.sequence)) if known else None)
+            if known is None:
+                profiles.check_pseudonym(officer, "officer_id")
             if before is not None and known is None:
                 await allow_again(before)
             change = self._change(before, (tenant, officer), body, framework, trace)
@@ -120,6 +122,8 @@ class Registrar:
             return OfficerPut(officer, before.registration.sequence, changed=True)
         if before is not None and before.profile is None:
             raise Conflict("this id was erased; an admin registers it again by PUT", "officer")
+        if before is None:
+            profiles.check_pseudonym(officer, "officer")
         profiles.check(body, framework)
         change = self._change(before, (tenant, officer), body, framework, trace)
         if change is None:

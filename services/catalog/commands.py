@@ -18,7 +18,8 @@ import msgspec
 
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
-from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
+from services.catalog.importers.facts import FACTS
+from services.catalog.importers.tables import guessed
 from services.catalog.imports import differing, same_course
 from services.catalog.model import CourseImportReport, CoursePage
 from shared.console import (
@@ -37,6 +38,7 @@ from shared.console import (
 )
 from shared.domain import Course
 from shared.errors import InvalidInput
+from shared.imports.columns import GUESS, as_map, pairs
 from shared.imports.rows import Row, RowResult, RowStatus
 from shared.imports.sending import Tally, add_import, conclude, send_rows
 
@@ -51,6 +53,11 @@ _ENDINGS: dict[str, Format] = {
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "xlsx",
     ".jsonld": "jsonld", ".json": "jsonld", ".html": "jsonld", ".htm": "jsonld",
 }  # fmt: skip
+_PACKAGES = (".xml", ".zip", ".imscc", ".mbz")
+_NO_PACKAGE = (
+    "a package such as SCORM, IMS, cmi5 or a backup of Moodle holds the contents of one course, and no list of "
+    "courses; export the list from the platform as CSV, Excel or JSON"
+)
 _NO_COURSE = "There is no course in this file."
 _OTHER_LINES = "Lines of objects of another platform are read with --format jsonld."
 _PIECE = 64 * 1024
@@ -67,14 +74,17 @@ def main(arguments: list[str]) -> int:
 
 
 async def _command(args: argparse.Namespace) -> int:
+    if args.format is None and args.command != "export" and args.file.suffix.lower() in _PACKAGES:
+        raise InvalidInput(f"{args.file.name}: {_NO_PACKAGE}")
     form = format_of(args.file, args.format, _ENDINGS)
     if args.command == "export":
         return await _export(args, form)
     options = Options(
         columns=args.map and ",".join(args.map),
-        defaults=dict(pairs(",".join(args.default), "default")),
+        defaults=dict(pairs(",".join(args.default), "default", FACTS)),
         header=not args.no_header,
         encoding=args.encoding,
+        sheet=args.sheet,
         accept_guess=args.command == "check",
     )
     if args.command == "check":
@@ -99,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
             add_import(one, _ENDINGS)
             one.add_argument("--map", action="append", help="fact=column, or guess; may be given several times")
             one.add_argument("--default", action="append", default=[], help="fact=value, for what the file leaves out")
+            one.add_argument("--sheet", help="the sheet of a workbook to read, by its name")
             one.add_argument("--no-header", action="store_true", help="the first row is a course")
         if name == "import":
             one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
@@ -116,6 +127,7 @@ async def _import(args: argparse.Namespace, form: Format, options: Options) -> i
         "map": columns,
         "default": ",".join(args.default) or None,
         "encoding": args.encoding,
+        "sheet": args.sheet,
         "header": "false" if args.no_header else None,
         **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(args, name)},
     }

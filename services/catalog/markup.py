@@ -7,6 +7,9 @@ _NAMES = (
     "li|mark|o:p|ol|p|pre|s|section|small|span|strike|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul"
 )
 _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_LIKE_A_TYPE = re.compile(r"(?<=\w)<(?!(?:Br|Hr|Img|P|Li|Td|Tr|Th|Dd|Dt|Col)>)([A-Z][a-z]*)>")
+"""`List<A>`, `Vector<Table>`: HTML is rarely written so, and then an element that needs an end has one."""
+
 _BREAK = re.compile(r"<(?:br|hr|/p|/div|/dd|/dt|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
 """How parts of a page begin and end that nobody sees."""
@@ -15,13 +18,16 @@ _UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
 def without_tags(text: str) -> str:
     """Return a text without the tags, comments, styles and scripts of HTML; a line ends where a block ends.
 
-    Other words in angle brackets, such as `List<T>`, are text.
+    Other words in angle brackets, such as `List<T>`, are text; so is the name of an element that directly follows a
+    word, begins with a capital letter and is never closed, as in `List<A>`.
     """
     if "<" not in text:
         return text
     for begin, end in _UNSEEN:
         text = _without(text, begin, end)
-    return _TAG.sub("", _BREAK.sub("\n", text))
+    lower = text.lower()
+    kept = {found[0] for found in _LIKE_A_TYPE.finditer(text) if f"</{found[1].lower()}" not in lower}
+    return _TAG.sub(lambda found: found[0] if found[0] in kept else "", _BREAK.sub("\n", text))
 
 
 def _without(text: str, begin: str, end: str) -> str:

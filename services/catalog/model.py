@@ -196,13 +196,15 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
     """How an import reads and stores a list of courses.
 
     `map`: for a table, `fact=column` items separated by commas, or `guess`. `default`: `fact=value` items for facts
-    that the file does not state. `header` false: the first row is a course. `full`: list the courses of the file's
-    providers that the file does not contain, and with `withdraw` withdraw them.
+    that the file does not state. `sheet`: the sheet of a workbook, by its name. `header` false: the first row is a
+    course. `full`: list the courses of the file's providers that the file does not contain, and with `withdraw`
+    withdraw them.
     """
 
     map: Annotated[str, Meta(max_length=10_000)] | None = None
     default: Annotated[str, Meta(max_length=10_000)] | None = None
     encoding: Annotated[str, Meta(max_length=20)] | None = None
+    sheet: Annotated[str, Meta(max_length=100)] | None = None
     header: bool = True
     dry_run: bool = False
     full: bool = False

@@ -12,13 +12,13 @@ from msgspec import inspect
 
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
 from shared.imports.encodings import eight_bit
+from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import ROW_LIMIT, Row, refused, row_of
 
 T = TypeVar("T")
 
 _LINES = 1000
 _DELIMITERS = ",;\t|"
-_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _BROKEN_LINE = "is not CSV: a line ends inside a value that is not in quotes"
 """What is wrong with a single line that cannot be read: it holds a carriage return."""
 
@@ -69,9 +69,14 @@ class FieldTable(Generic[T]):
         return None if self._header is None else len(self._header)
 
     @property
-    def header(self) -> list[str]:
-        """The names of the columns, empty before the first row."""
-        return list(self._header or [])
+    def mapping(self) -> dict[str, list[str]]:
+        """{field: the name of its column}, empty before the first row."""
+        return {name: [name] for name in self._header or [] if name}
+
+    @property
+    def unused(self) -> list[str]:
+        """The names of the columns that are not read: none."""
+        return []
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:
         """Return a row; None for the header and for an empty row. Raises InvalidInput for unknown columns."""
@@ -94,7 +99,7 @@ class FieldTable(Generic[T]):
 
     def _plain(self, name: str, text: str) -> str:
         """Return the text of a cell; numbers, dates and times with ASCII digits."""
-        return text.translate(_THAI_DIGITS) if name in self._numbers else text
+        return text.translate(THAI_DIGITS) if name in self._numbers else text
 
     def _named(self, header: list[str]) -> list[str]:
         while header and not header[-1]:
@@ -208,7 +213,7 @@ class CsvReader(Generic[T]):
             if long:
                 yield refused(self._number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
                 continue
-            if cells and self._number == 1 and re.fullmatch(r"sep=.", cells[0].strip()):
+            if self._number == 1 and [cell.strip() for cell in cells] == ["sep=", ""]:
                 yield None
                 continue
             if (width := self.table.width) is not None and cells and len(cells) < width and any(cells):

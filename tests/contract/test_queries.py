@@ -51,7 +51,7 @@ from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES
-from services.recommender.store.documents import IdempotencyRecord, NewPlan
+from services.recommender.store.documents import IdempotencyRecord, NewPlan, PathVersion
 from services.recommender.store.history import RETAINED_REVISIONS
 from shared.auth import StoredKey
 from shared.cloudevents import from_kafka, to_kafka
@@ -463,6 +463,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
     key = f"{TENANT}/a"
     yield "PlanStore.find_path", store.find_path(TENANT, "a")
+    yield "PlanStore.find_path of a known version", store.find_path(TENANT, "a", PathVersion(2, None))
     yield "PlanStore.find", store.find(TENANT, "a")
     yield "PlanStore.heads", store.heads([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])

@@ -14,7 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from services.recommender.reference import rule
+from services.recommender.planner.exact.refinement import refine
+from services.recommender.reference import rule, search
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import BUDGETS, DRAWN, SYNTHETIC
@@ -22,7 +23,7 @@ from tests.evaluation.report import PAGE
 
 BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
 CASES = 14
-_ALL = rule.EXPONENTS
+_ALL = search.EXPONENTS
 
 
 def _unchanged(_problem: Any, _start: Any, _targets: Any, best: Any, **_: Any) -> Any:
@@ -33,17 +34,17 @@ def _unextended(first: Any, *_: Any) -> Any:
     return first
 
 
-_LOCAL: dict[str, Any] = {"after_discrepancies": _unchanged, "after_beam": _unchanged, "refine": _unextended}
+_LOCAL: dict[str, Any] = {"after_discrepancies": _unchanged, "after_beam": _unchanged}
 _GREEDY = _LOCAL | {"MAX_STARTS": 0, "MAX_PASSES": 0}
 PARTS: dict[str, dict[str, Any]] = {
     "greedy, value per hour": _GREEDY | {"EXPONENTS": _ALL[:1]},
     "greedy, five exponents": _GREEDY,
     "with starts": _LOCAL | {"MAX_PASSES": 0},
     "with exchanges": _LOCAL,
-    "with discrepancies and a beam": {"refine": _unextended},
+    "with discrepancies and a beam": {"EXPONENTS": _ALL},
     "with extensions": {"EXPONENTS": _ALL},
 }
-"""What is taken out of the readable rule, from the greedy alone to all of it."""
+"""What is replaced in the search of the readable rule, from the greedy alone to all of it; the last part extends."""
 
 
 class Losses(NamedTuple):
@@ -61,7 +62,8 @@ def losses(world: str, cases: int) -> Losses:
         inputs = drawn.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])
         bound = optimum(Problem(inputs, drawn.courses)).bound
         for part, out in PARTS.items():
-            with patch.multiple(rule, **out):
+            refined = refine if part == "with extensions" else _unextended
+            with patch.multiple(search, **out), patch.object(rule, "refine", refined):
                 gained = rule.recommend(inputs, drawn.courses, 1).coverage.gained
             missed[part].append(100 * max(1 - gained / bound, 0.0) if bound else 0.0)
     return Losses(world, missed)

@@ -15,9 +15,11 @@ from msgspec.structs import replace
 from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
-from services.recommender.planner.course_spec import LearnerState
+from services.recommender.planner.completions import posterior_targets
+from services.recommender.planner.exact.conditions import course_option
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.value import posterior_targets
+from services.recommender.planner.value import ValueFunction
 from shared.paths import LearningPath
 from tests.evaluation.quality import world_of
 from tests.evaluation.worlds import HOURS
@@ -81,10 +83,11 @@ def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: in
 
 def _enterable(inputs: Inputs, view: View, path: LearningPath) -> list[str]:
     """Return the steps that can be entered now, whatever their place."""
-    _, entry_levels = posterior_targets(inputs, view.course)
-    standing, ours = LearnerState(entry_levels, inputs.done), inputs.framework.id
-    offers = [offer for step in path.steps if (offer := view.spec(step.course.id))]
-    return [offer.id for offer in offers if standing.admits(offer, ours)]
+    targets, entry_levels = posterior_targets(inputs, view.course)
+    value = ValueFunction(targets)
+    start = state_before(inputs, value, entry_levels)
+    specs = [spec for step in path.steps if (spec := view.spec(step.course.id))]
+    return [spec.id for spec in specs if start.admits(course_option(inputs, value, spec, spec.hours))]
 
 
 def has_risen(paths: Sequence[LearningPath]) -> bool:

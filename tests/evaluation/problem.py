@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.completions import posterior_targets
+from services.recommender.planner.value import ValueFunction
 from shared.domain import Course, Prerequisite
 
 Leaf = tuple[str, float]

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from services.recommender.inputs import ALGORITHM
-from services.recommender.planner.course_spec import LearnerState, course_spec
-from services.recommender.planner.explain.dependencies import dependencies
+from services.recommender.planner.course_spec import course_spec
+from services.recommender.planner.exact.conditions import course_option
+from services.recommender.planner.exact.dependencies import dependencies
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.explain.expected import expected_gain
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
 from tests.evaluation.problem import Candidate, Problem, State
@@ -23,10 +25,10 @@ def path_of(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         steps.append(_step(problem, state, candidate, position, hours))
         problem.take(state, candidate)
     gained = sum(row.contribution for step in steps for row in step.closes)
-    offers = [course_spec(candidate.course) for candidate in chosen]
-    start = LearnerState(dict(problem.entry_levels), inputs.done)
-    needs = dependencies(inputs.framework.id, offers, start)
-    expected = expected_gain(problem.worth, inputs.framework.id, offers, needs)
+    specs = [course_spec(candidate.course) for candidate in chosen]
+    options = [course_option(inputs, problem.worth, spec, spec.hours) for spec in specs]
+    needs = dependencies(options, state_before(inputs, problem.worth, problem.entry_levels))
+    expected = expected_gain(problem.worth, options, needs)
     gaps = _gaps(problem, before, state)
     return LearningPath(
         status="ready" if any(gap.assessed for gap in gaps) or not gaps else "provisional",

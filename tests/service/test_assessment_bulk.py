@@ -149,6 +149,7 @@ async def test_an_export_of_another_platform_is_refused_with_the_columns_that_it
     assert (got.status, problem["field"]) == (422, "header")
     assert problem["detail"] == (
         f"there is no column {first!r}; columns are: officer, taken_at, skill, level, sd, kind, framework, key"
+        ". The grade export of a platform is read with map=guess"
     )
 
 

@@ -1,6 +1,7 @@
 """Officers over HTTP in assessment: who is registered, with what, and who may see and change it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -59,6 +60,36 @@ async def test_a_wrong_registration_is_rejected_by_field(service: Started, chang
     assert (await service.ask("GET", "/v1/officers/nobody")).status == 404
 
 
+async def test_a_citizens_number_is_no_id_of_somebody_new(service: Started) -> None:
+    for number in ("1101700207030", "1-1017-00207-03-0"):
+        path = f"/v1/officers/{number}"
+        got = await service.ask("PUT", path, json=PUT)
+        assert (got.status, (await got.json())["field"]) == (422, "officer_id")
+        row = json.dumps({"officer": number} | PUT)
+        sent = await service.ask(
+            "POST", "/v1/officers:import", data=row, headers={"Content-Type": "application/x-ndjson"}
+        )
+        answers = [json.loads(line) for line in (await sent.text()).splitlines()]
+        assert [one["field"] for one in answers[0]["problems"]] == ["officer"], answers
+        assert (await service.ask("GET", path)).status == 404
+
+
+async def test_an_officer_whom_an_earlier_version_registered_by_a_citizens_number_stays(service: Started) -> None:
+    officer, number = await registered(service), "1234567890121"
+    officers = service.client.app[STORE]._officers
+    document = await officers.find_one({"_id": f"agency/{officer}"})
+    document |= {"_id": f"agency/{number}", "officer": number, "outbox": []}
+    document["profile"]["officer"] = number
+    await officers.insert_one(document)
+    path = f"/v1/officers/{number}"
+    assert (await service.ask("PUT", path, json=PUT | {"agency": "south"})).status == 200
+    assert (await patch(service, path, {"agency": "north"}))[0] == 200
+    assert (await submit(service, number, assessment(3)))[0] == 202
+    assert (await service.ask("DELETE", path)).status == 204
+    again = await service.ask("PUT", path, "admin", json=PUT)
+    assert (again.status, (await again.json())["field"]) == (422, "officer_id")
+
+
 async def test_a_stale_revision_is_rejected(service: Started) -> None:
     officer = await registered(service)
     path = f"/v1/officers/{officer}"
@@ -115,6 +146,18 @@ async def test_a_patch_changes_named_fields_and_a_put_removes_missing_ones(servi
     assert [event.sequence for event in events] == [1, 2, 3, 4]
     assert (await service.ask("PUT", path, json=PUT)).status == 200
     assert "weekly_hours" not in await profile_of(service, officer)
+
+
+async def test_hours_that_an_earlier_version_stored_do_not_prevent_another_change(service: Started) -> None:
+    officer = await registered(service, weekly_hours=4)
+    path, officers = f"/v1/officers/{officer}", service.client.app[STORE]._officers
+    await officers.update_one({"_id": f"agency/{officer}"}, {"$set": {"profile.weekly_hours": 400.0}})
+    assert (await patch(service, path, {"agency": "south"}))[0] == 200
+    now = await profile_of(service, officer)
+    assert (now["weekly_hours"], now["agency"]) == (400, "south")
+    status, problem = await patch(service, path, {"weekly_hours": 401})
+    assert (status, problem["field"]) == (422, "weekly_hours")
+    assert (await patch(service, path, {"weekly_hours": 8}))[0] == 200
 
 
 async def test_wrong_patches_are_rejected_by_field_and_change_nothing(service: Started) -> None:

@@ -15,8 +15,8 @@ from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import InputsRecord
-from services.recommender.store import plans
-from services.recommender.store.documents import IdempotencyRecord
+from services.recommender.store import plans, rules
+from services.recommender.store.documents import IdempotencyRecord, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
@@ -54,6 +54,27 @@ async def test_past_revisions_are_stored_with_their_inputs_up_to_a_limit(office:
     assert present is not None
     assert present.event.revision == RETAINED_REVISIONS + 3
     assert await office.store.history.find(f"{TENANT}/a", 1) is None
+
+
+async def test_a_path_that_the_reader_has_is_not_read_again(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    first = await office.store.find_path(TENANT, "a")
+    assert first is not None
+    assert event_of(first.document).revision == first.version.revision == 1
+    again = await office.store.find_path(TENANT, "a", first.version)
+    assert again == (first.version, first.head, {})
+    await office.plan(profile("a", {"reading": 1}, sequence=2))
+    newer = await office.store.find_path(TENANT, "a", first.version)
+    assert newer is not None
+    assert event_of(newer.document).revision == newer.version.revision == newer.head.revision == 2
+    # A database that was restored from a copy stores another path under the same revision.
+    await office.database[plans.COLLECTION].update_one({"officer": "a"}, {"$set": {"planned_at": datetime.now(UTC)}})
+    other = await office.store.find_path(TENANT, "a", newer.version)
+    assert other is not None
+    assert event_of(other.document).revision == 2
+    await office.store.erase(TENANT, "a", 3, 0)
+    assert await office.store.find_path(TENANT, "a", other.version) is None
+    assert await office.store.find_path(TENANT, "nobody", other.version) is None
 
 
 async def test_copies_that_an_interrupted_deletion_left_are_deleted_later(
@@ -189,6 +210,22 @@ async def test_a_path_names_all_its_inputs(office: Office) -> None:
 # --- rules and deadlines ---------------------------------------------------------------------------------------------
 
 
+async def test_a_path_under_rules_that_another_replica_has_replaced_is_replanned(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_RECENT_SECONDS", 1000.0)
+    await office.plan(profile("a", {"reading": 0}))
+    other_replica = rules.RuleStore(office.database)
+    await other_replica.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
+    await office.plan(profile("b", {"reading": 0}))  # the rules of a moment ago are not read again
+    assert (await office.path_of("b")).path.versions.rules == 0
+    assert await office.replanner().after_newer_rules([0]) == 2
+    await office.plan(profile("c", {"reading": 0}))
+    for officer in ("a", "b", "c"):
+        path = (await office.path_of(officer)).path
+        assert ([step.course.id for step in path.steps], path.versions.rules) == (["long"], 1)
+
+
 async def test_newer_rules_replan_the_paths_in_the_owned_partitions(office: Office) -> None:
     for officer in ("a", "b"):
         await office.plan(profile(officer, {"reading": 0 if officer == "a" else 3}))
@@ -308,7 +345,7 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     assert not await office.store.save_stale_feedback(stored, dismissed, key, 0)  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
-    assert office.catalog.is_stale(found[1])
+    assert office.catalog.is_stale(found.head)
     apply_changes(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
     assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")

@@ -1,6 +1,6 @@
 """Any stored path can be computed again byte for byte, also after catalog, framework and rules have moved on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ from services.catalog.__main__ import build as build_catalog
 from services.recommender import recompute as recomputing
 from services.recommender.__main__ import build as build_recommender
 from services.recommender.recompute import command, first_difference, recompute
-from shared.domain import VersionMapping
+from shared.domain import Profile, VersionMapping
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
@@ -37,6 +37,15 @@ class Two:
         path = f"/v1/{kind}/{entry.id}"
         got = await self.catalog.ask("PUT", path, "admin", tenant=tenant, json=msgspec.to_builtins(entry))
         assert got.status in (200, 201), await got.text()
+
+    async def change_stored_path(self, officer: Profile, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change an officer's path in the database, as it was announced."""
+        plans = self.recommender.database("recommender")["plans"]
+        document = await plans.find_one({"_id": officer.key})
+        assert document is not None
+        announced = msgspec.json.decode(document["announced"])
+        change(announced["path"])
+        await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(announced)}})
 
     async def again(self, officer: str, revision: int | None = None, tenant: str = "agency") -> tuple[str, bool]:
         return await recompute(self.settings, tenant, officer, revision, readable=True)
@@ -150,12 +159,11 @@ async def test_a_changed_stored_path_is_detected(two: Two, capsys: pytest.Captur
     officer = somebody(levels={"reading": 0, "writing": 2})
     await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(two.recommender, officer)
-    plans = two.recommender.database("recommender")["plans"]
-    document = await plans.find_one({"_id": officer.key})
-    assert document is not None
-    changed = msgspec.json.decode(document["announced"])
-    changed["path"]["coverage"][2] += 1
-    await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(changed)}})
+
+    def gain_more(path: dict[str, Any]) -> None:
+        path["coverage"][2] += 1
+
+    await two.change_stored_path(officer, gain_more)
     assert await command(two.settings, [officer.officer, "--tenant", "agency", "--reference"]) == 1
     output = capsys.readouterr().out
     assert "\n  path.coverage[2]: stored" in output
@@ -188,12 +196,11 @@ async def test_a_path_that_was_stored_before_proofs_is_recomputed(two: Two) -> N
     officer = somebody(levels={"reading": 0, "writing": 2})
     await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(two.recommender, officer)
-    plans = two.recommender.database("recommender")["plans"]
-    document = await plans.find_one({"_id": officer.key})
-    assert document is not None
-    announced = msgspec.json.decode(document["announced"])
-    assert announced["path"].pop("proved")
-    await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(announced)}})
+
+    def remove_proof(path: dict[str, Any]) -> None:
+        assert path.pop("proved")
+
+    await two.change_stored_path(officer, remove_proof)
     sentence, same = await two.again(officer.officer)
     assert same, sentence
 

@@ -1,13 +1,19 @@
-"""A restore as docs/operating.md describes it, in its order, after changes that the backup does not hold."""
+"""A backup and a restore as docs/operating.md describes them, in its order, after changes that the backup lacks."""
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from pymongo import MongoClient
 
+from deploy.local.broker import ApacheKafka, find_broker
 from deploy.local.live import messages
+from deploy.local.servers import Mongod, find_mongodb
 from services.assessment.__main__ import build as build_assessment
 from services.assessment.__main__ import republish as republish_assessment
 from services.catalog.__main__ import build as build_catalog
@@ -20,7 +26,8 @@ from shared.mongo import Database, connect
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
 from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import course
-from tests.support.servers import recreate_topic
+from tests.support.replica_set import ReplicaSet, replica_set
+from tests.support.servers import missing, recreate_topic
 from tests.support.services import TOPICS, Started, followed, settings_of, started
 from tests.support.waiting import until
 
@@ -28,8 +35,6 @@ pytestmark = pytest.mark.timeout(400)
 
 REGISTERED = {"job_group": "service", "agency": "north"}
 DATABASES = ("assessment", "catalog", "recommender", "access")
-
-Backup = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 class Platform:
@@ -72,6 +77,12 @@ async def path_of(service: Started, officer: str, sequence: int) -> dict[str, An
     return result
 
 
+async def put_framework(service: Started) -> None:
+    whole = msgspec.to_builtins(framework({"reading": 3}))
+    got = await service.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=whole)
+    assert got.status in (200, 201)
+
+
 async def put_course(service: Started, hours: float) -> int:
     got = await service.ask("PUT", "/v1/courses/read", "admin", json=course("read", to=3, hours=hours))
     assert got.status in (200, 201)
@@ -79,23 +90,28 @@ async def put_course(service: Started, hours: float) -> int:
     return revision
 
 
-async def backed_up(databases: Mapping[str, Database]) -> Backup:
-    return {
-        name: {
-            collection: await database[collection].find().to_list(None)
-            for collection in await database.list_collection_names()
-        }
-        for name, database in databases.items()
-    }
+async def back_up(port: int, data: Path, copy: Path) -> None:
+    """Copy the data of the member at a port while it is locked: nothing is written to its files then."""
+
+    def locked() -> None:
+        with MongoClient[dict[str, Any]]("127.0.0.1", port, directConnection=True) as client:
+            client.admin.command("fsync", lock=True)
+            try:
+                shutil.copytree(data, copy)
+            finally:
+                client.admin.command("fsyncUnlock")
+
+    await asyncio.to_thread(locked)
 
 
-async def restore(databases: Mapping[str, Database], backup: Backup) -> None:
-    """Put back what a backup holds, and take away the marks of the old topics."""
-    for name, database in databases.items():
-        await database.client.drop_database(database.name)
-        for collection, documents in backup[name].items():
-            if documents:
-                await database[collection].insert_many(documents)
+def restore(data: Path, copy: Path) -> None:
+    """Put the copy in place of the data of a server that is stopped."""
+    shutil.rmtree(data)
+    shutil.copytree(copy, data)
+
+
+async def forget_topics(databases: Mapping[str, Database]) -> None:
+    """Remove the marks of the old topics."""
     for name, collection in (("assessment", "officers"), ("catalog", "entries"), ("recommender", "plans")):
         await databases[name][collection].update_many({}, {"$unset": {"acknowledged": ""}})
         await databases[name]["leases"].update_many(
@@ -110,16 +126,47 @@ async def announced_of(platform: Platform, subject: str, *, before: str) -> set[
         return {one.type for one in profiles.events if one.subject == subject}
 
 
-async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_bootstrap: str) -> None:
-    platform = Platform(mongodb_uri, kafka_bootstrap)
+class Backup:
+    """A MongoDB with a copy of its data."""
+
+    def __init__(self, server: Mongod, directory: Path) -> None:
+        self.uri = server.address
+        self._server = server
+        self._data, self._copy = directory / "mongodb" / "data", directory / "copy"
+
+    async def make(self) -> None:
+        """Copy the data."""
+        await back_up(int(self.uri.split(":")[2].split("/")[0]), self._data, self._copy)
+
+    async def restore(self) -> None:
+        """Put the copy back."""
+        await self._server.stop()
+        restore(self._data, self._copy)
+        await self._server.start()
+
+
+@pytest.fixture
+async def backup(tmp_path: Path) -> AsyncIterator[Backup]:
+    """Return a running MongoDB of one test, whose data can be copied and put back."""
+    server = find_mongodb(tmp_path / "mongodb")
+    if not isinstance(server, Mongod):
+        missing("a MongoDB that is not ours cannot be restored")
+    await server.start()
+    try:
+        yield Backup(server, tmp_path)
+    finally:
+        server.kill()
+
+
+async def test_a_restore_in_the_documented_order_works(backup: Backup, kafka_bootstrap: str) -> None:
+    platform = Platform(backup.uri, kafka_bootstrap)
     client = connect(platform.catalog_settings, "restore")
     databases = {name: client[platform.catalog_settings.database(name)] for name in DATABASES}
 
     # Before the backup: a course, two officers with a path. After it: another price, an assessment, an erasure.
     async with AsyncExitStack() as stack:
         catalog = await stack.enter_async_context(started(build_catalog, platform.catalog_settings))
-        whole = msgspec.to_builtins(framework({"reading": 3}))
-        await catalog.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=whole)
+        await put_framework(catalog)
         assert await put_course(catalog, 4) == 1
         assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
         recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
@@ -129,14 +176,15 @@ async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_b
             assert await assess(assessment, officer, 0, "first") == 2
             await path_of(recommender, officer, 2)
         held = await path_of(recommender, "stays", 2)
-        backup = await backed_up(databases)
+        await backup.make()
         assert await put_course(catalog, 5) == 2
         for level in (1, 2):
             sequence = await assess(assessment, "stays", level, f"lost-{level}")
         assert (await path_of(recommender, "stays", sequence))["revision"] > held["revision"]
         assert (await assessment.ask("DELETE", "/v1/officers/erased-later")).status == 204
 
-    await restore(databases, backup)
+    await backup.restore()
+    await forget_topics(databases)
     for topic in TOPICS:
         await recreate_topic(kafka_bootstrap, platform.catalog_settings.topic(topic), 1)
 
@@ -179,3 +227,81 @@ async def test_a_restore_in_the_documented_order_works(mongodb_uri: str, kafka_b
         got = await assessment.ask("GET", "/v1/officers/erased-later")
         assert got.status == 404
     client.close()
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[ApacheKafka]:
+    """Return a running Kafka of one test, which may stop it and replace its data."""
+    server = find_broker(tmp_path / "kafka")
+    if not isinstance(server, ApacheKafka):
+        missing("only Apache Kafka keeps data that can be restored")
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+async def test_services_continue_on_a_kafka_that_is_older_than_mongodb(
+    mongodb_uri: str, broker: ApacheKafka, tmp_path: Path
+) -> None:
+    platform = Platform(mongodb_uri, broker.address)
+    data, copy = tmp_path / "kafka" / "data", tmp_path / "copy"
+    async with all_of(platform) as (catalog, assessment, recommender):
+        await put_course(catalog, 4)
+        await assessment.ask("PUT", "/v1/officers/stays", json=REGISTERED)
+        await path_of(recommender, "stays", await assess(assessment, "stays", 0, "first"))
+    await broker.stop()
+    await asyncio.to_thread(shutil.copytree, data, copy)
+    await broker.start()
+    async with all_of(platform) as (catalog, assessment, recommender):
+        await put_course(catalog, 5)
+        await assessment.ask("PUT", "/v1/officers/new", json=REGISTERED)
+        for officer in ("stays", "new"):
+            held = await path_of(recommender, officer, await assess(assessment, officer, 1, "second"))
+    await broker.stop()
+    restore(data, copy)
+    await broker.start()
+    async with all_of(platform) as (catalog, assessment, recommender):
+        assert await put_course(catalog, 6) == 3
+        for officer in ("stays", "new"):
+            found = await path_of(recommender, officer, await assess(assessment, officer, 2, "third"))
+            assert {step["course"]["hours"] for step in found["path"]["steps"]} == {6.0}
+        assert found["revision"] > held["revision"]
+
+
+@asynccontextmanager
+async def all_of(platform: Platform) -> AsyncIterator[tuple[Started, Started, Started]]:
+    """Run catalog, assessment and recommender with a framework."""
+    async with AsyncExitStack() as stack:
+        catalog = await stack.enter_async_context(started(build_catalog, platform.catalog_settings))
+        await put_framework(catalog)
+        assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
+        recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
+        yield catalog, assessment, recommender
+
+
+async def test_a_copy_of_a_locked_secondary_restores_every_member(tmp_path: Path) -> None:
+    async with replica_set(tmp_path / "three") as members:
+        copy = tmp_path / "copy"
+        with connected(members) as client:
+            things = client["restored"]["things"]
+            await asyncio.to_thread(things.insert_one, {"_id": "before"})
+            await members.until_caught_up(2)
+            copying = asyncio.create_task(back_up(members.ports[2], members.data[2], copy))
+            await asyncio.to_thread(things.insert_one, {"_id": "meanwhile"})  # the other secondary confirms it
+            await copying
+            await asyncio.to_thread(things.insert_one, {"_id": "after"})
+        await members.stop_cleanly()
+        for data in members.data:
+            restore(data, copy)
+        await members.start_again()
+        with connected(members) as client:
+            things = client["restored"]["things"]
+            found = await asyncio.to_thread(lambda: {one["_id"] for one in things.find()})
+            assert {"before"} <= found <= {"before", "meanwhile"}
+            await asyncio.to_thread(things.insert_one, {"_id": "later"})
+
+
+def connected(members: ReplicaSet) -> MongoClient[dict[str, Any]]:
+    return MongoClient(members.uri, w="majority", timeoutMS=60_000)

@@ -1,5 +1,6 @@
 """A replica set of three on this machine, of which members can be frozen: what a majority is, and what it is not."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -7,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pymongo import AsyncMongoClient
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.local.processes import Child, free_port, until
@@ -22,6 +23,7 @@ class ReplicaSet:
 
     def __init__(self, binary: str, directory: Path) -> None:
         self.ports = [free_port() for _ in range(3)]
+        self.data = [directory / str(port) / "data" for port in self.ports]
         self.members = [_member(binary, directory / str(port), port) for port in self.ports]
 
     @property
@@ -40,8 +42,34 @@ class ReplicaSet:
         ]
         config = {"_id": _NAME, "members": members}
         await until(lambda: self._answers(self.ports[0], {"replSetInitiate": config}), self.members[0], 60, _NAME)
+        await self._until_complete()
+
+    async def _until_complete(self) -> None:
         for number, state in enumerate(("PRIMARY", "SECONDARY", "SECONDARY")):
             await self.until_state(number, state)
+
+    async def stop_cleanly(self) -> None:
+        """Stop every member; the secondaries first, so that none is elected meanwhile."""
+        for member in reversed(self.members):
+            await member.stop(30)
+
+    async def start_again(self) -> None:
+        """Start the members that were stopped; return when the first one is the primary and the others follow it."""
+        for member in self.members:
+            member.start()
+        await self._until_complete()
+
+    async def until_caught_up(self, number: int) -> None:
+        """Wait until a member has applied what the primary has now."""
+
+        async def caught_up() -> bool:
+            statuses = [
+                await self._command(port, {"replSetGetStatus": 1}) for port in (self.ports[0], self.ports[number])
+            ]
+            applied = [one.get("optimes", {}).get("appliedOpTime", {}).get("ts") for one in statuses]
+            return None not in applied and applied[1] >= applied[0]
+
+        await until(caught_up, self.members[number], 60, f"member {number}")
 
     async def until_state(self, number: int, *states: str) -> None:
         """Wait until a member reports one of these states."""
@@ -86,15 +114,18 @@ class ReplicaSet:
         return bool((await self._command(port, command)).get("ok"))
 
     async def _command(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
-        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        return await asyncio.to_thread(_sent, port, command)
+
+
+def _sent(port: int, command: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of one member; empty without an answer."""
+    try:
+        with MongoClient[dict[str, Any]](
             "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=2000
-        )
-        try:
-            return await client.admin.command(command)
-        except PyMongoError:
-            return {}
-        finally:
-            await client.close()
+        ) as client:
+            return client.admin.command(command)
+    except PyMongoError:
+        return {}
 
 
 def _member(binary: str, directory: Path, port: int) -> Child:

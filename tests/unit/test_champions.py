@@ -67,7 +67,7 @@ def drawn_inputs(draw: random.Random, **wishes: Any) -> Inputs:
 def test_the_courses_that_teach_a_skill_are_those_found_by_decoding_each(seed: int, wishes: dict[str, Any]) -> None:
     draw, view = world(seed)
     found = solve(drawn_inputs(draw, **wishes), view)
-    assert found.space.base_numbers is not None
+    assert found.context.space.base_numbers is not None
     seen = 0
     everything = [name for name in {*view.catalog.base.ids, *view.catalog.overlay} if view.course(name)]
     for skill in SKILLS:
@@ -86,7 +86,7 @@ def test_a_course_whose_condition_no_array_answers_makes_the_answer_incomplete()
     for last, incomplete in ((course("last", ("s0", 0, 1), hours=70, requires=[after("gate")]), True), (gate, False)):
         view = view_of([*teaching, gate, last])
         found = solve(inputs(framework({"s0": 2}, others=["s1"]), {"s0": 0}), view)
-        assert found.space.base_numbers is not None
+        assert found.context.space.base_numbers is not None
         next(found.available.achievers(LevelCondition((FRAMEWORK, "s0"), micro(1))))
         assert found.available.incomplete is incomplete
 

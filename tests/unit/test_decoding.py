@@ -243,6 +243,44 @@ def test_a_patched_value_is_checked_like_a_sent_one() -> None:
         patched(whole, deep, 10**9)
 
 
+def test_a_patch_is_not_refused_for_a_stored_value_that_it_leaves_out() -> None:
+    stored_before = Whole(target={"a": 500.0}, title=LocalizedText(en="\u200b"), start=500.0, on=date(2570, 1, 1))
+    found = patched(stored_before, {"rows": [{"level": 2}], "titles": None}, 10_000)
+    assert found == Whole(
+        target={"a": 500.0}, title=stored_before.title, start=500.0, on=date(2570, 1, 1), rows=[Inner(level=2)]
+    )
+    assert patched(stored_before, {"from": None, "on": None, "target": None}, 10_000) == Whole(title=found.title)
+    for patch, field in [
+        ({"from": 600}, "from"),
+        ({"rows": [{"level": 2}], "from": 600}, "from"),
+        ({"target": {"b": 1}}, "target.a"),  # the whole field is sent
+        ({"title": {"th": " ", "en": "\u200b"}}, "title"),
+        ({"rows": [{"level": -1}]}, "rows[0].level"),
+        ({"form": 1}, "form"),
+    ]:
+        with pytest.raises(InvalidInput) as caught:
+            patched(stored_before, patch, 10_000)
+        assert caught.value.field == field, patch
+
+
+class Span(Struct, forbid_unknown_fields=True):
+    least: Level
+    most: Level
+    weight: Level = 1.0
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise ValueError("`least` is above `most`")
+
+
+def test_fields_of_a_patch_and_stored_ones_are_checked_together() -> None:
+    stored_before = Span(1.0, 3.0, 500.0)
+    assert patched(stored_before, {"least": 2}, 10_000) == Span(2.0, 3.0, 500.0)
+    for patch in ({"least": 4}, {"least": None}):
+        with pytest.raises(InvalidInput):
+            patched(stored_before, patch, 10_000)
+
+
 @pytest.mark.parametrize("char", ["\0", "\b", "\f", "\x1b", "\x1f", "\x7f", "\x80", "\x9f"])
 def test_no_text_holds_a_control_character_at_any_depth(char: str) -> None:
     for body, field in [

@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.course_spec import (
     MAX_COST_FACTOR,
-    LearnerState,
     completion_rate,
     cost_factor,
     course_spec,
 )
-from services.recommender.planner.explain.dependencies import dependencies
+from services.recommender.planner.exact.conditions import course_option
+from services.recommender.planner.exact.dependencies import dependencies
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Completions, Course, Prerequisite, Rating
 from shared.paths import LearningPath
-from tests.support.builders import FRAMEWORK, after, at, catalog, course, framework, inputs, view_of
+from tests.support.builders import after, at, catalog, course, framework, inputs, view_of
 from tests.support.words import sentences
 
 
@@ -81,10 +82,10 @@ def gated(*conditions: Prerequisite) -> Course:
 )
 def test_the_expected_gain_follows_completion_rates_and_dependencies(courses: list[Course], expected: int) -> None:
     plan = inputs(framework({"a": 2}, others=["x", "y", "z"]), {"a": 0})
-    offers = [course_spec(one) for one in courses]
-    start = LearnerState(plan.entry_levels(plan.targets()), set())
-    needs = dependencies(FRAMEWORK, offers, start)
-    assert expected_gain(ValueFunction(plan.targets()), FRAMEWORK, offers, needs) == expected
+    value = ValueFunction(plan.targets())
+    options = [course_option(plan, value, spec, spec.hours) for spec in map(course_spec, courses)]
+    needs = dependencies(options, state_before(plan, value, plan.entry_levels(plan.targets())))
+    assert expected_gain(value, options, needs) == expected
 
 
 def test_a_started_course_depends_on_no_other() -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.assessment.model import ImportedOfficer
 from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
 from shared.imports.rows import ROW_LIMIT
-from shared.imports.tables import CsvReader
+from shared.imports.tables import CsvReader, FieldTable
 from tests.support.course_lists import GUESS, THAI, courses, read, results_of, workbook
 
 
@@ -79,6 +80,16 @@ def test_an_open_quote_loses_only_its_own_row(size: int) -> None:
     text = "a quote is opened here and not closed"
     assert results_of(rows) == [(2, "first"), (3, text), (4, "third"), (5, "two\nlines"), (6, "fifth")]
     assert rows[1].begins == '"never closed,2'
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_first_line_that_names_the_separator_is_no_header(mark: str, end: str) -> None:
+    reader = CsvReader(FieldTable(ImportedOfficer))
+    lines = (f"sep={mark}", mark.join(("officer", "job_group", "agency")), mark.join(("officer-1", "service", "north")))
+    [row] = [row for row in reader.feed(end.join((*lines, "")).encode()) if row]
+    assert row.content == ImportedOfficer(officer="officer-1", job_group="service", agency="north")
+    assert row.number == 3
 
 
 def test_an_open_quote_at_the_end_or_before_much_text_loses_only_its_own_row() -> None:
@@ -574,3 +585,96 @@ def test_a_course_that_its_provider_does_not_offer_is_refused(name: str, no: str
     fact = "hidden" if name in ("Hidden", "archived") else "offered"
     assert [[one.field for one in row.problems] for row in rows] == [[fact], [], []]
     assert rows[0].problems[0].detail == f"{no!r} says that it is not offered"
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("课程编号,课程名称,学时,难度,语言,开课单位,先修课程", "C1,数据,12,初级,中文,U,无"),
+        ("課程代碼,課程名稱,時數,程度,語言,主辦單位", "C1,數據,12,初級,中文,U"),
+        ("Mã khóa học,Tên khóa học,Thời lượng (giờ),Trình độ,Ngôn ngữ,Đơn vị", "C1,Dữ liệu,12,Cơ bản,Tiếng Việt,U"),
+        (
+            "Code,Intitulé de la formation,Durée,Niveau,Langue,Organisme,Prérequis",
+            "C1,Données,12 heures,Débutant,Français,U,Aucun",
+        ),
+        (
+            "Kode,Nama Kursus,Durasi,Tingkat,Bahasa,Penyelenggara,Prasyarat",
+            "C1,Data,12 jam,Pemula,Bahasa Indonesia,U,Tidak ada",
+        ),
+        ("Kod Kursus,Nama Kursus,Tempoh (jam),Tahap,Bahasa,Penganjur", "C1,Data,12,Asas,Bahasa Melayu,U"),
+        ("Código,Nombre del curso,Duración (horas),Nivel,Idioma,Institución", "C1,Datos,12,Principiante,Español,U"),
+        ("Kursnummer,Kurstitel,Dauer,Niveau,Sprache,Anbieter", "C1,Daten,12 Stunden,Anfänger,Deutsch,U"),
+        ("科目コード,講座名,学習時間,レベル,言語,提供機関", "C1,データ,12時間,初級,日本語,U"),
+    ],
+)
+def test_columns_in_other_languages_are_recognised(header: str, row: str) -> None:
+    reader, [found] = read("csv", f"{header}\n{row}\n".encode())
+    assert reader.table
+    assert (reader.table.unused, found.warnings) == ([], [])
+    assert found.content
+    one = found.content
+    assert (one.code, one.hours, one.educational_level, one.provider.en) == ("C1", 12, "beginner", "U")
+    assert "languages" not in one.assumed
+    assert one.languages[0] in ("zh", "vi", "fr", "id", "ms", "es", "de", "ja")
+
+
+@pytest.mark.parametrize("words", ["每周3小时，共6周", "6周，每周3小时"])
+def test_a_pace_before_its_amount_is_not_read_as_a_duration(words: str) -> None:
+    _, [found] = read("csv", f'课程名称,时长\n数据,"{words}"\n'.encode())
+    assert found.content
+    assert "hours" in found.content.assumed
+
+
+def test_rows_over_a_table_may_have_several_cells() -> None:
+    above = "Report generated,2025-01-01,\nหน่วยงาน:,สำนักงาน ก.พ.,,หน้า 1\n,,\n"
+    body = above + "Course Name,Hours,Provider\nA,3,P\n"
+    for options in (GUESS, Options(columns="title=Course Name,hours=Hours,provider=Provider")):
+        _, [row] = read("csv", body.encode(), options)
+        assert row.content
+        assert (row.number, row.content.title.en, row.content.hours) == (5, "A", 3)
+    named = "Kurzbezeichnung,Umfang\n" + "Daten,12\n" * 20
+    with pytest.raises(InvalidInput) as refused:
+        read("csv", named.encode())
+    assert refused.value.detail == "no column holds the title; there are: Kurzbezeichnung, Umfang"
+    with pytest.raises(InvalidInput) as refused:
+        read("csv", b"Kurzbezeichnung,Umfang\nCourse,12\n")  # a course that is called so is no header
+    assert refused.value.detail == "no column holds the title; there are: Kurzbezeichnung, Umfang"
+
+
+@pytest.mark.parametrize(
+    ("status", "visible", "refused"), [("active", "0", "0"), ("active", "1", ""), ("inactive", "1", "inactive")]
+)
+def test_every_column_about_the_offer_counts(status: str, visible: str, refused: str) -> None:
+    _, [row] = read("csv", f"id,fullname,status,visible,delete\n1,A,{status},{visible},0\n".encode())
+    expected = [("offered", f"'{refused}' says that it is not offered")] if refused else []
+    assert [(one.field, one.detail) for one in row.problems] == expected
+
+
+def test_a_row_of_an_upload_that_deletes_a_course_is_refused() -> None:
+    _, rows = read("csv", b"shortname,fullname,customfield_hours,delete\nA1,A,6,0\nA2,B,3,1\n")
+    assert [row.problems[0].field if row.problems else row.content and row.content.hours for row in rows] == [
+        6,
+        "hidden",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("List<A> and Map<K,V>", "List<A> and Map<K,V>"),
+        ("Vector<Table> in C++", "Vector<Table> in C++"),
+        ("Data<B>base</B> design", "Database design"),
+        ("One<BR>two<P>three", "One\ntwothree"),
+        ("Read <b>this", "Read this"),
+    ],
+)
+def test_types_in_angle_brackets_are_no_html(written: str, shown: str) -> None:
+    assert [one.title.en for one in courses("csv", f'title,code\n"{written}",1\n')] == [shown]
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "jsonld"])
+@pytest.mark.parametrize("body", ["<?xml version='1.0'?>\n<manifest identifier='x'/>", "<m:courseStructure/>"])
+def test_the_manifest_of_a_package_is_refused_as_such(form: Format, body: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read(form, body.encode())
+    assert "manifest of a package" in refused.value.detail

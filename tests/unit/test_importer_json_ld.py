@@ -356,3 +356,43 @@ def test_an_object_that_is_not_offered_is_refused(name: str) -> None:
     body = json.dumps([{"title": "A", name: False}, {"title": "B", name: True}, {"title": "C", name: None}])
     _, rows = read("jsonld", body.encode())
     assert [[one.field for one in row.problems] for row in rows] == [["offered"], [], []]
+
+
+RUNS = [
+    {"key": "r1", "title": "Old", "status": "unpublished", "weeks_to_complete": 9, "min_effort": 1, "max_effort": 1},
+    {
+        "key": "r2",
+        "status": "published",
+        "weeks_to_complete": 6,
+        "min_effort": 3,
+        "max_effort": 5,
+        "content_language": "th",
+    },
+]
+
+
+def test_a_course_is_studied_as_its_published_run_says() -> None:
+    """As the catalog of Open edX answers: what the course itself states comes first."""
+    course = {"uuid": "u1", "title": "Data", "level_type": "Introductory", "course_runs": RUNS}
+    (one,) = courses("jsonld", json.dumps({"count": 1, "results": [course]}))
+    assert (one.id, one.title.en, one.hours, one.languages) == ("u1", "Data", 24, ["th"])
+    (one,) = courses("jsonld", json.dumps([{**course, "hours": 5}]))
+    assert one.hours == 5
+    listed = [{**RUNS[1], "title": "Data"}, {**RUNS[1], "title": "More"}]
+    assert [one.title.en for one in courses("jsonld", json.dumps({"course_runs": listed}))] == ["Data", "More"]
+
+
+def test_a_row_of_totals_in_plain_json_is_refused() -> None:
+    lines = [{"name": "สถิติ", "hours": 3}, {"name": "รวมทั้งสิ้น", "hours": 3}, {"id": "t1", "name": "Total", "hours": 3}]
+    _, rows = read("jsonld", "\n".join(map(json.dumps, lines)).encode())
+    assert [bool(row.problems) for row in rows] == [False, True, False]
+    assert rows[1].problems[0].detail == "'รวมทั้งสิ้น' marks a row of totals, which is not a course"
+
+
+def test_an_amount_with_its_unit_and_details_of_a_course_are_read() -> None:
+    """As LinkedIn Learning answers."""
+    details = {"level": "BEGINNER", "timeToComplete": {"duration": 5400, "unit": "SECOND"}}
+    (one,) = courses(
+        "jsonld", json.dumps({"elements": [{"urn": "u:1", "title": {"value": "Data"}, "details": details}]})
+    )
+    assert (one.hours, one.educational_level, one.assumed) == (1.5, "beginner", ["provider", "languages"])

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from services.catalog.importers.dates import InvalidDate, date_of
 from services.catalog.importers.durations import duration_of
-from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.words import is_placeholder, language_of, level_of, list_of, modality_of, plain
+from shared.imports.dates import InvalidDate, date_of
+from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import ROW_LIMIT
 
 

@@ -184,3 +184,23 @@ def test_the_sheet_that_names_courses_is_read_and_the_others_are_told() -> None:
         ("Security", 18),
     ]
     assert "'คำชี้แจง'" in rows[-1].warnings[-1].detail
+
+
+def test_a_sheet_is_chosen_by_its_name() -> None:
+    book = openpyxl.Workbook()
+    for name, title in (("ปี 2567", "One"), ("ปี 2568", "Two")):
+        sheet = book.create_sheet(name)
+        sheet.append(["title", "hours"])
+        sheet.append([title, 3])
+    file = io.BytesIO()
+    book.save(file)
+    assert [one.title.en for one in courses("xlsx", file.getvalue())] == ["One"]
+    (row,) = read("xlsx", file.getvalue(), Options(sheet="ปี 2568 "))[1]
+    assert row.content
+    assert row.content.title.en == "Two"
+    assert [one.detail for one in row.warnings if not one.field] == [
+        "the workbook holds more sheets, which are not read: 'ปี 2567'; `sheet` names one to read"
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        read("xlsx", file.getvalue(), Options(sheet="2566"))
+    assert (refused.value.field, "ปี 2567, ปี 2568" in refused.value.detail) == ("sheet", True)

@@ -1,50 +1,27 @@
 """What the validator takes a step to depend on: what cannot be entered when that step is left out."""
 
 import random
-from typing import Self
 
 import pytest
-from msgspec import UNSET
 
 from services.recommender.plan_validator.expected_gain import dependents
-from shared.domain import Course, Prerequisite
-from tests.support.builders import after, at, course
+from services.recommender.plan_validator.officer_state import EntryState
+from shared.domain import Course
+from tests.support.builders import FRAMEWORK, after, at, course
 from tests.support.random_plans import entangled
 
 
-class Learner:
-    """An officer without wishes: levels rise, courses are done, `entry_checks` counts the checks of entry."""
+class Learner(EntryState):
+    """An officer without wishes; `entry_checks` counts the checks of entry."""
 
     entry_checks = 0
 
-    def __init__(self, levels: dict[tuple[str, str], float], done: set[str]) -> None:
-        self.levels, self.done = levels, done
+    def copy(self) -> "Learner":
+        return Learner(self.framework, dict(self.levels), set(self.done))
 
-    def copy(self) -> Self:
-        return type(self)(dict(self.levels), set(self.done))
-
-    def enters(self, one: Course) -> bool:
+    def enters(self, course: Course) -> bool:
         Learner.entry_checks += 1
-        rows = all(self.levels.get((row.framework, row.skill), 0.0) >= row.from_level for row in one.teaches)
-        return rows and all(map(self._holds, one.requires))
-
-    def take(self, one: Course) -> None:
-        self.done.add(one.id)
-        for row in one.teaches:
-            key = (row.framework, row.skill)
-            self.levels[key] = max(self.levels.get(key, 0.0), row.to_level)
-
-    def _holds(self, condition: Prerequisite) -> bool:
-        if condition.course is not UNSET:
-            return condition.course in self.done
-        if condition.any is not UNSET:
-            return any(map(self._holds, condition.any))
-        if condition.all is not UNSET:
-            return all(map(self._holds, condition.all))
-        assert condition.framework is not UNSET
-        assert condition.skill is not UNSET
-        assert condition.level is not UNSET
-        return self.levels.get((condition.framework, condition.skill), 0.0) >= condition.level
+        return super().enters(course)
 
 
 def studied_without_each(officer: Learner, courses: list[Course], begun: set[str]) -> list[set[int]]:
@@ -76,8 +53,8 @@ def can_be_studied(courses: list[Course], officer: Learner, chance: random.Rando
 def test_a_step_depends_on_what_it_cannot_be_entered_without(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - test data
     courses = entangled(chance.choice([6, 25, 60]), chance.choice([4, 6, 8]), seed)
-    levels = {("test", f"s{n:02}"): chance.choice([0.0, 0.5, 1.5]) for n in range(8)}
-    officer = Learner(levels, {f"c{chance.randrange(60):05}"})
+    levels = {(FRAMEWORK, f"s{n:02}"): chance.choice([0.0, 0.5, 1.5]) for n in range(8)}
+    officer = Learner(FRAMEWORK, levels, {f"c{chance.randrange(60):05}"})
     path = can_be_studied(courses, officer, chance)
     begun = {one.id for one in path[: chance.randrange(3)]}
     assert dependents(officer, path, begun) == studied_without_each(officer, path, begun)
@@ -86,7 +63,7 @@ def test_a_step_depends_on_what_it_cannot_be_entered_without(seed: int) -> None:
 def test_a_wrong_order_and_a_repeated_course_are_validated_too() -> None:
     low, high = course("low", ("a", 0, 1)), course("high", ("a", 1, 2), requires=[after("low")])
     for path in ([high, low], [low, high, high], [low, low, high]):
-        officer = Learner({}, set())
+        officer = Learner(FRAMEWORK, {}, set())
         assert dependents(officer, path, set()) == studied_without_each(officer, path, set())
 
 
@@ -101,6 +78,6 @@ def test_independent_steps_are_not_checked_again() -> None:
         )
     ]
     Learner.entry_checks = 0
-    leans = dependents(Learner({}, set()), path, set())
+    leans = dependents(Learner(FRAMEWORK, {}, set()), path, set())
     assert [sorted(places) for places in leans] == [[] if n % 2 == 0 else [n - 1] for n in range(2 * pairs)]
     assert Learner.entry_checks <= 2 * len(path)  # once at the beginning, once where the course before it is left out

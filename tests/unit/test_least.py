@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import CourseSpec, SkillKey, course_spec
-from services.recommender.planner.course_spec import LearnerState as Officer
+from services.recommender.plan_validator.officer_state import EntryState
+from services.recommender.planner.course_spec import SkillKey, course_spec
 from services.recommender.planner.exact.conditions import (
     Condition,
     CourseCondition,
@@ -25,11 +25,12 @@ from services.recommender.planner.exact.minimum_closure import (
     AvailableCourses,
     minimum_closure,
 )
-from services.recommender.planner.exact.residual import end_state, exclusion_reason
+from services.recommender.planner.exact.residual import exclusion_reason, state_before
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
+from services.recommender.reference.available_courses import CourseList
 from services.recommender.reference.costs import ProblemData, achievers_of
 from shared.domain import Course
 from shared.errors import InvalidInput
@@ -55,76 +56,68 @@ ONLY = [course("only-x", ("x", 0, 1), hours=1.5), course("only-y", ("y", 0, 1), 
 
 def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, CourseOption]:
     worth = ValueFunction(plan.targets())
-    return {one.id: course_option(plan, worth, course_spec(one), 1.0) for one in courses}
+    return {spec.id: course_option(plan, worth, spec, spec.hours) for spec in map(course_spec, courses)}
 
 
-def stock_of(ways: Mapping[str, CourseOption]) -> AvailableCourses:
-    shortest = sorted(ways.values(), key=lambda way: (way.hours, way.id))
-    return AvailableCourses(
-        lambda skill, least: [
-            (way.level_effects[skill], way.hours, way.id)
-            for way in shortest
-            if way.level_effects.get(skill, -1) >= least
-        ],
-        ways.get,
-        ProblemData(ways, achievers_of(ways)).closure_costs,
-        lambda *_: [],
-    )
+def available_of(courses: Sequence[Course], plan: Inputs) -> AvailableCourses:
+    options = ways_of(courses, plan)
+    problem = ProblemData(options, achievers_of(options))
+    return CourseList(plan, {one.id: one for one in courses}, problem)
 
 
 def start_at(levels: Mapping[str, float]) -> PathState:
     return PathState(1 << 50, 1 << 50, {(FRAMEWORK, skill): micro(level) for skill, level in levels.items()}, set(), {})
 
 
-def reachable(courses: Sequence[Course], officer: Officer) -> list[Course]:
+def reachable(courses: Sequence[Course], officer: EntryState) -> list[Course]:
     """Return the courses that can be entered one after the other."""
     now, left, found = officer.copy(), list(courses), list[Course]()
-    while opened := [one for one in left if now.admits(course_spec(one), FRAMEWORK)]:
+    while opened := [one for one in left if now.enters(one)]:
         for one in opened:
-            now.take(course_spec(one))
+            now.take(one)
         found += opened
         left = [one for one in left if one not in opened]
     return found
 
 
-def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Condition) -> int | None:
+def exhaustive(courses: Sequence[Course], officer: EntryState, wanted: Condition) -> int | None:
     """Return the micro-hours of the shortest set that can be studied and meets what is wanted; None: there is none.
 
     Raises OverflowError if too many sets would have to be looked at.
     """
-    offers = [course_spec(one) for one in reachable(courses, officer)]
+    courses = reachable(courses, officer)
     heap: list[tuple[int, tuple[int, ...]]] = [(0, ())]
     seen: set[tuple[int, ...]] = set()
     while heap:
         hours, chosen = heappop(heap)
         if chosen in seen:
             continue
-        now = studied([offers[number] for number in chosen], officer)
+        now = studied([courses[number] for number in chosen], officer)
         if holds(now, wanted):
             return hours
         seen.add(chosen)
         if len(seen) > MOST:
             raise OverflowError
-        for number, offer in enumerate(offers):
-            if number not in chosen and now.admits(offer, FRAMEWORK):
-                heappush(heap, (hours + offer.hours, tuple(sorted((*chosen, number)))))
+        for number, one in enumerate(courses):
+            if number not in chosen and now.enters(one):
+                heappush(heap, (hours + course_spec(one).hours, tuple(sorted((*chosen, number)))))
     return None
 
 
-def holds(officer: Officer, wanted: Condition) -> bool:
+def holds(officer: EntryState, wanted: Condition) -> bool:
     if isinstance(wanted, CourseCondition):
         return wanted.course in officer.done
     assert isinstance(wanted, LevelCondition)
     return micro(officer.levels.get(wanted.skill, 0.0)) >= wanted.level
 
 
-def studied(offers: list[CourseSpec], officer: Officer) -> Officer:
-    """Return the officer after these, in any order in which they can be studied."""
-    now, left = officer.copy(), offers
-    while opened := [offer for offer in left if now.admits(offer, FRAMEWORK)]:
-        for offer in opened:
-            now.take(offer)
-        left = [offer for offer in left if offer not in opened]
+def studied(courses: Sequence[Course], officer: EntryState) -> EntryState:
+    """Return the officer after these courses, in any order in which they can be studied."""
+    now, left = officer.copy(), courses
+    while opened := [one for one in left if now.enters(one)]:
+        for one in opened:
+            now.take(one)
+        left = [one for one in left if one not in opened]
     return now
 
 
@@ -145,7 +138,7 @@ def studied(offers: list[CourseSpec], officer: Officer) -> Officer:
 )
 def test_a_minimum_closure_is_found(courses: list[Course], taken: list[str], hours: float) -> None:
     found = minimum_closure(
-        start_at({}), [LevelCondition((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {})))
+        start_at({}), [LevelCondition((FRAMEWORK, "t"), 1)], available_of(courses, inputs(SKILLS, {}))
     )
     assert found is not None
     assert ({way.id for way in found.courses}, found.hours, found.proved) == (set(taken), hours * MICRO, True)
@@ -157,7 +150,7 @@ def twenty_conditions() -> tuple[LevelCondition, AvailableCourses]:
     goal = course("goal", ("t", 0, 2), hours=2, requires=[at(name, 1) for name in names])
     wide = course("wide", *[(name, 0, 1) for name in names], hours=2)
     narrow = [course(f"only-{name}", (name, 0, 1), hours=1.5) for name in names]
-    return LevelCondition((FRAMEWORK, "t"), 1), stock_of(ways_of([goal, wide, *narrow], inputs(skills, {})))
+    return LevelCondition((FRAMEWORK, "t"), 1), available_of([goal, wide, *narrow], inputs(skills, {}))
 
 
 def test_twenty_conditions_that_one_course_meets() -> None:
@@ -179,7 +172,7 @@ class ReadLevels(dict[SkillKey, int]):
 
 def test_many_questions_about_one_state_read_all_of_its_levels_once() -> None:
     """A path of thousands of open skills asks as many; after a course was studied, the answers are of the new state."""
-    available, start = stock_of(ways_of([GOAL, BOTH, *ONLY], inputs(SKILLS, {}))), start_at({})
+    available, start = available_of([GOAL, BOTH, *ONLY], inputs(SKILLS, {})), start_at({})
     start.levels = levels = ReadLevels()
     for number in range(50):
         assert minimum_closure(start, [LevelCondition((FRAMEWORK, f"untaught-{number}"), 1)], available) is None
@@ -217,7 +210,7 @@ def test_the_shortest_of_a_larger_catalog_is_that_of_an_integer_program(world: W
     for hours in (5.0, 20.0, 80.0):
         plan = world.officer(chance, hours)
         found, path = solve(plan, view), recommend(plan, view)
-        end = end_state(plan, found.value, found.entry_levels, [])
+        end = state_before(plan, found.context.value, found.context.entry_levels)
         for step in path.steps:
             end.study(found.available.option(step.course.id) or pytest.fail("a step that cannot be used"))
         apart = [LevelCondition((plan.framework.id, row.skill), micro(row.reached) + 1) for row in path.open]
@@ -243,7 +236,7 @@ def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
         entangled(draw.choice([8, 12, 15]), draw.choice([3, 5]), seed),
     )
     levels = {skill: draw.choice([0.0, 1.0, 1.0, 2.0]) for skill in skills}
-    officer = Officer({(FRAMEWORK, skill): level for skill, level in levels.items()}, set())
+    officer = EntryState(FRAMEWORK, {(FRAMEWORK, skill): level for skill, level in levels.items()}, set())
     courses = reachable(courses, officer)
     if not courses:
         return
@@ -252,7 +245,7 @@ def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
         LevelCondition((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO),
     ]
     wanted = draw.choice(some)
-    found = minimum_closure(start_at(levels), [wanted], stock_of(ways_of(courses, plan)))
+    found = minimum_closure(start_at(levels), [wanted], available_of(courses, plan))
     try:
         shortest = exhaustive(courses, officer, wanted)
     except OverflowError:
@@ -265,14 +258,14 @@ def test_no_closure_is_shorter_than_a_proved_one(seed: int) -> None:
     assert not found.proved or found.hours == shortest
 
 
-def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> Officer:
-    now = Officer(plan.entry_levels(plan.targets()), set(plan.done))
+def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> EntryState:
+    now = EntryState(FRAMEWORK, plan.entry_levels(plan.targets()), plan.done)
     for step in path.steps:
-        now.take(course_spec(courses[step.course.id]))
+        now.take(courses[step.course.id])
     return now
 
 
-def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None) -> None:
+def judge(row: OpenGap, left: list[Course], now: EntryState, hours_left: int | None) -> None:
     """Compare the statement about an open skill with an exhaustive search."""
     if row.cause == "unconfirmed":
         return
@@ -319,7 +312,7 @@ def test_statements_about_hours_are_true(plan: Inputs, courses: list[Course], in
         judge(row, left, now, hours_left)
     answer = why_not(plan, view, path, courses[index % len(courses)].id) if courses else None
     if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.origin for step in path.steps):
-        start = Officer(plan.entry_levels(plan.targets()), set())
+        start = EntryState(FRAMEWORK, plan.entry_levels(plan.targets()), set())
         try:
             shortest = exhaustive(usable, start, CourseCondition(answer.course))
         except OverflowError:

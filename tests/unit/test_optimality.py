@@ -10,15 +10,16 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import CourseOption, PathState, cost_multiplier, course_option
-from services.recommender.planner.exact.residual import end_state
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.fixed_courses import rows_of
 from services.recommender.planner.optimizer.optimality import gain_bound
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from shared.domain import Course, MatchedRow
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
@@ -122,7 +123,7 @@ def bound_of(officer: Inputs, view: View, path: LearningPath) -> int:
     """Return the bound on the gain of the paths that a path is compared with."""
     found = solve(officer, view)
     hours = None if officer.budget_hours is None else round(max(officer.budget_hours, path.hours) * MICRO)
-    rows = rows_of(found.space, found.problem, sorted(requested(officer, path)))
+    rows = rows_of(found.context.space, found.problem, sorted(requested(officer, path)))
     return gain_bound(found.problem, found.prepared.instance.slots, rows, hours)
 
 
@@ -154,12 +155,12 @@ def most_gained(officer: Inputs, view: View, courses: Sequence[Course], path: Le
     targets, entry_levels = posterior_targets(officer, view.course)
     value = ValueFunction(targets, officer.least_confidence)
     options = [
-        course_option(officer, value, course_spec(one), 1.0)
-        for one in courses
-        if cost_multiplier(officer, one, ignore_preferences=True)
+        course_option(officer, value, spec, spec.hours)
+        for spec in map(course_spec, courses)
+        if cost_multiplier(officer, spec.course, ignore_preferences=True)
     ]
     named = requested(officer, path)
-    start = end_state(officer, value, entry_levels, [])
+    start = state_before(officer, value, entry_levels)
     if officer.budget_hours is not None:
         start.hours = max(start.hours, round(path.hours * MICRO))
     start.steps = MOST_STEPS if officer.max_steps is None else max(officer.max_steps, len(path.steps))

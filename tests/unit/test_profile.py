@@ -6,7 +6,16 @@ import msgspec
 import pytest
 
 from services.assessment.model import Evidence, EvidenceKind, PutOfficer, Result
-from services.assessment.profile import assessed, check, check_admitted, fused, registered, skill_profile, with_evidence
+from services.assessment.profile import (
+    assessed,
+    check,
+    check_admitted,
+    fused,
+    is_citizen_number,
+    registered,
+    skill_profile,
+    with_evidence,
+)
 from shared.domain import Identifier, Profile, SkillLevel, Stage
 from shared.errors import InvalidInput
 from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
@@ -49,6 +58,26 @@ def test_the_same_registration_is_no_change_although_the_framework_has_changed()
     )
     assert moved is not None
     assert (moved.sequence, moved.weekly_hours, len(moved.levels)) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "expected"),
+    [
+        ("1101700207030", True),
+        ("1-1017-00207-03-0", True),
+        ("1234567890121", True),
+        ("0000000000001", True),
+        ("1101700207031", False),  # another check digit
+        ("110170020703", False),
+        ("11017002070300", False),
+        ("p1101700207030", False),
+        ("1101700207O30", False),
+        ("", False),
+        ("๑๑๐๑๗๐๐๒๐๗๐๓๐", False),  # no identifier
+    ],
+)
+def test_a_citizens_number_is_recognised_by_its_check_digit(identifier: str, expected: bool) -> None:
+    assert is_citizen_number(identifier) is expected
 
 
 @pytest.mark.parametrize(("changed", "field"), [({"job_group": "x"}, "job_group"), ({"stage": "x"}, "stage")])

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs, Rule
 from services.recommender.plan_validator.validate import validate
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.optimizer import search
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
 from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput
@@ -164,7 +165,7 @@ def test_planner_and_readable_rule_select_the_same_candidates() -> None:
         targets, entry_levels = posterior_targets(plan, view.course)
         courses = {one.id: one for one in world.courses}
         readable = reference.Plan(plan, courses, ValueFunction(targets), entry_levels, ignore_preferences=False)
-        assert {found.space.course_id(number) for number in numbers} == set(readable.problem.courses)
+        assert {found.context.space.course_id(number) for number in numbers} == set(readable.problem.courses)
 
 
 def test_a_withdrawn_started_course_satisfies_no_condition() -> None:

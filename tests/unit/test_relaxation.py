@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from services.recommender.planner import pipeline
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
 from services.recommender.planner.optimizer.greedy import value_bound
 from services.recommender.planner.optimizer.instance import build_instance
-from services.recommender.planner.optimizer.query import build_query, search_space
+from services.recommender.planner.optimizer.query import PlanContext, build_query, search_space
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.units import UNREACHABLE
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import BUDGETS, world_of
@@ -30,7 +31,7 @@ def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> Non
     plan = msgspec.structs.replace(world.officer(chance, 40), excluded=excluded, cost_multipliers={courses[1].id: 1.5})
     targets, levels = posterior_targets(plan, view.course)
     space, value = search_space(view.catalog, plan), ValueFunction(targets)
-    query, costs = build_query(plan, value, levels, space, (), ignore_preferences=False)
+    query, costs = build_query(PlanContext(plan, view, value, levels, space), ())
     graph, held = space.graph.arrays, query.skills["entry_level"].copy()
     added, dearest = (empty_costs(graph, costs.cost, costs.ours) for _ in range(2))
     costs_from(graph, held, query.met, ADDING, added)
@@ -81,6 +82,6 @@ def test_no_path_closes_more_than_the_bound_of_the_search(number: int) -> None:
     bound: Callable[..., int] = vars(value_bound)["py_func"]
     most = bound(found.problem, found.start_state, found.workspace, found.targets) - int(found.start_state.held.sum())
     assert found.final_state.held.sum() - found.start_state.held.sum() <= most
-    weighed = {found.space.course_id(number) for number in found.problem.courses["number"][:-1].tolist()}
+    weighed = {found.context.space.course_id(number) for number in found.problem.courses["number"][:-1].tolist()}
     best = optimum(Problem(plan, [course for course in world.courses if course.id in weighed]))
     assert best.gained <= most

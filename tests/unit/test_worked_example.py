@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 from services.recommender.inputs import MICRO
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
+from services.recommender.reference.search import greedy, pruned_path, scored_closures
 from shared.paths import LearningPath
 from tests.support import worked_example as example
 from tests.support.builders import view_of
@@ -32,8 +34,8 @@ def _routes() -> Iterable[Sequence[str]]:
     yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
     found = _plan()
     for power in example.EXPONENTS:
-        taken = reference.greedy(found.problem, found.start_state.copy(), found.targets, power)
-        route = reference.pruned_path(found.start_state, taken)
+        taken = greedy(found.problem, found.start_state.copy(), found.targets, power)
+        route = pruned_path(found.start_state, taken)
         hours = sum(way.hours for way in route.courses) / MICRO
         names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
         yield f"{power:g}", *names, f"{hours:g}", f"{route.value:,}"
@@ -92,7 +94,7 @@ def test_costs_and_scores_equal_those_of_the_planner() -> None:
     for power in example.EXPONENTS:
         bids = {
             bid.target.id: bid.score
-            for bid in reference.scored_closures(plan.problem, plan.start_state, prices, plan.targets, power)
+            for bid in scored_closures(plan.problem, plan.start_state, prices, plan.targets, power)
         }
         assert bids == {name: example.bid(name, power) for name in example.BUNDLES}
 

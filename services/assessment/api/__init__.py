@@ -24,6 +24,7 @@ from services.assessment.model import (
     FrameworkOfficers,
     ImportedOfficer,
     ImportedResult,
+    ImportResults,
     ImportRows,
     ListEvidence,
     OfficerPut,
@@ -91,7 +92,9 @@ _RESULT = {
 }
 
 
-def _import(path: str, handler: Handler, body: type, example: dict[str, Any]) -> Route:
+def _import(
+    path: str, handler: Handler, body: type, example: dict[str, Any], query: type[ImportRows] = ImportRows
+) -> Route:
     """Return the route of an import, which is open to platforms."""
     return Route(
         "POST",
@@ -100,7 +103,7 @@ def _import(path: str, handler: Handler, body: type, example: dict[str, Any]) ->
         PLATFORMS,
         body=body,
         example=example,
-        query=ImportRows,
+        query=query,
         headers=[IMPORT_KEY],
         answers={200: RowResult},
         problems=[415],
@@ -166,7 +169,7 @@ ROUTES = [
     *SESSION_ROUTES,
     *SHARE_ROUTES,
     *XAPI_ROUTES,
-    _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
+    _import("/v1/assessments:import", import_results, ImportedResult, _RESULT, ImportResults),
     _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),
     Route("GET", IMPORTS, list_imports, PLATFORMS, query=ListImports, answers={200: ImportList}),
     Route("GET", REPORT, show_import, PLATFORMS, answers={200: ImportReport}),

@@ -4,13 +4,18 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from services.assessment.api.common import INTAKE, REGISTRAR
-from services.assessment.imports import TYPES, FileReader, OfficerImport, ResultImport
-from services.assessment.model import ImportedOfficer, ImportedResult, ImportRows
+from services.assessment.api.common import INTAKE, REGISTRAR, STORE
+from services.assessment.api.xapi import STATEMENTS
+from services.assessment.imports import TYPES, FileReader, GradeImport, OfficerImport, ResultImport
+from services.assessment.model import ImportedOfficer, ImportedResult, ImportResults, ImportRows
+from services.assessment.xapi.grades import GradedRow, GradeTable
+from services.assessment.xapi.mapping import ActivityRules
+from shared.errors import InvalidInput
+from shared.imports.columns import GUESS
 from shared.imports.job import ImportRequest
 from shared.imports.rows import ImportReport
 from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
-from shared.routes import import_key, read_query
+from shared.routes import import_key, principal, read_query
 
 T = TypeVar("T")
 
@@ -21,14 +26,27 @@ REPORT = f"{IMPORTS}/{{import_id}}"
 async def import_results(request: web.Request) -> web.StreamResponse:
     """Submit many results: NDJSON, or CSV whose first row names the fields.
 
+    With `map` CSV is a grade export of a learning platform, whose activities and scores are evidence by the tenant's
+    mapping of activities to skills.
+
     Each row is answered with one line once it is stored or rejected, in order, with all its faults. The last line is
     the report, which can be read again for 90 days. A rejected row does not stop the import until 100,000 rows were
     empty or rejected. A row is identified by its `key`, or else by its content: a repeated row is unchanged, and other
     content under the same key is rejected. A request repeated under the same `Idempotency-Key` returns what the first
     request did with each row. Paths are updated after those of single submissions. With `dry_run` nothing is written.
     """
-    reader, options = _read(request, ImportedResult)
-    return await answer_import(request, reader, ResultImport(request.app[INTAKE], options), REPORT)
+    query = read_query(request, ImportResults)
+    reader, options = _read(request, ImportedResult, query)
+    if query.map is not None or query.default is not None:
+        return await _import_grades(request, query, options)
+    try:
+        return await answer_import(request, reader, ResultImport(request.app[INTAKE], options), REPORT)
+    except InvalidInput as problem:
+        if problem.field != "header":
+            raise
+        raise InvalidInput(
+            f"{problem.detail}. The grade export of a platform is read with map=guess", "header"
+        ) from problem
 
 
 async def import_officers(request: web.Request) -> web.StreamResponse:
@@ -38,12 +56,29 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     /v1/officers/{officer_id}`: a field that is left out is removed, levels are kept. The first row of an officer
     counts; a later equal row is unchanged, a different one is rejected. An erased id is rejected.
     """
-    reader, options = _read(request, ImportedOfficer)
+    reader, options = _read(request, ImportedOfficer, read_query(request, ImportRows))
     return await answer_import(request, reader, OfficerImport(request.app[REGISTRAR], options), REPORT)
 
 
-def _read(request: web.Request, shape: type[T]) -> tuple[FileReader[T], ImportRequest[ImportReport]]:
+async def _import_grades(
+    request: web.Request, query: ImportResults, options: ImportRequest[ImportReport]
+) -> web.StreamResponse:
+    """Import a grade export. Raises InvalidInput naming the parameter."""
+    if options.form != "csv":
+        raise InvalidInput("is for tables: CSV", "map" if query.map is not None else "default")
+    tenant = principal(request).tenant
+    mapping = await request.app[STATEMENTS].mapping(tenant)
+    if mapping is None:
+        raise InvalidInput("the mapping of activities to skills is missing: PUT /v1/xapi-mapping", "map")
+    rules = ActivityRules(mapping.rules)
+    table = GradeTable(rules, query.map or GUESS, query.default)
+    reader = FileReader("csv", GradedRow, query.encoding or named_encoding(request), table)
+    job = GradeImport(request.app[INTAKE], request.app[STORE], rules, options)
+    return await answer_import(request, reader, job, REPORT)
+
+
+def _read(request: web.Request, shape: type[T], query: ImportRows) -> tuple[FileReader[T], ImportRequest[ImportReport]]:
     """Return the reader of a request's rows, and the options of its import."""
-    form, query = named_format(request, TYPES), read_query(request, ImportRows)
+    form = named_format(request, TYPES)
     reader = FileReader(form, shape, query.encoding or named_encoding(request))
     return reader, import_request(request, form, dry_run=query.dry_run, key=import_key(request))

@@ -15,7 +15,9 @@ from shared.errors import InvalidInput
 
 
 class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The evidence that an activity gives about a skill. `activity`: its IRI, or a prefix followed by `*`.
+    """The evidence that an activity gives about a skill.
+
+    `activity`: its IRI, or its name in the grade exports of a platform; or a prefix of these followed by `*`.
 
     `level`: the level of a full score or a pass; a score of 0.5 gives half of it. `failed_level`: the level of a fail
     without a score; without it such a fail gives no evidence. `kind`: for passed, failed and scored; a completed course
@@ -81,6 +83,10 @@ def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None])
                 raise InvalidInput(f"above the scale's top, {framework.max_level:g}", f"rules[{i}].{name}")
 
 
+Found = dict[tuple[EvidenceKind, str | None], list[Result]]
+"""Results by their kind and framework, which is missing for the officer's own."""
+
+
 class ActivityRules:
     """The rules of a tenant by activity: those of the exact IRI, or else of the longest prefix."""
 
@@ -92,10 +98,14 @@ class ActivityRules:
             held.setdefault(rule.activity.removesuffix("*"), []).append(rule)
         self._lengths = sorted({len(pattern) for pattern in self._begins}, reverse=True)
 
+    def maps(self, activity: str) -> bool:
+        """Return whether a rule maps an activity."""
+        return bool(self._of(activity))
+
     def submissions(self, received: ReceivedStatement, own: str) -> list[Submission] | str:
         """Return the evidence of a statement, one submission for each kind and framework, or why there is none.
 
-        `own`: the officer's framework. Of several rules for one skill of a framework the first one counts.
+        `own`: the officer's framework.
         """
         statement = received.statement
         verb = VERBS.get(statement.verb.id)
@@ -105,21 +115,9 @@ class ActivityRules:
             return "the result says the opposite of the verb"
         if statement.object.objectType != "Activity" or statement.object.id is None:
             return "the object is no activity"
-        rules = [rule for rule in self._of(statement.object.id) if verb in rule.verbs]
-        if not rules:
-            return "no rule maps the activity with this verb"
-        found: dict[tuple[EvidenceKind, str | None], list[Result]] = {}
-        measured: set[tuple[str, str]] = set()
-        for rule in rules:
-            level = _level(rule, verb, scaled_score(statement.result))
-            skill = rule.framework or own, rule.skill
-            if level is not None and skill not in measured:
-                measured.add(skill)
-                kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
-                sd = rule.sd if kind == rule.kind else None
-                found.setdefault((kind, rule.framework), []).append(Result(rule.skill, level, sd))
-        if not found:
-            return "there is no score, and the rule says nothing of a fail without one"
+        found = self.evidence(statement.object.id, verb, scaled_score(statement.result), own)
+        if isinstance(found, str):
+            return found
         return [
             Submission(
                 officer=received.officer,
@@ -132,6 +130,27 @@ class ActivityRules:
             )
             for i, ((kind, framework), results) in enumerate(found.items())
         ]
+
+    def evidence(self, activity: str, verb: Verb, score: float | None, own: str) -> Found | str:
+        """Return the results that an activity gives by kind and framework, or why there are none.
+
+        `score`: from 0 to 1. `own`: the officer's framework. Of several rules for one skill of a framework the first
+        one counts.
+        """
+        rules = [rule for rule in self._of(activity) if verb in rule.verbs]
+        if not rules:
+            return "no rule maps the activity with this verb"
+        found: Found = {}
+        measured: set[tuple[str, str]] = set()
+        for rule in rules:
+            level = _level(rule, verb, score)
+            skill = rule.framework or own, rule.skill
+            if level is not None and skill not in measured:
+                measured.add(skill)
+                kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
+                sd = rule.sd if kind == rule.kind else None
+                found.setdefault((kind, rule.framework), []).append(Result(rule.skill, level, sd))
+        return found or "there is no score, and the rule says nothing of a fail without one"
 
     def _of(self, activity: str) -> Sequence[ActivityRule]:
         if found := self._exact.get(activity):

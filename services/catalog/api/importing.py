@@ -5,9 +5,10 @@ from msgspec import Struct
 
 from services.catalog.api.entries import STORE
 from services.catalog.importers import TYPES, ListReader, Options
-from services.catalog.importers.tables import pairs
+from services.catalog.importers.facts import FACTS
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ImportCourses
+from shared.imports.columns import pairs
 from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
 from shared.routes import read_query
 
@@ -32,9 +33,10 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     query = read_query(request, ImportCourses)
     options = Options(
         columns=query.map,
-        defaults=dict(pairs(query.default or "", "default")),
+        defaults=dict(pairs(query.default or "", "default", FACTS)),
         header=query.header,
         encoding=query.encoding or named_encoding(request),
+        sheet=query.sheet,
         accept_guess=query.dry_run,
     )
     reader = ListReader(form, options)

@@ -5,11 +5,13 @@
     for row in reader.end(): ...
     reader.close()
 
-tables      which column holds what (by their names: columns) · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
+tables      which column holds what (by their names: columns, column_names), which row is one of totals (totals) · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
             `shared/imports`
-facts       conversion of named values to a course; words, numerals, durations, dates and prerequisites parse single cells
+facts       conversion of named values to a course; words, durations and prerequisites parse single cells, with
+            `shared/imports/numerals` and `dates`
 """
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -17,6 +19,7 @@ from services.catalog.importers.jsonld import JsonLdReader
 from services.catalog.importers.tables import Options, Table
 from services.catalog.importers.workbook import WorkbookReader
 from shared.domain import Course
+from shared.errors import Malformed
 from shared.imports.encodings import Recoder
 from shared.imports.ndjson import NdjsonReader
 from shared.imports.rows import Row
@@ -39,6 +42,21 @@ TYPES: dict[str, Format] = {
 """Content types, and the formats that they name."""
 
 
+_MANIFEST = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,500}?-->\s*)?<(?:\w{1,20}:)?(manifest|courseStructure)\b",
+    re.DOTALL,
+)
+
+
+def _refuse_manifest(text: bytes) -> None:
+    """Raise Malformed for the manifest of a package of SCORM, IMS or cmi5, which is no list of courses."""
+    if _MANIFEST.match(text[:2000]):
+        raise Malformed(
+            "this is the manifest of a package (SCORM, IMS or cmi5), which holds the contents of one course; "
+            "export the list of courses from the platform as CSV, Excel or JSON"
+        )
+
+
 class ListReader:
     """Reads a list of courses in one of the formats, in any of the supported encodings."""
 
@@ -54,6 +72,7 @@ class ListReader:
             self._reader = JsonLdReader(options)
         else:
             self._reader = WorkbookReader(options)
+        self._begun = form == "xlsx"
         self._recoder = None if form == "xlsx" else Recoder(options.encoding)
 
     @property
@@ -75,11 +94,16 @@ class ListReader:
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Yield the rows that a chunk completes; None for a row without a course. Raises Problem for the whole file."""
         for text in self._recoder.feed(piece) if self._recoder else (piece,):
+            if not self._begun and text.strip():
+                self._begun = True
+                _refuse_manifest(text)
             yield from self._reader.feed(text)
 
     def end(self) -> Iterator[Row[Course] | None]:
         """Yield the rows that remain at the end. Raises Problem for the whole file."""
         for text in self._recoder.end() if self._recoder else ():
+            if not self._begun:
+                _refuse_manifest(text)
             yield from self._reader.feed(text)
         yield from self._reader.end()
         if self.table:

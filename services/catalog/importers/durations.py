@@ -4,7 +4,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from services.catalog.importers.numerals import (
+from shared.imports.numerals import (
+    LONGEST_WORDS,
     NUMBER,
     NUMBER_WORD,
     THAI_DIGITS,
@@ -16,7 +17,6 @@ from services.catalog.importers.numerals import (
     with_decimals,
     without_spaces,
 )
-from services.catalog.importers.words import LONGEST_WORDS
 from shared.texts import folded
 
 HOURS_A_DAY, HOURS_A_WEEK, HOURS_A_MONTH, HOURS_A_CREDIT = 6.0, 4.0, 16.0, 15.0
@@ -39,10 +39,10 @@ class Duration(NamedTuple):
 
 _UNITS = {
     "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
-    "minute": (r"minutes?|mins?|minutos?|นาที", 1 / 60, False),
-    "hour": (r"hours?|hrs?|horas?|heures?|h|ชั่วโมง|ชม", 1.0, False),
-    "day": (r"days?|d|วัน", HOURS_A_DAY, True),
-    "week": (r"weeks?|wks?|semanas?|semaines?|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
+    "minute": (r"minutes?|mins?|minutos?|minuten|phút|menit|minit|分钟|分鐘|分|นาที", 1 / 60, False),
+    "hour": (r"hours?|hrs?|horas?|heures?|stunden?|giờ|jam|小时|小時|学时|學時|課時|课时|時間|h|ชั่วโมง|ชม", 1.0, False),
+    "day": (r"days?|jours?|días?|tage?n?|ngày|hari|天|日|d|วัน", HOURS_A_DAY, True),
+    "week": (r"weeks?|wks?|semanas?|semaines?|wochen?|tuần|minggu|周|週|週間|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
     "month": (r"months?|mos?|mes(?:es)?|mois|เดือน", HOURS_A_MONTH, True),
     "year": (r"years?|yrs?|ปี", 12 * HOURS_A_MONTH, True),
     "credit": (r"credits?|หน่วยกิต", HOURS_A_CREDIT, True),
@@ -56,9 +56,10 @@ _AMOUNT = re.compile(
     rf"(?P<low>{NUMBER})\s*(?:(?:-|–|—|to|or|ถึง|หรือ)\s*(?P<high>{NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
 )
 _WORDS_BEFORE_A_UNIT = re.compile(rf"{WORDS_OF_A_NUMBER}[\s-]+(?=(?:{_UNIT})\b|(?:to|or|-|–)\s*\d)")
+_PER = r"(?:per|/|a|each|every|par|por|pro|mỗi|setiap|ต่อ|ละ)"
 _RATE = re.compile(
-    r"(?:\s*(?:of\s+\w+\s*)?(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<week>week|wk|สัปดาห์|อาทิตย์)|"
-    r"\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<day>day|วัน)|\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<month>month|เดือน))"
+    rf"(?:\s*(?:of\s+\w+\s*)?{_PER}\s*(?P<week>week|wk|semaine|semana|woche|tuần|minggu|周|週|สัปดาห์|อาทิตย์)|"
+    rf"\s*{_PER}\s*(?P<day>day|jour|día|tag|ngày|hari|天|日|วัน)|\s*{_PER}\s*(?P<month>month|mois|mes|เดือน))"
 )
 _ISO = re.compile(
     rf"^p(?:(?P<year>{NUMBER})y)?(?:(?P<month>{NUMBER})m)?(?:(?P<week>{NUMBER})w)?(?:(?P<day>{NUMBER})d)?"
@@ -131,8 +132,8 @@ def _duration(text: str) -> Duration | None:
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
     text = _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text))
     rest = _AMOUNT.sub(" ", text)
-    if re.search(r"\d", rest) or re.match(r"^[-−–]\s*[\dp]", text):
-        return None  # a number that nothing is known of
+    if re.search(r"\d", rest) or "每" in text or re.match(r"^[-−–]\s*[\dp]", text):
+        return None  # a number that nothing is known of, or a pace before its amount
     read = _of_amounts(text)
     return read and read._replace(unread=(*read.unread, *NUMBER_WORD.findall(rest)))
 

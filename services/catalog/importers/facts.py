@@ -13,9 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from services.catalog.importers.dates import InvalidDate, date_of, span_of
 from services.catalog.importers.durations import doubtful_hours, duration_of
-from services.catalog.importers.numerals import count_of, number_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
     is_placeholder,
@@ -29,6 +27,8 @@ from services.catalog.importers.words import (
 from shared.decoding import convert
 from shared.domain import Completions, Course, Rating
 from shared.errors import InvalidInput, Warned
+from shared.imports.dates import InvalidDate, date_of, span_of
+from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
 from shared.texts import folded
 
@@ -44,7 +44,7 @@ FACTS = (
 )  # fmt: skip
 """The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
 
-MANY = frozenset({"tags", "accredited_against"})
+MANY = frozenset({"tags", "accredited_against", "offered", "hidden"})
 """The facts that several columns may be mapped to."""
 
 ASSUMED_HOURS = 10.0
@@ -152,10 +152,12 @@ class _Draft:
 
     def _not_offered(self) -> tuple[str, str] | None:
         """Return the fact and its words that say that the provider does not offer the course; None if it does."""
-        offered, hidden = self._text("offered"), self._text("hidden")
-        if folded(offered.rstrip(".! ")) in _NOT_OFFERED:
-            return "offered", offered
-        return ("hidden", hidden) if folded(hidden) in _HIDDEN else None
+        for name, words in (("offered", _NOT_OFFERED), ("hidden", _HIDDEN)):
+            fact = self._stated.get(name) or self._defaults.get(name, "")
+            for text in map(plain, fact if isinstance(fact, list) else [fact]):
+                if folded(text.rstrip(".! ")) in words:
+                    return name, text
+        return None
 
     def _without_title(self) -> RowProblem:
         stated = next(iter(self._in_both("title").values()), "")

@@ -17,6 +17,7 @@ from services.catalog.importers import objects
 from services.catalog.importers.durations import duration_of
 from services.catalog.importers.facts import Fact, course_row
 from services.catalog.importers.tables import Options
+from services.catalog.importers.totals import totals_row
 from shared.decoding import refuse_repeated_names
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
@@ -156,6 +157,8 @@ class JsonLdReader:
                 stated = objects.stated_of(node) | stated
         except RecursionError:
             return refused(number, Malformed("objects are nested too deep"))
+        if row := totals_row(number, stated):
+            return row
         row = course_row(number, stated, self._options.defaults)
         row.warnings = [*warnings, *row.warnings]
         return row

@@ -12,7 +12,19 @@ import msgspec
 from services.catalog.importers.facts import MANY, Fact
 from services.catalog.importers.tables import guessed
 
-VAGUE_LISTS = ("items", "data", "elements", "records", "rows", "value", "entries", "list", "nodes")
+VAGUE_LISTS = (
+    "items",
+    "data",
+    "elements",
+    "records",
+    "rows",
+    "value",
+    "entries",
+    "list",
+    "nodes",
+    "course_runs",
+    "courseRuns",
+)
 """The names under which an answer holds its list of courses, or a course its lessons."""
 LISTS = ("results", "courses", "courseList", "course_list", "catalog", "catalogue", "หลักสูตร", "รายวิชา")
 """The names under which an answer holds its list of courses."""
@@ -21,7 +33,12 @@ WRAPPERS = ("response", "result", "payload", "body", "node", "edges")
 
 _OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
 _LANGUAGES = ("th", "en")
-_DESCRIBING = ("metadata", "attributes", "customfields")
+_DESCRIBING = ("metadata", "attributes", "customfields", "details")
+_RUNS = ("course_runs", "courseRuns", "runs")
+"""The names under which a course holds its runs; the first one that is offered says how the course is studied."""
+
+_NOT_OF_RUNS = frozenset({"id", "code", "title", "title_th", "title_en", "description", "url", "offered", "hidden"})
+_YES_OR_NO = frozenset({"offered", "hidden"})
 _OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 
 
@@ -36,11 +53,11 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
                 if _is_own(fact, value):
                     stated[fact] = msgspec.json.encode(value).decode()
             elif fact in MANY or fact == "languages":
-                texts = [text for one in (value if isinstance(value, list) else [value]) if (text := _text(one))]
-                if texts:
+                values = value if isinstance(value, list) else [value]
+                if fact in _YES_OR_NO:
+                    values = [str(one) if isinstance(one, bool) else one for one in values]
+                if texts := [text for one in values if (text := _text(one))]:
                     stated[fact] = [*stated.get(fact, []), *texts]
-            elif fact in ("offered", "hidden") and isinstance(value, bool):
-                stated[fact] = str(value)
             elif fact == "rating" and isinstance(value, dict):
                 stated |= {"rating": _text(value.get("mean")), "rating_count": _text(value.get("count"))}
             elif isinstance(value, dict) and any(isinstance(value.get(name), str) for name in _LANGUAGES):
@@ -53,7 +70,14 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
 
 
 def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an object with its metadata (`_DESCRIBING`): by name, or as a list of names and values."""
+    """Return an object with the facts of its first offered run, and its metadata: by name, or as names and values."""
+    flat = dict(node)
+    runs = [one for name in _RUNS for one in _many(node.get(name)) if isinstance(one, dict)]
+    for run in sorted(runs, key=lambda one: one.get("status", "published") != "published")[:1]:
+        of_course = guessed(list(node)).keys() | _NOT_OF_RUNS
+        for fact, places in guessed(list(run)).items():
+            if fact not in of_course:
+                flat |= {name: run[name] for name in (list(run)[place] for place in places) if name not in node}
     found = next((node[name] for name in _DESCRIBING if node.get(name)), None)
     if isinstance(found, list):
         pairs = [(one.get("key") or one.get("shortname"), one.get("value")) for one in found if isinstance(one, dict)]
@@ -61,8 +85,7 @@ def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
         inner = next((one for one in found.values() if isinstance(one, dict)), found) if len(found) == 1 else found
         pairs = list(inner.items())
     else:
-        return node
-    flat = dict(node)
+        return flat
     for name, value in pairs:
         if isinstance(name, str):
             flat.setdefault(name, value)
@@ -115,7 +138,16 @@ def _is_own(fact: str, value: Any) -> bool:
     return isinstance(value, list | dict) and bool(value)
 
 
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _text(value: Any) -> str:
+    if isinstance(value, dict) and isinstance(
+        unit := value.get("unit"), str
+    ):  # an amount: {"duration": 90, "unit": "MINUTE"}
+        number = next((one for name in ("duration", "value", "amount") if (one := _text(value.get(name)))), "")
+        return number and f"{number} {unit}"
     if isinstance(value, dict):
         return next((text for name in ("name", "title", "value", "key") if (text := _text(value.get(name)))), "")
     if isinstance(value, list):

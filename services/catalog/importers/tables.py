@@ -6,40 +6,32 @@ be named by facts, as this project's export names them; otherwise the import is 
 guess, which `map=guess` accepts.
 """
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.catalog.importers.columns import fact_of
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
+from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
 from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
 
-GUESS = "guess"
 _CAPTIONS = 10
 """How many rows over the header may be titles."""
 
 _LEAST_NAMED = 2
 """How many columns a second row of a header names at least."""
 
-_IDENTIFYING = ("id", "code", "url")
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
-_TITLES = ("title", "title_th", "title_en")
-_TOTAL = re.compile(
-    r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
-    r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
-    r"(?:\s*[:=]?\s*[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?)?\s*[:.=]?"
-)
-"""What stands for the title in the row of totals under a table."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a list of courses is read. `columns`: the text of `map`.
+    """How a list of courses is read. `columns`: the text of `map`; `sheet`: the name of a workbook's sheet.
 
     `accept_guess`: if `columns` is empty and the names of the columns are unknown, use the guess.
     """
@@ -48,27 +40,8 @@ class Options:
     defaults: Mapping[str, str] = field(default_factory=dict)
     header: bool = True
     encoding: str | None = None
+    sheet: str | None = None
     accept_guess: bool = False
-
-
-def pairs(text: str, parameter: str) -> list[tuple[str, str]]:
-    """Return the `fact=value` items of a parameter, separated by commas. Raises InvalidInput naming it."""
-    found: list[tuple[str, str]] = []
-    try:
-        items = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True, strict=True), [])
-    except csv.Error as error:
-        raise InvalidInput(
-            "its items are to be separated by commas; quotes hold one with a comma in it", parameter
-        ) from error
-    for item in items:
-        fact, mark, value = item.partition("=")
-        if item.strip() == GUESS and parameter == "map":
-            found.append((GUESS, ""))
-        elif not mark or fact.strip() not in FACTS:
-            raise InvalidInput(f"{item[:100]!r} is not one of: {', '.join(FACTS)}, followed by =", parameter)
-        else:
-            found.append((fact.strip(), value.strip().strip('"')))
-    return found
 
 
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
@@ -83,19 +56,8 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     return found
 
 
-def as_map(columns: Mapping[str, Sequence[int]], header: Sequence[str]) -> str:
-    """Return a mapping of columns in the syntax of `map`."""
-    items = []
-    for fact, numbers in columns.items():
-        for number in numbers:
-            item = f"{fact}={header[number]}"
-            items.append('"' + item.replace('"', '""') + '"' if re.search(r'[,"\n]', item) else item)
-    return ",".join(items)
-
-
 def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     """Return which columns hold which fact. Raises InvalidInput naming `map`."""
-    names = [folded(name) for name in header]
     if options.columns is None:
         guess = guessed(header)
         certain = all(name.strip() in FACTS for name in header if name.strip())
@@ -106,23 +68,7 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
             )
         found = guess
     else:
-        found = {}
-        named: set[str] = set()
-        for fact, name in pairs(options.columns, "map"):
-            if fact == GUESS:
-                found |= guessed(header)
-                continue
-            if fact in named and fact not in MANY:
-                raise InvalidInput(f"{fact} is given twice; only {' and '.join(sorted(MANY))} may", "map")
-            named.add(fact)
-            number = int(name[1:]) - 1 if re.fullmatch(r"#\d{1,4}", name) else None
-            if number is None and names.count(folded(name)) > 1:
-                raise InvalidInput(f"two columns are called {name[:100]!r}; name one by its number, such as #3", "map")
-            if number is None and folded(name) in names:
-                number = names.index(folded(name))
-            if number is None or not 0 <= number < len(header):
-                raise InvalidInput(f"there is no column {name[:100]!r}; there are: {', '.join(header)[:1000]}", "map")
-            found[fact] = [*found[fact], number] if fact in MANY and fact in found else [number]
+        found = mapped(options.columns, header, FACTS, MANY, guessed)
     if not any(fact.startswith("title") for fact in found):
         raise InvalidInput(f"no column holds the title; there are: {', '.join(header)[:1000]}", "map")
     return found
@@ -152,45 +98,28 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
     return names
 
 
-class Table:
+class Table(MappedTable):
     """Converts rows of cells to courses. The first row may name the columns.
 
-    Rows with one cell above that row, such as a title over the whole width, are skipped, except in a table with one
-    column. A second row that names the columns below a name for several of them is part of the header.
+    Rows above that row are skipped, such as a title over the whole width or the date of a report: up to ten that name
+    no title, except in a table with one column. A second row that names the columns below a name for several of them is
+    part of the header.
     """
 
     def __init__(self, options: Options) -> None:
+        super().__init__()
         self._options = options
-        self._columns: dict[str, list[int]] = {}
-        self._header: list[str] | None = None
         self._captions = 0
+        self._above: tuple[list[str], InvalidInput] | None = None
+        """The first row that is not the header, as it names no title, and why; the header may follow."""
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
 
-    @property
-    def mapping(self) -> dict[str, list[str]]:
-        """{fact: names of its columns}, once known."""
-        header = self._header or []
-        return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
-
-    @property
-    def unused(self) -> list[str]:
-        """The names of the columns that hold no fact."""
-        used = {number for numbers in self._columns.values() for number in numbers}
-        return [name for number, name in enumerate(self._header or []) if number not in used]
-
-    @property
-    def header(self) -> list[str]:
-        """The names of the columns, empty before the first row."""
-        return list(self._header or [])
-
-    @property
-    def width(self) -> int | None:
-        """The number of columns, None before the first row."""
-        return None if self._header is None else len(self._header)
-
     def end(self) -> None:
         """Raise InvalidInput naming `map` if every row was taken for a title: the table has one column."""
+        if self._header is None and self._above:
+            self._header, problem = self._above
+            raise problem
         if self._header is None and self._captions:
             raise InvalidInput("only one column holds anything; name it, such as title=#1", "map")
 
@@ -213,14 +142,39 @@ class Table:
             self._grouped = False
             joined = _joined(self._header, below)
             if len(guessed([name if lower else "" for name, lower in zip(joined, below, strict=False)])) < _LEAST_NAMED:
-                return False
+                if self._columns:
+                    return False
+                joined = below
+            elif not self._columns and not guessed(joined[len(below) :]):  # the row above is not about these columns
+                joined = joined[: len(below)]
             self._header = joined
         try:
-            self._columns = columns_of(self._header, self._options)
-        except InvalidInput:
-            if not self._grouped:
-                raise
+            columns = columns_of(self._header, self._options)
+            if self._above and self._guesses and len(columns) < _LEAST_NAMED:
+                raise self._above[1]
+            self._columns = columns
+        except InvalidInput as problem:
+            if self._grouped:
+                self._above = self._above or (self._header, problem)
+            else:
+                self._pass_over(self._header, problem)
         return True
+
+    @property
+    def _guesses(self) -> bool:
+        return self._options.columns is None or GUESS in self._options.columns
+
+    def _pass_over(self, names: list[str], problem: InvalidInput) -> None:
+        """Take a row that names no title for one over the header. Raises the problem of the first such row otherwise."""
+        self._above = self._above or (names, problem)
+        names_title = any(fact.startswith("title") for fact in guessed(names))
+        if names_title or self.asks_for(names) or "#" in (self._options.columns or ""):
+            raise problem
+        if self._captions >= _CAPTIONS:
+            self._header, problem = self._above
+            raise problem
+        self._captions += 1
+        self._header = None
 
     def _is_caption(self, cells: Sequence[str]) -> bool:
         """Return whether a row over the header is a title of the table: one cell, which names no column."""
@@ -250,7 +204,7 @@ class Table:
         """Return whether a row holds the names of columns that `map` asks for."""
         if self._options.columns in (None, GUESS):
             return False
-        wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map") if fact != GUESS}
+        wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
@@ -275,22 +229,9 @@ class Table:
         if self._columns.get("title") == self._columns.get("description") is not None:
             whole = str(stated.get("title", ""))
             stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
-        if (words := _total(stated, cells)) is not None:
-            detail = f"{words!r} marks a row of totals, which is not a course"
-            return refused(number, InvalidInput(detail, "title"), words)
+        if row := totals_row(number, stated, cells):
+            return row
         row = course_row(number, stated, self._options.defaults)
-        if not any(name in stated for name in (*_IDENTIFYING, *_TITLES)):
+        if not any(name in stated for name in (*IDENTIFYING, *TITLES)):
             row.begins = beginning(" ".join(" ".join(cells).split()))
         return row
-
-
-def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
-    """Return the word by which a row without an id is recognised as totals; None for other rows.
-
-    It is the title, or in any cell of a row without a title.
-    """
-    if any(name in stated for name in _IDENTIFYING):
-        return None
-    titles = [str(stated[name]) for name in _TITLES if name in stated]
-    found = [text for text in titles or cells if _TOTAL.fullmatch(folded(text[:100]))]
-    return found[0].strip() if found and len(found) >= len(titles) else None

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from services.catalog.markup import without_tags
+from shared.imports.numerals import LONGEST_WORDS
 from shared.texts import folded
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -20,14 +21,13 @@ _NOTHING = frozenset(
     folded(word)
     for word in (
         "", "-", "--", "—", "n/a", "na", "n.a.", "none", "none.", "null", "nil", "nan", "not mentioned", "not-mentioned",
-        "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง",
+        "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง", "aucun", "aucune", "ninguno", "ninguna",
+        "keine", "tidak ada", "tiada", "không", "không có", "无", "無", "なし",
         "(ว่าง)", "(blank)", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#error!", "loading...",
     )
 )  # fmt: skip
 _LONGEST_NOTHING = 40
 _LEAST_GAPS = 2
-LONGEST_WORDS = 300
-"""The most characters of a duration, a level or a date; a longer text is prose and is not searched."""
 
 
 def plain(text: str) -> str:
@@ -102,14 +102,24 @@ _LEVELS: list[tuple[EducationalLevel, str]] = [
     ("mixed", r"all levels|any level|mixed|every level|ทุกระดับ|ทุกคน|หลายระดับ"),
     (
         "intermediate",
-        r"intermediate|medium|middle|working|practitioner|ปานกลาง|ระดับกลาง|ขั้นกลาง|กลาง",
+        (
+            r"intermediate|medium|middle|working|practitioner|ปานกลาง|ระดับกลาง|ขั้นกลาง|กลาง|"
+            r"中级|中級|trung cấp|trung bình|menengah|pertengahan|intermédiaire|intermedio|mittel|mittelstufe"
+        ),
     ),
-    ("advanced", r"advanced|expert|proficient|master|สูง|เชี่ยวชาญ|ชำนาญ"),
+    (
+        "advanced",
+        (
+            r"advanced|expert|proficient|master|สูง|เชี่ยวชาญ|ชำนาญ|"
+            r"高级|高級|上級|nâng cao|lanjutan|lanjut|mahir|avancé|avanzado|fortgeschrittene?"
+        ),
+    ),
     (
         "beginner",
         (
             r"beginner|introductory|introduction|basic|foundation|foundational|fundamental|fundamentals|elementary|entry|"
-            r"novice|starter|awareness|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย"
+            r"novice|starter|awareness|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย|"
+            r"初级|初級|入门|入門|cơ bản|pemula|dasar|asas|débutant|principiante|anfänger"
         ),
     ),
 ]
@@ -147,7 +157,10 @@ _LANGUAGES = {
     "mn": "mongolian", "fa": "persian farsi", "ur": "urdu", "bn": "bengali", "ta": "tamil", "te": "telugu", "sk": "slovak",
     "sr": "serbian", "hr": "croatian", "lt": "lithuanian", "lv": "latvian", "eu": "basque", "tl": "tagalog filipino",
 }  # fmt: skip
-_CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in words.split()}
+_CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in words.split()} | {
+    folded(name): code
+    for name, code in {"bahasa melayu": "ms", "bahasa malaysia": "ms", "tiếng việt": "vi", "tiếng anh": "en"}.items()
+}
 
 
 def language_of(text: str) -> str | None:

@@ -17,8 +17,9 @@ from openpyxl.utils import column_index_from_string
 
 from services.catalog.importers.tables import Options, Table, guessed
 from shared.domain import Course
-from shared.errors import Malformed, TooLarge, Warned
+from shared.errors import InvalidInput, Malformed, TooLarge, Warned
 from shared.imports.rows import Row
+from shared.texts import folded
 
 PACKED_LIMIT = 64 * 1024 * 1024
 UNPACKED_LIMIT = 512 * 1024 * 1024
@@ -45,6 +46,7 @@ class WorkbookReader:
 
     def __init__(self, options: Options) -> None:
         self.table = Table(options)
+        self._sheet = options.sheet
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._size = 0
         self._unread: list[str] = []
@@ -60,7 +62,7 @@ class WorkbookReader:
         yield from ()
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the rows, None for a row without a course. Raises Malformed, TooLarge, InvalidInput naming `map`."""
+        """Yield the rows, None for a row without a course. Raises Malformed, TooLarge, InvalidInput naming `map` or `sheet`."""
         self._file.seek(0)
         _bound(self._file)
         self._file.seek(0)
@@ -76,6 +78,8 @@ class WorkbookReader:
                     number, cells = next(rows)
                 except StopIteration:
                     break
+                except InvalidInput:
+                    raise
                 except Exception as error:
                     raise _not_read(error) from error
                 if row := self.table.row(number, cells):
@@ -83,7 +87,8 @@ class WorkbookReader:
                     last = row
             if last and self._unread:
                 names = ", ".join(repr(name) for name in self._unread)
-                last.warnings.append(Warned("", f"the workbook holds more sheets, which are not read: {names[:300]}"))
+                detail = f"the workbook holds more sheets, which are not read: {names[:300]}; `sheet` names one to read"
+                last.warnings.append(Warned("", detail))
             yield last
         finally:
             book.close()
@@ -96,7 +101,14 @@ class WorkbookReader:
         sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
         for sheet in sheets:
             sheet.reset_dimensions()
-        chosen = next((sheet for sheet in sheets if self._names_courses(sheet)), None) if len(sheets) > 1 else None
+        asked = self._sheet and folded(self._sheet)
+        if asked and (named := [sheet for sheet in sheets if folded(sheet.title) == asked]):
+            chosen = named[0]
+        elif asked:
+            names = ", ".join(sheet.title for sheet in sheets)
+            raise InvalidInput(f"there is no sheet {self._sheet!r}; there are: {names[:1000]}", "sheet")
+        else:
+            chosen = next((sheet for sheet in sheets if self._names_courses(sheet)), None) if len(sheets) > 1 else None
         for sheet in [chosen] if chosen else sheets:
             begun = False
             merged = _Merged(book, sheet)

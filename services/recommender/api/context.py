@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -9,13 +10,14 @@ from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback_handler import FeedbackHandler
 from services.recommender.plan_pool import PlanPool
 from services.recommender.planner.index.catalog import View
-from services.recommender.store.documents import StoredPlan
+from services.recommender.store.documents import PathVersion, StoredPlan
 from services.recommender.store.plans import PlanStore
 from shared.auth import authorize
 from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.mongo import KeyStore
 from shared.routes import ROUTE, principal
+from shared.templates import Language
 from shared.work_queue import Caller, WorkQueue
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
@@ -32,8 +34,17 @@ VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
 """The keys of viewers, by which officers share their paths."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
-RENDERED: web.AppKey[dict[object, tuple[object, bytes]]] = web.AppKey("rendered", dict)
-"""A cache of rendered paths: officer's key and languages -> stored bytes and catalog revision, JSON."""
+
+class KeptPath(NamedTuple):
+    """A path as JSON without its end, the version that it was rendered from, and the catalog revision."""
+
+    version: PathVersion
+    catalog_revision: int
+    body: bytes
+
+
+RENDERED: web.AppKey[dict[tuple[str, tuple[Language, ...]], KeptPath]] = web.AppKey("rendered", dict)
+"""A cache of rendered paths, by the officer's key and the languages."""
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -13,7 +13,7 @@ from services.recommender.provenance import request_of
 from shared.domain import Identifier
 from shared.errors import NotFound, Unavailable
 from shared.messages import why_not_with_sentences
-from shared.paths import Similar, WhyNot
+from shared.paths import UNRENDERED, Similar, WhyNot
 from shared.routes import REQUEST_ID, json_response, languages_of, read_query
 
 
@@ -53,7 +53,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     past = await store.history.find(plan.profile.key, plan.head.revision)
     framework = view.framework(plan.profile.framework)
     if past is not None and past.event.path.status == "waiting_for_framework":
-        return _answered(request, pipeline.without_path(course), plan.head.revision)
+        return _answered(request, WhyNot(course, "no_path", UNRENDERED), plan.head.revision)
     if past is None or past.record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
     rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)

@@ -9,11 +9,11 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOG, RENDERED, STORE
+from services.recommender.api.context import CATALOG, RENDERED, STORE, KeptPath
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store.documents import RunnersUp, StoredBytes, event_of, runners_up_of
+from services.recommender.store.documents import Document, RunnersUp, event_of, runners_up_of
 from services.recommender.store.plans import PlanStore
 from shared.decoding import convert
 from shared.domain import Framework, LocalizedText, Prerequisite, key_of
@@ -147,11 +147,15 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     store, catalog = app[STORE], app[CATALOG]
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
-    found = await store.find_path(tenant, officer)
+    key = key_of(tenant, officer)
+    rendered, name = app[RENDERED], (key, languages)
+    kept, revision = rendered.get(name), catalog.revision
+    if requested.context or (kept and kept.catalog_revision != revision):
+        kept = None
+    found = await store.find_path(tenant, officer, kept.version if kept else None)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    stored, plan = found
-    key = key_of(tenant, officer)
+    plan = found.head
     if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         plan = (await store.heads([key])).get(key, plan)
     stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
@@ -160,23 +164,20 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     context = None
     if requested.context:
         view = catalog.snapshot.view(tenant)
-        context = await _context(store, tenant, officer, event_of(stored.fields).path, view)
+        context = await _context(store, tenant, officer, event_of(found.document).path, view)
         parts.append(f"{context.framework.version if context.framework else 'none'}-{context.weekly_hours}")
     tag = Tag("-".join(parts), weak=True)
     if unchanged := not_modified(request, tag):
         return unchanged
-    rendered, name, made_from = app[RENDERED], (key, languages), (stored, catalog.revision)
-    kept = rendered.get(name)
-    if kept is not None and kept[0] == made_from:  # what is requested again is rendered once
-        body = kept[1]
-    else:
-        if kept is None and len(rendered) >= _RENDERED:
+    if kept is None or found.document:
+        body = _rendered(found.document, languages, catalog.snapshot.view(tenant))
+        kept = KeptPath(found.version, revision, body)
+        if name not in rendered and len(rendered) >= _RENDERED:
             del rendered[next(iter(rendered))]
-        body = _rendered(stored, languages, catalog.snapshot.view(tenant))
-        rendered[name] = made_from, body
+        rendered[name] = kept
     shown = b',"context":' + msgspec.json.encode(context) if context else b""
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return json_response(b"".join((body, shown, last.encode())), tag=tag, languages=languages)
+    return json_response(b"".join((kept.body, shown, last.encode())), tag=tag, languages=languages)
 
 
 async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPath, view: View) -> PathContext:
@@ -214,12 +215,12 @@ def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
             yield from _skills_in(branch, framework)
 
 
-def _rendered(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:
+def _rendered(stored: Document, languages: tuple[Language, ...], view: View) -> bytes:
     """Return a path as JSON with its sentences and alternatives, without the closing bracket."""
-    event = event_of(stored.fields)
+    event = event_of(stored)
     steps = [
         replace(step, alternatives=_alternatives(others, view))
-        for step, others in zip(event.path.steps, runners_up_of(stored.fields), strict=True)
+        for step, others in zip(event.path.steps, runners_up_of(stored), strict=True)
     ]
     return msgspec.json.encode(replace(event, path=with_sentences(replace(event.path, steps=steps), languages)))[:-1]
 

@@ -8,32 +8,23 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from heapq import heappop, heappush
 from math import prod
-from typing import Protocol, Self
 
 from msgspec import UNSET
 
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING
+from services.recommender.plan_validator.officer_state import EntryState
 from shared.domain import Course
 
 Key = tuple[str, str]
-"""A skill, as its framework and its id, or a course, as nothing and its id."""
-
-
-class Officer(Protocol):
-    """What decides whether the officer can enter the next course."""
-
-    def copy(self) -> Self:
-        """Return an independent copy."""
-
-    def enters(self, course: Course) -> bool:
-        """Return whether the course can be entered."""
-
-    def take(self, course: Course) -> None:
-        """Complete a course."""
+"""A skill as (framework, id), or a course as ("", id)."""
 
 
 def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
-    """Return the micro-levels that a path is expected to gain. `parts`: per skill, what each course adds to it."""
+    """Return the micro-levels that a path is expected to gain.
+
+    `depends_on`: per course, the positions of the courses it depends on. `parts`: per band of confidence of a skill,
+    the micro-levels that each course adds to it.
+    """
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in depends_on[place]) for place in range(len(courses))]
     gain = 0.0
@@ -47,7 +38,7 @@ def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], par
     return gain
 
 
-def dependents(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
+def dependents(officer: EntryState, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
     """Return for each course the positions of the courses it depends on."""
     path = _Path(officer, courses, begun)
     depends_on: list[set[int]] = [set() for _ in courses]
@@ -60,7 +51,7 @@ def dependents(officer: Officer, courses: Sequence[Course], begun: set[str]) -> 
 class _Path:
     """Courses in order, indexed by what each needs for entry and what each gives when completed."""
 
-    def __init__(self, officer: Officer, courses: Sequence[Course], begun: set[str]) -> None:
+    def __init__(self, officer: EntryState, courses: Sequence[Course], begun: set[str]) -> None:
         self._officer = officer
         self._courses = courses
         self._reads = {
@@ -86,7 +77,7 @@ class _Path:
         """
         lost, seen, waiting = {gone}, set[int](), [gone]
         while waiting:
-            place = heappop(waiting)  # whatever decides about a course stands before it
+            place = heappop(waiting)  # in order of the path, so all earlier losses are known
             if place != gone and self._is_entered(place, lost):
                 continue
             lost.add(place)

@@ -10,13 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
-from services.recommender.plan_validator.officer_state import (
-    CONFIRMED,
-    Find,
-    OfficerState,
-    percent_of,
-    taught_levels,
-)
+from services.recommender.plan_validator.officer_state import CONFIRMED, Find, OfficerState, percent_of, taught_levels
 from services.recommender.plan_validator.statements import false_statements
 from shared.domain import Course, MatchedRow
 from shared.paths import Closes, LearningPath, Step
@@ -28,7 +22,7 @@ WORTH_SLACK = 2
 """Micro-levels; two roundings per contribution."""
 
 SHARE_SLACK = 60
-"""Micro-levels; a share of a worth is taken to a part of its last hundred."""
+"""Micro-levels; shares of a value in per cent are rounded."""
 
 
 def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
@@ -228,7 +222,7 @@ def _dependencies(path: LearningPath, start: OfficerState, find: Find) -> Iterat
             yield f"step {step.position} ({step.course.id}): an alternative is in the path"
     matches = [start.matches(course) for course in courses]
     gain = expected_gain(courses, depends_on, list(_parts(courses, matches, path.framework, start)))
-    held = [{**start.held[skill], **_sureness(matches, skill)} for skill in start.targets]
+    held = [{**start.held[skill], **_unconfirmed_percents(matches, skill)} for skill in start.targets]
     stated, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
     if stated is None or stated > path.coverage.gained or abs(stated - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {stated}"
@@ -271,8 +265,8 @@ def _offered(
     return offered
 
 
-def _sureness(matches: Sequence[Mapping[str, MatchedRow]], skill: str) -> dict[int, float]:
-    """Return the per cents of confidence of the unconfirmed rows of a skill."""
+def _unconfirmed_percents(matches: Sequence[Mapping[str, MatchedRow]], skill: str) -> dict[int, float]:
+    """Return {confidence in per cent: 0.0} of the unconfirmed rows of a skill."""
     return {percent_of(row[skill].confidence): 0.0 for row in matches if skill in row}
 
 

@@ -1,4 +1,4 @@
-"""Courses in the planner's form, their entry conditions, and the state of an officer before them.
+"""Courses in the planner's form, and their entry conditions.
 
 To enter a course an officer must hold `from` of every skill of the target framework that it teaches, and everything
 that it `requires`. `from` levels on other frameworks are not tested: they are on another scale, on which the officer
@@ -44,10 +44,7 @@ class CourseSpec:
 
 def course_spec(course: Course) -> CourseSpec:
     """Return the course in the planner's form."""
-    teaches: dict[SkillKey, tuple[float, float]] = {}
-    for row in course.teaches:
-        low, high = teaches.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
-        teaches[key] = (min(low, row.from_level), max(high, row.to_level))
+    teaches = taught_spans(course)
     entries: dict[str, list[Prerequisite]] = {framework: [] for framework, _ in teaches}
     for (framework, skill), (low, _) in teaches.items():
         if low > 0:
@@ -63,6 +60,15 @@ def course_spec(course: Course) -> CourseSpec:
         entries,
         matched_spans(course),
     )
+
+
+def taught_spans(course: Course) -> dict[SkillKey, tuple[float, float]]:
+    """Return (framework, skill) -> (from, to), in levels; several rows of one skill are merged."""
+    spans: dict[SkillKey, tuple[float, float]] = {}
+    for row in course.teaches:
+        low, high = spans.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
+        spans[key] = (min(low, row.from_level), max(high, row.to_level))
+    return spans
 
 
 def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
@@ -99,40 +105,6 @@ def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
     if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
         raise TypeError("not a condition on a level")
     return (condition.framework, condition.skill), condition.level
-
-
-@dataclass(slots=True)
-class LearnerState:
-    """The officer's state at one point of the path: levels by skill, completed courses."""
-
-    levels: dict[SkillKey, float]
-    done: set[str]
-
-    def copy(self) -> "LearnerState":
-        """Return a copy."""
-        return LearnerState(dict(self.levels), set(self.done))
-
-    def take(self, spec: CourseSpec) -> None:
-        """Complete a course: every level that it teaches rises to its `to`, none falls."""
-        self.done.add(spec.id)
-        for key, (_, reached) in spec.teaches.items():
-            if reached > self.levels.get(key, 0.0):
-                self.levels[key] = reached
-
-    def meets(self, condition: Prerequisite) -> bool:
-        """Return whether one entry condition holds."""
-        if condition.course is not UNSET:
-            return condition.course in self.done
-        if condition.any is not UNSET:
-            return any(map(self.meets, condition.any))
-        if condition.all is not UNSET:
-            return all(map(self.meets, condition.all))
-        key, level = level_condition(condition)
-        return self.levels.get(key, 0.0) >= level
-
-    def admits(self, spec: CourseSpec, framework: str) -> bool:
-        """Return whether the course can be entered."""
-        return all(map(self.meets, spec.entry(framework)))
 
 
 RATING_WEIGHT = PARAMS.rating_weight

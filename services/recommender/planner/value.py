@@ -8,8 +8,8 @@ and the value of reaching L is `weight * psi(min(L, required))`, rounded to whol
 contributions of the steps add up exactly to the gain of the path. A skill is a gap only if its level is below the
 requirement, and a level no higher than mu has no value: uncertainty changes the size of a gap and never creates one.
 
-Two more rules follow from what was promised to an officer. If completed courses lead to a level R above mu, the whole
-value of R is gained: the next level has the value that the path stated as left. And a level that is below the
+Two more rules keep what a path stated earlier true. If completed courses lead to a level R above mu (`completions`),
+the whole value of R is gained: the next level has the value that the path stated as left. And a level that is below the
 requirement by less than an assessment can measure has the value of the requirement.
 
 An unconfirmed row, matched by a course's description, counts with its confidence in whole per cent, rounded down, for
@@ -19,23 +19,13 @@ per cent most likely cases have the value of the highest level with a confidence
 (per cent, value of the level) are the stairs of a skill, with the confirmed level at 100. A second match of the same
 level adds nothing unless it is more confident, and no path promises more than can be expected. A completed course with
 an unconfirmed row changes no level; its stair counts from then on.
-
-A completed course counts as having led to the level that it teaches, for the remaining gaps and for later entry
-conditions, if it is later than the skill's own measurement and its level is higher. The measurement stays: the
-uncertainty of the level is shown (`assess_first`), and only a later assessment lowers the level. A level without a date
-was given in a request and counts as later than any completion.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from math import erf, exp, pi, sqrt
 
-from msgspec.structs import replace
-
-from services.recommender.inputs import MICRO, Inputs, MatchedSpan, SkillTarget
-from services.recommender.planner.course_spec import SkillKey, matched_spans
+from services.recommender.inputs import MICRO, MatchedSpan, SkillTarget
 from services.recommender.planner.units import micro
-from shared.domain import Course, Teaches
 
 Stair = tuple[int, int]
 """A confidence in whole per cent, 100 for a confirmed level, and the value of the level in micro-levels."""
@@ -59,10 +49,10 @@ def worth_of(stairs: Stairs) -> int:
     """Return the total value of the stairs of a skill, in micro-levels."""
     if len(stairs) == 1:
         return share(*stairs[0])
-    less_sure = [percent for percent, _ in stairs[1:]]
+    less_confident = [percent for percent, _ in stairs[1:]]
     return sum(
         share(percent, worth) - share(below, worth)
-        for (percent, worth), below in zip(stairs, [*less_sure, 0], strict=False)
+        for (percent, worth), below in zip(stairs, [*less_confident, 0], strict=False)
     )
 
 
@@ -179,52 +169,3 @@ class ValueFunction:
         if self.required == 0:
             return 1.0
         return round(max(1 - (self.gap - gained) / self.required, 0.0), 6)
-
-
-Find = Callable[[str], Course | None]
-
-
-def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget], dict[SkillKey, float]]:
-    """Return skill -> target with the estimate after completions, and the levels that count for entry."""
-    targets = inputs.targets()
-    entry_levels = inputs.entry_levels(targets)
-    for when, row in _reached(inputs, find):
-        if not _is_later(inputs, row.framework, row.skill, when):
-            continue
-        key = (row.framework, row.skill)
-        entry_levels[key] = max(entry_levels.get(key, 0.0), row.to_level)
-        if row.framework == inputs.framework.id and (target := targets.get(row.skill)):
-            level = max(target.level, min(row.to_level, inputs.framework.max_level))
-            targets[row.skill] = replace(target, level=level)
-    for skill, when, span in _unconfirmed(inputs, find):
-        if (target := targets.get(skill)) and _is_later(inputs, inputs.framework.id, skill, when):
-            targets[skill] = replace(target, evidence=(*target.evidence, span))
-    return targets, entry_levels
-
-
-def _unconfirmed(inputs: Inputs, find: Find) -> Iterator[tuple[str, datetime | None, MatchedSpan]]:
-    """Yield the unconfirmed rows of completed courses, as they are matched now, with the completion time."""
-    for name in sorted(inputs.done):
-        course = find(name)
-        for (framework, skill), row in matched_spans(course).items() if course else ():
-            if framework == inputs.framework.id:
-                yield skill, inputs.completed_at.get(name), row
-
-
-def _reached(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Teaches]]:
-    """Yield what completed courses taught, as recorded at that time if known, with the completion time.
-
-    A skill that was unknown for a course then, because its match was confirmed later, counts as it is now.
-    """
-    for name in sorted(inputs.done):
-        course, noted = find(name), inputs.taught.get(name, [])
-        known = {(row.framework, row.skill) for row in noted}
-        since = [row for row in course.teaches if (row.framework, row.skill) not in known] if course else []
-        for row in (*noted, *since):
-            yield inputs.completed_at.get(name), row
-
-
-def _is_later(inputs: Inputs, framework: str, skill: str, when: datetime | None) -> bool:
-    """Return whether a completion is newer than the skill's measurement, or the skill was never measured."""
-    held = inputs.known(framework, skill)
-    return held is None or (when is not None and held.measured_at is not None and when > held.measured_at)

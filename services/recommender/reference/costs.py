@@ -1,4 +1,4 @@
-"""The readable rule of docs/ranking.md, first half: effects, costs and conditions of courses, and the shortlist.
+"""The readable rule of docs/ranking.md, first part: effects, costs and conditions of courses, and the shortlist.
 
 A *condition* is satisfied by what the officer holds, or by any one of its *achievers*: a course that leads there, or a
 branch of an `any`. Levels are in micro-levels, hours and costs in micro-hours: integers.
@@ -9,13 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.recommender.inputs import (
-    Inputs,
-)
-from services.recommender.planner.course_spec import (
-    SkillKey,
-    course_spec,
-)
+from services.recommender.inputs import Inputs
+from services.recommender.planner.course_spec import SkillKey, course_spec
 from services.recommender.planner.exact.conditions import (
     AnyCondition,
     Condition,
@@ -27,26 +22,26 @@ from services.recommender.planner.exact.conditions import (
     course_option,
     score_of,
     similarity_of,
+    weighted_cost,
 )
-from services.recommender.planner.exact.minimum_closure import ClosureCosts
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 
 TOP_BY_COST = 2
-"""Per gap and level reached, so many of the cheapest candidates are weighed."""
+"""Cheapest candidates per gap and level reached."""
 
 TOP_BY_DENSITY = 24
-"""And so many more of the highest value per closure cost, for exponents 1 and 0.4 of the cost."""
+"""Candidates of the highest value per closure cost, for each of the exponents 1 and 0.4 of the cost."""
 
 COST_TOLERANCE = 4
-"""What costs up to a quarter more than the cheapest opener of a need is weighed with it."""
+"""An achiever of a condition is kept if it costs at most 1 / `COST_TOLERANCE` more than the cheapest one."""
 
 EVERY_BRANCH_BELOW = 256
-"""While fewer courses are chosen, every branch within reach of their conditions is weighed, whatever it costs."""
+"""Chosen courses below which every reachable branch of their conditions is kept, whatever it costs."""
 
 MAX_SHARED = 24
-"""So many courses more that cost less than the cheapest alternatives of the conditions that they meet together."""
+"""Courses that cost less than the cheapest achievers of all conditions that they satisfy together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +78,7 @@ class ProblemData:
     """Whether a course costs its plain hours."""
 
     def price(self, achievers: Iterable[Achiever]) -> int:
-        """Return what these cost by themselves."""
+        """Return the sum of the courses' own costs."""
         return sum(one.hours if self.by_hours else one.cost for one in achievers)
 
     def costs(
@@ -114,14 +109,6 @@ class ProblemData:
                 return Costs(lower, conditions)
             costs = Costs(lower, conditions)
 
-    def closure_costs(self, state: PathState) -> ClosureCosts:
-        """Return the closure costs from a state, in micro-hours."""
-        timed = ProblemData(self.courses, self.achievers, by_hours=True)
-        lower_bound, additive_cost = timed.costs(state, join=max), timed.costs(state)
-        return ClosureCosts(
-            lambda name, _: lower_bound.of(self.courses[name]), lambda name, _: additive_cost.of(self.courses[name])
-        )
-
     def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
         """Return a reachable course with the cheapest achievers of all its conditions, by closure cost, then id."""
         found = self._closure(target, costs)
@@ -146,9 +133,9 @@ class ProblemData:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an officer's plan weighs so far: courses and branches, and per condition the achievers that are weighed.
+    """The courses and branches chosen so far, and per condition the achievers that are kept (`near`).
 
-    `wanted_meet`: whether the wanted courses (fixed, and of the previous path) may meet a branch.
+    `wanted_meet`: whether the wanted courses (fixed, and of the previous path) may satisfy a branch.
     """
 
     whole: ProblemData
@@ -162,7 +149,7 @@ class Selection:
         return {one.id: one for one in self.chosen if isinstance(one, CourseOption)}
 
     def follow(self) -> None:
-        """Choose what leads to the chosen."""
+        """Choose the achievers of the conditions of what is chosen, recursively."""
         waiting = list(self.chosen)
         while waiting:
             for condition in waiting.pop().conditions:
@@ -174,7 +161,7 @@ class Selection:
     def add_branches(self) -> bool:
         """Choose every branch within reach of the unmet conditions; return whether one was not chosen.
 
-        The cost of a branch counts a course for every condition that needs it, so one that seems dear may be the
+        The cost of a branch counts a course for every condition that needs it, so one that seems expensive may be the
         cheapest: its courses may be in the path for others.
         """
         before = len(self.chosen)
@@ -205,21 +192,24 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     *,
     ignore_preferences: bool,
 ) -> tuple[ProblemData, ProblemData]:
-    """Return what can matter to an officer at the start, and all that can be reached.
+    """Return the problem of the chosen courses, and the problem of all reachable courses.
 
-    `also`: courses that matter in any case. `ignore_preferences`: preferred and deferred courses keep their plain cost.
+    `start`: the state before the path. `also`: courses that are chosen in any case. `ignore_preferences`: boosts and
+    deferrals change no cost.
     """
     factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
     specs = [(course_spec(course), factor) for course, factor in factors if factor > 0]
     usable = {
-        spec.id: course_option(inputs, value, spec, factor, similarity_of(inputs.framework.id, value, spec))
+        spec.id: course_option(
+            inputs, value, spec, weighted_cost(spec, factor), similarity_of(inputs.framework.id, value, spec)
+        )
         for spec, factor in specs
     }
     whole = ProblemData(usable, achievers_of(usable))
-    begun = start.copy()
+    after_started = start.copy()
     for option in (usable[name] for name in inputs.started if name in usable):
-        begun.study(option)  # what is started comes first in any case
-    costs = whole.costs(begun, usable.values())
+        after_started.study(option)  # started courses come first in any case
+    costs = whole.costs(after_started, usable.values())
     wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also} & usable.keys()
     chosen: set[Achiever] = {usable[name] for name in wanted}
     then = start.copy()
@@ -227,7 +217,7 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
         then.study(usable[name])
 
     def wanted_meet(branch: Branch) -> bool:
-        """Return whether what is wanted may meet a branch: a path that uses a dear one can be studied all the same."""
+        """Return whether the wanted courses may satisfy a branch, so that a path through it stays feasible."""
         single = [condition for condition in branch.conditions if not isinstance(condition, AnyCondition)]
         return bool(wanted) and all(map(then.meets, single))
 

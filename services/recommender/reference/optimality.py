@@ -1,11 +1,10 @@
 """The readable rule of docs/ranking.md, last part: whether a path is proved optimal for the weighed courses."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from services.recommender.planner.exact.conditions import CourseOption
+from services.recommender.planner.exact.conditions import CourseOption, stairs_by_gap
 from services.recommender.planner.exact.slot_bounds import knapsack, slot_bounds
-from services.recommender.planner.value import Stair, ValueFunction, slots_of
+from services.recommender.planner.value import ValueFunction, slots_of
 
 
 def gain_bound(
@@ -16,13 +15,11 @@ def gain_bound(
     `requested`: courses that every path holds. `hours`: micro-hours of a path; None: no limit.
     """
     options = list(courses)
-    steps = defaultdict[str, dict[int, Stair]](dict)
-    for place, option in enumerate(options):
-        for gap, step in option.gap_effects.items():
-            steps[gap][place] = step
     mine = {place for place, option in enumerate(options) if option.id in requested}
     left = None if hours is None else hours - sum(options[place].hours for place in mine)
-    slots = [slot for gap, found in steps.items() for slot in slots_of(found, value.stairs.get(gap, ()))]
+    slots = [
+        slot for gap, found in stairs_by_gap(options).items() for slot in slots_of(found, value.stairs.get(gap, ()))
+    ]
     held = [max((slot.get(place, 0) for place in mine), default=0) for slot in slots]
     added = [
         [(at, slot[place] - held[at]) for at, slot in enumerate(slots) if slot.get(place, 0) > held[at]]

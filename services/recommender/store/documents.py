@@ -195,18 +195,19 @@ def feedback_of(document: Document) -> Feedback:
     return msgspec.json.decode(stored, type=Feedback)
 
 
-class StoredBytes(NamedTuple):
-    """The stored fields of a path; equal if all bytes are equal."""
+class PathVersion(NamedTuple):
+    """The revision of a stored path and when it was planned (None: stored by an older version); equal for one path."""
 
     revision: int
-    announced: bytes | None
-    path: bytes | None
-    alternatives: bytes | None
+    planned_at: datetime | None
 
-    @property
-    def fields(self) -> Document:
-        """The fields that are set, as in a document."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
+
+class FoundPath(NamedTuple):
+    """A stored path. `document`: the fields PATH, and others; empty if the caller has this version."""
+
+    version: PathVersion
+    head: PlanHead
+    document: Document
 
 
 def event_of(document: Document) -> PathRecommended:

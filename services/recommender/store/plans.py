@@ -25,10 +25,11 @@ from services.recommender.store.documents import (
     REPLAN_AFTER,
     SOURCE,
     Document,
+    FoundPath,
     IdempotencyRecord,
     NewPlan,
+    PathVersion,
     PlanBase,
-    StoredBytes,
     StoredPlan,
     envelope_of,
     event_of,
@@ -71,7 +72,8 @@ _ERASED_FIELDS = {
 """The fields that an erasure removes."""
 
 _NOT_FOR_A_PATH = ("courses", "open_skills", "profile_sequence")
-_PATH_AND_HEAD = {name: 1 for name in [*HEAD, *PATH] if name not in _NOT_FOR_A_PATH}
+_HEAD_OF_PATH = {name: 1 for name in [*HEAD, "planned_at"] if name not in _NOT_FOR_A_PATH}
+_PATH_AND_HEAD = {**_HEAD_OF_PATH, **PATH}
 
 
 class OfficerSummary(NamedTuple):
@@ -100,17 +102,22 @@ class PlanStore:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanHead] | None:
-        """Return an officer's path as stored and the head of its plan, or None.
+    async def find_path(self, tenant: str, officer: str, known: PathVersion | None = None) -> FoundPath | None:
+        """Return an officer's path as stored and the head of its plan, or None. Raises Unavailable.
 
         The head is without courses and open skills, because this is the most frequent read and seldom needs them.
+        `known`: the version that the caller has rendered; the path itself is read only if it is another one.
         """
+        query, found = {"_id": key_of(tenant, officer)}, None
         with unavailable():
-            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _PATH_AND_HEAD)
+            if known is not None:
+                found = await self._plans.find_one(query, _HEAD_OF_PATH)
+            if known is None or (found and _version_of(found) != known):
+                found, known = await self._plans.find_one(query, _PATH_AND_HEAD), None
         if found is None or found.get("erased"):
             return None
-        stored = StoredBytes(found["revision"], found.get(ANNOUNCED), found.get("path"), found.get("alternatives"))
-        return stored, head_of({"profile_sequence": 0, **found})
+        head = head_of({"profile_sequence": 0, **found})
+        return FoundPath(_version_of(found), head, {} if known else found)
 
     async def find(self, tenant: str, officer: str) -> StoredPlan | None:
         """Return an officer's plan, with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
@@ -385,6 +392,10 @@ class PlanStore:
 def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
     """Return key -> revision of the plans that new ones replace."""
     return {plan.profile.key: plan.based_on.revision for plan in plans if plan.based_on}
+
+
+def _version_of(document: Document) -> PathVersion:
+    return PathVersion(document["revision"], document.get("planned_at"))
 
 
 def _officer(document: Document) -> OfficerSummary:

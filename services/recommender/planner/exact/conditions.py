@@ -1,7 +1,9 @@
 """Entry conditions, courses as options for one officer, and the state along a path: integers, in plain Python."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
@@ -106,6 +108,13 @@ class PathState:
                 self.held[gap] = after
                 self.value += worth_of(after) - worth_of(held)
 
+    def after(self, options: Iterable[CourseOption]) -> "PathState":
+        """Return the state after more courses, which are completed in this order."""
+        then = self.copy()
+        for option in options:
+            then.study(option)
+        return then
+
     def gain(self, gap: str, step: Stair) -> int:
         """Return the value of one more stair of a gap, in micro-levels."""
         return added(self.held.get(gap, ()), step)
@@ -137,22 +146,41 @@ def cost_multiplier(inputs: Inputs, course: Course, *, ignore_preferences: bool)
     return 1.0 if factor == 0 and course.id in {*inputs.mandatory, *inputs.started} else factor
 
 
-def course_option(
-    inputs: Inputs, value: ValueFunction, spec: CourseSpec, factor: float, cosine: int = 0
-) -> CourseOption:
+def weighted_cost(spec: CourseSpec, factor: float) -> int:
+    """Return the cost of a course, in weighted micro-hours. `factor` multiplies its hours; it is not 0."""
+    return spec.hours if factor == 1 else max(int(spec.hours * factor + 0.5), 1)
+
+
+def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, cost: int, cosine: int = 0) -> CourseOption:
     """Return a course as one officer may use it, with this `cosine` (see `similarity_of`)."""
-    ours = inputs.framework.id
+    conditions, level_effects = _entry_and_levels(spec, inputs.framework.id)
     return CourseOption(
-        conditions=tuple(dict.fromkeys(conditions_of(spec.entry(ours)))),
+        conditions=conditions,
         id=spec.id,
-        cost=spec.hours if factor == 1 else max(int(spec.hours * factor + 0.5), 1),
+        cost=cost,
         hours=spec.hours,
         spec=spec,
-        level_effects={skill: micro(high) for skill, (_, high) in spec.teaches.items()},
+        level_effects=level_effects,
         gap_effects=gap_effects(inputs, value, spec),
         cosine=cosine,
         unconfirmed=unconfirmed_levels(inputs, value, spec),
     )
+
+
+@lru_cache(maxsize=4096)
+def _entry_and_levels(spec: CourseSpec, framework: str) -> tuple[tuple[Condition, ...], dict[SkillKey, int]]:
+    """Return the conditions of a course, and skill -> micro-level that it leads to: the same for every officer."""
+    conditions = tuple(dict.fromkeys(conditions_of(spec.entry(framework))))
+    return conditions, {skill: micro(high) for skill, (_, high) in spec.teaches.items()}
+
+
+def stairs_by_gap(options: Iterable[CourseOption]) -> dict[str, dict[int, Stair]]:
+    """Return gap -> {position of a course: its stair}."""
+    found = defaultdict[str, dict[int, Stair]](dict)
+    for place, option in enumerate(options):
+        for gap, step in option.gap_effects.items():
+            found[gap][place] = step
+    return found
 
 
 def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, Stair]:

@@ -1,20 +1,21 @@
 """The minimum closure of goals: the fewest hours of courses that can be studied one after the other and meet them.
 
-A course that satisfies two conditions counts once, so closure costs, which add up over conditions, can be too high;
-hours that are told are found here. To find a set of least cost is hard (it holds set cover), so it is a depth-first
-branch and bound with a limit:
+Closure costs add up over conditions, so they count a course that satisfies two conditions twice. The hours that an
+officer reads are computed here, where it counts once. Finding a set of least hours is NP-hard (set cover is a special
+case), so the search is a depth-first branch and bound with a limit:
 
-    branch   A condition that no course of the begun set can satisfy is satisfied by a course outside of it. Each of
-             those is added in turn, the lowest closure cost per condition first, and is barred from the branches after
-             its own. So no set is looked at twice.
-    bound    The hours of the begun set, and for each condition that it lacks the least share of a course that
+    branch   A condition that no course of the partial set can satisfy needs a course from outside. Each of those is
+             added in turn, the lowest closure cost per condition first, and is barred from the branches after its own.
+             So the search visits no set twice.
+    bound    The hours of the partial set, and for each condition that it lacks the least share of a course that
              satisfies it, where a course divides its hours among the lacking conditions that it satisfies: a feasible
-             dual solution of the set cover (Chvatal 1979). A branch that cannot be shorter than the best set is left.
+             dual solution of the set cover (Chvatal 1979). A branch that cannot be shorter than the best set is pruned.
 
-The first set comes from the shortest few courses for each condition. Past the limit on courses looked at, the best set
-found is an upper bound.
+The first set is a relaxed plan: the cheapest course for each condition. If the limit of visited courses is reached, the
+best set found is an upper bound.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
@@ -61,42 +62,56 @@ class Achiever(NamedTuple):
 class ClosureCosts(NamedTuple):
     """Closure costs of a course (id, micro-hours) from one state, in micro-hours; UNREACHABLE where there is none.
 
-    `lower_bound`: its hours and those of its dearest condition, recursively (h_max). `additive_cost`: its hours and
-    those of all its conditions (h_add).
+    `lower_bound`: its hours and those of its most expensive condition, recursively (h_max). `additive_cost`: its
+    hours and those of all its conditions (h_add).
     """
 
     lower_bound: Callable[[str, int], int]
     additive_cost: Callable[[str, int], int]
 
 
-class AvailableCourses:
-    """The courses that an officer may use and can reach, looked up when they are asked for.
+class AvailableCourses(ABC):
+    """The courses that an officer may use and can reach, looked up when they are needed.
 
-    `teachers` (skill, micro-level): (micro-level reached, micro-hours, id) of the courses that teach a skill to a
-    level or beyond, shortest first, then by id; they are read as far as needed. `option`: the course of an id as
-    the officer may use it, or None. `closure_costs`: those from a state. `above` (skill, micro-level): all courses
-    that teach a skill of the framework beyond a level, those that may be used first, then shortest first, then by
-    id. `matched`: the ids of the courses with an unconfirmed row of a skill of the framework that may add value in
-    a state, shortest first, then by id. `incomplete`: whether a course was skipped because it is not known whether
-    it can be reached.
+    `incomplete`: whether a course was skipped because it is not known whether it can be reached.
     """
 
-    def __init__(
-        self,
-        teachers: Callable[[SkillKey, int], Iterable[tuple[int, int, str]]],
-        option: Callable[[str], CourseOption | None],
-        closure_costs: Callable[[PathState], ClosureCosts],
-        above: Callable[[str, int], Iterable[Course]],
-        matched: Callable[[str, PathState], Iterable[str]] = lambda _, __: (),
-    ) -> None:
-        self._teachers, self._option, self._closure_costs = teachers, option, closure_costs
-        self.above, self.matched = above, matched
+    def __init__(self) -> None:
         self._options: dict[str, CourseOption | None] = {}
         self._achievers: dict[Condition, Iterator[Achiever]] = {}
         self._bounds: tuple[object, _ClosureBounds] | None = None
         self._last_start: PathState | None = None
         self._last_steps = 0
         self.incomplete = False
+
+    @abstractmethod
+    def look_up(self, course_id: str) -> CourseOption | None:
+        """Return a course as the officer may use it; None if it must not be used or cannot be reached."""
+
+    @abstractmethod
+    def teachers(self, skill: SkillKey, least: int) -> Iterable[tuple[int, int, str]]:
+        """Return (micro-level reached, micro-hours, id) of the courses that teach a skill to a micro-level or beyond.
+
+        Shortest first, then by id; they are read as far as needed.
+        """
+
+    @abstractmethod
+    def above(self, skill: str, level: int) -> Iterable[Course]:
+        """Return all uncompleted courses that teach a skill of the framework beyond a micro-level.
+
+        Those that may be used first, then shortest first, then by id.
+        """
+
+    @abstractmethod
+    def matched(self, skill: str, state: PathState) -> Iterable[str]:
+        """Return the ids of the courses with an unconfirmed row of a skill that may add value in a state.
+
+        Shortest first, then by id.
+        """
+
+    @abstractmethod
+    def closure_costs(self, start: PathState) -> ClosureCosts:
+        """Return the closure costs from a state."""
 
     def bounds(self, start: PathState) -> "_ClosureBounds":
         """Return the bounds from a state; those of the last state are cached.
@@ -113,12 +128,12 @@ class AvailableCourses:
 
     def bounds_once(self, start: PathState) -> "_ClosureBounds":
         """Return the bounds from a state that is not asked for again: they are not cached and displace no others."""
-        return _ClosureBounds(self, start.copy(), self._closure_costs(start))
+        return _ClosureBounds(self, start.copy(), self.closure_costs(start))
 
     def option(self, course_id: str) -> CourseOption | None:
         """Return a course that may be used and can be reached."""
         if (found := self._options.get(course_id)) is None and course_id not in self._options:
-            found = self._options[course_id] = self._option(course_id)
+            found = self._options[course_id] = self.look_up(course_id)
         return found
 
     def known(self, course_id: str) -> CourseOption:
@@ -130,7 +145,7 @@ class AvailableCourses:
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
         """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
         found: int | None = None
-        for level, _, _ in self._teachers(skill, above + 1):
+        for level, _, _ in self.teachers(skill, above + 1):
             found = min(max(level, found or level), wanted)
             if found == wanted:
                 break
@@ -139,12 +154,12 @@ class AvailableCourses:
     def achievers(self, condition: Condition) -> Iterator[Achiever]:
         """Yield the courses that satisfy a condition or a part of it, shortest first, then by id."""
         if (found := self._achievers.get(condition)) is None:
-            found = self._achievers[condition] = tee(self._look_up(condition), 1)[0]
+            found = self._achievers[condition] = tee(self._satisfying(condition), 1)[0]
         return tee(found)[1]
 
-    def _look_up(self, condition: Condition) -> Iterator[Achiever]:
+    def _satisfying(self, condition: Condition) -> Iterator[Achiever]:
         if isinstance(condition, LevelCondition):
-            return (Achiever(hours, name) for _, hours, name in self._teachers(condition.skill, condition.level))
+            return (Achiever(hours, name) for _, hours, name in self.teachers(condition.skill, condition.level))
         if isinstance(condition, CourseCondition):
             option = self.option(condition.course)
             return iter([Achiever(option.hours, option.id)] if option else [])
@@ -210,7 +225,7 @@ class _ClosureBounds:
         return sorted(found.values(), key=lambda option: (self.additive_cost(option.id, option.hours), option.id))
 
     def cheapest(self, condition: Condition) -> tuple[int, str]:
-        """Return the least closure cost of a condition and the course that it is of; no course of one that holds."""
+        """Return the least closure cost of a condition, and the id of its course; "" for a condition that holds."""
         if self._start.meets(condition):
             return 0, ""
         if isinstance(condition, AnyCondition):
@@ -227,7 +242,7 @@ class _ClosureBounds:
 
 @dataclass(slots=True)
 class _PartialClosure:
-    """A set that is begun: courses that can be studied, in `order`, and those that are `waiting` for others.
+    """A partial set: courses that can be studied, in `order`, and those that are `waiting` for others.
 
     `state`: after the courses of `order`. `lacking`: the conditions that no other course of the set can satisfy, each
     with the course that has it; None for a goal. `hours` of the whole set, in micro-hours.
@@ -259,7 +274,7 @@ class _PartialClosure:
         return longer
 
     def _may_meet(self, condition: Condition, asking: CourseOption | None) -> bool:
-        """Return whether a condition would hold if all that is waiting, but the course that has it, were studied."""
+        """Return whether a condition would hold after all waiting courses except the one that has the condition."""
         if self.state.meets(condition):
             return True
         if isinstance(condition, AnyCondition):
@@ -270,9 +285,9 @@ class _PartialClosure:
         return False
 
     def conditions(self) -> list[Condition]:
-        """Return conditions of which any larger set that can be studied satisfies one, by a course outside this set.
+        """Return conditions that courses outside this set must satisfy.
 
-        Courses that wait for each other leave open which; what the set lacks is satisfied in any case.
+        All that the set lacks; or, if courses only wait for each other, one condition: any of those that they lack.
         """
         if self.lacking:
             return list(dict.fromkeys(condition for condition, _ in self.lacking))
@@ -291,7 +306,7 @@ def minimum_closure(  # noqa: PLR0913 - goals and limits, by name
 ) -> MinimumClosure | None:
     """Return the shortest set of at most so many courses and micro-hours that meets all goals; None: there is none.
 
-    `limit`: courses looked at, past which the set found may not be the shortest; None: that of the parameters.
+    `limit`: the most courses that are visited, after which the set found may not be the shortest; None: by parameters.
     """
     unmet = list(dict.fromkeys(goal for goal in goals if not start.meets(goal)))
     if not unmet:
@@ -333,7 +348,7 @@ def _shortest_alone(start: PathState, goals: Sequence[Condition], available: Ava
 
 
 def _one_by_one(start: PathState, goals: Sequence[Condition], available: AvailableCourses) -> list[CourseOption]:
-    """Return a closure of several goals: of each, the dearest first, the shortest found after those before it."""
+    """Return a closure of several goals, assembled goal by goal, the most expensive goal first."""
     bounds, state, courses = available.bounds(start), start.copy(), list[CourseOption]()
     for goal in sorted(goals, key=lambda one: -bounds.cheapest(one)[0]):
         if not state.meets(goal) and len(courses) <= MOST_STEPS:
@@ -350,7 +365,7 @@ def _one_by_one(start: PathState, goals: Sequence[Condition], available: Availab
 def without_redundant(
     start: PathState, courses: Sequence[CourseOption], goals: Sequence[Condition]
 ) -> list[CourseOption]:
-    """Return courses in order of study that meet all goals, without those, from the end, that are not needed for it."""
+    """Return courses that meet all goals, in order of study, without those that are not needed, from the end."""
     kept = list(courses)
     for option in reversed(courses):
         state, rest = start.copy(), [one for one in kept if one is not option]
@@ -386,17 +401,17 @@ class _BranchAndBound:
         self.hours, self.proved = hours, True
 
     def offer(self, courses: list[CourseOption]) -> None:
-        """Take a closure as the best so far, if it is shorter and a path may hold it."""
+        """Record a closure as the best so far if it is shorter and a path may hold it."""
         hours = sum(option.hours for option in courses)
         if len(courses) <= self._steps and hours < self.hours:
             self.best, self.hours = courses, hours
 
-    def extend(self, begun: _PartialClosure, barred: frozenset[str]) -> None:
-        """Look at all larger sets without barred courses."""
-        if not begun.lacking and not begun.waiting:
-            self.offer(begun.order)
+    def extend(self, partial: _PartialClosure, barred: frozenset[str]) -> None:
+        """Search all larger sets without barred courses."""
+        if not partial.lacking and not partial.waiting:
+            self.offer(partial.order)
             return
-        choices = self._choices(begun, barred)
+        choices = self._choices(partial, barred)
         if not choices:
             return
         satisfied = dict[str, int]()
@@ -404,32 +419,34 @@ class _BranchAndBound:
             for _, name in choice:
                 satisfied[name] = satisfied.get(name, 0) + 1
         shares = (min([hours // satisfied[name] for hours, name in choice]) for choice in choices)
-        if len(choices) > 1 and begun.hours + sum(shares) >= self.hours:
+        if len(choices) > 1 and partial.hours + sum(shares) >= self.hours:
             return
         narrowest = min(choices, key=lambda choice: (len(choice), -choice[0].hours))
         estimates = [
             (self._bounds.additive_cost(name, hours) // satisfied[name], name, hours) for hours, name in narrowest
         ]
         for _, name, hours in sorted(estimates):
-            if begun.hours + hours < self.hours:
-                self.extend(begun.plus(self._available.known(name)), barred)
+            if partial.hours + hours < self.hours:
+                self.extend(partial.plus(self._available.known(name)), barred)
             barred |= {name}
 
-    def _choices(self, begun: _PartialClosure, barred: frozenset[str]) -> list[list[Achiever]]:
-        """Return for each condition that a set lacks the courses outside it of which any shorter closure has one.
+    def _choices(self, partial: _PartialClosure, barred: frozenset[str]) -> list[list[Achiever]]:
+        """Return for each condition that a set lacks the courses outside it that may satisfy it.
 
-        None where there is no shorter closure, or at the limit.
+        A closure that contains the set and is shorter than the best one has one of each list. An empty list: there is
+        none, or the limit is reached.
         """
-        needless = begun.waiting and all(map(begun.state.meets, self._goals))  # without what is waiting it is shorter
-        if needless or len(begun.order) + len(begun.waiting) >= self._steps:
+        # If the goals are met already, the set is shorter without the courses that wait.
+        needless = partial.waiting and all(map(partial.state.meets, self._goals))
+        if needless or len(partial.order) + len(partial.waiting) >= self._steps:
             return []
         if self._left <= 0:
             self.proved = False
             return []
-        taken = barred.union([one.id for one in begun.order], [one.id for one in begun.waiting])
-        lower_bound, shortest, spare = self._bounds.of_course, self.hours, self.hours - begun.hours
+        taken = barred.union([one.id for one in partial.order], [one.id for one in partial.waiting])
+        lower_bound, shortest, spare = self._bounds.of_course, self.hours, self.hours - partial.hours
         choices: list[list[Achiever]] = []
-        for condition in begun.conditions():
+        for condition in partial.conditions():
             choice = []
             for achiever in self._available.achievers(condition):
                 hours, name = achiever

@@ -1,7 +1,7 @@
-"""Extend a path: more of an open skill, by the minimum closure where it fits into the hours and steps that are left.
+"""Refinement: extends a path by minimum closures of open skills that fit into the remaining hours and steps.
 
-So a path never leaves room for what it says would fit. An extension stands where the path closes more, or as much at
-less cost. The number of extensions tried is limited.
+So no path states that a course fits and leaves it out. An extension is kept if the path closes more, or as much at less
+cost. The number of extensions tried is limited.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,8 +10,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.exact.conditions import CourseOption, LevelCondition, PathState, score_of
+from services.recommender.planner.exact.dependencies import Dependencies
 from services.recommender.planner.exact.minimum_closure import minimum_closure
-from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, levels_reached
+from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
@@ -22,41 +23,45 @@ P = TypeVar("P")
 
 
 class PathDraft(NamedTuple, Generic[P]):
-    """A path before it is explained: its plan, its picks, the residual problem, and the blockers of open gaps."""
+    """A path before it is explained: its plan, its picks, the residual problem, and the blockers of open gaps.
+
+    `needs`: what each pick depends on.
+    """
 
     plan: P
     picks: list[Pick]
+    needs: list[Dependencies]
     residual: ResidualProblem
     blocker: Callable[[str, float], GapBlocker]
 
     @property
     def names(self) -> list[str]:
         """The courses of the path, in order."""
-        return [pick.spec.id for pick in self.picks]
+        return [pick.option.id for pick in self.picks]
 
     @property
     def cost(self) -> int:
         """The cost of all courses together, in weighted micro-hours."""
-        return sum(option.cost if (option := self.residual.available.option(name)) else 0 for name in self.names)
+        return sum(pick.option.cost for pick in self.picks)
 
     def is_proved(self, gain_bound: Callable[[list[str], int | None], int]) -> bool:
-        """Return whether no path gains more that holds the requested courses of this one.
+        """Return whether it is proved that no path with the same requested courses gains more.
 
-        It may take the hours of the budget, or those of this path if they are more. `gain_bound` returns micro-levels
-        that no path with these courses and in these micro-hours gains.
+        Such a path may take the hours of the budget, or those of this path if they are more. `gain_bound`: (requested
+        courses, micro-hours or None) -> micro-levels that no path with these courses in these hours exceeds.
         """
         inputs = self.residual.inputs
         wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned}
         requested = [name for name in self.names if name in wanted]
         hours = None
         if inputs.budget_hours is not None:
-            hours = max(round(inputs.budget_hours * MICRO), sum(pick.spec.hours for pick in self.picks))
+            hours = max(round(inputs.budget_hours * MICRO), sum(pick.option.hours for pick in self.picks))
         return self.residual.end.value >= gain_bound(requested, hours)
 
 
-def new_draft(plan: P, picks: list[Pick], residual: ResidualProblem) -> PathDraft[P]:
+def new_draft(plan: P, picks: list[Pick], needs: list[Dependencies], residual: ResidualProblem) -> PathDraft[P]:
     """Return a draft; each gap blocker is computed once."""
-    return PathDraft(plan, picks, residual, cache(residual.blocker))
+    return PathDraft(plan, picks, needs, residual, cache(residual.blocker))
 
 
 def refine(first: PathDraft[P], value: ValueFunction, rebuilt: Callable[[list[str]], PathDraft[P]]) -> PathDraft[P]:
@@ -91,7 +96,7 @@ def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
 def _extended(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
     """Yield the path extended by the shortest closure that raises an open skill and fits, best value per cost first."""
     end, available = draft.residual.end, draft.residual.available
-    inputs, reached = draft.residual.inputs, levels_reached(draft.residual.inputs, value, draft.picks)
+    inputs, reached = draft.residual.inputs, _levels_reached(draft, value)
     options: list[list[CourseOption]] = []
     for skill in value.gaps:
         if not value.targets[skill].lacks(reached[skill]) or draft.blocker(skill, reached[skill]).cause != "little":
@@ -107,8 +112,15 @@ def _extended(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
     yield from ([*draft.names, *names] for score, names in ranked if score < 0)
 
 
+def _levels_reached(draft: PathDraft[P], value: ValueFunction) -> dict[str, float]:
+    """Return required skill -> the level that a path reaches."""
+    reached = {skill: target.level for skill, target in value.targets.items()}
+    for pick in draft.picks:
+        for (framework, skill), (_, level) in pick.option.spec.teaches.items():
+            if framework == draft.residual.inputs.framework.id and skill in reached:
+                reached[skill] = max(reached[skill], level)
+    return reached
+
+
 def _score(start: PathState, options: list[CourseOption]) -> int:
-    then = start.copy()
-    for option in options:
-        then.study(option)
-    return score_of(then.value - start.value, sum(option.cost for option in options))
+    return score_of(start.after(options).value - start.value, sum(option.cost for option in options))

@@ -1,27 +1,18 @@
 """The residual problem at the end of a path: what blocks the open gaps, and how many more hours would close them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    MOST_STEPS,
-    Inputs,
-    MatchedSpan,
-    names_of,
-)
-from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, MatchedSpan, names_of
+from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,
     CourseCondition,
     CourseOption,
     LevelCondition,
     PathState,
-    course_option,
 )
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, MinimumClosure, minimum_closure
 from services.recommender.planner.units import UNLIMITED, micro
@@ -42,10 +33,9 @@ class RunnerUp(Struct, frozen=True):
 class Pick(Struct, frozen=True):
     """A course of the path, with the score of the closure that added it."""
 
-    spec: CourseSpec
-    score: int
-    similarity: float
-    runners_up: list[RunnerUp]
+    option: CourseOption
+    score: int = 0
+    runners_up: list[RunnerUp] = []
     origin: Origin | None = None
 
 
@@ -218,30 +208,15 @@ def _named(course: Course) -> CourseName:
     return CourseName(course.id, course.title)
 
 
-def end_state(
-    inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
-) -> PathState:
-    """Return the state after a path. `entry_levels`: the levels that count at entry before the path."""
-    end = PathState(
+def state_before(inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathState:
+    """Return the state before a path. `entry_levels`: the levels that count at entry."""
+    return PathState(
         hours=UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
         steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
         levels={skill: micro(level) for skill, level in entry_levels.items()},
         done=set(inputs.done),
         held=dict(value.stairs),
     )
-    for pick in picks:
-        end.study(course_option(inputs, value, pick.spec, 1.0))
-    return end
-
-
-def levels_reached(inputs: Inputs, value: ValueFunction, picks: Sequence[Pick]) -> dict[str, float]:
-    """Return required skill -> the level that a path reaches."""
-    held = {skill: want.level for skill, want in value.targets.items()}
-    for pick in picks:
-        for (framework, skill), (_, level) in pick.spec.teaches.items():
-            if framework == inputs.framework.id and skill in held:
-                held[skill] = max(held[skill], level)
-    return held
 
 
 def exclusion_reason(inputs: Inputs, course: Course) -> Exclusion | None:

@@ -8,32 +8,24 @@ completed. Completions are assumed to be independent of each other.
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from services.recommender.planner.course_spec import CourseSpec, completion_rate
-from services.recommender.planner.explain.dependencies import Dependencies
-from services.recommender.planner.value import SURE, Stair, ValueFunction, slots_of
+from services.recommender.planner.course_spec import completion_rate
+from services.recommender.planner.exact.conditions import CourseOption, stairs_by_gap
+from services.recommender.planner.exact.dependencies import Dependencies
+from services.recommender.planner.value import ValueFunction, slots_of
 
 
-def expected_gain(
-    value: ValueFunction, framework: str, specs: Sequence[CourseSpec], dependencies: Sequence[Dependencies]
-) -> int:
+def expected_gain(value: ValueFunction, options: Sequence[CourseOption], dependencies: Sequence[Dependencies]) -> int:
     """Return the expected gain of a path, in micro-levels, if each course is completed with its own rate.
 
     `dependencies`: what each course depends on.
     """
-    rates = [completion_rate(spec.course) for spec in specs]
+    rates = [completion_rate(option.spec.course) for option in options]
     chances = [
         rate * prod(rates[place] for place in sorted(depends_on))
         for rate, depends_on in zip(rates, dependencies, strict=True)
     ]
-    teaching: dict[str, dict[int, Stair]] = {skill: {} for skill in value.gaps}
-    for place, spec in enumerate(specs):
-        for (name, skill), (_, to) in spec.teaches.items():
-            if name == framework and skill in teaching:
-                teaching[skill][place] = SURE, value.certain(skill, to)
-        for (name, skill), row in spec.matched.items():
-            if name == framework and skill in teaching and (step := value.matched(skill, row)):
-                teaching[skill][place] = step
-    slots = (rows for skill, steps in teaching.items() for rows in slots_of(steps, value.stairs.get(skill, ())))
+    steps = stairs_by_gap(options)
+    slots = (rows for gap in value.gaps if gap in steps for rows in slots_of(steps[gap], value.stairs.get(gap, ())))
     return int(sum(_expected(rows, dependencies, chances) for rows in slots) + 0.5)
 
 

@@ -3,21 +3,19 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
-from msgspec import UNSET
-
 from services.recommender.inputs import ALGORITHM, MICRO, Inputs, MatchedSpan, SkillTarget
-from services.recommender.planner.course_spec import CourseSpec, LearnerState, SkillKey, level_condition, mapped_from
-from services.recommender.planner.exact.conditions import gap_effects
+from services.recommender.planner.course_spec import CourseSpec, mapped_from
+from services.recommender.planner.exact.conditions import CourseCondition, LevelCondition
+from services.recommender.planner.exact.dependencies import Dependencies
 from services.recommender.planner.exact.refinement import PathDraft
 from services.recommender.planner.exact.residual import GapBlocker, Pick
-from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import SURE, Stair, ValueFunction, added, climb, expected_shortfall
-from shared.domain import Course, Framework, Prerequisite, Profile
+from shared.domain import Course, Framework, Profile
 from shared.paths import (
     UNRENDERED,
     Alternative,
@@ -43,21 +41,14 @@ _LONGEST_CAUSE = 300
 _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
 
 
-def path_of(
-    draft: PathDraft[Any],
-    value: ValueFunction,
-    entry_levels: Mapping[SkillKey, float],
-    notes: list[Note],
-    catalog_revision: int,
-) -> LearningPath:
+def path_of(draft: PathDraft[Any], value: ValueFunction, notes: list[Note], catalog_revision: int) -> LearningPath:
     """Return the finished path of a draft, without statements about the search (`limited`, `proved`).
 
-    `entry_levels`: the levels that count for entry before the path; `notes`: on requested courses.
+    `notes`: on requested courses.
     """
     inputs = draft.residual.inputs
     reached = _Reached(inputs.framework.id, value)
-    needs = dependencies_of(inputs, entry_levels, draft.picks)
-    steps = _steps(inputs, reached, needs, draft.picks)
+    steps = _steps(inputs.framework, reached, draft)
     gaps = [
         Gap(
             skill=target.skill.id,
@@ -74,7 +65,7 @@ def path_of(
     ]
     left = [_open(reached, gap, draft.blocker) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
-    expected = expected_gain(value, inputs.framework.id, [pick.spec for pick in draft.picks], needs)
+    expected = expected_gain(value, [pick.option for pick in draft.picks], draft.needs)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
@@ -198,16 +189,17 @@ class _Reached:
         return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0
 
 
-def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], picks: Sequence[Pick]) -> list[Step]:
-    """Return the steps, and change `reached` to the state after the last one. `needs`: what each pick depends on."""
-    unlocks, taken = _unlocks(inputs.framework, needs, picks), {pick.spec.id for pick in picks}
+def _steps(framework: Framework, reached: _Reached, draft: PathDraft[Any]) -> list[Step]:
+    """Return the steps, and change `reached` to the state after the last one."""
+    unlocks, taken = _unlocks(framework, draft.needs, draft.picks), set(draft.names)
     steps: list[Step] = []
     spent = 0
-    for position, pick in enumerate(picks, 1):
-        closes = list(reached.closes(pick.spec))
-        reached.take(pick.spec)
-        spent += pick.spec.hours
-        course = pick.spec.course
+    for position, pick in enumerate(draft.picks, 1):
+        spec = pick.option.spec
+        closes = list(reached.closes(spec))
+        reached.take(spec)
+        spent += spec.hours
+        course = spec.course
         opens = unlocks[position - 1]
         steps.append(
             Step(
@@ -216,7 +208,7 @@ def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], pic
                 closes=closes,
                 requires=course.requires,
                 reason=UNRENDERED,
-                similarity=pick.similarity,
+                similarity=pick.option.cosine / MICRO,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
                 alternatives=[
@@ -242,62 +234,16 @@ def _unlocks(
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
     for pick, needs in zip(picks, dependent, strict=True):
         for place, condition in needs.items():
-            found[place][pick.spec.id] = _unlock_condition(condition, framework) if condition else None
+            found[place][pick.option.id] = _unlock_condition(condition, framework) if condition else None
     return found
 
 
-def _unlock_condition(condition: Prerequisite, framework: Framework) -> UnlockCondition:
-    if condition.course is not UNSET:
+def _unlock_condition(condition: LevelCondition | CourseCondition, framework: Framework) -> UnlockCondition:
+    if isinstance(condition, CourseCondition):
         return UnlockCondition()
-    (of, name), level = level_condition(condition)
+    of, name = condition.skill
     skill = framework.skills_by_id.get(name) if of == framework.id else None
-    return UnlockCondition(name, skill.title if skill else None, level)
-
-
-def dependencies_of(
-    inputs: Inputs, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
-) -> list[Dependencies]:
-    """Return for each pick the positions of the earlier ones that it cannot be entered without."""
-    state = LearnerState(dict(entry_levels), inputs.done)
-    begun = {pick.spec.id for pick in picks if pick.origin == "started"}
-    return dependencies(inputs.framework.id, [pick.spec for pick in picks], state, begun)
-
-
-def without_idle(
-    inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
-) -> list[Pick]:
-    """Return the picks without those that add nothing and that no other pick needs; requested courses stay.
-
-    The search only knows the cheapest branches of a condition, so it may pick a course that the path does not need.
-    """
-    kept = list(picks)
-    while True:
-        needs = dependencies_of(inputs, entry_levels, kept)
-        needed = {place for places in needs for place in places}
-        spare = _spare([gap_effects(inputs, value, pick.spec) for pick in kept], value)
-        idle = [place for place, pick in enumerate(kept) if not pick.origin and place not in needed and place in spare]
-        if not idle:
-            return kept
-        del kept[idle[-1]]
-
-
-def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[int]:
-    """Return the positions of courses that the others can replace at equal value.
-
-    `effects`: gap -> stair, per course.
-    """
-    steps = defaultdict[str, dict[int, Stair]](dict)
-    for place, gained in enumerate(effects):
-        for skill, step in gained.items():
-            steps[skill][place] = step
-    alone = set[int]()
-    for skill, own in steps.items():
-        start = value.stairs.get(skill, ())
-        for place, step in own.items():
-            others = reduce(climb, (other for at, other in own.items() if at != place), start)
-            if added(others, step):
-                alone.add(place)
-    return set(range(len(effects))) - alone
+    return UnlockCondition(name, skill.title if skill else None, condition.level / MICRO)
 
 
 def _open(reached: _Reached, gap: Gap, blocker_of: Callable[[str, float], GapBlocker]) -> OpenGap:

@@ -10,7 +10,7 @@ from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import CourseCondition, PathState, course_option, score_of
 from services.recommender.planner.exact.minimum_closure import minimum_closure
-from services.recommender.planner.exact.residual import MissingHours, end_state, exclusion_reason
+from services.recommender.planner.exact.residual import MissingHours, exclusion_reason, state_before
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import VOCABULARY
@@ -43,7 +43,7 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
         return _answer(course, "no_path")
     found = solve(inputs, view, extra=(course_id,))
     answer = _replayed(found, view, path, course)
-    return _of_matches(answer, found.value, inputs.framework.id, course)
+    return _of_matches(answer, found.context.value, inputs.framework.id, course)
 
 
 def _of_matches(answer: WhyNot, value: ValueFunction, framework: str, course: Course) -> WhyNot:
@@ -63,7 +63,8 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
 
     Started, mandatory and pinned courses come before it in any case.
     """
-    state = end_state(found.inputs, found.value, found.entry_levels, [])
+    inputs, value = found.context.inputs, found.context.value
+    state = state_before(inputs, value, found.context.entry_levels)
     bids: list[tuple[int, _Bid]] = []
     for place, step in enumerate([*path.steps, None]):
         if step is None or step.origin not in FIRM:
@@ -71,7 +72,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
                 return _answer(course, "unreachable")
             bids.append((place, bid))
         if step and (spec := view.spec(step.course.id)):
-            state.study(course_option(found.inputs, found.value, spec, 1.0))
+            state.study(course_option(inputs, value, spec, spec.hours))
     gaining = [(place, bid) for place, bid in bids if bid.gain > 0]
     if not gaining:
         return _answer(course, "nothing_left")
@@ -110,21 +111,13 @@ def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
     option = minimum_closure(state, [CourseCondition(course_id)], found.available)
     if option is None:
         return None
-    then, target = state.copy(), found.available.option(course_id)
+    target = found.available.option(course_id)
     if target and not option.courses:  # more courses than any path may hold
-        then.study(target)
-        return _Bid(then.value - state.value, 0, 0, 0, within=False, proved=True)
-    for one in option.courses:
-        then.study(one)
-    gain, cost = then.value - state.value, sum(one.cost for one in option.courses)
-    score = score_of(gain, cost)
+        return _Bid(state.after([target]).value - state.value, 0, 0, 0, within=False, proved=True)
+    gain = state.after(option.courses).value - state.value
+    score = score_of(gain, sum(one.cost for one in option.courses))
     proved = option.proved and not found.available.incomplete
     return _Bid(gain, option.hours, score, max(state.hours, 0), 0 < len(option.courses) <= state.steps, proved)
-
-
-def without_path(course_id: str) -> WhyNot:
-    """Return why a course is not in the path of an officer who has none."""
-    return WhyNot(course_id, "no_path", UNRENDERED)
 
 
 def _answer(

@@ -298,7 +298,7 @@ class Snapshot:
     def _with_courses(
         self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalog_revision: int
     ) -> "Snapshot":
-        # A copy first: a plan in another thread may be building a shelf right now.
+        # Copied, because a plan in another thread may add a catalog meanwhile.
         kept = {} if tenant == SHARED_TENANT else dict(self._catalogs)
         kept.pop(tenant, None)
         revision = max(self.catalog_revision, catalog_revision)

@@ -81,7 +81,7 @@ class Segment(NamedTuple):
 
     def taught(self, skill: int) -> Records:
         """Return (course, level reached) of the courses that teach a skill."""
-        if skill + 1 >= len(self.teacher_starts):
+        if not 0 <= skill < len(self.teacher_starts) - 1:
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
 

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from numpy.typing import DTypeLike, NDArray
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition, matched_spans
+from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition, matched_spans, taught_spans
 from services.recommender.planner.units import micro
 from shared.domain import Course, Prerequisite
 from shared.texts import folded
@@ -145,10 +145,7 @@ class Vocabulary:
             return self._entry(course)
 
     def _entry(self, course: Course) -> EncodedCourse:
-        taught: dict[SkillKey, tuple[float, float]] = {}
-        for row in course.teaches:
-            low, high = taught.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
-            taught[key] = (min(low, row.from_level), max(high, row.to_level))
+        taught = taught_spans(course)
         rows: list[tuple[int, int, int, int]] = []
         for key, (low, high) in taught.items():
             skill, entered = self._number(self.skills, key), micro(low)

@@ -1,33 +1,31 @@
 """The courses that come first regardless of their value (started, mandatory, pinned), with their prerequisites."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
-from services.recommender.planner.course_spec import SkillKey, course_spec
+from services.recommender.inputs import MOST_STEPS
+from services.recommender.planner.exact.conditions import CourseOption, course_option
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.residual import (
     LeftOutCause,
     MissingHours,
     Origin,
     Pick,
-    end_state,
     left_out,
     missing_course_cause,
     pinned_closure,
+    state_before,
     unknown_completed,
 )
-from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.closure import build_closure
 from services.recommender.planner.optimizer.course_path import empty_path
 from services.recommender.planner.optimizer.greedy import add_closure
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.query import SearchSpace
+from services.recommender.planner.optimizer.query import PlanContext, SearchSpace
 from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
 from services.recommender.planner.units import UNREACHABLE
-from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 from shared.paths import Note
 
@@ -39,12 +37,21 @@ class FixedCourses(NamedTuple):
     notes: list[Note]
 
 
-def course_of(space: SearchSpace, problem: ProblemData, view: View, row: int) -> Course:
+def course_of(context: PlanContext, problem: ProblemData, row: int) -> Course:
     """Return the course of a row of the instance."""
-    course = view.course(space.course_id(int(problem.courses[row]["number"])))
+    course = context.view.course(context.space.course_id(int(problem.courses[row]["number"])))
     if course is None:
         raise LookupError(f"row {row} is no course of this view")
     return course
+
+
+def option_of(context: PlanContext, problem: ProblemData, row: int) -> CourseOption:
+    """Return the course of a row of the instance as the officer may use it."""
+    weighed = problem.courses[row]
+    spec = context.view.spec(context.space.course_id(int(weighed["number"])))
+    if spec is None:
+        raise LookupError(f"row {row} is no course of this view")
+    return course_option(context.inputs, context.value, spec, int(weighed["cost"]), int(weighed["cosine"]))
 
 
 def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str]) -> list[int]:
@@ -55,23 +62,19 @@ def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str])
     return [rows.get(number, -1) for number in space.numbered(course_ids)]
 
 
-class PlanContext(NamedTuple):
-    """The inputs for choosing fixed courses: an officer with these `entry_levels`, and the available courses."""
-
-    inputs: Inputs
-    view: View
-    value: ValueFunction
-    entry_levels: Mapping[SkillKey, float]
-    space: SearchSpace
-    available: AvailableCourses
-
-
 class _FixedCourseBuilder:
     """Adds courses to a state one by one. `missing`: required courses that are not candidates."""
 
-    def __init__(self, context: PlanContext, problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
-        self._inputs, self._view, self._space = context.inputs, context.view, context.space
-        self._context, self._problem, self._state, self._workspace = context, problem, state, workspace
+    def __init__(
+        self,
+        context: PlanContext,
+        available: AvailableCourses,
+        problem: ProblemData,
+        state: PlanState,
+        workspace: Workspace,
+    ) -> None:
+        self._context, self._inputs, self._view, self._available = context, context.inputs, context.view, available
+        self._problem, self._state, self._workspace = problem, state, workspace
         self.fixed_courses = FixedCourses([], [])
         self.missing: list[str] = []
 
@@ -83,7 +86,7 @@ class _FixedCourseBuilder:
         if course is None:
             self._note(course_id, missing_course_cause(self._inputs, course_id))
             return
-        [row] = rows_of(self._space, self._problem, [course_id])
+        [row] = rows_of(self._context.space, self._problem, [course_id])
         if row < 0:
             self._note(course_id, "excluded")
         elif self._state.done[row]:
@@ -111,11 +114,12 @@ class _FixedCourseBuilder:
     def _pin(self, course_id: str) -> None:
         """Add a course with its minimum closure if the cheapest one does not fit; or record the missing hours."""
         context, picks = self._context, self.fixed_courses.picks
-        end = end_state(context.inputs, context.value, context.entry_levels, picks)
-        courses, missing_hours = pinned_closure(end, course_id, context.available)
+        start = state_before(context.inputs, context.value, context.entry_levels)
+        end = start.after(pick.option for pick in picks)
+        courses, missing_hours = pinned_closure(end, course_id, self._available)
         if not courses:
             return self._note(course_id, "does_not_fit", missing_hours)
-        rows = rows_of(self._space, self._problem, courses)
+        rows = rows_of(context.space, self._problem, courses)
         if min(rows) < 0:
             self.missing += courses
             return None
@@ -130,9 +134,7 @@ class _FixedCourseBuilder:
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
     def _pick(self, row: int, origin: Origin) -> None:
-        course = course_of(self._space, self._problem, self._view, row)
-        similarity = int(self._problem.courses[row]["cosine"]) / MICRO
-        self.fixed_courses.picks.append(Pick(course_spec(course), 0, similarity, [], origin))
+        self.fixed_courses.picks.append(Pick(option_of(self._context, self._problem, row), origin=origin))
 
     def _note(self, course_id: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
         self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), missing_hours))
@@ -147,13 +149,13 @@ class _FixedCourseBuilder:
 
 
 def fix_courses(
-    context: PlanContext, problem: ProblemData, state: PlanState, workspace: Workspace
+    context: PlanContext, available: AvailableCourses, problem: ProblemData, state: PlanState, workspace: Workspace
 ) -> tuple[FixedCourses, list[str]]:
     """Add the fixed courses in order: started, mandatory, pinned. Updates the state.
 
     Returns them, and the courses that must be added to the instance for a pinned course to fit.
     """
-    builder, inputs = _FixedCourseBuilder(context, problem, state, workspace), context.inputs
+    builder, inputs = _FixedCourseBuilder(context, available, problem, state, workspace), context.inputs
     wanted: list[tuple[Origin, list[str]]] = [
         ("started", inputs.started),
         ("mandatory", inputs.mandatory),

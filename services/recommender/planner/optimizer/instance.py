@@ -20,9 +20,9 @@ WEIGHED_DTYPE = np.dtype(
 gaps in millionths, how many gaps it raises before the path, and where its effects on gaps begin."""
 
 SLOT_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "below", "percent", "gained")])
-"""The part of the value of a gap between `below` and `percent` per cent of sureness, and what of it is gained already.
+"""The part of the value of a gap between `below` and `percent` per cent of confidence, and what of it is gained.
 
-A course counts in the slots up to its own sureness. A gap without unconfirmed rows has one slot, up to 100.
+A course counts in the slots up to its own confidence. A gap without unconfirmed rows has one slot, up to 100.
 """
 
 EFFECT_DTYPE = np.dtype([("slot", np.int64), ("value", np.int64)])
@@ -37,7 +37,7 @@ class ProblemData(NamedTuple):
     courses: Records
     """(N + 1,) WEIGHED_DTYPE."""
     effects: Records
-    """EFFECT_DTYPE: what each course is worth, slot by slot."""
+    """EFFECT_DTYPE: the effects of each course."""
 
 
 class Instance(NamedTuple):

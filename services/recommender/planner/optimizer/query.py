@@ -8,29 +8,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    Inputs,
-    Rule,
-)
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog
+from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
 from services.recommender.planner.index.graph import IndexedGraph
-from services.recommender.planner.index.segment import (
-    Ints,
-    Longs,
-    Segment,
-)
+from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
-from services.recommender.planner.optimizer.closure_cost import (
-    ADDING,
-    Costs,
-    costs_from,
-    empty_costs,
-    specialise,
-)
+from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Framework
@@ -53,19 +37,19 @@ SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64), ("in_frame
 """A skill: the micro-level that counts at entry, its number among the gaps or -1, whether it is of the framework."""
 
 LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64), ("whole", np.int64)])
-"""A micro-level, its value, and its value whatever is gained by descriptions."""
+"""A micro-level, its value, and its value without regard to unconfirmed gains (`whole`), in micro-levels."""
 
 UNCONFIRMED_DTYPE = np.dtype(
     [(field, np.int64) for field in ("course", "gap", "group", "value", "whole", "percent", "gain")]
 )
-"""An unconfirmed row that counts: course, gap, its value by itself, that of its level if it were sure, how sure it is,
-and micro-levels gained by its confidence.
+"""An unconfirmed row that counts: course, gap, its value alone, the value of its level if confirmed (`whole`), its
+confidence in per cent, and the micro-levels that it gains times its confidence.
 
 Rows of one gap that lead to the same level are of one `group`, counted from 0.
 """
 
 STAIR_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "percent", "whole")])
-"""What completed courses have gained of a gap by their description; see `planner.value`."""
+"""An unconfirmed gain of completed courses: gap, confidence in per cent, value in micro-levels; see `planner.value`."""
 
 
 class Query(NamedTuple):
@@ -90,7 +74,7 @@ class Query(NamedTuple):
     unconfirmed: Records
     """UNCONFIRMED_DTYPE, by course."""
     stairs: Records
-    """STAIR_DTYPE: of each gap the surest first."""
+    """STAIR_DTYPE: of each gap the most confident first."""
 
 
 class SearchSpace(NamedTuple):
@@ -143,6 +127,21 @@ def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> I
     return np.array(space.numbers(forced_courses(inputs, also)), np.int32)
 
 
+class PlanContext(NamedTuple):
+    """What is known of a plan before there is a path. `space`: the courses that the search considers.
+
+    `entry_levels`: the levels that count for entry before the path. `ignore_preferences`: boosts and deferrals change
+    no cost.
+    """
+
+    inputs: Inputs
+    view: View
+    value: ValueFunction
+    entry_levels: Mapping[SkillKey, float]
+    space: SearchSpace
+    ignore_preferences: bool = False
+
+
 class PreparedQuery(NamedTuple):
     """A query, and the officer's costs after the started courses, which come first in any case."""
 
@@ -150,20 +149,14 @@ class PreparedQuery(NamedTuple):
     costs: Costs
 
 
-def build_query(
-    inputs: Inputs,
-    value: ValueFunction,
-    entry_levels: Mapping[SkillKey, float],
-    space: SearchSpace,
-    also: Sequence[str],
-    ignore_preferences: bool,
-) -> PreparedQuery:
-    """Return the query of an officer. `ignore_preferences`: boosts and deferrals change no cost."""
+def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
+    """Return the query of an officer. `also`: courses that must be candidates."""
+    inputs, value, space = context.inputs, context.value, context.space
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
     skills["in_framework"] = ours = skills_of(inputs.framework.id, count)
-    for key, level in entry_levels.items():
+    for key, level in context.entry_levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:
             skills[skill]["entry_level"] = micro(level)
     gaps = list(value.gaps)
@@ -177,7 +170,7 @@ def build_query(
                 (level, value.of(name, level / MICRO), value.certain(name, level / MICRO)) for level in sorted(levels)
             ]
         begins.append(len(level_values))
-    costs, changed, min_factor = _costs(inputs, space, ours, ignore_preferences)
+    costs, changed, min_factor = _costs(inputs, space, ours, context.ignore_preferences)
     met = conditions_met(space, inputs.done)
     arrays = space.graph.arrays
     started = [course for course in space.numbers(inputs.started) if costs.cost[course] > 0]
@@ -328,6 +321,7 @@ def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=64)
 def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
+    """Return a mask of the first `count` skills: those of a framework."""
     return np.array([name == framework for name, _ in list(VOCABULARY.skills)[:count]], np.bool_)
 
 
@@ -369,6 +363,5 @@ def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.b
         return holding
     for skill in framework.skills:
         if folded(skill.id) in names:
-            number = VOCABULARY.skills.get((framework.id, skill.id), len(segment.teacher_starts))
-            holding[segment.taught(number)["course"]] = True
+            holding[segment.taught(VOCABULARY.skills.get((framework.id, skill.id), -1))["course"]] = True
     return holding

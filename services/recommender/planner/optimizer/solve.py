@@ -15,32 +15,21 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from services.recommender.inputs import (
-    EXCLUDE,
-    INCLUDE_ONLY,
-    MICRO,
-    MOST_STEPS,
-    Inputs,
-)
-from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
+from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.index.vocabulary import Records
-from services.recommender.planner.optimizer.available_courses import stock_of
+from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.course_path import prune, replay
-from services.recommender.planner.optimizer.fixed_courses import (
-    FixedCourses,
-    PlanContext,
-    course_of,
-    fix_courses,
-    rows_of,
-)
+from services.recommender.planner.optimizer.fixed_courses import FixedCourses, fix_courses, rows_of
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.local_search import Found
 from services.recommender.planner.optimizer.query import (
+    PlanContext,
     PreparedQuery,
     SearchSpace,
     build_query,
@@ -48,21 +37,15 @@ from services.recommender.planner.optimizer.query import (
     search_space,
 )
 from services.recommender.planner.optimizer.search import EXPONENTS, search
-from services.recommender.planner.optimizer.state import (
-    PlanState,
-    Workspace,
-    copy_of,
-    empty_workspace,
-    initial_state,
-)
+from services.recommender.planner.optimizer.state import PlanState, Workspace, empty_workspace, initial_state
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED
-from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.domain import Course
+from services.recommender.planner.value import ValueFunction
 
 MAX_VISITS = PARAMS.max_visits
 TRACE_VISITS = PARAMS.trace_visits
+PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 class PreparedInstance(NamedTuple):
@@ -74,20 +57,16 @@ class PreparedInstance(NamedTuple):
 
 
 class PlanSolution(NamedTuple):
-    """A plan as numbers. `initial_state`, `start_state`, `final_state`: before, after the fixed courses, at the end.
+    """A plan as numbers. `start_state`, `final_state`: after the fixed courses, and at the end.
 
     `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
-    notably better; `finishing`: because it is being studied. `ignore_preferences`: boosts and deferrals changed no
-    cost. `limited`: the search or the trace reached its limit of visits.
+    notably better; `finishing`: because it is being studied. `limited`: the search or the trace reached its limit of
+    visits.
     """
 
-    inputs: Inputs
-    value: ValueFunction
-    entry_levels: dict[SkillKey, float]
-    space: SearchSpace
+    context: PlanContext
     problem: ProblemData
     fixed_courses: FixedCourses
-    initial_state: PlanState
     start_state: PlanState
     final_state: PlanState
     targets: Records
@@ -97,60 +76,38 @@ class PlanSolution(NamedTuple):
     available: AvailableCourses
     prepared: PreparedInstance
     finishing: bool = False
-    ignore_preferences: bool = False
     limited: bool = False
-
-
-def course_at(found: PlanSolution, view: View, row: int) -> Course:
-    """Return the course of a row of the instance."""
-    return course_of(found.space, found.problem, view, row)
-
-
-def offer_at(found: PlanSolution, view: View, row: int) -> CourseSpec:
-    """Return the course of a row of the instance in the planner's form."""
-    if (spec := view.spec(found.space.course_id(int(found.problem.courses[row]["number"])))) is None:
-        raise LookupError(f"row {row} is no course of this view")
-    return spec
-
-
-PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
     """Return the plan as numbers. `extra`: courses that must be in the instance."""
     targets, entry_levels = posterior_targets(inputs, view.course)
     value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
+    context = PlanContext(inputs, view, value, entry_levels, space)
     prefers = bool(inputs.cost_multipliers) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
     visits = MAX_VISITS // 2 if prefers else MAX_VISITS
-    one = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=False)
+    one = _searched(context, extra, visits)
     if prefers:
-        other = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=True)
+        other = _searched(context._replace(ignore_preferences=True), extra, visits)
         if _gained(one) * 100 < _gained(other) * PREFERENCE_FLOOR:
             one = other
     return one
 
 
-def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> PlanSolution:
+def solve_as_kept(found: PlanSolution, names: Sequence[str]) -> PlanSolution:
     """Return the solution whose path is these courses, traced like a kept path.
 
     What is shown of a path (scores, runners-up, open gaps) then depends on the inputs and the path alone, not on the
     previous path.
     """
-    inputs = replace(found.inputs, previous=list(names), finishing=True)
-    space = search_space(view.catalog, inputs)
-    again = _searched(
-        inputs,
-        view,
-        found.value,
-        found.entry_levels,
-        space,
-        (),
-        MAX_VISITS,
-        ignore_preferences=found.ignore_preferences,
-        known=found if space.base is found.space.base else None,
-    )
+    context = found.context
+    inputs = replace(context.inputs, previous=list(names), finishing=True)
+    space = search_space(context.view.catalog, inputs)
+    known = found if space.base is context.space.base else None
+    again = _searched(context._replace(inputs=inputs, space=space), (), MAX_VISITS, known)
     fixed_courses = FixedCourses(again.fixed_courses.picks, found.fixed_courses.notes)
-    return again._replace(inputs=found.inputs, fixed_courses=fixed_courses, kept=found.kept, finishing=found.finishing)
+    context = again.context._replace(inputs=context.inputs)
+    return again._replace(context=context, fixed_courses=fixed_courses, kept=found.kept, finishing=found.finishing)
 
 
 def _gained(found: PlanSolution) -> int:
@@ -158,23 +115,15 @@ def _gained(found: PlanSolution) -> int:
 
 
 def _searched(
-    inputs: Inputs,
-    view: View,
-    value: ValueFunction,
-    entry_levels: dict[SkillKey, float],
-    space: SearchSpace,
-    extra: tuple[str, ...],
-    visits: int,
-    *,
-    ignore_preferences: bool,
-    known: PlanSolution | None = None,
+    context: PlanContext, extra: tuple[str, ...], visits: int, known: PlanSolution | None = None
 ) -> PlanSolution:
     """Return the plan. `known`: another plan of the same officer, whose inputs differ in the previous path alone."""
+    inputs, space = context.inputs, context.space
     if known:
         query, costs = known.prepared.query
         query = query._replace(forced=forced_numbers(inputs, space, extra))
     else:
-        query, costs = build_query(inputs, value, entry_levels, space, extra, ignore_preferences)
+        query, costs = build_query(context, extra)
     hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
     graph = space.graph.arrays
@@ -185,20 +134,12 @@ def _searched(
         instance = build_instance(graph, query, costs, selected)
     problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
     start_state = initial_state(instance, hours, steps, workspace)
-    before = copy_of(start_state)
-    if known and space.base_numbers is None:  # of champions it matters what was skipped
-        available = known.available
-    else:
-        available = stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences)
-    fixed_courses, missing = fix_courses(
-        PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
-    )
+    # Among champions, what the earlier lookups skipped depends on their own path.
+    available = known.available if known and space.base_numbers is None else CourseIndex(context, costs)
+    fixed_courses, missing = fix_courses(context, available, problem, start_state, workspace)
     if more := [name for name in missing if name not in extra]:
         # a pinned course fits by prerequisites that were no candidates
-        extra = (*extra, *more)
-        return _searched(
-            inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=ignore_preferences, known=known
-        )
+        return _searched(context, (*extra, *more), visits, known)
     left = _left(inputs, space, problem, start_state)
     found = search(problem, start_state, workspace, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
     finishing, kept = inputs.finishing and _walks(problem, start_state, workspace, found, left), False
@@ -212,13 +153,9 @@ def _searched(
         problem, start_state, workspace, found.targets, found.trial if stays else found.best, stays
     )
     return PlanSolution(
-        inputs,
-        value,
-        entry_levels,
-        space,
+        context,
         problem,
         fixed_courses,
-        before,
         start_state,
         final_state,
         found.targets,
@@ -228,7 +165,6 @@ def _searched(
         available,
         PreparedInstance(PreparedQuery(query, costs), selected, instance),
         finishing=finishing,
-        ignore_preferences=ignore_preferences,
         limited=bool(workspace.counters[0]["limited"]),
     )
 

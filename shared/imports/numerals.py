@@ -4,6 +4,9 @@ import re
 
 THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
+LONGEST_WORDS = 300
+"""The most characters of a duration, a level or a date; a longer text is prose and is not searched."""
+
 _SPACED = re.compile(
     r"(?<![\d.,])\d{1,3}(?:[\u00a0\u2009\u202f'’]\d{3})+(?!\d)|^\s*\d{1,3}(?: \d{3})+(?=[.,]\d+|\s*[^\W\d]*\.?\s*$)"
 )

@@ -2,10 +2,9 @@
 
 import re
 from calendar import monthrange
-from datetime import MINYEAR, UTC, date, datetime, timedelta
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta, timezone
 
-from services.catalog.importers.numerals import THAI_DIGITS
-from services.catalog.importers.words import LONGEST_WORDS
+from shared.imports.numerals import LONGEST_WORDS, THAI_DIGITS
 from shared.texts import folded
 
 _BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
@@ -37,6 +36,13 @@ _TIME = re.compile(
     r"\s*(?:(?:[-–—]|ถึง|to)\s*\d{1,2}[:.]\d{2}\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?|(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?)$"
 )
 """The time of day behind a date, or from when to when: `เวลา 09.00 - 16.00 น.`."""
+
+_CLOCK = re.compile(
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d+)?\s*(?P<half>[ap](?=\.?m))?"
+    r".*?(?P<zone>z|utc|gmt)?\s*(?:(?P<sign>[+-])(?P<ahead>\d{1,2})(?::?(?P<part>\d{2}))?)?$"
+)
+THAI_TIME = timezone(timedelta(hours=7))
+"""The zone of times that are written without one."""
 
 _BY_MONTH = (
     rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s/.-]*{_MONTH}\.?[\s/.,-]*(?P<year>\d{{4}}|\d\d)",
@@ -81,6 +87,32 @@ def date_of(text: str, *, last: bool = False) -> date | None:
     if not 1 <= day <= days:
         raise InvalidDate("that month has no such day")
     return date(year, month, day)
+
+
+def moment_of(text: str) -> datetime | None:
+    """Return a date with its time of day; without one the day begins, and without a zone the time is Thai time.
+
+    Seconds and milliseconds since 1970 are read too; None for a date that means never. Raises InvalidDate.
+    """
+    words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
+    if _SECONDS.fullmatch(words):
+        return datetime.fromtimestamp(int(words[:10]), THAI_TIME)
+    day = date_of(text)
+    if day is None:
+        return None
+    clock, zone = time(), THAI_TIME
+    if (behind := _TIME.search(words)) and (found := _CLOCK.search(behind[0])):
+        hour = int(found["hour"])
+        if found["half"]:
+            hour = hour % 12 + (12 if found["half"] == "p" else 0)
+        ahead = timedelta(hours=int(found["ahead"] or 0), minutes=int(found["part"] or 0))
+        try:
+            if found["zone"] or found["sign"]:
+                zone = timezone(-ahead if found["sign"] == "-" else ahead)
+            clock = time(hour, int(found["minute"]), int(found["second"] or 0))
+        except ValueError as error:
+            raise InvalidDate("there is no such time") from error
+    return datetime.combine(day, clock, zone)
 
 
 def span_of(text: str) -> tuple[str, str] | None:
@@ -156,7 +188,10 @@ def _written(words: str) -> tuple[int, int | None, int | None]:
 
 
 def _by_month(words: str) -> tuple[int, int, int | None] | None:
-    """Return year, month and, if it is given, day of a date that names the month. Two digits of a year are Buddhist in Thai."""
+    """Return year, month and, if it is given, day of a date that names the month.
+
+    Two digits of a year are Buddhist in Thai.
+    """
     for pattern in _BY_MONTH:
         if (found := re.fullmatch(pattern, words)) and (month := _MONTH_NUMBERS.get(found["month"].replace(".", ""))):
             year = int(found["year"])

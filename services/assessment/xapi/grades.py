@@ -1,0 +1,275 @@
+"""Grade exports of learning platforms: which column holds what, and the graded activities of each row. Pure.
+
+A table has one row for each graded activity, whose name stands in a column or in the request, or one row for each
+officer and a column of scores for each activity (a gradebook). `map` states the columns as in an import of courses;
+`default` states what no column holds: `activity=Safety quiz,maximum=10,taken_at=2026-01-05`.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import partial
+
+import msgspec
+from msgspec import Struct
+
+from services.assessment.xapi.mapping import ActivityRules
+from services.assessment.xapi.statements import Verb
+from shared.domain import Identifier
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Warned
+from shared.imports.columns import MappedTable, mapped, pairs
+from shared.imports.dates import InvalidDate, moment_of
+from shared.imports.numerals import NUMBER, THAI_DIGITS, number_of
+from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
+from shared.imports.tables import unguarded
+from shared.texts import folded
+
+FACTS = ("officer", "activity", "score", "maximum", "outcome", "taken_at")
+"""What a column may hold. `outcome`: passed, failed or completed, in words."""
+
+_DEFAULTS = ("activity", "maximum", "taken_at")
+_MANY = ("score",)
+
+NAMES: dict[str, str] = {
+    "officer": "officer,officer id,sis user id,id number,idnumber,employee id,employee number,staff id,personnel id,student id,learner id,user id,userid,username,user name,login,login id,sis login id,รหัสเจ้าหน้าที่,รหัสพนักงาน,รหัสบุคลากร,เลขประจำตัว,เลขประจำตัวเจ้าหน้าที่,เลขประจำตัวพนักงาน,รหัสประจำตัว,รหัสประจำตัวพนักงาน,รหัสผู้เรียน,รหัสผู้เข้าสอบ,รหัสผู้เข้าอบรม,รหัสผู้ใช้,รหัสผู้ใช้งาน,ชื่อผู้ใช้,ชื่อผู้ใช้งาน,รหัส",
+    "activity": "activity,activity name,activity id,quiz,quiz name,quiz title,test,test name,exam,exam name,assessment,assessment name,assignment,item name,course,course name,กิจกรรม,ชื่อกิจกรรม,แบบทดสอบ,ชื่อแบบทดสอบ,ชุดข้อสอบ,ชื่อชุดข้อสอบ,การสอบ,ชื่อการสอบ,หัวข้อสอบ,วิชาสอบ,หลักสูตร,ชื่อหลักสูตร,วิชา,ชื่อวิชา,รายวิชา,ชื่อรายวิชา",
+    "score": "score,total score,total points,raw score,test score,quiz score,grade,mark,marks,points,percent,percentage,คะแนน,คะแนนที่ได้,คะแนนสอบ,คะแนนรวม,คะแนนทดสอบ,คะแนนหลังเรียน,ผลคะแนน,ร้อยละ",
+    "maximum": "maximum,max,max score,maximum score,maximum points,points possible,max points,max grade,out of,คะแนนเต็ม,เต็ม",
+    "outcome": "outcome,result,success,passed,pass fail,status,completion status,ผล,ผลสอบ,ผลการสอบ,ผลการทดสอบ,ผลการประเมิน,ผลการอบรม,ผลการเรียน,สถานะ,สถานะการเรียน,สถานะการสอบ",
+    "taken_at": "taken at,date,time,timestamp,date taken,test date,exam date,completed,completed on,completed at,completion date,completion time,date completed,finished,finished on,submitted,submitted at,submission time,submission date,end time,วันที่,วันที่สอบ,วันสอบ,วันเวลาที่สอบ,วันที่และเวลา,วันที่ทำแบบทดสอบ,วันที่ส่ง,วันที่ทดสอบ,วันที่เรียนจบ,วันที่จบ,วันที่ประเมิน,ประทับเวลา,เวลาที่ส่ง",
+}
+"""The usual names of columns; those of a fact from the surest to the least sure."""
+
+_FACT_OF = {name: (fact, place) for fact, names in NAMES.items() for place, name in enumerate(names.split(","))}
+_VERBS: dict[str, Verb] = {
+    **dict.fromkeys(("passed", "pass", "yes", "true", "ผ่าน", "ผ่านเกณฑ์", "สอบผ่าน"), "passed"),
+    **dict.fromkeys(
+        ("failed", "fail", "not passed", "no", "false", "ไม่ผ่าน", "ไม่ผ่านเกณฑ์", "สอบไม่ผ่าน", "สอบตก", "ตก"), "failed"
+    ),
+    **dict.fromkeys(("completed", "complete", "เรียนจบ", "จบ", "จบหลักสูตร", "สำเร็จ", "อบรมจบ"), "completed"),
+}
+_NOTHING = frozenset(("n/a", "na", "ex", "excused", "absent", "not yet graded", "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มี"))
+_OF_MAXIMUM = re.compile(r"(?P<score>\S.*?)\s*(?:/|จาก|out of)\s*(?P<maximum>\S.*)")
+_IN_NAME = re.compile(
+    rf"(?:/|เต็ม|out of|max\.?)\s*(?P<maximum>{NUMBER})|\((?P<points>{NUMBER})\s*(?:คะแนน|points?|pts)\)"
+)
+_PERCENT = re.compile(r"%|percent|ร้อยละ")
+_HUNDRED = 100.0
+
+
+class GradedActivity(Struct, frozen=True):
+    """What a cell says: `score` from 0 to 1. `column`: the name of the column that says it."""
+
+    activity: str
+    verb: Verb
+    score: float | None
+    column: str
+
+
+class GradedRow(Struct, frozen=True):
+    """The graded activities of an officer; `taken_at` is there if there is one."""
+
+    officer: str
+    taken_at: datetime | None
+    activities: list[GradedActivity]
+
+
+class GradeTable(MappedTable):
+    """Converts rows of cells to graded activities; the first row names the columns.
+
+    `rules`: of the tenant; a column whose name they map holds the scores of this activity.
+    """
+
+    def __init__(self, rules: ActivityRules, columns: str, default: str | None = None) -> None:
+        """`columns`: the text of `map`. Raises InvalidInput naming the parameter."""
+        super().__init__()
+        self._rules, self._asked = rules, columns
+        self._maxima: dict[int, float] = {}
+        defaults = dict(pairs(default or "", "default", _DEFAULTS))
+        self._activity = defaults.get("activity") or None
+        try:
+            self._maximum = _number(defaults["maximum"]) if "maximum" in defaults else None
+            self._taken_at = _moment(defaults["taken_at"]) if "taken_at" in defaults else None
+        except ValueError as error:
+            raise InvalidInput(str(error), "default") from error
+
+    def row(self, number: int, cells: Sequence[str]) -> Row[GradedRow] | None:
+        """Return a row; None for the header, an empty row and a row of maxima. Raises InvalidInput naming `map`."""
+        if not any(cell.strip() for cell in cells):
+            return None
+        if self._header is None:
+            self._header = [" ".join(unguarded(cell).split()) for cell in cells]
+            self._columns = self._mapped(self._header)
+            return None
+        if sum(map(len, cells)) > ROW_LIMIT:
+            return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
+        if any(cell.strip() for cell in cells[len(self._header) :]):
+            problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
+            return refused(number, problem, " ".join(cells).strip())
+        cells = [unguarded(cell).strip() for cell in cells]
+        if folded(cells[0]) == "points possible":
+            self._maxima = {place: read for place in self._columns["score"] if (read := number_of(cells[place]))}
+            return None
+        return self._read(number, cells)
+
+    def _read(self, number: int, cells: Sequence[str]) -> Row[GradedRow]:
+        problems: list[Problem] = []
+        activities: list[GradedActivity] = []
+        taken_at = self._taken_at
+        try:
+            officer = self._officer(cells)
+        except InvalidInput as problem:
+            officer = ""
+            problems.append(problem)
+        try:
+            activities = [*self._activities(cells)]
+        except InvalidInput as problem:
+            problems.append(problem)
+        if text := _text(self._cell("taken_at", cells)):
+            try:
+                taken_at = _moment(text)
+            except ValueError as error:
+                problems.append(InvalidInput(str(error), self._name("taken_at")))
+        elif taken_at is None and activities:
+            problems.append(InvalidInput("says no time of the result", self._name("taken_at")))
+        row = Row[GradedRow](number, begins=officer or " ".join(" ".join(cells).split())[:60])
+        if problems:
+            row.problems = [refusal(problem) for problem in problems]
+            return row
+        row.content = GradedRow(officer, taken_at, activities)
+        if not activities:
+            row.warnings = [Warned(self._name("score"), "the row holds no score")]
+        return row
+
+    def _officer(self, cells: Sequence[str]) -> str:
+        try:
+            return msgspec.convert(self._cell("officer", cells), Identifier)
+        except msgspec.ValidationError as error:
+            raise InvalidInput("is no id of an officer", self._name("officer")) from error
+
+    def _activities(self, cells: Sequence[str]) -> Iterable[GradedActivity]:
+        """Yield the graded activities of a row. Raises InvalidInput naming the column."""
+        outcome = _VERBS.get(folded(self._cell("outcome", cells)))
+        activity = self._cell("activity", cells) or self._activity
+        for place in self._columns.get("score", []):
+            name = (self._header or [])[place]
+            if score := _text(cells[place]):
+                if not outcome and (verb := _VERBS.get(folded(score))):
+                    yield GradedActivity(activity or name, verb, None, name)
+                    continue
+                try:
+                    share = _share(score, self._maximum_of(place, cells))
+                except ValueError as error:
+                    raise InvalidInput(str(error), name) from error
+                yield GradedActivity(activity or name, outcome or "scored", share, name)
+            elif outcome and activity:
+                yield GradedActivity(activity, outcome, None, self._name("outcome"))
+        if outcome and not self._columns.get("score"):
+            yield GradedActivity(activity or self._name("outcome"), outcome, None, self._name("outcome"))
+
+    def _maximum_of(self, place: int, cells: Sequence[str]) -> float | None:
+        """Return the maximum of a score: that of the row, of the column, or of the request."""
+        if given := self._cell("maximum", cells):
+            return _number(given)
+        if place in self._maxima:
+            return self._maxima[place]
+        name = folded((self._header or [])[place].translate(THAI_DIGITS))
+        if found := _IN_NAME.search(name):
+            return _number(found["maximum"] or found["points"])
+        return _HUNDRED if _PERCENT.search(name) else self._maximum
+
+    def _cell(self, fact: str, cells: Sequence[str]) -> str:
+        numbers = self._columns.get(fact)
+        return cells[numbers[0]] if numbers else ""
+
+    def _name(self, fact: str) -> str:
+        """Return the name of the column that holds a fact, or the fact."""
+        numbers = self._columns.get(fact)
+        return (self._header or [])[numbers[0]] if numbers else fact
+
+    def _mapped(self, header: Sequence[str]) -> dict[str, list[int]]:
+        """Return which columns hold which fact. Raises InvalidInput naming `map` or `default`."""
+        guess = partial(_guessed, rules=self._rules, one_activity=self._activity is not None)
+        found = mapped(self._asked, header, FACTS, _MANY, guess)
+        names = ", ".join(header)[:1000]
+        if "officer" not in found:
+            raise InvalidInput(f"no column holds the officers; there are: {names}", "map")
+        if "score" not in found and "outcome" not in found:
+            raise InvalidInput(f"no column holds a score or an activity of the mapping; there are: {names}", "map")
+        one = "activity" in found or self._activity is not None
+        if one and len(found.get("score", [])) > 1:
+            raise InvalidInput("only one column of scores may stand beside one of activities", "map")
+        read = [header[number] for number in found.get("score", found.get("outcome", []))]
+        if not one and not any(map(self._rules.maps, read)):
+            detail = f"the mapping has no activity {read[0][:100]!r}; name the activity, or the column that holds it"
+            raise InvalidInput(detail, "map")
+        if "taken_at" not in found and self._taken_at is None:
+            raise InvalidInput("no column holds the time; give it, such as default=taken_at=2026-01-05", "default")
+        return found
+
+
+def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool) -> dict[str, list[int]]:
+    """Guess which columns hold which fact: by their names, and scores of activities by the mapping.
+
+    `one_activity`: the request names the activity of all rows.
+    """
+    best: dict[str, tuple[int, int]] = {}
+    for number, name in enumerate(header):
+        if known := _FACT_OF.get(_plain(name)):
+            fact, place = known
+            best[fact] = min(best.get(fact, (place, number)), (place, number))
+    found = {fact: [number] for fact, (_, number) in best.items()}
+    if "activity" not in found and not one_activity:
+        taken = {numbers[0] for fact, numbers in found.items() if fact != "score"}
+        scores = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]
+        if scores:
+            found["score"] = scores
+    return found
+
+
+def _plain(name: str) -> str:
+    """Return the name of a column without the maximum or the unit that it states."""
+    plain = folded(name.translate(THAI_DIGITS))
+    plain = re.sub(r"\s*\([^)]*\)$|\s*/\s*[\d.,]+$|\s*%$", "", plain)
+    return " ".join(re.sub(r"[_:/.*-]+", " ", plain).split())
+
+
+def _text(cell: str) -> str:
+    """Return a cell; empty if it means that there is no result."""
+    return cell if any(map(str.isalnum, cell)) and folded(cell) not in _NOTHING else ""
+
+
+def _share(text: str, maximum: float | None) -> float:
+    """Return a score from 0 to 1: `8/10`, `80 %`, or a number beside its maximum. Raises ValueError."""
+    plain = folded(text.translate(THAI_DIGITS))
+    if found := _OF_MAXIMUM.fullmatch(plain):
+        plain, maximum = found["score"], _number(found["maximum"])
+    elif _PERCENT.search(plain):
+        plain, maximum = _PERCENT.sub("", plain), _HUNDRED
+    score = _number(plain)
+    if maximum is None:
+        raise ValueError("is a score without its maximum; give it, such as default=maximum=10")
+    if not 0 <= score <= maximum or not maximum:
+        raise ValueError(f"is not between 0 and the maximum, {maximum:g}")
+    return score / maximum
+
+
+def _number(text: str) -> float:
+    """Return a number without other words. Raises ValueError."""
+    plain = re.sub(r"\s*(?:คะแนน|points?|pts)\.?$", "", folded(text.translate(THAI_DIGITS)))
+    found = number_of(plain) if re.fullmatch(NUMBER, plain) else None
+    if found is None or not math.isfinite(found):
+        raise ValueError(f"{text[:40]!r} is no number")
+    return found
+
+
+def _moment(text: str) -> datetime:
+    """Return a time. Raises ValueError."""
+    try:
+        found = moment_of(text)
+    except InvalidDate as error:
+        raise ValueError(f"{text[:40]!r}: {error}") from error
+    if found is None:
+        raise ValueError(f"{text[:40]!r} is no time")
+    return found

@@ -1,0 +1,38 @@
+"""Recognises the rows of totals under the courses of a list. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from services.catalog.importers.facts import Fact
+from shared.domain import Course
+from shared.errors import InvalidInput
+from shared.imports.rows import Row, refused
+from shared.texts import folded
+
+IDENTIFYING = ("id", "code", "url")
+TITLES = ("title", "title_th", "title_en")
+_TOTAL = re.compile(
+    r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
+    r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
+    r"(?:\s*[:=]?\s*[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?)?\s*[:.=]?"
+)
+"""What stands for the title in the row of totals under a table."""
+
+
+def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = ()) -> Row[Course] | None:
+    """Return the refusal of a row of totals, None for other rows. `cells`: all of the row, for one without a title."""
+    if (words := _total(stated, cells)) is None:
+        return None
+    return refused(number, InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title"), words)
+
+
+def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
+    """Return the word by which a row without an id is recognised as totals; None for other rows.
+
+    It is the title, or in any cell of a row without a title.
+    """
+    if any(name in stated for name in IDENTIFYING):
+        return None
+    titles = [str(stated[name]) for name in TITLES if name in stated]
+    found = [text for text in titles or cells if _TOTAL.fullmatch(folded(text[:100]))]
+    return found[0].strip() if found and len(found) >= len(titles) else None

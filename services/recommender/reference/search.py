@@ -1,0 +1,355 @@
+"""The readable rule of docs/ranking.md, second part: the search for the best path over the chosen courses.
+
+greedy                T0: repeatedly the closure of the highest gain per cost that fits
+after_exchanges       T1: local search by starts and exchanges
+after_discrepancies   limited discrepancy search with hours as costs, if an attainable gap is still open
+after_beam            then a beam search, if the targets raise several gaps each
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
+from services.recommender.planner.units import UNREACHABLE
+from services.recommender.reference.costs import Costs, ProblemData
+
+EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
+"""A greedy pass divides gain by cost to each of these powers; the best path of all passes counts."""
+
+MAX_PASSES = 2
+"""Passes of local search over the courses of a path."""
+
+MAX_STARTS = 24
+"""Courses whose closure is tried as the start of a path."""
+
+MAX_PAIRED = 8
+"""The first of them, of which two are also tried together."""
+
+BEAM_GAPS = 2
+"""Gaps that the targets raise in the mean, from which a beam search follows the discrepancies."""
+
+BEAM_WIDTH = 16
+"""Paths that the beam search extends at a time."""
+
+BEAM_STARTS = 8
+"""Starts by which it extends each of them."""
+
+MAX_EXCHANGED = 16
+"""Courses of a path up to which each of them is left out in turn for the closure of a start."""
+
+
+class ScoredClosure(NamedTuple):
+    """The closure of a target that fits, in order of study, and its score."""
+
+    target: CourseOption
+    closure: list[CourseOption]
+    score: int
+
+
+def scored_closures(
+    problem: ProblemData, state: PathState, costs: Costs, targets: Iterable[CourseOption], exponent: float = 1.0
+) -> list[ScoredClosure]:
+    """Return the closures of these courses with their scores, best first.
+
+    Equals by higher cosine, lower cost, lower id.
+    """
+    found = []
+    for target in targets:
+        if costs.of(target) == UNREACHABLE or not state.gains(target):
+            continue
+        closure = problem.closure(target, costs)
+        if sum(option.hours for option in closure) > state.hours or len(closure) > state.steps:
+            continue
+        cost = problem.price(closure)
+        if score := score_of(gain_of(state, closure), cost, exponent):
+            found.append(((-score, -target.cosine, cost, target.id), ScoredClosure(target, closure, score)))
+    return [bid for _, bid in sorted(found, key=lambda item: item[0])]
+
+
+def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
+    """Return the value that these courses add together, in micro-levels."""
+    return state.after(courses).value - state.value
+
+
+def walk(state: PathState, courses: Iterable[CourseOption]) -> tuple[list[CourseOption], PathState]:
+    """Return those of these courses that can be entered one after the other, and the state at the end."""
+    entered, then = [], state.copy()
+    for option in courses:
+        if then.admits(option):
+            then.study(option)
+            entered.append(option)
+    return entered, then
+
+
+def drop_redundant(
+    state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
+) -> tuple[list[CourseOption], PathState]:
+    """Walk courses without, from the end, each of `tried` without which the rest is feasible and closes as much."""
+    remaining, end = walk(state, courses)
+    for option in reversed(tried):
+        rest = [other for other in remaining if other is not option]
+        entered, then = walk(state, rest)
+        if entered == rest and then.value == end.value:
+            remaining, end = rest, then
+    return remaining, end
+
+
+def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
+    """Return the reachable courses that add value. Courses that become reachable later are no targets."""
+    costs = problem.costs(state)
+    return [option for option in problem.courses.values() if costs.of(option) < UNREACHABLE and state.gains(option)]
+
+
+def greedy(
+    problem: ProblemData, state: PathState, targets: Collection[CourseOption], exponent: float = 1.0
+) -> list[CourseOption]:
+    """Return the greedy path: the closure of the highest score, until none fits or adds value. Moves `state`."""
+    path: list[CourseOption] = []
+    while found := scored_closures(problem, state, problem.costs(state), targets, exponent):
+        closure = found[0].closure
+        closure, _ = drop_redundant(state, closure, closure[:-1])
+        for option in closure:
+            state.study(option)
+        path += closure
+    return path
+
+
+class CoursePath(NamedTuple):
+    """A path after the fixed courses: the value at its end, its negated cost, its courses."""
+
+    value: int
+    saved: int
+    courses: list[CourseOption]
+
+    def better(self, other: "CoursePath") -> "CoursePath":
+        """Return the better of two paths: the one that closes more, or at equal value costs less."""
+        return other if (other.value, other.saved) > (self.value, self.saved) else self
+
+    def closing_more(self, other: "CoursePath") -> "CoursePath":
+        """Return another path if it closes more, else this one."""
+        return other if other.value > self.value else self
+
+
+def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
+    """Return the path of these courses without those whose removal keeps its value."""
+    remaining, end = drop_redundant(start_state, courses, courses)
+    return CoursePath(end.value, -sum(option.cost for option in remaining), remaining)
+
+
+def best_path(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, overlapping: bool
+) -> CoursePath:
+    """Return T1: the best path of the greedy with several exponents, starts, exchanges, discrepancies, and a beam."""
+    best = CoursePath(-1, 0, [])
+    for exponent in EXPONENTS:
+        best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
+    everything = start_state.copy()
+    for target in targets:
+        everything.study(target)
+    best = after_exchanges(problem, start_state, targets, best, everything.value)
+    timed = ProblemData(problem.courses, problem.achievers, by_hours=True)
+    found = best
+    if best.value < everything.value:
+        found = after_discrepancies(timed, start_state, targets, best)
+        found = after_beam(timed, start_state, targets, found) if overlapping else found
+    return best if found is best else after_exchanges(problem, start_state, targets, found, everything.value)
+
+
+def after_exchanges(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    best: CoursePath,
+    attainable: int,
+) -> CoursePath:
+    """Return the best of a path and those of the starts, improved by exchanges while it improves.
+
+    `attainable`: no path closes more.
+    """
+    complete = best.value == attainable
+    starts = starts_of(problem, start_state, targets, complete=complete)
+    for course in starts:
+        best = best.better(started_with(problem, start_state, targets, course, None))
+    for _ in range(MAX_PASSES):
+        before = best
+        for place in reversed(range(len(before.courses))):
+            if place >= len(best.courses):
+                continue
+            out = best.courses[place]
+            rest = [option for option in best.courses if option is not out]
+            start, state = drop_redundant(start_state, rest, rest)
+            more = greedy(problem, state, [target for target in targets if target is not out])
+            best = best.better(pruned_path(start_state, start + more))
+        for course in starts:
+            end = walk(start_state, best.courses)[1]
+            if course.id not in end.done and (complete or end.gains(course)):
+                best = exchanged(problem, start_state, targets, course, best, complete=complete)
+        if best is before:
+            break
+    return best
+
+
+def after_discrepancies(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
+) -> CoursePath:
+    """Return a path, or one that closes more: by discrepancies, from nothing and after each start; by pairs of starts.
+
+    `problem`: each course costs its hours.
+    """
+    starts, costs = starts_of(problem, start_state, targets, complete=False), problem.costs(start_state)
+    best = with_discrepancies(problem, start_state, targets, [], best)
+    for place, start in enumerate(starts):
+        closure = problem.closure(start, costs)
+        path, state = drop_redundant(start_state, closure, closure[:-1])
+        if value_bound(state, targets) <= best.value:
+            continue
+        state_costs = problem.costs(state)
+        for other in starts[place + 1 : MAX_PAIRED]:
+            if state_costs.of(other) == UNREACHABLE:
+                continue
+            closure = problem.closure(other, state_costs)
+            if sum(one.hours for one in closure) <= state.hours and len(closure) <= state.steps:
+                more, end = drop_redundant(state, closure, closure[:-1])
+                rest = greedy(problem, end, targets) if value_bound(end, targets) > best.value else []
+                best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
+        best = with_discrepancies(problem, start_state, targets, path, best)
+    return best
+
+
+def after_beam(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
+) -> CoursePath:
+    """Return a path, or one that closes more: by a beam search over starts, each completed by greedy.
+
+    Of equal paths the first found is kept. `problem`: each course costs its hours.
+    """
+    beam: list[list[CourseOption]] = [[]]
+    while beam:
+        found: dict[frozenset[CourseOption], tuple[int, list[CourseOption]]] = {}
+        promising = False
+        for path in beam:
+            base = walk(start_state, path)[1]
+            costs = problem.costs(base)
+            for start in starts_of(problem, base, targets, complete=False)[:BEAM_STARTS]:
+                closure = problem.closure(start, costs)
+                more, state = drop_redundant(base, closure, closure[:-1])
+                promising = promising or value_bound(state, targets) > best.value
+                rest = greedy(problem, state, targets)
+                best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
+                found.setdefault(frozenset([*path, *more]), (state.value, [*path, *more]))
+        ranked = sorted(found.values(), key=lambda item: -item[0])
+        beam = [path for _, path in ranked[:BEAM_WIDTH]] if promising else []
+    return best
+
+
+def value_bound(state: PathState, targets: Iterable[CourseOption]) -> int:
+    """Return a value that no path from here exceeds: a fractional knapsack of what each course adds by itself."""
+    bound, left = state.value, state.hours
+    added = [(gain_of(state, [one]), one.hours) for one in targets if one.hours <= state.hours]
+    for gain, hours in sorted(added, key=lambda item: -item[0] / item[1]):
+        if hours > left:
+            return bound + gain * left // hours + 1
+        bound, left = bound + gain, left - hours
+    return bound
+
+
+def with_discrepancies(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    path: Sequence[CourseOption],
+    best: CoursePath,
+) -> CoursePath:
+    """Return a path, or one that closes more: the greedy after some courses, without the target of one choice of it."""
+    taken, state = list(path), walk(start_state, path)[1]
+    while value_bound(state, targets) > best.value and (
+        found := scored_closures(problem, state, problem.costs(state), targets)
+    ):
+        target, closure = found[0].target, found[0].closure
+        rest = greedy(problem, state.copy(), [one for one in targets if one is not target])
+        best = best.closing_more(pruned_path(start_state, taken + rest))
+        closure, state = drop_redundant(state, closure, closure[:-1])
+        taken += closure
+    return best.closing_more(pruned_path(start_state, taken))
+
+
+def exchanged(  # noqa: PLR0913 - what a start is tried on
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    course: CourseOption,
+    path: CoursePath,
+    *,
+    complete: bool,
+) -> CoursePath:
+    """Return the path, or a better one that starts with the closure of a course.
+
+    For a short path also without any one course. `complete`: there is nothing more to gain.
+    """
+    outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
+    for out in (None, *reversed(outs)):
+        others = [one for one in path.courses if one is not out]
+        best = path.better(started_with(problem, start_state, targets, course, others if path.courses else None))
+        if best is not path:
+            return best
+    return path
+
+
+def starts_of(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, complete: bool
+) -> list[CourseOption]:
+    """Return the courses whose closures are tried as the start of a path, best first.
+
+    They are scored by the gain of their closure and the cost that they spare others, per cost. `complete`: there is
+    nothing more to gain, so only those that spare others something can lower the cost.
+    """
+    costs = problem.costs(start_state)
+    shares = spared_by_conditions(problem, start_state, costs, targets)
+    scores: dict[CourseOption, int] = {}
+    for course in problem.courses.values():
+        if costs.of(course) < UNREACHABLE:
+            spared = sum(share for one, share in shares.items() if course in problem.achievers[one])
+            closure = problem.closure(course, costs)
+            fits = sum(one.hours for one in closure) <= start_state.hours and len(closure) <= start_state.steps
+            if fits and not (complete and spared == 0):
+                gain = gain_of(start_state, closure)
+                scores[course] = score_of(gain + spared, problem.price(closure))
+    best = sorted(scores, key=lambda course: (-scores[course], course.id))
+    return [course for course in best if scores[course]][:MAX_STARTS]
+
+
+def spared_by_conditions(
+    problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
+) -> dict[Condition, int]:
+    """Return per condition the gain that its share of the closure costs stands for, over all targets.
+
+    A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
+    """
+    shares = defaultdict[Condition, int](int)
+    for target in targets:
+        closure = problem.closure(target, costs)
+        gain, cost = gain_of(start_state, closure), problem.price(closure)
+        for condition in problem.conditions_in(target, costs):
+            shares[condition] += gain * (min(costs.conditions[condition], cost) // max(cost // 1000, 1)) // 1000
+    return shares
+
+
+def started_with(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    course: CourseOption,
+    others: Iterable[CourseOption] | None,
+) -> CoursePath:
+    """Return the path of the closure of a course, then the `others` courses that fit, then the greedy."""
+    closure = problem.closure(course, problem.costs(start_state))
+    path, state = drop_redundant(start_state, closure, closure[:-1])
+    if others is not None:
+        for other in others:
+            fits = other.hours <= state.hours and state.steps > 0 and other.id not in state.done
+            if fits and state.admits(other):
+                state.study(other)
+                path.append(other)
+        path, state = drop_redundant(start_state, path, path)
+    return pruned_path(start_state, path + greedy(problem, state, targets))

@@ -1,0 +1,226 @@
+"""Grade exports of learning platforms are read as they are: their columns, scores, outcomes and times."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from services.assessment.imports import FileReader
+from services.assessment.xapi.grades import GradedRow, GradeTable
+from services.assessment.xapi.mapping import ActivityRule, ActivityRules
+from shared.errors import InvalidInput
+from shared.imports.dates import InvalidDate, moment_of
+from shared.imports.rows import Row
+
+THAI = timezone(timedelta(hours=7))
+RULES = ActivityRules(
+    [
+        ActivityRule(activity, "reading", 4)
+        for activity in ("Quiz: Safety*", "Safety quiz (1234)", "ความปลอดภัย", "safety")
+    ]
+)
+
+
+def read(
+    text: str | bytes, columns: str = "guess", default: str | None = None
+) -> tuple[list[Row[GradedRow]], GradeTable]:
+    table = GradeTable(RULES, columns, default)
+    reader = FileReader("csv", GradedRow, None, table)
+    data = text.encode() if isinstance(text, str) else text
+    return [row for row in (*reader.feed(data), *reader.end()) if row], table
+
+
+def found(row: Row[GradedRow]) -> list[tuple[str, str, float | None]]:
+    assert row.content, row.problems
+    return [(one.activity, one.verb, one.score) for one in row.content.activities]
+
+
+def taken_at(row: Row[GradedRow]) -> datetime | None:
+    assert row.content, row.problems
+    return row.content.taken_at
+
+
+def test_the_results_of_a_moodle_quiz_are_read() -> None:
+    rows, table = read(
+        "\ufeffLast name,First name,ID number,State,Started on,Completed,Time taken,Grade/10.00,Q. 1 /1.00\n"
+        "ใจดี,สมชาย,officer-1,Finished,5 January 2026  9:00 AM,5 January 2026  1:15 PM,15 mins,8.00,1.00\n"
+        "ใจดี,สมหญิง,officer-2,In progress,5 January 2026  9:00 AM,-,-,-,-\n"
+        "Overall average,,,,,,,8.00,1.00\n",
+        default="activity=safety",
+    )
+    assert found(rows[0]) == [("safety", "scored", 0.8)]
+    assert taken_at(rows[0]) == datetime(2026, 1, 5, 13, 15, tzinfo=THAI)
+    assert found(rows[1]) == []
+    assert [one.detail for one in rows[1].warnings] == ["the row holds no score"]
+    assert (rows[2].problems[0].field, rows[2].problems[0].detail) == ("ID number", "is no id of an officer")
+    assert table.mapping == {"officer": ["ID number"], "taken_at": ["Completed"], "score": ["Grade/10.00"]}
+    assert "Q. 1 /1.00" in table.unused
+
+
+def test_the_grades_of_a_moodle_course_are_activities_by_column() -> None:
+    rows, table = read(
+        "First name,Last name,ID number,Quiz: Safety 1 (Real),"
+        "Quiz: Safety 2 (Percentage),Quiz: Other (Real),Course total (Real),Last downloaded from this course\n"
+        "A,B,officer-1,8.50,75.00 %,3,11,1767600000\n",
+        default="maximum=10,taken_at=5 ม.ค. 2569",
+    )
+    assert found(rows[0]) == [
+        ("Quiz: Safety 1 (Real)", "scored", 0.85),
+        ("Quiz: Safety 2 (Percentage)", "scored", 0.75),
+    ]
+    assert taken_at(rows[0]) == datetime(2026, 1, 5, tzinfo=THAI)
+    assert "Quiz: Other (Real)" in table.unused
+
+
+def test_a_canvas_gradebook_has_its_maxima_in_a_row() -> None:
+    rows, table = read(
+        "Student,ID,SIS User ID,SIS Login ID,Section,Safety quiz (1234),Current Score,Final Score\n"
+        "    Points Possible,,,,,20,(read only),(read only)\n"
+        '"Jaidee, Somchai",77,officer-1,somchai,S1,15,75,75\n',
+        default="taken_at=2026-01-05T09:00:00+07:00",
+    )
+    assert table.mapping == {"officer": ["SIS User ID"], "score": ["Safety quiz (1234)"]}
+    assert [found(row) for row in rows] == [[("Safety quiz (1234)", "scored", 0.75)]]
+
+
+def test_answers_of_google_forms_are_read() -> None:
+    rows, _ = read(
+        "Timestamp,Email Address,Score,รหัสเจ้าหน้าที่,ข้อ 1\n2026/01/05 9:15:32 PM GMT+7,a@example.org,8 / 10,officer-1,ก\n",
+        default="activity=safety",
+    )
+    assert found(rows[0]) == [("safety", "scored", 0.8)]
+    assert taken_at(rows[0]) == datetime(2026, 1, 5, 21, 15, 32, tzinfo=THAI)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "tis-620"])
+def test_a_thai_platform_is_read(encoding: str) -> None:
+    rows, _ = read(
+        (
+            "รหัสบุคลากร;ชื่อ-สกุล;แบบทดสอบ;คะแนนที่ได้;คะแนนเต็ม;ผลการทดสอบ;วันที่สอบ\n"
+            "officer-1;สมชาย;ความปลอดภัย;๑๖;๒๐;ผ่าน;๕ ม.ค. ๒๕๖๙ เวลา ๐๙.๓๐ น.\n"
+            "officer-2;สมหญิง;ความปลอดภัย;;;ไม่ผ่าน;05/01/2569\n"
+            "officer-3;สมศรี;ความปลอดภัย;7,5;20;;05/01/2569\n"
+        ).encode(encoding)
+    )
+    assert [found(row) for row in rows] == [
+        [("ความปลอดภัย", "passed", 0.8)],
+        [("ความปลอดภัย", "failed", None)],
+        [("ความปลอดภัย", "scored", 0.375)],
+    ]
+    assert taken_at(rows[0]) == datetime(2026, 1, 5, 9, 30, tzinfo=THAI)
+
+
+@pytest.mark.parametrize(
+    ("score", "maximum", "share"),
+    [
+        ("8", "10", 0.8),
+        ("8/10", "", 0.8),
+        ("8 จาก 10 คะแนน", "", 0.8),
+        ("8 out of 10", "", 0.8),
+        ("80 %", "", 0.8),
+        ("ร้อยละ 80", "", 0.8),
+        ("0", "10", 0.0),
+        ("1,200", "1,500", 0.8),
+        ("4/5", "10", 0.8),
+    ],
+)
+def test_a_score_is_a_share_of_its_maximum(score: str, maximum: str, share: float) -> None:
+    rows, _ = read(f'officer,activity,score,maximum,date\nofficer-1,safety,"{score}","{maximum}",2026-01-05\n')
+    [(activity, verb, read_share)] = found(rows[0])
+    assert (activity, verb) == ("safety", "scored")
+    assert read_share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("score", "maximum", "detail"),
+    [
+        ("8", "", "is a score without its maximum; give it, such as default=maximum=10"),
+        ("12", "10", "is not between 0 and the maximum, 10"),
+        ("-1", "10", "'-1' is no number"),
+        ("B+", "10", "'b+' is no number"),
+        ("0", "0", "is not between 0 and the maximum, 0"),
+        ("8", "ten", "'ten' is no number"),
+        ("8/ten", "", "'ten' is no number"),
+        ("1", "9" * 400, f"{'9' * 40!r} is no number"),
+        ("120 %", "", "is not between 0 and the maximum, 100"),
+    ],
+)
+def test_another_score_is_refused(score: str, maximum: str, detail: str) -> None:
+    rows, _ = read(f'officer,activity,score,maximum,date\nofficer-1,safety,"{score}","{maximum}",2026-01-05\n')
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("score", detail)]
+
+
+def test_all_faults_of_a_row_are_stated() -> None:
+    rows, _ = read("officer,activity,score,date\nสมชาย,safety,good,soon\nofficer-1,safety,80%,\n")
+    assert [(one.field, one.detail) for row in rows for one in row.problems] == [
+        ("officer", "is no id of an officer"),
+        ("score", "'good' is no number"),
+        ("date", "'soon': not read as a date"),
+        ("date", "says no time of the result"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "default", "field", "detail"),
+    [
+        ("name,score,date", "guess", "activity=safety", "map", "no column holds the officers"),
+        ("officer,date", "guess", None, "map", "no column holds a score or an activity"),
+        ("officer,score,date", "guess", None, "map", "the mapping has no activity 'score'"),
+        ("officer,score", "guess", "activity=safety", "default", "no column holds the time"),
+        ("officer,score,date", "guess,score=points", None, "map", "there is no column 'points'"),
+        ("officer,score,date", "level=score", None, "map", "'level=score' is not one of"),
+        ("officer,a,b,date", "guess,score=a,score=b", "activity=safety", "map", "only one column of scores"),
+        ("officer,score,date", "guess", "officer=a", "default", "'officer=a' is not one of"),
+        ("officer,score,date", "guess", "activity=", "map", "the mapping has no activity 'score'"),
+        ("officer,score,date", "guess", "maximum=ten", "default", "'ten' is no number"),
+        ("officer,score,date", "guess", "taken_at=soon", "default", "'soon': not read as a date"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(
+    header: str, columns: str, default: str | None, field: str, detail: str
+) -> None:
+    with pytest.raises(InvalidInput) as error:
+        read(f"{header}\nofficer-1\n", columns, default)
+    assert error.value.field == field
+    assert error.value.detail.startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-05", datetime(2026, 1, 5, tzinfo=THAI)),
+        ("2026-01-05T09:15:00Z", datetime(2026, 1, 5, 9, 15, tzinfo=UTC)),
+        ("2569-01-05 09:15", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("2026-01-05T09:15:00.123+05:30", datetime(2026, 1, 5, 9, 15, tzinfo=timezone(timedelta(hours=5, minutes=30)))),
+        ("5 January 2026, 12:05 AM", datetime(2026, 1, 5, 0, 5, tzinfo=THAI)),
+        ("5 January 2026, 12:05 PM", datetime(2026, 1, 5, 12, 5, tzinfo=THAI)),
+        ("Monday, 5 January 2026, 9:15 PM", datetime(2026, 1, 5, 21, 15, tzinfo=THAI)),
+        ("5 ม.ค. 69 เวลา 09.15 น.", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("วันจันทร์ที่ 5 มกราคม พ.ศ. 2569", datetime(2026, 1, 5, tzinfo=THAI)),
+        ("1767579300", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+    ],
+)
+def test_a_time_is_read_with_its_zone(text: str, moment: datetime) -> None:
+    assert moment_of(text) == moment
+
+
+@pytest.mark.parametrize("text", ["2026-01-05 25:15", "2026-01-05 9:75", "2026-01-05T09:00:00+99:00"])
+def test_a_time_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDate, match="there is no such time"):
+        moment_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Rank,Student ID,Completion time,Total points\n1,officer-1,2026-11-02 9:20,8\n", 0.8),
+        ('"Timestamp","Username","Total score"\n"2026/11/02 9:00:00 AM GMT+7","officer-1","8.00 / 10"\n', 0.8),
+        ("ลำดับ,รหัส,ชื่อ-สกุล,คะแนนเต็ม,คะแนนที่ได้,วันที่สอบ\n๑,officer-1,สมชาย,๒๐,๘,๒/๑๑/๒๕๖๙\n", 0.4),
+        ("เลขประจำตัว\tคะแนนสอบ (เต็ม 20)\tวันที่และเวลา\nofficer-1\t8\t2 พ.ย. 2569 09:20\n", 0.4),
+        ("user_id|quiz_title|percentage|date\nofficer-1|safety|40|2 Nov 2026\n", 0.4),
+        ("sep=;\nรหัสพนักงาน;คะแนน (20 คะแนน);วันที่\nofficer-1;8;2 พฤศจิกายน 2569\n", 0.4),
+    ],
+)
+def test_columns_are_guessed_from_usual_names(text: str, score: float) -> None:
+    rows, _ = read(text, default="activity=safety,maximum=10")
+    [(_, _, share)] = found(rows[0])
+    assert share == pytest.approx(score)
