@@ -5,13 +5,14 @@ Chosen in this order: KAFKA_BOOTSTRAP_SERVERS, Apache Kafka, the embedded broker
 
 import asyncio
 import contextlib
+import json
 import os
 import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.local.kafka_jars import find_jars, find_java, version_of
+from deploy.local.kafka_jars import JAVA_LOCALE, find_jars, find_java, version_of
 from deploy.local.processes import CannotStart, Child, free_port, kept_port, until
 from deploy.local.servers import External, Server, wheel_binary
 
@@ -59,7 +60,7 @@ class ApacheKafka:
         self._java: list[str | Path] = [java, *_JVM, "-cp", f"{jars}/*"]
         self._properties = directory / "server.properties"
         argv: list[str | Path] = [*self._java, "kafka.Kafka", self._properties]
-        self.child = Child(self.name, argv, directory / "kafka.log")
+        self.child = Child(self.name, argv, directory / "kafka.log", JAVA_LOCALE)
 
     @property
     def address(self) -> str:
@@ -90,7 +91,8 @@ class ApacheKafka:
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
         }
-        self._properties.write_text("".join(f"{name}={value}\n" for name, value in (_SETTINGS | own).items()))
+        lines = [f"{name}={_escaped(value)}\n" for name, value in (_SETTINGS | own).items()]
+        self._properties.write_text("".join(lines), encoding="ascii")
 
     def _format_arguments(self) -> list[str]:
         """Return additional arguments for formatting the storage."""
@@ -99,10 +101,16 @@ class ApacheKafka:
     def _format(self) -> None:
         argv: list[str | Path] = [*self._java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER]
         argv += ["-c", self._properties, *self._format_arguments()]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        env = {**os.environ, **JAVA_LOCALE}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             output = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
             raise CannotStart(f"{self.name} could not prepare {self._directory}:\n{output}")
+
+
+def _escaped(value: str) -> str:
+    r"""Return a value as a Java properties file holds it: ASCII, other letters in the form `\uXXXX`."""
+    return json.dumps(value)[1:-1].replace('\\"', '"')
 
 
 class EmbeddedBroker:

@@ -31,6 +31,8 @@ NO_TEMPORARY = "No directory for temporary files can be written: check TMPDIR an
 IN_THE_WAY = "`{path}` is a file, and a directory is needed there. Move it away, then try again."
 CHANGED = """A download is not the file that was locked: try again. If it stays so, the package registry serves
 another file than the one in deploy/requirements/: stop here, and inform the maintainers."""
+NOT_TRUSTED = """The certificate of the package registry is not signed by an authority that this Python trusts. If your
+network's proxy signs certificates itself, name the file of its authority: PIP_CERT=/path/to/authority.pem make ..."""
 OUT_OF_REACH = "The package registry cannot be reached: check the network and the proxy (HTTPS_PROXY), then try again."
 NOT_TO_BE_HAD = "A locked package is not to be had for this kind of machine, or from this package registry."
 NOT_OURS = "`{path}` may not be written: check who owns it and whether its disk is read-only."
@@ -47,6 +49,7 @@ CAUSES = {
     "No usable temporary directory": NO_TEMPORARY,
     "DO NOT MATCH THE HASHES": CHANGED,
     NOT_AS_LOCKED: SETTINGS,
+    "CERTIFICATE_VERIFY_FAILED": NOT_TRUSTED,
     NO_NETWORK: OUT_OF_REACH,
     "No matching distribution found|Could not find a version": NOT_TO_BE_HAD,
     "Permission denied|Errno 13|Read-only file system": NOT_OURS.format(path=".venv"),

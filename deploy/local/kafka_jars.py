@@ -16,6 +16,9 @@ from deploy.local.processes import LOCAL, CannotStart, shown
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 LOCK = Path(__file__).parent / "kafka" / "jars.sha256"
+JAVA_LOCALE = {"LC_ALL": "C.UTF-8"}
+"""The environment of every `java`: in the locale C it cannot open a file whose path has a letter beyond ASCII."""
+
 _JAVA_NEEDED = 17
 _FETCH_SECONDS = 600
 _GET_JAVA = "install Java 17 or newer (`apt install openjdk-17-jre-headless`, `brew install openjdk`)"
@@ -97,7 +100,13 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
     with log.open("wb") as out:
         try:
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False, timeout=_FETCH_SECONDS
+                argv,
+                env={**os.environ, **JAVA_LOCALE},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                check=False,
+                timeout=_FETCH_SECONDS,
             )
         except subprocess.TimeoutExpired as error:
             raise CannotStart(f"Maven did not bring Apache Kafka within {_FETCH_SECONDS} s: try again later") from error

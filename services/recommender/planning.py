@@ -136,7 +136,7 @@ class Planner:
 
     async def _rules_of(self, requests: Iterable[PlanRequest]) -> dict[str, TenantRules]:
         return {
-            tenant: await self.store.rules.of(tenant) for tenant in {request.profile.tenant for request in requests}
+            tenant: await self.store.rules.recent(tenant) for tenant in {request.profile.tenant for request in requests}
         }
 
     async def catch_up(self, before: Collection[PlanHead], news: Sequence[PlanRequest]) -> None:

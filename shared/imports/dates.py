@@ -105,10 +105,10 @@ def moment_of(text: str) -> datetime | None:
         hour = int(found["hour"])
         if found["half"]:
             hour = hour % 12 + (12 if found["half"] == "p" else 0)
-        if found["zone"] or found["sign"]:
-            ahead = timedelta(hours=int(found["ahead"] or 0), minutes=int(found["part"] or 0))
-            zone = timezone(-ahead if found["sign"] == "-" else ahead)
+        ahead = timedelta(hours=int(found["ahead"] or 0), minutes=int(found["part"] or 0))
         try:
+            if found["zone"] or found["sign"]:
+                zone = timezone(-ahead if found["sign"] == "-" else ahead)
             clock = time(hour, int(found["minute"]), int(found["second"] or 0))
         except ValueError as error:
             raise InvalidDate("there is no such time") from error

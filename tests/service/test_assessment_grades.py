@@ -1,11 +1,14 @@
 """A grade export of a learning platform becomes evidence by the tenant's mapping of activities to skills."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.assessment.import_commands import main
 from tests.support.assessment import assessment_service, profile_of, registered
 from tests.support.services import Started
 
@@ -109,6 +112,20 @@ async def test_a_row_is_evidence_as_a_whole_or_not_at_all(service: Started) -> N
     assert await levels(service, officer) == {"reading": (2.4, 0.4), "writing": (1.6, 0.3)}
 
 
+async def test_a_grade_export_is_sent_from_the_command_line(
+    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_mapping(service, RULES)
+    officer = await registered(service)
+    file = tmp_path / "grades.csv"
+    file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;วันที่สอบ\n{officer};8/10;2 พ.ย. 2569\n", encoding="utf-8-sig")
+    monkeypatch.setenv("ASSESSMENT_URL", str(service.client.make_url("/")).rstrip("/"))
+    monkeypatch.setenv("ASSESSMENT_KEY", await service.key("platform"))
+    arguments = ["import-results", str(file), "--map", "guess", "--default", "activity=safety"]
+    assert await asyncio.to_thread(main, arguments) == 0
+    assert await levels(service, officer) == {"reading": (3.2, 0.4)}
+
+
 async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: Started) -> None:
     await put_mapping(service, RULES)
     officer = await registered(service)
@@ -123,6 +140,7 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
             (officer, "safety", "ไม่ผ่าน"),
         )
     )
+    grades += f"{officer},safety,ผ่าน,2 ม.ค. 2599\n{officer},safety,ผ่าน,2 ม.ค. 2575\n"
     verdicts, report = await imported(service, path, f"officer,activity,result,date\n{grades}")
     assert [(one["status"], [fault["detail"] for fault in one.get("problems", [])]) for one in verdicts] == [
         ("refused", ["no rule maps the activity with this verb"]),
@@ -130,9 +148,12 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
         ("refused", ["there is no score, and the rule says nothing of a fail without one"]),
         ("refused", ["no such officer"]),
         ("created", []),
+        ("refused", ["'2 ม.ค. 2599' is no time"]),
+        ("refused", ["is in the future"]),
     ]
+    assert verdicts[-1]["problems"][0]["field"] == "taken_at"
     rows = await (
         await service.ask("GET", f"/v1/assessments/imports/{report['import_id']}/rows?verdict=refused")
     ).json()
-    assert [one["line"] for one in rows["rows"]] == [2, 3, 4, 5]
+    assert [one["line"] for one in rows["rows"]] == [2, 3, 4, 5, 7, 8]
     assert await levels(service, officer) == {"reading": (1.0, 0.4)}

@@ -236,6 +236,7 @@ async def test_undecodable_rules_affect_only_their_tenant(office: Office) -> Non
     others = msgspec.structs.replace(order("b").profile, tenant="other")
     await office.planner().plan([order("a"), PlanRequest(others, DAY, cause="assessment", partition=0)])
     await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})
+    await office.store.rules.refresh()
     dearer(office)
     planner = office.planner()
     assert (

@@ -15,7 +15,7 @@ from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import InputsRecord
-from services.recommender.store import plans
+from services.recommender.store import plans, rules
 from services.recommender.store.documents import IdempotencyRecord, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from shared.domain import SHARED_TENANT
@@ -208,6 +208,22 @@ async def test_a_path_names_all_its_inputs(office: Office) -> None:
 
 
 # --- rules and deadlines ---------------------------------------------------------------------------------------------
+
+
+async def test_a_path_under_rules_that_another_replica_has_replaced_is_replanned(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_RECENT_SECONDS", 1000.0)
+    await office.plan(profile("a", {"reading": 0}))
+    other_replica = rules.RuleStore(office.database)
+    await other_replica.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
+    await office.plan(profile("b", {"reading": 0}))  # the rules of a moment ago are not read again
+    assert (await office.path_of("b")).path.versions.rules == 0
+    assert await office.replanner().after_newer_rules([0]) == 2
+    await office.plan(profile("c", {"reading": 0}))
+    for officer in ("a", "b", "c"):
+        path = (await office.path_of(officer)).path
+        assert ([step.course.id for step in path.steps], path.versions.rules) == (["long"], 1)
 
 
 async def test_newer_rules_replan_the_paths_in_the_owned_partitions(office: Office) -> None:

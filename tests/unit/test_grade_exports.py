@@ -140,6 +140,7 @@ def test_a_score_is_a_share_of_its_maximum(score: str, maximum: str, share: floa
         ("0", "0", "is not between 0 and the maximum, 0"),
         ("8", "ten", "'ten' is no number"),
         ("8/ten", "", "'ten' is no number"),
+        ("1", "9" * 400, f"{'9' * 40!r} is no number"),
         ("120 %", "", "is not between 0 and the maximum, 100"),
     ],
 )
@@ -169,6 +170,7 @@ def test_all_faults_of_a_row_are_stated() -> None:
         ("officer,score,date", "level=score", None, "map", "'level=score' is not one of"),
         ("officer,a,b,date", "guess,score=a,score=b", "activity=safety", "map", "only one column of scores"),
         ("officer,score,date", "guess", "officer=a", "default", "'officer=a' is not one of"),
+        ("officer,score,date", "guess", "activity=", "map", "the mapping has no activity 'score'"),
         ("officer,score,date", "guess", "maximum=ten", "default", "'ten' is no number"),
         ("officer,score,date", "guess", "taken_at=soon", "default", "'soon': not read as a date"),
     ],
@@ -201,9 +203,10 @@ def test_a_time_is_read_with_its_zone(text: str, moment: datetime) -> None:
     assert moment_of(text) == moment
 
 
-def test_a_time_that_does_not_exist_is_refused() -> None:
+@pytest.mark.parametrize("text", ["2026-01-05 25:15", "2026-01-05 9:75", "2026-01-05T09:00:00+99:00"])
+def test_a_time_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(InvalidDate, match="there is no such time"):
-        moment_of("2026-01-05 25:15")
+        moment_of(text)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import environment
 from deploy.local.processes import ROOT
 
 SCRIPT = ROOT / "deploy" / "local" / "environment.py"
@@ -360,3 +361,11 @@ def test_a_log_that_was_not_written_is_not_mentioned(tree: Path, ready: Path) ->
     _lock(tree, "local").write_text(f"absent==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     status, output = _run(tree)
     assert (status, "setup.log" in output) == (1, False)
+
+
+def test_a_registry_behind_a_certificate_that_is_not_trusted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "Retrying after 'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify"
+    monkeypatch.setattr(environment, "output", [said, "No matching distribution found (from versions: none)"])
+    cause = environment.known_cause()
+    assert cause is not None
+    assert "PIP_CERT=" in cause

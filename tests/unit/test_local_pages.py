@@ -72,6 +72,7 @@ def test_packages_and_pages_are_built_once_and_again_after_a_change(node: Path) 
     ("words", "sentence"),
     [
         ("npm error code ENOTFOUND", "cannot reach its package registry"),
+        ("npm error code SELF_SIGNED_CERT_IN_CHAIN request to https://registry", "NODE_EXTRA_CA_CERTS"),
         ("npm error code EINTEGRITY sha512", "not the one that was locked"),
         ("ENOSPC: no space left", "the disk is full"),
         ("something else altogether", "something else altogether"),

@@ -64,6 +64,18 @@ async def test_a_child_that_ends_early_is_named_with_the_end_of_its_log(tmp_path
         await until(never, child, 10, "catalog")
 
 
+async def test_a_missing_library_is_named_with_the_package_that_brings_it(tmp_path: Path) -> None:
+    said = "mongod: error while loading shared libraries: libcurl.so.4: cannot open shared object file"
+    child = Child("MongoDB", [sys.executable, "-c", f"print({said!r}); raise SystemExit(127)"], tmp_path / "log")
+    child.start()
+
+    async def never() -> bool:
+        return False
+
+    with pytest.raises(CannotStart, match=r"^The library libcurl\.so\.4 is missing: .*apt install libcurl4"):
+        await until(never, child, 10, "MongoDB")
+
+
 def test_a_missing_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="cannot run /no/such/program"):
         Child("x", ["/no/such/program"], tmp_path / "log").start()

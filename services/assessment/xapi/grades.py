@@ -5,6 +5,7 @@ officer and a column of scores for each activity (a gradebook). `map` states the
 `default` states what no column holds: `activity=Safety quiz,maximum=10,taken_at=2026-01-05`.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -86,7 +87,7 @@ class GradeTable(MappedTable):
         self._rules, self._asked = rules, columns
         self._maxima: dict[int, float] = {}
         defaults = dict(pairs(default or "", "default", _DEFAULTS))
-        self._activity = defaults.get("activity")
+        self._activity = defaults.get("activity") or None
         try:
             self._maximum = _number(defaults["maximum"]) if "maximum" in defaults else None
             self._taken_at = _moment(defaults["taken_at"]) if "taken_at" in defaults else None
@@ -258,7 +259,7 @@ def _number(text: str) -> float:
     """Return a number without other words. Raises ValueError."""
     plain = re.sub(r"\s*(?:คะแนน|points?|pts)\.?$", "", folded(text.translate(THAI_DIGITS)))
     found = number_of(plain) if re.fullmatch(NUMBER, plain) else None
-    if found is None:
+    if found is None or not math.isfinite(found):
         raise ValueError(f"{text[:40]!r} is no number")
     return found
 

@@ -1,4 +1,4 @@
-"""Reads and writes framework files: one module per format, each a pure reader and writer.
+"""Reads and writes framework files: one module per format, each a pure reader and writer (of CASE in two).
 
 read("case", [Source("package.json", raw)], Options(id="mine"))      a Reading: the framework, every fault, lost data
 write("csv", framework, at)                                          a Written: bytes, and what the format cannot hold
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.catalog.frameworks import case, digcomp, esco, matrix, onet, own
+from services.catalog.frameworks import case, case_writing, digcomp, esco, matrix, onet, own
 from services.catalog.frameworks.reading import Fault, NotKept, Options, Reading
 from services.catalog.frameworks.tables import UNPACKED_LIMIT, Source, unpacked
 from shared.domain import Framework
@@ -42,8 +42,8 @@ FORMATS: Mapping[str, Format] = {
     "csv": Format(
         matrix.read, lambda framework, _: matrix.write(framework), (_CSV, "text/tab-separated-values"), ".csv"
     ),
-    "case-1.0": Format(case.read, lambda framework, at: case.write(framework, "1.0", at), (_JSON,), ".json"),
-    "case-1.1": Format(case.read, lambda framework, at: case.write(framework, "1.1", at), (_JSON,), ".json"),
+    "case-1.0": Format(case.read, lambda framework, at: case_writing.write(framework, "1.0", at), (_JSON,), ".json"),
+    "case-1.1": Format(case.read, lambda framework, at: case_writing.write(framework, "1.1", at), (_JSON,), ".json"),
     "digcomp": Format(
         digcomp.read, lambda framework, _: digcomp.write(framework), ("application/ld+json", _JSON), ".jsonld"
     ),

@@ -1,26 +1,20 @@
-"""A 1EdTech CASE package, 1.0 or 1.1: a document, its items and their associations.
+"""Reads a 1EdTech CASE package, 1.0 or 1.1: a document, its items and their associations. `case_writing` writes one.
 
 An item with children is an area, one without is a skill of its nearest parent. Data without a field in CASE (the scale,
-requirements, titles in two languages) are in `extensions`, which 1.1 allows; writing 1.0 reports them as left out. A
-package with a cycle of `isChildOf` is rejected, and the error names the cycle.
+requirements, titles in two languages) are in `extensions`, which 1.1 allows. A package with a cycle of `isChildOf` is
+rejected, and the error names the cycle.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
-
-import msgspec
 
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
+from services.catalog.frameworks.reading import Builder, Options, Reading
 from services.catalog.frameworks.tables import Source
-from services.catalog.frameworks.texts import Given, clean, decimal, identifier, plain
+from services.catalog.frameworks.texts import Given, clean, identifier
 from shared.domain import (
-    Framework,
     LocalizedText,
-    Prose,
     Requirement,
     ScaleLevel,
     Stage,
@@ -44,14 +38,11 @@ _ASSOCIATION = (
 _PARTS = ("CFDocument", "CFItems", "CFAssociations", "CFRubrics", "extensions")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,18}")
-_EXTENDED = (
-    "id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements", "mappings",
-)  # fmt: skip
-_CHILD, _PART = "isChildOf", "isPartOf"
+CHILD, _PART = "isChildOf", "isPartOf"
 _Association = tuple[str, str, str, str, Any]
 """Identifier, type, origin, destination and the full record of an association."""
 
-_AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
+AREA, SKILL, JOB_GROUP = "Area", "Skill", "Job group"
 
 
 def read(sources: list[Source], options: Options) -> Reading:
@@ -76,7 +67,7 @@ class _Package:
         """UUIDs in lower case, and other identifiers -> as their item spells them."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
-        self._nesting = _CHILD
+        self._nesting = CHILD
         """The type of the associations that put items under each other."""
 
     def read(self) -> Reading:
@@ -164,7 +155,7 @@ class _Package:
     def _take_tree(self, associations: Iterable[_Association]) -> None:
         """Record the parent of each item, and sort the items in the order of the package."""
         document = _string(self._document, "identifier")
-        tree = [one for one in associations if one[1] == _CHILD]
+        tree = [one for one in associations if one[1] == CHILD]
         parts = [one for one in associations if one[1] == _PART and {one[2], one[3]} <= self._items.keys()]
         if parts and not any(one[3] in self._items for one in tree):
             self._builder.assume("no `isChildOf` puts an item under another one; `isPartOf` is taken for it")
@@ -200,9 +191,9 @@ class _Package:
 
     def _kind(self, key: str, item: Mapping[str, Any]) -> str:
         if self._children.get(key):
-            return _AREA
+            return AREA
         kind = folded(_string(item, "CFItemType"))
-        return next((one for one in (_AREA, _JOB_GROUP) if folded(one) == kind), _SKILL)
+        return next((one for one in (AREA, JOB_GROUP) if folded(one) == kind), SKILL)
 
     # --- what is given to the builder --------------------------------------------------------------------------------
 
@@ -214,9 +205,9 @@ class _Package:
         if "provenance" in extension:
             more["provenance"] = extension["provenance"]
         parent = next(iter(self._parents.get(key, [])), None)
-        if kinds[key] == _JOB_GROUP:
+        if kinds[key] == JOB_GROUP:
             builder.job_group(name, title, **more)
-        elif kinds[key] == _AREA:
+        elif kinds[key] == AREA:
             builder.area(name, title, **more)
             if parent is not None:
                 builder.relate("child_of", name, self._name(parent))
@@ -264,7 +255,7 @@ class _Package:
 
     def _take_others(self, associations: Iterable[_Association], kinds: Mapping[str, str]) -> None:
         for name, kind, origin, destination, whole in associations:
-            if kind == _CHILD or (kind == self._nesting and {origin, destination} <= kinds.keys()):
+            if kind == CHILD or (kind == self._nesting and {origin, destination} <= kinds.keys()):
                 continue
             if kind not in ("precedes", "exactMatchOf"):
                 self._builder.not_kept(f"association {kind}", f"{origin} → {destination}")
@@ -272,7 +263,7 @@ class _Package:
                 self._builder.fault(f"{missing[0]!r} is not in the package", id=name, field="CFAssociations")
             elif origin not in kinds:
                 self._builder.fault(f"origin {origin!r} is not in the package", id=name, field="originNodeURI")
-            elif any(kinds.get(one, _SKILL) != _SKILL for one in (origin, destination)):
+            elif any(kinds.get(one, SKILL) != SKILL for one in (origin, destination)):
                 self._builder.not_kept(f"association {kind} of a group of items", f"{origin} → {destination}")
             elif kind == "precedes":
                 self._builder.relate("precedes", self._name(origin), self._name(destination))
@@ -367,165 +358,3 @@ def _compared(key: str) -> str:
 def _node(given: Any) -> str:
     """Return the identifier of one end of an association, or its URI."""
     return given if isinstance(given, str) else _string(given, "identifier") or _string(given, "uri")
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-def write(framework: Framework, version: str, at: datetime) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as a package of CASE `version`, changed `at`, and the data that this version cannot hold."""
-    return _Written(framework, extended=version != "1.0", at=at).package()
-
-
-class _Written:
-    def __init__(self, framework: Framework, *, extended: bool, at: datetime) -> None:
-        self._framework = framework
-        self._extended = extended
-        self._at = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        self._root = self._identifier("document", framework.id)
-        self._links: list[dict[str, Any]] = []
-        self._titles: dict[str, str] = {self._root: plain(framework.title)}
-        self._numbers: dict[str, int] = {}
-
-    def package(self) -> tuple[bytes, list[NotKept]]:
-        framework = self._framework
-        areas = {area.id: self._identifier("area", area.id) for area in framework.areas}
-        skills = {skill.id: self._identifier("skill", skill.id) for skill in framework.skills}
-        within = {one.origin: one.target for one in framework.relations if one.kind == "child_of"}
-        items = [self._item(areas[area.id], _AREA, area) for area in framework.areas]
-        items += [self._item(skills[skill.id], _SKILL, skill) for skill in framework.skills]
-        for area in framework.areas:
-            self._link(_CHILD, areas[area.id], areas[within[area.id]] if area.id in within else self._root)
-        for skill in framework.skills:
-            self._link(_CHILD, skills[skill.id], areas[skill.area])
-        for group in framework.job_groups:
-            if group != EVERYBODY:
-                name = self._identifier("job_group", group.id)
-                items.append(self._item(name, _JOB_GROUP, group))
-                self._link(_CHILD, name, self._root)
-        for one in framework.relations:
-            if one.kind == "precedes":
-                self._link("precedes", skills[one.origin], skills[one.target])
-            elif one.kind == "exact_match":
-                self._link("exactMatchOf", skills[one.origin], skills.get(one.target, one.target))
-        package = {
-            "CFDocument": self._document(),
-            "CFItems": items,
-            "CFAssociations": self._links,
-            "CFRubrics": [self._scale()],
-        }
-        return msgspec.json.format(msgspec.json.encode(package), indent=2) + b"\n", self._not_held()
-
-    def _identifier(self, kind: str, name: str) -> str:
-        try:
-            if str(UUID(name)) == name:
-                return name
-        except ValueError:
-            pass
-        return str(uuid5(NAMESPACE_URL, f"{self._framework.id}/{kind}/{name}"))
-
-    def _document(self) -> dict[str, Any]:
-        framework = self._framework
-        document = {
-            "identifier": self._root,
-            "uri": f"urn:uuid:{self._root}",
-            "lastChangeDateTime": self._at,
-            "creator": framework.id,
-            "title": plain(framework.title),
-        }
-        if framework.description:
-            document["description"] = plain(framework.description)
-        if not self._extended:
-            return document
-        kept = {name: value for name in _EXTENDED if (value := getattr(framework, name))}
-        return {**document, "caseVersion": "1.1", "extensions": {EXTENSION: kept}}
-
-    def _item(self, name: str, kind: str, part: Any) -> dict[str, Any]:
-        self._titles[name] = plain(part.title)
-        item: dict[str, Any] = {
-            "identifier": name,
-            "uri": f"urn:uuid:{name}",
-            "CFDocumentURI": self._node(self._root),
-            "lastChangeDateTime": self._at,
-            "CFItemType": kind,
-            "fullStatement": plain(part.title),
-        }
-        if part.title.en and part.title.th and Given(part.title.th).th() and not Given(part.title.en).th():
-            item["alternativeLabel"] = part.title.th
-        if part.description:
-            item["notes"] = plain(part.description)
-        if getattr(part, "code", None):
-            item["humanCodingScheme"] = part.code
-        if getattr(part, "synonyms", None):
-            item["conceptKeywords"] = [words for one in part.synonyms for words in (one.th, one.en) if words]
-        if self._extended:
-            names = ("id", "title", "description", "code", "synonyms", "descriptors", "provenance")
-            kept = {field: value for field in names if (value := getattr(part, field, None))}
-            item["extensions"] = {EXTENSION: kept}
-        return item
-
-    def _node(self, name: str) -> dict[str, str]:
-        inside = name in self._titles
-        return {
-            "title": self._titles.get(name, name),
-            "identifier": name if inside else str(uuid5(NAMESPACE_URL, name)),
-            "uri": f"urn:uuid:{name}" if inside else name,
-        }
-
-    def _link(self, kind: str, origin: str, destination: str) -> None:
-        name = str(uuid5(NAMESPACE_URL, f"{self._root}/{kind}/{origin}/{destination}"))
-        link: dict[str, Any] = {
-            "identifier": name,
-            "uri": f"urn:uuid:{name}",
-            "CFDocumentURI": self._node(self._root),
-            "lastChangeDateTime": self._at,
-            "associationType": kind,
-            "originNodeURI": self._node(origin),
-            "destinationNodeURI": self._node(destination),
-        }
-        if kind == _CHILD:
-            self._numbers[destination] = link["sequenceNumber"] = self._numbers.get(destination, 0) + 1
-        self._links.append(link)
-
-    def _scale(self) -> dict[str, Any]:
-        """Return the scale as a rubric of one criterion."""
-        rubric, criterion = (str(uuid5(NAMESPACE_URL, f"{self._root}/{name}")) for name in ("rubric", "criterion"))
-        levels: list[dict[str, Any]] = []
-        for i, step in enumerate(self._framework.scale, 1):
-            name = str(uuid5(NAMESPACE_URL, f"{rubric}/{i}"))
-            levels.append({
-                "identifier": name, "uri": f"urn:uuid:{name}", "lastChangeDateTime": self._at,
-                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": plain(step.title),
-            })  # fmt: skip
-        common = {"lastChangeDateTime": self._at}
-        criteria = {
-            "identifier": criterion, "uri": f"urn:uuid:{criterion}", "rubricId": rubric, "position": 1,
-            "category": "scale", "CFRubricCriterionLevels": levels, **common,
-        }  # fmt: skip
-        return {
-            "identifier": rubric, "uri": f"urn:uuid:{rubric}", "title": "Scale", "CFRubricCriteria": [criteria],
-            **common,
-        }  # fmt: skip
-
-    def _not_held(self) -> list[NotKept]:
-        if self._extended:
-            return []
-        framework = self._framework
-        parts: list[Any] = [*framework.areas, *framework.skills, *framework.job_groups]
-        every: list[Any] = [framework, *parts]
-        found = [
-            ("id that is no UUID", [one.id for one in parts if self._identifier("", one.id) != one.id]),
-            ("requirement", [f"{one.job_group} / {one.skill}" for one in framework.requirements]),
-            ("stage", [one.id for one in framework.stages]),
-            ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
-            ("level of a skill in words", [skill.id for skill in framework.skills if skill.descriptors]),
-            ("provenance", [one.id for one in every if one.provenance]),
-            ("second language", [one.id for one in every if one.description and _both(one.description)]),
-            ("second language of a level", [decimal(one.level) for one in framework.scale if _both(one.title)]),
-            ("second language of the title", [framework.id] if _both(framework.title) else []),
-        ]
-        return not_held(found)
-
-
-def _both(text: LocalizedText | Prose) -> bool:
-    return bool(text.en and text.th)

@@ -37,7 +37,10 @@ class RuleStore:
         return rules
 
     async def recent(self, tenant: str) -> TenantRules:
-        """Return rules that are at most ten seconds old: for answers that are not stored. Raises Unavailable."""
+        """Return rules that are at most ten seconds old, and not older than `versions`. Raises Unavailable.
+
+        For answers that are not stored, and for plans: those that follow older rules are replanned within 30 s.
+        """
         until, rules = self._recent.get(tenant, (0.0, None))
         if rules is None or until <= time.monotonic() or rules.version < self.versions.get(tenant, 0):
             return await self.of(tenant)
