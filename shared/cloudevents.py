@@ -25,6 +25,7 @@ from shared.events import (
     TYPES,
     YEARS,
     AssessmentCompleted,
+    CourseHead,
     CoursePublished,
     CourseWithdrawn,
     Data,
@@ -277,9 +278,9 @@ def _hold_together(event: Event) -> None:
             raise ValueError(f"{moment.isoformat()} has no time zone, or a year outside {YEARS[0]} to {YEARS[-1]}")
 
 
-def _owner(data: Data) -> str:
+def _owner(data: Data | CourseHead) -> str:
     """Return the record key of data of this kind."""
-    if isinstance(data, CoursePublished):
+    if isinstance(data, CoursePublished | CourseHead):
         return key_of(data.tenant, data.course.id)
     if isinstance(data, FrameworkPart):
         return data.key

@@ -105,6 +105,19 @@ class CoursePublished(Struct, frozen=True):
     course: Course
 
 
+class CourseName(Struct, frozen=True):
+    """The id of a course, without its other fields."""
+
+    id: Identifier
+
+
+class CourseHead(Struct, frozen=True):
+    """The fields of CoursePublished that identify the course."""
+
+    tenant: Identifier
+    course: CourseName
+
+
 class CourseWithdrawn(Struct, frozen=True):
     """A course is no longer offered."""
 
@@ -245,6 +258,9 @@ PATH_HEADS: dict[str, type[Struct]] = {
     "path.stored.v1": PathStored,
 }
 """The `shapes` for a reader that forwards paths without decoding them; see `from_kafka`."""
+
+WITHOUT_COURSES: dict[str, type[Struct]] = {**TYPES, "course.published.v1": CourseHead}
+"""The `shapes` for a reader of the catalog that uses its frameworks only."""
 
 
 class Event(Struct, frozen=True):

@@ -43,7 +43,7 @@ from services.assessment.xapi.receiver import StatementReceiver
 from services.assessment.xapi.store import StatementStore
 from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
-from shared.events import CATALOG_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
+from shared.events import CATALOG_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, WITHOUT_COURSES, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport
 from shared.imports.streaming import REPORTS
@@ -75,7 +75,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     await publisher.start()
     index = FrameworkReplica()
     catalog = CatalogConsumer(index)
-    follower = Follower(settings, settings.topic(CATALOG_TOPIC), catalog.on_catalog)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), catalog.on_catalog, shapes=WITHOUT_COURSES)
     lag = GroupLag(settings, settings.group(PROFILES_GROUP), settings.topic(PROFILES_TOPIC))
     relay = Relay(
         database,

@@ -39,7 +39,7 @@ MOST_COURSES = 500_000
 _TOLD = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
-_PER_PART = 250
+_PER_PART = 500
 """Courses are stored in parts of so many; while one part is written, the next one is compared with what is stored."""
 
 

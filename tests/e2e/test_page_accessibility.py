@@ -21,6 +21,8 @@ pytestmark = pytest.mark.timeout(400)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pages.md"
 
+TWICE = "document.documentElement.style.fontSize = '212.5%'"  # of 106.25 %
+ONCE = "document.documentElement.style.fontSize = ''"
 SPACED = """() => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: .12em !important; }
@@ -135,6 +137,10 @@ async def test_nothing_is_cut_off_at_400_percent_on_large_screens_or_with_wide_t
         for width, height in ((320, 256), (320, 640), (3840, 2160)):
             await reader.page.set_viewport_size({"width": width, "height": height})
             assert await reader.overflow() == 0, (width, height)
+        await reader.page.set_viewport_size({"width": 390, "height": 800})
+        await reader.page.evaluate(TWICE)  # 1.4.4
+        assert await reader.overflow() == 0
+        await reader.page.evaluate(ONCE)
         for width in (320, 1280):  # 1.4.12
             await reader.page.set_viewport_size({"width": width, "height": 800})
             await reader.page.evaluate(SPACED)

@@ -1,11 +1,14 @@
 """A grade export of a learning platform becomes evidence by the tenant's mapping of activities to skills."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.assessment.import_commands import main
 from tests.support.assessment import assessment_service, profile_of, registered
 from tests.support.services import Started
 
@@ -107,6 +110,20 @@ async def test_a_row_is_evidence_as_a_whole_or_not_at_all(service: Started) -> N
     verdicts, _ = await imported(service, path, f"officer,both,lost,unknown\n{officer},8,,9\n")
     assert verdicts[0]["status"] == "created"
     assert await levels(service, officer) == {"reading": (2.4, 0.4), "writing": (1.6, 0.3)}
+
+
+async def test_a_grade_export_is_sent_from_the_command_line(
+    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_mapping(service, RULES)
+    officer = await registered(service)
+    file = tmp_path / "grades.csv"
+    file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;วันที่สอบ\n{officer};8/10;2 พ.ย. 2569\n", encoding="utf-8-sig")
+    monkeypatch.setenv("ASSESSMENT_URL", str(service.client.make_url("/")).rstrip("/"))
+    monkeypatch.setenv("ASSESSMENT_KEY", await service.key("platform"))
+    arguments = ["import-results", str(file), "--map", "guess", "--default", "activity=safety"]
+    assert await asyncio.to_thread(main, arguments) == 0
+    assert await levels(service, officer) == {"reading": (3.2, 0.4)}
 
 
 async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: Started) -> None:

@@ -21,6 +21,9 @@ from shared.events import (
     PATH_HEADS,
     TOMBSTONE,
     TYPES,
+    WITHOUT_COURSES,
+    CourseHead,
+    CourseName,
     Event,
     FrameworkPart,
     FrameworkPublished,
@@ -231,6 +234,18 @@ def test_bad_utf8_in_a_field_that_no_reader_knows_changes_nothing() -> None:
     value = b'{"later":"\xff\xfe",' + json.dumps(RECORDS[name]["value"]).encode()[1:]
     key, _, headers = wire(name)
     assert from_kafka(key, value, headers, shapes=PATH_HEADS).data == PathHead("agency-demo", "o-1001", 5)
+
+
+def test_a_reader_of_frameworks_decodes_only_the_id_of_a_course() -> None:
+    name = "course.published.v1"
+    whole = json.loads(json.dumps(RECORDS[name]["value"]))
+    whole["course"] = {"id": whole["course"]["id"], "hours": "not read"}
+    key, value, headers = wire(name, value=json.dumps(whole).encode())
+    data: object = from_kafka(key, value, headers, shapes=WITHOUT_COURSES).data
+    assert data == CourseHead(whole["tenant"], CourseName(whole["course"]["id"]))
+    whole["course"]["id"] = "another"
+    with pytest.raises(Rejected, match="the key about"):
+        from_kafka(key, json.dumps(whole).encode(), headers, shapes=WITHOUT_COURSES)
 
 
 def test_reading_attributes_does_not_decode_the_value() -> None:

@@ -3,9 +3,10 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { type Key, t } from './i18n';
+import type { Key } from './i18n';
 import { focusOn, notFetched, show, title } from './shell';
-import { Button, Message } from './ui';
+import { PageNav } from './page_nav';
+import { Message } from './ui';
 import type { Load } from './views';
 
 /** One page: the text of its link, its address, and the title of the window while it is open. */
@@ -23,48 +24,6 @@ interface RolePagesProps {
   pages: readonly RolePage[];
   /** The name of the page that is open. */
   open: string;
-}
-
-const MANY = 3; // more links than this are folded on a phone
-
-/** The links: on a phone, where there are many, behind a button that says which page is open. */
-function Links({ label, pages, open }: RolePagesProps): JSX.Element {
-  const unfolded = useSignal(false);
-  const present = pages.find(({ name }) => name === open);
-  const isFoldable = pages.length > MANY;
-  return (
-    <nav class={isFoldable ? 'page-nav foldable' : 'page-nav'} aria-label={t(label)}>
-      {isFoldable && (
-        <Button
-          name="menu"
-          aria-expanded={unfolded.value}
-          aria-controls="role-pages"
-          onClick={() => {
-            unfolded.value = !unfolded.value;
-          }}
-        >
-          {t('menu')}
-          {present && <span class="quiet"> {t(present.words)}</span>}
-        </Button>
-      )}
-      <ul id="role-pages" class={unfolded.value ? 'unfolded' : undefined}>
-        {pages.map(({ name, link, words }) => (
-          <li key={name}>
-            <a
-              href={link}
-              aria-current={name === open ? 'page' : undefined}
-              data-keep={`to-${name}`}
-              onClick={() => {
-                unfolded.value = false;
-              }}
-            >
-              {t(words)}
-            </a>
-          </li>
-        ))}
-      </ul>
-    </nav>
-  );
 }
 
 export function RolePages({ label, pages, open }: RolePagesProps): JSX.Element {
@@ -93,7 +52,11 @@ export function RolePages({ label, pages, open }: RolePagesProps): JSX.Element {
   const found = fetched.value;
   return (
     <>
-      <Links label={label} pages={pages} open={open} />
+      <PageNav
+        name="menu"
+        label={label}
+        links={pages.map(({ name, link, words }) => ({ name: `to-${name}`, href: link, words, isPresent: name === open }))}
+      />
       {found?.name === open ? <found.Page /> : <Message title="loading" />}
     </>
   );

@@ -16,16 +16,18 @@ interface FaultsProps {
   name: 'cycles' | 'dangling' | 'unreachable' | 'twins' | 'weak_matches';
   count: number;
   rows: ComponentChildren[];
+  /** What stands below them. */
+  more?: JSX.Element;
 }
 
 /** One kind of fault: how many there are, what to do, and the first of them. */
-function Faults({ name, count, rows }: FaultsProps): JSX.Element {
+function Faults({ name, count, rows, more }: FaultsProps): JSX.Element {
   return (
     <section class="faults" aria-labelledby={`${name}-title`} data-fault={name}>
       <h2 id={`${name}-title`}>
-        {t(`fault.${name}`)} <span class={count ? 'mark' : 'quiet'}>{count}</span>
+        {t(`fault.${name}`)} <span class="mark">{count}</span>
       </h2>
-      {count > 0 && <p class="quiet">{t(`mend.${name}`)}</p>}
+      <p class="quiet">{t(`mend.${name}`)}</p>
       <List rows={rows.slice(0, SHOWN)} />
       {rows.length > SHOWN && (
         <details>
@@ -33,6 +35,7 @@ function Faults({ name, count, rows }: FaultsProps): JSX.Element {
           <List rows={rows.slice(SHOWN)} />
         </details>
       )}
+      {more}
     </section>
   );
 }
@@ -100,6 +103,35 @@ function Shown({ found }: { found: CatalogHealth }): JSX.Element {
     ['health.confirmed', count('matches_confirmed') + count('matches_corrected'), undefined],
     ['health.rejected', count('matches_rejected'), undefined],
   ];
+  const faults: FaultsProps[] = [
+    { name: 'unreachable', count: count('unreachable'), rows: found.unreachable.map((row, i) => <Unreachable key={i} row={row} />) },
+    { name: 'cycles', count: count('cycles'), rows: found.cycles.map((ids, i) => <Chain key={i} ids={ids} mark="→" />) },
+    {
+      name: 'dangling',
+      count: count('dangling'),
+      rows: found.dangling.map(({ course, missing }) => (
+        <span key={course}>
+          <NamedCourse id={course} /> {t('isMissing', { ids: missing.join(', ') })}
+        </span>
+      )),
+    },
+    { name: 'twins', count: count('twins'), rows: found.twins.map((ids, i) => <Chain key={i} ids={ids} mark="=" />) },
+    {
+      name: 'weak_matches',
+      count: count('weak_matches'),
+      rows: found.weak_matches.map((one) => (
+        <span key={`${one.course} ${one.framework} ${one.skill}`}>
+          <NamedCourse id={one.course} />: {localize(skillTitle(one.framework, one.skill)).words}{' '}
+          <Sureness confidence={one.confidence} threshold={found.threshold} />
+        </span>
+      )),
+      more: (
+        <p class="actions">
+          <a href={link('matches', { order: 'doubtful' })}>{t('toDoubtful')}</a>
+        </p>
+      ),
+    },
+  ];
   return (
     <>
       <dl class="figures">
@@ -110,32 +142,20 @@ function Shown({ found }: { found: CatalogHealth }): JSX.Element {
           </div>
         ))}
       </dl>
-      <Faults name="unreachable" count={count('unreachable')} rows={found.unreachable.map((row, i) => <Unreachable key={i} row={row} />)} />
-      <Faults name="cycles" count={count('cycles')} rows={found.cycles.map((ids, i) => <Chain key={i} ids={ids} mark="→" />)} />
-      <Faults
-        name="dangling"
-        count={count('dangling')}
-        rows={found.dangling.map(({ course, missing }) => (
-          <span key={course}>
-            <NamedCourse id={course} /> {t('isMissing', { ids: missing.join(', ') })}
-          </span>
-        ))}
-      />
-      <Faults name="twins" count={count('twins')} rows={found.twins.map((ids, i) => <Chain key={i} ids={ids} mark="=" />)} />
-      <Faults
-        name="weak_matches"
-        count={count('weak_matches')}
-        rows={found.weak_matches.map((one) => (
-          <span key={`${one.course} ${one.framework} ${one.skill}`}>
-            <NamedCourse id={one.course} />: {localize(skillTitle(one.framework, one.skill)).words}{' '}
-            <Sureness confidence={one.confidence} threshold={found.threshold} />
-          </span>
-        ))}
-      />
-      {count('weak_matches') > 0 && (
-        <p class="actions">
-          <a href={link('matches', { order: 'doubtful' })}>{t('toDoubtful')}</a>
-        </p>
+      {faults.filter(({ count: n }) => n > 0).map((one) => (
+        <Faults key={one.name} {...one} />
+      ))}
+      {faults.some(({ count: n }) => n === 0) && (
+        <section aria-labelledby="sound-title">
+          <h2 id="sound-title">{t('soundTitle')}</h2>
+          <ul>
+            {faults.filter(({ count: n }) => n === 0).map(({ name }) => (
+              <li key={name} data-sound={name}>
+                {t(`fault.${name}`)}
+              </li>
+            ))}
+          </ul>
+        </section>
       )}
       <Counts kind="languages" title="health.languages" names={Object.entries(found.languages).map(([code, n]) => [languageName(code), n])} />
       <Counts kind="hosts" title="health.hosts" names={Object.entries(found.hosts)} />

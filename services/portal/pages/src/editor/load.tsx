@@ -194,7 +194,7 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
       <div class="fields">
         {columns.map(({ name, fact }, i) => (
           <div key={`${i} ${name}`}>
-            <label for={`column-${i}`}>{name || t('unnamed')}</label>
+            <label for={`column-${i}`}>{name ? t('columnNamed', { name }) : t('unnamed')}</label>
             <select
               id={`column-${i}`}
               data-column={name}

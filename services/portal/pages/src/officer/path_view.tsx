@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { Recommended } from '../api';
 import { type Key, t } from '../i18n';
+import { PageNav } from '../page_nav';
 import { goTo } from '../shell';
 import { AfterPaint } from '../ui';
 import { Assessment } from './assessment';
@@ -21,34 +22,27 @@ import type { Visit } from './visit';
 import { WhatIf } from './what_if';
 import { WhyNot } from './why_not';
 
-function Link({ to, words }: { to: string; words: Key }): JSX.Element {
-  const go = (event: Event) => {
-    event.preventDefault();
-    goTo(to);
+/** The links to the sections. What-if and why-not need the framework, skills need a requirement. */
+function Contents({ asking, measured, own }: { asking: boolean; measured: boolean; own: boolean }): JSX.Element {
+  const sections: [string, Key, boolean][] = [
+    ['what-if-title', 'navWhatIf', asking],
+    ['why-not-title', 'navWhyNot', asking],
+    ['time-title', 'navTime', true],
+    ['gaps-title', 'navGaps', measured],
+    ['statements-title', 'navStatements', true],
+    ['share-title', 'shareTitle', own],
+    ['history-title', 'historyTitle', true],
+  ];
+  const to = (id: string) => (event: Event) => {
+    event.preventDefault(); // the address may name the officer
+    goTo(id);
   };
   return (
-    <li>
-      <a href={`#${to}`} data-keep={`nav-${to}`} onClick={go}>
-        {t(words)}
-      </a>
-    </li>
-  );
-}
-
-/** The links to the sections. What-if and why-not need the framework, skills need a requirement. */
-function PageNav({ asking, measured, own }: { asking: boolean; measured: boolean; own: boolean }): JSX.Element {
-  return (
-    <nav class="page-nav" aria-label={t('pageNav')}>
-      <ul>
-        {asking && <Link to="what-if-title" words="navWhatIf" />}
-        {asking && <Link to="why-not-title" words="navWhyNot" />}
-        <Link to="time-title" words="navTime" />
-        {measured && <Link to="gaps-title" words="navGaps" />}
-        <Link to="statements-title" words="navStatements" />
-        {own && <Link to="share-title" words="shareTitle" />}
-        <Link to="history-title" words="historyTitle" />
-      </ul>
-    </nav>
+    <PageNav
+      name="contents"
+      label="pageNav"
+      links={sections.filter(([, , is]) => is).map(([id, words]) => ({ name: `nav-${id}`, href: `#${id}`, words, onClick: to(id) }))}
+    />
   );
 }
 
@@ -67,7 +61,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         canAssess={visit.role === 'officer'}
       >
         <Missing path={path} />
-        <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
+        <Contents asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
         {visit.role === 'officer' && <Assessment visit={visit} />}
       </Summary>
       <AfterPaint>

@@ -71,21 +71,24 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
           );
         })}
       </dl>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t('replicaNumber')}</th>
-            <th scope="col">{t('replicaState')}</th>
-            <th scope="col">{t('replicaVersion')}</th>
-            <th scope="col">{t('replicaSince')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {replicas.map((replica) => (
-            <Replica key={replica.number} replica={replica} />
-          ))}
-        </tbody>
-      </table>
+      {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a table wider than the screen is scrolled with the keys */}
+      <div class="scroll" tabIndex={0} role="region" aria-labelledby={`${service}-title`}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t('replicaNumber')}</th>
+              <th scope="col">{t('replicaState')}</th>
+              <th scope="col">{t('replicaVersion')}</th>
+              <th scope="col">{t('replicaSince')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {replicas.map((replica) => (
+              <Replica key={replica.number} replica={replica} />
+            ))}
+          </tbody>
+        </table>
+      </div>
     </section>
   );
 }
