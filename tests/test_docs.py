@@ -95,7 +95,7 @@ def test_every_command_that_a_document_names_exists() -> None:
             if module.endswith((".NAME", ".")):
                 continue
             assert main.exists(), f"{page.name}: python -m {module}"
-            if command in ("create", "revoke", "list", "republish", "replay"):
+            if command in ("create", "revoke", "list", "republish", "replay", "unpublish"):
                 assert f'"{command}"' in main.read_text(encoding="utf-8"), f"{page.name}: {module} {command}"
 
 

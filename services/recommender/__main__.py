@@ -2,6 +2,7 @@
 
 republish   stage every officer's current path again; a running service sends them
 replay      send the dead letters of `assessment.profiles` to the topic again
+unpublish   delete the published figures of all agencies, after a change of the pepper: see docs/operating.md
 recompute   compute a stored path again from its stored inputs and compare the bytes: see `recompute`
 warm        compile the planner before the first start; needs no settings
 """
@@ -41,6 +42,7 @@ from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES
 from services.recommender.store.documents import ANNOUNCED, reduced
 from services.recommender.store.plans import COLLECTION, PlanStore
+from services.recommender.store.releases import ReleaseStore
 from services.recommender.warmup import warm_up
 from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, server_checks
@@ -212,6 +214,12 @@ async def republish(settings: RecommenderSettings) -> int:
         return await PlanStore(client[settings.database("recommender")]).republish()
 
 
+async def unpublish(settings: RecommenderSettings) -> int:
+    """Delete the published figures of all agencies; return their number. The next request publishes new ones."""
+    with connected(settings, "recommender") as client:
+        return await ReleaseStore(client[settings.database("recommender")]).delete_all()
+
+
 async def replay_dead_letters(settings: RecommenderSettings) -> int:
     """Send every dead letter that was not replayed yet to its topic again; return their number."""
     topic, group = settings.topic(PROFILES_TOPIC), settings.group(GROUP)
@@ -225,4 +233,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["recompute"]:
         recompute.parsed(sys.argv[2:])  # says what is wrong with them, and helps, without any settings
         raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
-    main(__doc__, build, RecommenderSettings, {"republish": republish, "replay": replay_dead_letters})
+    main(
+        __doc__,
+        build,
+        RecommenderSettings,
+        {"republish": republish, "replay": replay_dead_letters, "unpublish": unpublish},
+    )

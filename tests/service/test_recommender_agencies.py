@@ -8,11 +8,13 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
+from services.recommender.__main__ import unpublish
 from services.recommender.api.context import FEEDBACK_HANDLER
 from services.recommender.store.plans import COLLECTION
 from shared.auth import Role
 from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
+from shared.settings import RecommenderSettings
 from tests.support.builders import FRAMEWORK, course, framework, text
 from tests.support.recommender import assessed, path_of, planned, recommender, registered, somebody
 from tests.support.services import Started
@@ -216,6 +218,20 @@ async def test_figures_of_an_earlier_day_are_kept_in_the_report(service: Started
     assert now["gap"] < before["gap"]
     again = (await gaps(service, "west"))[1]["history"]
     assert again == [before, now]
+
+
+async def test_figures_are_published_anew_after_an_operator_has_deleted_them(service: Started) -> None:
+    officers = [somebody(agency="unpublished", levels={"reading": 1, "dancing": 0}) for _ in range(6)]
+    await planned(service, *officers)
+    first = (await gaps(service, "unpublished"))[1]["skills"]
+    learned = somebody(levels={"reading": 3, "dancing": 2}).levels
+    await planned(service, msgspec.structs.replace(officers[0], sequence=officers[0].sequence + 1, levels=learned))
+    assert (await gaps(service, "unpublished"))[1]["skills"] == first, (
+        "figures that differ by one officer are not published"
+    )
+    assert isinstance(service.settings, RecommenderSettings)
+    assert await unpublish(service.settings) >= 1
+    assert (await gaps(service, "unpublished"))[1]["skills"] != first
 
 
 async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few(service: Started) -> None:

@@ -1,14 +1,17 @@
 """Nothing is compiled once the planner is warm, whatever the shape of the catalog and the request."""
 
+import errno
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from services.recommender import warmup as warming
+from services.recommender.planner import jit
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.index.graph import BRANCH_DTYPE, CONDITION_DTYPE, COURSE_DTYPE, SKILL_DTYPE
 from services.recommender.planner.index.segment import TEACHER_DTYPE
@@ -28,6 +31,25 @@ def test_a_fresh_process_compiles_and_loads_nothing_after_its_warm_up() -> None:
     found = json.loads(done.stdout)
     assert found["late"] == {}
     assert found["kernels"] > 0
+
+
+def test_compiled_code_in_a_folder_that_cannot_be_written_is_used_from_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jit._SETTINGS, "CACHE_DIR", str(tmp_path))
+    image = jit._folder()
+    assert image is not None
+    assert image.parent == tmp_path
+    (image / "kernel.nbi").write_bytes(b"compiled")
+
+    def read_only(path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "touch", read_only)
+    copy = jit._folder()
+    assert copy is not None
+    assert (copy.name, (copy / "kernel.nbi").read_bytes()) == (image.name, b"compiled")
+    assert not copy.is_relative_to(tmp_path)
 
 
 RECORDS: dict[str, Any] = {

@@ -8,7 +8,11 @@ than those of the warm-up would trigger a new compilation of a minute and a half
 compiled functions are laid out here, and the warm-up fails if a function has two signatures.
 """
 
+import atexit
+import contextlib
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -31,7 +35,7 @@ _CONSTANTS = ("params.py", "units.py")
 
 
 def _folder() -> Path | None:
-    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None if it cannot be written."""
+    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None if none can be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
     compiled = (code for source, code in sources.items() if b"planner.jit" in code or source.name in _CONSTANTS)
@@ -43,8 +47,21 @@ def _folder() -> Path | None:
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError:
-        return None
+        return _copy_of(folder)
     return folder
+
+
+def _copy_of(folder: Path) -> Path | None:
+    """Return a copy of a folder in a temporary one, where numba may write; None if there is none or it cannot be made.
+
+    The image's file system is read-only in a container, and numba reads only from where it could write.
+    """
+    with contextlib.suppress(OSError, shutil.Error):
+        if folder.is_dir():
+            place = Path(tempfile.mkdtemp(prefix="learning-path-compiled-"))
+            atexit.register(shutil.rmtree, place, ignore_errors=True)
+            return shutil.copytree(folder, place / folder.name)
+    return None
 
 
 _FOLDER = _folder()

@@ -44,6 +44,11 @@ class ReleaseStore:
             result = await self._releases.update_one({"_id": key, "version": version}, {"$set": fields})
         return bool(result.matched_count)
 
+    async def delete_all(self) -> int:
+        """Delete the releases of all tenants; return their number. Raises Unavailable."""
+        with unavailable():
+            return int((await self._releases.delete_many({})).deleted_count)
+
     async def officers(self, tenant: str, agency: str, frameworks: Sequence[str]) -> dict[str, int]:
         """Return {framework: number of officers in its published cohorts}. Raises Unavailable."""
         keys = [_id(tenant, agency, framework) for framework in frameworks]
