@@ -28,7 +28,7 @@ from shared.events import (
 )
 from shared.kafka import Publisher
 from shared.kafka.records import Headers
-from tests.support.builders import course, profile, text
+from tests.support.builders import course, profile
 from tests.support.recommender import (
     READ,
     SHOWN,
@@ -317,22 +317,6 @@ async def test_an_erased_officer_and_the_next_one_under_the_id_get_no_path_that_
     assert (stored["revision"], courses_of(stored)) == (3, ["write"])
 
 
-async def test_alternatives_of_a_rendered_path_follow_the_catalog(service: Started) -> None:
-    officer = somebody("renamed", levels={"reading": 1, "writing": 4})
-    other = course("other", ("reading", 0, 3), hours=6)
-    await service.publish(CATALOG_TOPIC, published("renamed", other))
-    await service.publish(PROFILES_TOPIC, assessed(officer))
-
-    async def titles() -> list[str]:
-        (step,) = (await path_of(service, officer))["path"]["steps"]
-        return [one["course"]["title"]["en"] for one in step["alternatives"]]
-
-    assert await titles() == await titles() == [other.title["en"]]
-    again = msgspec.structs.replace(other, title=text("Another name"))
-    await service.publish(CATALOG_TOPIC, published("renamed", again, 2))
-    assert await titles() == ["Another name"]
-
-
 async def test_the_tag_of_a_path_is_that_of_the_revision_in_the_answer(
     service: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,7 +331,7 @@ async def test_the_tag_of_a_path_is_that_of_the_revision_in_the_answer(
         return await plans.find_one({"_id": officer.key, "revision": 2}) is not None
 
     async def find_and_replace(*given: Any) -> FoundPath:
-        found = await find_path(*given)
+        found: FoundPath = await find_path(*given)
         await service.publish(PROFILES_TOPIC, assessed(later(officer, 2, reading=2)))
         await until(replaced)
         return found._replace(head=msgspec.structs.replace(found.head, considered=0))
