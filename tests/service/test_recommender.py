@@ -28,7 +28,7 @@ from shared.events import (
 )
 from shared.kafka import Publisher
 from shared.kafka.records import Headers
-from tests.support.builders import course, profile
+from tests.support.builders import course, profile, text
 from tests.support.recommender import (
     READ,
     SHOWN,
@@ -315,6 +315,26 @@ async def test_an_erased_officer_and_the_next_one_under_the_id_get_no_path_that_
     await service.publish(PROFILES_TOPIC, assessed(later(officer, 3, reading=3)))
     stored = await path_of(service, officer, 3)
     assert (stored["revision"], courses_of(stored)) == (3, ["write"])
+
+
+async def test_alternatives_of_a_rendered_path_follow_the_catalog(service: Started) -> None:
+    officer = somebody("renamed", levels={"reading": 1, "writing": 4})
+    other = course("other", ("reading", 0, 3), hours=6)
+    await service.publish(CATALOG_TOPIC, published("renamed", other))
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+
+    async def titles() -> list[str]:
+        (step,) = (await path_of(service, officer))["path"]["steps"]
+        return [one["course"]["title"]["en"] for one in step["alternatives"]]
+
+    assert await titles() == await titles() == [other.title.en]
+    again = msgspec.structs.replace(other, title=text("another name"))
+    await service.publish(CATALOG_TOPIC, published("renamed", again, 2))
+
+    async def renamed() -> bool:
+        return await titles() == [again.title.en]
+
+    await until(renamed)
 
 
 async def test_the_tag_of_a_path_is_that_of_the_revision_in_the_answer(

@@ -72,7 +72,7 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
         })}
       </dl>
       {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a table wider than the screen is scrolled with the keys */}
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby={`${service}-title`}>
+      <div class="scroll" tabIndex={0} role="region" aria-label={`${t(`service.${service}`)}: ${t('replicaState')}`}>
         <table>
           <thead>
             <tr>
