@@ -225,6 +225,8 @@ def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool)
             fact, place = known
             best[fact] = min(best.get(fact, (place, number)), (place, number))
     found = {fact: [number] for fact, (_, number) in best.items()}
+    if "activity" in found and not {"score", "outcome"} & found.keys() and rules.maps(header[found["activity"][0]]):
+        del found["activity"]  # the name of an activity, such as `Quiz`
     if "activity" not in found and not one_activity:
         taken = {numbers[0] for fact, numbers in found.items() if fact != "score"}
         scores = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]
