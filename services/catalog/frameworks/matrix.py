@@ -235,7 +235,7 @@ class _Matrix:
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
 
     def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
-        """Return {skill: descriptors} if columns are named by levels and hold mostly texts, and take their cells away."""
+        """Return {skill: descriptors} if columns named by levels hold mostly texts, and take their cells away."""
         if not self._across:
             return {}
         ladders = [self._builder.options.scale, *(("none", *one) for one in _LADDERS)]
