@@ -125,18 +125,32 @@ def serves(path: "str | Path") -> bool:
 
 def install(kind: str) -> bool:
     """Install the locked requirements and nothing else, and verify them; return whether all are installed."""
-    pip = [str(venv_python()), "-I", "-m", "pip", "--disable-pip-version-check"]
-    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input", "--no-warn-script-location"]
     total = len(re.findall(r"^[\w.-]+==", read(requirements(kind)), re.MULTILINE))
-    status = command([*pip, "install", *options, "-r", str(requirements(kind))], total)
+    status = command([*pip_install(venv_python()), "-r", str(requirements(kind))], total)
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
-    if status or command([*pip, "check"]):
+    if status or command([*pip(venv_python()), "check"]):
         return False
     wrong = differing(kind)
     if wrong:
         note(NOT_AS_LOCKED + ": " + ", ".join(wrong) + "\n")
     return not wrong
+
+
+def pip(python: "str | Path") -> "list[str]":
+    """Return the command of a Python's pip."""
+    return [str(python), "-I", "-m", "pip", "--disable-pip-version-check"]
+
+
+def pip_install(python: "str | Path") -> "list[str]":
+    """Return the command that installs wheels as locked and nothing else, whatever the user's pip.conf asks."""
+    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input", "--no-warn-script-location"]
+    return [*pip(python), "install", "--no-user", *options]
+
+
+def pip_environment() -> "dict[str, str]":
+    """Return the environment variables for pip: of the user's PIP_ settings only where packages come from."""
+    return {name: text for name, text in os.environ.items() if name[:4] != "PIP_" or SOURCES.match(name)}
 
 
 def differing(kind: str) -> "list[str]":
@@ -175,10 +189,9 @@ def progress(line: str, total: int) -> None:
 
 def command(argv: "list[str]", total: int = 0) -> int:
     """Run a command, log its output and report its progress of `total`; return its status, 127 if it cannot run."""
-    kept = {name: text for name, text in os.environ.items() if name[:4] != "PIP_" or SOURCES.match(name)}
     none, pipe, same = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
     try:
-        running = subprocess.Popen(argv, stdin=none, stdout=pipe, stderr=same, cwd=str(ROOT), env=kept)
+        running = subprocess.Popen(argv, stdin=none, stdout=pipe, stderr=same, cwd=str(ROOT), env=pip_environment())
     except OSError as error:
         note(str(error) + "\n")
         return 127

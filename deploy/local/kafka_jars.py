@@ -21,6 +21,7 @@ JAVA_LOCALE = {"LC_ALL": "C.UTF-8"}
 
 _JAVA_NEEDED = 17
 _FETCH_SECONDS = 600
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"
 _GET_JAVA = "install Java 17 or newer (`apt install openjdk-17-jre-headless`, `brew install openjdk`)"
 _GET_MAVEN = "install Maven (`apt install maven`, `brew install maven`), or set KAFKA_HOME to an unpacked Apache Kafka"
 
@@ -94,7 +95,8 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
         raise CannotStart(f"there is no `mvn` to fetch Apache Kafka: {_GET_MAVEN}")
     report("fetching Apache Kafka through Maven (43 MB, once)")
     shutil.rmtree(place / "libs", ignore_errors=True)
-    argv = [maven, "-B", "-C", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+    # -U: without it, Maven does not ask again for a day for what it once did not find.
+    argv = [maven, "-B", "-C", "-U", "-f", str(POM), _COPY, "-DincludeScope=runtime"]
     argv += [f"-DoutputDirectory={place / 'libs'}", *options]
     log = place / "maven.log"
     with log.open("wb") as out:
@@ -115,7 +117,9 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
         if "No space left" in output:
             raise CannotStart(f"the disk is full: free some 200 MB for {shown(place)}")
         raise CannotStart(
-            f"Maven could not fetch Apache Kafka: is its registry within reach? See {shown(log)}; or set KAFKA_HOME"
+            f"Maven could not fetch Apache Kafka (its output: {shown(log)}). Check the network and Maven's proxy\n"
+            "(~/.m2/settings.xml). If that proxy signs certificates itself, have Java trust its authority:\n"
+            "`keytool -importcert -cacerts -file /path/to/authority.pem`. Or set KAFKA_HOME to an unpacked Apache Kafka"
         )
 
 

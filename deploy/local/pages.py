@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy.local.environment import pip_environment, pip_install
 from deploy.local.processes import LOCAL, ROOT, CannotStart, shown
 
 PAGES = ROOT / "services" / "portal" / "pages"
@@ -135,9 +136,8 @@ def _fetched_wheel(report: Callable[[str], None]) -> Path:
         report("fetching Node, as there is none on PATH (60 MB, once)")
         place.mkdir(parents=True, exist_ok=True)
         (place / "locked.txt").write_text(line[0], encoding="utf-8")
-        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--upgrade", "--target", str(place)]
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options]
-        done = subprocess.run([*pip, "-r", str(place / "locked.txt")], capture_output=True, text=True, check=False)
+        argv = [*pip_install(sys.executable), "--upgrade", "--target", str(place), "-r", str(place / "locked.txt")]
+        done = subprocess.run(argv, env=pip_environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise CannotStart(f"Node could not be fetched: {_GET_NODE}, or check the network\n{done.stderr[-500:]}")
         (place / "complete").touch()

@@ -10,6 +10,7 @@ _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LIKE_A_TYPE = re.compile(r"(?<=\w)<(?!(?:Br|Hr|Img|P|Li|Td|Tr|Th|Dd|Dt|Col)>)([A-Z][a-z]*)>")
 """`List<A>`, `Vector<Table>`: HTML is rarely written so, and then an element that needs an end has one."""
 
+_CLOSED = re.compile(r"</([a-z]+)")
 _BREAK = re.compile(r"<(?:br|hr|/p|/div|/dd|/dt|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
 """How parts of a page begin and end that nobody sees."""
@@ -25,8 +26,8 @@ def without_tags(text: str) -> str:
         return text
     for begin, end in _UNSEEN:
         text = _without(text, begin, end)
-    lower = text.lower()
-    kept = {found[0] for found in _LIKE_A_TYPE.finditer(text) if f"</{found[1].lower()}" not in lower}
+    closed = set(_CLOSED.findall(text.lower()))
+    kept = {found[0] for found in _LIKE_A_TYPE.finditer(text) if found[1].lower() not in closed}
     return _TAG.sub(lambda found: found[0] if found[0] in kept else "", _BREAK.sub("\n", text))
 
 

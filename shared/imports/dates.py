@@ -41,6 +41,9 @@ _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d+)?\s*(?P<half>[ap](?=\.?m))?"
     r".*?(?P<zone>z|utc|gmt)?\s*(?:(?P<sign>[+-])(?P<ahead>\d{1,2})(?::?(?P<part>\d{2}))?)?$"
 )
+_COMPACT = re.compile(r"(\d{8})t(\d\d)(\d\d)(\d\d)?(z?)")
+"""A date and a time without separators: `20260105T091500Z`."""
+
 THAI_TIME = timezone(timedelta(hours=7))
 """The zone of times that are written without one."""
 
@@ -92,11 +95,14 @@ def date_of(text: str, *, last: bool = False) -> date | None:
 def moment_of(text: str) -> datetime | None:
     """Return a date with its time of day; without one the day begins, and without a zone the time is Thai time.
 
-    Seconds and milliseconds since 1970 are read too; None for a date that means never. Raises InvalidDate.
+    Of a span of time (`09:00-12:00`) this is the beginning. Seconds and milliseconds since 1970 are read too; None for
+    a date that means never. Raises InvalidDate.
     """
     words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
     if _SECONDS.fullmatch(words):
         return datetime.fromtimestamp(int(words[:10]), THAI_TIME)
+    if compact := _COMPACT.fullmatch(words):
+        words = f"{compact[1]}t{compact[2]}:{compact[3]}:{compact[4] or '00'}{compact[5]}"
     day = date_of(text)
     if day is None:
         return None
@@ -107,12 +113,19 @@ def moment_of(text: str) -> datetime | None:
             hour = hour % 12 + (12 if found["half"] == "p" else 0)
         ahead = timedelta(hours=int(found["ahead"] or 0), minutes=int(found["part"] or 0))
         try:
-            if found["zone"] or found["sign"]:
+            if found["zone"] or (found["sign"] and not _is_span(behind[0], found)):
                 zone = timezone(-ahead if found["sign"] == "-" else ahead)
             clock = time(hour, int(found["minute"]), int(found["second"] or 0))
         except ValueError as error:
             raise InvalidDate("there is no such time") from error
     return datetime.combine(day, clock, zone)
+
+
+def _is_span(words: str, clock: re.Match[str]) -> bool:
+    """Return whether `10:00-11:00` is a span of time: no zone follows a `T` or seconds, or is after the time of day."""
+    if clock["sign"] != "-" or not clock["part"] or clock["second"] or words.lstrip().startswith("t"):
+        return False
+    return (int(clock["ahead"]), int(clock["part"])) > (int(clock["hour"]), int(clock["minute"]))
 
 
 def span_of(text: str) -> tuple[str, str] | None:

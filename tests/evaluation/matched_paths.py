@@ -65,6 +65,13 @@ class MatchedPaths:
 
 def starter(*, tagged: bool) -> MatchedPaths:
     """Return how the starter catalog comes out, with what its skills are called as tags or without."""
+    courses, framework, again = starter_rematched(tagged=tagged)
+    name = "starter, levels" if tagged else "starter, skills"
+    return compared(name, courses, again, officers_of(framework, len(courses)))
+
+
+def starter_rematched(*, tagged: bool) -> tuple[list[Course], Framework, list[Course]]:
+    """Return the starter catalog, its framework, and the same courses with what is matched to them alone."""
     framework = changed(level_fit.framework("th-digital-2018"), version=1)
     courses = level_fit.starter()
     bare = [without_levels(course, framework) if tagged else changed(course, teaches=[]) for course in courses]
@@ -73,9 +80,7 @@ def starter(*, tagged: bool) -> MatchedPaths:
         fold: rematched(bare, framework, [], curve.shipped(), levels)
         for fold, levels in level_fit.by_fold(courses).items()
     }
-    again = [by_fold[folds[course.id]][place] for place, course in enumerate(courses)]
-    name = "starter, levels" if tagged else "starter, skills"
-    return compared(name, courses, again, officers_of(framework, len(courses)))
+    return courses, framework, [by_fold[folds[course.id]][place] for place, course in enumerate(courses)]
 
 
 def platforms() -> MatchedPaths:

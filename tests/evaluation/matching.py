@@ -9,6 +9,7 @@
                 `matched_paths`.
 
 `--fit-levels` writes the weights of the level model.
+`--loss` prints which errors of the matches cost the paths of the starter catalog how much.
 `--labelled FILE` writes the labelled Thai courses, from which `python -m services.catalog calibrate` makes what ships.
 """
 
@@ -37,7 +38,7 @@ from services.catalog.matching.calibration import Calibration, ReliabilityBin
 from services.catalog.matching.level_model import LevelRow, LevelTable
 from shared.charts import Axis, chart
 from shared.domain import Course, Framework, LocalizedText, Skill
-from tests.evaluation import level_fit, matched_paths, real, report
+from tests.evaluation import level_fit, level_loss, matched_paths, real, report
 from tests.evaluation.gates import Gate
 from tests.evaluation.matched_paths import MatchedPaths
 
@@ -364,11 +365,17 @@ def main() -> None:
     parser.add_argument(
         "--fit-levels", action="store_true", help="write the weights of the levels, and measure nothing"
     )
+    parser.add_argument("--loss", action="store_true", help="print the loss by cause, and measure nothing else")
     parser.add_argument("--print", action="store_true", dest="only", help="print only; docs/ stays as it is")
     arguments = parser.parse_args()
     console = Console(width=170)
     if arguments.fit_levels:
         level_fit.write()
+        return
+    if arguments.loss:
+        for cause in level_loss.causes():
+            entered = f"{cause.skipped} of {cause.steps} steps cannot be entered"
+            console.print(f"{cause.name:40} {cause.share:6.1%}  {entered}")
         return
     if real.folder() is None:
         console.print(f"The matching is not measured: {real.SETTING} is not set.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.assessment.api import BANKS
+from services.assessment.api import BANKS, item_banks
 from tests.support.assessment import assessment_service
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.services import Started
@@ -132,6 +132,22 @@ async def test_concurrent_publications_make_one_complete_version(service: Starte
         if status == 200:
             assert len(page["items"]) in (40, 50)
             assert page["next"] is None
+
+
+async def test_a_page_of_long_items_holds_fewer_of_them(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = unique("bank")
+    await answer_of(service, "PUT", f"/{name}", json=bank("a", "b", "c"))
+
+    async def listed(after: int) -> tuple[list[str], int | None]:
+        status, page = await answer_of(service, "GET", f"/{name}?limit=3&after={after}")
+        assert status == 200
+        return [one["id"] for one in page["items"]], page["next"]
+
+    assert await listed(0) == (["a", "b", "c"], None)
+    monkeypatch.setattr(item_banks, "PAGE_BYTES", 1)
+    assert [await listed(after) for after in (0, 1, 2)] == [(["a"], 1), (["b"], 2), (["c"], None)]
+    exported = await service.ask("GET", f"/v1/item-banks/{name}:export?format=json", "admin")
+    assert [one["id"] for one in (await exported.json())["items"]] == ["a", "b", "c"]
 
 
 async def test_an_interrupted_publication_is_completed_by_the_next_change(service: Started) -> None:

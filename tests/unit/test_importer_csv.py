@@ -672,6 +672,13 @@ def test_types_in_angle_brackets_are_no_html(written: str, shown: str) -> None:
     assert [one.title.en for one in courses("csv", f'title,code\n"{written}",1\n')] == [shown]
 
 
+def test_many_types_in_angle_brackets_are_read_in_linear_time() -> None:
+    """Each of the 200 courses would take seconds where the text is searched for the end of each of them."""
+    text = "a<B>" * 12_000
+    lines = "".join(f"Course {n},{n},{text}\n" for n in range(200))
+    assert len(courses("csv", f"title,code,description\n{lines}")) == 200
+
+
 @pytest.mark.parametrize("form", ["csv", "ndjson", "jsonld"])
 @pytest.mark.parametrize("body", ["<?xml version='1.0'?>\n<manifest identifier='x'/>", "<m:courseStructure/>"])
 def test_the_manifest_of_a_package_is_refused_as_such(form: Format, body: str) -> None:

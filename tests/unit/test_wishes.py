@@ -119,6 +119,21 @@ def test_the_previous_path_stays_unless_a_new_one_is_notably_better() -> None:
     assert [note.kind for note in path.notes] == ["withdrawn"]
 
 
+def test_a_kept_path_without_a_course_that_adds_nothing_any_more_states_what_is_kept() -> None:
+    path = planned(previous=["a-short", "b-first", "b-second", "a-long"])
+    assert (set(ids(path)), path.kept) == ({"a-short", "b-first", "b-second"}, True)
+    assert "What still helps of the previous path is kept" in sentences(path).en
+    assert "เฉพาะส่วนที่ยังช่วยได้" in sentences(path).th
+
+
+def test_the_validator_reports_a_course_of_a_kept_path_that_the_previous_path_lacks() -> None:
+    plan, view = inputs(TWO, NOTHING, previous=["a-long", "b-first", "b-second"]), view_of(COURSES)
+    path = recommend(plan, view)
+    assert path.kept
+    other = msgspec.structs.replace(plan, previous=["b-first", "b-second"])
+    assert "a-long is in a path that was kept, and not in the previous path" in list(validate(path, other, view.course))
+
+
 def test_a_requested_course_that_does_not_fit_states_its_missing_hours() -> None:
     path = planned(budget_hours=4)
     assert path.short_hours == 4

@@ -42,6 +42,9 @@ from shared.routes import (
 BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
 
 PUT_LIMIT = 4 * 1024 * 1024
+PAGE_BYTES = 4 * 1024 * 1024
+"""How many bytes of items a page may hold; a thousand items at the limits of their texts hold some 40 MB."""
+
 Version = Annotated[Annotated[int, Meta(ge=1, le=2**31)] | None, Meta(description="A published version of the bank.")]
 
 
@@ -135,13 +138,16 @@ async def put_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def get_bank(request: web.Request) -> web.StreamResponse:
-    """Return a draft or a version of an item bank with a page of its items."""
+    """Return a draft or a version of an item bank with a page of its items.
+
+    A page holds fewer items than `limit` where they are long; `next` is null on the last one only.
+    """
     wanted = read_query(request, ShowBank)
     found = await find_bank(request, wanted.version)
     tag = _tag(found)
     if answer := not_modified(request, tag):
         return answer
-    items = await request.app[BANKS].page(found, wanted.after, wanted.limit)
+    items = await request.app[BANKS].page(found, wanted.after, wanted.limit, PAGE_BYTES)
     following = wanted.after + len(items)
     page = BankPage(
         id=found.bank,

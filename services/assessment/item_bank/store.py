@@ -238,14 +238,27 @@ class ItemBankStore:
             self._decoded.popitem(last=False)
         return found
 
-    async def page(self, bank: StoredBank, position: int, limit: int) -> list[Item]:
-        """Return up to `limit` items from a position, counted from 0. Raises Unavailable."""
+    async def page(self, bank: StoredBank, position: int, limit: int, most_bytes: int | None = None) -> list[Item]:
+        """Return up to `limit` items from a position, counted from 0. Raises Unavailable.
+
+        `most_bytes`: only the first of them, at least one, that together hold so many bytes in MongoDB.
+        """
         if limit <= 0:
             return []
         query: Document = {"edition": bank.edition, "position": {"$gte": position}}
+        found: list[Item] = []
+        length = 0
         with unavailable():
-            rows = self._items.find(query).sort("position").limit(limit)
-            return [stored(document["content"], Item) async for document in rows]
+            rows = (
+                self._items.find(query, {"content": 1, "bytes": {"$bsonSize": "$$ROOT"}}).sort("position").limit(limit)
+            )
+            async for document in rows:
+                length += document["bytes"]
+                if found and most_bytes is not None and length > most_bytes:
+                    await rows.close()
+                    break
+                found.append(stored(document["content"], Item))
+        return found
 
     async def _write(self, tenant: str, items: Sequence[Item]) -> str:
         """Write items as a new edition and return its name."""

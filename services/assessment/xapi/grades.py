@@ -20,7 +20,7 @@ from shared.domain import Identifier
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Warned
 from shared.imports.columns import MappedTable, mapped, pairs
 from shared.imports.dates import InvalidDate, moment_of
-from shared.imports.numerals import NUMBER, THAI_DIGITS, number_of
+from shared.imports.numerals import LONGEST_WORDS, NUMBER, THAI_DIGITS, number_of
 from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
@@ -52,8 +52,11 @@ _VERBS: dict[str, Verb] = {
 _NOTHING = frozenset(("n/a", "na", "ex", "excused", "absent", "not yet graded", "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มี"))
 _OF_MAXIMUM = re.compile(r"(?P<score>\S.*?)\s*(?:/|จาก|out of)\s*(?P<maximum>\S.*)")
 _IN_NAME = re.compile(
-    rf"(?:/|เต็ม|out of|max\.?)\s*(?P<maximum>{NUMBER})|\((?P<points>{NUMBER})\s*(?:คะแนน|points?|pts)\)"
+    rf"(?:(?<!\d)/(?!\s*(?:19|20|25)\d\d\b)|เต็ม|out of|max\.?)\s*(?P<maximum>{NUMBER})|"
+    rf"\((?P<points>{NUMBER})\s*(?:คะแนน|points?|pts)\)"
 )
+"""The maximum in the name of a column: `Grade/10.00`, but not `Quiz 1/2569`, which is a term of a year."""
+
 _PERCENT = re.compile(r"%|percent|ร้อยละ")
 _HUNDRED = 100.0
 
@@ -109,7 +112,9 @@ class GradeTable(MappedTable):
             return refused(number, problem, " ".join(cells).strip())
         cells = [unguarded(cell).strip() for cell in cells]
         if folded(cells[0]) == "points possible":
-            self._maxima = {place: read for place in self._columns["score"] if (read := number_of(cells[place]))}
+            self._maxima = {
+                place: read for place in self._columns.get("score", []) if (read := number_of(cells[place]))
+            }
             return None
         return self._read(number, cells)
 
@@ -224,6 +229,8 @@ def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool)
             fact, place = known
             best[fact] = min(best.get(fact, (place, number)), (place, number))
     found = {fact: [number] for fact, (_, number) in best.items()}
+    if "activity" in found and not {"score", "outcome"} & found.keys() and rules.maps(header[found["activity"][0]]):
+        del found["activity"]  # the name of an activity, such as `Quiz`
     if "activity" not in found and not one_activity:
         taken = {numbers[0] for fact, numbers in found.items() if fact != "score"}
         scores = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]
@@ -234,7 +241,7 @@ def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool)
 
 def _plain(name: str) -> str:
     """Return the name of a column without the maximum or the unit that it states."""
-    plain = folded(name.translate(THAI_DIGITS))
+    plain = folded(name[:LONGEST_WORDS].translate(THAI_DIGITS))
     plain = re.sub(r"\s*\([^)]*\)$|\s*/\s*[\d.,]+$|\s*%$", "", plain)
     return " ".join(re.sub(r"[_:/.*-]+", " ", plain).split())
 

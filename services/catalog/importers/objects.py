@@ -143,12 +143,11 @@ def _many(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, dict) and isinstance(
-        unit := value.get("unit"), str
-    ):  # an amount: {"duration": 90, "unit": "MINUTE"}
-        number = next((one for name in ("duration", "value", "amount") if (one := _text(value.get(name)))), "")
-        return number and f"{number} {unit}"
     if isinstance(value, dict):
+        if isinstance(unit := value.get("unit"), str):  # an amount: {"duration": 90, "unit": "MINUTE"}
+            amounts = (_text(value.get(name)) for name in ("duration", "value", "amount"))
+            if number := next(filter(None, amounts), ""):
+                return f"{number} {unit}"
         return next((text for name in ("name", "title", "value", "key") if (text := _text(value.get(name)))), "")
     if isinstance(value, list):
         return "; ".join(text for one in value if (text := _text(one)))

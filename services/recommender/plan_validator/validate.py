@@ -104,6 +104,8 @@ def _wishes(path: LearningPath, inputs: Inputs, find: Find) -> Iterator[str]:
         if name not in done and name not in taken and name not in noted:
             yield f"{name} was requested, is not in the path, and no note says why"
     for step in path.steps:
+        if path.kept and step.origin is None and step.course.id not in inputs.previous:
+            yield f"{step.course.id} is in a path that was kept, and not in the previous path"
         if step.origin == "started" and step.course.id not in inputs.started:
             yield f"{step.course.id} was not started"
     if any(step.origin == "mandatory" for step in path.steps) and not set(inputs.mandatory) & set(taken):
