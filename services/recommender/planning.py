@@ -79,7 +79,8 @@ class Planner:
         await self._check_jumps({key: request.profile.sequence for key, request in newest.items()})
         refused: list[str] = []
         while newest:
-            before, rules = await asyncio.gather(self.store.bases(newest), self._rules_of(newest.values()))
+            before = await self.store.bases(newest)
+            rules = await self._rules_of(newest.values(), [base.head for base in before.values()])
             news = [request for key, request in newest.items() if _is_news(request, before.get(key))]
             await self.catch_up([before[key].head for key in newest if key in before], news)
             complete = [
@@ -134,10 +135,12 @@ class Planner:
         for key in far:
             check_jump(key, sequences[key], known.get(key, 0))
 
-    async def _rules_of(self, requests: Iterable[PlanRequest]) -> dict[str, TenantRules]:
-        return {
-            tenant: await self.store.rules.recent(tenant) for tenant in {request.profile.tenant for request in requests}
-        }
+    async def _rules_of(self, requests: Iterable[PlanRequest], before: Iterable[PlanHead]) -> dict[str, TenantRules]:
+        """Return the rules of each tenant, not older than those of the plans that stand `before`."""
+        known = {request.profile.tenant: 0 for request in requests}
+        for head in before:
+            known[head.tenant] = max(known.get(head.tenant, 0), head.rules)
+        return {tenant: await self.store.rules.recent(tenant, version) for tenant, version in known.items()}
 
     async def catch_up(self, before: Collection[PlanHead], news: Sequence[PlanRequest]) -> None:
         """Wait until the catalog is at least as new as that of the stored plans, and briefly for a missing framework.
@@ -186,7 +189,7 @@ class Planner:
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
         today = self.today()
         requests = [PlanRequest(plan.profile, today, cause=cause, partition=plan.partition) for plan in stored]
-        rules = await self._rules_of(requests)
+        rules = await self._rules_of(requests, [plan.head for plan in stored])
         complete = [
             _with_basis(
                 request,

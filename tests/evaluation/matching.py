@@ -373,8 +373,9 @@ def main() -> None:
         level_fit.write()
         return
     if arguments.loss:
-        for one in level_loss.causes():
-            console.print(f"{one.name:40} {one.share:6.1%}  {one.skipped} of {one.steps} steps cannot be entered")
+        for cause in level_loss.causes():
+            entered = f"{cause.skipped} of {cause.steps} steps cannot be entered"
+            console.print(f"{cause.name:40} {cause.share:6.1%}  {entered}")
         return
     if real.folder() is None:
         console.print(f"The matching is not measured: {real.SETTING} is not set.")

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.recommender.api.context import STORE
+from services.recommender.store.documents import FoundPath
 from shared.cloudevents import to_kafka
 from shared.domain import Profile
 from shared.events import (
@@ -25,7 +29,7 @@ from shared.events import (
 )
 from shared.kafka import Publisher
 from shared.kafka.records import Headers
-from tests.support.builders import course, profile
+from tests.support.builders import course, profile, text
 from tests.support.recommender import (
     READ,
     SHOWN,
@@ -227,7 +231,9 @@ async def test_an_impossible_sequence_does_not_make_later_changes_outdated(servi
     await path_of(service, officer)
     far = [assessed(later(officer, sequence, reading=3)), assessed(later(new, sequence, reading=3))]
     gone = (officer.key, sequence, OfficerErased(officer.tenant, officer.officer))
-    await service.publish(PROFILES_TOPIC, *far, gone, assessed(later(officer, 2, reading=2)), assessed(new))
+    await service.publish(PROFILES_TOPIC, *far, gone)
+    await send(service, *to_kafka(new_event("/test", officer.key, sequence, None)))
+    await service.publish(PROFILES_TOPIC, assessed(later(officer, 2, reading=2)), assessed(new))
     assert (await path_of(service, officer, 2))["path"]["versions"]["profile"] == 2
     assert (await path_of(service, new))["path"]["versions"]["profile"] == 1
 
@@ -293,7 +299,84 @@ async def test_a_path_that_is_requested_again_is_that_of_its_officer_revision_an
                     assert "read" in courses
 
 
+async def test_an_erased_officer_and_the_next_one_under_the_id_get_no_path_that_was_rendered_before(
+    service: Started,
+) -> None:
+    officer = somebody(levels={"reading": 1})
+    address = f"/v1/officers/{officer.officer}/path"
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(service, officer)
+    assert (await service.ask("GET", address)).status == 200  # rendered by now
+    await service.publish(PROFILES_TOPIC, (officer.key, 2, OfficerErased(officer.tenant, officer.officer)))
+
+    async def erased() -> bool:
+        return (await service.ask("GET", address)).status == 404
+
+    await until(erased)
+    await service.publish(PROFILES_TOPIC, assessed(later(officer, 3, reading=3)))
+    stored = await path_of(service, officer, 3)
+    assert (stored["revision"], courses_of(stored)) == (3, ["write"])
+
+
+async def test_alternatives_of_a_rendered_path_follow_the_catalog(service: Started) -> None:
+    officer = somebody("renamed", levels={"reading": 1, "writing": 4})
+    other = course("other", ("reading", 0, 3), hours=6)
+    await service.publish(CATALOG_TOPIC, published("renamed", other))
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+
+    async def titles() -> list[str]:
+        (step,) = (await path_of(service, officer))["path"]["steps"]
+        return [one["course"]["title"]["en"] for one in step["alternatives"]]
+
+    assert await titles() == await titles() == [other.title.en]
+    again = msgspec.structs.replace(other, title=text("another name"))
+    await service.publish(CATALOG_TOPIC, published("renamed", again, 2))
+
+    async def renamed() -> bool:
+        return await titles() == [again.title.en]
+
+    await until(renamed)
+
+
+async def test_the_tag_of_a_path_is_that_of_the_revision_in_the_answer(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path is replaced between the two reads of a request."""
+    officer = somebody(levels={"reading": 1})
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(service, officer)
+    store, plans = service.client.app[STORE], service.database("recommender")["plans"]
+    find_path = store.find_path
+
+    async def replaced() -> bool:
+        return await plans.find_one({"_id": officer.key, "revision": 2}) is not None
+
+    async def find_and_replace(*given: Any) -> FoundPath:
+        found: FoundPath = await find_path(*given)
+        await service.publish(PROFILES_TOPIC, assessed(later(officer, 2, reading=2)))
+        await until(replaced)
+        return found._replace(head=msgspec.structs.replace(found.head, considered=0))
+
+    monkeypatch.setattr(store, "find_path", find_and_replace)
+    answer = await service.ask("GET", f"/v1/officers/{officer.officer}/path")
+    stored = await answer.json()
+    assert (stored["revision"], stored["stale"], answer.headers["ETag"]) == (1, True, 'W/"1-stale"')
+    monkeypatch.undo()
+    answer = await service.ask("GET", f"/v1/officers/{officer.officer}/path", headers={"If-None-Match": 'W/"1-stale"'})
+    assert (answer.status, answer.headers["ETag"]) == (200, 'W/"2"')
+
+
 async def test_the_openapi_documents_are_served(service: Started) -> None:
-    validate(await (await service.ask("GET", "/openapi.json", None)).json())
+    described = await (await service.ask("GET", "/openapi.json", None)).json()
+    validate(described)
+    officer = somebody(levels={"reading": 1})
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    schema = {"$ref": "#/components/schemas/StoredPath", "components": described["components"]}
+    bare = await path_of(service, officer)
+    assert "context" not in bare
+    full = await (await service.ask("GET", f"/v1/officers/{officer.officer}/path?context=true")).json()
+    assert full["context"]["framework"]["id"] == officer.framework
+    for stored in (bare, full):
+        jsonschema.validate(stored, schema)
     metrics = await (await service.ask("GET", "/metrics", None)).text()
     assert "learning_path_plans_saved_total" in metrics

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +15,13 @@ from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
+from services.recommender.planning import Planner
 from services.recommender.provenance import InputsRecord
+from services.recommender.replanning import Replanner
 from services.recommender.store import plans, rules
 from services.recommender.store.documents import IdempotencyRecord, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
+from services.recommender.store.plans import PlanStore
 from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
@@ -224,6 +228,49 @@ async def test_a_path_under_rules_that_another_replica_has_replaced_is_replanned
     for officer in ("a", "b", "c"):
         path = (await office.path_of(officer)).path
         assert ([step.course.id for step in path.steps], path.versions.rules) == (["long"], 1)
+
+
+@pytest.mark.parametrize("after_catalog_change", [False, True])
+async def test_a_path_is_not_planned_under_rules_older_than_its_own(
+    office: Office, monkeypatch: pytest.MonkeyPatch, after_catalog_change: bool
+) -> None:
+    monkeypatch.setattr(rules, "_RECENT_SECONDS", 1000.0)
+    await office.plan(profile("a", {"reading": 0}))  # this replica has read version 0
+    other_replica = PlanStore(office.database)
+    await other_replica.rules.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
+    assert await Replanner(Planner(other_replica, office.catalog, UTC), list).after_newer_rules([0]) == 1
+    if after_catalog_change:
+        change = course("long", ("reading", 0, 3), hours=5)
+        apply_changes(office.catalog, ("long", CoursePublished(SHARED_TENANT, change)))
+        assert await office.replanner().after_catalog_change([0], 0) == 1
+    else:
+        await office.plan(profile("a", {"reading": 1}, sequence=2))
+    event = await office.path_of("a")
+    found = event.revision, [step.course.id for step in event.path.steps], event.path.versions.rules
+    assert found == (3, ["long"], 1)
+
+
+async def test_plans_are_marked_with_the_rules_that_they_were_made_under(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second change comes while the paths are planned under the first."""
+    await office.plan(profile("a", {"reading": 0}))
+    forbids = Rule("course", ["read"], 0)
+    await office.store.rules.put(TENANT, TenantRules(1, [Rule("course", ["another"], 0)]), "key")
+    planner = office.planner()
+    solve_all = planner.pool.solve
+
+    async def solve_and_change(*given: Any) -> Any:
+        results = await solve_all(*given)
+        monkeypatch.undo()
+        await office.store.rules.put(TENANT, TenantRules(2, [forbids]), "key")
+        return results
+
+    monkeypatch.setattr(planner.pool, "solve", solve_and_change)
+    assert await office.replanner(planner).after_newer_rules([0]) == 0  # the path is the same
+    assert (await office.plan_of("a"))["rules"] == 1
+    assert await office.replanner(planner).after_newer_rules([0]) == 1
+    assert [step.course.id for step in (await office.path_of("a")).path.steps] == ["long"]
 
 
 async def test_newer_rules_replan_the_paths_in_the_owned_partitions(office: Office) -> None:

@@ -114,6 +114,9 @@ async def test_invalid_bodies_are_rejected_by_field(shelf: Shelf) -> None:
                 yield b"x" * 100
 
         assert (await client.put("/v1/things/a", data=chunked(), headers=headers)).status == 413
+        for kind in ("application/octet-stream", "text/plain", "application/x-www-form-urlencoded"):
+            typed = headers | {"Content-Type": kind, "If-Match": '"4"'}
+            assert (await client.put("/v1/things/a", data=b'{"name": "a"}', headers=typed)).status == 201, kind
         good = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {"If-Match": '"4"'})
         assert (good.status, good.headers["ETag"]) == (201, '"5"')
         for name, value, status in (

@@ -87,6 +87,20 @@ def test_a_row_of_maxima_without_a_column_of_scores_is_no_result() -> None:
     assert [found(row) for row in rows] == [[("safety", "passed", None)]]
 
 
+def test_an_activity_may_be_called_as_a_column_of_activities_usually_is() -> None:
+    rules = ActivityRules([ActivityRule("Quiz", "reading", 4), ActivityRule("Exam", "reading", 4)])
+    table = GradeTable(rules, "guess")
+    assert table.row(1, ["ID number", "Quiz", "Exam", "Date"]) is None
+    row = table.row(2, ["officer-1", "8/10", "6/10", "2026-01-05"])
+    assert row is not None
+    assert found(row) == [("Quiz", "scored", 0.8), ("Exam", "scored", 0.6)]
+    named = GradeTable(rules, "guess")
+    assert named.row(1, ["ID number", "Quiz", "Score", "Date"]) is None
+    row = named.row(2, ["officer-1", "Exam", "6/10", "2026-01-05"])
+    assert row is not None
+    assert found(row) == [("Exam", "scored", 0.6)]
+
+
 @pytest.mark.parametrize(
     ("name", "share"),
     [

@@ -201,7 +201,11 @@ class GradeTable(MappedTable):
         if "officer" not in found:
             raise InvalidInput(f"no column holds the officers; there are: {names}", "map")
         if "score" not in found and "outcome" not in found:
-            raise InvalidInput(f"no column holds a score or an activity of the mapping; there are: {names}", "map")
+            detail = (
+                "no column holds a score or an activity of the mapping, whose rules name a column in full or by its "
+                f"beginning with *; there are: {names}"
+            )
+            raise InvalidInput(detail, "map")
         one = "activity" in found or self._activity is not None
         if one and len(found.get("score", [])) > 1:
             raise InvalidInput("only one column of scores may stand beside one of activities", "map")
@@ -225,6 +229,8 @@ def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool)
             fact, place = known
             best[fact] = min(best.get(fact, (place, number)), (place, number))
     found = {fact: [number] for fact, (_, number) in best.items()}
+    if "activity" in found and not {"score", "outcome"} & found.keys() and rules.maps(header[found["activity"][0]]):
+        del found["activity"]  # the name of an activity, such as `Quiz`
     if "activity" not in found and not one_activity:
         taken = {numbers[0] for fact, numbers in found.items() if fact != "score"}
         scores = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]

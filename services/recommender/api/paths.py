@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.recommender.api.context import CATALOG, RENDERED, STORE, KeptPath
@@ -74,7 +74,7 @@ class StoredPath(PathRecommended, frozen=True):
 
     stale: bool
     request_id: str
-    context: PathContext | None = None
+    context: PathContext | UnsetType = UNSET
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,9 +158,13 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     plan = found.head
     if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         plan = (await store.heads([key])).get(key, plan)
-    stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    stale = (
+        plan.revision != found.version.revision  # replaced since it was read
+        or catalog.is_stale(plan)
+        or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    )
     # Weak, because every answer carries the id of its request.
-    parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
+    parts = [str(found.version.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
     context = None
     if requested.context:
         view = catalog.snapshot.view(tenant)

@@ -36,13 +36,14 @@ class RuleStore:
         self._recent[tenant] = time.monotonic() + _RECENT_SECONDS, rules
         return rules
 
-    async def recent(self, tenant: str) -> TenantRules:
+    async def recent(self, tenant: str, known: int = 0) -> TenantRules:
         """Return rules that are at most ten seconds old, and not older than `versions`. Raises Unavailable.
 
         For answers that are not stored, and for plans: those that follow older rules are replanned within 30 s.
+        `known`: a version that the caller knows of; rules that were read before it are read again.
         """
         until, rules = self._recent.get(tenant, (0.0, None))
-        if rules is None or until <= time.monotonic() or rules.version < self.versions.get(tenant, 0):
+        if rules is None or until <= time.monotonic() or rules.version < max(known, self.versions.get(tenant, 0)):
             return await self.of(tenant)
         return rules
 
@@ -73,7 +74,7 @@ class RuleStore:
         return True
 
     async def refresh(self) -> dict[str, int]:
-        """Read the current rule version of every tenant; return tenant -> version. Raises Unavailable."""
+        """Read the current rule version of every tenant; return tenant -> version, as of now. Raises Unavailable."""
         # Sorted as the index `newest` is, so that the server reads one key of each tenant.
         pipeline: list[dict[str, Any]] = [
             {"$sort": {"tenant": 1, "version": DESCENDING}},
@@ -82,7 +83,7 @@ class RuleStore:
         with unavailable():
             async for row in self._rules.aggregate(pipeline):
                 self._note(row["_id"], row["version"])
-        return self.versions
+        return dict(self.versions)
 
     def _note(self, tenant: str, version: int) -> None:
         if version > self.versions.get(tenant, 0):

@@ -198,6 +198,18 @@ describe('alternatives', () => {
     expect([held(), requests.filter((one) => one === READ)]).toEqual([['b'], [READ, READ]]);
   });
 
+  it('of an earlier path are not shown for a new one, also while its own cannot be fetched', async () => {
+    stream().send('path', path(1, 'officer'));
+    answers.set(READ, [200, { path: named('b') }]);
+    await visit.askAlternatives();
+    answers.set(READ, [503, { detail: 'busy' }]);
+    visit.expect('feedback', 1);
+    stream().send('path', path(2, 'feedback'));
+    expect(held()).toBeUndefined();
+    await visit.askAlternatives();
+    expect(held()).toBeUndefined();
+  });
+
   it('are those of the path that is shown, whichever answer comes last', async () => {
     stream().send('path', path(1, 'officer'));
     answers.set(READ, [200, { path: named('old') }]);

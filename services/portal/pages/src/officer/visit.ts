@@ -337,12 +337,14 @@ export class Visit {
 
   /**
    * Fetch the alternatives of the path's steps, once for each path: one that comes while the page is open is without them.
-   * An answer to an earlier request is dropped; after a failure they are fetched when they are asked for again.
+   * Those of another path, which may name its own courses, are not shown. An answer to an earlier request is dropped; after
+   * a failure they are fetched when they are asked for again.
    */
   async askAlternatives(): Promise<void> {
     const revision = this.recommended.value?.revision;
     if (this.alternativesOf === revision) return;
     this.alternativesOf = revision;
+    this.alternatives.value = new Map();
     try {
       const { path } = await api.readPath(this.officer);
       if (this.alternativesOf !== revision) return;
