@@ -140,7 +140,10 @@ def faults(given: object, shape: Any, *, strict: bool = True) -> list[InvalidInp
     try:
         convert(given, shape, strict=strict)
     except InvalidInput as first:
-        return [*_faults(given, shape, "", strict=strict)] or [first]
+        try:
+            return [*_faults(given, shape, "", strict=strict)] or [first]
+        except RecursionError as error:  # since Python 3.12 msgspec goes deeper than Python's own calls can
+            raise _too_deep() from error
     return []
 
 
