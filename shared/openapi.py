@@ -68,6 +68,7 @@ _PARAMETERS = {
     ),
     "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),
     "encoding": ("The encoding of a text; without it, recognised from the bytes.", "tis-620"),
+    "sheet": ("The sheet of a workbook, by its name; without it, the first one that lists courses.", "Courses"),
     "header": ("Whether the first row of a table names the columns.", True),
     "dry_run": ("Say what would happen, and write nothing.", False),
     "full": ("List the courses of the file's providers that it no longer holds.", False),
@@ -135,7 +136,8 @@ class _Schemas:
         for cls in _structs(shapes):
             if cls.__name__ in self.components:
                 always = cls.__name__ not in bodies and not cls.__struct_config__.omit_defaults
-                _without_defaults(self.components[cls.__name__], always=always)
+                _without_defaults(self.components[cls.__name__], _left_out(cls) if always else None)
+        _close_tuples(self.components)
         self._found = [(shape, schema) for shape, schema in zip(shapes, found, strict=True)]
 
     def __getitem__(self, shape: Any) -> dict[str, Any]:
@@ -160,8 +162,25 @@ def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
     return found
 
 
-def _without_defaults(schema: dict[str, Any], *, always: bool) -> None:
-    """Describe defaults in the text, and require the fields that are `always` sent.
+def _left_out(cls: type[msgspec.Struct]) -> set[str]:
+    """Return the fields that an answer leaves out while they are unset."""
+    return {field.encode_name for field in msgspec.structs.fields(cls) if field.default is msgspec.UNSET}
+
+
+def _close_tuples(schema: Any) -> None:
+    """Remove `items: false` from tuples, of which `maxItems` says the same: some client generators refuse it."""
+    if isinstance(schema, dict):
+        if "prefixItems" in schema and schema.get("items") is False:
+            del schema["items"]
+        for inner in schema.values():
+            _close_tuples(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            _close_tuples(inner)
+
+
+def _without_defaults(schema: dict[str, Any], left_out: set[str] | None) -> None:
+    """Describe defaults in the text, and require all fields but those `left_out`, with None no further one.
 
     Client generators treat a property with a `default` as always present, in requests too.
     """
@@ -171,8 +190,8 @@ def _without_defaults(schema: dict[str, Any], *, always: bool) -> None:
         if default not in (None, [], {}):
             one["description"] = " ".join([one.get("description", ""), f"Without it: {default}."]).strip()
         properties[name] = one
-    if always and properties:
-        schema["required"] = list(properties)
+    if left_out is not None and properties:
+        schema["required"] = [name for name in properties if name not in left_out]
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:

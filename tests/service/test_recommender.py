@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -366,6 +367,16 @@ async def test_the_tag_of_a_path_is_that_of_the_revision_in_the_answer(
 
 
 async def test_the_openapi_documents_are_served(service: Started) -> None:
-    validate(await (await service.ask("GET", "/openapi.json", None)).json())
+    described = await (await service.ask("GET", "/openapi.json", None)).json()
+    validate(described)
+    officer = somebody(levels={"reading": 1})
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    schema = {"$ref": "#/components/schemas/StoredPath", "components": described["components"]}
+    bare = await path_of(service, officer)
+    assert "context" not in bare
+    full = await (await service.ask("GET", f"/v1/officers/{officer.officer}/path?context=true")).json()
+    assert full["context"]["framework"]["id"] == officer.framework
+    for stored in (bare, full):
+        jsonschema.validate(stored, schema)
     metrics = await (await service.ask("GET", "/metrics", None)).text()
     assert "learning_path_plans_saved_total" in metrics

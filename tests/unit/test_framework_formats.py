@@ -106,6 +106,12 @@ def test_a_line_that_introduces_a_list_is_no_descriptor() -> None:
     assert [(lost.count, lost.examples) for lost in reading.not_kept] == [(1, ["You can:"])]
 
 
+def test_a_text_among_levels_is_no_descriptor() -> None:
+    refused = table("skill,Beginner,Advanced", "filing,1,2", "law,2,see note")
+    assert refused.framework is None
+    assert [(fault.row, fault.id, fault.field) for fault in refused.faults] == [(3, "advanced / law", "level")]
+
+
 def test_columns_named_by_levels_hold_descriptors_where_they_hold_texts() -> None:
     texts = table("skill,Awareness,Working,roles", "filing,Knows files,Files letters,clerk", "law,,Reads laws,")
     assert texts.framework

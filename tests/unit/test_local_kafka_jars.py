@@ -12,7 +12,10 @@ from deploy.local import kafka_jars
 from deploy.local.kafka_jars import LOCK, POM, find_java, lock_jars, version_of
 from deploy.local.processes import CannotStart
 
-MAVEN = """#!{python}
+# The path of Python may have spaces, which a first line cannot: `sh` reads the second line, Python a string.
+MAVEN = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import pathlib, sys, zipfile
 here = pathlib.Path(__file__).parent
 calls = here / "calls"

@@ -10,7 +10,10 @@ import pytest
 from deploy.local import pages
 from deploy.local.processes import ROOT, CannotStart
 
-NODE = """#!{python}
+# The path of Python may have spaces, which a first line cannot: `sh` reads the second line, Python a string.
+NODE = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import pathlib, sys
 here = pathlib.Path(__file__).parent
 if sys.argv[1:] == ["--version"]:

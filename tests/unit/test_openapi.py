@@ -57,6 +57,22 @@ def test_no_property_has_a_default_in_the_schema(service: str) -> None:
 
 
 @SERVICES
+def test_no_schema_is_a_truth_value(service: str) -> None:
+    """JSON Schema permits `items: false`; generators of clients in use refuse the whole document for it."""
+
+    def check(schema: Any) -> None:
+        assert isinstance(schema, dict), schema
+        for inner in [*schema.get("properties", {}).values(), *schema.get("anyOf", []), *schema.get("prefixItems", [])]:
+            check(inner)
+        for name in ("items", "additionalProperties"):
+            if name in schema and (name, schema[name]) != ("additionalProperties", False):
+                check(schema[name])
+
+    for schema in described(service)["components"]["schemas"].values():
+        check(schema)
+
+
+@SERVICES
 def test_optional_request_fields_are_not_required_and_constant_answer_fields_are(service: str) -> None:
     schemas = described(service)["components"]["schemas"]
     problem = schemas["ProblemDetails"]
@@ -194,6 +210,8 @@ def test_a_generated_client_reads_answers_without_optional_fields(clients: dict[
     assert put.changed is False
     with pytest.raises(ValueError, match="changed"):
         clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1})
+    schemas = described("recommender")["components"]["schemas"]
+    assert set(schemas["StoredPath"]["required"]) == set(schemas["StoredPath"]["properties"]) - {"context"}
     page = clients["recommender"].FeedbackPage.model_validate(
         {"officer": "a", "feedback_sequence": 0, "statements": [], "next": None}
     )

@@ -201,7 +201,11 @@ class GradeTable(MappedTable):
         if "officer" not in found:
             raise InvalidInput(f"no column holds the officers; there are: {names}", "map")
         if "score" not in found and "outcome" not in found:
-            raise InvalidInput(f"no column holds a score or an activity of the mapping; there are: {names}", "map")
+            detail = (
+                "no column holds a score or an activity of the mapping, whose rules name a column in full or by its "
+                f"beginning with *; there are: {names}"
+            )
+            raise InvalidInput(detail, "map")
         one = "activity" in found or self._activity is not None
         if one and len(found.get("score", [])) > 1:
             raise InvalidInput("only one column of scores may stand beside one of activities", "map")

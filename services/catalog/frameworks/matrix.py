@@ -235,7 +235,7 @@ class _Matrix:
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
 
     def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
-        """Return {skill: descriptors} if the columns are named by levels and hold texts, and take these cells away."""
+        """Return {skill: descriptors} if columns named by levels hold mostly texts, and take their cells away."""
         if not self._across:
             return {}
         ladders = [self._builder.options.scale, *(("none", *one) for one in _LADDERS)]
@@ -246,7 +246,7 @@ class _Matrix:
         is_level = _NOT_REQUIRED | _MARKS | set(map(folded, ladder))
         texts = [cell for cell in cells if _number(cell.words) is None and folded(cell.words) not in is_level]
         columns = [name for name in self._rest if folded(name) in map(folded, ladder)]
-        if self._across != "job_group" or len(columns) < _LEAST_LEVELS or not texts:
+        if self._across != "job_group" or len(columns) < _LEAST_LEVELS or 2 * len(texts) <= len(cells):
             found = ", ".join(self._rest)
             self._builder.assume(f"a column for each {self._across.replace('_', ' ')}: {found}")
             return {}

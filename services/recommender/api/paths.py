@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from services.recommender.api.context import CATALOG, RENDERED, STORE, KeptPath
@@ -74,7 +74,7 @@ class StoredPath(PathRecommended, frozen=True):
 
     stale: bool
     request_id: str
-    context: PathContext | None = None
+    context: PathContext | UnsetType = UNSET
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
