@@ -90,6 +90,7 @@ READ_WHOLE = {
     "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
     "OfficerStore.republish of all": "the same",
     "CatalogStore.republish of all": "the same",
+    "ReleaseStore.delete_all": "an operator deletes all figures",
     "MatchStore.waiting": "an operator sees how many courses wait; counted every ten seconds at most, in an index",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
     "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
@@ -519,6 +520,8 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     question = {"framework": FRAMEWORK, "question": "when"}
     yield "ReleaseStore.save_report", releases.save_report(TENANT, "office", 2, report, **question)
     yield "ReleaseStore.report", releases.report(TENANT, "office", 2, **question)
+    yield "ReleaseStore.delete_all", releases.delete_all()
+    yield "ReleaseStore.replace after a deletion", releases.replace(*about, 0, Release())
     yield "History.erase", store.history.erase(key)
     yield "PlanStore.erase of somebody unknown", store.erase(TENANT, "unknown", 1, 0)
     await office.plan(profile("b", {"reading": 1}))
