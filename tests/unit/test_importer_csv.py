@@ -438,6 +438,20 @@ def test_a_title_without_a_language_stays_beside_one_in_english() -> None:
     assert msgspec.to_builtins(one.title) == {"th": THAI, "en": "Data"}
 
 
+@pytest.mark.parametrize("header", ["ชื่อหลักสูตร,Course name", "Course Title,ชื่อวิชา", "ชื่อหลักสูตร / Course,Title,ชื่อรายวิชา"])
+def test_titles_in_columns_of_thai_and_english_names_are_one_title_in_both(header: str) -> None:
+    names = header.split(",")
+    cells = [THAI if name.startswith("ชื่อ") else "Data" for name in names]
+    [one] = courses("csv", f"{header}\n{','.join(cells)}\n")
+    assert msgspec.to_builtins(one.title) == {"th": THAI, "en": "Data"}
+
+
+@pytest.mark.parametrize("header", ["หลักสูตร,Course name", "ชื่อ,Course name", "ชื่อโครงการ,Course name"])
+def test_a_thai_column_that_may_hold_something_else_is_not_the_other_title(header: str) -> None:
+    reader, _ = read("csv", f"{header}\n".encode())
+    assert [fact for fact in reader.columns[0] if fact.startswith("title")] == ["title"]
+
+
 def test_a_title_that_says_nothing_is_no_title() -> None:
     body = f"Title (TH),Title (EN)\n{THAI},null\nNone,N/A\n"
     _, (named, nameless) = read("csv", body.encode())

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from services.catalog.importers.columns import fact_of
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
+from services.catalog.importers.words import language_of_writing
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
@@ -25,6 +26,8 @@ _CAPTIONS = 10
 
 _LEAST_NAMED = 2
 """How many columns a second row of a header names at least."""
+
+_FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
 
@@ -51,9 +54,20 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     for number, column in sorted(columns, key=lambda one: one[1].partly):
         if column.fact in MANY or column.fact not in found:
             found.setdefault(column.fact, []).append(number)
+    found |= _titles_in_both(header, [number for number, column in columns if column == ("title", "", False)]) | found
     if {"title_th", "title_en"} <= found.keys():
         found.pop("title", None)
     return found
+
+
+def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, list[int]]:
+    """Return the columns of Thai and English titles where both have a name for titles, each in its own language.
+
+    `ชื่อหลักสูตร` and `Course name` hold one title in both; `หลักสูตร` beside `Course name` may be a programme.
+    """
+    named = [number for number in titles if _FOR_TITLES.search(folded(header[number]))]
+    languages = {language_of_writing(header[number]): number for number in reversed(named)}
+    return {f"title_{language}": [number] for language, number in languages.items()} if len(languages) > 1 else {}
 
 
 def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
