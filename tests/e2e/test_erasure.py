@@ -105,10 +105,14 @@ async def test_the_privacy_page_lists_exactly_what_an_erasure_leaves(
     sequence = await officer.assess({SKILLS[0]: 0.5})
     plans = documents[f"{stack.namespace}recommender"]["plans"]
     planned = {"_id": officer.key, "profile_sequence": sequence, "outbox": []}
+
+    async def steps() -> list[Any]:
+        found: list[Any] = (await platform.insist("recommender", "GET", f"{address}/path"))["path"]["steps"]
+        return found
+
+    [first, *_] = await until(steps, "a path from the catalog, which the recommender may still be reading")
     await until(lambda: plans.find_one(planned) is not None, "the path is announced")
-    status, stored = await platform.ask("recommender", "GET", f"{address}/path")
-    assert status == 200
-    statement = {"course": stored["path"]["steps"][0]["course"]["id"], "action": "not_now"}
+    statement = {"course": first["course"]["id"], "action": "not_now"}
     feedback = await platform.ask(
         "recommender", "POST", f"{address}/feedback", json=statement, headers={"Idempotency-Key": "f"}
     )
