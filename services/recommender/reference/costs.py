@@ -58,7 +58,7 @@ Achiever = CourseOption | Branch
 
 
 class Costs(NamedTuple):
-    """Micro-hours in one state: of each course or branch its closure cost, of each condition that of its cheapest achiever.
+    """Micro-hours in one state: the closure cost of each course or branch, the lowest cost of each condition.
 
     The compiled planner has the same as arrays: `optimizer.closure_cost.Costs`.
     """
