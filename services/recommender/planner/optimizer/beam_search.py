@@ -18,8 +18,7 @@ from services.recommender.planner.optimizer.local_search import Found, improve, 
 from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
-    copy_costs,
-    copy_position,
+    copy_state,
     costs_from_start,
 )
 from services.recommender.planner.params import PARAMS
@@ -49,7 +48,18 @@ def empty_beam(problem: ProblemData) -> Beam:
     return Beam(courses, np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
-@jit(allocates=True)
+@jit()
+def same_courses(one: Longs, other: Longs) -> bool:
+    """Return whether two paths, in each of which a course occurs once, have the same courses."""
+    if len(one) != len(other):
+        return False
+    for course in one:  # noqa: SIM110 - compiled
+        if course not in other:
+            return False
+    return True
+
+
+@jit()
 def keep(beam: Beam, path: Longs, value: int) -> None:
     """Insert a path if it is among the best W; of equal values the earlier one is better.
 
@@ -59,19 +69,17 @@ def keep(beam: Beam, path: Longs, value: int) -> None:
     at = count = beam.filled[0]
     while at > 0 and beam.values[at - 1] < value:
         at -= 1
-    members = np.sort(path)
     for row in range(at):
-        alike = beam.values[row] == value and beam.sizes[row] == len(path)
-        if alike and np.array_equal(np.sort(beam.courses[row, : len(path)]), members):
+        if beam.values[row] == value and same_courses(beam.courses[row, : beam.sizes[row]], path):
             return
     if at < BEAM_WIDTH:
         for row in range(count, at, -1):
-            beam.courses[row, :], beam.sizes[row], beam.values[row] = (
-                beam.courses[row - 1, :],
-                beam.sizes[row - 1],
-                beam.values[row - 1],
-            )
-        beam.courses[at, : len(path)], beam.sizes[at], beam.values[at] = path, len(path), value
+            for place in range(beam.sizes[row - 1]):
+                beam.courses[row, place] = beam.courses[row - 1, place]
+            beam.sizes[row], beam.values[row] = beam.sizes[row - 1], beam.values[row - 1]
+        for place in range(len(path)):
+            beam.courses[at, place] = path[place]
+        beam.sizes[at], beam.values[at] = len(path), value
         beam.filled[0] = min(count + 1, BEAM_WIDTH)
 
 
@@ -102,8 +110,7 @@ def search_by_beam(
             for course in starts[:BEAM_STARTS]:
                 if counters[0]["visits_left"] <= 0:
                     break
-                copy_position(base, state)
-                copy_costs(base, state)
+                copy_state(base, state)
                 copy_path(path, trial)
                 add_closure(problem, state, workspace, course, trial)
                 size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, found.targets)

@@ -24,9 +24,8 @@ from services.recommender.planner.optimizer.local_search import Found, improve, 
 from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
-    copy_costs,
     copy_of,
-    copy_position,
+    copy_state,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -66,8 +65,7 @@ def search_discrepancies(
     for place in range(len(starts)):
         if counters[0]["visits_left"] <= 0:
             break
-        copy_position(start_state, base)
-        copy_costs(start_state, base)
+        copy_state(start_state, base)
         path.totals[0]["size"] = 0
         add_closure(problem, base, workspace, starts[place], path)
         if value_bound(problem, base, workspace, found.targets) <= best.totals[0]["value"]:
@@ -78,8 +76,7 @@ def search_discrepancies(
             build_closure(problem, base, workspace, other)
             if not fits(base, workspace):
                 continue
-            copy_position(base, state)
-            copy_costs(base, state)
+            copy_state(base, state)
             copy_path(path, trial)
             add_closure(problem, state, workspace, other, trial)
             fill_and_compare(problem, start_state, workspace, found, NONE)
@@ -104,8 +101,7 @@ def try_discrepancies(
         and value_bound(problem, base, workspace, found.targets) > found.best.totals[0]["value"]
     ):
         target = best_target(problem, base, workspace, targets, 1.0)
-        copy_position(base, found.state)
-        copy_costs(base, found.state)
+        copy_state(base, found.state)
         copy_path(path, found.trial)
         fill_and_compare(problem, start_state, workspace, found, target)
         if target < 0:

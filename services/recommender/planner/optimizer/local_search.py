@@ -25,8 +25,7 @@ from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
     admits,
-    copy_costs,
-    copy_position,
+    copy_state,
     costs_from_start,
     study,
 )
@@ -70,8 +69,7 @@ def search_greedily(
     remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
-        copy_position(start_state, state)
-        copy_costs(start_state, state)
+        copy_state(start_state, state)
         trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
         greedy(problem, state, workspace, found.targets, exponent, NONE, trial, best.totals[0]["value"])
@@ -155,8 +153,7 @@ def start_with(
     `out`: the position of a course of the best path that is left out; -1: none. Returns whether the best path improved.
     """
     state, trial = found.state, found.trial
-    copy_position(start_state, state)
-    copy_costs(start_state, state)
+    copy_state(start_state, state)
     trial.totals[0]["size"] = 0
     add_closure(problem, state, workspace, course, trial)
     if size > 0:
@@ -208,7 +205,13 @@ def starts_of(
             score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
             if score > 0:
                 insert_topk(keys, found, graph.courses, -score, wide(course))
-    return found[found >= 0].astype(np.int64)
+    count = 0
+    while count < MAX_STARTS and found[count] >= 0:
+        count += 1
+    starts = np.empty(count, np.int64)
+    for place in range(count):
+        starts[place] = found[place]
+    return starts
 
 
 @jit(allocates=True)

@@ -140,6 +140,13 @@ def copy_costs(source: PlanState, target: PlanState) -> None:
 
 
 @jit()
+def copy_state(source: PlanState, target: PlanState) -> None:
+    """Copy the state `source` into `target`."""
+    copy_position(source, target)
+    copy_costs(source, target)
+
+
+@jit()
 def admits(problem: ProblemData, state: PlanState, course: int) -> bool:
     """Return whether all conditions of a course hold. Reads levels and completed courses, not the costs."""
     for place in range(problem.graph.courses[course]["condition"], problem.graph.courses[course + 1]["condition"]):
