@@ -335,8 +335,7 @@ def _look(value: object, place: str) -> None:
                 "shows nothing: neither its Thai nor its English text has a visible character", _at(place)
             )
     elif isinstance(value, msgspec.Struct):
-        for name, encoded in _looked_fields(type(value)):
-            _look(getattr(value, name), f"{place}.{encoded}")
+        _look_at_fields(value, place)
     elif isinstance(value, list):
         for i, item in enumerate(value):
             _look(item, f"{place}[{i}]")
@@ -345,6 +344,14 @@ def _look(value: object, place: str) -> None:
             _look(item, f"{place}.{key}")
     elif isinstance(value, date):
         _look_at_year(value.year, place)
+
+
+def _look_at_fields(value: msgspec.Struct, place: str) -> None:
+    for name, encoded in _looked_fields(type(value)):
+        inner = getattr(value, name)
+        # Most are absent, or a date in range: their place is not put together.
+        if inner is not None and not (isinstance(inner, date) and FIRST_YEAR <= inner.year <= LAST_YEAR):
+            _look(inner, f"{place}.{encoded}")
 
 
 def _look_at_year(year: int, place: str) -> None:
