@@ -20,12 +20,6 @@ from tests.support.servers import missing, recreate_topic
 from tests.support.waiting import WAIT_SECONDS, running, until
 
 
-@pytest.fixture
-async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
-    async with owning(mongodb_uri, kafka_bootstrap, namespace) as owner:
-        yield owner
-
-
 async def test_staged_events_are_sent_once_and_removed(owner: Owner) -> None:
     relay = owner.relay()
     await owner.change("t/a", 1)
