@@ -120,7 +120,6 @@ ROUTES = [
         example=_RULES_EXAMPLE,
         headers=[IF_MATCH],
         answers={200: rules.RulesPut},
-        problems=[412],
     ),
     Route(
         "PATCH",
@@ -132,7 +131,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: rules.RulesPut},
-        problems=[412, 415],
+        problems=[415],
     ),
     Route(
         "GET", "/v1/rules", rules.get_rules, PLATFORMS, headers=[IF_NONE_MATCH], answers={200: rules.Rules, 304: None}
