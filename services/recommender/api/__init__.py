@@ -56,7 +56,15 @@ ROUTES = [
         query=paths.ListPaths,
         answers={200: paths.PathRevisions},
     ),
-    Route("GET", "/v1/messages", paths.get_messages, EVERYONE, query=AskWords, answers={200: paths.Messages}),
+    Route(
+        "GET",
+        "/v1/messages",
+        paths.get_messages,
+        EVERYONE,
+        query=AskWords,
+        headers=[ACCEPT_LANGUAGE],
+        answers={200: paths.Messages},
+    ),
     Route(
         "GET",
         _PATH + "/why-not/{course_id}",
