@@ -155,7 +155,8 @@ async def test_two_tabs_are_each_in_their_own_language(platform: Platform, brows
         await officer.assess(required(0.6))
         await reader.news("เพราะมีผลประเมินใหม่")
         await other.wait_for_selector("#news >> text=because of a new assessment")
-        assert [await one.get_attribute("html", "lang") for one in (page, other)] == ["th", "en"]
+        for one, language in ((page, "th"), (other, "en")):
+            await expect(one.locator("html")).to_have_attribute("lang", language)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

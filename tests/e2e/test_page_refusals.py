@@ -155,4 +155,4 @@ async def test_refused_hours_name_the_field_in_words(
         await expect(page.locator("#time-wrong")).to_contain_text("ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์")
         await switch_language(page)
         await page.wait_for_selector("#time-wrong .detail >> text=is to be a number of at most 168")
-        assert "weekly_hours" not in await reader.text("#time-wrong")
+        await expect(page.locator("#time-wrong")).not_to_contain_text("weekly_hours")
