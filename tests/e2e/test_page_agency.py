@@ -38,8 +38,8 @@ async def made(platform: Platform, agencies: dict[str, str], kind: str) -> str:
 async def is_printed(reader: Reader) -> None:
     """Find the figures on paper, and nothing to fill in."""
     await reader.page.emulate_media(media="print")
-    await expect(reader.page.locator(".agency form")).to_be_hidden()
-    await expect(reader.page.locator(".agency-skills table")).to_be_visible()
+    await expect(reader.page.locator(".agency form").first).to_be_hidden()
+    await expect(reader.page.locator(".agency-skills table").first).to_be_visible()
     await reader.page.emulate_media(media="screen")
 
 
@@ -58,7 +58,7 @@ async def shows_another_day(reader: Reader) -> None:
     await reader.page.wait_for_selector(".over-time .gap")
     await expect(reader.page.locator(".over-time .gap")).to_have_count(2)
     await expect(reader.page.locator(".over-time tbody tr")).to_have_count(2)
-    await expect(reader.page.locator('.over-time [data-row="2026-01-05"]')).to_contain_text("11%")
+    await reader.reads('.over-time [data-row="2026-01-05"]', "11%")
     await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
     assert await reader.violations() == []
     assert await reader.overflow() == 0
@@ -113,7 +113,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
         await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
         for language, heading, hire, more_time in WORDS:
             await page.wait_for_selector(f"html[lang={language}]")
-            await expect(page.locator("h1")).to_contain_text(heading)
+            await reader.reads("h1", heading)
             for advice, words in (("hire", hire), ("more_time", more_time)):
                 answer = page.locator(".in-time .answer", has_text=words)
                 await expect(answer).to_have_count(int(advice in advised))
@@ -182,15 +182,15 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
         await page.wait_for_selector(".agency .notice")
-        await expect(page.locator(".agency .notice")).to_contain_text("ไม่ให้ระบุตัวบุคคลได้")
+        await reader.reads(".agency .notice", "ไม่ให้ระบุตัวบุคคลได้")
         await expect(page.locator(".agency .gap")).to_have_count(0)
         await switch_language(page)
-        await expect(page.locator(".agency .notice")).to_contain_text("nobody can be recognised")
+        await reader.reads(".agency .notice", "nobody can be recognised")
         assert await reader.violations() == []
         assert await reader.overflow() == 0
         await page.evaluate("location.hash = '#view=agency&agency=nobody-knows-it'")
         await page.wait_for_selector(".notice.refused")
-        await expect(page.locator(".notice.refused")).to_contain_text("We know no officers of this agency")
+        await reader.reads(".notice.refused", "We know no officers of this agency")
         assert await reader.violations() == []
         await page.click("[data-keep=another-agency]")
         await page.fill("#agency", few)
@@ -237,7 +237,7 @@ async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
             ("en", "Skills of agency", "We know no officers of this agency"),
         ):
             await page.wait_for_selector(f"html[lang={language}] .groups .gap")
-            await expect(page.locator("h1")).to_contain_text(f"{heading} {agency}")
+            await reader.reads("h1", f"{heading} {agency}")
             await expect(page.locator("[data-keep=another-agency]")).to_have_count(0)
             await page.evaluate(f"location.hash = '#view=agency&agency={other}'")
             await page.wait_for_selector(f".notice.refused:has-text('{unknown}')")

@@ -32,7 +32,7 @@ async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
         await page.goto(link + f"&officer={other.name}")  # in the same tab only the fragment changes: no new load
         await page.wait_for_selector(".whose")
         await reader.shows("path")
-        await expect(page.locator(".whose")).to_contain_text(other.name)
+        await reader.reads(".whose", other.name)
         await expect(page).to_have_url(f"{url}/#officer={other.name}")
         await page.go_back()  # the page before is not the link, but what stood in the address after it was taken
         await expect(page).to_have_url(f"{url}/")

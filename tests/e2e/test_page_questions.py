@@ -60,7 +60,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         await page.route("**/why-not/*", gone)
         await page.click(".why-not button.main")
         await page.wait_for_selector("#why-not-answer .wrong")
-        await expect(page.locator("#why-not-answer")).to_contain_text("no longer there")
+        await reader.reads("#why-not-answer", "no longer there")
 
 
 async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(platform: Platform, browser: Browser) -> None:
@@ -100,12 +100,12 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried")
         await reader.has_focus("what-if-result")
-        await expect(page.locator(".not-stored")).to_contain_text("ไม่มีการบันทึก")
+        await reader.reads(".not-stored", "ไม่มีการบันทึก")
         assert await courses(reader, ".route:first-child ol li") == present
         imagined = await courses(reader, ".route:last-child ol li")
         assert imagined != present
         assert present[0] not in imagined
-        await expect(page.locator(".tried > .short")).to_contain_text("เวลาไม่พอ")
+        await reader.reads(".tried > .short", "เวลาไม่พอ")
         left, right = [await page.locator(".route").nth(i).bounding_box() for i in (0, 1)]
         assert left
         assert right
@@ -137,7 +137,7 @@ async def test_a_what_if_stays_while_the_current_path_changes(
         await expect(page.locator("#what-if-jobGroup")).to_have_value("technology")
         await expect(page.locator("#what-if-total")).to_have_value("20")
         await switch_language(page)
-        await expect(page.locator(".not-stored")).to_contain_text("Nothing was saved")
+        await reader.reads(".not-stored", "Nothing was saved")
         assert await reader.violations() == []
         await page.click("[data-keep=what-if-close]")
         await expect(page.locator(".tried")).to_have_count(0)
@@ -157,7 +157,7 @@ async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, b
         await page.fill("#what-if-weekly", "1")
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried > .short")
-        await expect(page.locator(".tried > .short")).to_contain_text("เวลาไม่พอ")
+        await reader.reads(".tried > .short", "เวลาไม่พอ")
         assert (await officer.path())["path"].get("budget_hours") is None
 
 
@@ -190,7 +190,7 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
             assert [line.replace("course ", "courses ") for line in lines[:-2]] == expected
             assert f"({changes['hours']:+g})" in lines[-2]
-            await expect(page.locator(".tried > .short")).to_contain_text(short)
+            await reader.reads(".tried > .short", short)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             head, foot = [await page.locator(one).bounding_box() for one in ("#what-if-result", ".tried > .short")]
@@ -221,7 +221,7 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         await page.fill("#time-deadline", in_two_weeks())
         await page.click("[data-keep=time-send]")
         await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
-        await expect(page.locator(".time .short")).to_contain_text("เวลาไม่พอ")
+        await reader.reads(".time .short", "เวลาไม่พอ")
         assert (await officer.path())["path"]["budget_hours"] <= 5
         assert await reader.violations() == []
         await officer.register(weekly_hours=3)
@@ -229,7 +229,7 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         await expect(page.locator("#time-weekly")).to_have_value("1.5")  # what was typed is not taken away
         await page.focus("#skip")
         await page.keyboard.press("Enter")
-        await expect(page.locator(".whose")).to_contain_text(officer.name)
+        await reader.reads(".whose", officer.name)
 
         async def stale(route: Route) -> None:
             if route.request.method == "PUT":
@@ -239,7 +239,7 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         await page.route(f"**/officers/{officer.name}", stale)
         await page.click("[data-keep=time-send]")
         await page.wait_for_selector("#time-wrong:not(:empty)")
-        await expect(page.locator("#time-wrong")).to_contain_text("เพิ่งถูกแก้จากที่อื่น")
+        await reader.reads("#time-wrong", "เพิ่งถูกแก้จากที่อื่น")
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -257,9 +257,9 @@ async def test_what_to_assess_first_is_shown_with_its_reason(
         first = (await officer.path())["path"]["assess_first"]
         assert first
         await expect(reader.page.locator(".assess li")).to_have_count(len(first))
-        await expect(reader.page.locator(".assess")).to_contain_text(first[0]["reason"]["th"])
+        await reader.reads(".assess", first[0]["reason"]["th"])
         await switch_language(reader.page)
-        await expect(reader.page.locator(".assess")).to_contain_text(first[0]["reason"]["en"])
+        await reader.reads(".assess", first[0]["reason"]["en"])
         assert await reader.violations() == []
 
 
@@ -275,7 +275,7 @@ async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(platfo
         await reader.shows_change()
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
-        await expect(page.locator(".notes")).to_contain_text(note["reason"]["th"])
+        await reader.reads(".notes", note["reason"]["th"])
         await switch_language(page)
-        await expect(page.locator(".notes")).to_contain_text(note["reason"]["en"])
+        await reader.reads(".notes", note["reason"]["en"])
         assert await reader.violations() == []

@@ -98,6 +98,10 @@ class Reader:
         await self.page.wait_for_selector("#dismiss", state="detached")
         await expect(self.page.locator("#news")).to_be_empty()
 
+    async def reads(self, selector: str, words: str) -> None:
+        """Wait until the first of these elements shows these words, whatever spaces are between them."""
+        await expect(self.page.locator(selector).first).to_contain_text(words, use_inner_text=True)
+
     async def text(self, selector: str) -> str:
         """Return the text of an element; a space that holds a number to its word counts as any other."""
         return (await self.page.inner_text(selector)).replace("\u00a0", " ")

@@ -14,7 +14,7 @@ def test_no_test_of_a_page_asserts_what_it_reads_at_once() -> None:
     assert AT_ONCE.search('assert await page.inner_text("h1") == "Path"')
     assert not AT_ONCE.search('await expect(page.locator("h1")).to_have_text("Path")')
     found = [
-        f"{file.name}:{number}: {line.strip()}: use `expect` or `has_focus`"
+        f"{file.name}:{number}: {line.strip()}: use `expect`, `reads` or `has_focus`"
         for file in sorted((ROOT / "tests" / "e2e").glob("test_page*.py"))
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
         if AT_ONCE.search(line)
