@@ -110,7 +110,8 @@ def compared(longer: Floats, steps: int) -> Floats:
     It says how wide a pair is, so it is 0 for a pair of one step.
     """
     below, above = pairs(steps).T
-    return np.stack([longer[:, 0, below], longer[:, 1, above - 1]], axis=2) * (above - below > 1)[None, :, None]
+    wide = (above - below > 1)[None, :, None]
+    return np.asarray(np.stack([longer[:, 0, below], longer[:, 1, above - 1]], axis=2) * wide)
 
 
 class LevelTable:
