@@ -20,8 +20,8 @@ _SECRETS = (
 )
 
 
-class WithoutRepetitions(logging.Filter):
-    """Passes a line of the Kafka client at most once in ten seconds, with the number of those left out as `count`.
+class DuplicateLines(logging.Filter):
+    """Lets a line of the Kafka client pass once in ten seconds, with the number of those left out since as `count`.
 
     While no broker answers, the client repeats the same few lines a hundred times a second.
     """
@@ -143,7 +143,7 @@ def _second(seconds: int) -> str:
 def configure(level: str) -> None:
     """Log at this level and above to standard error, and raise the level of loggers that write too much."""
     handler = JsonLines(sys.stderr.buffer)
-    handler.addFilter(WithoutRepetitions())
+    handler.addFilter(DuplicateLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Not written, so not computed for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
