@@ -276,6 +276,20 @@ async def test_a_record_with_an_old_stamp_does_not_stay_last(owner: Owner) -> No
     assert owner.read[-1].event.catalog_revision > stamps[1]
 
 
+async def test_a_record_that_cannot_be_read_does_not_stay_last(owner: Owner) -> None:
+    async with running(owner.relay()):
+        await owner.change("t/a", 1)
+        await until(lambda: owner.sequences("t/a") == [1])
+        await until_sent(owner)
+        for key in (b"t/a", b"t/unknown", b"\xff"):
+            await owner.publisher.resend(owner.topic, key, b"no event", [])
+        await until(lambda: owner.sequences("t/a") == [1, 1])
+        await until_sent(owner)
+        await until_read_back(owner)
+        assert await owner.waiting() == 0  # of its own word nothing is staged once more
+    assert len(owner.read) == 2
+
+
 async def test_a_relay_paused_after_reserving_stamps_leaves_no_old_stamp_last(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with (
