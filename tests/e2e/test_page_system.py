@@ -39,7 +39,7 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
             await page.wait_for_selector(f'[data-service="{service}"] [data-status="ready"]')
             await reader.reads(f'[data-service="{service}"] [data-replica="1"]', VERSION)
         for figure in ("lag", "outbox", "skipped"):
-            shown = page.locator(f'[data-service="catalog"] [data-figure="{figure}"] dd')
+            shown = page.locator(f'[data-service="catalog"] [data-figure="{figure}"] dd').first
             await expect(shown).to_have_text(re.compile(r"^\d+$"), use_inner_text=True)
         await page.wait_for_selector('[data-imports="courses"] [data-import]')
         await page.wait_for_selector('[data-imports="officers"] .quiet')
