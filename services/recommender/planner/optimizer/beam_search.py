@@ -29,22 +29,21 @@ BEAM_STARTS = PARAMS.beam_starts
 
 
 class Beam(NamedTuple):
-    """Paths of the beam, the best first: the courses of each in order of study, how many, and the value.
-
-    The value is that of the path completed by the greedy.
-    """
+    """At most W = BEAM_WIDTH paths, the best first, by what the greedy reaches from the end of each."""
 
     courses: Longs
-    """(W + 1, N): the first `sizes` of a row count; the last row is spare."""
+    """(W + 1, N + 1): the first `sizes` of a row are the path, in order of study; the last row is spare."""
     sizes: Longs
+    """(W + 1,): courses of each path."""
     values: Longs
+    """(W + 1,): micro-levels held at the end of each path completed by the greedy."""
     filled: Longs
     """(1,): how many paths there are."""
 
 
 @jit(allocates=True)
 def empty_beam(problem: ProblemData) -> Beam:
-    """Return a beam without a path."""
+    """Return a beam without paths for an instance."""
     rows = BEAM_WIDTH + 1
     courses = np.zeros((rows, len(problem.courses)), np.int64)
     return Beam(courses, np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
@@ -52,7 +51,11 @@ def empty_beam(problem: ProblemData) -> Beam:
 
 @jit(allocates=True)
 def keep(beam: Beam, path: Longs, value: int) -> None:
-    """Insert a path if it is among the best; of equal value the earlier is better. The same courses are kept once."""
+    """Insert a path if it is among the best W; of equal values the earlier one is better.
+
+    `path`: rows in order of study; `value`: see `Beam.values`. A path of the same courses in another order is not
+    inserted again.
+    """
     at = count = beam.filled[0]
     while at > 0 and beam.values[at - 1] < value:
         at -= 1
@@ -78,7 +81,7 @@ def search_by_beam(
 ) -> None:
     """Search for a path that closes more than `found.best`, within half of the visits that are left.
 
-    `base` and `path`: a state and a path for the work. Ends where no path of the next beam can lead to a better one.
+    `base`, `path`: a state and a path as scratch space. Ends where no path of the next beam can lead to a better one.
     """
     counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
     spared = counters[0]["visits_left"] // 2

@@ -35,7 +35,7 @@ MAX_PAIRED = PARAMS.max_paired
 
 
 def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
-    """Return the same problem and start where each course costs its hours."""
+    """Return the same problem and start state with the hours of each course as its cost."""
     courses, graph = problem.courses.copy(), problem.graph
     courses["cost"] = courses["hours"]
     state = copy_of(start_state)
@@ -53,7 +53,7 @@ def search_discrepancies(
 ) -> None:
     """Search for a path that closes more than `found.best`, within half of the visits that are left.
 
-    `base` and `path`: a state and a path for the work, the state at the start.
+    `base`, `path`: a state and an empty path as scratch space; `base` is a copy of `start_state`.
     """
     if value_bound(problem, start_state, workspace, found.targets) <= found.best.totals[0]["value"]:
         return
@@ -93,9 +93,9 @@ def search_discrepancies(
 def try_discrepancies(
     problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
 ) -> None:
-    """Try the greedy after a path, and without the target of each of its choices in turn from there on.
+    """Run the greedy from the end of a path; before each of its choices, also run it without the target of that choice.
 
-    Moves `base`, the state at the end of the path, and extends the path.
+    `base`: the state at the end of `path`. Both are moved along the choices of the greedy.
     """
     targets = found.targets.copy()
     reset_bounds(base, targets, 1.0, NONE)
@@ -118,7 +118,10 @@ def try_discrepancies(
 def fill_and_compare(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, excluded: int
 ) -> None:
-    """Extend the trial, at whose end the state is, by the greedy; it becomes the best path if it closes more."""
+    """Extend the trial by the greedy without the target `excluded` (-1: with all); keep it if it closes more.
+
+    `found.state` is at the end of `found.trial`.
+    """
     least_value = found.best.totals[0]["value"] + 1
     greedy(problem, found.state, workspace, found.targets, 1.0, excluded, found.trial, least_value)
     if found.state.held.sum() >= least_value:
