@@ -9,9 +9,9 @@ from deploy.local.broker import ApacheKafka
 from deploy.local.servers import Server
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer
+from shared.cloudevents import to_kafka
 from shared.events import CATALOG_TOPIC, CoursePublished, Event, new_event
 from shared.kafka import Follower, Publisher, create_topics
-from shared.kafka.records import RecordMetadata
 from tests.support.catalog import catalog, course, put
 from tests.support.events import compacted_at_once, whole_log
 from tests.support.servers import missing
@@ -21,10 +21,11 @@ from tests.support.waiting import WAIT_SECONDS, running, until
 pytestmark = pytest.mark.timeout(400)
 
 
-async def test_a_course_whose_older_stamp_landed_last_is_in_the_compacted_catalog(
-    kafka_server: Server, mongodb_uri: str, namespace: str
+@pytest.mark.parametrize("kind", ["an older stamp", "no event"])
+async def test_a_course_behind_which_another_record_landed_is_in_the_compacted_catalog(
+    kafka_server: Server, mongodb_uri: str, namespace: str, kind: str
 ) -> None:
-    """The record of a paused relay lands late: `first` with the stamp from before `second`."""
+    """`first` is announced before `second`; then a record lands with the stamp of then, or one that nobody can read."""
     if not isinstance(kafka_server, ApacheKafka):
         missing("the embedded broker compacts nothing")
     brokers, topic = kafka_server.address, f"{namespace}{CATALOG_TOPIC}"
@@ -36,12 +37,14 @@ async def test_a_course_whose_older_stamp_landed_last_is_in_the_compacted_catalo
         first = await changed(service, seen, "first", 1)
         assert first.catalog_revision < (await changed(service, seen, "second", 1)).catalog_revision
         late = new_event("/catalog", first.subject, first.sequence, first.data)
+        key, value, headers = to_kafka(msgspec.structs.replace(late, catalog_revision=first.catalog_revision))
         async with Publisher(brokers) as publisher:
-            stamped = msgspec.structs.replace(late, catalog_revision=first.catalog_revision)
-            [landed] = await publisher.send(topic, [stamped])
-        assert isinstance(landed, RecordMetadata)
+            await publisher.resend(topic, key, *((b"{}", ()) if kind == "no event" else (value, headers)))
+        landed = (await whole_log(brokers, topic))[-1]
+        assert landed.key == b"agency/first"
+        hours = 2
+        await changed(service, seen, "second", hours)
         await until(lambda: is_read_back(service, landed.offset), "the late record is read back")
-        hours = 1
         async with asyncio.timeout(WAIT_SECONDS):
             while [record.key for record in await whole_log(brokers, topic)].count(b"agency/first") > 1:
                 # A segment is closed, and then compacted, when something is written after its time.

@@ -7,7 +7,10 @@ All threads share the names (see "Threads" in docs/architecture.md): one thread 
 at least what existed when they started.
 """
 
+from array import array
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import chain
+from struct import Struct
 from threading import Lock
 from typing import Any
 
@@ -48,6 +51,9 @@ branches from `first_branch` up to but not including `last_branch`."""
 
 Records = NDArray[np.void]
 """A structured array: its fields have names."""
+
+_HEAD = Struct("=8iq")
+"""A HEAD_DTYPE. For the few integers of one course, `Struct` and `array` take less time than a numpy array."""
 
 MODALITIES = ("online", "classroom", "blended")
 
@@ -159,27 +165,24 @@ class Vocabulary:
         provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
         language_set = self._number(self.language_sets, frozenset(course.languages))
         hours = max(round(course.hours * MICRO), 1)
-        head = np.array(
-            (
-                self._course(course.id),
-                provider,
-                language_set,
-                MODALITIES.index(course.modality),
-                len(taught),
-                len(requires),
-                len(matched),
-                cost_factor(course),
-                hours,
-            ),
-            HEAD_DTYPE,
+        head = _HEAD.pack(
+            self._course(course.id),
+            provider,
+            language_set,
+            MODALITIES.index(course.modality),
+            len(taught),
+            len(requires),
+            len(matched),
+            cost_factor(course),
+            hours,
         )
         return EncodedCourse(
             course.id,
             msgspec.msgpack.encode(course),
-            head.tobytes(),
-            np.array(rows, ROW_DTYPE).tobytes(),
-            np.array(requires, np.int32).tobytes(),
-            np.array(matched, MATCHED_DTYPE).tobytes(),
+            head,
+            _integers(chain.from_iterable(rows)),
+            _integers(requires),
+            _integers(chain.from_iterable(matched)),
         )
 
     def courses_like(self, names: Iterable[str]) -> list[int]:
@@ -225,6 +228,11 @@ class Vocabulary:
         for branch in compiled:
             self.conditions.branch(branch)
         return self.conditions.number(compiled, first=first)
+
+
+def _integers(values: Iterable[int]) -> bytes:
+    """Return the bytes of an int32 array of these values."""
+    return array("i", values).tobytes()
 
 
 VOCABULARY = Vocabulary()
