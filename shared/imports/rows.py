@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from shared.decoding import convert, faults
+from shared.domain.values import LocalizedText
 from shared.errors import Problem, Warned
 from shared.logs import without_secrets
 
@@ -38,7 +39,8 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
     `begins`: for a rejected row, its id in the file or its first characters; API keys and passwords are masked.
-    `problems`: all faults of the row.
+    `problems`: all faults of the row. `title`: of its course, masked likewise, if the row
+    has warnings or problems and the title can be read.
     """
 
     line: int
@@ -48,6 +50,7 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     begins: str | None = None
     warnings: list[Warned] = []
     problems: list[RowProblem] = []
+    title: LocalizedText | None = None
 
 
 class ImportReport(Struct, frozen=True, omit_defaults=True):
@@ -145,6 +148,12 @@ def beginning(text: str | None) -> str | None:
     if not text:
         return None
     return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:_BEGINS]
+
+
+def masked(title: LocalizedText) -> LocalizedText:
+    """Return a title in which API keys and passwords are masked: a column may be read as titles by mistake."""
+    th, en = (text and without_secrets(text.encode("utf-8", "replace")).decode() for text in (title.th, title.en))
+    return LocalizedText(th, en)
 
 
 def _begins(given: dict[str, Any]) -> str | None:
