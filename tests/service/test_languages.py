@@ -145,6 +145,35 @@ async def test_a_path_stored_with_sentences_is_answered_announced_and_planned_fr
     assert past.alternatives is None
 
 
+async def test_a_path_stored_by_version_0_1_0_is_answered_and_planned_from(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    plans = service.database("recommender")["plans"]
+    document = await plans.find_one({"_id": officer.key})
+    assert document is not None
+    event = event_of(document)
+    whole = replace(event, cause="catalog", path=with_sentences(event.path))
+    steps = [replace(step, origin="pinned") for step in whole.path.steps]
+    whole = replace(whole, path=replace(whole.path, steps=steps))
+    stored = msgspec.to_builtins(whole)
+    stored["cause"] = "catalogue"
+    stored["path"]["versions"]["catalogue"] = stored["path"]["versions"].pop("catalog")
+    for step in stored["path"]["steps"]:
+        step["seed"] = step.pop("origin")
+    changed = {"$set": {"path": msgspec.json.encode(stored)}, "$unset": {"announced": "", "alternatives": ""}}
+    await plans.update_one({"_id": officer.key}, changed)
+    former = await plans.find_one({"_id": officer.key})
+    assert former is not None
+    assert event_of(former) == whole
+    shown = await (await service.ask("GET", f"/v1/officers/{officer.officer}/path")).json()
+    assert shown["path"]["versions"]["catalog"] == whole.path.versions.catalog
+    await service.publish(PROFILES_TOPIC, assessed(replace(officer, sequence=2, weekly_hours=2.0)))
+    assert (await path_of(service, officer, 2))["revision"] == 2
+    past = await PlanStore(service.database("recommender")).history.find(officer.key, 1)
+    assert past is not None
+    assert past.event == whole
+
+
 async def test_an_older_version_that_stores_sentences_may_write_after_a_newer_one(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
