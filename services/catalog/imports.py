@@ -97,7 +97,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             results[row.number] = _accepted(row, done)
         for row in twins:
             results[row.number] = await self._twin(row)
-        return [results[row.number] for row in rows]
+        return [_titled(results[row.number], row) for row in rows]
 
     def _is_right(self, row: Row[Course], framework_scales: Mapping[str, FrameworkScale]) -> bool:
         if row.content is None:
@@ -249,6 +249,13 @@ def _provider(course: Course) -> str:
 
 def _refused(row: Row[Course]) -> RowResult:
     return refused_row(row, row.content.id if row.content else None)
+
+
+def _titled(result: RowResult, row: Row[Course]) -> RowResult:
+    """Return a result with the title of its course, if a person should look at the row."""
+    if row.content is None or not (result.warnings or result.problems):
+        return result
+    return msgspec.structs.replace(result, title=row.content.title)
 
 
 def _accepted(row: Row[Course], done: Stored) -> RowResult:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from shared.decoding import convert, faults
+from shared.domain.values import LocalizedText
 from shared.errors import Problem, Warned
 from shared.logs import without_secrets
 
@@ -38,7 +39,7 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
     `begins`: for a rejected row, its id in the file or its first characters; API keys and passwords are masked.
-    `problems`: all faults of the row.
+    `problems`: all faults of the row. `title`: of its course, if it has warnings or problems and the title can be read.
     """
 
     line: int
@@ -48,6 +49,7 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     begins: str | None = None
     warnings: list[Warned] = []
     problems: list[RowProblem] = []
+    title: LocalizedText | None = None
 
 
 class ImportReport(Struct, frozen=True, omit_defaults=True):

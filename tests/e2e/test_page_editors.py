@@ -113,8 +113,8 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
         page = reader.page
         courses = tmp_path / "รายวิชา.csv"
-        lines = ["ชื่อหลักสูตร,จำนวนชั่วโมง,กลุ่ม", *(f"หลักสูตรที่ {n},{n},ข้อมูล" for n in range(1, 41)), ",2,ข้อมูล"]
-        courses.write_text("\n".join(lines), encoding="utf-8")
+        rows = [*(f"หลักสูตรที่ {n},{n},ข้อมูล" for n in range(1, 41)), ",2,ข้อมูล", "หลักสูตรที่ 7,7,ข้อมูล"]
+        courses.write_text("\n".join(["ชื่อหลักสูตร,จำนวนชั่วโมง,กลุ่ม", *rows]), encoding="utf-8")
         before = (await tenant.ask("GET", "/v1/courses?q="))["total"]
         await reader.sign_in(tenant.key, "/#view=load")
         await page.wait_for_selector("#file")
@@ -127,6 +127,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         assert await page.input_value("[data-column='กลุ่ม']") == ""
         assert await page.inner_text("[data-verdict=created] dd") == "40"
         assert await page.inner_text("[data-verdict=refused] dd") == "1"
+        assert "หลักสูตรที่ 7" in await reader.text(".rows > li.unchanged")
         assert (await tenant.ask("GET", "/v1/courses?q="))["total"] == before  # nothing is stored yet
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
@@ -149,7 +150,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         async with page.expect_download() as download:
             await page.click("[data-keep=report]")
         report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
-        assert len(report.splitlines()) == 42
+        assert len(report.splitlines()) == 43
         assert sum(",เพิ่มใหม่ (created)," in line for line in report.splitlines()) == 40
         stored = await tenant.ask("GET", "/v1/courses?limit=500")
         mine = [one for one in stored["courses"] if one["provider"] == {"th": "สำนักงานตัวอย่าง, กรุงเทพฯ"}]

@@ -74,6 +74,7 @@ async def test_a_table_is_imported_by_its_map_and_its_report_can_be_fetched(serv
     assert rows[1]["begins"] == "A 2"
     assert rows[2]["warnings"] == [{"field": "id", "detail": "row 2 is the same course"}]
     assert "differs in title" in rows[3]["problems"][0]["detail"]
+    assert [row.get("title") for row in rows] == [None, None, {"th": "การเขียน"}, {"th": "อื่น"}]
     assert (report["mapping"]["tags"], report["unused_columns"]) == (["Skills"], ["Secret"])
     assert (report["created"], report["unchanged"], report["refused"]) == (1, 1, 2)
     stored = await shown(service, tenant, rows[0]["id"])

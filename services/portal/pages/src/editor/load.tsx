@@ -6,7 +6,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { ApiError } from '../api';
 import { asApiError, Detail, Trouble } from '../errors';
 import { saveFile } from '../files';
-import { language, t } from '../i18n';
+import { language, Localized, t } from '../i18n';
 import { fetchRefusals, inThai } from '../refusals';
 import { Button, field, Wrong } from '../ui';
 import { link } from './address';
@@ -255,7 +255,7 @@ function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | 
         {rows.map((row) => (
           <li key={row.line} data-line={row.line} class={row.status}>
             <strong>{t('rowNumber', { n: row.line })}</strong> {t(`verdict.${row.status}`)}{' '}
-            <span class="quiet">{row.id ?? row.begins}</span>
+            {row.title ? <Localized class="quiet" text={row.title} /> : <span class="quiet">{row.begins ?? row.id}</span>}
             <ul>
               {remarksOf(row).map((remark, i) => (
                 <li key={i}>
