@@ -27,7 +27,7 @@ from services.catalog.store import CatalogStore, Stored
 from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, key_of
 from shared.errors import TooLarge, Unavailable, Warned
 from shared.imports.job import ImportJob, ImportRequest, refused_row
-from shared.imports.rows import Row, RowProblem, RowResult
+from shared.imports.rows import Row, RowProblem, RowResult, masked
 from shared.mongo import overlapped
 from shared.texts import folded
 
@@ -255,7 +255,7 @@ def _titled(result: RowResult, row: Row[Course]) -> RowResult:
     """Return a result with the title of its course, if a person should look at the row."""
     if row.content is None or not (result.warnings or result.problems):
         return result
-    return msgspec.structs.replace(result, title=row.content.title)
+    return msgspec.structs.replace(result, title=masked(row.content.title))
 
 
 def _accepted(row: Row[Course], done: Stored) -> RowResult:

@@ -39,7 +39,8 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
     `begins`: for a rejected row, its id in the file or its first characters; API keys and passwords are masked.
-    `problems`: all faults of the row. `title`: of its course, if it has warnings or problems and the title can be read.
+    `problems`: all faults of the row. `title`: of its course, masked likewise, if the row
+    has warnings or problems and the title can be read.
     """
 
     line: int
@@ -147,6 +148,12 @@ def beginning(text: str | None) -> str | None:
     if not text:
         return None
     return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:_BEGINS]
+
+
+def masked(title: LocalizedText) -> LocalizedText:
+    """Return a title in which API keys and passwords are masked: a column may be read as titles by mistake."""
+    th, en = (text and without_secrets(text.encode("utf-8", "replace")).decode() for text in (title.th, title.en))
+    return LocalizedText(th, en)
 
 
 def _begins(given: dict[str, Any]) -> str | None:
