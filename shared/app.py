@@ -20,6 +20,7 @@ shielded and finishes.
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -141,10 +142,7 @@ async def _expected(request: web.Request) -> None:
 
 def _pattern(path: str) -> str:
     """Return the router's pattern, which matches identifiers only; other paths are 404 before a handler runs."""
-    parts = [
-        part if ":" in part or not part.startswith("{") else f"{part[:-1]}:{_IDENTIFIER}}}" for part in path.split("/")
-    ]
-    return "/".join(parts)
+    return re.sub(r"{(\w+)}", rf"{{\1:{_IDENTIFIER}}}", path)
 
 
 def _registry() -> CollectorRegistry:

@@ -13,6 +13,7 @@ patched(course, patch, 262_144)  a stored value with a merge patch applied
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from types import UnionType
@@ -53,7 +54,7 @@ def decode(raw: bytes, shape: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(error, shape, _loosely(raw)) from error
     except _NOT_JSON as error:
-        raise _malformed(error) from error
+        raise _malformed(error, raw) from error
     # Finding single bytes, with which every match begins, is ten times as fast as the expression.
     if (b"\\" in raw or b"\x7f" in raw or b"\xc2" in raw) and _MAY_HOLD_CONTROLS.search(raw):
         _check_controls(_loosely(raw))
@@ -83,7 +84,7 @@ def _of_any_shape(raw: bytes) -> object:
     except msgspec.ValidationError as error:
         raise Malformed("a number in the body has too many digits") from error
     except _NOT_JSON as error:
-        raise _malformed(error) from error
+        raise _malformed(error, raw) from error
 
 
 def _refuse_repeated_names(raw: bytes, found: object) -> None:
@@ -109,7 +110,13 @@ _NOT_JSON = (RecursionError, msgspec.DecodeError, UnicodeDecodeError)
 """What invalid JSON raises. A ValidationError is a DecodeError too, and is caught before."""
 
 
-def _malformed(error: Exception) -> Malformed:
+def _malformed(error: Exception, raw: bytes) -> Malformed:
+    """Return the error of a body that is not JSON. Raises InvalidInput if one of its texts is no Unicode."""
+    if not raw.strip():
+        return Malformed("the body is empty")
+    if b"\\ud" in raw.lower():  # half of a pair, which msgspec reports as a body that breaks off
+        with suppress(ValueError, RecursionError):
+            _refuse_controls(json.loads(raw), "")
     return _too_deep() if isinstance(error, RecursionError) else Malformed(f"the body is not JSON: {error}")
 
 
@@ -264,7 +271,7 @@ def _too_deep() -> Malformed:
 
 # --- control characters ----------------------------------------------------------------------------------------------
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
 """JSON that may hold one: escaped, or DEL and what follows it, which may be left as they are."""
 
@@ -283,6 +290,8 @@ def _check_controls(given: object) -> None:
 def _refuse_controls(given: object, place: str) -> None:
     if isinstance(given, str):
         if found := _CONTROL.search(given):
+            if "\ud800" <= found[0] <= "\udfff":
+                raise InvalidInput(f"holds the unpaired surrogate U+{ord(found[0]):04X}", _at(place))
             raise InvalidInput(f"holds the control character U+{ord(found[0]):04X}", _at(place))
     elif isinstance(given, Mapping):
         for key, value in given.items():
@@ -335,8 +344,7 @@ def _look(value: object, place: str) -> None:
                 "shows nothing: neither its Thai nor its English text has a visible character", _at(place)
             )
     elif isinstance(value, msgspec.Struct):
-        for name, encoded in _looked_fields(type(value)):
-            _look(getattr(value, name), f"{place}.{encoded}")
+        _look_at_fields(value, place)
     elif isinstance(value, list):
         for i, item in enumerate(value):
             _look(item, f"{place}[{i}]")
@@ -345,6 +353,14 @@ def _look(value: object, place: str) -> None:
             _look(item, f"{place}.{key}")
     elif isinstance(value, date):
         _look_at_year(value.year, place)
+
+
+def _look_at_fields(value: msgspec.Struct, place: str) -> None:
+    for name, encoded in _looked_fields(type(value)):
+        inner = getattr(value, name)
+        # Most are absent, or a date in range: their place is not put together.
+        if inner is not None and not (isinstance(inner, date) and FIRST_YEAR <= inner.year <= LAST_YEAR):
+            _look(inner, f"{place}.{encoded}")
 
 
 def _look_at_year(year: int, place: str) -> None:

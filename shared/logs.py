@@ -20,6 +20,37 @@ _SECRETS = (
 )
 
 
+class DuplicateLines(logging.Filter):
+    """Lets a line of the Kafka client pass once in ten seconds, with the number of those left out since as `count`.
+
+    While no broker answers, the client repeats the same few lines a hundred times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be written."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        line = record.name, _message(record)
+        passed, left_out = self._passed.get(line, (float("-inf"), 0))
+        if record.created < passed + _SAME_LINE_SECONDS:
+            self._passed[line] = passed, left_out + 1
+            return False
+        if len(self._passed) >= _LINES_KNOWN:
+            self._passed.clear()
+        self._passed[line] = record.created, 0
+        if left_out:
+            record.fields = {"count": left_out}
+        return True
+
+
+_SAME_LINE_SECONDS = 10
+_LINES_KNOWN = 1000
+
+
 class JsonLines(logging.Handler):
     """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line."""
 
@@ -111,7 +142,9 @@ def _second(seconds: int) -> str:
 
 def configure(level: str) -> None:
     """Log at this level and above to standard error, and raise the level of loggers that write too much."""
-    logging.basicConfig(level=level, handlers=[JsonLines(sys.stderr.buffer)], force=True)
+    handler = JsonLines(sys.stderr.buffer)
+    handler.addFilter(DuplicateLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     # Not written, so not computed for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.captureWarnings(capture=True)

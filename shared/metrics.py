@@ -63,7 +63,7 @@ def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
 
 
 def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None:
-    """Expose a consumer's lag, owned partitions, held seconds and dead-lettered events."""
+    """Expose a consumer's lag, its owned partitions, how long it has worked on the same records, and dead letters."""
     gauge(
         registry,
         "consumer_lag_records",

@@ -32,7 +32,7 @@ from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequest
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of, without_secrets
 from shared.openapi import ProblemDetails
-from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, still_there
+from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, check_parameters, still_there
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ _FINISH_SECONDS = 10.0
 _CROWDED_SECONDS = 10
 _GONE = 499  # the client went away; never on the wire, only in log and metrics
 _SERVER_ERROR = 500
-_CONDITIONAL = ("PUT", "PATCH", "DELETE")
 _PRECONDITIONS = ("If-Match", "If-None-Match")
 
 
@@ -262,7 +261,7 @@ class Middleware:
             if route.policy is not None and route.policy.roles:
                 await self._authenticate(request, route, slot)
             still_there(request)
-            _check_conditional(request, route)
+            _check_read(request, route)
             if route.method == "GET" or route.streams or route.reads:
                 return await handler(request)
             return await self._to_the_end(request, handler, slot)
@@ -366,12 +365,18 @@ def _template(detail: str, retry_after: int | None) -> tuple[str, int]:
     return "\r\n".join([*lines, "", f'{before}"request_id":"%s{after}']), len(problem.encode())
 
 
-def _check_conditional(request: web.Request, route: Route) -> None:
-    """Check that a change whose client wants it to be conditional can be. Raises Malformed naming the header.
+def _check_read(request: web.Request, route: Route) -> None:
+    """Check that nothing is ignored that the client may rely on. Raises Malformed, InvalidInput naming it.
 
-    Without the check the change would be made although its condition does not hold.
+    Without the check a change would be made although its condition does not hold, or although the client asked for a
+    `dry_run` that the route does not have.
     """
-    if route.method not in _CONDITIONAL or any(header.name in _PRECONDITIONS for header in route.headers):
+    public = route.policy is None or route.policy.public
+    if request.query_string and not route.hidden and (route.query or not public):
+        check_parameters(request, route.query)
+    if public or route.hidden or route.method == "GET" or route.reads:
+        return
+    if any(header.name in _PRECONDITIONS for header in route.headers):
         return
     for name in _PRECONDITIONS:
         if name in request.headers:

@@ -6,14 +6,14 @@ document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_type_hints
 
 import msgspec
 
 from shared.domain import Identifier
 from shared.errors import TITLES
-from shared.routes import Route
+from shared.routes import ACCEPT_LANGUAGE, Header, Route
 
 _BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
 _SCHEMAS = "#/components/schemas/{name}"
@@ -24,9 +24,23 @@ _REQUEST_ID = {
     "description": "Returned in the answer and written to the log; generated if it is missing.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
-_ETAG = {"description": "Names this representation, for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}}
+_ETAG = Header("ETag", "Names this representation, for `If-None-Match` and `If-Match`.", required=True)
+_ETAG_OF_POST = Header("ETag", "Names what was stored, for `If-Match`; not there where nothing was.")
+_LANGUAGE = Header("Content-Language", "The languages of the sentences.")
+_LOCATION = Header("Location", "Where to go on.", required=True)
+_RETRY_AFTER = Header("Retry-After", "After how many seconds the request may be sent again.", required=True)
+_ALWAYS = {
+    303: [_LOCATION],
+    401: [Header("WWW-Authenticate", "How to send a key.", required=True)],
+    415: [Header("Accept-Encoding", "How a body may be packed.", required=True)],
+    429: [_RETRY_AFTER],
+    503: [_RETRY_AFTER],
+}
+"""The headers that every answer of a status has."""
+_PRECONDITIONS = {"If-Match", "If-None-Match"}
 _NO_CONTENT = 204
-_DONE = {304: "Not modified"}
+_ERRORS = 400
+_DONE = {303: "See other", 304: "Not modified"}
 _PARAMETERS = {
     "officer_id": ("The agency's own pseudonym of an officer.", "officer-014"),
     "course_id": ("The id of a course.", "ocsc-digital-101"),
@@ -128,7 +142,7 @@ class _Schemas:
     def __init__(self, routes: Sequence[Route]) -> None:
         shapes: list[Any] = [ProblemDetails]
         for route in routes:
-            shapes += [shape for shape in (route.body, *route.answers.values()) if shape is not None]
+            shapes += [shape for shape in (route.body, *_shapes(route)) if shape is not None]
             if route.query:
                 shapes += get_type_hints(route.query, include_extras=True).values()
         found, self.components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)
@@ -141,7 +155,15 @@ class _Schemas:
         self._found = [(shape, schema) for shape, schema in zip(shapes, found, strict=True)]
 
     def __getitem__(self, shape: Any) -> dict[str, Any]:
+        if isinstance(shape, tuple):
+            return {"anyOf": [self[one] for one in shape]}
         return next(schema for known, schema in self._found if known is shape or known == shape)
+
+
+def _shapes(route: Route) -> Iterator[Any]:
+    """Yield the shapes of the answers of a route."""
+    for shape in route.answers.values():
+        yield from shape if isinstance(shape, tuple) else [shape]
 
 
 def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
@@ -256,31 +278,57 @@ def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool)
 
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
+    media = [route.produces] if isinstance(route.produces, str) else route.produces
     for status, shape in route.answers.items():
-        responses[str(status)] = {"description": _DONE.get(status, "Done")}
-        if any(header.name in ("If-Match", "If-None-Match") for header in route.headers) and status != _NO_CONTENT:
-            responses[str(status)]["headers"] = {"ETag": _ETAG}
+        responses[str(status)] = _response(_DONE.get(status, "Done"), _set_by(route, status))
         if shape is not None:
-            responses[str(status)]["content"] = {route.produces: {"schema": schemas[shape]}}
-    problem = {"application/problem+json": {"schema": schemas[ProblemDetails]}}
+            responses[str(status)]["content"] = {media[0]: {"schema": schemas[shape]}, **{one: {} for one in media[1:]}}
+        elif len(media) > 1:
+            responses[str(status)]["content"] = {one: {} for one in media}
     for status in sorted(problems_of(route)):
-        responses[str(status)] = {"description": TITLES[status], "content": problem}
+        shape = route.answers.get(status, ProblemDetails)
+        responses[str(status)] = _response(TITLES[status], _ALWAYS.get(status, ()))
+        responses[str(status)]["content"] = {"application/problem+json": {"schema": schemas[shape]}}
     return responses
+
+
+def _response(description: str, headers: Iterable[Header]) -> dict[str, Any]:
+    described = {
+        one.name: {"description": one.description, "required": one.required, "schema": {"type": "string"}}
+        for one in headers
+    }
+    return {"description": description} | ({"headers": described} if described else {})
+
+
+def _set_by(route: Route, status: int) -> list[Header]:
+    """Return the headers that an answer of a route with this status has."""
+    if status >= _ERRORS:
+        return []
+    read = {header.name for header in route.headers}
+    found = [*_ALWAYS.get(status, ()), *route.sets]
+    if read & _PRECONDITIONS and status != _NO_CONTENT:
+        found.append(_ETAG_OF_POST if route.method == "POST" else _ETAG)
+    if ACCEPT_LANGUAGE.name in read:
+        found.append(_LANGUAGE)
+    return found
 
 
 def problems_of(route: Route) -> set[int]:
     """Return the error statuses that this route can answer.
 
-    Includes 400 for every route: an unreadable request line or header is rejected before routing. Every route but
-    probes has a limit of rate (429) and takes its place among the active requests (503).
+    Includes 400 for every route: an unreadable request line or header is rejected before routing. One that is not
+    public rejects a parameter that it does not have (422). Every route but probes has a limit of rate (429) and takes
+    its place among the active requests (503).
     """
     found = {400, *route.problems}
     if route.policy and not route.quiet:
         found |= {429, 503}
     if route.policy and not route.policy.public:
-        found |= {401, 403}
+        found |= {401, 403, 422}
     if "{" in route.path:
         found.add(404)
+    if any(header.name in _PRECONDITIONS for header in route.headers):
+        found.add(412)
     if route.body is not None:
         found |= {408, 415} if route.streams else {408, 413, 415, 422}
     if route.query:

@@ -43,6 +43,7 @@ from msgspec import Meta
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
 from shared.connections import STREAM
+from shared.decoder_messages import UNKNOWN
 from shared.decoding import convert, decode, decode_patch
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
@@ -76,7 +77,7 @@ PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 
 @dataclass(frozen=True)
 class Header:
-    """A request header that a route reads, besides the credential and the request id."""
+    """A header that a route reads, besides the credential and the request id, or that its answers have."""
 
     name: str
     description: str
@@ -96,14 +97,17 @@ IMPORT_KEY = Header(
 )
 ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
+FILE_NAME = Header("Content-Disposition", "A name for the file.", required=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Route:
     """One route of a service.
 
-    `answers`: success status -> shape of the body (None: no body; a struct; a list or union of structs). `problems`
-    adds error statuses to those derived from the rest. `accepts` and `produces` name media types other than JSON.
+    `answers`: status -> shape of the body (None: no body; a struct; a list or union of structs; a tuple of structs, of
+    which each line is one). `problems` adds error statuses to those derived from the rest. `accepts` and `produces`
+    name media types other than JSON; of several that `produces` names, the shape is that of the first.
+    `sets`: headers of a success, besides `ETag` and `Content-Language`.
     `reads`: the route changes nothing, whatever its method, so it is cancelled if the client disconnects. `basic`: HTTP
     Basic is accepted too, with the API key as the password, for clients that support nothing else. `apart`: the request
     waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI document.
@@ -125,7 +129,8 @@ class Route:
     apart: bool = False
     basic: bool = False
     accepts: str = "application/json"
-    produces: str = "application/json"
+    produces: str | Sequence[str] = "application/json"
+    sets: Sequence[Header] = ()
     hidden: bool = False
 
     @property
@@ -189,16 +194,27 @@ async def read_patch(request: web.Request) -> object:
 
 def read_query(request: web.Request, shape: type[T]) -> T:
     """Return the query as a struct. Raises InvalidInput naming the parameter."""
-    given: dict[str, str] = {}
-    for name, value in request.query.items():
-        if name in given:
-            raise InvalidInput("is given twice", name)
-        given[name] = value
+    given = dict(request.query)
     found = convert(given, shape, strict=False)
     for name in given:
         if getattr(found, name) is None:  # `null`, which is read as none for what is no text
             raise InvalidInput("needs a value", name)
     return found
+
+
+def check_parameters(request: web.Request, shape: type[msgspec.Struct] | None) -> None:
+    """Check the names of a query: each is known and is given once. Raises InvalidInput naming the parameter."""
+    known = _names_of(shape) if shape else ()
+    for name in (query := request.query):
+        if name not in known:
+            raise InvalidInput(UNKNOWN, name)
+        if name != "lang" and len(query.getall(name)) > 1:
+            raise InvalidInput("is given twice", name)
+
+
+@lru_cache(maxsize=256)
+def _names_of(shape: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(shape))
 
 
 def languages_of(request: web.Request) -> tuple[Language, ...]:

@@ -27,10 +27,13 @@ settings.register_profile("tests", ANY_SPEED, derandomize=True, database=None)
 settings.load_profile("tests")
 
 SLOW_FIRST = (
-    *("unit/test_warming", "service/test_restore", "e2e/", "contract/", "service/"),
-    *("unit/test_local_environment", "unit/test_reference"),
+    *("e2e/", "unit/test_reference", "unit/test_local_environment", "unit/test_warming", "unit/test_typescript_client"),
+    *("service/test_restore", "service/test_majority", "service/test_stopping", "contract/", "service/"),
 )
-"""Parts of the suite that take long, in the order in which they start."""
+"""Parts of the suite that take long, in the order in which they start.
+
+The files of unit tests that compute for long run beside those that mostly wait for servers.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.processes import CannotStart, Child, free_port, port_is_free, until
 
@@ -16,7 +17,11 @@ SERVICES: tuple[Service, ...] = get_args(Service)
 PORTS: dict[Service, int] = {"portal": 8100, "assessment": 8101, "catalog": 8102, "recommender": 8103}
 """Where `make run` listens by default."""
 
+CATALOG_REVISION = "learning_path_catalog_revision"
+"""The metric of the services that follow the catalog."""
+
 _START_SECONDS = 180
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Replica:
@@ -43,16 +48,31 @@ class Replica:
 
     async def until(self, session: aiohttp.ClientSession, probe: Literal["livez", "readyz"]) -> None:
         """Wait until a probe answers 200. Raises CannotStart with the end of the log."""
-        timeout = aiohttp.ClientTimeout(total=5)
 
         async def ready() -> bool:
             try:
-                async with session.get(f"{self.url}/{probe}", timeout=timeout) as answer:
+                async with session.get(f"{self.url}/{probe}", timeout=_TIMEOUT) as answer:
                     return answer.status == HTTPStatus.OK
             except (aiohttp.ClientError, TimeoutError):
                 return False
 
         await until(ready, self.child, _START_SECONDS, self.name)
+
+    async def until_catalog(self, session: aiohttp.ClientSession, revision: int) -> None:
+        """Wait until this replica works with the catalog at this revision or a later one.
+
+        Raises CannotStart with the end of the log.
+        """
+
+        async def has_read_it() -> bool:
+            try:
+                async with session.get(f"{self.url}/metrics", timeout=_TIMEOUT) as answer:
+                    families = text_string_to_metric_families(await answer.text())
+            except (aiohttp.ClientError, TimeoutError):
+                return False
+            return any(one.name == CATALOG_REVISION and one.samples[0].value >= revision for one in families)
+
+        await until(has_read_it, self.child, _START_SECONDS, self.name)
 
     def _child(self, module: str, environment: Mapping[str, str]) -> Child:
         argv = [sys.executable, "-m", module]

@@ -31,7 +31,10 @@ async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: st
 
 
 async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, key: str, display: Display) -> None:
-    """Load and publish the starter items with an admin key of the tenant `shared`. Raises CannotStart."""
+    """Load and publish the starter items with an admin key of the tenant `shared`. Raises CannotStart.
+
+    The service has to know the frameworks already.
+    """
     files = sorted((SEED / "item_banks").glob("*.json"))
     if not files:
         raise CannotStart("the starter data is missing: deploy/seed/ should hold item_banks/*.json")
@@ -40,12 +43,7 @@ async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, k
             url = f"{assessment_url}/v1/item-banks/{file.stem}:import?format=json&publish=true"
             for attempt in range(_ATTEMPTS):
                 async with session.post(url, data=file.read_bytes(), headers=bearer(key)) as answer:
-                    # Right after the start, the service may not have read the newest framework yet.
-                    early = (
-                        answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
-                        and (await answer.json()).get("field") == "framework"
-                    )
-                    if attempt == _ATTEMPTS - 1 or not (early or answer.status in _TOO_BUSY):
+                    if answer.status not in _TOO_BUSY or attempt == _ATTEMPTS - 1:
                         await _accepted(answer)
                         break
                 await asyncio.sleep(1)

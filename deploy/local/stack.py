@@ -17,6 +17,7 @@ from typing import Self
 
 import aiohttp
 
+from deploy.local.announced import announced_revision
 from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.display import Display, Quiet
 from deploy.local.keys import Issuer, Keys, pepper_file
@@ -71,7 +72,10 @@ class Stack:
         self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
 
     async def __aenter__(self) -> Self:
-        """Start everything. If that fails, stop what was started and raise CannotStart."""
+        """Start everything; return when every replica works with the catalog that is stored, starter data included.
+
+        If that fails, stop what was started and raise CannotStart.
+        """
         try:
             await asyncio.gather(self._start_servers(), self._compile_planner())
             await self._while_servers_run(self._start_services())
@@ -267,10 +271,14 @@ class Stack:
             await asyncio.gather(*(replica.until(session, "livez") for replica in replicas))
             await self.running["catalog"][0].until(session, "readyz")
             await load_catalog(session, self.urls["catalog"][0], self.keys.admin, self.display)
+            revision = await announced_revision(self.servers)
             await self.running["assessment"][0].until(session, "readyz")
+            await self.running["assessment"][0].until_catalog(session, revision)
             await load_item_banks(session, self.urls["assessment"][0], self.keys.admin, self.display)
             (self.directory / "seeded").touch()
             await asyncio.gather(*(replica.until(session, "readyz") for replica in replicas))
+            followers = [replica for service in _STATEFUL for replica in self.running[service]]
+            await asyncio.gather(*(replica.until_catalog(session, revision) for replica in followers))
 
     async def _republish(self, service: Service) -> None:
         log = self.directory / f"{service}-republish.log"

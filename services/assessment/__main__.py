@@ -134,6 +134,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)
+    metrics.gauge(app[REGISTRY], "catalog_revision", "The catalog whose frameworks are used.", lambda: index.position)
     _watch_sessions(app, runner)
     return app
 

@@ -79,7 +79,8 @@ def _usual_sd(kind: EvidenceKind, step: float) -> float:
 def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Framework) -> list[Result]:
     """Return results to store: those without a standard deviation get the usual one of the framework's scale.
 
-    It is stored unless it is that of a step of 1, so that a later change of the scale does not change old evidence.
+    On a scale with steps of 1 level it is left out, because it is then the same for every framework. On any other scale
+    it is stored, so that a later change of the scale does not change old evidence.
     """
     usual = usual_sd(kind, framework)
     if usual == STANDARD_DEVIATION[kind]:

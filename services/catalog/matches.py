@@ -136,7 +136,7 @@ class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One match of any course, and what the course teaches instead."""
+    """A correction of one match: its course and skill, and what the course teaches instead (`right`)."""
 
     right: SkillSpan
 

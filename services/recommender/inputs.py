@@ -149,7 +149,11 @@ class SkillTarget(Struct, frozen=True):
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """Everything that a plan depends on except the catalog; the same inputs and view give the same path."""
+    """Everything that the planner reads except the catalog; the same inputs and view give the same path.
+
+    `inputs_for` makes them of a `PlanRequest` and a version of the framework; a request without a stored officer makes
+    them directly.
+    """
 
     tenant: str
     framework: Framework
@@ -285,7 +289,10 @@ def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) 
 
 
 class TenantRules(Struct, frozen=True, omit_defaults=True):
-    """A tenant's rules and mandatory courses, and the least confidence of unconfirmed rows. Version 0: never set."""
+    """A tenant's rules as stored, with mandatory courses and the least confidence of unconfirmed rows.
+
+    Version 0: never set. The bodies of the API are `PutRules`, which limits what a client may send, and `Rules`.
+    """
 
     version: int = 0
     rules: list[Rule] = []
@@ -299,7 +306,7 @@ NO_RULES = TenantRules()
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """An officer to plan for, with everything that the path depends on except the catalog.
+    """An officer to plan for, as stored: profile, feedback, rules and previous path. `inputs_for` interprets it.
 
     `previous`: the courses of the previous path, in order; with `stable` it stays unless another is notably better.
     `finishing`: only the officer's progress in it, or the date, has changed; it stays as far as it can still be

@@ -228,7 +228,7 @@ def _with_basis(
 
 
 def is_studied(plan: StoredPlan) -> bool:
-    """Return whether a plan has a path that an officer may be studying and that follows every statement."""
+    """Return whether a plan has a path with steps that follows all stored feedback: its officer may be studying it."""
     return plan.path.status in PLANNED and not plan.head.stale
 
 

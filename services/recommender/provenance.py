@@ -12,15 +12,16 @@ from services.recommender.inputs import ALGORITHM, SMALLEST_GAP, PlanRequest, Te
 from shared.domain import Framework, Profile
 
 PlanField = Literal["courses", "open_skills", "framework_id"]
-"""The field of a stored plan that names what a catalog change may concern."""
+"""The fields of a stored plan by which the plans that a catalog change concerns are found."""
 
 
 class PlanHead(Struct, frozen=True):
-    """The fields that decide whether a plan is newer than an event, and whether it must be replanned.
+    """What decides whether an event is news for a stored plan and whether to plan again; without the path.
 
-    `considered` is the catalog revision up to which the plan is known to be valid; `framework` is `id@version`;
-    `courses` are those of the path, in order; `open_skills` are `framework/skill`; `rules` is the version of the
-    tenant's rules; `stale`: feedback was stored that the path does not follow yet.
+    `profile_sequence`, `framework` (`id@version`), `feedback_sequence`, `rules`: the versions of the plan's inputs.
+    `considered`: the catalog revision up to which no change concerned it. `courses`: of the path, in order;
+    `open_skills`: the gaps that it leaves, as `framework/skill`. `stale`: feedback was stored that the path does not
+    follow yet. `erased`: the officer was erased, and nothing else of the plan is left.
     """
 
     profile_sequence: int
@@ -46,7 +47,9 @@ class Hashes(Struct, frozen=True):
 
 
 class InputsRecord(Struct, frozen=True, omit_defaults=True):
-    """All inputs of a path. Courses, framework and rules are stored elsewhere and named by version.
+    """A `PlanRequest` as it is stored with its path, so that the path can be computed again (`request_of`).
+
+    Courses, framework and rules are stored elsewhere and named by version. The event that requested it is left out.
 
     `previous`: the courses of the previous path; with `stable` that path stayed unless another was notably better, and
     with `finishing` as far as it could still be studied.

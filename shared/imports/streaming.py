@@ -23,12 +23,13 @@ from shared.imports.rows import (
     RowPage,
     RowResult,
 )
-from shared.routes import json_response, open_stream, principal, read_query, trace_of
+from shared.routes import Header, json_response, open_stream, principal, read_query, trace_of
 
 T = TypeVar("T")
 F = TypeVar("F", bound=str)
 
 REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
+REPORT_PLACE = Header("Location", "Where the report can be read later; without it after a `dry_run`.")
 
 _ROWS_AT_ONCE = 1000
 _BATCHES_AHEAD = 16
@@ -131,7 +132,7 @@ async def _answer(
     request: web.Request, answered: AsyncIterator[bytes], job: ImportJob[Any, Any], report: str
 ) -> web.StreamResponse:
     first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
-    place = {} if job.report.dry_run else {"Location": report.format(import_id=job.report.import_id)}
+    place = {} if job.report.dry_run else {REPORT_PLACE.name: report.format(import_id=job.report.import_id)}
     stream = await open_stream(request, "application/x-ndjson", place)
     async with Answers(stream) as answers:
         await answers.put(first)

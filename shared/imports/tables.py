@@ -75,7 +75,7 @@ class FieldTable(Generic[T]):
 
     @property
     def unused(self) -> list[str]:
-        """The names of the columns that are not read: none."""
+        """The names of the columns that are not read. Always empty: an unknown column is refused."""
         return []
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:

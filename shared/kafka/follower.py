@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _CONNECTING = "connecting to Kafka"
 
 
-async def _nothing() -> None:
+async def _nothing(*_: Record) -> None:
     pass
 
 
@@ -47,7 +47,7 @@ class Follower:
 
     `caught_up` is set once every record that existed at the start has been delivered. Batches come in offset order per
     partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be decoded or handled
-    is skipped and counted in `skipped`. `lag`: unread records.
+    is skipped and counted in `skipped`; `on_skipped` is awaited with it. `lag`: unread records.
 
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
     is read again from its beginning, or from its end if the follower started there. `on_replaced` is awaited before
@@ -67,6 +67,7 @@ class Follower:
         shapes: Mapping[str, type[Struct]] = TYPES,
         topic_id: UUID | None = None,
         on_replaced: Callable[[], Awaitable[None]] = _nothing,
+        on_skipped: Callable[[Record], Awaitable[None]] = _nothing,
     ) -> None:
         self.topic = topic
         self.replaced = 0
@@ -79,6 +80,7 @@ class Follower:
         self._from = start
         self._patient = low_priority
         self._on_replaced = on_replaced
+        self._on_skipped = on_skipped
         self._identity = TopicIdentity(brokers, topic, topic_id)
         self._brokers = brokers
 
@@ -196,6 +198,7 @@ class Follower:
     async def _skip(self, record: Record, reason: str) -> None:
         self.skipped += 1
         log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, reason)
+        await self._on_skipped(record)
 
 
 def _raise_ends(

@@ -215,11 +215,11 @@ class TopicIdentity:
         self._asking: asyncio.Task[TopicState | None] | None = None
 
     async def changed(self) -> bool:
-        """Return whether the topic's id differs from the known one, or from that of the last call.
+        """Return whether the topic's id differs from the last known one; the new id is then the known one.
 
-        Asks the broker at most every five seconds. Waits for the answer if no id is known yet, and for the first one
-        of a reader, before it reads at offsets of a former topic; later it goes on meanwhile. False while no broker
-        answers or the topic does not exist.
+        Asks the broker at most every five seconds. The first call, and every call while no id is known, waits for the
+        answer, so that nobody reads a new topic at the offsets of a former one; later calls do not wait. False while no
+        broker answers or the topic does not exist.
         """
         now = asyncio.get_running_loop().time()
         if self._asking is None:

@@ -1,4 +1,4 @@
-"""Reads a topic back: the present state is staged again where an old record landed last, or the topic was replaced."""
+"""Reads a topic back: stages the present state again behind an old or unreadable record, and for a replaced topic."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from uuid import UUID
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
-from shared.kafka import Brokers, ConsumedEvent, Follower, describe_topics
+from shared.kafka import Brokers, ConsumedEvent, Follower, Record, describe_topics
 from shared.mongo import Collection, Document
 from shared.relay.lease import RENEW_SECONDS, Lease
 
@@ -63,6 +63,7 @@ class ReadBack:
             low_priority=self._notify is None,  # only looked at here: records may come late and together
             topic_id=await self._known_topic(lease.get("topic_id")),
             on_replaced=self._on_replaced,
+            on_skipped=self._on_skipped,
         )
         reading = asyncio.create_task(follower.run())
         try:
@@ -123,22 +124,35 @@ class ReadBack:
             self._position["read_back_stamp"] = self._highest_stamp
         self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
 
+    async def _on_skipped(self, record: Record) -> None:
+        """Stage a document again if a record with its key that nobody can read landed after its newest one."""
+        key = (record.key or b"").decode("utf-8", "replace")
+        try:
+            if (mark := (await self._marks([key])).get(key)) and record.offset > self._acknowledged_offset(mark):
+                log.warning("a record that cannot be read landed last on %s: staged again", self._topic)
+                await self._republish([key])
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
+
+    async def _marks(self, keys: Sequence[str]) -> dict[str, Mapping[str, int]]:
+        """Return document id -> what was acknowledged of its newest event."""
+        query = {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}
+        found = self._documents.find(query, {"acknowledged": 1})
+        return {document["_id"]: document["acknowledged"] async for document in found}
+
+    def _acknowledged_offset(self, mark: Mapping[str, int]) -> int:
+        """Return the offset of an acknowledgement; -1 for one of an older topic, whose offsets mean nothing here."""
+        return mark["offset"] if mark.get("topic_generation", 0) == self.generation else -1
+
     async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
         """Return the ids of documents whose newest record on the topic is one that readers drop as outdated."""
-        keys = list({item.event.subject for item in batch})
-        marks: dict[str, Mapping[str, int]] = {
-            document["_id"]: document["acknowledged"]
-            async for document in self._documents.find(
-                {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}, {"acknowledged": 1}
-            )
-        }
+        marks = await self._marks(list({item.event.subject for item in batch}))
         outdated: set[str] = set()
         highest = self._highest_stamp
         for item in batch:
             stamp = item.event.catalog_revision if self._stamp else 0
             if mark := marks.get(item.event.subject):
-                # An acknowledgement of an older topic does not apply to this one's offsets.
-                acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self.generation else -1
+                acknowledged = self._acknowledged_offset(mark)
                 older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
                 if older or (stamp < highest and item.record.offset >= acknowledged):
                     outdated.add(item.event.subject)

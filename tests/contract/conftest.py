@@ -1,10 +1,14 @@
-"""What the contract tests of Kafka share: each broker, a topic with its dead letters, a publisher."""
+"""What the contract tests share: each broker, a topic with its dead letters, a publisher, an owner of an outbox."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from shared.kafka import Publisher, TopicSpec, create_topics
+from shared.relay import Relay
+from shared.relay import relay as relay_module
+from tests.support.outbox import Owner, owning
 
 
 @pytest.fixture(params=["kafka_bootstrap", "embedded_bootstrap"], ids=["broker", "embedded"])
@@ -24,3 +28,25 @@ async def topic(bootstrap: str, namespace: str) -> str:
 async def publisher(bootstrap: str) -> AsyncIterator[Publisher]:
     async with Publisher(bootstrap) as publisher:
         yield publisher
+
+
+@pytest.fixture
+async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
+    async with owning(mongodb_uri, kafka_bootstrap, namespace) as owner:
+        yield owner
+
+
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the timer out, so that nothing but a wake makes a relay send."""
+    monkeypatch.setattr(relay_module, "_SWEEP_SECONDS", 3600.0)
+
+
+@pytest.fixture
+def deaf(untimed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the change stream out as well."""
+
+    async def never(_: Relay) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Relay, "_watch", never)

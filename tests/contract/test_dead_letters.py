@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from deploy.local.broker import ApacheKafka
 from deploy.local.servers import Server
-from deploy.topics import read_topics
 from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
 from shared.events import CourseWithdrawn, Envelope, new_event
@@ -25,9 +24,8 @@ from shared.kafka import (
     replay,
 )
 from shared.kafka import publisher as publishing
-from shared.kafka.client import poll, start
 from shared.kafka.records import dead_letter
-from tests.support.events import Reader, records_of, things
+from tests.support.events import Reader, compacted_at_once, records_of, things, whole_log
 from tests.support.servers import missing
 from tests.support.waiting import running, until
 
@@ -82,34 +80,14 @@ async def test_retracted_dead_letters_are_compacted_away(kafka_server: Server, n
     if not isinstance(kafka_server, ApacheKafka):
         missing("the embedded broker compacts nothing")
     brokers, topic = kafka_server.address, f"{namespace}erased"
-    planned = {spec.name: spec for spec in read_topics()}["assessment.profiles.dead"]
-    at_once = {
-        "min.compaction.lag.ms": "0",
-        "max.compaction.lag.ms": "1",
-        "segment.ms": "100",
-        "delete.retention.ms": "0",
-    }
-    dead = TopicSpec(f"{topic}.dead", planned.partitions, 1, {**planned.config, **at_once})
+    dead = compacted_at_once("assessment.profiles.dead", f"{topic}.dead")
     await create_topics(brokers, [TopicSpec(topic, 1, 1, {}), dead])
 
     def refuse(_: Sequence[ConsumedEvent]) -> None:
         raise Rejected("refused")
 
     async def left() -> set[bytes | None]:
-        """Return the keys of all records that the topic holds."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
-        await start(consumer)
-        try:
-            place = TopicPartition(f"{topic}.dead", 0)
-            consumer.assign([place])
-            await consumer.seek_to_beginning(place)
-            end = (await consumer.end_offsets([place]))[place]
-            keys: set[bytes | None] = set()
-            while await consumer.position(place) < end:
-                keys |= {record.key for record in await poll(consumer, 500)}
-            return keys
-        finally:
-            await consumer.stop()
+        return {record.key for record in await whole_log(brokers, f"{topic}.dead")}
 
     async with Publisher(brokers) as publisher:
         consumer = GroupConsumer(brokers, topic, f"{topic}.g", Reader(refuse), publisher=publisher)

@@ -20,12 +20,6 @@ from tests.support.servers import missing, recreate_topic
 from tests.support.waiting import WAIT_SECONDS, running, until
 
 
-@pytest.fixture
-async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
-    async with owning(mongodb_uri, kafka_bootstrap, namespace) as owner:
-        yield owner
-
-
 async def test_staged_events_are_sent_once_and_removed(owner: Owner) -> None:
     relay = owner.relay()
     await owner.change("t/a", 1)
@@ -274,6 +268,20 @@ async def test_a_record_with_an_old_stamp_does_not_stay_last(owner: Owner) -> No
         await until(lambda: compacted(owner.read) == {"t/a": 1, "t/b": 1})
     assert owner.read[-1].event.subject == "t/a"
     assert owner.read[-1].event.catalog_revision > stamps[1]
+
+
+async def test_a_record_that_cannot_be_read_does_not_stay_last(owner: Owner) -> None:
+    async with running(owner.relay()):
+        await owner.change("t/a", 1)
+        await until(lambda: owner.sequences("t/a") == [1])
+        await until_sent(owner)
+        for key in (b"t/a", b"t/unknown", b"\xff"):
+            await owner.publisher.resend(owner.topic, key, b"no event", [])
+        await until(lambda: owner.sequences("t/a") == [1, 1])
+        await until_sent(owner)
+        await until_read_back(owner)
+        assert await owner.waiting() == 0  # of its own word nothing is staged once more
+    assert len(owner.read) == 2
 
 
 async def test_a_relay_paused_after_reserving_stamps_leaves_no_old_stamp_last(owner: Owner) -> None:

@@ -105,22 +105,13 @@ async def test_the_privacy_page_lists_exactly_what_an_erasure_leaves(
     sequence = await officer.assess({SKILLS[0]: 0.5})
     plans = documents[f"{stack.namespace}recommender"]["plans"]
     planned = {"_id": officer.key, "profile_sequence": sequence, "outbox": []}
-
-    async def steps() -> list[Any]:
-        found: list[Any] = (await platform.insist("recommender", "GET", f"{address}/path"))["path"]["steps"]
-        return found
-
-    [first, *_] = await until(steps, "a path from the catalog, which the recommender may still be reading")
     await until(lambda: plans.find_one(planned) is not None, "the path is announced")
-    statement = {"course": first["course"]["id"], "action": "not_now"}
-    feedback = await platform.ask(
-        "recommender", "POST", f"{address}/feedback", json=statement, headers={"Idempotency-Key": "f"}
-    )
-    assert feedback[0] == 200, feedback
-    assert (await platform.ask("assessment", "POST", f"{address}/sessions", json={}))[0] == 201
+    [first, *_] = (await officer.path())["path"]["steps"]
+    await officer.give_feedback(first["course"]["id"], "not_now")
+    await platform.insist("assessment", "POST", f"{address}/sessions", json={})
     assert "assessment/sessions" in holding(stack, documents, officer.key)
     await import_result(platform, officer)
-    await dead_letter(stack, officer, (await platform.ask("assessment", "GET", address))[1])
+    await dead_letter(stack, officer, await platform.insist("assessment", "GET", address))
     letters = f"{PROFILES_TOPIC}.dead"
     while (await newest(stack, letters, officer.key.encode()))[1] == 0:
         pass

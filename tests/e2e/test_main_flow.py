@@ -121,7 +121,7 @@ async def _is_recommended(platform: Platform, key: str, course: str) -> None:
     wanted = {"framework": PROFILE["framework"], "target": {SKILLS[0]: 4}, "levels": {SKILLS[0]: 0}}
     async with asyncio.timeout(90):
         while True:
-            _, answer = await platform.ask("recommender", "POST", "/v1/recommendations", key=key, json=wanted)
+            answer = await platform.insist("recommender", "POST", "/v1/recommendations", key=key, json=wanted)
             if course in [step["course"]["id"] for step in answer["path"]["steps"]]:
                 return
             await asyncio.sleep(0.05)

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.page import at_the_path, reading, switch_language
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 FONT = "Noto Sans Thai"
@@ -24,18 +25,18 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         page = reader.page
         await page.goto(reader.url)
         await reader.shows("signIn")
-        assert await page.get_attribute("html", "lang") == "th"
+        await expect(page.locator("html")).to_have_attribute("lang", "th")
         assert await reader.violations() == []
 
         await reader.sign_in(await officer.api_key())
         await reader.shows("waiting")
-        assert await page.inner_text("h1") == "กำลังรอเส้นทางของท่าน"
+        await expect(page.locator("h1").first).to_have_text("กำลังรอเส้นทางของท่าน", use_inner_text=True)
         assert await reader.violations() == []
 
         await officer.register()
         assert "เส้นทางของท่านมาถึงแล้ว" in await reader.news("มาถึงแล้ว")
         await reader.shows("path")
-        assert await page.inner_text(".notice h2") == "เส้นทางชั่วคราว"
+        await expect(page.locator(".notice h2").first).to_have_text("เส้นทางชั่วคราว", use_inner_text=True)
         assert await reader.violations() == []
         await reader.dismisses()
 
@@ -43,13 +44,13 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         news = await reader.news("เพราะมีผลประเมินใหม่")
         assert "%" in news
         assert "ยังเป็นของเดิม" in news
-        assert await page.locator(".notice.provisional").count() == 1  # nothing jumps while somebody reads
+        await expect(page.locator(".notice.provisional")).to_have_count(1)  # nothing jumps while somebody reads
         assert await reader.violations() == []
         await reader.shows_change()
-        assert await page.evaluate("document.activeElement.id") == "dismiss"
-        assert await page.locator(".step").count() > 0
-        assert await page.locator(".notice.provisional").count() == 0
-        assert await page.get_attribute("#news", "role") == "status"
+        await reader.has_focus("dismiss")
+        await expect(page.locator(".step")).not_to_have_count(0)
+        await expect(page.locator(".notice.provisional")).to_have_count(0)
+        await expect(page.locator("#news")).to_have_attribute("role", "status")
         hours = [
             float(text) for text in await page.locator(".so-far progress").evaluate_all("all => all.map(p => p.value)")
         ]
@@ -64,12 +65,15 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         levels = required(0.5)
         await officer.assess(levels | dict.fromkeys(list(levels)[: len(levels) // 2], 4))
         assert "เวลาเรียน" in await reader.news("นำออก")
-        assert await page.locator(".step .mark").count() == 0
+        await expect(page.locator(".step .mark")).to_have_count(0)
         await reader.shows_change()
-        assert await page.locator(".step .mark").count() == await page.locator(".step.new, .step.moved").count()
+        await page.wait_for_function(
+            "() => document.querySelectorAll('.step .mark').length"
+            " === document.querySelectorAll('.step.new, .step.moved').length"
+        )
         await page.click("text=ดูเป็นตาราง")
         await page.click("text=ตัวเลขเหล่านี้หมายความว่าอะไร")
-        assert await page.locator("table tbody tr").count() == len(levels)
+        await expect(page.locator("table tbody tr")).to_have_count(len(levels))
         assert await reader.violations() == []
 
 
@@ -83,7 +87,9 @@ async def test_the_page_shows_when_no_gap_is_left_and_when_the_officer_was_erase
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
-        assert await reader.page.inner_text(".notice h2") == "มีทักษะครบตามที่งานต้องใช้แล้ว"
+        await expect(reader.page.locator(".notice h2").first).to_have_text(
+            "มีทักษะครบตามที่งานต้องใช้แล้ว", use_inner_text=True
+        )
         assert await reader.violations() == []
         await officer.erase()
         await reader.shows("erased")
@@ -103,19 +109,19 @@ async def test_the_language_is_switched_with_one_press_and_remembered(
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await page.wait_for_selector(".facts dd:not([lang])")
-        assert await page.inner_text("#language") == "English"
-        assert "25" in await page.inner_text(".facts time")  # the Buddhist era: 25xx
-        assert "ตามที่ผู้เรียนมักเรียนจบ" in await page.inner_text(".coverage-words .likely")
+        await expect(page.locator("#language")).to_have_text("English", use_inner_text=True)
+        await reader.reads(".facts time", "25")  # the Buddhist era: 25xx
+        await reader.reads(".coverage-words .likely", "ตามที่ผู้เรียนมักเรียนจบ")
         await switch_language(page)
-        assert await page.inner_text("h1") == "Your learning path"
-        assert await page.get_attribute("html", "lang") == "en"
-        assert "As courses are usually completed" in await page.inner_text(".coverage-words .likely")
-        assert await page.get_attribute("#language", "lang") == "th"
-        assert str(datetime.now(UTC).year) in await page.inner_text(".facts time")
+        await expect(page.locator("h1").first).to_have_text("Your learning path", use_inner_text=True)
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await reader.reads(".coverage-words .likely", "As courses are usually completed")
+        await expect(page.locator("#language")).to_have_attribute("lang", "th")
+        await reader.reads(".facts time", str(datetime.now(UTC).year))
         assert await reader.violations() == []
         await page.reload()
         await reader.shows("path")
-        assert await page.inner_text("h1") == "Your learning path"
+        await expect(page.locator("h1").first).to_have_text("Your learning path", use_inner_text=True)
         storage = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
         assert json.loads(storage) == [{"language": "en", "role": "officer"}, {}, ""]
 
@@ -164,7 +170,7 @@ async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, brow
         await page.keyboard.type(key)
         await page.keyboard.press("Enter")
         await reader.shows("path")
-        assert await page.evaluate(focused) == "main"
+        await reader.has_focus("main")
         while await page.evaluate("document.activeElement.localName") != "summary":
             await page.keyboard.press("Tab")
         outline = "getComputedStyle(document.activeElement).outlineStyle"
@@ -173,11 +179,11 @@ async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, brow
         await page.wait_for_selector(".step details[open] .closes")
         await officer.assess(required(0.6))
         await reader.news("%")
-        assert await page.evaluate("document.activeElement.localName") in ("summary", "body")
+        await page.wait_for_selector("summary:focus, body:not(:has(:focus))")
         await page.focus("#language")
         await page.keyboard.press("Enter")
-        assert await page.evaluate(focused) == "language"
-        assert await page.inner_text("h1") == "Your learning path"
+        await reader.has_focus("language")
+        await expect(page.locator("h1").first).to_have_text("Your learning path", use_inner_text=True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -206,8 +212,8 @@ async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platfor
         page = reader.page
         await reader.sign_in("no.key")
         await page.wait_for_selector("#key[aria-invalid]")
-        assert "รหัสนี้ใช้ไม่ได้" in await page.inner_text("#key-wrong")
-        assert await page.evaluate("document.activeElement.id") == "key"
+        await reader.reads("#key-wrong", "รหัสนี้ใช้ไม่ได้")
+        await reader.has_focus("key")
         assert await reader.violations() == []
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
@@ -215,14 +221,18 @@ async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platfor
         async with platform.stack.restored():
             await platform.stack.stop("portal")
             await page.wait_for_selector("#connection.lost")
-            assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
+            await reader.reads("#connection", "ขาดการเชื่อมต่อ")
             assert await reader.violations() == []
             await officer.assess(required(0.5))
         await page.wait_for_selector("#connection.open", timeout=120_000)
         await reader.news("เพราะมีผลประเมินใหม่")
+
+        async def no_cookies() -> bool:
+            return await page.context.cookies() == []
+
         await page.click("#sign-out")
         await reader.shows("signIn")
-        assert await page.context.cookies() == []
+        await until(no_cookies, "the session's cookie is gone")
 
 
 async def test_a_platform_chooses_the_officer(platform: Platform, browser: Browser) -> None:
@@ -241,7 +251,7 @@ async def test_a_platform_chooses_the_officer(platform: Platform, browser: Brows
         assert await reader.violations() == []
         await officer.register()
         await reader.shows("path")
-        assert officer.name in await page.inner_text(".whose")
+        await reader.reads(".whose", officer.name)
         await page.click(".whose a")
         await reader.shows("choose")
 
@@ -259,12 +269,12 @@ async def test_the_first_view_is_small_and_the_plan_can_be_exported(platform: Pl
         shown = await page.locator(".next h2").bounding_box()
         assert shown
         assert shown["y"] + shown["height"] < 844  # the next step stands on the first screen
-        assert await page.locator(".step .week").count() > 0
+        await expect(page.locator(".step .week")).not_to_have_count(0)
         async with page.expect_download() as download:
             await page.click("[data-keep=calendar]")
         text = (await (await download.value).path()).read_text(encoding="utf-8")
         assert text.startswith("BEGIN:VCALENDAR")
-        assert text.count("BEGIN:VEVENT") == await page.locator(".step").count()
+        await expect(page.locator(".step")).to_have_count(text.count("BEGIN:VEVENT"))
         await page.emulate_media(media="print")
-        assert not await page.is_visible(".controls")
-        assert await page.is_visible(".step h3 >> nth=0")
+        await expect(page.locator(".controls").first).to_be_hidden()
+        await expect(page.locator(".step h3 >> nth=0")).to_be_visible()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.page import Reader
 from tests.support.places import PLACES, at
@@ -183,7 +183,7 @@ async def test_landmarks_headings_and_accessible_names_are_complete(
         for landmark in ("banner", "main", "contentinfo"):
             assert roles.count(landmark) == 1, landmark
         assert [node for node in tree if node["role"] in NAMED and not node["name"].strip()] == []
-        assert await reader.page.locator('[lang=""]').count() == 0  # of an unknown language
+        await expect(reader.page.locator('[lang=""]')).to_have_count(0)  # of an unknown language
         levels = [node["level"] for node in tree if node["role"] == "heading"]
         assert levels.count(1) == 1
         assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
@@ -198,6 +198,6 @@ async def test_reduced_motion_dark_mode_and_print_are_supported(
         assert await page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
         assert await reader.violations() == []
         await page.emulate_media(media="print", color_scheme="light")
-        assert await page.locator("main h1").is_visible()
-        assert not await page.locator("#language").is_visible()
+        await expect(page.locator("main h1").first).to_be_visible()
+        await expect(page.locator("#language")).to_be_hidden()
         assert await reader.overflow() == 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
@@ -38,14 +38,14 @@ async def made(platform: Platform, agencies: dict[str, str], kind: str) -> str:
 async def is_printed(reader: Reader) -> None:
     """Find the figures on paper, and nothing to fill in."""
     await reader.page.emulate_media(media="print")
-    assert not await reader.page.locator(".agency form").is_visible()
-    assert await reader.page.locator(".agency-skills table").is_visible()
+    await expect(reader.page.locator(".agency form").first).to_be_hidden()
+    await expect(reader.page.locator(".agency-skills table").first).to_be_visible()
     await reader.page.emulate_media(media="screen")
 
 
 async def shows_another_day(reader: Reader) -> None:
     """Load the page again, with figures of an earlier day among those that the service returns."""
-    assert await reader.page.locator(".over-time").count() == 0  # there is one day only
+    await expect(reader.page.locator(".over-time")).to_have_count(0)  # there is one day only
 
     async def earlier(route: Route) -> None:
         answer = await route.fetch()
@@ -56,9 +56,9 @@ async def shows_another_day(reader: Reader) -> None:
     await reader.page.route("**/gaps*", earlier)
     await reader.page.reload()
     await reader.page.wait_for_selector(".over-time .gap")
-    assert await reader.page.locator(".over-time .gap").count() == 2
-    assert await reader.page.locator(".over-time tbody tr").count() == 2
-    assert "11%" in await reader.text('.over-time [data-row="2026-01-05"]')
+    await expect(reader.page.locator(".over-time .gap")).to_have_count(2)
+    await expect(reader.page.locator(".over-time tbody tr")).to_have_count(2)
+    await reader.reads('.over-time [data-row="2026-01-05"]', "11%")
     await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
     assert await reader.violations() == []
     assert await reader.overflow() == 0
@@ -91,10 +91,11 @@ async def test_an_agency_report_is_read_queried_and_exported(
         await page.wait_for_selector("#agency[aria-invalid]")
         await page.click(f'[data-keep="agency-{agency}"]')
         await page.wait_for_selector(".agency .gap")
-        groups = await page.locator(".groups .gap").evaluate_all("all => all.map(one => one.dataset.row)")
-        assert groups == ["technology", "service"]
-        assert await page.locator('.groups .gap[data-row="technology"] .verdict').count() == 1
-        assert await page.locator(".groups .verdict").count() == 1
+        groups = ["technology", "service"]
+        await expect(page.locator(".groups .gap")).to_have_count(len(groups))
+        assert await page.locator(".groups .gap").evaluate_all("all => all.map(one => one.dataset.row)") == groups
+        await expect(page.locator('.groups .gap[data-row="technology"] .verdict')).to_have_count(1)
+        await expect(page.locator(".groups .verdict")).to_have_count(1)
         await page.fill("#agency-weekly", "0")
         await page.click("[data-keep=ask-in-time]")
         await page.wait_for_selector("#agency-wrong:not(:empty)")
@@ -104,24 +105,25 @@ async def test_an_agency_report_is_read_queried_and_exported(
         await page.click("[data-keep=ask-in-time]")
         await page.wait_for_selector(".in-time .answer")
         query = {"deadline": deadline.isoformat(), "weekly_hours": "0.5"}
-        _, found = await platform.ask("recommender", "GET", f"/v1/agencies/{agency}/gaps", params=query)
+        found = await platform.insist("recommender", "GET", f"/v1/agencies/{agency}/gaps", params=query)
         advised = {skill["recommendation"] for skill in found["in_time"]["skills"]}
         assert advised
         await page.click("[data-keep=groups-table] > summary")
-        assert await page.locator(".groups tbody tr").count() == 2
+        await expect(page.locator(".groups tbody tr")).to_have_count(2)
         await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
         for language, heading, hire, more_time in WORDS:
             await page.wait_for_selector(f"html[lang={language}]")
-            assert heading in await page.inner_text("h1")
-            answer = await page.inner_text(".in-time .answer")
-            assert (hire in answer, more_time in answer) == ("hire" in advised, "more_time" in advised)
+            await reader.reads("h1", heading)
+            for advice, words in (("hire", hire), ("more_time", more_time)):
+                answer = page.locator(".in-time .answer", has_text=words)
+                await expect(answer).to_have_count(int(advice in advised))
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
         for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
             shown = await page.locator(f".{table} .gap").count()
             assert shown > 0
-            assert await page.locator(f".{table} tbody tr").count() == shown  # each picture has its table
+            await expect(page.locator(f".{table} tbody tr")).to_have_count(shown)  # each picture has its table
         async with page.expect_download() as downloading:
             await page.click("[data-keep=agency-csv]")
         file = await downloading.value
@@ -155,9 +157,9 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
         await page.route("**/gaps*", multiplied)
         await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
         await page.wait_for_selector(".groups .gap")
-        assert await page.locator(".groups .gap").count() == 40
-        assert await page.locator(".groups .verdict").count() == 1
-        assert await page.locator(".group-skills details[open]").count() == 1
+        await expect(page.locator(".groups .gap")).to_have_count(40)
+        await expect(page.locator(".groups .verdict")).to_have_count(1)
+        await expect(page.locator(".group-skills details[open]")).to_have_count(1)
         one_group = await page.locator(".group-skills .gap").count()
         assert 0 < one_group < 40
         for _ in ("th", "en"):
@@ -168,7 +170,7 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
         await page.keyboard.press("Enter")
         await page.wait_for_function("() => document.querySelectorAll('.group-skills > details[open]').length === 2")
         await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert await page.locator(".group-skills > details tbody").count() == 40
+        await expect(page.locator(".group-skills > details tbody")).to_have_count(40)
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
@@ -180,15 +182,15 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
         await page.wait_for_selector(".agency .notice")
-        assert "ไม่ให้ระบุตัวบุคคลได้" in await page.inner_text(".agency .notice")
-        assert await page.locator(".agency .gap").count() == 0
+        await reader.reads(".agency .notice", "ไม่ให้ระบุตัวบุคคลได้")
+        await expect(page.locator(".agency .gap")).to_have_count(0)
         await switch_language(page)
-        assert "nobody can be recognised" in await page.inner_text(".agency .notice")
+        await reader.reads(".agency .notice", "nobody can be recognised")
         assert await reader.violations() == []
         assert await reader.overflow() == 0
         await page.evaluate("location.hash = '#view=agency&agency=nobody-knows-it'")
         await page.wait_for_selector(".notice.refused")
-        assert "We know no officers of this agency" in await page.inner_text(".notice.refused")
+        await reader.reads(".notice.refused", "We know no officers of this agency")
         assert await reader.violations() == []
         await page.click("[data-keep=another-agency]")
         await page.fill("#agency", few)
@@ -211,8 +213,8 @@ async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_
         ):
             await page.wait_for_selector(f"html[lang={language}]")
             await page.wait_for_selector(f"h1:has-text('{heading}')")
-            assert title in await page.title()
-            assert await page.locator(".groups .gap").count() == 2
+            await expect(page).to_have_title(re.compile(title))
+            await expect(page.locator(".groups .gap")).to_have_count(2)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
@@ -235,8 +237,8 @@ async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
             ("en", "Skills of agency", "We know no officers of this agency"),
         ):
             await page.wait_for_selector(f"html[lang={language}] .groups .gap")
-            assert f"{heading} {agency}" in " ".join((await reader.text("h1")).split())
-            assert await page.locator("[data-keep=another-agency]").count() == 0
+            await reader.reads("h1", f"{heading} {agency}")
+            await expect(page.locator("[data-keep=another-agency]")).to_have_count(0)
             await page.evaluate(f"location.hash = '#view=agency&agency={other}'")
             await page.wait_for_selector(f".notice.refused:has-text('{unknown}')")
             assert await reader.overflow() == 0

@@ -1,7 +1,7 @@
 """An officer takes the assessment on the page, stops, continues, and the path follows; over the whole system."""
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.page import at_the_path, switch_language
 from tests.support.platform import Platform
@@ -21,7 +21,7 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
         await reader.tab_to("assess-begin")
         await page.keyboard.press("Enter")
         await page.wait_for_selector("#question")
-        assert await reader.focused() == "question"
+        await reader.has_focus("question")
         await page.click("[data-keep=question-send]")
         await page.wait_for_selector("#question-wrong:not(:empty)")
         assert await reader.violations() == []
@@ -29,7 +29,7 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
         heights = await page.locator(".option").evaluate_all("all => all.map(one => one.offsetHeight)")
         assert min(heights) >= 44
         for number in (1, 2, 3):
-            assert f"ข้อที่ {number} " in await reader.text(QUESTION)
+            await reader.reads(QUESTION, f"ข้อที่ {number} ")
             await page.locator(".option input").last.focus()
             await page.keyboard.press("Space")
             await page.keyboard.press("Enter")
@@ -44,16 +44,16 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(
         await reader.shows("path")
         await page.click("[data-keep=assess-begin]")
         await page.wait_for_selector("#question")
-        assert await page.inner_text("#question") == question
-        assert "ข้อที่ 4 " in await reader.text(QUESTION)
+        await expect(page.locator("#question")).to_have_text(question, use_inner_text=True)
+        await reader.reads(QUESTION, "ข้อที่ 4 ")
         await switch_language(page)
-        assert "Question 4 " in await reader.text(QUESTION)
+        await reader.reads(QUESTION, "Question 4 ")
         assert await reader.violations() == []
         assert await reader.overflow() == 0
         await switch_language(page)
         await page.click("[data-keep=assess-stop]")
         await page.wait_for_selector("#session-result")
-        assert await reader.focused() == "session-result"
+        await reader.has_focus("session-result")
         assert await reader.violations() == []
         await reader.news("เพราะมีผลประเมินใหม่")
         await page.wait_for_selector("#dismiss")  # it was requested here, so it is shown at once

@@ -1,12 +1,13 @@
 """What an officer states of the courses on the page, and withdraws, in a real Chromium over the whole system."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.seed import put
 from tests.support.page import at_the_path, courses, press_action, reached, reading, switch_language, wait_for_toast
@@ -29,21 +30,21 @@ async def test_each_statement_about_a_step_is_listed_and_can_be_undone(
 ) -> None:
     async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page = reader.page
-        assert "ยังไม่มี" in await page.inner_text(".statements")
+        await reader.reads(".statements", "ยังไม่มี")
         for action, words in ACTIONS.items():
             course = (await courses(reader))[1]
             if action == "completed":
-                assert (await page.inner_text(f'[data-keep="finish-{course}"]')).startswith(words)
+                await reader.reads(f'[data-keep="finish-{course}"]', words)
             else:
-                assert (await (await reached(reader, course, action)).inner_text()).startswith(words)
+                await expect(await reached(reader, course, action)).to_contain_text(words, use_inner_text=True)
             await press_action(reader, course, action)
             await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
             await page.wait_for_selector(f'.statements [data-statement="{course}"]')
             assert [(one["course"], one["action"]) for one in await officer.feedback()] == [(course, action)]
             if action in ("completed", "not_relevant"):
-                assert course not in await courses(reader)
+                await expect(page.locator(f'.step[data-course="{course}"]')).to_have_count(0)
             if action == "started":
-                assert (await courses(reader)).index(course) == 0
+                await expect(page.locator(".step").first).to_have_attribute("data-course", course)
             assert await reader.violations() == []
             await page.click("#toast-close")
             await page.locator(f'.statements [data-statement="{course}"] button').click()
@@ -90,19 +91,19 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
         field, save = f"#finished-{course}", f'[data-keep="completed-{course}"]'
         today = datetime.now(UTC).astimezone().date()
         await page.click(f'[data-keep="finish-{course}"]')
-        assert await reader.focused() == f"finished-{course}"
-        assert await page.input_value(field) == today.isoformat()
+        await reader.has_focus(f"finished-{course}")
+        await expect(page.locator(field)).to_have_value(today.isoformat())
         for wrong in ((today + timedelta(days=1)).isoformat(), ""):
             await page.fill(field, wrong)
             await page.click(save)
             await page.wait_for_selector(f"{field}[aria-invalid]")
-            assert await page.inner_text(f"{field}-wrong") == "กรุณาเลือกวันนี้หรือวันก่อนหน้า"
-            assert await reader.focused() == f"finished-{course}"
+            await expect(page.locator(f"{field}-wrong")).to_have_text("กรุณาเลือกวันนี้หรือวันก่อนหน้า", use_inner_text=True)
+            await reader.has_focus(f"finished-{course}")
             assert await reader.violations() == []
         assert await officer.feedback() == []
         before = today - timedelta(days=40)
         await page.fill(field, before.isoformat())
-        assert str(before.year + 543) in await page.inner_text(f"{field}-words")
+        await reader.reads(f"{field}-words", str(before.year + 543))
         await page.click(save)
         await wait_for_toast(reader, "บันทึกแล้วว่าเรียนจบ")
         [statement] = await officer.feedback()
@@ -111,10 +112,12 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
             before,
         )
         entry = f'.statements [data-statement="{course}"]'
-        assert f"{before.day} " in await reader.text(f"{entry} time")
-        assert statement["title"]["th"] in await page.inner_text(entry)
+        await reader.reads(f"{entry} time", f"{before.day} ")
+        await reader.reads(entry, statement["title"]["th"])
         await switch_language(page)
-        assert f"on {before.day} {before:%B} {before.year}" == await reader.text(f"{entry} time")
+        await expect(page.locator(f"{entry} time").first).to_have_text(
+            f"on {before.day} {before:%B} {before.year}", use_inner_text=True
+        )
         await page.click(f"{entry} button")
         await wait_for_toast(reader, "Undone")
         await page.wait_for_selector(f'.step[data-course="{course}"]')
@@ -145,18 +148,21 @@ async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Pl
         assert len(first) > 1
         either = {"th": "หรือต้องเรียนก่อนหลักสูตรที่กำหนด", "en": ", or needed for what it requires"}
         for language, words in (("th", "หน่วยงานกำหนดให้เรียน"), ("en", "Required by your agency")):
-            assert await page.inner_text('.step[data-course="zero-trust"] .origin') == words
+            await expect(page.locator('.step[data-course="zero-trust"] .origin').first).to_have_text(
+                words, use_inner_text=True
+            )
             for course in first[:-1]:
-                marked = await page.inner_text(f'.step[data-course="{course}"] .origin')
-                assert marked.startswith(words)
-                assert marked.endswith(either[language])
-            assert await page.locator(".origin").count() == len(first)
+                marked = page.locator(f'.step[data-course="{course}"] .origin')
+                await expect(marked).to_have_text(re.compile(f"^{words}.*{either[language]}$"), use_inner_text=True)
+            await expect(page.locator(".origin")).to_have_count(len(first))
             assert await reader.violations() == []
             await switch_language(page)
-        assert await page.locator('[data-keep="not_relevant-zero-trust"]').count() == 0
+        await expect(page.locator('[data-keep="not_relevant-zero-trust"]')).to_have_count(0)
         await press_action(reader, "zero-trust", "pin")
         await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        assert await page.inner_text('.step[data-course="zero-trust"] .origin') == "หน่วยงานกำหนดให้เรียน"
+        await expect(page.locator('.step[data-course="zero-trust"] .origin').first).to_have_text(
+            "หน่วยงานกำหนดให้เรียน", use_inner_text=True
+        )
 
 
 async def test_the_newest_statement_can_be_undone_from_the_step_and_the_toast_and_survives_a_reload(
@@ -170,7 +176,7 @@ async def test_the_newest_statement_can_be_undone_from_the_step_and_the_toast_an
         await page.reload()
         await page.wait_for_selector(f'.statements [data-statement="{course}"]')
         card = page.locator(f'.step[data-course="{course}"]')
-        assert ACTIONS["started"] in await card.locator(".statement").inner_text()
+        await expect(card.locator(".statement")).to_contain_text(ACTIONS["started"], use_inner_text=True)
         await card.locator(".statement button").click()
         await wait_for_toast(reader, "เลิกทำแล้ว")
         await card.locator(".statement").wait_for(state="detached")
@@ -182,8 +188,8 @@ async def test_the_newest_statement_can_be_undone_from_the_step_and_the_toast_an
         await press_action(reader, (await courses(reader))[0], "completed")
         await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.click("#toast-change")
-        assert "ตามที่ท่านบอก" in await page.inner_text("#news")
-        assert await page.evaluate("document.activeElement.id") == "dismiss"
+        await reader.reads("#news", "ตามที่ท่านบอก")
+        await reader.has_focus("dismiss")
 
 
 async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Platform, browser: Browser) -> None:
@@ -206,7 +212,7 @@ async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Pl
         await button.dispatch_event("click")
         await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         assert len(idempotency_keys) == len(await officer.feedback()) == 1
-        assert await page.evaluate("document.activeElement.localName") == "button"
+        await page.wait_for_selector("button:focus")
 
         lost: list[str] = []
 
@@ -250,7 +256,7 @@ async def test_a_rejection_is_explained_and_a_retry_is_the_same_submission(
         for words in ("ระบบยังไม่พร้อม", "ขัดกับสิ่งที่บอกไว้ก่อนหน้า", "ไม่มีสิทธิ์", "ติดต่อระบบไม่ได้"):
             await press_action(reader, course, "started")
             assert "ยังไม่ได้บันทึก" in await wait_for_toast(reader, words)
-            assert await page.evaluate("document.activeElement.dataset.keep") == f"started-{course}"
+            await reader.has_focus(f"started-{course}")
             assert await reader.violations() == []
         await switch_language(page)
         await wait_for_toast(reader, "The system cannot be reached")
@@ -296,21 +302,21 @@ async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform,
         page, course = reader.page, (await courses(reader))[0]
         await reader.tab_to(f"finish-{course}")
         await page.keyboard.press("Enter")
-        assert await reader.focused() == f"finished-{course}"
+        await reader.has_focus(f"finished-{course}")
         await page.keyboard.press("Enter")
         await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.wait_for_selector("#toast-close:focus")  # the button is gone with its step: the focus is not lost
         await page.keyboard.press("Shift+Tab")
         await page.keyboard.press("Shift+Tab")
-        assert await reader.focused() == "toast-undo"
+        await reader.has_focus("toast-undo")
         await page.keyboard.press("Enter")
         await wait_for_toast(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
         await page.focus("#main")
         await reader.tab_to("nav-what-if-title")
         await page.keyboard.press("Enter")
-        assert await reader.focused() == "what-if-title"
+        await reader.has_focus("what-if-title")
         await reader.tab_to("what-if-send")
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".tried")
-        assert await reader.focused() == "what-if-result"
+        await reader.has_focus("what-if-result")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.editors import FRAMEWORK, editing
 from tests.support.page import switch_language
@@ -19,7 +19,7 @@ async def test_matches_are_decided_with_one_key_each(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page, focused = reader.page, "document.activeElement.id"
+        page = reader.page
         await tenant.offer("right", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
         await tenant.offer("wrong", {"en": "Data Analytics and Data Visualization"}, description={"en": "With data."})
         await tenant.offer("other", {"th": "ความมั่นคงปลอดภัยไซเบอร์", "en": "Cybersecurity"})
@@ -44,18 +44,18 @@ async def test_matches_are_decided_with_one_key_each(
             await page.wait_for_selector(".match .about")
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            assert "%" in await page.inner_text(".sureness")
+            await reader.reads(".sureness", "%")
             await switch_language(page)
 
         await page.focus("#match-title")
         await page.keyboard.press("c")
         await page.wait_for_selector(here.format(*order[1]))
-        assert await page.evaluate(focused) == "match-title"
+        await reader.has_focus("match-title")
         await page.keyboard.press("r")
         await page.wait_for_selector(here.format(*order[2]))
         await page.keyboard.press("e")
         await page.wait_for_selector("#correct-skill")
-        assert await page.evaluate(focused) == "correct-skill"
+        await reader.has_focus("correct-skill")
         assert await reader.violations() == []
         await page.select_option("#correct-from", "2")
         await page.select_option("#correct-to", "1")
@@ -119,15 +119,15 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         await reader.sign_in(tenant.key, "/#view=load")
         await page.wait_for_selector("#file")
         await page.click("[data-keep=check]")
-        assert "กรุณาเลือกไฟล์" in await page.inner_text("#file-wrong")
+        await reader.reads("#file-wrong", "กรุณาเลือกไฟล์")
         await page.set_input_files("#file", courses)
         await page.click("[data-keep=check]")
         await page.wait_for_selector("[data-column='กลุ่ม']")
-        assert await page.input_value("[data-column='ชื่อหลักสูตร']") == "title"
-        assert await page.input_value("[data-column='กลุ่ม']") == ""
-        assert await page.inner_text("[data-verdict=created] dd") == "40"
-        assert await page.inner_text("[data-verdict=refused] dd") == "1"
-        assert "หลักสูตรที่ 7" in await reader.text(".rows > li.unchanged")
+        await expect(page.locator("[data-column='ชื่อหลักสูตร']").first).to_have_value("title")
+        await expect(page.locator("[data-column='กลุ่ม']").first).to_have_value("")
+        await expect(page.locator("[data-verdict=created] dd").first).to_have_text("40", use_inner_text=True)
+        await expect(page.locator("[data-verdict=refused] dd").first).to_have_text("1", use_inner_text=True)
+        await reader.reads(".rows > li.unchanged", "หลักสูตรที่ 7")
         assert (await tenant.ask("GET", "/v1/courses?q="))["total"] == before  # nothing is stored yet
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
@@ -138,14 +138,14 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         await page.fill("#default-provider", "สำนักงานตัวอย่าง, กรุงเทพฯ")
         await page.click("[data-keep=check-again]")
         await page.wait_for_selector("[data-keep=store]")
-        assert await page.input_value("[data-column='กลุ่ม']") == "tags"
-        assert await page.input_value("#default-provider") == "สำนักงานตัวอย่าง, กรุงเทพฯ"
+        await expect(page.locator("[data-column='กลุ่ม']").first).to_have_value("tags")
+        await expect(page.locator("#default-provider")).to_have_value("สำนักงานตัวอย่าง, กรุงเทพฯ")
         await page.click("[data-keep=store]")
         await page.wait_for_selector("#load-status >> text=บันทึกเสร็จแล้ว")
-        assert await page.inner_text("[data-verdict=created] dd") == "40"
-        assert await page.locator(".rows > li.refused").count() == 1
+        await expect(page.locator("[data-verdict=created] dd").first).to_have_text("40", use_inner_text=True)
+        await expect(page.locator(".rows > li.refused")).to_have_count(1)
         await page.wait_for_selector(".rows > li.refused li >> text=ไม่มีข้อมูล หลักสูตรต้องมีชื่อ")
-        assert await page.locator(".rows [lang=en]").count() == 0
+        await expect(page.locator(".rows [lang=en]")).to_have_count(0)
         assert await reader.violations() == []
         async with page.expect_download() as download:
             await page.click("[data-keep=report]")
@@ -161,7 +161,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         await page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": zipped})
         await page.click("[data-keep=check]")
         await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
-        assert await page.locator(".notice.refused [lang=en]").count() == 0
+        await expect(page.locator(".notice.refused [lang=en]")).to_have_count(0)
         assert await reader.violations() == []
 
 
@@ -186,7 +186,7 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
         await page.fill("#q", "กาแล็กซี")
         await page.press("#q", "Enter")
         await page.wait_for_function("() => document.querySelectorAll('.results li').length === 2")
-        assert await page.locator(".results mark").count() >= 2
+        await expect(page.locator(".results mark").nth(1)).to_be_attached()
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
             assert await reader.violations() == []
@@ -197,14 +197,14 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
         await page.wait_for_function("() => document.querySelectorAll('.results li').length === 2")
         await page.click(".results a[href*='later']")
         await page.wait_for_selector(".course[data-course=later] h1")
-        assert "3 ชม." in await page.inner_text(".stated")
+        await reader.reads(".stated", "3 ชม.")
         await page.wait_for_selector("#before-title ~ ul a:has-text('ขั้นต้น')")
         assert await reader.overflow() == 0
         assert await reader.violations() == []
         await page.click("#before-title ~ ul a:has-text('ขั้นต้น')")
         await page.wait_for_selector(".course[data-course=given] h1")
-        assert "ผู้จัดระบุ" in await page.inner_text(".course .statements")
-        assert "ระบบประมาณเอง" in await page.inner_text(".course .facts")
+        await reader.reads(".course .statements", "ผู้จัดระบุ")
+        await reader.reads(".course .facts", "ระบบประมาณเอง")
 
         await reader.goes_to("health")
         await page.wait_for_selector("[data-fault=dangling] li:has-text('absent')")
@@ -243,7 +243,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         await page.wait_for_selector("#q")
         await page.go_back()
         await page.wait_for_selector("#draft-changes >> text=1")
-        assert await page.input_value(f"#level-{skill}") == f"{level:g}"
+        await expect(page.locator(f"#level-{skill}")).to_have_value(f"{level:g}")
         await page.click("[data-keep=propose]")
         await page.wait_for_selector("#proposer-wrong:not(:empty)")
         assert await reader.overflow() == 0
@@ -251,7 +251,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         await page.fill("#proposer", "ก. วงศ์สุวรรณ")
         await page.click("[data-keep=propose]")
         await page.wait_for_selector("[data-state=draft] .impact tbody tr")
-        assert await page.locator(".impact tbody tr").count() == 1
+        await expect(page.locator(".impact tbody tr")).to_have_count(1)
         assert (await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}"))["requirements"] == before["requirements"]
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
@@ -289,8 +289,8 @@ async def test_on_a_phone_the_links_are_behind_one_button_that_works_by_keyboard
         await reader.sign_in(tenant.key, "/#view=health")
         await page.wait_for_selector(".health h1")
         link = page.locator("[data-keep=to-system]")
-        assert not await link.is_visible()
-        assert "สถานะของคลังหลักสูตร" in await reader.text("[data-keep=menu]")  # which page is open
+        await expect(link).to_be_hidden()
+        await reader.reads("[data-keep=menu]", "สถานะของคลังหลักสูตร")  # which page is open
         await reader.tab_to("menu")
         await page.keyboard.press("Enter")
         await link.wait_for()
@@ -299,10 +299,10 @@ async def test_on_a_phone_the_links_are_behind_one_button_that_works_by_keyboard
         await reader.tab_to("to-system")
         await page.keyboard.press("Enter")
         await page.wait_for_selector("[data-keep=to-system][aria-current]", state="attached")
-        assert not await link.is_visible()
-        assert await reader.focused() == "main"
+        await expect(link).to_be_hidden()
+        await reader.has_focus("main")
         await page.go_back()
         await page.wait_for_selector(".health h1")
         await page.set_viewport_size({"width": 1280, "height": 900})
-        assert await link.is_visible()
-        assert not await page.locator("[data-keep=menu]").is_visible()
+        await expect(link).to_be_visible()
+        await expect(page.locator("[data-keep=menu]").first).to_be_hidden()

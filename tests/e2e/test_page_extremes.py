@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Route, expect
 
 from tests.support.builders import unique
 from tests.support.editors import Tenant
@@ -75,14 +75,14 @@ async def test_a_long_path_is_shown_in_parts_and_is_whole_on_paper(
                 assert await reader.violations(inside=".path") == []
                 await switch_language(page)
             await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-            assert await cards.count() == all_courses
+            await expect(cards).to_have_count(all_courses)
             await page.evaluate("window.dispatchEvent(new Event('afterprint'))")
             await page.wait_for_function("() => document.querySelectorAll('.step .card').length === 30")
             await page.click("[data-keep=steps-more]")
             await page.wait_for_selector(f".step:nth-child({all_courses}) .card")
-            assert await page.locator("[data-keep=steps-more]").count() == 0
+            await expect(page.locator("[data-keep=steps-more]")).to_have_count(0)
             thirty_first = await page.locator(".step[data-course]").nth(30).get_attribute("data-course")
-            assert await page.evaluate("document.activeElement.id") == f"step-{thirty_first}"
+            await reader.has_focus(f"step-{thirty_first}")
             await page.set_viewport_size({"width": 320, "height": 256})
             assert await reader.overflow() == 0
 
@@ -128,7 +128,7 @@ async def test_a_page_that_could_not_be_opened_opens_by_itself_later(
         assert await reader.violations() == []
         away = False
         await reader.shows("path")
-        assert await reader.page.locator("[data-keep=again]").count() == 0
+        await expect(reader.page.locator("[data-keep=again]")).to_have_count(0)
 
 
 async def test_who_has_no_result_yet_is_led_to_the_assessment(platform: Platform, browser: Browser) -> None:
@@ -138,7 +138,7 @@ async def test_who_has_no_result_yet_is_led_to_the_assessment(platform: Platform
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.click("[data-keep=notice-assess]")
-        assert await reader.page.evaluate("document.activeElement.id") == "assessment-title"
+        await reader.has_focus("assessment-title")
         assert await reader.violations() == []
 
 
@@ -157,5 +157,5 @@ async def test_the_head_is_there_before_any_code_and_stays_where_it_is(platform:
         before = await page.locator(".masthead").bounding_box()
         held.set()
         await reader.shows("signIn")
-        assert await page.locator(".masthead").count() == 1
+        await expect(page.locator(".masthead")).to_have_count(1)
         assert await page.locator(".masthead").bounding_box() == before

@@ -1,7 +1,7 @@
 """The history on an officer's page: courses finished, levels that moved and past paths; over the whole system."""
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.page import at_the_path, press_action, switch_language
 from tests.support.platform import Platform, required
@@ -25,27 +25,29 @@ async def test_the_history_shows_courses_levels_and_paths(platform: Platform, br
         await reader.tab_to("history-show")
         await page.keyboard.press("Enter")
         await page.wait_for_selector("#past-paths-title")
-        assert await reader.focused() == "history-title"
+        await reader.has_focus("history-title")
         for part in ("finished", "levels", "paths"):
             await page.wait_for_selector(f'section[aria-labelledby="past-{part}-title"][aria-busy="false"]')
             await page.click(f'[data-keep="{part}-table"] summary')
-        assert await page.locator('[data-keep="finished-table"] tbody tr').count() == 1
+        await expect(page.locator('[data-keep="finished-table"] tbody tr')).to_have_count(1)
         stored = await officer.path()
         paths = page.locator('[data-keep="paths-table"] tbody tr')
         await page.wait_for_function(
             "n => document.querySelectorAll('[data-keep=paths-table] tbody tr').length === n", arg=stored["revision"]
         )
-        assert "เพราะมีผลประเมินใหม่" in await paths.first.inner_text()
+        await expect(paths.first).to_contain_text("เพราะมีผลประเมินใหม่", use_inner_text=True)
         levels = page.locator('[data-keep="levels-table"] tbody tr')
-        assert await levels.count() == len(required(1))
-        assert await page.locator('[data-keep="levels-table"] thead th').count() == 3  # the skill and two assessments
-        assert "จาก" in await page.inner_text('section[aria-labelledby="past-levels-title"] li >> nth=0')
+        await expect(levels).to_have_count(len(required(1)))
+        await expect(page.locator('[data-keep="levels-table"] thead th')).to_have_count(
+            3
+        )  # the skill and two assessments
+        await reader.reads('section[aria-labelledby="past-levels-title"] li >> nth=0', "จาก")
         await page.click('[data-keep^="past-"] summary >> nth=0')
         assert await reader.violations() == []
         assert await reader.overflow() == 0
 
         await switch_language(page)
-        assert await page.inner_text("#past-levels-title") == "How your levels moved"
-        assert "because of a new assessment" in await paths.first.inner_text()
+        await expect(page.locator("#past-levels-title")).to_have_text("How your levels moved", use_inner_text=True)
+        await expect(paths.first).to_contain_text("because of a new assessment", use_inner_text=True)
         assert await reader.violations() == []
         assert await reader.overflow() == 0

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.support.editors import FRAMEWORK, editing
 from tests.support.page import Reader, at_the_path, switch_language
@@ -55,9 +55,9 @@ async def test_on_a_slow_network_each_press_counts_once_and_the_last_page_asked_
         for name in ("health", "frameworks", "load"):  # each is asked for before the code of the one before has come
             await reader.goes_to(name)
         await page.wait_for_selector("#file")
-        assert await page.locator("main h1").count() == 1
+        await expect(page.locator("main h1")).to_have_count(1)
         await page.dblclick("#sign-out")
-        assert await page.get_attribute("#sign-out", "aria-disabled") == "true"
+        await expect(page.locator("#sign-out")).to_have_attribute("aria-disabled", "true")
         await reader.shows("signIn")
         assert len(signed_out) == 1
 
@@ -78,7 +78,7 @@ async def test_a_double_press_drops_no_draft(platform: Platform, browser: Browse
         await page.click("[data-keep=drop]")
         await page.wait_for_selector("[data-keep=drop-surely]")
         assert await reader.violations() == []
-        assert await page.locator("[data-state=draft]").count() == 1
+        await expect(page.locator("[data-state=draft]")).to_have_count(1)
         await page.click("[data-keep=drop-surely]")
         await page.wait_for_selector("[data-keep=new-draft]")
 
@@ -103,8 +103,8 @@ async def test_changes_of_a_framework_stay_when_their_person_signs_in_again(
             await page.fill("#key", tenant.key)
             await page.press("#key", "Enter")
             await page.wait_for_selector("#draft-changes >> text=1")
-            assert await page.input_value(f"#level-{skill}") == f"{level:g}"
-            assert await page.input_value("#proposer-comment") == "ตามมติที่ประชุม"
+            await expect(page.locator(f"#level-{skill}")).to_have_value(f"{level:g}")
+            await expect(page.locator("#proposer-comment")).to_have_value("ตามมติที่ประชุม")
 
         other = await page.context.new_page()
         await other.goto(reader.url)
@@ -155,7 +155,8 @@ async def test_two_tabs_are_each_in_their_own_language(platform: Platform, brows
         await officer.assess(required(0.6))
         await reader.news("เพราะมีผลประเมินใหม่")
         await other.wait_for_selector("#news >> text=because of a new assessment")
-        assert [await one.get_attribute("html", "lang") for one in (page, other)] == ["th", "en"]
+        for one, language in ((page, "th"), (other, "en")):
+            await expect(one.locator("html")).to_have_attribute("lang", language)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -171,9 +172,9 @@ async def test_an_erasure_leaves_nothing_on_the_open_page_and_is_not_taken_for_a
         async with page.expect_response("**/session/start"):
             await page.evaluate(LOOKED_AT)
         await asyncio.sleep(0)
-        assert await page.get_attribute("main", "data-view") == "erased"
-        assert await page.locator("#show-change, .step, #key").count() == 0
-        assert await page.inner_text("#news") == ""
+        await expect(page.locator("main")).to_have_attribute("data-view", "erased")
+        await expect(page.locator("#show-change, .step, #key")).to_have_count(0)
+        await expect(page.locator("#news")).to_have_text("", use_inner_text=True)
         for _ in ("th", "en"):
             assert await reader.violations() == []
             assert await reader.overflow() == 0

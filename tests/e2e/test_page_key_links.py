@@ -3,19 +3,14 @@
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from deploy.local.keys import links
-from tests.support.page import Reader, reading
+from tests.support.page import reading
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 KEY_FORM = "#key"
-
-
-async def address(reader: Reader) -> str:
-    found: str = await reader.page.evaluate("window.location.href")
-    return found
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -33,14 +28,14 @@ async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
         page = reader.page
         await page.goto(f"{url}/#key={quote(key)}")
         await reader.shows("path")
-        assert await address(reader) == f"{url}/"
+        await expect(page).to_have_url(f"{url}/")
         await page.goto(link + f"&officer={other.name}")  # in the same tab only the fragment changes: no new load
         await page.wait_for_selector(".whose")
         await reader.shows("path")
-        assert other.name in await page.inner_text(".whose")
-        assert await address(reader) == f"{url}/#officer={other.name}"
+        await reader.reads(".whose", other.name)
+        await expect(page).to_have_url(f"{url}/#officer={other.name}")
         await page.go_back()  # the page before is not the link, but what stood in the address after it was taken
-        assert await address(reader) == f"{url}/"
+        await expect(page).to_have_url(f"{url}/")
         assert not [one for one in reader.requests if key in one or platform.stack.keys.platform in one]
         storage = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
         assert key.split(".")[1] not in storage
@@ -54,6 +49,6 @@ async def test_a_link_with_an_invalid_key_is_explained(platform: Platform, brows
             await reader.page.goto(f"{url}/#{fragment}")
             await reader.shows("signIn")
             await reader.page.wait_for_selector(f"{KEY_FORM}-wrong >> text={words}")
-            assert await reader.page.get_attribute(KEY_FORM, "aria-invalid") == "true"
-            assert await address(reader) == f"{url}/"
+            await expect(reader.page.locator(KEY_FORM)).to_have_attribute("aria-invalid", "true")
+            await expect(reader.page).to_have_url(f"{url}/")
             assert await reader.violations() == []

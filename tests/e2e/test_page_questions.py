@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Route, expect
 
 from tests.support.page import at_the_path, courses, reading, switch_language
 from tests.support.platform import Officer, Platform, required
@@ -27,7 +27,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         if width < 800:  # the links are folded on a phone
             await page.click("button[data-keep='contents']")
         await page.click("text=ทำไมไม่มีหลักสูตรนี้ >> nth=0")
-        assert await page.evaluate("document.activeElement.id") == "why-not-title"
+        await reader.has_focus("why-not-title")
         await page.select_option("#why-not-skill", index=1)
         await page.wait_for_function("() => document.getElementById('why-not-course').options.length > 1")
         offered: list[str] = await page.locator("#why-not-course option").evaluate_all(
@@ -43,7 +43,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         await switch_language(page)
         english = await page.inner_text("#why-not-answer p >> nth=0")
         assert english != thai
-        assert await page.input_value("#why-not-course") == absent
+        await expect(page.locator("#why-not-course")).to_have_value(absent)
         assert await reader.violations() == []
 
         runner_up = page.locator(".step [data-keep^='why-']").first
@@ -60,7 +60,7 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         await page.route("**/why-not/*", gone)
         await page.click(".why-not button.main")
         await page.wait_for_selector("#why-not-answer .wrong")
-        assert "no longer there" in await page.inner_text("#why-not-answer")
+        await reader.reads("#why-not-answer", "no longer there")
 
 
 async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(platform: Platform, browser: Browser) -> None:
@@ -89,23 +89,23 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         await page.select_option("#what-if-myTime", "total")
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector("#what-if-wrong:not(:empty)")
-        assert await page.evaluate("document.activeElement.id") == "what-if-total"
+        await reader.has_focus("what-if-total")
         assert await reader.violations() == []
         await page.fill("#what-if-total", "20")
         await page.click(".what-if details summary")
         await page.select_option("#took-skill", "path")
         await page.select_option("#took-course", present[0])
         await page.click(".what-if .picker button")
-        assert await page.locator(".took li").count() == 1
+        await expect(page.locator(".took li")).to_have_count(1)
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried")
-        assert await page.evaluate("document.activeElement.id") == "what-if-result"
-        assert "ไม่มีการบันทึก" in await page.inner_text(".not-stored")
+        await reader.has_focus("what-if-result")
+        await reader.reads(".not-stored", "ไม่มีการบันทึก")
         assert await courses(reader, ".route:first-child ol li") == present
         imagined = await courses(reader, ".route:last-child ol li")
         assert imagined != present
         assert present[0] not in imagined
-        assert "เวลาไม่พอ" in await page.inner_text(".tried > .short")
+        await reader.reads(".tried > .short", "เวลาไม่พอ")
         left, right = [await page.locator(".route").nth(i).bounding_box() for i in (0, 1)]
         assert left
         assert right
@@ -134,22 +134,22 @@ async def test_a_what_if_stays_while_the_current_path_changes(
         await reader.shows_change()
         assert await courses(reader, ".route:first-child ol li") == await courses(reader)
         assert await courses(reader, ".route:last-child ol li") == imagined
-        assert await page.input_value("#what-if-jobGroup") == "technology"
-        assert await page.input_value("#what-if-total") == "20"
+        await expect(page.locator("#what-if-jobGroup")).to_have_value("technology")
+        await expect(page.locator("#what-if-total")).to_have_value("20")
         await switch_language(page)
-        assert "Nothing was saved" in await page.inner_text(".not-stored")
+        await reader.reads(".not-stored", "Nothing was saved")
         assert await reader.violations() == []
         await page.click("[data-keep=what-if-close]")
-        assert await page.locator(".tried").count() == 0
-        assert await page.evaluate("document.activeElement.id") == "what-if-title"
+        await expect(page.locator(".tried")).to_have_count(0)
+        await reader.has_focus("what-if-title")
 
 
 async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
-        assert await page.locator(".time form").count() == 0
+        await expect(page.locator(".time form")).to_have_count(0)
         await page.click("[data-keep=time-try]")
-        assert await page.evaluate("document.activeElement.id") == "what-if-weekly"
+        await reader.has_focus("what-if-weekly")
         await page.fill("#what-if-deadline", in_two_weeks())
         await page.fill("#what-if-weekly", "")
         await page.click(".what-if button[type=submit]")
@@ -157,7 +157,7 @@ async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, b
         await page.fill("#what-if-weekly", "1")
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried > .short")
-        assert "เวลาไม่พอ" in await page.inner_text(".tried > .short")
+        await reader.reads(".tried > .short", "เวลาไม่พอ")
         assert (await officer.path())["path"].get("budget_hours") is None
 
 
@@ -166,17 +166,17 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
         page, deadline = reader.page, date.fromisoformat(in_two_weeks())
         await reader.tab_to("time-try")
         await page.keyboard.press("Enter")
-        assert await reader.focused() == "what-if-weekly"
+        await reader.has_focus("what-if-weekly")
         await page.keyboard.press("Control+A")
         await page.keyboard.type("1.5")
         await page.keyboard.press("Tab")
-        assert await reader.focused() == "what-if-deadline"
+        await reader.has_focus("what-if-deadline")
         await page.keyboard.type(f"{deadline:%m%d%Y}")
-        assert await page.input_value("#what-if-deadline") == deadline.isoformat()
+        await expect(page.locator("#what-if-deadline")).to_have_value(deadline.isoformat())
         await reader.tab_to("what-if-send")
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".tried")
-        assert await reader.focused() == "what-if-result"
+        await reader.has_focus("what-if-result")
         result = await officer.what_if(weekly_hours=1.5, deadline=deadline.isoformat())
         changes, path = result["changes"], result["path"]
         assert path["short_hours"] > 0
@@ -190,7 +190,7 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
             assert [line.replace("course ", "courses ") for line in lines[:-2]] == expected
             assert f"({changes['hours']:+g})" in lines[-2]
-            assert short in await reader.text(".tried > .short")
+            await reader.reads(".tried > .short", short)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             head, foot = [await page.locator(one).bounding_box() for one in ("#what-if-result", ".tried > .short")]
@@ -215,21 +215,21 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         await page.fill("#time-deadline", "2020-01-01")
         await page.click("[data-keep=time-send]")
         await page.wait_for_selector("#time-wrong:not(:empty)")
-        assert await page.evaluate("document.activeElement.id") == "time-deadline"
+        await reader.has_focus("time-deadline")
         assert await reader.violations() == []
         await page.fill("#time-weekly", "1.5")
         await page.fill("#time-deadline", in_two_weeks())
         await page.click("[data-keep=time-send]")
         await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
-        assert "เวลาไม่พอ" in await page.inner_text(".time .short")
+        await reader.reads(".time .short", "เวลาไม่พอ")
         assert (await officer.path())["path"]["budget_hours"] <= 5
         assert await reader.violations() == []
         await officer.register(weekly_hours=3)
         await reader.news("3")
-        assert await page.input_value("#time-weekly") == "1.5"  # what was typed is not taken away
+        await expect(page.locator("#time-weekly")).to_have_value("1.5")  # what was typed is not taken away
         await page.focus("#skip")
         await page.keyboard.press("Enter")
-        assert officer.name in await page.inner_text(".whose")
+        await reader.reads(".whose", officer.name)
 
         async def stale(route: Route) -> None:
             if route.request.method == "PUT":
@@ -239,7 +239,7 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
         await page.route(f"**/officers/{officer.name}", stale)
         await page.click("[data-keep=time-send]")
         await page.wait_for_selector("#time-wrong:not(:empty)")
-        assert "เพิ่งถูกแก้จากที่อื่น" in await page.inner_text("#time-wrong")
+        await reader.reads("#time-wrong", "เพิ่งถูกแก้จากที่อื่น")
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -256,10 +256,10 @@ async def test_what_to_assess_first_is_shown_with_its_reason(
         await reader.page.wait_for_selector(".assess")
         first = (await officer.path())["path"]["assess_first"]
         assert first
-        assert await reader.page.locator(".assess li").count() == len(first)
-        assert first[0]["reason"]["th"] in await reader.text(".assess")
+        await expect(reader.page.locator(".assess li")).to_have_count(len(first))
+        await reader.reads(".assess", first[0]["reason"]["th"])
         await switch_language(reader.page)
-        assert first[0]["reason"]["en"] in await reader.text(".assess")
+        await reader.reads(".assess", first[0]["reason"]["en"])
         assert await reader.violations() == []
 
 
@@ -275,7 +275,7 @@ async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(platfo
         await reader.shows_change()
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
-        assert note["reason"]["th"] in await reader.text(".notes")
+        await reader.reads(".notes", note["reason"]["th"])
         await switch_language(page)
-        assert note["reason"]["en"] in await reader.text(".notes")
+        await reader.reads(".notes", note["reason"]["en"])
         assert await reader.violations() == []

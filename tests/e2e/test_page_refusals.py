@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
@@ -106,7 +106,7 @@ async def test_a_refused_rating_says_why_and_keeps_what_was_chosen(
             (f"ช่องที่ต้องแก้: {thai}", "สูงกว่าระดับสูงสุดของมาตรวัด"),
             (f"The field to correct: {english}", "above the scale's top"),
         )
-        assert await page.is_checked(".rating fieldset >> nth=0 >> input >> nth=2")
+        await expect(page.locator(".rating fieldset >> nth=0 >> input >> nth=2")).to_be_checked()
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -152,7 +152,7 @@ async def test_refused_hours_name_the_field_in_words(
         await page.fill("#time-weekly", "3")
         await page.click("[data-keep=time-send]")
         await page.wait_for_selector("#time-wrong .detail >> text=ต้องเป็นตัวเลขไม่เกิน 168")
-        assert "ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์" in await reader.text("#time-wrong")
+        await reader.reads("#time-wrong", "ช่องที่ต้องแก้: ชั่วโมงเรียนต่อสัปดาห์")
         await switch_language(page)
         await page.wait_for_selector("#time-wrong .detail >> text=is to be a number of at most 168")
-        assert "weekly_hours" not in await reader.text("#time-wrong")
+        await expect(page.locator("#time-wrong")).not_to_contain_text("weekly_hours", use_inner_text=True)

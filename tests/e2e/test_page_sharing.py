@@ -1,12 +1,13 @@
 """Showing a plan by a link, and what supervisors read and state; in a real Chromium over the whole system."""
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
 from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -39,19 +40,19 @@ async def makes_a_link(own: Reader, officer: Officer) -> str:
     await own.tab_to("share-show")
     await own.page.keyboard.press("Enter")
     await own.page.wait_for_selector(".share h3 + p")
-    assert await own.focused() == "share-title"
+    await own.has_focus("share-title")
     await own.page.select_option("#share-days", "30")
     await own.page.click("[data-keep=share-make]")
     await own.page.wait_for_selector("#share-address")
     await own.page.wait_for_selector("[data-share]")  # the list is read again after the link is made
-    assert await own.page.locator("[data-share]").count() == 1
+    await expect(own.page.locator("[data-share]")).to_have_count(1)
     await in_both_languages(own, ".share", "ลิงก์นี้ใช้ได้ถึงวันที่", "This link works until")
     return await own.page.input_value("#share-address")
 
 
 async def names_and_weeks(reader: Reader) -> dict[str, list[str]]:
-    """Return the areas, the levels of the scale, the facts and the weeks that a page of a path shows; all are there."""
-    found = {
+    """Return the areas, the levels of the scale, the facts and the weeks that a page of a path shows."""
+    return {
         name: await reader.page.locator(selector).all_text_contents()
         for name, selector in (
             ("areas", "#main .area h3"),
@@ -60,8 +61,6 @@ async def names_and_weeks(reader: Reader) -> dict[str, list[str]]:
             ("weeks", "#main .week"),
         )
     }
-    assert [name for name, texts in found.items() if not texts] == []
-    return found
 
 
 async def opens_the_link(shown: Reader, own: Reader, address: str, officer: Officer) -> None:
@@ -71,11 +70,16 @@ async def opens_the_link(shown: Reader, own: Reader, address: str, officer: Offi
     await in_both_languages(shown, "h1", f"แผนการเรียนรู้ของ {officer.name}", f"Learning plan of {officer.name}")
     paths = [one.removeprefix(shown.url) for one in shown.requests if "/static/" not in one]
     assert paths == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen&context=true"]
-    assert await names_and_weeks(shown) == await names_and_weeks(own)
+
+    async def reads_the_same() -> bool:
+        found = await names_and_weeks(shown)
+        return all(found.values()) and found == await names_and_weeks(own)
+
+    await until(reads_the_same, "names and weeks as the officer reads them")
     key = address.partition("share=")[2].partition("&")[0]
     assert not [one for one in shown.requests if key in one]
     assert await shown.page.context.cookies() == []
-    assert await shown.page.locator(".feedback, .controls, form, #sign-out").count() == 0
+    await expect(shown.page.locator(".feedback, .controls, form, #sign-out")).to_have_count(0)
 
 
 async def reads_and_rates(head: Reader, officer: Officer, steps: int) -> None:
@@ -84,8 +88,8 @@ async def reads_and_rates(head: Reader, officer: Officer, steps: int) -> None:
     await in_both_languages(head, "h1", "แผนของเจ้าหน้าที่ในหน่วยงาน", "Plans of your officers")
     await head.page.click(f'[data-keep="plan-{officer.name}"]')
     await head.page.wait_for_selector(".step")
-    assert await head.page.locator(".step").count() == steps
-    assert await head.page.locator(".feedback, .controls, form").count() == 0
+    await expect(head.page.locator(".step")).to_have_count(steps)
+    await expect(head.page.locator(".feedback, .controls, form")).to_have_count(0)
     await in_both_languages(head, ".summary .notice", "ท่านดูได้อย่างเดียว", "change nothing")
     await head.page.click("[data-keep=plan-rate]")
     await head.page.wait_for_selector(".rating fieldset")
@@ -142,7 +146,7 @@ async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
         assert address.startswith(f"{url}/#share=")
         await opens_the_link(shown, own, address, officer)
         steps = await own.page.locator(".step").count()
-        assert await shown.page.locator(".step").count() == steps
+        await expect(shown.page.locator(".step")).to_have_count(steps)
 
         await head.sign_in(await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
         await reads_and_rates(head, officer, steps)
@@ -152,7 +156,7 @@ async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
 
         await own.page.click("[data-keep^=share-end-]")
         await own.page.wait_for_selector("[data-share]", state="detached")
-        assert await own.focused() == "share-open"
+        await own.has_focus("share-open")
         assert await own.violations() == []
         await is_over(shown)
         await in_both_languages(shown, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link no longer works")
@@ -190,4 +194,4 @@ async def test_missing_permissions_have_a_plain_message(
         await reader.page.fill("#officer", officer.name)
         await reader.page.press("#officer", "Enter")
         await reader.page.wait_for_selector(".rating fieldset")
-        assert await reader.page.locator(".rating fieldset").count() == len(required(1))
+        await expect(reader.page.locator(".rating fieldset")).to_have_count(len(required(1)))

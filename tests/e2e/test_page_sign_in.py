@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
@@ -61,14 +61,14 @@ async def test_sign_in_with_the_organisation_is_offered_and_its_result_is_shown_
             assert await reader.violations() == []
             assert await reader.overflow() == 0
             await switch_language(page)
-        assert page.url == f"{portal.url}/#officer=officer-1"
+        await expect(page).to_have_url(f"{portal.url}/#officer=officer-1")
         address = await page.get_attribute("[data-keep=openid]", "href")
         assert address == "/session/openid?to=%2F%23officer%3Dofficer-1"
         async with portal.session.get(portal.url + address, allow_redirects=False) as answer:
             assert answer.status == 303
         await page.reload()
         await shows_outcome(reader, "")
-        assert await page.locator(".wrong", has_text="บัญชี").count() == 0
+        await expect(page.locator(".wrong", has_text="บัญชี")).to_have_count(0)
 
 
 async def test_signing_out_everywhere_is_offered_next_to_signing_out(
@@ -81,14 +81,14 @@ async def test_signing_out_everywhere_is_offered_next_to_signing_out(
         await reader.sign_in(key, "/?sign-in=refused")
         await page.wait_for_selector("#sign-out")
         await switch_language(page)
-        assert await page.inner_text("#sign-out-everywhere") == "Sign out on all devices"
+        await expect(page.locator("#sign-out-everywhere")).to_have_text("Sign out on all devices", use_inner_text=True)
         assert await reader.violations() == []
         assert await reader.overflow() == 0
         async with page.expect_request(lambda request: request.method == "DELETE") as request_info:
             await page.click("#sign-out-everywhere")
         assert (await request_info.value).url == f"{portal.url}/session?everywhere=true"
         await reader.shows("signIn")
-        assert "did not confirm" not in await page.inner_text("main")
+        await expect(page.locator("main")).not_to_contain_text("did not confirm", use_inner_text=True)
         async with page.expect_response(f"{portal.url}/session/start") as found:
             await page.reload()
         assert (await (await found.value).json())["session"] is None
@@ -142,9 +142,9 @@ async def test_people_sign_in_with_the_account_of_their_organisation_and_out_eve
             ):
                 await signs_in(reader, language)
                 await reader.shows("path")
-                assert await reader.page.inner_text("h1") == heading
-                assert await reader.page.locator(".step").count() > 0
-                assert reader.page.url == f"{url}/"
+                await expect(reader.page.locator("h1").first).to_have_text(heading, use_inner_text=True)
+                await expect(reader.page.locator(".step")).not_to_have_count(0)
+                await expect(reader.page).to_have_url(f"{url}/")
                 [cookie] = await reader.page.context.cookies()
                 assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
                 assert await reader.violations() == []
@@ -170,18 +170,18 @@ async def test_a_session_that_ends_loses_nothing_that_was_typed(
         await page.click("[data-keep=what-if-send]")
         await reader.shows("signIn")
         for words in ("การเข้าใช้งานหมดเวลาแล้ว", "Your visit has timed out"):
-            assert words in await reader.text("#key-wrong")
-            assert not await page.is_visible("#what-if-total")
-            assert await page.locator("#sign-out").count() == 0
-            assert await reader.focused() in ("main", "language")
+            await reader.reads("#key-wrong", words)
+            await expect(page.locator("#what-if-total")).to_be_hidden()
+            await expect(page.locator("#sign-out")).to_have_count(0)
+            await page.wait_for_selector("#main:focus, #language:focus")
             assert await reader.violations() == []
             assert await reader.overflow() == 0
             await switch_language(page)
         await page.fill("#key", key)
         await page.press("#key", "Enter")
         await reader.shows("path")
-        assert await page.input_value("#what-if-total") == "37.5"
-        assert await reader.focused() == "what-if-send"
+        await expect(page.locator("#what-if-total")).to_have_value("37.5")
+        await reader.has_focus("what-if-send")
         await page.wait_for_selector('#connection:has-text("เชื่อมต่ออยู่")')
         await page.click("[data-keep=what-if-send]")
         await page.wait_for_selector("#what-if-result")
@@ -201,7 +201,7 @@ async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(platfo
         look = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
         await page.evaluate(look)
         await reader.shows("signIn")
-        assert "แท็บอื่น" in await reader.text("#key-wrong")
+        await reader.reads("#key-wrong", "แท็บอื่น")
         await other.click("#sign-out")
         await other.fill("#key", key)
         await other.press("#key", "Enter")

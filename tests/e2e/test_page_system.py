@@ -1,7 +1,9 @@
 """The page of the system's state, in a real Chromium over the whole system: for operators, without any other tool."""
 
+import re
+
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from shared import VERSION
 from tests.support.editors import editing
@@ -35,29 +37,30 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
         await reader.sign_in(tenant.key, "/#view=system")
         for service in ("assessment", "catalog", "recommender", "portal"):
             await page.wait_for_selector(f'[data-service="{service}"] [data-status="ready"]')
-            assert VERSION in await page.inner_text(f'[data-service="{service}"] [data-replica="1"]')
+            await reader.reads(f'[data-service="{service}"] [data-replica="1"]', VERSION)
         for figure in ("lag", "outbox", "skipped"):
-            assert (await page.inner_text(f'[data-service="catalog"] [data-figure="{figure}"] dd')).isdecimal()
+            shown = page.locator(f'[data-service="catalog"] [data-figure="{figure}"] dd').first
+            await expect(shown).to_have_text(re.compile(r"^\d+$"), use_inner_text=True)
         await page.wait_for_selector('[data-imports="courses"] [data-import]')
         await page.wait_for_selector('[data-imports="officers"] .quiet')
         for language in ("th", "en"):
             if language == "en":
                 await switch_language(page)
                 await page.wait_for_selector('html[lang="en"]')
-            text = await reader.text("main")
-            assert [words for words in WORDS[language] if words not in text] == []
+            for words in WORDS[language]:
+                await reader.reads("main", words)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-        assert "1 new, 0 changed, 0 unchanged, 1 refused" in await reader.text('[data-imports="courses"]')
+        await reader.reads('[data-imports="courses"]', "1 new, 0 changed, 0 unchanged, 1 refused")
         assert tenant.key not in await page.content()
 
         async with platform.stack.restored():
             await platform.stack.stop("recommender")
             await page.click("[data-keep=ask-again]")
             await verdict(reader, "recommender", "bad")
-            assert "Does not answer" in await page.inner_text('[data-service="recommender"] [data-status="away"]')
-            assert "At least one service does not work" in await page.inner_text('.sentence[data-verdict="bad"]')
-            assert await page.locator('[data-service="catalog"] [data-status="ready"]').count() == 1
+            await reader.reads('[data-service="recommender"] [data-status="away"]', "Does not answer")
+            await reader.reads('.sentence[data-verdict="bad"]', "At least one service does not work")
+            await expect(page.locator('[data-service="catalog"] [data-status="ready"]')).to_have_count(1)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await platform.stack.start("recommender")
@@ -81,9 +84,9 @@ async def test_admins_read_and_try_every_services_api_document(platform: Platfor
         await page.click(f"{listed} .try-out__btn")
         await page.click(f"{listed} .execute")
         await page.wait_for_selector(f"{listed} .live-responses-table tbody .response-col_status")
-        assert "200" in await page.inner_text(f"{listed} .live-responses-table tbody .response-col_status")
+        await reader.reads(f"{listed} .live-responses-table tbody .response-col_status", "200")
         await page.click('[id$="-livez"] .opblock-summary-control')
-        assert await page.locator('[id$="-livez"] .try-out__btn').count() == 0
+        await expect(page.locator('[id$="-livez"] .try-out__btn')).to_have_count(0)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -107,4 +110,4 @@ async def test_the_site_of_the_documents_breaks_no_rule_and_fits_every_screen(
                 assert await reader.overflow() == 0, (service, wide)
         await page.focus("nav a >> nth=0")
         await reader.page.keyboard.press("Tab")
-        assert await page.evaluate("document.activeElement.matches('nav a')")
+        await page.wait_for_selector("nav a:focus")

@@ -12,7 +12,16 @@ import numpy as np
 from scipy.optimize import minimize
 
 from services.catalog.matching import CourseText
-from services.catalog.matching.level_model import WEIGHTS, LevelRow, LevelTable, LevelWeights, basis, log_odds, pairs
+from services.catalog.matching.level_model import (
+    WEIGHTS,
+    LevelRow,
+    LevelTable,
+    LevelWeights,
+    basis,
+    compared,
+    log_odds,
+    pairs,
+)
 from shared.domain import Course, Framework
 from tests.evaluation import report
 
@@ -53,19 +62,22 @@ def fitted(courses: Sequence[Course], without: Collection[str] = ()) -> LevelWei
             table.add(CourseText.of(course, name, {}), [LevelRow(row.skill, 1.0) for row in rows])
             answers += [places[int(row.from_level), int(row.to_level)] for row in rows]
             used += [course.id not in without for _ in rows]
-        sets.append((table.signs()[used], np.array(answers)[used], steps))
+        known = np.eye(len(places))[answers] * np.array(used)[:, None]
+        sets.append((table.signs()[used], table.longer(known)[used], np.array(answers)[used], steps))
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         total, slope = _PENALTY * float(weights @ weights), 2 * _PENALTY * weights
-        for signs, answers, steps in sets:
-            odds = log_odds(weights, signs, steps)
+        for signs, longer, answers, steps in sets:
+            odds = log_odds(weights, signs, longer, steps)
             odds -= odds.max(axis=1, keepdims=True)
             chance = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
             rows = np.arange(len(answers))
             total -= float(np.log(chance[rows, answers]).sum())
             chance[rows, answers] -= 1.0
             by_shape = chance @ basis(steps)
-            slope = slope + np.concatenate([(by_shape[:, :3].T @ signs).ravel(), by_shape[:, 3:].sum(axis=0)])
+            by_length = np.einsum("rp,rpk->k", chance, compared(longer, steps))
+            by_signs, by_squares = (by_shape[:, :3].T @ signs).ravel(), by_shape[:, 3:].sum(axis=0)
+            slope = slope + np.concatenate([by_signs, by_squares, by_length])
         return total, slope
 
     found = minimize(loss, np.zeros(WEIGHTS), jac=True, method="L-BFGS-B", options={"maxiter": 1000})

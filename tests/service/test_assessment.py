@@ -35,7 +35,7 @@ async def test_an_assessment_changes_the_profile_and_is_announced(service: Start
     assert got.status == 202
     accepted = await got.json()
     assert (accepted["officer"], accepted["profile_sequence"]) == (officer, 2)
-    changed, completed = await announced.of(f"agency/{officer}", 2)
+    changed, completed = [await announced.newest(f"agency/{officer}", sequence) for sequence in (1, 2)]
     assert isinstance(changed.data, OfficerChanged)
     assert isinstance(completed.data, AssessmentCompleted)
     assert (completed.sequence, completed.data.assessment_id) == (2, accepted["assessment_id"])

@@ -238,6 +238,23 @@ async def test_an_impossible_sequence_does_not_make_later_changes_outdated(servi
     assert (await path_of(service, new))["path"]["versions"]["profile"] == 1
 
 
+async def test_an_officer_hidden_by_a_forged_erasure_gets_a_path_again_as_the_operating_page_says(
+    service: Started,
+) -> None:
+    officer = somebody(levels={"reading": 1})
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(service, officer)
+    gone = (officer.key, MAX_JUMP, OfficerErased(officer.tenant, officer.officer))
+    await service.publish(PROFILES_TOPIC, gone, assessed(later(officer, 2)))
+    await everything_read(service)
+    address = f"/v1/officers/{officer.officer}/path"
+    assert (await service.ask("GET", address)).status == 404
+    plans = service.database("recommender")["plans"]
+    await plans.update_one({"_id": officer.key}, {"$set": {"profile_sequence": 0}})
+    await service.publish(PROFILES_TOPIC, assessed(later(officer, 2)))  # as `republish` of assessment announces it
+    assert (await path_of(service, officer, 2))["path"]["versions"]["profile"] == 2
+
+
 async def test_an_impossible_stamp_does_not_make_later_changes_outdated(service: Started) -> None:
     officer = somebody("stamped", levels={"reading": 2, "writing": 4})
     await service.publish(PROFILES_TOPIC, assessed(officer))

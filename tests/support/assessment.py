@@ -1,5 +1,6 @@
 """The assessment service on real servers with a small framework, and what its tests ask of it."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until
 
 TAKEN_AT = "2026-11-20T09:00:00+07:00"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+CSV = {"Content-Type": "text/csv"}
 PUT = {"job_group": "service", "agency": "north"}
 
 
@@ -77,3 +80,22 @@ async def profile_of(service: Started, officer: str) -> dict[str, Any]:
     assert got.status == 200
     found: dict[str, Any] = await got.json()
     return found
+
+
+def row(officer: str, level: float = 2, **changed: Any) -> dict[str, Any]:
+    return {"officer": officer, "skill": "reading", "level": level, "taken_at": TAKEN_AT} | changed
+
+
+async def imported(
+    service: Started, body: Any, path: str = "assessments", query: str = "", **options: Any
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    headers = options.pop("headers", NDJSON)
+    data = body if isinstance(body, str) else "\n".join(json.dumps(one) for one in body)
+    got = await service.ask("POST", f"/v1/{path}:import{query}", data=data.encode(), headers=headers, **options)
+    assert got.status == 200, await got.text()
+    *verdicts, report = [json.loads(line) for line in (await got.text()).splitlines()]
+    return verdicts, report
+
+
+def statuses(verdicts: list[dict[str, Any]]) -> list[str]:
+    return [one["status"] for one in verdicts]

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.topics import read_topics
 from shared.events import CourseWithdrawn, Envelope, new_event
-from shared.kafka import ConsumedEvent, Record
+from shared.kafka import ConsumedEvent, Record, TopicSpec
 from shared.kafka.client import poll, start
 
 
@@ -44,3 +45,32 @@ async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
     finally:
         await consumer.stop()
     return found
+
+
+async def whole_log(bootstrap: str, topic: str) -> list[Record]:
+    """Return every record that partition 0 of a topic holds now."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await start(consumer)
+    try:
+        place = TopicPartition(topic, 0)
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
+        found: list[Record] = []
+        while await consumer.position(place) < end:
+            found += await poll(consumer, 500)
+        return found
+    finally:
+        await consumer.stop()
+
+
+def compacted_at_once(topic: str, name: str) -> TopicSpec:
+    """Return a topic of the list under another name, which Apache Kafka compacts within a second or two of a write."""
+    planned = {spec.name: spec for spec in read_topics()}[topic]
+    at_once = {
+        "min.compaction.lag.ms": "0",
+        "max.compaction.lag.ms": "1",
+        "segment.ms": "100",
+        "delete.retention.ms": "0",
+    }
+    return TopicSpec(name, planned.partitions, 1, {**planned.config, **at_once})

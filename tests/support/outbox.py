@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any
+
+from pymongo.read_concern import ReadConcern
 
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
-from shared.mongo import Database, connect, ensure_indexes
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
+from shared.mongo import Database, Document, connect, ensure_indexes
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_insert_held, outbox_push, outbox_push_held
 from shared.relay import Relay
 from shared.settings import StoreSettings, read
 from tests.support.waiting import running, until
@@ -138,3 +141,31 @@ class Paused(Publisher):
         self.reached.set()
         await self.go_on.wait()
         return await super().send(topic, envelopes, headers=headers)
+
+
+async def keep_state(owner: Owner, key: str, sequence: int) -> None:
+    """Write a document with an event whose data is only in its field `state`, not in the outbox."""
+    envelope = thing(key, sequence)
+    fields = {"sequence": sequence, "state": envelope.data}
+    if sequence == 1:
+        await owner.database[COLLECTION].insert_one({"_id": key, **fields, **outbox_insert_held(envelope, "state")})
+        return
+    update = outbox_push_held(envelope, "state")
+    update["$set"] |= fields
+    await owner.database[COLLECTION].update_one({"_id": key}, update)
+
+
+async def hold_lease(owner: Owner, holder: str, until_then: datetime) -> None:
+    update = {"$set": {"holder": holder, "until": until_then}}
+    await owner.database["leases"].update_one({"_id": LEASE}, update, upsert=True)
+
+
+async def open_streams(owner: Owner) -> int:
+    """Return how many change streams of the collection are open at the server."""
+    watched = {
+        "ns": f"{owner.database.name}.{COLLECTION}",
+        "cursor.originatingCommand.pipeline.$changeStream": {"$exists": True},
+    }
+    pipeline: list[Document] = [{"$currentOp": {"idleCursors": True}}, {"$match": watched}]
+    admin = owner.database.client.get_database("admin", read_concern=ReadConcern("local"))
+    return len(await admin.aggregate(pipeline).to_list(None))

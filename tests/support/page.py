@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.support.platform import Officer, Platform, required
 
@@ -21,6 +21,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
+expect.set_options(timeout=_PATIENCE_MS)
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
@@ -95,7 +96,11 @@ class Reader:
         """Take note of the news, so that the next news is new."""
         await self.page.click("#dismiss")
         await self.page.wait_for_selector("#dismiss", state="detached")
-        assert await self.page.inner_text("#news") == ""
+        await expect(self.page.locator("#news")).to_be_empty()
+
+    async def reads(self, selector: str, words: str) -> None:
+        """Wait until the first of these elements shows these words, whatever spaces are between them."""
+        await expect(self.page.locator(selector).first).to_contain_text(words, use_inner_text=True)
 
     async def text(self, selector: str) -> str:
         """Return the text of an element; a space that holds a number to its word counts as any other."""
@@ -108,6 +113,10 @@ class Reader:
             if await self.focused() == name:
                 return
         raise AssertionError(name)
+
+    async def has_focus(self, name: str) -> None:
+        """Wait until the element of this `data-keep` or id has the focus: the page moves it after it is drawn."""
+        await self.page.wait_for_selector(f'[data-keep="{name}"]:focus, [id="{name}"]:focus', state="attached")
 
     async def focused(self) -> str:
         """Return the `data-keep` or the id of what has the focus."""

@@ -24,6 +24,7 @@ from shared.paths import Coverage, LearningPath, Reason, Versions
 from shared.preconditions import Preconditions, Tag
 from shared.settings import PortalSettings
 from tests.support.builders import unique
+from tests.support.contract import answers_of
 from tests.support.services import issue_key, settings_of
 from tests.support.waiting import WAIT_SECONDS, until
 
@@ -196,10 +197,12 @@ async def running_portal(
     *,
     shutdown_timeout: float = 5,
 ) -> AsyncIterator[Portal]:
+    app = await build(settings, lifetime, keys_every, pages)
+    jar = aiohttp.CookieJar(unsafe=True)
     async with (
         Publisher(settings.kafka_bootstrap_servers) as publisher,
-        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-        serving(await build(settings, lifetime, keys_every, pages), shutdown_timeout) as url,
+        aiohttp.ClientSession(cookie_jar=jar, response_class=answers_of(app)) as session,
+        serving(app, shutdown_timeout) as url,
     ):
         portal = Portal(settings, publisher, owner)
         portal.session, portal.url = session, url

@@ -140,6 +140,7 @@ class Shelf:
                 headers=[IF_MATCH],
             ),
             Route("DELETE", "/v1/things/{thing_id}", self.slow_change, ADMINS, answers={204: None}),
+            Route("POST", "/v1/things/{thing_id}:lend", self.slow_change, ADMINS, answers={204: None}),
             Route("GET", "/v1/things/{thing_id}", self.get_thing, EVERYONE, query=Paging, headers=[IF_MATCH]),
             Route("GET", "/v1/officers/{officer_id}", self.get_thing, EVERYONE, query=Paging),
             Route("POST", "/v1/slow", self.slow_change, PUBLIC, answers={204: None}),

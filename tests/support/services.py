@@ -15,6 +15,7 @@ from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, Data, Even
 from shared.kafka import ConsumedEvent, Follower, Publisher, TopicSpec, create_topics
 from shared.mongo import Client, Database, KeyStore, connect
 from shared.settings import Settings, StoreSettings, read
+from tests.support.contract import answers_of
 from tests.support.waiting import running, until
 
 S = TypeVar("S", bound=Settings)
@@ -154,7 +155,8 @@ def settings_of(shape: type[S], mongodb_uri: str, kafka_bootstrap: str, **more: 
 async def started(build: Callable[[S], Awaitable[web.Application]], settings: S) -> AsyncIterator[Started]:
     specs = [TopicSpec(settings.topic(topic), 1, 1, {}) for topic in TOPICS]
     await create_topics(settings, specs)
-    async with TestClient(TestServer(await build(settings))) as client:
+    app = await build(settings)
+    async with TestClient(TestServer(app), response_class=answers_of(app)) as client:
         service = Started(settings, client)
         await until(lambda: _ready(client))
         try:

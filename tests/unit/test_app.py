@@ -133,11 +133,40 @@ async def test_a_change_that_cannot_be_conditional_is_not_made_under_a_condition
     async with serving(shelf) as (client, keys):
         headers = await bearer(keys, "a", "admin")
         for name, value in (("If-Match", '"4"'), ("If-Match", "*"), ("If-None-Match", "*")):
-            got = await client.delete("/v1/things/a", headers=headers | {name: value})
-            assert (got.status, (await got.json())["field"]) == (400, name)
+            for method, path in (("DELETE", "/v1/things/a"), ("POST", "/v1/things/a:lend")):
+                got = await client.request(method, path, headers=headers | {name: value})
+                assert (got.status, (await got.json())["field"]) == (400, name)
         assert not shelf.entered.is_set()
         shelf.go_on.set()
         assert (await client.delete("/v1/things/a", headers=headers)).status == 204
+
+
+async def test_a_parameter_that_a_route_does_not_have_is_not_ignored(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, keys):
+        headers = await bearer(keys, "a", "admin")
+        for method, path in (("DELETE", "/v1/things/a"), ("POST", "/v1/things/a:lend"), ("PUT", "/v1/things/a")):
+            got = await client.request(method, f"{path}?dry_run=true", headers=headers, json={"name": "a"})
+            assert (got.status, (await got.json())["field"]) == (422, "dry_run")
+        assert not shelf.entered.is_set()
+        assert (await client.get("/v1/trace?a=1")).status == 200, "what is public may be called with anything"
+
+
+async def test_what_is_no_identifier_is_no_path_also_before_a_verb(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, keys):
+        headers = await bearer(keys, "a", "admin")
+        for name in ("..", "%E0%B8%81", "%00", "a%2Fb", "a" * 65, "a%0a"):
+            for method, path in (("DELETE", f"/v1/things/{name}"), ("POST", f"/v1/things/{name}:lend")):
+                got = await client.request(method, URL(path, encoded=True), headers=headers)
+                assert (got.status, got.content_type) == (404, "application/problem+json"), path
+        assert not shelf.entered.is_set()
+
+
+async def test_an_empty_body_is_called_empty(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, keys):
+        headers = await bearer(keys, "a", "admin")
+        for body in (b"", b" \n"):
+            got = await client.put("/v1/things/a", data=body, headers=headers)
+            assert (got.status, (await got.json())["detail"]) == (400, "the body is empty")
 
 
 async def test_a_condition_by_date_is_ignored_because_nothing_has_a_date_of_modification(shelf: Shelf) -> None:
@@ -190,7 +219,7 @@ async def test_the_document_is_valid_and_its_page_needs_no_internet(shelf: Shelf
         put = document["paths"]["/v1/things/{thing_id}"]["put"]
         assert put["summary"] == "Store a thing"
         assert put["description"] == "And answer it."
-        failures = {400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
+        failures = {400, 401, 403, 404, 408, 412, 413, 415, 422, 429, 503}
         assert {int(status) for status in put["responses"]} == {201} | failures
         assert all("400" in one["responses"] for path in document["paths"].values() for one in path.values())
         probes = {"/livez", "/readyz", "/metrics"}

@@ -412,7 +412,7 @@ def test_a_field_that_is_given_twice_is_refused_by_name(body: bytes, field: str)
 )
 def test_values_of_unknown_fields_are_read_too(value: bytes) -> None:
     """A struct type that ignores unknown fields does not read their values."""
-    with pytest.raises(Malformed):
+    with pytest.raises((Malformed, InvalidInput)):
         decode(b'{"level": 1, "new": ' + value + b"}", Open)
 
 
@@ -469,3 +469,20 @@ def test_what_the_decoder_reports_is_told_in_our_own_words(given: Any, expected:
     with pytest.raises(InvalidInput) as decoded:
         decode(json.dumps(given).encode(), Inner)
     assert [decoded.value.detail, *(fault.detail for fault in faults(given, Inner))] == [expected] * 2
+
+
+@pytest.mark.parametrize("decoder", [lambda raw: decode(raw, Whole), decode_patch])
+def test_half_of_a_surrogate_pair_is_refused_with_its_field(decoder: Callable[[bytes], Any]) -> None:
+    for raw, field in (
+        (rb'{"title":{"th":"\ud800"}}', "title.th"),
+        (rb'{"titles":[{"en":"b"},{"en":"a\uDC00 b"}]}', "titles[1].en"),
+    ):
+        with pytest.raises(InvalidInput, match="holds the unpaired surrogate") as caught:
+            decoder(raw)
+        assert caught.value.field == field
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n"])
+def test_an_empty_body_is_called_empty(raw: bytes) -> None:
+    with pytest.raises(Malformed, match="the body is empty"):
+        decode(raw, Whole)

@@ -1,14 +1,21 @@
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.planner.index.vocabulary import EncodedCourse
+from services.recommender.planner.index.vocabulary import (
+    HEAD_DTYPE,
+    MATCHED_DTYPE,
+    ROW_DTYPE,
+    EncodedCourse,
+    Vocabulary,
+)
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT
-from tests.support.builders import TENANT, catalog, course, framework, inputs
+from tests.support.builders import TENANT, after, catalog, course, framework, inputs
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
@@ -92,3 +99,14 @@ def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() 
     changed.put_course("other", course("elsewhere", ("never-seen-before", 0, 1)), 3)
     path = recommend(inputs(framework({"a": 2}), {"a": 0}), view)
     assert [step.course.id for step in path.steps] == ["old", "new"]
+
+
+def test_the_bytes_of_an_entry_are_records() -> None:
+    taught = course("b-1", ("x", 1, 3), hours=2.5, requires=[after("a-1")])
+    entry = Vocabulary().entry(taught)
+    [head] = np.frombuffer(entry.head, HEAD_DTYPE)
+    [row] = np.frombuffer(entry.rows, ROW_DTYPE)
+    assert (head["rows"], head["conditions"], head["matched"], head["hours"]) == (1, 1, 0, 2_500_000)
+    assert (row["low"], row["high"]) == (1_000_000, 3_000_000)
+    assert len(np.frombuffer(entry.requires, np.int32)) == 1
+    assert len(np.frombuffer(entry.matched, MATCHED_DTYPE)) == 0

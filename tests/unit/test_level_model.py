@@ -58,6 +58,19 @@ def test_a_course_ends_where_the_one_after_it_begins() -> None:
     assert spans(first, (course("next", after=("first",)), row(2.0, 3.0)))[0][1] == 2
 
 
+@pytest.mark.parametrize(("usual", "entry"), [(3.0, 0), (11.0, 1)])
+def test_a_course_much_longer_than_those_of_one_step_covers_more_steps(usual: float, entry: int) -> None:
+    first = [(course(f"first{n}", hours=usual), row(0.0, 1.0)) for n in range(3)]
+    second = [(course(f"second{n}", hours=8.0), row(1.0, 2.0)) for n in range(3)]
+    after = (course("after", hours=18.0, after=("long",)), row(2.0, 3.0))
+    assert spans((course("long", hours=14.0), row()), *first, *second, after)[0] == (entry, 2)
+
+
+def test_courses_without_hours_are_compared_with_none() -> None:
+    known = [(course("a", hours=8.0), row(1.0, 2.0)), (course("b", hours=16.0), row())]
+    assert spans(*known, (course("c"), row(0.0, 2.0)))[:2] == spans(*known)
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.logs import JsonLines, frames_of
+from shared.logs import DuplicateLines, JsonLines, frames_of
 
 
 class Unwilling:
@@ -101,3 +101,26 @@ def test_frames_contain_no_messages() -> None:
     assert "KeyError" in frames
     assert "test_logs.py" in frames
     assert "sent by" not in frames
+
+
+def test_a_repeated_line_of_the_kafka_client_is_written_once_in_ten_seconds_with_their_number() -> None:
+    duplicates = DuplicateLines()
+
+    def passes(second: float, node: int, logger: str = "aiokafka.client") -> tuple[bool, dict[str, int]]:
+        values = {"name": logger, "msg": "Unable connect to node %s", "args": (node,), "created": second}
+        record = logging.makeLogRecord(values)
+        return duplicates.filter(record), getattr(record, "fields", {})
+
+    assert passes(100, 1) == (True, {})
+    assert [passes(second, 1) for second in (100.1, 105, 109.9)] == [(False, {})] * 3
+    assert passes(105, 2) == (True, {})
+    assert [passes(105, 1, "services.recommender") for _ in range(2)] == [(True, {})] * 2
+    assert passes(110, 1) == (True, {"count": 3})
+    assert passes(111, 1) == (False, {})
+
+
+def test_lines_of_the_kafka_client_that_all_differ_take_little_memory() -> None:
+    duplicates = DuplicateLines()
+    for number in range(5000):
+        assert duplicates.filter(logging.makeLogRecord({"name": "aiokafka", "msg": f"request {number}"}))
+    assert len(duplicates._passed) <= 1000

@@ -15,10 +15,8 @@ from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import CourseOption, PathState, cost_multiplier, course_option
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.fixed_courses import rows_of
-from services.recommender.planner.optimizer.optimality import gain_bound
 from services.recommender.planner.optimizer.solve import solve
-from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.pipeline import gain_bound, recommend
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course, MatchedRow
 from shared.errors import InvalidInput
@@ -121,10 +119,8 @@ def test_no_path_closes_more_than_the_bound_where_hours_are_short() -> None:
 
 def bound_of(officer: Inputs, view: View, path: LearningPath) -> int:
     """Return the bound on the gain of the paths that a path is compared with."""
-    found = solve(officer, view)
     hours = None if officer.budget_hours is None else round(max(officer.budget_hours, path.hours) * MICRO)
-    rows = rows_of(found.context.space, found.problem, sorted(requested(officer, path)))
-    return gain_bound(found.problem, found.prepared.instance.slots, rows, hours)
+    return gain_bound(solve(officer, view), requested(officer, path), hours)
 
 
 def requested(officer: Inputs, path: LearningPath) -> set[str]:

@@ -37,7 +37,7 @@ from services.assessment.model import (
 from shared.auth import ASSESSORS, EDITORS, PLATFORMS
 from shared.domain import Profile
 from shared.imports.rows import ImportList, ImportReport, ListImports, ListRows, RowPage, RowResult
-from shared.imports.streaming import list_import_rows, list_imports, show_import
+from shared.imports.streaming import REPORT_PLACE, list_import_rows, list_imports, show_import
 from shared.routes import (
     IDEMPOTENCY_KEY,
     IF_ABSENT,
@@ -105,11 +105,12 @@ def _import(
         example=example,
         query=query,
         headers=[IMPORT_KEY],
-        answers={200: RowResult},
+        answers={200: (RowResult, ImportReport)},
         problems=[415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
+        sets=[REPORT_PLACE],
     )
 
 
@@ -123,7 +124,7 @@ ROUTES = [
         example=_REGISTRATION,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: OfficerPut, 201: OfficerPut},
-        problems=[409, 412],
+        problems=[409],
     ),
     Route(
         "PATCH",
@@ -135,7 +136,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: OfficerPut},
-        problems=[412, 415],
+        problems=[415],
     ),
     Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
     Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, EDITORS, answers={200: FrameworkOfficers}),
@@ -147,7 +148,6 @@ ROUTES = [
         PLATFORMS,
         headers=[IF_MATCH],
         answers={204: None},
-        problems=[412],
     ),
     Route(
         "POST",

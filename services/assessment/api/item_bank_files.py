@@ -16,6 +16,7 @@ from services.assessment.api.item_banks import (
     framework_of,
     publish_draft,
     save_draft,
+    tag_of,
 )
 from services.assessment.item_bank import formats
 from services.assessment.item_bank.formats import FormatName
@@ -29,6 +30,7 @@ from shared.domain import Identifier, Level, ShortText
 from shared.errors import Conflict, InvalidInput, Overloaded
 from shared.openapi import ProblemDetails
 from shared.routes import (
+    FILE_NAME,
     IF_ABSENT,
     IF_MATCH,
     REQUEST_ID,
@@ -106,7 +108,9 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
         return json_response(_report(request, verdicts, known, "checked"))
     draft, _, changed = await save_draft(request, facts, taken, framework, conditions)
     if not wanted.publish:
-        return json_response(_report(request, verdicts, known, "drafted" if changed else "unchanged"))
+        return json_response(
+            _report(request, verdicts, known, "drafted" if changed else "unchanged"), tag=tag_of(draft)
+        )
     put = await publish_draft(request, draft)
     if put is None:
         raise Conflict("another version was published meanwhile; import the file again")
@@ -192,8 +196,8 @@ BANK_FILE_ROUTES = [
         example="id,skill,kind,level,stem_th,stem_en,option1_th,option1_en,option2_th,option2_en,right\n",
         query=ImportBank,
         headers=[IF_MATCH, IF_ABSENT],
-        answers={200: BankImport},
-        problems=[409, 412, 422],
+        answers={200: BankImport, 422: RefusedBank},
+        problems=[409, 422],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),
@@ -203,7 +207,8 @@ BANK_FILE_ROUTES = [
         export_bank,
         ADMINS,
         query=ExportBank,
-        answers={200: BankFile},
-        produces="application/octet-stream",
+        answers={200: None},
+        produces=[*formats.MEDIA_TYPES.values()],
+        sets=[FILE_NAME],
     ),
 ]

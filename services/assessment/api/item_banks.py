@@ -20,8 +20,7 @@ from services.assessment.item_bank.model import (
 )
 from services.assessment.item_bank.store import ItemBankStore, NewDraft, StoredBank
 from shared.auth import ADMINS
-from shared.decoding import convert
-from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
+from shared.domain import SHARED_TENANT, Framework, LocalizedText
 from shared.errors import Conflict, NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
@@ -134,7 +133,7 @@ async def put_bank(request: web.Request) -> web.StreamResponse:
     for fault in bank_faults(body.items, framework):
         raise fault
     draft, new, changed = await save_draft(request, facts, body.items, framework, conditions)
-    return json_response(_put(draft, changed=changed), 201 if new else 200, tag=_tag(draft))
+    return json_response(_put(draft, changed=changed), 201 if new else 200, tag=tag_of(draft))
 
 
 async def get_bank(request: web.Request) -> web.StreamResponse:
@@ -144,7 +143,7 @@ async def get_bank(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ShowBank)
     found = await find_bank(request, wanted.version)
-    tag = _tag(found)
+    tag = tag_of(found)
     if answer := not_modified(request, tag):
         return answer
     items = await request.app[BANKS].page(found, wanted.after, wanted.limit, PAGE_BYTES)
@@ -207,8 +206,8 @@ async def publish_bank(request: web.Request) -> web.StreamResponse:
 
 
 def bank_name(request: web.Request) -> str:
-    """Return the id of the bank in the path. Raises InvalidInput."""
-    return convert(request.match_info["bank_id"], Identifier)
+    """Return the id of the bank in the path."""
+    return request.match_info["bank_id"]
 
 
 async def framework_of(request: web.Request, facts: BankFacts) -> Framework:
@@ -232,7 +231,7 @@ async def _own_draft(request: web.Request, conditions: Preconditions) -> StoredB
     draft = await request.app[BANKS].draft(principal(request).tenant, bank_name(request))
     if draft is None:
         raise NotFound("no draft of this item bank")
-    conditions.check(_tag(draft))
+    conditions.check(tag_of(draft))
     return draft
 
 
@@ -243,7 +242,7 @@ async def _check(request: web.Request, conditions: Preconditions, draft: StoredB
             draft = await find_bank(request, None)
         except NotFound:
             draft = None
-    conditions.check(_tag(draft) if draft else None)
+    conditions.check(tag_of(draft) if draft else None)
 
 
 async def save_draft(
@@ -306,7 +305,7 @@ def _put(bank: StoredBank, *, changed: bool) -> BankPut:
     return BankPut(bank.bank, bank.status, bank.version, bank.items, changed)
 
 
-def _tag(bank: StoredBank) -> Tag:
+def tag_of(bank: StoredBank) -> Tag:
     """Return the entity tag: the edition, which every change replaces, and the version if it is published."""
     edition = bank.edition.rpartition("/")[2]
     return Tag(edition if bank.draft else f"{edition}-{bank.version}")
@@ -342,7 +341,7 @@ BANK_ROUTES = [
         example=_ITEM_BANK,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: BankPut, 201: BankPut},
-        problems=[409, 412],
+        problems=[409],
         limit=PUT_LIMIT,
     ),
     Route(
@@ -354,7 +353,7 @@ BANK_ROUTES = [
         headers=[IF_NONE_MATCH],
         answers={200: BankPage, 304: None},
     ),
-    Route("DELETE", f"{BANK}/draft", delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route("DELETE", f"{BANK}/draft", delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}),
     Route(
         "POST",
         f"{BANK}:publish",
@@ -362,6 +361,6 @@ BANK_ROUTES = [
         ADMINS,
         headers=[IF_MATCH],
         answers={200: BankPut},
-        problems=[409, 412],
+        problems=[409],
     ),
 ]

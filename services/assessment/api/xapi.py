@@ -1,11 +1,11 @@
 """xAPI (IEEE 9274.1.1): statements, and the tenant's mapping of activities to skills."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from services.assessment.api.common import INDEX
 from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
@@ -153,8 +153,12 @@ _MAPPING = {
     ],
 }
 _HEADER = Header(_VERSION, "The version of xAPI: 1.0.3 or 2.0.0.", required=True)
+_StoredStatement = Annotated[
+    dict[str, Any],
+    Meta(description="The statement as it was sent, with `id`, `timestamp`, `version`, `stored` and `authority`"),
+]
 XAPI_ROUTES = [
-    Route("GET", "/xapi/about", show_about, PUBLIC, answers={200: XapiAbout}),
+    Route("GET", "/xapi/about", show_about, PUBLIC, answers={200: XapiAbout}, sets=[_HEADER]),
     Route(
         "POST",
         "/xapi/statements",
@@ -163,6 +167,7 @@ XAPI_ROUTES = [
         body=Statement | list[Statement],
         example=[_STATEMENT],
         headers=[_HEADER],
+        sets=[_HEADER],
         basic=True,
         answers={200: list[str]},
         problems=[409],
@@ -177,6 +182,7 @@ XAPI_ROUTES = [
         example=_STATEMENT,
         query=NamedStatement,
         headers=[_HEADER],
+        sets=[_HEADER],
         basic=True,
         answers={204: None},
         problems=[409],
@@ -188,8 +194,9 @@ XAPI_ROUTES = [
         PLATFORMS,
         query=NamedStatement,
         headers=[_HEADER],
+        sets=[_HEADER],
         basic=True,
-        answers={200: Statement},
+        answers={200: _StoredStatement},
         problems=[404],
     ),
     Route(

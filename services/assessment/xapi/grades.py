@@ -71,7 +71,7 @@ class GradedActivity(Struct, frozen=True):
 
 
 class GradedRow(Struct, frozen=True):
-    """The graded activities of an officer; `taken_at` is there if there is one."""
+    """The graded activities of one officer. `taken_at` None: the row has no time."""
 
     officer: str
     taken_at: datetime | None

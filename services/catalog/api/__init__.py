@@ -20,14 +20,16 @@ from services.catalog.api.drafts import (
     show_impact,
 )
 from services.catalog.api.entries import HISTORY, STORE
-from services.catalog.api.exporting import ExportCourses, export_courses
+from services.catalog.api.exporting import COURSE_FILES, ExportCourses, export_courses
 from services.catalog.api.framework_import import (
     FILE_LIMIT,
     FILES,
+    NOT_HELD,
     ExportFramework,
     FrameworkFile,
     FrameworkImport,
     ImportFramework,
+    RefusedImport,
     export_framework,
     import_framework,
 )
@@ -48,6 +50,7 @@ from services.catalog.api.matches import (
 )
 from services.catalog.api.officers import OFFICERS
 from services.catalog.drafts import CommentDraft, FrameworkDraft, FrameworkImpact, ProposeDraft, SignDraft
+from services.catalog.frameworks import FORMATS
 from services.catalog.health import CatalogHealth
 from services.catalog.matches import (
     CorrectCourseMatches,
@@ -73,8 +76,8 @@ from services.catalog.model import (
 from shared.auth import ADMINS, EDITORS, PLATFORMS, SIGNED_IN, Policy
 from shared.domain import Course, Framework
 from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
-from shared.imports.streaming import list_import_rows, list_imports, show_import
-from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
+from shared.imports.streaming import REPORT_PLACE, list_import_rows, list_imports, show_import
+from shared.routes import FILE_NAME, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
     "CALIBRATION",
@@ -147,7 +150,7 @@ def _matches(path: str, handler: Handler, body: type, answers: type, example: di
         example={"matches": [example]},
         headers=[IF_MATCH] if one else [],
         answers={200: answers},
-        problems=[409, 412] if one else [],
+        problems=[409] if one else [],
     )
 
 
@@ -163,7 +166,6 @@ ROUTES = [
         example=_COURSE_EXAMPLE,
         headers=_GUARDS,
         answers=_PUT_COURSE,
-        problems=[412],
     ),
     Route(
         "PATCH",
@@ -175,12 +177,12 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: CoursePut},
-        problems=[409, 412, 415],
+        problems=[409, 415],
     ),
     Route(
         "GET", _COURSE, get_course, SIGNED_IN, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
     ),
-    Route("DELETE", _COURSE, withdraw_course, EDITORS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route("DELETE", _COURSE, withdraw_course, EDITORS, headers=[IF_MATCH], answers={204: None}),
     Route("GET", "/v1/courses", list_courses, SIGNED_IN, query=ListCourses, answers={200: CoursePage}),
     Route(
         "POST",
@@ -190,11 +192,12 @@ ROUTES = [
         body=Course,
         example=_COURSE_EXAMPLE,
         query=ImportCourses,
-        answers={200: RowResult},
+        answers={200: (RowResult, CourseImportReport)},
         problems=[415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
+        sets=[REPORT_PLACE],
     ),
     Route(
         "GET",
@@ -204,7 +207,8 @@ ROUTES = [
         query=ExportCourses,
         answers={200: Course},
         streams=True,
-        produces=_NDJSON,
+        produces=[kind.partition(";")[0] for kind in COURSE_FILES.values()],
+        sets=[FILE_NAME],
     ),
     Route("GET", "/v1/imports", list_imports, EDITORS, query=ListImports, answers={200: CourseImportList}),
     Route("GET", "/v1/imports/{import_id}", show_import, EDITORS, answers={200: CourseImportReport}),
@@ -218,7 +222,7 @@ ROUTES = [
         example=_FRAMEWORK_EXAMPLE,
         headers=_GUARDS,
         answers=_PUT_FRAMEWORK,
-        problems=[409, 412],
+        problems=[409],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
@@ -231,7 +235,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[409, 412, 415],
+        problems=[409, 415],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
@@ -243,8 +247,8 @@ ROUTES = [
         example="role,skill,level\nclerk,archiving,2\n",
         query=ImportFramework,
         headers=_GUARDS,
-        answers={200: FrameworkImport, 201: FrameworkImport},
-        problems=[409, 412, 413, 422],
+        answers={200: FrameworkImport, 201: FrameworkImport, 422: RefusedImport},
+        problems=[409, 413, 422],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),
@@ -255,6 +259,8 @@ ROUTES = [
         SIGNED_IN,
         query=ExportFramework,
         answers={200: None},
+        produces=sorted({form.accepts[0] for form in FORMATS.values()}),
+        sets=[FILE_NAME, NOT_HELD],
     ),
     Route(
         "PUT",
@@ -265,11 +271,11 @@ ROUTES = [
         example={"framework": _FRAMEWORK_EXAMPLE, "by": "S. Wongsuwan", "comment": "after the circular of 2027"},
         headers=_GUARDS,
         answers={200: DraftPut, 201: DraftPut},
-        problems=[409, 412],
+        problems=[409],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route("GET", _DRAFT, get_draft, EDITORS, headers=[IF_NONE_MATCH], answers={200: FrameworkDraft, 304: None}),
-    Route("DELETE", _DRAFT, delete_draft, EDITORS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route("DELETE", _DRAFT, delete_draft, EDITORS, headers=[IF_MATCH], answers={204: None}),
     *(
         Route(
             "POST",
@@ -280,7 +286,7 @@ ROUTES = [
             example={"by": "P. Chaiyasit", "comment": "as agreed on 4 March"},
             headers=[IF_MATCH],
             answers={200: DraftPut},
-            problems=[409, 412],
+            problems=[409],
         )
         for name, handler, shape in _DRAFT_STEPS
     ),
@@ -291,7 +297,7 @@ ROUTES = [
         EDITORS,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[409, 412, 413, 422],
+        problems=[409, 413, 422],
     ),
     Route("GET", f"{_FRAMEWORK}:impact", show_impact, EDITORS, answers={200: FrameworkImpact}),
     Route(

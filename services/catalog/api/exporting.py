@@ -11,13 +11,15 @@ from services.catalog.api.entries import STORE
 from services.catalog.exporters import FORMS, Form
 from services.catalog.model import ListCourses
 from shared.domain import Course
-from shared.routes import open_stream, principal, read_query
+from shared.routes import FILE_NAME, open_stream, principal, read_query
 
-_TYPES = {
+COURSE_FILES = {
     "ndjson": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",
     "jsonld": "application/ld+json",
 }
+"""The content type of each format."""
+
 _PAGE = 500
 
 
@@ -37,7 +39,7 @@ async def export_courses(request: web.Request) -> web.StreamResponse:
     form = FORMS[wanted.format]
     page = await store.page(tenant, ListCourses(limit=_PAGE), copies=False)
     name = f'attachment; filename="courses.{wanted.format}"'
-    stream = await open_stream(request, _TYPES[wanted.format], {"Content-Disposition": name})
+    stream = await open_stream(request, COURSE_FILES[wanted.format], {FILE_NAME.name: name})
     if request.method == hdrs.METH_HEAD:
         return stream
     await stream.write(form.before)

@@ -20,7 +20,16 @@ from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText
 from shared.errors import InvalidInput, NotFound, Overloaded, TooLarge, Unsupported
 from shared.openapi import ProblemDetails
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, json_response, preconditions, principal, read_query, still_there
+from shared.routes import (
+    FILE_NAME,
+    REQUEST_ID,
+    Header,
+    json_response,
+    preconditions,
+    principal,
+    read_query,
+    still_there,
+)
 from shared.texts import shows_something
 
 FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
@@ -28,6 +37,8 @@ FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
 
 FILE_LIMIT = 64 * 1024 * 1024
 """The most bytes of a file as it is sent. It is stored on disk while it arrives, not in memory."""
+
+NOT_HELD = Header("X-Not-Held", "What the format cannot represent, with counts; empty if it represents everything.")
 
 FormatName = Literal["json", "csv", "case-1.0", "case-1.1", "digcomp", "esco", "onet"]
 FrameworkFile = Annotated[
@@ -154,8 +165,8 @@ async def export_framework(request: web.Request) -> web.StreamResponse:
         body=written.data,
         content_type=form.accepts[0],
         headers={
-            "Content-Disposition": f'attachment; filename="{name}{form.suffix}"',
-            "X-Not-Held": "; ".join(f"{lost.what}: {lost.count}" for lost in written.not_held),
+            FILE_NAME.name: f'attachment; filename="{name}{form.suffix}"',
+            NOT_HELD.name: "; ".join(f"{lost.what}: {lost.count}" for lost in written.not_held),
         },
     )
 

@@ -1,12 +1,16 @@
 """ESCO as its CSV files: skills, occupations, the skills that an occupation needs, and the groups that contain them.
 
 The files are recognised by their headings, so their names and their number do not matter; an archive may contain them.
+Case, spaces and signs in a heading do not matter, the names of SKOS are known too (`prefLabel`), and columns may be
+added, as later versions of ESCO do. `Options.columns` names a column with another heading.
 An occupation is a job group. ESCO has no levels: an occupation needs a skill or not. An essential skill has a larger
 weight than an optional one; that is an assumption of this importer, and the report says so.
 """
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any
 
@@ -37,7 +41,19 @@ _FIELDS = {
     _BESIDE: (),
 }
 _LOOKED_AT = 50
-"""How many lines of a list of groups are searched for a group of skills."""
+"""How many rows of a list are searched for the type of what it lists."""
+
+_TYPES = {"SkillGroup": _GROUPS, "KnowledgeSkillCompetence": _SKILLS, "Occupation": _OCCUPATIONS}
+_SKOS = {"uri": "concepturi", "preflabel": "preferredlabel", "altlabel": "altlabels"}
+_COLUMNS = {
+    name.lower(): name
+    for name in (
+        "conceptUri", "skillType", "preferredLabel", "altLabels", "description", "definition", "status", "iscoGroup",
+        "broaderConceptUri", "broaderUri", "occupationUri", "relationType", "skillUri", "originalSkillUri",
+        "relatedSkillUri",
+    )
+}  # fmt: skip
+"""The columns that are read."""
 
 _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 
@@ -46,8 +62,10 @@ def read(sources: list[Source], options: Options) -> Reading:
     """Return the result of reading the files. Raises Malformed; InvalidInput if there is no list of skills."""
     builder = Builder(options)
     files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
-    for source in sources:
-        heading = [folded(name) for name in row_of(source)[0]]
+    headings = {source: row_of(source)[0] for source in sources}
+    mapped = _mapped(options.columns, [name.strip() for names in headings.values() for name in names if name.strip()])
+    for source, names in headings.items():
+        heading = [_name(name, mapped) for name in names]
         if (kind := _kind(heading, source)) is None:
             builder.not_kept(f"file {source.name}")
             continue
@@ -58,9 +76,32 @@ def read(sources: list[Source], options: Options) -> Reading:
         if (language := re.search(r"_([a-z]{2})\.csv$", source.name)) and language[1] not in ("en", "th"):
             builder.assume(f"the words are in {language[1]!r}; they are kept as English ones")
     if not files[_SKILLS]:
-        raise InvalidInput("there is no list of skills: a file with the columns conceptUri, skillType, preferredLabel")
-    _Files(builder, files).give()
+        there = ", ".join(dict.fromkeys(repr(name.strip()[:100]) for names in headings.values() for name in names))
+        raise InvalidInput(
+            "there is no list of skills: a file with the columns conceptUri, skillType, preferredLabel; "
+            f"the headings are {there[:1000] or 'missing'}; `map` names a column with another heading"
+        )
+    _Files(builder, files, mapped).give()
     return builder.build()
+
+
+def _mapped(columns: Mapping[str, str], headings: list[str]) -> dict[str, str]:
+    """Return {folded heading: our name of its column}. Raises InvalidInput for what is not there."""
+    found = {}
+    for name, heading in columns.items():
+        if name.lower() not in _COLUMNS:
+            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(_COLUMNS.values())}", "map")
+        if folded(heading) not in map(folded, headings):
+            there = ", ".join(map(repr, dict.fromkeys(headings)))
+            raise InvalidInput(f"there is no column {heading!r}; the headings are {there}", "map")
+        found[folded(heading)] = name.lower()
+    return found
+
+
+def _name(heading: str, mapped: Mapping[str, str]) -> str:
+    """Return the name of the column with a heading: `concepturi` for `Concept URI`."""
+    plain_name = re.sub(r"[\W_]+", "", folded(heading))
+    return mapped.get(folded(heading)) or _SKOS.get(plain_name, plain_name)
 
 
 def _kind(heading: list[str], source: Source) -> int | None:
@@ -75,16 +116,23 @@ def _kind(heading: list[str], source: Source) -> int | None:
         return _SKILLS
     if has(("concepturi", "iscogroup", "preferredlabel")):
         return _OCCUPATIONS
-    is_list = has(("concepturi", "preferredlabel"))
-    is_groups = is_list and any("SkillGroup," in line for line in islice(lines_of(source), _LOOKED_AT))
-    return _GROUPS if is_groups else None
+    return _listed(source) if has(("concepturi", "preferredlabel")) else None
+
+
+def _listed(source: Source) -> int | None:
+    """Return what a list holds by the type of its first rows, None if they say nothing."""
+    rows, listed = csv.reader(lines_of(source), delimiter=row_of(source)[1]), set[str]()
+    with suppress(csv.Error):  # reported when the rows are read
+        listed.update(cell for row in islice(rows, _LOOKED_AT) for cell in row)
+    return next((kind for name, kind in _TYPES.items() if name in listed), None)
 
 
 class _Files:
     """Reads the tables one after the other, and the skills twice, because their groups must be known first."""
 
-    def __init__(self, builder: Builder, files: Mapping[int, list[Source]]) -> None:
+    def __init__(self, builder: Builder, files: Mapping[int, list[Source]], mapped: Mapping[str, str]) -> None:
         self._builder = builder
+        self._mapped = mapped
         self._files = files
         self._skills: set[str] = set()
         self._groups: dict[str, Row] = {}
@@ -92,7 +140,7 @@ class _Files:
 
     def _rows(self, kind: int, builder: Builder | None = None) -> Iterator[Row]:
         for source in self._files[kind]:
-            yield from rows_of(source, builder or self._builder)
+            yield from rows_of(source, builder or self._builder, lambda heading: _name(heading, self._mapped))
 
     def give(self) -> None:
         """Pass everything to the builder."""

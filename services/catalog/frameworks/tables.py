@@ -9,7 +9,7 @@ import csv
 import io
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -168,13 +168,14 @@ def row_of(source: Source) -> tuple[list[str], str]:
         raise Malformed(f"{source.name}: a line of its heading ends inside a value that is not in quotes") from error
 
 
-def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
+def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = folded) -> Iterator[Row]:
     """Yield the rows of a table. Rows with more cells than the heading are reported and left out.
 
-    A quote that is never closed is reported with the row where it opens; the rest of the file cannot be read.
+    `name_of` gives the name of a column from its heading. A quote that is never closed is reported with the row where
+    it opens; the rest of the file cannot be read.
     """
     heading, separator = row_of(source)
-    names = [folded(name) for name in heading]
+    names = [name_of(name) for name in heading]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
     lines = lines_of(source, builder)

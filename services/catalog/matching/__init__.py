@@ -76,7 +76,7 @@ class Matcher:
         return len(self._skills)
 
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
-        """Return the proposals for each course, the most confident first, as far as a person should see them.
+        """Return the proposals for each course that are confident enough to be shown, the most confident first.
 
         The levels are estimated together, as if these courses were the whole catalog.
         """

@@ -108,7 +108,7 @@ class SimilarityIndex:
             yield courses[start:]
 
     def compare(self, courses: Sequence[CourseText]) -> Comparison:
-        """Return the comparison of a batch of at least one course."""
+        """Return how similar these courses, at least one, are to the labels and to the examples of each skill."""
         read = [course.pieces() for course in courses]
         texts = [text for pieces, _ in read for text in pieces]
         rows = _starts([len(pieces) for pieces, _ in read])

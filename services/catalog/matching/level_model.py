@@ -7,9 +7,10 @@
 Each row has a probability for every pair of levels. It comes from a log-linear model of level words, of hours
 (absolute, and relative to the courses of the same skill), and of whether the course has entry conditions. If the
 provider states a level or no hours, it comes from the rule in `levels`; if people have decided, it is their decision.
-Then the rows of one skill correct each other along the prerequisites and numbered titles ("Statistics 2"): a course
-begins where the one before it ends (loopy belief propagation; Pearl 1988). The exit is the median; the entry is a
-little above it, because an officer who takes a course too early loses all its hours.
+Then the rows of one skill correct each other in two ways. Along the prerequisites and numbered titles ("Statistics 2")
+a course begins where the one before it ends (loopy belief propagation; Pearl 1988). And of two courses that begin or
+end at the same level, the longer one covers more levels. The exit is the median; the entry is a little above it,
+because an officer who takes a course too early loses all its hours.
 
 The weights are in `levels.json`, written by `python -m tests.evaluation.matching --fit-levels`.
 """
@@ -33,7 +34,8 @@ from shared.domain import ScaleLevel, Skill
 SIGNS = 7
 """The features of a row: constant, hours, hours relative to those of the skill, three bands of words, a condition of
 entry."""
-WEIGHTS = 3 * SIGNS + 3
+WEIGHTS = 3 * SIGNS + 3 + 2
+"""Of the signs for three shapes of a pair, of three squares, and of hours compared at the entry and at the exit."""
 USUAL_HOURS = 10.0
 STEPS = 12
 """The most steps of a scale that are distinguished; a finer scale is reduced to this number."""
@@ -43,6 +45,10 @@ _DOUBT = 0.03
 """The probability that the entry is not the exit of the course before; and that the span is not that of the rule."""
 _PRIOR_ROWS = 2.0
 """How many courses of usual hours are added to those of a skill, as a prior."""
+_OTHERS = 0.5
+"""What is added to the number of courses that hours are compared with: few say little."""
+_COMPARISONS = 2
+"""How often hours are compared; each time the levels of the other courses are better known."""
 _DESCRIBED = 3.0
 """What a title that holds all runs of a descriptor adds to the logarithm of the odds of its level."""
 _ROUNDS = 6
@@ -88,11 +94,24 @@ def basis(steps: int) -> Floats:
     return np.stack([low, high, wide.astype(float), low**2, high**2, (high - low) ** 2], axis=1)
 
 
-def log_odds(weights: Floats, signs: Floats, steps: int) -> Floats:
-    """Return the log odds of each pair of levels, rows x pairs. `signs`: rows x `SIGNS`."""
+def log_odds(weights: Floats, signs: Floats, longer: Floats, steps: int) -> Floats:
+    """Return the log odds of each pair of levels, rows x pairs.
+
+    `signs`: rows x `SIGNS`. `longer`: rows x 2 x steps, from `LevelTable.longer`.
+    """
     shape = basis(steps)
     by_pair = signs @ weights[: 3 * SIGNS].reshape(3, SIGNS).T
-    return by_pair @ shape[:, :3].T + shape[:, 3:] @ weights[3 * SIGNS :]
+    return by_pair @ shape[:, :3].T + shape[:, 3:] @ weights[3 * SIGNS : -2] + compared(longer, steps) @ weights[-2:]
+
+
+def compared(longer: Floats, steps: int) -> Floats:
+    """Return by how much a course is longer at the entry and at the exit of each pair, rows x pairs x 2.
+
+    It says how wide a pair is, so it is 0 for a pair of one step.
+    """
+    below, above = pairs(steps).T
+    wide = (above - below > 1)[None, :, None]
+    return np.asarray(np.stack([longer[:, 0, below], longer[:, 1, above - 1]], axis=2) * wide)
 
 
 class LevelTable:
@@ -183,17 +202,44 @@ class LevelTable:
         rest = np.asarray(self._signs).reshape(-1, 4)
         return np.column_stack([np.ones(len(skill)), stated, stated - usual_of_row, rest])
 
+    def longer(self, beliefs: Floats) -> Floats:
+        """Return the log hours of every row beyond those of the other courses of its skill, rows x 2 x steps.
+
+        First beside those that begin at each step, then beside those that end at each. `beliefs`: rows x pairs, the
+        probability of each pair; a row of zeros is compared with none. 0 where hours are not known.
+        """
+        hours, skill = np.asarray(self._hours), np.asarray(self._skill)
+        known = ~np.isnan(hours)
+        weight = np.asarray(self._confidence) * known
+        hours = np.where(known, hours, 0.0)
+        longer = np.zeros((len(skill), 2, self._steps))
+        for side, ends in enumerate((self._pairs[:, 0], self._pairs[:, 1] - 1)):
+            for step in range(self._steps):
+                at_step = weight * beliefs[:, ends == step].sum(axis=1)
+                others = np.bincount(skill, at_step, len(self._skills))[skill] - at_step
+                total = np.bincount(skill, at_step * hours, len(self._skills))[skill] - at_step * hours
+                longer[:, side, step] = known * (others * hours - total) / (others + _OTHERS)
+        return longer
+
     def _beliefs(self) -> Floats:
         """Return the probability of every pair of levels, rows x pairs."""
-        beliefs = np.empty((len(self._skill), len(self._pairs)))
         signs = self.signs()
         follows = np.zeros(len(signs), dtype=bool)
         edges = self._edges()
         follows[[after for _, after in edges]] = True
         signs[:, -1] = np.maximum(signs[:, -1], follows)
+        beliefs = self._given(signs, np.zeros((len(signs), 2, self._steps)), edges)
+        for _ in range(_COMPARISONS):
+            beliefs = self._given(signs, self.longer(beliefs), edges)
+        return beliefs
+
+    def _given(self, signs: Floats, longer: Floats, edges: Sequence[tuple[int, int]]) -> Floats:
+        """Return the probability of every pair, rows x pairs, from the signs, the comparisons and the sequences."""
+        beliefs = np.empty((len(signs), len(self._pairs)))
         for start in range(0, len(beliefs), _AT_ONCE):
-            odds = log_odds(self._weights, signs[start : start + _AT_ONCE], self._steps)
-            beliefs[start : start + _AT_ONCE] = np.exp(odds - odds.max(axis=1, keepdims=True))
+            part = slice(start, start + _AT_ONCE)
+            odds = log_odds(self._weights, signs[part], longer[part], self._steps)
+            beliefs[part] = np.exp(odds - odds.max(axis=1, keepdims=True))
         below, above = self._pairs.T
         for at, (place, shared) in self._described.items():
             beliefs[at] *= np.exp(_DESCRIBED * shared * (above == place))

@@ -18,6 +18,7 @@ from shared.auth import ADMINS, EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
+_UNBUFFERED = Header("X-Accel-Buffering", "`no`: a proxy passes each event on at once.")
 _LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; only newer paths are sent then.")
 
 
@@ -70,6 +71,7 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
             problems=[503],
             streams=True,
             produces="text/event-stream",
+            sets=[_UNBUFFERED],
         ),
         Route("GET", "/v1/system", system.show_system, ADMINS, answers={200: SystemState}),
         Route("GET", PLACE, site.go_to_first, ADMINS, answers={303: None}, hidden=True),

@@ -56,7 +56,15 @@ ROUTES = [
         query=paths.ListPaths,
         answers={200: paths.PathRevisions},
     ),
-    Route("GET", "/v1/messages", paths.get_messages, EVERYONE, query=AskWords, answers={200: paths.Messages}),
+    Route(
+        "GET",
+        "/v1/messages",
+        paths.get_messages,
+        EVERYONE,
+        query=AskWords,
+        headers=[ACCEPT_LANGUAGE],
+        answers={200: paths.Messages},
+    ),
     Route(
         "GET",
         _PATH + "/why-not/{course_id}",
@@ -120,7 +128,6 @@ ROUTES = [
         example=_RULES_EXAMPLE,
         headers=[IF_MATCH],
         answers={200: rules.RulesPut},
-        problems=[412],
     ),
     Route(
         "PATCH",
@@ -132,7 +139,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: rules.RulesPut},
-        problems=[412, 415],
+        problems=[415],
     ),
     Route(
         "GET", "/v1/rules", rules.get_rules, PLATFORMS, headers=[IF_NONE_MATCH], answers={200: rules.Rules, 304: None}

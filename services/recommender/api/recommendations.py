@@ -79,7 +79,9 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recommendation(Struct, frozen=True, omit_defaults=True):
-    """A path that is not stored; with `compare_with` also the changes from the current path, which has `revision`.
+    """A path that is not stored; with `compare_with` also the changes from the officer's stored path.
+
+    `revision`: of that stored path. `stale`: always false, as the path is computed now.
 
     `warnings` name the values of the request's rules that match no visible course.
     """

@@ -1,6 +1,6 @@
 """From inputs and a view of the catalog to a learning path; and answers to questions about it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import partial
 
 from msgspec.structs import replace
@@ -9,11 +9,11 @@ from services.recommender.inputs import Inputs
 from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, state_before
+from services.recommender.planner.exact.slot_bounds import knapsack, slot_bounds
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.fixed_courses import course_of, option_of, rows_of
-from services.recommender.planner.optimizer.optimality import gain_bound
 from services.recommender.planner.optimizer.solve import PlanSolution, solve, solve_as_kept
 from shared.paths import LearningPath
 
@@ -30,14 +30,30 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         draft = refine(draft, value, lambda names: _draft(solve_as_kept(origin, names)))
     found = draft.plan
     path = path_of(draft, value, found.fixed_courses.notes, view.catalog_revision)
-    limited, proved = first.limited or found.limited, draft.is_proved(partial(_gain_bound, found))
+    limited, proved = first.limited or found.limited, draft.is_proved(partial(gain_bound, found))
     return replace(path, limited=limited, proved=proved)
 
 
-def _gain_bound(found: PlanSolution, requested: Sequence[str], hours: int | None) -> int:
-    """Return micro-levels that no path of the courses of the plan's instance gains; see `optimality`."""
-    rows = rows_of(found.context.space, found.problem, requested)
-    return gain_bound(found.problem, found.prepared.instance.slots, rows, hours)
+def gain_bound(found: PlanSolution, requested: Collection[str], hours: int | None) -> int:
+    """Return micro-levels that no path of the courses of the plan's instance exceeds; see `exact.slot_bounds`.
+
+    `requested`: courses that every path holds, in its hours. `hours`: micro-hours of a path; None: no limit.
+    """
+    problem = found.problem
+    starts, lengths = problem.courses["effect"].tolist(), problem.courses["hours"].tolist()
+    effects = problem.effects.tolist()
+    held, left = [0] * found.prepared.instance.slots, hours
+    for row in rows_of(found.context.space, problem, sorted(requested)):
+        left = None if left is None else left - lengths[row]
+        for slot, value in effects[starts[row] : starts[row + 1]]:
+            held[slot] = max(held[slot], value)
+    added = [(slot, value - held[slot]) if value > held[slot] else None for slot, value in effects]
+    courses = (
+        (lengths[row], [one for one in added[starts[row] : starts[row + 1]] if one])
+        for row in range(len(starts) - 1)
+        if left is None or lengths[row] <= left
+    )
+    return sum(held) + knapsack(slot_bounds(len(held), courses), left)
 
 
 def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:

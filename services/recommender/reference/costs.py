@@ -58,7 +58,10 @@ Achiever = CourseOption | Branch
 
 
 class Costs(NamedTuple):
-    """The closure cost of each course or branch, and the cost of each condition by its cheapest achiever."""
+    """Micro-hours in one state: the closure cost of each course or branch, the lowest cost of each condition.
+
+    The compiled planner has the same as arrays: `optimizer.closure_cost.Costs`.
+    """
 
     achievers: Mapping[Achiever, int]
     conditions: Mapping[Condition, int]
@@ -70,7 +73,10 @@ class Costs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProblemData:
-    """The courses that can matter for an officer, and the achievers of all their conditions."""
+    """The courses that can matter for an officer, and the achievers of all their conditions.
+
+    The compiled planner has the same as arrays: `optimizer.instance.ProblemData`.
+    """
 
     courses: Mapping[str, CourseOption]
     achievers: Mapping[Condition, Sequence[Achiever]]
@@ -134,6 +140,8 @@ class ProblemData:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The courses and branches chosen so far, and per condition the achievers that are kept (`near`).
+
+    The compiled planner has the same as masks over its graph: `index.graph.Selection`.
 
     `wanted_meet`: whether the wanted courses (fixed, and of the previous path) may satisfy a branch.
     """

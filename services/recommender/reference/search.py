@@ -116,7 +116,10 @@ def greedy(
 
 
 class CoursePath(NamedTuple):
-    """A path after the fixed courses: the value at its end, its negated cost, its courses."""
+    """A path after the fixed courses: the value at its end, its negated cost, its courses.
+
+    The compiled planner has the same as arrays: `optimizer.course_path.CoursePath`.
+    """
 
     value: int
     saved: int

@@ -32,6 +32,9 @@ HEAD: Document = dict.fromkeys(PlanHead.__struct_fields__, 1)
 ANNOUNCED = "announced"
 """The field with the data of the newest event, in bytes: the path as it is stored (PathAnnounced)."""
 
+SUMMARY = "measures"
+"""The field with the figures of the path (PathSummary), under the name by which versions up to 0.2.0 stored them."""
+
 PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
 """The fields from which a path is read. `path`: stored by earlier versions, with its sentences (PathRecommended)."""
 
@@ -148,7 +151,7 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
         "courses": [step.course.id for step in path.steps],
         "open_skills": [f"{path.framework}/{gap.skill}" for gap in path.open],
         "rules": record.rules_version if record else 0,
-        "measures": msgspec.json.encode(path_summary(path)),
+        SUMMARY: msgspec.json.encode(path_summary(path)),
         "replan_at": replan_at(plan.profile, path.as_of),
         "planned_at": datetime.now(UTC),
     }

@@ -24,9 +24,10 @@ RETAINED_REVISIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class ArchivedPlan:
-    """A path as stored, in its bytes, and its inputs (None: a path without steps).
+    """One revision of a path as it is stored, in its bytes.
 
-    `alternatives`: None if an older version stored it with the path's sentences.
+    `alternatives`: the alternatives of its steps; None if they are in `path`, as older versions stored them. `record`:
+    its inputs; None if it was not computed from any, because the framework had not arrived.
     """
 
     event: PathRecommended
@@ -36,14 +37,17 @@ class ArchivedPlan:
 
 
 class History:
+    """The past revisions of all officers' paths. `plans`: the name of the collection of the current ones."""
+
     def __init__(self, database: Database, plans: str) -> None:
         self._plans = database[plans]
         self._history = database[COLLECTION]
 
     async def archive(self, keys: Collection[str]) -> None:
-        """Copy the plans of these officers before newer ones replace them; read them before this. Raises Unavailable.
+        """Copy the current plans of these officers (`keys`), which newer ones are about to replace. Raises Unavailable.
 
-        A copy that is read after the plan that a new one is based on is the copy of that plan, or the save conflicts.
+        Call it after reading the plans that the newer ones are based on. If a plan changes in between, another revision
+        is copied, and saving the newer one conflicts, so that no replaced revision is without a copy.
         """
         if not keys:
             return

@@ -24,6 +24,7 @@ from services.recommender.store.documents import (
     PLAN_WITH_KEYS,
     REPLAN_AFTER,
     SOURCE,
+    SUMMARY,
     Document,
     FoundPath,
     IdempotencyRecord,
@@ -66,7 +67,7 @@ INDEXES = [
 ]
 
 _ERASED_FIELDS = {
-    **dict.fromkeys(["profile", "agency", "framework_id", "inputs", "feedback", "feedback_keys", "measures"], ""),
+    **dict.fromkeys(["profile", "agency", "framework_id", "inputs", "feedback", "feedback_keys", SUMMARY], ""),
     **dict.fromkeys([ANNOUNCED, "path", "alternatives", "status", "stale", "planned_at", "replan_at"], ""),
 }
 """The fields that an erasure removes."""
@@ -225,7 +226,7 @@ class PlanStore:
         Unreadable plans are skipped. Raises Unavailable.
         """
         query = {"tenant": tenant, "agency": agency, "officer": {"$gt": after}}
-        fields = {"officer": 1, "planned_at": 1, "measures": 1}
+        fields = {"officer": 1, "planned_at": 1, SUMMARY: 1}
         with unavailable():
             found = await self._plans.find(query, fields).sort("officer", 1).limit(most).to_list(None)
         rows = [row for document in found if (row := readable(document, _officer))]
@@ -247,9 +248,9 @@ class PlanStore:
         """
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
-            async for document in self._plans.find(query, {"officer": 1, "revision": 1, "measures": 1}):
+            async for document in self._plans.find(query, {"officer": 1, "revision": 1, SUMMARY: 1}):
                 whole: Document | None = document
-                if "measures" not in document:  # saved before figures were stored with the path
+                if SUMMARY not in document:  # saved before figures were stored with the path
                     whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
                 if whole and (summary := readable(whole, _summary)):
                     yield document["officer"], document["revision"], summary
@@ -403,7 +404,7 @@ def _officer(document: Document) -> OfficerSummary:
 
 
 def _summary(document: Document) -> PathSummary:
-    if stored := document.get("measures"):
+    if stored := document.get(SUMMARY):
         return msgspec.json.decode(stored, type=PathSummary)
     return path_summary(event_of(document).path)
 

@@ -26,19 +26,20 @@ from services.recommender.planner.jit import as_array
 COURSE_DTYPE = np.dtype(
     [("row", np.int32), ("condition", np.int32), ("own_condition", np.int32), ("hours", np.int64), ("rank", np.int64)]
 )
-"""A course: where its rows and its required conditions begin; the condition that it satisfies by having been completed,
-or -1; micro-hours; the order of the course ids, across segments."""
+"""A course: where it begins in `rows` and in `requires` (`row`, `condition`); the condition that its completion
+satisfies, or -1 (`own_condition`); micro-hours; its position in the order of the ids of all segments (`rank`)."""
 
 CONDITION_DTYPE = np.dtype(
     [(field, np.int32) for field in ("skill", "level", "course", "first_branch", "last_branch", "consumer")]
 )
-"""A condition as the vocabulary has it, and where its consumers begin."""
+"""A condition: a micro-level of a skill, a completed course (each -1 where it is none), or any of the branches from
+`first_branch` up to but not including `last_branch`; and where it begins in `consumers`."""
 
 BRANCH_DTYPE = np.dtype([("start", np.int32), ("condition", np.int32)])
-"""A branch: where its conditions begin, and the condition that it satisfies."""
+"""A branch of an `any`: where it begins in `branch_conditions` (`start`), and the condition that it satisfies."""
 
 SKILL_DTYPE = np.dtype([("teacher", np.int32), ("level", np.int32)])
-"""A skill: where its teachers, and the conditions on its levels, begin."""
+"""A skill: where it begins in `teachers` and in `level_index`."""
 
 _TABLE = TABLE_DTYPE.names or ()
 
@@ -47,10 +48,11 @@ BRANCH = 1 << 29
 
 
 class PrerequisiteGraph(NamedTuple):
-    """An AND-OR graph of N courses, M conditions and B branches of `any`; all are numbers.
+    """An AND-OR graph of N courses, M conditions and B branches of `any`, each numbered from 0, and S skills.
 
-    A course, or a branch, requires all of its conditions; a condition is satisfied by any one course or branch. The
-    list of item i ends where that of item i + 1 begins, so tables have one row more.
+    A course, or a branch, requires all of its conditions (AND); a condition is satisfied by any one course or branch
+    (OR). Lists are stored one after the other in a single array (compressed sparse rows): the list of item i ends where
+    that of item i + 1 begins, so each table has one row more than items.
 
     One type for the courses that a tenant sees and for the few that a plan weighs (`subgraph`). Few arrays, because
     every array of an argument is compiled into every function that takes it.
@@ -59,23 +61,23 @@ class PrerequisiteGraph(NamedTuple):
     courses: Records
     """(N + 1,) COURSE_DTYPE."""
     rows: Records
-    """ROW_DTYPE: the skills taught by all courses; `entry` is a condition of this graph."""
+    """ROW_DTYPE: per course the skills that it teaches; `entry`: the `from` level as a condition, or -1."""
     requires: Ints
-    """Required conditions of all courses."""
+    """Per course the conditions that it requires besides its `from` levels."""
     conditions: Records
     """(M + 1,) CONDITION_DTYPE; `course` and the branches are of this graph."""
     branches: Records
     """(B + 1,) BRANCH_DTYPE."""
     branch_conditions: Ints
-    """The conditions of each branch."""
+    """Per branch the conditions that it requires."""
     skills: Records
     """(S + 1,) SKILL_DTYPE."""
     teachers: Records
-    """TEACHER_DTYPE: the courses that teach each skill; of a catalog shortest first."""
+    """TEACHER_DTYPE: per skill the courses that teach it; in the graph of a catalog the shortest first."""
     level_index: Ints
-    """The conditions on each skill, lowest level first."""
+    """Per skill the conditions on its level, lowest level first."""
     consumers: Ints
-    """What has each condition: a course; ~course where it is a `from` level; BRANCH + branch."""
+    """Per condition what requires it: a course; ~course, if it is a `from` level of it; or BRANCH + a branch."""
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -193,7 +195,10 @@ def extend_graph(
 
 
 class Selection(NamedTuple):
-    """The part of a graph that a plan weighs: a mask of courses, conditions and branches."""
+    """The part of a graph that a plan weighs, as masks: (N,) courses, (M,) conditions, (B,) branches.
+
+    `reference.costs.Selection` has the same as objects.
+    """
 
     courses: NDArray[np.bool_]
     conditions: NDArray[np.bool_]

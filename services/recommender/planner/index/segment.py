@@ -21,41 +21,43 @@ CHAMPIONS_FROM = PARAMS.champions_from
 COURSE_DTYPE = np.dtype(
     [(field, np.int32) for field in ("name", "provider", "languages", "modality", "cost_factor", "row", "condition")]
 )
-"""A course: numbers of its names, millionths, and where its rows and its required conditions begin."""
+"""A course: the numbers of its id (`name`), provider, set of languages and modality in the vocabulary; the factor of
+its hours in millionths; and where it begins in `rows` and in `requires` (`row`, `condition`)."""
 
 TEACHER_DTYPE = np.dtype([("course", np.int32), ("level", np.int32)])
 """A course that teaches a skill, and the micro-level that it leads to."""
 
 
 class Segment(NamedTuple):
-    """N courses as columns, in the order of their ids. Immutable. Few arrays, so that compiled calls stay cheap."""
+    """N courses as columns, in the order of their ids, with indexes by the S skills of the vocabulary. Immutable."""
 
     info: Records
-    """(N + 1,) COURSE_DTYPE; of the last only where its lists would begin."""
+    """(N + 1,) COURSE_DTYPE; the last row only says where the lists end."""
     hours: Longs
     """(N,): micro-hours."""
     rank: Longs
-    """(N,): order of the course ids, across segments."""
+    """(N,): position in the order of the course ids of all segments."""
     rows: Records
-    """ROW_DTYPE: the skills taught by all courses."""
+    """ROW_DTYPE: per course the skills that it teaches."""
     requires: Ints
-    """Required conditions of all courses."""
+    """Per course the conditions that it requires, as numbers of `ConditionTable`."""
     teacher_starts: Ints
-    """Per skill, into `teachers`."""
+    """(S + 1,): where each skill begins in `teachers`."""
     teachers: Records
-    """TEACHER_DTYPE: the courses that teach each skill, shortest first."""
+    """TEACHER_DTYPE: per skill the courses that teach it, shortest first."""
     steps: Ints
-    """Per skill, into `tops`."""
+    """(S + 1,): where each skill begins in `tops`."""
     tops: Ints
-    """The micro-levels that each skill is taught to, ascending."""
+    """Per skill the micro-levels that courses teach it to, ascending."""
     places: Ints
-    """Number by course name, -1 where there is none; where `sparse` is not empty, the numbers of its names."""
+    """By course name (its number in the vocabulary) the number of the course in this segment, or -1. If `sparse` is not
+    empty: by position in `sparse`."""
     sparse: Ints
-    """Course names, sorted; empty where `places` is by name."""
+    """The course names of a small segment, sorted; empty if `places` is by name."""
     matched: Records
-    """MATCHED_DTYPE: the matched rows of all courses, by skill, shortest course first."""
+    """MATCHED_DTYPE: per skill the rows matched to it, shortest course first."""
     matched_starts: Ints
-    """Per skill, into `matched`."""
+    """(S + 1,): where each skill begins in `matched`."""
 
     @property
     def size(self) -> int:
@@ -93,16 +95,17 @@ class Segment(NamedTuple):
 
 
 def offsets_of(counts: Any) -> Ints:
-    """Return where concatenated lists of these lengths begin, and where the last one ends."""
+    """Return (n + 1,) where n lists of these lengths begin when they are stored one after the other, and their end."""
     starts = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
     return starts
 
 
 def segment_of(entries: Sequence[EncodedCourse], skills: int, rank: Longs | None = None) -> Segment:
-    """Return the segment of these courses, which are ordered by id. `rank` None: a segment on its own.
+    """Return the segment of these courses, which must be in the order of their ids.
 
-    `skills` is how many skills are numbered. A segment with its own `rank` is looked up by sorted names.
+    `skills`: how many skills the vocabulary has. `rank`: see `Segment.rank`, of the courses of an overlay, which is
+    looked up by sorted names; None: a base, whose ranks are its own order.
     """
     heads = np.frombuffer(b"".join([entry.head for entry in entries]), HEAD_DTYPE)
     info = np.zeros(len(heads) + 1, COURSE_DTYPE)
@@ -151,7 +154,11 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
 
 
 def overlay_ranks(numbers: Sequence[int]) -> Longs:
-    """Return ranks of courses whose ids sort, in order, before these numbers of another segment."""
+    """Return ranks for the courses of an overlay, in the order of their ids.
+
+    `numbers`: of each the number of the first course of the base whose id is not lower. Ranks of the base are multiples
+    of 2 ** 20, so that half a million courses find room before each.
+    """
     places = np.array(numbers, np.int64)
     first = np.searchsorted(places, places)
     return (places << 20) - (1 << 19) + np.arange(len(places)) - first
@@ -173,13 +180,13 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
 
 
 def ranges(starts: Any, lengths: Any) -> Longs:
-    """Return the indices of concatenated slices."""
+    """Return the indices of all slices [start, start + length), one after the other."""
     ends = np.cumsum(lengths)
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
 
 def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return the numbers of the champions, closed under the courses that they require.
+    """Return the numbers of the champions and of all courses that their conditions name, directly or through others.
 
     `table`, `branch_starts`, `branch_conditions`: see `ConditionTable`.
     """
@@ -210,7 +217,10 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
 
 
 def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
-    """Return the rows with the smallest measure for each key, as many as there are champions."""
+    """Return the indices of the `CHAMPIONS` rows with the smallest measure for each combination of keys.
+
+    `owner`: the course of each row, which orders equal measures.
+    """
     order = np.lexsort((owner, measure, *reversed(keys)))
     sorted_keys = np.stack([key[order] for key in keys])
     begins = np.flatnonzero(np.concatenate([[True], (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)]))

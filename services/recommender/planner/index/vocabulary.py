@@ -7,7 +7,10 @@ All threads share the names (see "Threads" in docs/architecture.md): one thread 
 at least what existed when they started.
 """
 
+from array import array
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import chain
+from struct import Struct
 from threading import Lock
 from typing import Any
 
@@ -32,26 +35,31 @@ HEAD_DTYPE = np.dtype(
         ("hours", np.int64),
     ]
 )
-"""A course: numbers of its names, how many rows, required conditions and matched rows it has, millionths, micro-hours.
-"""
+"""A course: the numbers of its id (`name`), provider, set of languages and modality; how many rows, required conditions
+and matched rows it has; the factor of its hours in millionths; and micro-hours."""
 
 ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high", "entry")])
 """A skill taught: from `low` to `high` (micro-levels); `entry`: the condition that `low` is held, or -1."""
 
 MATCHED_DTYPE = np.dtype([(field, np.int32) for field in ("course", "skill", "low", "high", "confidence", "threshold")])
-"""A matched row of a course: micro-levels, and millionths. `course` is its number in a segment."""
+"""A row matched by description: a course (its number in a segment) and a skill, from `low` to `high` (micro-levels),
+with confidence and threshold in millionths."""
 
 CONDITION_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "level", "course", "first_branch", "last_branch")])
-"""A condition: a micro-level of a skill, or a completed course (else both -1), or any branch of a range."""
+"""A condition: `level` micro-levels of a skill, or a completed course (-1: it is none of them), or else any of the
+branches from `first_branch` up to but not including `last_branch`."""
 
 Records = NDArray[np.void]
 """A structured array: its fields have names."""
+
+_HEAD = Struct("=8iq")
+"""A HEAD_DTYPE. For the few integers of one course, `Struct` and `array` take less time than a numpy array."""
 
 MODALITIES = ("online", "classroom", "blended")
 
 
 class AppendOnlyArray:
-    """Integers, or records, that only grow at the end. Earlier values that were read stay valid."""
+    """A growing array of integers or records. What `read` has returned stays valid when values are added."""
 
     def __init__(self, dtype: DTypeLike = np.int32) -> None:
         self._held: NDArray[Any] = np.zeros(1024, dtype)
@@ -73,7 +81,7 @@ class AppendOnlyArray:
 
 
 class ConditionTable:
-    """Entry conditions. `table`: one CONDITION_DTYPE each.
+    """All entry conditions of a process, each with a number. `table`: CONDITION_DTYPE, by number.
 
     The conditions of branch b are `branch_conditions[branch_starts[b]:branch_starts[b + 1]]`.
     """
@@ -157,27 +165,24 @@ class Vocabulary:
         provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
         language_set = self._number(self.language_sets, frozenset(course.languages))
         hours = max(round(course.hours * MICRO), 1)
-        head = np.array(
-            (
-                self._course(course.id),
-                provider,
-                language_set,
-                MODALITIES.index(course.modality),
-                len(taught),
-                len(requires),
-                len(matched),
-                cost_factor(course),
-                hours,
-            ),
-            HEAD_DTYPE,
+        head = _HEAD.pack(
+            self._course(course.id),
+            provider,
+            language_set,
+            MODALITIES.index(course.modality),
+            len(taught),
+            len(requires),
+            len(matched),
+            cost_factor(course),
+            hours,
         )
         return EncodedCourse(
             course.id,
             msgspec.msgpack.encode(course),
-            head.tobytes(),
-            np.array(rows, ROW_DTYPE).tobytes(),
-            np.array(requires, np.int32).tobytes(),
-            np.array(matched, MATCHED_DTYPE).tobytes(),
+            head,
+            _integers(chain.from_iterable(rows)),
+            _integers(requires),
+            _integers(chain.from_iterable(matched)),
         )
 
     def courses_like(self, names: Iterable[str]) -> list[int]:
@@ -223,6 +228,11 @@ class Vocabulary:
         for branch in compiled:
             self.conditions.branch(branch)
         return self.conditions.number(compiled, first=first)
+
+
+def _integers(values: Iterable[int]) -> bytes:
+    """Return the bytes of an int32 array of these values."""
+    return array("i", values).tobytes()
 
 
 VOCABULARY = Vocabulary()

@@ -18,8 +18,7 @@ from services.recommender.planner.optimizer.local_search import Found, improve, 
 from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
-    copy_costs,
-    copy_position,
+    copy_state,
     costs_from_start,
 )
 from services.recommender.planner.params import PARAMS
@@ -29,46 +28,58 @@ BEAM_STARTS = PARAMS.beam_starts
 
 
 class Beam(NamedTuple):
-    """Paths of the beam, the best first: the courses of each in order of study, how many, and the value.
-
-    The value is that of the path completed by the greedy.
-    """
+    """At most W = BEAM_WIDTH paths, the best first, by what the greedy reaches from the end of each."""
 
     courses: Longs
-    """(W + 1, N): the first `sizes` of a row count; the last row is spare."""
+    """(W + 1, N + 1): the first `sizes` of a row are the path, in order of study; the last row is spare."""
     sizes: Longs
+    """(W + 1,): courses of each path."""
     values: Longs
+    """(W + 1,): micro-levels held at the end of each path completed by the greedy."""
     filled: Longs
     """(1,): how many paths there are."""
 
 
 @jit(allocates=True)
 def empty_beam(problem: ProblemData) -> Beam:
-    """Return a beam without a path."""
+    """Return a beam without paths for an instance."""
     rows = BEAM_WIDTH + 1
     courses = np.zeros((rows, len(problem.courses)), np.int64)
     return Beam(courses, np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
-@jit(allocates=True)
+@jit()
+def same_courses(one: Longs, other: Longs) -> bool:
+    """Return whether two paths, in each of which a course occurs once, have the same courses."""
+    if len(one) != len(other):
+        return False
+    for course in one:  # noqa: SIM110 - compiled
+        if course not in other:
+            return False
+    return True
+
+
+@jit()
 def keep(beam: Beam, path: Longs, value: int) -> None:
-    """Insert a path if it is among the best; of equal value the earlier is better. The same courses are kept once."""
+    """Insert a path if it is among the best W; of equal values the earlier one is better.
+
+    `path`: rows in order of study; `value`: see `Beam.values`. A path of the same courses in another order is not
+    inserted again.
+    """
     at = count = beam.filled[0]
     while at > 0 and beam.values[at - 1] < value:
         at -= 1
-    members = np.sort(path)
     for row in range(at):
-        alike = beam.values[row] == value and beam.sizes[row] == len(path)
-        if alike and np.array_equal(np.sort(beam.courses[row, : len(path)]), members):
+        if beam.values[row] == value and same_courses(beam.courses[row, : beam.sizes[row]], path):
             return
     if at < BEAM_WIDTH:
         for row in range(count, at, -1):
-            beam.courses[row, :], beam.sizes[row], beam.values[row] = (
-                beam.courses[row - 1, :],
-                beam.sizes[row - 1],
-                beam.values[row - 1],
-            )
-        beam.courses[at, : len(path)], beam.sizes[at], beam.values[at] = path, len(path), value
+            for place in range(beam.sizes[row - 1]):
+                beam.courses[row, place] = beam.courses[row - 1, place]
+            beam.sizes[row], beam.values[row] = beam.sizes[row - 1], beam.values[row - 1]
+        for place in range(len(path)):
+            beam.courses[at, place] = path[place]
+        beam.sizes[at], beam.values[at] = len(path), value
         beam.filled[0] = min(count + 1, BEAM_WIDTH)
 
 
@@ -78,7 +89,7 @@ def search_by_beam(
 ) -> None:
     """Search for a path that closes more than `found.best`, within half of the visits that are left.
 
-    `base` and `path`: a state and a path for the work. Ends where no path of the next beam can lead to a better one.
+    `base`, `path`: a state and a path as scratch space. Ends where no path of the next beam can lead to a better one.
     """
     counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
     spared = counters[0]["visits_left"] // 2
@@ -99,8 +110,7 @@ def search_by_beam(
             for course in starts[:BEAM_STARTS]:
                 if counters[0]["visits_left"] <= 0:
                     break
-                copy_position(base, state)
-                copy_costs(base, state)
+                copy_state(base, state)
                 copy_path(path, trial)
                 add_closure(problem, state, workspace, course, trial)
                 size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, found.targets)

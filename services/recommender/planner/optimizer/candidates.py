@@ -34,7 +34,7 @@ def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
 
 @jit(entry=True, allocates=True)
 def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> None:
-    """Fill in the selection.
+    """Fill in a selection in which nothing is selected.
 
     It is an argument because a NamedTuple that compiled code returns is unpickled at every call.
     """
@@ -69,7 +69,7 @@ def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: S
 
 @jit()
 def number_of(selected: Flags) -> int:
-    """Return how many are selected."""
+    """Return how many items of a mask are set."""
     count = 0
     for one in selected:
         if one:
@@ -79,7 +79,9 @@ def number_of(selected: Flags) -> int:
 
 @jit()
 def select_branches(graph: PrerequisiteGraph, costs: Costs, selected: Selection, waiting: Longs) -> int:
-    """Select every reachable branch of the selected conditions; fill in those that were not selected, return how many.
+    """Select every reachable branch of the selected conditions; return how many were not selected before.
+
+    Those are written to `waiting`, each as N + its number, for `follow`.
 
     The cost of a branch counts a course for every condition that needs it, so one that seems expensive may be the
     cheapest: its courses may be in the path for others.
@@ -110,7 +112,10 @@ def follow(
     waiting: Longs,
     count: int,
 ) -> None:
-    """Select what leads to the first `count` courses of `waiting`; numbers after the courses are branches."""
+    """Select the conditions of the first `count` items of `waiting`, the achievers of those conditions, and so on.
+
+    `waiting`: (N + B,) a stack of courses, and of branches as N + their number. `levels`: see `achievers_of`.
+    """
     courses, asked = len(costs.cost), np.empty(len(costs.condition_cost), np.int64)
     found = np.empty(len(waiting), np.int64)
     while count > 0:
@@ -134,7 +139,10 @@ def follow(
 
 @jit()
 def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever: int, found: Longs) -> int:
-    """Fill in the unmet conditions of a course, or of a branch (numbered after the courses); return how many."""
+    """Write the conditions of an achiever that do not hold before the path to `found`; return how many there are.
+
+    `achiever`: a course, or N + the number of a branch. `found`: (M,), of which the first ones are written.
+    """
     courses, count = len(costs.cost), ZERO
     if achiever >= courses:
         branch = achiever - courses
@@ -153,7 +161,7 @@ def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever
 def add_condition(
     graph: PrerequisiteGraph, query: Query, costs: Costs, found: Longs, count: int, condition: int
 ) -> int:
-    """Add a condition that does not hold before the path, once; return how many there are."""
+    """Append a condition to the first `count` of `found`, unless it holds; return the new count."""
     row = graph.conditions[condition]
     if row["skill"] >= 0:
         if query.skills[row["skill"]]["entry_level"] >= row["level"]:
@@ -176,10 +184,11 @@ def add_condition(
 def achievers_of(
     graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, condition: int, found: Longs
 ) -> int:
-    """Fill in the courses, and branches after them, that satisfy a condition at about the lowest cost; return how many.
+    """Write what satisfies a condition at about the lowest cost to `found`; return how many achievers there are.
 
-    Includes the shortest course, and branches that forced courses may satisfy. `levels`: per skill the level held, or
-    that forced courses lead to.
+    They are courses, and branches as N + their number, that cost at most 1 / COST_TOLERANCE more than the cheapest one.
+    The shortest course is included, and so are branches that forced courses may satisfy. `levels`: (S,) the micro-level
+    per skill that the officer holds or that forced courses lead to.
     """
     row, condition_cost, count = graph.conditions[condition], costs.condition_cost, 0
     if condition_cost[condition] >= UNREACHABLE:
@@ -208,7 +217,7 @@ def achievers_of(
 
 @jit()
 def is_forced(query: Query, course: int) -> bool:
-    """Return whether a course must be a candidate regardless of its value."""
+    """Return whether a course is one of `Query.forced`."""
     for forced in query.forced:  # noqa: SIM110 - compiled
         if forced == course:
             return True
@@ -217,7 +226,11 @@ def is_forced(query: Query, course: int) -> bool:
 
 @jit()
 def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, branch: int) -> bool:
-    """Return whether forced courses may satisfy a branch, so that a path through an expensive branch stays feasible."""
+    """Return whether the officer and the forced courses alone may satisfy all conditions of a branch.
+
+    Such a branch is kept however much it costs, because a requested path may lead through it. `levels`: see
+    `achievers_of`.
+    """
     if len(query.forced) == 0:
         return False
     for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
@@ -238,8 +251,8 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
 def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Ints:
     """Return unselected courses that cost less than the cheapest achievers of all conditions that they satisfy.
 
-    At most `MAX_SHARED`, those that save most for their cost; -1 pads the list. The cost of such a course is its own
-    and that of its unselected conditions: selected ones are satisfied for others anyway.
+    Returns (MAX_SHARED,) numbers, the courses that save most for their cost first, padded with -1. Such a course costs
+    its own cost and that of its unselected conditions: the path satisfies the selected ones for other courses anyway.
     """
     condition_cost, total = costs.condition_cost, ZERO
     saved, asked = np.zeros(len(costs.cost), np.int64), np.empty(len(condition_cost), np.int64)
@@ -273,7 +286,10 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
 
 @jit(allocates=True)
 def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags) -> None:
-    """Select the candidates in a mask in which nothing is selected."""
+    """Select the candidates of all gaps: those reachable courses that `select_top_candidates` ranks best.
+
+    `seen`: (N,) a mask in which nothing is selected.
+    """
     skills = query.skills
     found, count = np.empty(len(costs.cost), np.int32), 0
     for skill in range(min(len(skills), len(graph.skills) - 1)):
@@ -305,7 +321,10 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags)
 def select_top_candidates(
     graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints, selected: Flags
 ) -> None:
-    """Select the cheapest courses per gap and level, and those of the highest value per cost."""
+    """Select, of these courses, the cheapest per gap and level, and those of the highest value per cost.
+
+    `candidates`: numbers of courses that may raise a gap. `selected`: (N,) the mask to be filled in.
+    """
     skills, level_values, starts = query.skills, query.level_values, query.begins
     unconfirmed, groups = query.unconfirmed, ZERO
     for row in range(len(unconfirmed)):
@@ -347,7 +366,10 @@ def select_top_candidates(
 
 @jit()
 def clear(keys: Longs, best: Ints, key: int) -> None:
-    """Empty lists of the smallest keys, one in each row, that take courses with a smaller key than this one."""
+    """Empty several top-k lists: no course, and `key` as the limit below which a course is inserted.
+
+    `keys`, `best`: (lists, k) the keys of the listed courses and their numbers; see `insert_topk`.
+    """
     for row in range(keys.shape[0]):
         for place in range(keys.shape[1]):
             keys[row, place], best[row, place] = key, -1
@@ -355,7 +377,7 @@ def clear(keys: Longs, best: Ints, key: int) -> None:
 
 @jit()
 def mark(best: Ints, selected: Flags) -> None:
-    """Select the courses of lists, one in each row; -1 pads the lists. A course may be in several of them."""
+    """Select all courses of several top-k lists. `best`: (lists, k) numbers of courses, padded with -1."""
     for row in range(best.shape[0]):
         for place in range(best.shape[1]):
             if best[row, place] >= 0:
@@ -364,7 +386,7 @@ def mark(best: Ints, selected: Flags) -> None:
 
 @jit()
 def first_of(rows: Records, course: int) -> int:
-    """Return the first index in rows sorted by course that belongs to this course or a later one."""
+    """Return the index of the first row of this course, or of a later one. `rows`: sorted by `course`."""
     low, high = ZERO, wide(len(rows))
     while low < high:
         middle = (low + high) // 2
@@ -377,7 +399,11 @@ def first_of(rows: Records, course: int) -> int:
 
 @jit()
 def insert_topk(keys: Longs, best: Ints, courses: Records, key: int, course: int) -> None:
-    """Insert a course into a list of the smallest keys, equals by rank, if it belongs there."""
+    """Insert a course into a top-k list, the k courses of the smallest keys, unless its key is too large.
+
+    `keys`: (k,) ascending; `best`: (k,) the courses, -1 where there is none; `courses`: the courses of the graph, whose
+    `rank` orders equal keys.
+    """
     place, rank = len(keys), courses[course]["rank"]
     while place > 0 and (
         key < keys[place - 1]

@@ -9,9 +9,10 @@ from services.recommender.planner.units import UNREACHABLE
 
 @jit(entry=True)
 def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int) -> None:
-    """Assemble the closure of a reachable target in the workspace, unordered.
+    """Assemble the closure of a reachable course in the workspace, unordered, and set the counters of the closure.
 
-    A closure of more than `max_courses` is left incomplete, with 0 hours: no path can hold it.
+    The closure is the target, the cheapest achiever of each of its conditions that does not hold, of each of their
+    conditions, and so on. One of more than `max_courses` is left incomplete, with 0 hours: no path can hold it.
     """
     graph, courses, effects = problem.graph, problem.courses, problem.effects
     closure, visited, held, counters = workspace.closure, workspace.visited, workspace.held, workspace.counters
@@ -54,7 +55,10 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 
 @jit()
 def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
-    """Return the cheapest achiever of a reachable condition: a course, equals by rank; or a branch, the first one."""
+    """Return the cheapest achiever of a reachable condition: a course, or N + the number of a branch.
+
+    Of equally cheap courses the one of lowest rank, of equally cheap branches the first.
+    """
     graph, costs = problem.graph, state.costs
     row, total, best = graph.conditions[condition], costs.condition_cost[condition], NONE
     if row["skill"] >= 0:
@@ -77,7 +81,10 @@ def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
 
 @jit()
 def topological_order(problem: ProblemData, state: PlanState, workspace: Workspace) -> int:
-    """Sort the closure into an order of study (prerequisites first); return the number of courses."""
+    """Sort the closure into an order of study, without its branches; return the number of courses.
+
+    The order is that of closure costs, then rank: a prerequisite is cheaper than the course behind it.
+    """
     courses, closure, costs = problem.courses, workspace.closure, state.costs.closure_cost
     count = 0
     for place in range(workspace.counters[0]["size"]):
@@ -98,7 +105,10 @@ def topological_order(problem: ProblemData, state: PlanState, workspace: Workspa
 
 @jit()
 def precedes(problem: ProblemData, course: int, cost: int, other: int, other_cost: int) -> bool:
-    """Return whether, of two courses of equal score, the first comes before the second."""
+    """Return whether, of two targets of equal score, the first comes before the second.
+
+    The order is by higher cosine, then lower cost of the closure (micro-hours), then lower rank.
+    """
     one, two = problem.courses[course], problem.courses[other]
     if one["cosine"] != two["cosine"]:
         return bool(one["cosine"] > two["cosine"])
@@ -109,7 +119,7 @@ def precedes(problem: ProblemData, course: int, cost: int, other: int, other_cos
 
 @jit()
 def has_marginal_gain(problem: ProblemData, state: PlanState, course: int) -> bool:
-    """Return whether a course by itself adds value to any gap."""
+    """Return whether a course by itself adds value to any slot in a state."""
     for place in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
         if problem.effects[place]["value"] > state.held[problem.effects[place]["slot"]]:
             return True
@@ -125,7 +135,10 @@ def fits(state: PlanState, workspace: Workspace) -> bool:
 
 @jit()
 def score_closure(problem: ProblemData, state: PlanState, workspace: Workspace, course: int, exponent: float) -> int:
-    """Assemble the closure of a course and return its score; 0 if it is unreachable or does not fit."""
+    """Assemble the closure of a course and return its score (`score_of`); 0 if it is unreachable or does not fit.
+
+    `exponent`: of the cost.
+    """
     if state.costs.closure_cost[course] >= UNREACHABLE:
         return 0
     build_closure(problem, state, workspace, course)
@@ -136,7 +149,10 @@ def score_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 
 @jit(allocates=True)
 def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace, count: int) -> int:
-    """Remove courses that add no value and satisfy no remaining condition; return the new length."""
+    """Remove from the closure in the workspace the courses without which the others can be studied and gain as much.
+
+    `count`: its courses, in order of study; the last one stays. Returns the new number of courses.
+    """
     gain = gain_excluding(problem, state, workspace, count, NONE)
     left_out = count - 2
     while left_out >= 0:
@@ -150,7 +166,10 @@ def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace,
 
 @jit(allocates=True)
 def gain_excluding(problem: ProblemData, state: PlanState, workspace: Workspace, count: int, left_out: int) -> int:
-    """Return the gain of the closure without one of its courses; -1 if the rest cannot be studied."""
+    """Return the gain, in micro-levels, of the ordered closure without one course; -1 if the rest cannot be studied.
+
+    `count`: its courses; `left_out`: the position of the course, -1: none is left out.
+    """
     after = fork(state)
     workspace.counters[0]["visits_left"] -= count
     for place in range(count):

@@ -30,32 +30,40 @@ DEAREST: Any = np.bool_(False)  # noqa: FBT003
 
 
 class Costs(NamedTuple):
-    """Costs in micro-hours."""
+    """The costs of one officer in one state, in micro-hours, for N courses, M conditions and S skills of a graph.
+
+    `cost` and `ours` are fixed; the compiled functions compute and update `closure_cost` and `condition_cost` in place.
+    `reference.costs.Costs` has the same by course and condition.
+    """
 
     cost: Longs
-    """(N,): of each course by itself; 0 where it must not be used."""
+    """(N,): of each course by itself, its hours times its cost factor; 0: the officer must not use it."""
     closure_cost: Longs
-    """(N,): of each course with its prerequisites."""
+    """(N,): of each course with its prerequisites; UNREACHABLE or more: no path holds it."""
     condition_cost: Longs
-    """(M,): of satisfying each condition."""
+    """(M,): the lowest closure cost that satisfies each condition; 0: it holds already."""
     ours: Flags
-    """(S,): the skills whose `from` levels are conditions of entry, those of the officer's framework."""
+    """(S,): whether the `from` levels of each skill are conditions of entry: those of the officer's framework are."""
 
 
 def empty_costs(graph: PrerequisiteGraph, cost: Longs, ours: Flags) -> Costs:
-    """Return costs with the courses' own costs filled in, and arrays for the others."""
+    """Return costs with these `cost` and `ours`; the other arrays are still to be filled in."""
     courses, conditions, _ = graph.sizes
     return Costs(cost, np.empty(courses, np.int64), np.empty(conditions, np.int64), ours)
 
 
 HEAP_DTYPE = np.dtype([(field, np.int64) for field in ("condition", "place", "previous_cost")])
-"""Row i: the condition at place i of the heap; and of condition i, its place in the heap, or -1, and while it is there
-the cost that its consumers were computed with. In the last row `place` is how many conditions are in the heap."""
+"""A binary heap of conditions, the cheapest first: (M + 1,) rows with two meanings.
+
+Row i holds the condition at position i of the heap (`condition`). It also holds, of condition i, the position in the
+heap (`place`; -1: it is not in the heap) and the cost with which the costs of its consumers were last computed
+(`previous_cost`). `place` of the last row is the number of conditions in the heap.
+"""
 
 
 @jit()
 def score_of(gain: int, cost: int, exponent: float) -> int:
-    """Return micro-levels per hour, the hours to the power of an exponent."""
+    """Return gain / (cost in hours) ** exponent, rounded down. `gain`: micro-levels; `cost`: micro-hours, above 0."""
     if exponent == 1.0:
         return gain * MICRO // cost
     return gain * MICRO // max(int(MICRO * (cost / MICRO) ** exponent + 0.5), 1)
@@ -63,7 +71,10 @@ def score_of(gain: int, cost: int, exponent: float) -> int:
 
 @jit()
 def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int, adding: bool) -> int:
-    """Return the cost of all conditions of a branch; if not `adding`, of the most expensive one."""
+    """Return the cost of a branch, in micro-hours: the sum of its conditions, or the dearest of them if not `adding`.
+
+    `condition_cost`: see `Costs`.
+    """
     total = 0
     for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
         one = condition_cost[graph.branch_conditions[place]]
@@ -73,7 +84,7 @@ def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int, ad
 
 @jit(allocates=True)
 def empty_heap(conditions: int) -> Records:
-    """Return an empty heap for so many conditions."""
+    """Return an empty heap for a graph with so many conditions: (conditions + 1,) HEAP_DTYPE."""
     heap = np.empty(conditions + 1, HEAP_DTYPE)
     for condition in range(conditions):
         heap[condition]["place"] = -1
@@ -83,7 +94,7 @@ def empty_heap(conditions: int) -> Records:
 
 @jit()
 def decrease(condition_cost: Longs, heap: Records, condition: int, total: int) -> None:
-    """Lower the cost of a condition to `total`, if it is lower, and queue the condition."""
+    """Lower the cost of a condition to `total` micro-hours and put it into the heap; do nothing if it costs no more."""
     if total >= condition_cost[condition]:
         return
     at = heap[condition]["place"]
@@ -123,7 +134,7 @@ def pop_cheapest(condition_cost: Longs, heap: Records) -> int:
 
 @jit()
 def satisfy(graph: PrerequisiteGraph, condition_cost: Longs, heap: Records, course: int, total: int) -> None:
-    """Lower the cost of the conditions that a course satisfies to `total`."""
+    """Lower the cost of every condition that a course satisfies to `total` micro-hours, and put it into the heap."""
     for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
         skill = graph.rows[row]["skill"]
         first, place = graph.skills[skill]["level"], graph.skills[skill + 1]["level"] - 1
@@ -139,10 +150,11 @@ def satisfy(graph: PrerequisiteGraph, condition_cost: Longs, heap: Records, cour
 
 @jit()
 def relax(graph: PrerequisiteGraph, costs: Costs, heap: Records, adding: bool) -> int:
-    """Propagate decreased costs in Dijkstra order until no condition gets cheaper.
+    """Propagate the decreased costs of the conditions in the heap, in Dijkstra order, until no condition gets cheaper.
 
-    Return the number of visited courses. If not `adding`, a course costs as much as its most expensive condition. No
-    condition was reachable before, so each is popped once, the most expensive one of a course last.
+    Updates `costs` and empties the heap. Returns the number of visits: courses and branches that were costed again. If
+    not `adding`, a course costs as much as its dearest condition. This is right only if no condition was reachable
+    before: each is then popped once, the dearest one of a course last.
     """
     condition_cost, closure_cost = costs.condition_cost, costs.closure_cost
     visited = ZERO
@@ -170,7 +182,7 @@ def relax(graph: PrerequisiteGraph, costs: Costs, heap: Records, adding: bool) -
 
 @jit()
 def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> None:
-    """Set the closure cost of a course to the sum of its own and its conditions' costs, each condition once."""
+    """Set the closure cost of a course: its own cost and that of each of its conditions, each condition once."""
     first, last = graph.courses[course]["row"], graph.courses[course + 1]["row"]
     total = costs.cost[course] or FORBIDDEN
     for row in range(first, last):
@@ -186,7 +198,10 @@ def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> 
 
 @jit()
 def satisfy_held(graph: PrerequisiteGraph, costs: Costs, heap: Records, levels: Longs, held: Ints) -> None:
-    """Lower the cost of conditions that hold to 0. `levels`: micro-level per skill; `held`: conditions."""
+    """Lower the cost of every condition that holds to 0, and put it into the heap.
+
+    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold, whatever the levels are.
+    """
     for condition in held:
         decrease(costs.condition_cost, heap, wide(condition), ZERO)
     for skill in range(min(len(levels), len(graph.skills) - 1)):
@@ -198,10 +213,10 @@ def satisfy_held(graph: PrerequisiteGraph, costs: Costs, heap: Records, levels: 
 
 @jit(entry=True, allocates=True)
 def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool, costs: Costs) -> int:
-    """Compute all costs from one state; return the number of visited courses.
+    """Compute all costs of one state from nothing, in place; return the number of visits.
 
-    `levels`: micro-level per skill; `held`: conditions that hold. `adding`: the sum of the conditions (h_add), as
-    elsewhere here; otherwise only the most expensive condition (h_max), a lower bound of the cost of any closure.
+    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold. With `adding` a course costs the sum
+    of its conditions (h_add), otherwise its dearest one (h_max), which is a lower bound of the cost of any closure.
     """
     costs.condition_cost[:] = UNREACHABLE
     for course in range(len(costs.cost)):
@@ -218,8 +233,8 @@ def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool
 def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Ints, known: int, costs: Costs) -> None:
     """Turn the costs for an officer who holds nothing into those of one officer, in place.
 
-    `levels`: micro-level per skill; `held`: conditions that hold; `changed`: courses that are new or have another cost;
-    `known`: how many conditions had a cost before.
+    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold; `changed`: the courses, by number,
+    that are new or cost this officer something else; `known`: conditions from this number on have no cost yet.
     """
     heap = empty_heap(len(costs.condition_cost))
     fresh = invalidate(graph, changed, costs, heap) if len(changed) else changed
@@ -234,7 +249,7 @@ def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Int
 
 @jit()
 def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) -> int:
-    """Return the lowest current cost of satisfying a condition; UNREACHABLE if nothing does."""
+    """Return the lowest current cost of satisfying a condition, in micro-hours; UNREACHABLE if nothing does."""
     row, best = graph.conditions[condition], UNREACHABLE
     if row["skill"] >= 0:
         for place in range(graph.skills[row["skill"]]["teacher"], graph.skills[row["skill"] + 1]["teacher"]):
@@ -249,7 +264,11 @@ def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) ->
 
 @jit(allocates=True)
 def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Records) -> Ints:
-    """Invalidate every cost that may depend on `changed`, recompute it from the others, and return the courses."""
+    """Invalidate every cost that may depend on the courses `changed`, and recompute it from the costs that do not.
+
+    Returns the numbers of the affected courses. Conditions that have become reachable again are in the heap: `relax`
+    must follow.
+    """
     count, condition_cost = len(costs.cost), costs.condition_cost
     affected, unmet = np.zeros(count, np.bool_), np.zeros(len(condition_cost), np.bool_)
     courses, conditions = np.empty(count, np.int32), np.empty(len(condition_cost), np.int64)
@@ -294,7 +313,11 @@ def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Reco
 def mark_dependents(
     graph: PrerequisiteGraph, costs: Costs, course: int, unmet: Flags, conditions: Longs, opened: int
 ) -> int:
-    """Mark the conditions whose cost may be that of a course; return how many are marked so far."""
+    """Mark the conditions whose cost may come from this course, because both cost the same.
+
+    `unmet`: (M,) which conditions are marked; the first `opened` of `conditions` are their numbers. Returns the new
+    number of marked conditions.
+    """
     total = costs.closure_cost[course]
     if total >= UNREACHABLE:
         return opened

@@ -12,26 +12,29 @@ from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
 
 TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
-"""How many courses, the value held at their end, and their cost."""
+"""Of a path: its courses, the micro-levels held at its end, and its cost in micro-hours."""
 
 
 class CoursePath(NamedTuple):
-    """Courses in order of study."""
+    """Courses (rows of an instance of N) in order of study; changed in place.
+
+    `reference.search.CoursePath` is the same as a tuple that never changes.
+    """
 
     courses: Longs
-    """The first `size` count."""
+    """(N + 1,): the first `size` are the path; the others mean nothing."""
     totals: Records
     """(1,) TOTALS_DTYPE."""
 
 
 def empty_path(problem: ProblemData) -> CoursePath:
-    """Return an empty path."""
+    """Return an empty path with room for all courses of an instance."""
     return CoursePath(np.zeros(len(problem.courses), np.int64), np.zeros(1, TOTALS_DTYPE))
 
 
 @jit()
 def copy_path(source: CoursePath, target: CoursePath) -> None:
-    """Copy a path."""
+    """Copy the path `source` into `target`."""
     target.totals[0] = source.totals[0]
     for place in range(source.totals[0]["size"]):
         target.courses[place] = source.courses[place]
@@ -57,7 +60,8 @@ def replay(
 ) -> None:
     """Replay a path from the start state without the course at `skip` and those that then cannot be entered.
 
-    The costs are not updated.
+    `skip` -1: with all. Writes the courses and totals of what remains to `remaining`, and moves `state` to its end; the
+    costs of `state` are not updated.
     """
     copy_position(start_state, state)
     size = paid = 0
@@ -77,7 +81,10 @@ def replay(
 def value_without(
     problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace, path: CoursePath, skip: int
 ) -> int:
-    """Return the value of a path without the course at `skip`; -1 if the rest cannot be studied. Moves `state`."""
+    """Return the micro-levels held after a path without the course at `skip`; -1 if the rest cannot be studied.
+
+    `state` is scratch space.
+    """
     copy_position(start_state, state)
     workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
     for place in range(path.totals[0]["size"]):
@@ -90,7 +97,7 @@ def value_without(
 
 @jit(allocates=True)
 def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
-    """Return a mask of the courses of a path that add value which no other of its courses adds."""
+    """Return (size,) whether each course of a path adds value that no other of its courses adds."""
     first = start_state.held.copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
     for place in range(path.totals[0]["size"]):
@@ -117,7 +124,10 @@ def prune(
     path: CoursePath,
     scratch: CoursePath,
 ) -> None:
-    """Drop, from the end, every course whose removal keeps the path feasible and its value; `state`: at the end."""
+    """Drop, from the end, every course without which the path stays feasible and keeps its value; set the totals.
+
+    Moves `state` to the end of what remains, without its costs. `scratch`: a path as scratch space.
+    """
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)
     alone = sole_contributors(problem, start_state, path)

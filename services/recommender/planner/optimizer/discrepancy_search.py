@@ -24,9 +24,8 @@ from services.recommender.planner.optimizer.local_search import Found, improve, 
 from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
-    copy_costs,
     copy_of,
-    copy_position,
+    copy_state,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -35,7 +34,7 @@ MAX_PAIRED = PARAMS.max_paired
 
 
 def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
-    """Return the same problem and start where each course costs its hours."""
+    """Return the same problem and start state with the hours of each course as its cost."""
     courses, graph = problem.courses.copy(), problem.graph
     courses["cost"] = courses["hours"]
     state = copy_of(start_state)
@@ -53,7 +52,7 @@ def search_discrepancies(
 ) -> None:
     """Search for a path that closes more than `found.best`, within half of the visits that are left.
 
-    `base` and `path`: a state and a path for the work, the state at the start.
+    `base`, `path`: a state and an empty path as scratch space; `base` is a copy of `start_state`.
     """
     if value_bound(problem, start_state, workspace, found.targets) <= found.best.totals[0]["value"]:
         return
@@ -66,8 +65,7 @@ def search_discrepancies(
     for place in range(len(starts)):
         if counters[0]["visits_left"] <= 0:
             break
-        copy_position(start_state, base)
-        copy_costs(start_state, base)
+        copy_state(start_state, base)
         path.totals[0]["size"] = 0
         add_closure(problem, base, workspace, starts[place], path)
         if value_bound(problem, base, workspace, found.targets) <= best.totals[0]["value"]:
@@ -78,8 +76,7 @@ def search_discrepancies(
             build_closure(problem, base, workspace, other)
             if not fits(base, workspace):
                 continue
-            copy_position(base, state)
-            copy_costs(base, state)
+            copy_state(base, state)
             copy_path(path, trial)
             add_closure(problem, state, workspace, other, trial)
             fill_and_compare(problem, start_state, workspace, found, NONE)
@@ -93,9 +90,9 @@ def search_discrepancies(
 def try_discrepancies(
     problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
 ) -> None:
-    """Try the greedy after a path, and without the target of each of its choices in turn from there on.
+    """Run the greedy from the end of a path; before each of its choices, also run it without the target of that choice.
 
-    Moves `base`, the state at the end of the path, and extends the path.
+    `base`: the state at the end of `path`. Both are moved along the choices of the greedy.
     """
     targets = found.targets.copy()
     reset_bounds(base, targets, 1.0, NONE)
@@ -104,8 +101,7 @@ def try_discrepancies(
         and value_bound(problem, base, workspace, found.targets) > found.best.totals[0]["value"]
     ):
         target = best_target(problem, base, workspace, targets, 1.0)
-        copy_position(base, found.state)
-        copy_costs(base, found.state)
+        copy_state(base, found.state)
         copy_path(path, found.trial)
         fill_and_compare(problem, start_state, workspace, found, target)
         if target < 0:
@@ -118,7 +114,10 @@ def try_discrepancies(
 def fill_and_compare(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, excluded: int
 ) -> None:
-    """Extend the trial, at whose end the state is, by the greedy; it becomes the best path if it closes more."""
+    """Extend the trial by the greedy without the target `excluded` (-1: with all); keep it if it closes more.
+
+    `found.state` is at the end of `found.trial`.
+    """
     least_value = found.best.totals[0]["value"] + 1
     greedy(problem, found.state, workspace, found.targets, 1.0, excluded, found.trial, least_value)
     if found.state.held.sum() >= least_value:

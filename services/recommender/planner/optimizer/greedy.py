@@ -33,13 +33,19 @@ TARGET_DTYPE = np.dtype(
         for field in ("course", "upper_bound", "bound_cost", "initial_gain", "initial_cost", "initial_closure_cost")
     ]
 )
-"""A target: the closure of `course` scores at most `upper_bound` while its closure cost is `bound_cost`; its gain, cost
-and closure cost at the start."""
+"""A target of the greedy: a course with its closure.
+
+The closure scores at most `upper_bound` as long as the closure cost of the course is `bound_cost`. `initial_gain`,
+`initial_cost`: of the closure in the start state; `initial_closure_cost`: of the course there.
+"""
 
 
 @jit(entry=True, allocates=True)
 def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> Records:
-    """Return the reachable targets, by score at the start."""
+    """Return the targets: every reachable course that adds value by itself, by the score of its closure, best first.
+
+    TARGET_DTYPE, with its closure assembled in this state. Ends early when the visits are used up.
+    """
     targets = np.zeros(len(state.done), TARGET_DTYPE)
     count = 0
     for course in range(len(state.done)):
@@ -67,7 +73,7 @@ def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> 
 
 @jit(allocates=True)
 def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
-    """Return the value after studying all targets."""
+    """Return the micro-levels held after studying all targets from the start state, without regard to hours."""
     held = start_state.held.copy()
     for target in targets["course"]:
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
@@ -132,9 +138,11 @@ def greedy(
     path: CoursePath,
     least_value: int,
 ) -> None:
-    """Add the best closures until none fits or adds value, or the visits are used up; never that of `excluded`.
+    """Extend a path by the best closures until none fits or adds value, or the visits are used up.
 
-    Stops early if the path can no longer reach `least_value`, in micro-levels.
+    `state`: at the end of the path, moved along; `targets`: their upper bounds are reset. `exponent`: of the cost in
+    the score. `excluded`: a course that is no target here; -1: all are. Stops early if the path can no longer reach
+    `least_value` micro-levels.
     """
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
@@ -149,7 +157,10 @@ def greedy(
 
 @jit()
 def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, exponent: float) -> int:
-    """Return the target of the highest score; of equals the higher cosine, the lower cost, the lower id; or -1."""
+    """Return the course of the target of the highest score, of equals by `precedes`; -1 if none adds value and fits.
+
+    Targets whose upper bound is below the best score so far are not assembled; the others get their score as bound.
+    """
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
         target = targets[place]
@@ -167,7 +178,10 @@ def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, ta
 
 @jit()
 def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: int) -> None:
-    """Reset the upper bounds. Gains only shrink, so a closure of unchanged cost cannot score above its first score."""
+    """Reset the upper bounds of all targets for a state. `excluded`: a course that is no target here, or -1.
+
+    Gains only shrink along a path, so a closure of unchanged cost cannot score above its score at the start.
+    """
     for place in range(len(targets)):
         target = targets[place]
         closure_cost = state.costs.closure_cost[target["course"]]
@@ -182,7 +196,7 @@ def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: 
 
 @jit()
 def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None:
-    """Forget the upper bound of every target whose closure cost has changed (lazy greedy, Minoux 1978)."""
+    """Reset the upper bound of every target whose closure cost has changed; see `reset_bounds`."""
     for place in range(len(targets)):
         target = targets[place]
         closure_cost = state.costs.closure_cost[target["course"]]
@@ -193,7 +207,7 @@ def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None
 
 @jit(entry=True, allocates=True)
 def add_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int, path: CoursePath) -> None:
-    """Add the closure of a reachable target to the path."""
+    """Append the closure of a reachable course to a path, without redundant courses; the state moves to its end."""
     build_closure(problem, state, workspace, target)
     count = topological_order(problem, state, workspace)
     if count > 1:

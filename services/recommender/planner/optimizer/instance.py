@@ -16,34 +16,41 @@ from services.recommender.planner.value import SURE
 WEIGHED_DTYPE = np.dtype(
     [(field, np.int64) for field in ("number", "hours", "cost", "rank", "cosine", "gaps", "effect")]
 )
-"""A course: its number in the catalog's graph, micro-hours, order among equals, cosine of what it teaches and of the
-gaps in millionths, how many gaps it raises before the path, and where its effects on gaps begin."""
+"""A course: its number in the catalog's graph; micro-hours; cost in micro-hours; its order among equals (`rank`); the
+cosine of what it teaches and of the gaps, in millionths; how many gaps it raises before the path; and where it begins
+in `effects`."""
 
 SLOT_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "below", "percent", "gained")])
-"""The part of the value of a gap between `below` and `percent` per cent of confidence, and what of it is gained.
+"""A slot: the part of the value of a gap that belongs to the confidences above `below` and up to `percent` per cent,
+and the micro-levels of it that completed courses have gained.
 
-A course counts in the slots up to its own confidence. A gap without unconfirmed rows has one slot, up to 100.
+A course counts in the slots up to its own confidence. A gap without unconfirmed rows has one slot, up to 100. Slots are
+explained in `planner.value` as the bands under the stairs of a skill.
 """
 
 EFFECT_DTYPE = np.dtype([("slot", np.int64), ("value", np.int64)])
-"""A slot, and the value held in it once a course is completed."""
+"""An effect of a course: a slot, and the micro-levels held in it once the course is completed."""
 
 
 class ProblemData(NamedTuple):
-    """An instance of N courses. Costs and hours in micro-hours, levels in micro-levels, values in micro-levels."""
+    """An instance of N courses for the compiled search. Costs and hours: micro-hours; levels and values: micro-levels.
+
+    `graph` has these N courses under numbers of their own, here called rows. The readable rule has the same as plain
+    objects: `reference.costs.ProblemData`.
+    """
 
     graph: PrerequisiteGraph
     """Of the conditions only those that do not hold before the path."""
     courses: Records
     """(N + 1,) WEIGHED_DTYPE."""
     effects: Records
-    """EFFECT_DTYPE: the effects of each course."""
+    """EFFECT_DTYPE: per course its effects; each slot at most once."""
 
 
 class Instance(NamedTuple):
-    """A problem instance with its number of slots, the levels of its skills before the path, and its costs.
+    """A problem instance as it is built. `initial_state` computes its closure and condition costs.
 
-    The costs are not yet computed.
+    `slots`: how many there are (G); `levels`: (S,) micro-level per skill of its graph before the path.
     """
 
     problem: ProblemData
@@ -57,7 +64,10 @@ class Instance(NamedTuple):
 
 
 def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Instance:
-    """Return the problem instance of one officer, from the selected part of the catalog."""
+    """Return the problem instance of one officer.
+
+    `graph`: of the search space; `query`, `costs`: of the officer; `selected`: what the plan weighs of the graph.
+    """
     part = subgraph(graph, selected, costs.ours)
     count = len(part.courses)
     courses = np.zeros(count + 1, WEIGHED_DTYPE)

@@ -25,8 +25,7 @@ from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
     admits,
-    copy_costs,
-    copy_position,
+    copy_state,
     costs_from_start,
     study,
 )
@@ -40,7 +39,10 @@ BUDGET_SHARES = PARAMS.budget_shares
 
 
 class Found(NamedTuple):
-    """The targets of a search, the best path found, and two paths and a state as scratch space."""
+    """The targets of a search (TARGET_DTYPE), the best path so far, and scratch space: two paths and a state.
+
+    `state` is at the end of `trial`, the path that an attempt builds.
+    """
 
     targets: Records
     best: CoursePath
@@ -57,8 +59,9 @@ def search_greedily(
     exponents: NDArray[np.float64],
     found: Found,
 ) -> bool:
-    """Fill `found.best` by the greedy of each exponent; return whether it closes all that can be closed.
+    """Set `found.best` to the best path of the greedy, run once per exponent of the cost; (E,) `exponents`.
 
+    Returns whether the path closes all that all targets together close.
     Each exponent has an equal share of the visits, so that one that spends its share leaves the others theirs.
     """
     counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
@@ -66,8 +69,7 @@ def search_greedily(
     remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
-        copy_position(start_state, state)
-        copy_costs(start_state, state)
+        copy_state(start_state, state)
         trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
         greedy(problem, state, workspace, found.targets, exponent, NONE, trial, best.totals[0]["value"])
@@ -79,7 +81,7 @@ def search_greedily(
 
 @jit(entry=True, allocates=True)
 def search_locally(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> None:
-    """Improve `found.best` by starts, within half of the visits that are left, then by exchanges."""
+    """Improve `found.best` by starts, within half of the visits that are left, then by exchanges (see the module)."""
     counters, best, state = workspace.counters, found.best, found.state
     remaining = counters[0]["visits_left"]
     complete = best.totals[0]["value"] == attainable_value(problem, start_state, found.targets)
@@ -108,7 +110,7 @@ def search_locally(problem: ProblemData, start_state: PlanState, workspace: Work
 
 @jit()
 def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
-    """Prune the trial, at whose end the state is; keep it if it is better than the best path; return whether it is."""
+    """Prune the trial; it becomes the best path if it is better. Return whether it is better."""
     if found.state.held.sum() < found.best.totals[0]["value"]:
         return False
     prune(problem, start_state, found.state, workspace, found.trial, found.scratch)
@@ -120,7 +122,10 @@ def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, 
 
 @jit()
 def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
-    """Drop each course in turn and refill greedily without it as a target; return whether the path improved."""
+    """Drop each course of the best path in turn, and fill the hours by the greedy without that course as a target.
+
+    Returns whether the path improved.
+    """
     best, trial, state = found.best, found.trial, found.state
     improved, place = False, best.totals[0]["size"] - 1
     while place >= 0 and workspace.counters[0]["visits_left"] > 0:
@@ -143,13 +148,12 @@ def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Wor
 def start_with(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, size: int, out: int
 ) -> bool:
-    """Try the closure of a course, then what fits of the first `size` courses of the best path, then the greedy.
+    """Try a path: the closure of a course, what fits of the first `size` courses of the best path, then the greedy.
 
-    The course at position `out` is not kept. Returns whether the path improved.
+    `out`: the position of a course of the best path that is left out; -1: none. Returns whether the best path improved.
     """
     state, trial = found.state, found.trial
-    copy_position(start_state, state)
-    copy_costs(start_state, state)
+    copy_state(start_state, state)
     trial.totals[0]["size"] = 0
     add_closure(problem, state, workspace, course, trial)
     if size > 0:
@@ -175,10 +179,10 @@ def start_with(
 def starts_of(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, complete: bool
 ) -> Longs:
-    """Return the courses whose closures are tried as the start of a path, best first.
+    """Return the rows of at most MAX_STARTS courses whose closures are tried as the start of a path, best first.
 
-    They are scored by the gain of their closure and the cost that they spare others, per cost. `complete`: there is
-    nothing more to gain, so only those that spare others something can lower the cost.
+    The score is the gain of the closure, plus what it spares the closures of the targets (`spared_by_conditions`), per
+    cost. `complete`: there is nothing more to gain, so only courses that spare others something can lower the cost.
     """
     graph, counters = problem.graph, workspace.counters
     shares = spared_by_conditions(problem, start_state, workspace, targets)
@@ -201,12 +205,18 @@ def starts_of(
             score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
             if score > 0:
                 insert_topk(keys, found, graph.courses, -score, wide(course))
-    return found[found >= 0].astype(np.int64)
+    count = 0
+    while count < MAX_STARTS and found[count] >= 0:
+        count += 1
+    starts = np.empty(count, np.int64)
+    for place in range(count):
+        starts[place] = found[place]
+    return starts
 
 
 @jit(allocates=True)
 def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records) -> Longs:
-    """Return per condition the gain that its share of the closure costs stands for, over all targets.
+    """Return (M,) micro-levels per condition: its share of the gain of each target, summed over all targets.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """

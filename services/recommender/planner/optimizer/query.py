@@ -53,18 +53,21 @@ STAIR_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "percent", "whole
 
 
 class Query(NamedTuple):
-    """One officer, for the compiled search over S skills and G gaps."""
+    """One officer, for the compiled search over the S skills of the vocabulary and the officer's G gaps.
+
+    Gaps are numbered in the order of `ValueFunction.gaps`, courses and conditions as in the graph of the search space.
+    """
 
     skills: Records
     """(S,) SKILL_DTYPE."""
     current_level: Longs
     """(G,): micro-level held."""
     size: NDArray[np.float64]
-    """(G,): value of closing the gap."""
+    """(G,): value of closing the gap, in levels."""
     begins: Longs
-    """(G + 1,): into `level_values`."""
+    """(G + 1,): where the rows of each gap begin in `level_values`."""
     level_values: Records
-    """LEVEL_VALUE_DTYPE: the levels that candidates lead to, per gap."""
+    """LEVEL_VALUE_DTYPE: per gap the levels that courses teach the skill to, ascending."""
     met: Ints
     """Conditions that completed courses satisfy."""
     forced: Ints
@@ -72,7 +75,7 @@ class Query(NamedTuple):
     min_factor: float
     """No course costs less than its hours times this."""
     unconfirmed: Records
-    """UNCONFIRMED_DTYPE, by course."""
+    """UNCONFIRMED_DTYPE, sorted by course."""
     stairs: Records
     """STAIR_DTYPE: of each gap the most confident first."""
 

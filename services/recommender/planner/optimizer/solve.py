@@ -49,7 +49,7 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 class PreparedInstance(NamedTuple):
-    """What the search of an officer is prepared with; of use for another path of the same officer."""
+    """What the search of an officer starts from. Another search of the same officer may use it again."""
 
     query: PreparedQuery
     selected: Selection
@@ -80,7 +80,7 @@ class PlanSolution(NamedTuple):
 
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
-    """Return the plan as numbers. `extra`: courses that must be in the instance."""
+    """Return the plan of an officer as numbers. `extra`: ids of courses that must be in the instance."""
     targets, entry_levels = posterior_targets(inputs, view.course)
     value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
     context = PlanContext(inputs, view, value, entry_levels, space)

@@ -29,7 +29,7 @@ from services.recommender.planner.optimizer.instance import Instance, ProblemDat
 from services.recommender.planner.units import FORBIDDEN
 
 LEFT_DTYPE = np.dtype([("hours", np.int64), ("steps", np.int64)])
-"""Micro-hours and courses that the path may still take."""
+"""The micro-hours and the courses (`steps`) that the path may still take."""
 
 COUNTERS_DTYPE = np.dtype(
     [
@@ -40,47 +40,51 @@ COUNTERS_DTYPE = np.dtype(
         )
     ]
 )
-"""Of the closure in the workspace: hours, cost, courses, gain, rows. Of the plan: courses that may still be visited,
-closures assembled so far, courses that a closure may hold, 1 if something was left out as the visits were spent."""
+"""Counters of a plan.
+
+Of the closure in the workspace: its hours, its cost, its courses, its gain, and its courses and branches together
+(`size`). Of the plan: visits left; closures assembled so far (`epoch`); the most courses that a closure may hold; and 1
+if something was left out because the visits were used up (`limited`).
+"""
 
 SLOT_BOUND_DTYPE = np.dtype([("most", np.int64), ("per_hour", np.float64)])
-"""Of a slot: the most that one course adds to it, and the most that a course adds per micro-hour; in micro-levels."""
+"""Of a slot: the most micro-levels that one course adds to it, and the most per micro-hour of a course."""
 
 
 class PlanState(NamedTuple):
-    """The officer's state along a path."""
+    """The officer's state along a path of an instance of N courses, G slots and S skills; changed in place."""
 
     left: Records
     """(1,) LEFT_DTYPE."""
     held: Longs
-    """(G,): value held per slot; see `SLOT_DTYPE`."""
+    """(G,): micro-levels held per slot; see `SLOT_DTYPE`."""
     levels: Longs
     """(S,): micro-level per skill."""
     done: Flags
     """(N,): whether each course is completed."""
     costs: Costs
-    """A condition whose cost is 0 holds."""
+    """The costs of the rest. A condition whose cost is 0 holds; a completed course is FORBIDDEN."""
 
 
 class Workspace(NamedTuple):
-    """Arrays in which closures are assembled, and the counters of one plan."""
+    """The scratch arrays of one plan, in which closures are assembled, and its counters."""
 
     closure: Longs
-    """The closure: courses, and branches past them."""
+    """(N + B + 1,): the first `size` are the closure: courses, and branches as N + their number."""
     visited: Longs
-    """Per course and branch: the epoch in which it was last added to a closure."""
+    """(N + B + 1,): per course and branch the epoch of the last closure that it was added to."""
     held: Longs
-    """Per slot: the value held with the closure."""
+    """(G,): micro-levels held per slot after the closure."""
     counters: Records
     """(1,) COUNTERS_DTYPE."""
     heap: Records
-    """HEAP_DTYPE: conditions whose consumers are to be costed again."""
+    """(M + 1,) HEAP_DTYPE: conditions whose consumers are to be costed again."""
     slot_bounds: Records
-    """SLOT_BOUND_DTYPE, per slot: scratch space of `value_bound`."""
+    """(G,) SLOT_BOUND_DTYPE: scratch space of `value_bound`."""
 
 
 def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
-    """Return an empty workspace."""
+    """Return a workspace for an instance. `visits`: of the plan; `max_courses`: the most that a closure may hold."""
     courses, conditions, branches = instance.problem.graph.sizes
     counters, heap = np.zeros(1, COUNTERS_DTYPE), np.zeros(conditions + 1, HEAP_DTYPE)
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
@@ -90,7 +94,10 @@ def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Worksp
 
 
 def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspace) -> PlanState:
-    """Return the state before the path. Computes the costs of the instance."""
+    """Return the state before the path, and compute the costs of the instance in place.
+
+    `hours`: micro-hours that the path may take; `steps`: courses that it may take.
+    """
     left = np.array([(hours, steps)], LEFT_DTYPE)
     held, levels, costs = np.zeros(instance.slots, np.int64), instance.levels, instance.costs
     visited = costs_from(instance.problem.graph, levels, np.zeros(0, np.int32), ADDING, costs)
@@ -107,7 +114,7 @@ def copy_of(state: PlanState) -> PlanState:
 
 @jit()
 def copy_position(source: PlanState, target: PlanState) -> None:
-    """Copy a state without its costs."""
+    """Copy the state `source` into `target`, without its costs."""
     target.left[0] = source.left[0]
     for slot in range(len(source.held)):
         target.held[slot] = source.held[slot]
@@ -119,13 +126,13 @@ def copy_position(source: PlanState, target: PlanState) -> None:
 
 @jit(allocates=True)
 def fork(state: PlanState) -> PlanState:
-    """Return a copy of a state that shares its costs."""
+    """Return a copy of a state; both share their costs."""
     return PlanState(state.left.copy(), state.held.copy(), state.levels.copy(), state.done.copy(), state.costs)
 
 
 @jit()
 def copy_costs(source: PlanState, target: PlanState) -> None:
-    """Copy the costs of a state."""
+    """Copy the costs of the state `source` into `target`."""
     for course in range(len(source.done)):
         target.costs.closure_cost[course] = source.costs.closure_cost[course]
     for condition in range(len(source.costs.condition_cost)):
@@ -133,8 +140,15 @@ def copy_costs(source: PlanState, target: PlanState) -> None:
 
 
 @jit()
+def copy_state(source: PlanState, target: PlanState) -> None:
+    """Copy the state `source` into `target`."""
+    copy_position(source, target)
+    copy_costs(source, target)
+
+
+@jit()
 def admits(problem: ProblemData, state: PlanState, course: int) -> bool:
-    """Return whether a course can be entered. Does not read the costs."""
+    """Return whether all conditions of a course hold. Reads levels and completed courses, not the costs."""
     for place in range(problem.graph.courses[course]["condition"], problem.graph.courses[course + 1]["condition"]):
         if not meets(problem, state, problem.graph.requires[place]):
             return False
@@ -143,7 +157,7 @@ def admits(problem: ProblemData, state: PlanState, course: int) -> bool:
 
 @jit()
 def meets(problem: ProblemData, state: PlanState, condition: int) -> bool:
-    """Return whether a condition holds."""
+    """Return whether a condition holds in a state."""
     row = problem.graph.conditions[condition]
     if row["skill"] >= 0:
         return bool(state.levels[row["skill"]] >= row["level"])
@@ -160,7 +174,7 @@ def meets(problem: ProblemData, state: PlanState, condition: int) -> bool:
 
 @jit()
 def study(problem: ProblemData, state: PlanState, course: int) -> None:
-    """Complete a course: levels and values rise to what it leads to. The costs are not updated."""
+    """Complete a course in place: hours and steps are spent, levels and values rise. The costs are not updated."""
     graph, levels, held = problem.graph, state.levels, state.held
     state.done[course] = True
     state.left[0]["hours"] -= problem.courses[course]["hours"]
@@ -174,7 +188,7 @@ def study(problem: ProblemData, state: PlanState, course: int) -> None:
 
 @jit()
 def propagate(problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
-    """Propagate decreased costs; forbid completed courses."""
+    """Propagate the decreased costs in the heap, spend the visits, and forbid completed courses."""
     visited = relax(problem.graph, state.costs, workspace.heap, ADDING)
     workspace.counters[0]["visits_left"] -= len(state.done) + visited
     for course in range(len(state.done)):
@@ -184,7 +198,7 @@ def propagate(problem: ProblemData, state: PlanState, workspace: Workspace) -> N
 
 @jit()
 def costs_from_start(problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace) -> None:
-    """Compute the costs of a state from those of the start state that it was reached from."""
+    """Compute the costs of a state in place, from those of the start state and the courses completed since."""
     copy_costs(start_state, state)
     for course in range(len(state.done)):
         if state.done[course]:
@@ -194,7 +208,7 @@ def costs_from_start(problem: ProblemData, start_state: PlanState, state: PlanSt
 
 @jit(entry=True)
 def study_and_update(problem: ProblemData, state: PlanState, workspace: Workspace, courses: Longs) -> None:
-    """Complete courses, one after the other, and update the costs."""
+    """Complete courses (rows of the instance) one after the other, and update the costs in place."""
     for course in courses:
         study(problem, state, course)
         satisfy(problem.graph, state.costs.condition_cost, workspace.heap, course, ZERO)

@@ -32,7 +32,12 @@ RUNNERS_UP = PARAMS.runners_up
 
 
 class PlanTrace(NamedTuple):
-    """Per step: its row, the score and last index of its closure; rows of runners-up (-1: none) and their scores."""
+    """What is recorded of each of T steps of a path, for its explanation.
+
+    `courses`: (T,) rows of the instance. `score`, `last`: (T,) the score of the closure that added the step, and the
+    position of its last course. `runners`, `runner_score`: (T, RUNNERS_UP) rows of the runners-up, best first, -1 where
+    there is none, and their scores. `size`: (1,) the steps recorded so far. Scores are micro-levels per hour.
+    """
 
     courses: Longs
     score: Longs
@@ -43,7 +48,7 @@ class PlanTrace(NamedTuple):
 
 
 def empty_trace(steps: int) -> PlanTrace:
-    """Return an empty trace."""
+    """Return a trace with room for so many steps."""
     rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
     return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
@@ -51,10 +56,11 @@ def empty_trace(steps: int) -> PlanTrace:
 def trace_path(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, path: CoursePath, kept: bool
 ) -> tuple[PlanTrace, PlanState]:
-    """Return the trace of a path and the state at its end. `kept`: the path is ordered already.
+    """Return the trace of a path and the state at its end. `kept`: the path is in order already.
 
     A path from the search is ordered first and then traced like a kept one, so that the same path has the same trace.
-    If the cheapest achiever was dropped as redundant, the order of the search stays.
+    Where a cheapest achiever is not in the path because it was redundant, the ordered path may lack value; the order of
+    the search then stays. `targets`: of the search.
     """
     own_targets = targets[_chosen(problem, path)[targets["course"]]]
     own_targets["initial_closure_cost"] = -1  # costs among the chosen courses alone differ from those at the start
@@ -105,9 +111,11 @@ def order_path(
     fixed: bool,
     trace: PlanTrace,
 ) -> None:
-    """Fill the trace of a path; both states move from the start to the end. `fixed`: keep the path's order.
+    """Fill in the trace of a path, closure by closure; both states move from the start to the end.
 
-    `inside`: a state in which only the courses of the path may be studied.
+    `full_state`: with all courses; `inside`: a state in which only the courses of the path may be studied. `targets`:
+    the runners-up to choose from; `own_targets`: those of the path. `fixed`: keep the order of the path; otherwise the
+    next closure is the best one of `own_targets`.
     """
     reset_bounds(inside, own_targets, 1.0, NONE)
     reset_bounds(full_state, targets, 1.0, NONE)
@@ -131,7 +139,10 @@ def order_path(
 
 @jit()
 def next_closure(problem: ProblemData, state: PlanState, workspace: Workspace, path: CoursePath, looked: int) -> int:
-    """Put the next courses of a path into the workspace, up to the first that adds value; return how many."""
+    """Put the next courses of a path into the workspace, up to the first that adds value; return how many there are.
+
+    `looked`: the courses of the path that come before them.
+    """
     count = 0
     while looked + count < path.totals[0]["size"]:
         course = path.courses[looked + count]
@@ -152,7 +163,10 @@ def record_pick(
     trace: PlanTrace,
     count: int,
 ) -> None:
-    """Record the closure in the workspace and its runners-up, and complete its courses."""
+    """Append the closure in the workspace and its runners-up to the trace, and complete its courses in both states.
+
+    `count`: its courses. The arguments are those of `order_path`.
+    """
     closure = workspace.closure[:count].copy()
     cost = ZERO
     for course in closure:
@@ -184,7 +198,10 @@ def runners_up(
     courses: Longs,
     scores: Longs,
 ) -> None:
-    """Fill in the best targets outside this closure with their scores, best first."""
+    """Write the best targets outside a closure, and their scores, to `courses` and `scores`, best first.
+
+    `closure`: rows of its courses; `courses`, `scores`: (RUNNERS_UP,) filled with -1 and 0.
+    """
     costs, worst = np.zeros(len(courses), np.int64), len(courses) - 1
     for place in range(len(targets)):
         if targets[place]["upper_bound"] < max(scores[worst], 1):

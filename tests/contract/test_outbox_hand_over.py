@@ -1,0 +1,287 @@
+"""Events staged without the data that their document contains, and events handed over to the relay in memory."""
+
+import asyncio
+import itertools
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.events import CourseWithdrawn, Envelope, new_event
+from shared.kafka import Headers, Publisher, RecordMetadata
+from shared.outbox import (
+    MOST_HANDED_OVER,
+    Staged,
+    outbox_insert,
+    outbox_push,
+)
+from shared.relay import Relay
+from shared.relay import relay as relay_module
+from tests.support.outbox import (
+    COLLECTION,
+    Owner,
+    Paused,
+    hold_lease,
+    keep_state,
+    open_streams,
+    thing,
+    until_sent,
+)
+from tests.support.waiting import WAIT_SECONDS, running, until
+
+
+async def test_an_event_is_staged_without_data_that_its_document_contains(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    [entry] = (await owner.document("t/a"))["outbox"]
+    assert "data" not in entry
+    async with running(owner.relay()):
+        await until(lambda: owner.sequences("t/a") == [1])
+        await keep_state(owner, "t/a", 2)
+        await until(lambda: owner.sequences("t/a") == [1, 2])
+    assert {item.event.data for item in owner.read} == {CourseWithdrawn("t", "a")}
+
+
+async def test_an_event_whose_data_its_document_no_longer_contains_is_skipped(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    newer = new_event("here", "t/a", 2, CourseWithdrawn("t", "a"))
+    update = outbox_push(newer)  # as another version of the program stages it
+    update["$set"] |= {"sequence": 2, "state": b"of another form"}
+    await owner.database[COLLECTION].update_one({"_id": "t/a"}, update)
+    async with running(owner.relay()):
+        await until(lambda: owner.sequences("t/a") == [2])
+        await until_sent(owner)
+
+
+async def test_a_newer_event_replaces_all_waiting_ones(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    await owner.change("t/a", 2)
+    await keep_state(owner, "t/a", 3)
+    assert [entry["sequence"] for entry in (await owner.document("t/a"))["outbox"]] == [3]
+
+
+async def test_an_older_version_cannot_mistake_a_reference_entry_for_a_tombstone(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert((await owner.document("t/a"))["outbox"], list[Envelope])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_that_is_handed_over_is_sent_without_reading_its_document(owner: Owner) -> None:
+    staged = Staged()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease)
+            staged.hand_over("t/a", thing("t/a", 1))
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)  # no document holds it
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a") == [1])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_that_is_handed_over_is_removed_and_is_sent_once(owner: Owner) -> None:
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: relay.holds_lease)
+        for sequence in (1, 2, 3):
+            await owner.change("t/a", sequence)
+            [entry] = (await owner.document("t/a"))["outbox"]
+            staged.hand_over("t/a", msgspec.convert(entry, Envelope))
+            await until_sent(owner)
+        await owner.change("t/b", 1)  # read from its document, after all of the others
+        staged.set()
+        await until(lambda: owner.sequences("t/b") == [1] and relay.sent >= 4)
+    assert owner.sequences("t/a") == [1, 2, 3]
+    assert relay.sent == 4
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_after_the_relay_has_read_it_is_not_sent_again(owner: Owner) -> None:
+    staged = Staged()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await owner.change("t/a", 1)
+            [entry] = (await owner.document("t/a"))["outbox"]
+            staged.set()
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
+            staged.hand_over("t/a", msgspec.convert(entry, Envelope))
+            publisher.go_on.set()
+            await until_sent(owner)
+            await owner.change("t/a", 2)
+            staged.set()
+            await until(lambda: 2 in owner.sequences("t/a"))
+    assert owner.sequences("t/a") == [1, 2]
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_after_its_document_was_read_with_an_older_one_is_sent(owner: Owner) -> None:
+    second = thing("t/a", 2)
+
+    class Racing(Staged):
+        raced = False
+
+        def drop_handed_over(self, keys: Iterable[str], read: Collection[str]) -> None:
+            if "t/a" in keys and not self.raced:
+                self.raced = True
+                self.hand_over("t/a", second)
+            super().drop_handed_over(keys, read)
+
+    staged = Racing()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await owner.change("t/a", 1)
+            staged.set()
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
+            await owner.database[COLLECTION].update_one({"_id": "t/a"}, outbox_push(second))
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a") == [1, 2])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_an_event_handed_over_whose_send_failed_is_sent_without_another_wake(owner: Owner) -> None:
+    failing = True
+
+    class Failing(Publisher):
+        async def send(
+            self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+        ) -> list[RecordMetadata | Exception]:
+            nonlocal failing
+            envelopes = list(envelopes)
+            if failing:
+                failing = False
+                return [TimeoutError() for _ in envelopes]
+            return await super().send(topic, envelopes, headers=headers)
+
+    staged = Staged()
+    async with Failing(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease and bool(staged._waiters))
+            envelope = thing("t/a", 1)
+            await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
+            staged.hand_over("t/a", envelope)
+            await until(lambda: owner.sequences("t/a") == [1])
+    assert not failing
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_relay_that_gains_the_lease_sends_nothing_that_was_handed_over_before(owner: Owner) -> None:
+    staged = Staged()
+    staged.hand_over("t/a", thing("t/a", 1))
+    await owner.change("t/b", 1)
+    async with running(owner.relay(staged=staged)):
+        await until(lambda: owner.sequences("t/b") == [1])
+        await until_sent(owner)
+    assert owner.sequences("t/a") == []
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_the_timer_makes_the_relay_read_while_events_are_handed_over_without_a_pause(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_SWEEP_SECONDS", 0.2)
+    staged = Staged()
+    numbers = itertools.count()
+
+    class Fed(Publisher):
+        async def send(
+            self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
+        ) -> list[RecordMetadata | Exception]:
+            key = f"t/{next(numbers)}"
+            staged.hand_over(key, thing(key, 1))
+            return await super().send(topic, envelopes, headers=headers)
+
+    async with Fed(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: relay.holds_lease)
+            staged.hand_over("t/first", thing("t/first", 1))
+            await owner.change("t/waits", 1)  # as another process stages it
+            await until(lambda: owner.sequences("t/waits") == [1])
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_documents_are_not_read_for_events_that_are_handed_over(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = itertools.count()
+    send_batch = Relay._send_batch
+
+    async def counted(relay: Relay, *given: Any, **named: Any) -> Any:
+        next(reads)
+        return await send_batch(relay, *given, **named)
+
+    class Reported(Staged):
+        reported = ""
+
+        def report(self, key: str) -> None:
+            self.reported = key
+            super().report(key)
+
+    monkeypatch.setattr(Relay, "_send_batch", counted)
+    staged = Reported()
+    async with Paused(owner.bootstrap) as publisher:
+        publisher.go_on.set()
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await until(lambda: open_streams(owner))
+            await owner.change("t/before", 1)
+            await until(lambda: relay.sent == 1 and staged.reported == "t/before")
+            await until(lambda: bool(staged._waiters) and not staged.is_set())
+            before = next(reads)
+            envelope = thing("t/a", 1)
+            publisher.go_on.clear()  # so that it is not removed before it is stored
+            staged.hand_over("t/a", envelope)  # first, so that the report of the change stream comes after it
+            await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(envelope)})
+            publisher.go_on.set()
+            await until(lambda: relay.sent == 2)
+            await owner.change("t/b", 1)  # as another process stages it
+            await until(lambda: relay.sent == 3)
+            assert next(reads) == before + 2, "only the last one is read"
+
+
+async def test_a_report_wakes_the_relay_unless_the_event_was_handed_over() -> None:
+    staged = Staged()
+    staged.hand_over("t/a", thing("t/a", 1))
+    staged.report("t/a")
+    assert not staged.begin_reading()
+    staged.report("t/a")  # of another process
+    assert staged.begin_reading()
+    staged.report("t/b")  # before its hand-over: the relay reads it
+    assert staged.begin_reading()
+    staged.hand_over("t/b", thing("t/b", 1))
+    staged.report("t/b")
+    assert staged.begin_reading()
+
+
+async def test_a_hand_over_that_is_never_reported_takes_the_place_of_a_report_until_the_relay_reads() -> None:
+    staged = Staged()
+    staged.hand_over("t/a", thing("t/a", 1))
+    staged.forget_reports()
+    staged.report("t/a")
+    assert staged.begin_reading()
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_relay_without_the_lease_keeps_no_events_in_memory(owner: Owner) -> None:
+    staged = Staged()
+    await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
+    async with running(owner.relay(staged=staged)):
+        staged.hand_over("t/a", thing("t/a", 1))
+        await until(lambda: not staged.is_set())
+        assert staged.take_handed_over() == {}
+    assert owner.sequences("t/a") == []
+
+
+async def test_more_events_than_are_kept_in_memory_are_left_to_their_documents() -> None:
+    staged = Staged()
+    for number in range(MOST_HANDED_OVER + 1):
+        staged.hand_over(f"t/{number}", thing(f"t/{number}", 1))
+    assert len(staged.take_handed_over()) == MOST_HANDED_OVER
+    assert staged.is_set()
+    assert staged.take_handed_over() == {}

@@ -1,0 +1,160 @@
+"""Frameworks as CASE packages: what becomes of items, associations, rubrics and cycles."""
+
+import json
+from typing import Any
+
+from services.catalog.frameworks import Options, Reading, Source, read
+
+DOCUMENT = {"identifier": "d", "title": "Document", "uri": "urn:d", "creator": "us", "lastChangeDateTime": "2026-01-01"}
+
+
+def link(kind: str, origin: str, destination: str, **more: Any) -> dict[str, Any]:
+    ends = {"originNodeURI": {"identifier": origin}, "destinationNodeURI": {"identifier": destination}}
+    return {"identifier": f"{kind}-{origin}-{destination}", "associationType": kind, **ends, **more}
+
+
+def package(items: list[Any], *links: dict[str, Any], **more: Any) -> Reading:
+    items = [{"identifier": one, "fullStatement": f"Item {one}"} if isinstance(one, str) else one for one in items]
+    whole = {"CFDocument": DOCUMENT, "CFItems": items, "CFAssociations": list(links), **more}
+    return read("case-1.0", [Source("package.json", json.dumps(whole).encode())], Options())
+
+
+def test_items_with_children_are_areas_and_the_others_skills_in_the_order_of_the_package() -> None:
+    tree = [link("isChildOf", "a", "d"), link("isChildOf", "b", "a"), link("isChildOf", "z", "b", sequenceNumber=2)]
+    found = package(["a", "b", "z", "y"], *tree, link("isChildOf", "y", "b", sequenceNumber=1)).framework
+    assert found
+    assert [area.id for area in found.areas] == ["a", "b"]
+    assert [(skill.id, skill.area) for skill in found.skills] == [("y", "b"), ("z", "b")]
+    assert [(one.kind, one.origin, one.target) for one in found.relations] == [("child_of", "b", "a")]
+
+
+def test_identifiers_that_are_no_uuids_differ_by_their_case() -> None:
+    tree = [link("isChildOf", "a", "d"), link("isChildOf", "C", "a", sequenceNumber="9" * 5000)]
+    found = package(["a", "C", "c"], *tree, link("isChildOf", "c", "a", sequenceNumber="1")).framework
+    assert found
+    assert {(skill.id, skill.area) for skill in found.skills} == {("C", "a"), ("c", "a")}
+
+
+def test_a_cycle_of_items_is_reported_and_nothing_is_imported() -> None:
+    circle = [link("isChildOf", "a", "b"), link("isChildOf", "b", "c"), link("isChildOf", "c", "a")]
+    reading = package(["a", "b", "c", "s"], *circle, link("isChildOf", "s", "a"))
+    assert reading.framework is None
+    assert any("`isChildOf` is a cycle" in fault.reason and "→" in fault.reason for fault in reading.faults)
+    itself = package(["a"], link("isChildOf", "a", "a"))
+    assert (itself.framework, itself.faults[0].reason[:31]) == (None, "`isChildOf` is a cycle: a → a; ")
+
+
+def test_a_cycle_of_precedes_relations_is_reported_and_left_out() -> None:
+    order = [link("precedes", *pair) for pair in ("ab", "ba", "bc", "ce")]
+    reading = package(["a", "b", "c", "e"], *order)
+    assert reading.framework
+    assert [(one.origin, one.target) for one in reading.framework.relations] == [("b", "c"), ("c", "e")]
+    assert sum("`precedes` is a cycle" in fault.reason for fault in reading.faults) == 1
+
+
+def test_associations_of_a_package_are_imported_or_reported() -> None:
+    reading = package(
+        ["a", "b", {"identifier": "a", "fullStatement": "Another"}, {"fullStatement": "Nameless"}, {"identifier": "w"}],
+        link("exactMatchOf", "a", "x", destinationNodeURI={"identifier": "x", "uri": "https://example.org/x"}),
+        link("exactMatchOf", "ghost", "a"),
+        link("precedes", "a", "ghost"),
+        link("isRelatedTo", "a", "b"),
+        link("isChildOf", "a", "elsewhere"),
+        {"identifier": "broken", "associationType": "precedes"},
+        CFDefinitions={"CFConcepts": [{"title": "Energy"}], "CFSubjects": []},
+    )
+    assert reading.framework is None  # an item without an identifier, and one with another's
+    assert {(fault.verdict, fault.id) for fault in reading.faults} >= {
+        ("untrue", "a"),
+        ("untrue", "CFItems[3]"),
+        ("refused", "w"),
+        ("refused", "exactMatchOf-ghost-a"),
+        ("refused", "precedes-a-ghost"),
+        ("changed", "isChildOf-a-elsewhere"),
+        ("refused", "broken"),
+    }
+    assert {(lost.what, lost.count) for lost in reading.not_kept} >= {
+        ("association isRelatedTo", 1),
+        ("CFDefinitions", 1),
+    }
+
+
+def test_parts_are_nested_where_no_item_is_the_child_of_another() -> None:
+    top = [link("isChildOf", one, "d") for one in "abc"]
+    parts = [link("isPartOf", "b", "a", sequenceNumber=2), link("isPartOf", "c", "a", sequenceNumber=1)]
+    for links in (parts, [*top, *parts]):
+        reading = package(["a", "b", "c"], *links)
+        assert reading.framework
+        assert [(skill.id, skill.area) for skill in reading.framework.skills] == [("c", "a"), ("b", "a")]
+        assert any("`isPartOf` is taken for it" in line for line in reading.assumed)
+        assert not reading.not_kept
+    mixed = package(["a", "b", "c"], link("isChildOf", "b", "a"), link("isPartOf", "c", "a"))
+    assert [(lost.what, lost.count) for lost in mixed.not_kept] == [("association isPartOf", 1)]
+    circle = package(["a", "b"], link("isPartOf", "a", "b"), link("isPartOf", "b", "a"))
+    assert circle.framework is None
+    assert "`isPartOf` is a cycle" in circle.faults[0].reason
+
+
+def test_statements_are_shown_without_html() -> None:
+    item = {
+        "identifier": "a",
+        "fullStatement": "<p>Uses <b>data</b> &amp; List&lt;T&gt;</p>",
+        "notes": "<ul><li>x</li><li>y</li></ul>",
+    }
+    found = package([item]).framework
+    assert found
+    assert found.skills[0].title.en == "Uses data & List<T>"
+    assert found.skills[0].description
+    assert found.skills[0].description.en == "x\ny"
+
+
+def test_a_long_cycle_is_shortened_and_the_number_of_cycles_is_bounded() -> None:
+    names = [f"i{n}" for n in range(400)]
+    ring = [link("isChildOf", one, after) for one, after in zip(names, [*names[1:], names[0]], strict=True)]
+    long = package(list(names), *ring)
+    assert (long.framework, len(long.faults)) == (None, 3)
+    assert "(400 in all)" in long.faults[0].reason
+    pairs = [link("precedes", names[n], names[n ^ 1]) for n in range(400)]
+    many = package(list(names), *pairs)
+    assert many.framework
+    assert (many.framework.relations, len(many.faults)) == ([], 101)
+
+
+def test_texts_in_another_language_are_reported() -> None:
+    whole = {"CFDocument": {**DOCUMENT, "language": "es-MX"}, "CFItems": [{"identifier": "a", "fullStatement": "Día"}]}
+    reading = read("case-1.0", [Source("package.json", json.dumps(whole).encode())], Options())
+    assert any("'es-mx'" in line for line in reading.assumed)
+
+
+def test_a_rubric_gives_the_scale_and_short_statements_are_preferred() -> None:
+    levels = [{"score": 0, "quality": "No"}, {"score": 3, "quality": "Yes"}]
+    rubrics = [{"CFRubricCriteria": [{"CFRubricCriterionLevels": levels}]}]
+    item = {
+        "identifier": "a",
+        "fullStatement": "Long words",
+        "abbreviatedStatement": "Short",
+        "humanCodingScheme": "A.1",
+    }
+    found = package([item], CFRubrics=rubrics).framework
+    assert found
+    assert [(step.level, step.title.en) for step in found.scale] == [(0, "No"), (3, "Yes")]
+    assert (found.skills[0].title.en, found.skills[0].code) == ("Short", "A.1")
+    assert found.skills[0].description
+    assert found.skills[0].description.en == "Long words"
+
+
+def test_identifiers_of_a_package_mean_the_same_in_both_cases() -> None:
+    upper, lower = (f"6B7E4D52-1111-4AAA-8BBB-00000000000{n}" for n in (1, 2))
+    items = [{"identifier": upper, "fullStatement": "Area"}, {"identifier": lower, "fullStatement": "Skill"}]
+    given = {
+        "CFDocument": {"identifier": "D" + upper[1:], "title": "T"},
+        "CFItems": items,
+        "CFAssociations": [
+            link("isChildOf", lower.lower(), upper.lower(), sequenceNumber="1"),
+            link("isChildOf", upper, ("D" + upper[1:]).lower()),
+        ],
+    }
+    reading = read("case-1.0", [Source("p.json", json.dumps(given).encode())], Options())
+    assert reading.faults == []
+    assert reading.framework
+    assert [(skill.id, skill.area) for skill in reading.framework.skills] == [(lower, upper)]

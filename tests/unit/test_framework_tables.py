@@ -1,0 +1,196 @@
+"""Frameworks as matrices of requirements: each fault is reported with its row, its field and why."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.catalog.frameworks import Options, Reading, Source, read, write
+from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT
+from shared.domain import LocalizedText
+from shared.errors import InvalidInput
+
+NAMED = Options(id="mine", title=LocalizedText(en="Mine"))
+
+
+EXPERTS = Options(id="mine", title=LocalizedText(en="Mine"), scale=("None", "Aware", "Able"))
+
+
+def table(*lines: str, options: Options = NAMED, encoding: str = "utf-8") -> Reading:
+    return read("csv", [Source("matrix.csv", "\n".join(lines).encode(encoding))], options)
+
+
+def faults_of(reading: Reading) -> list[tuple[str, int | None, str | None]]:
+    return [(fault.verdict, fault.row, fault.field) for fault in reading.faults]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_matrix_is_read_in_every_separator_and_encoding(separator: str, encoding: str) -> None:
+    lines = ["กลุ่มงาน,ทักษะ,ระดับ", "ธุรการ,สารบรรณ,2", "ธุรการ,การเงิน,๑", "บริการ,สารบรรณ,ระดับ 3"]
+    found = table(*(line.replace(",", separator) for line in lines), encoding=encoding).framework
+    assert found
+    assert [group.title.th for group in found.job_groups] == ["ธุรการ", "บริการ"]
+    assert [row.level for row in found.requirements] == [2, 1, 3]
+    assert [step.level for step in found.scale] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("raw", ["\n \nrole,skill,level\n\nclerk,law,2\n", "role,skill,level\rclerk,law,2\r"])
+def test_empty_rows_and_old_line_ends_are_ignored(raw: str) -> None:
+    found = read("csv", [Source("matrix.csv", raw.encode())], NAMED)
+    assert found.framework, found.faults
+    assert (found.rows, [row.level for row in found.framework.requirements]) == (1, [2])
+
+
+def test_a_written_table_contains_no_formula() -> None:
+    found = table("role,skill,level", "=cmd(),law,2", "'=twice,law,1").framework
+    assert found
+    assert [group.title.en for group in found.job_groups] == ["=cmd()", "=twice"]
+    written = write("csv", found, datetime(2026, 1, 1, tzinfo=UTC)).data
+    assert b",=" not in written
+    assert b"'=cmd()" in written
+    assert read("csv", [Source("matrix.csv", written)], NAMED).framework == found
+
+
+def test_a_wide_matrix_is_read_in_both_orientations() -> None:
+    long = table("role,skill,level", "clerk,filing,1", "clerk,law,2", "chief,law,3").framework
+    roles = table("role,filing,law", "clerk,1,2", "chief,,3").framework
+    skills = table("skill,clerk,chief", "filing,1,", "law,2,3").framework
+    assert long
+    assert roles
+    assert skills
+    rows = {(row.job_group, row.skill, row.level) for row in long.requirements}
+    assert rows == {(row.job_group, row.skill, row.level) for row in roles.requirements}
+    assert rows == {(row.job_group, row.skill, row.level) for row in skills.requirements}
+
+
+def test_named_levels_need_a_known_or_a_given_scale() -> None:
+    known = table("role,skill,level", "clerk,filing,Practitioner", "clerk,law,awareness").framework
+    assert known
+    assert [row.level for row in known.requirements] == [3, 1]
+    unknown = table("role,skill,level", "clerk,filing,Able", "clerk,law,Banana")
+    assert (unknown.framework, faults_of(unknown)) == (None, [("untrue", 2, "level"), ("untrue", 3, "level")])
+    given = table("role,skill,level", "clerk,filing,Able", options=EXPERTS).framework
+    assert given
+    assert [(step.level, step.title.en) for step in given.scale] == [(0, "None"), (1, "Aware"), (2, "Able")]
+    assert given.requirements[0].level == 2
+
+
+def test_a_mark_is_a_level_only_if_the_option_defines_it() -> None:
+    lines = ("skill,clerk,chief", "filing,✓,", "law,x,✓")
+    refused = table(*lines)
+    assert refused.framework is None
+    assert {fault.reason.split("; ")[-1] for fault in refused.faults} == {"say with `mark` which level a mark means"}
+    taken = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), mark=2)).framework
+    assert taken
+    assert [row.level for row in taken.requirements] == [2, 2, 2]
+
+
+def test_a_line_that_introduces_a_list_is_no_descriptor() -> None:
+    cell = '"You can:\n- file letters\n- find them: all"'
+    reading = table("role,skill,level,level description", f"clerk,filing,1,{cell}", "chief,filing,2,Can decide:")
+    assert reading.framework
+    texts = [step.title.en for step in reading.framework.skills[0].descriptors]
+    assert texts == ["file letters", "find them: all", "Can decide:"]
+    assert [(lost.count, lost.examples) for lost in reading.not_kept] == [(1, ["You can:"])]
+
+
+def test_a_text_among_levels_is_no_descriptor() -> None:
+    refused = table("skill,Beginner,Advanced", "filing,1,2", "law,2,see note")
+    assert refused.framework is None
+    assert [(fault.row, fault.id, fault.field) for fault in refused.faults] == [(3, "advanced / law", "level")]
+
+
+def test_columns_named_by_levels_hold_descriptors_where_they_hold_texts() -> None:
+    texts = table("skill,Awareness,Working,roles", "filing,Knows files,Files letters,clerk", "law,,Reads laws,")
+    assert texts.framework
+    assert [(step.level, step.title.en) for step in texts.framework.scale] == [
+        (0, "None"), (1, "Awareness"), (2, "Working"), (3, "Practitioner"), (4, "Expert"),
+    ]  # fmt: skip
+    steps = {skill.id: [(one.level, one.title.en) for one in skill.descriptors] for skill in texts.framework.skills}
+    assert steps == {"filing": [(1, "Knows files"), (2, "Files letters")], "law": [(2, "Reads laws")]}
+    assert [group.id for group in texts.framework.job_groups] == ["everybody"]
+    assert [lost.what for lost in texts.not_kept] == ["column 'roles'"]
+    levels = table("skill,Beginner,Expert", "filing,1,2").framework
+    assert levels
+    assert [(one.job_group, one.level) for one in levels.requirements] == [("beginner", 1), ("expert", 2)]
+    own = table("skill,Aware,Able", "filing,Knows files,Files letters", options=EXPERTS).framework
+    assert own
+    assert [one.level for one in own.skills[0].descriptors] == [1, 2]
+
+
+def test_every_fault_of_a_table_is_reported_and_the_rest_is_imported_on_request() -> None:
+    lines = (
+        "role,skill,level,weight,skill description",
+        "clerk,filing,1,,Keeps records",
+        "clerk,,1,,",
+        ",filing,1,,",
+        "clerk,law,,,",
+        "clerk,law,5,heavy,",
+        "clerk,law,2,0,",
+        "clerk,filing,2,,",
+        "clerk,filing,1,,",
+        "clerk,tax,1,,,,stray",
+        "clerk,tax,not required,,",
+        "clerk,tax,1,2.5,",
+    )
+    reading = table(*lines)
+    assert reading.framework is None
+    assert set(faults_of(reading)) == {
+        ("untrue", 3, "skill"),
+        ("untrue", 4, "job_group"),
+        ("untrue", 5, "level"),
+        ("untrue", 6, "weight"),
+        ("untrue", 7, "weight"),
+        ("untrue", 8, "level"),
+        ("changed", 9, None),
+        ("untrue", 10, None),
+    }
+    assert [(lost.what, lost.count) for lost in reading.not_kept] == [("a row that says that no level is required", 1)]
+    rest = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), skip_refused=True)).framework
+    assert rest
+    assert [(row.skill, row.level, row.weight) for row in rest.requirements] == [("filing", 1, 1), ("tax", 1, 2.5)]
+    assert rest.skills[0].description
+    assert rest.skills[0].description.en == "Keeps records"
+
+
+def test_an_unclosed_quote_is_reported_with_its_row() -> None:
+    reading = table("role,skill,level", "clerk,filing,1", 'clerk,"law,2', "clerk,tax,3")
+    assert reading.framework is None
+    assert (reading.faults[0].row, "never closed" in reading.faults[0].reason) == (3, True)
+
+
+def test_columns_are_joined_as_mapped_and_unknown_ones_are_named() -> None:
+    lines = (
+        "Family,Role,Role Level,Skill Name,Skill Level",
+        "IT,Architect,Lead,Design,Expert",
+        "IT,CIO,NOT IN USE,Design,Working",
+    )
+    mapped = Options(id="m", title=LocalizedText(en="M"), columns={"job_group": "Role + Role Level", "area": "family"})
+    found = table(*lines, options=mapped).framework
+    assert found
+    assert [group.title.en for group in found.job_groups] == ["Architect – Lead", "CIO"]
+    assert found.areas[0].id == "it"
+    for columns in ({"job_group": "Rolle"}, {"role": "Role"}):
+        with pytest.raises(InvalidInput) as wrong:
+            table(*lines, options=Options(columns=columns))
+        assert wrong.value.field == "map"
+    with pytest.raises(InvalidInput, match="no column is known as job_group, skill, level"):
+        table("a,b", "1,2")
+
+
+def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
+    name = "a skill " * 60
+    reading = table("role,skill,level,skill description", f"clerk,{name},1,{'x' * 6000}")
+    assert reading.framework
+    skill = reading.framework.skills[0]
+    assert skill.title.en
+    assert skill.description
+    assert skill.description.en
+    assert (len(skill.title.en), len(skill.description.en)) == (TITLE_LIMIT, PROSE_LIMIT)
+    assert skill.description.en.startswith(name.strip())
+    assert [fault.verdict for fault in reading.faults] == ["changed", "changed"]
+
+
+def test_faults_past_the_limit_are_counted() -> None:
+    reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(FAULTS_LIMIT + 5)))
+    assert (len(reading.faults), reading.further_faults, reading.framework) == (FAULTS_LIMIT, 5, None)

@@ -1,0 +1,117 @@
+"""Rows of a course list that are no course: totals, courses that are not offered, rows without a title."""
+
+import json
+
+import msgspec
+import pytest
+
+from services.catalog.importers import Format, Options
+from shared.errors import Problem
+from tests.support.course_lists import THAI, courses, read, workbook
+
+
+def test_every_fault_of_a_row_is_reported_with_its_text() -> None:
+    _, [row] = read("csv", b"code,title,hours\nC 1,,20000\n", Options(columns="guess"))
+    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422)]
+    assert row.begins == "C 1"
+
+
+def test_a_title_that_says_nothing_is_no_title() -> None:
+    body = f"Title (TH),Title (EN)\n{THAI},null\nNone,N/A\n"
+    _, (named, nameless) = read("csv", body.encode())
+    assert named.content
+    assert msgspec.to_builtins(named.content.title) == {"th": THAI}
+    assert [one.field for one in nameless.problems] == ["title"]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize("word", ["รวม", "รวมทั้งสิ้น", "รวมทั้งสิ้น 12 หลักสูตร", "Total", "GRAND TOTAL:", "ยอดรวม"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_row_of_totals_is_refused_and_is_no_course(form: Format, word: str, place: int) -> None:
+    cells = [["No.", "title", "hours"], ["1", "Course", "3"], ["", "", "3"]]
+    cells[2][place] = word
+    body = workbook(*cells) if form == "xlsx" else "\n".join(map(",".join, cells)).encode()
+    _, rows = read(form, body)
+    assert [(row.number, row.content is None) for row in rows] == [(2, False), (3, True)]
+    assert [(one.field, one.detail) for one in rows[1].problems] == [
+        ("title", f"{word!r} marks a row of totals, which is not a course")
+    ]
+
+
+@pytest.mark.parametrize("row", ["x1,Total", "x1,รวม", ",Total quality management", ",รวมพลังสร้างสรรค์", ",Summary"])
+def test_a_course_whose_title_is_like_a_total_is_a_course(row: str) -> None:
+    assert [one.hours for one in courses("csv", f"id,title,hours\n{row},3\n")] == [3]
+
+
+@pytest.mark.parametrize("word", ["รวมทั้งสิ้น", "Total"])
+def test_a_complete_course_with_an_id_is_one_whatever_its_title(word: str) -> None:
+    whole = {"id": "x1", "title": {"th": word}, "provider": {"th": "ผู้จัด"}, "hours": 3.0, "languages": ["th"]}
+    assert [one.id for one in courses("ndjson", json.dumps(whole).encode())] == ["x1"]
+    del whole["id"]
+    _, [row] = read("ndjson", json.dumps(whole).encode())
+    assert (row.content, [one.field for one in row.problems]) == (None, ["id"])
+
+
+@pytest.mark.parametrize(
+    ("row", "detail"), [("x1,,3", "is missing: a course needs a title"), (",N/A,3", "'N/A' is no title")]
+)
+def test_a_course_without_a_title_is_refused_in_plain_words(row: str, detail: str) -> None:
+    _, [found] = read("csv", f"id,title,hours\n{row}\n".encode())
+    assert found.content is None
+    assert [(one.field, one.detail) for one in found.problems] == [("title", detail)]
+
+
+@pytest.mark.parametrize("words", ["N/A", "-", "null", "#REF!", "#N/A", "Loading...", "?", "(ว่าง)"])
+@pytest.mark.parametrize("identifier", ["x-1", "N/A", ""])
+def test_a_row_whose_title_says_nothing_is_no_course(words: str, identifier: str) -> None:
+    _, [row] = read("csv", f"id,title,provider\n{identifier},{words},P\n".encode())
+    assert [(one.field, one.detail) for one in row.problems] == [("title", f"{words!r} is no title")]
+    assert row.begins in (identifier, words, f"{identifier} {words} P".strip())
+
+
+@pytest.mark.parametrize(
+    ("name", "no", "yes"),
+    [
+        ("status", "deleted", "active"),
+        ("visible", "0", "1"),
+        ("สถานะ", "ยกเลิก", "เปิดรับสมัคร"),
+        ("published", "FALSE", "TRUE"),
+        ("Availability", "Closed", "Open"),
+        ("Enrollment status", "Enrollment closed", "Open for enrollment"),
+        ("สถานะการรับสมัคร", "ปิดรับสมัครแล้ว", "เปิดรับสมัคร"),
+        ("สถานะ", "ปิดรับสมัคร", "กำลังเปิดรับ"),
+        ("Available", "N", "Y"),
+        ("Hidden", "Yes", "No"),
+        ("archived", "true", "false"),
+    ],
+)
+def test_a_course_that_its_provider_does_not_offer_is_refused(name: str, no: str, yes: str) -> None:
+    _, rows = read("csv", f"title,{name}\nA,{no}\nB,{yes}\nC,\n".encode())
+    fact = "hidden" if name in ("Hidden", "archived") else "offered"
+    assert [[one.field for one in row.problems] for row in rows] == [[fact], [], []]
+    assert rows[0].problems[0].detail == f"{no!r} says that it is not offered"
+
+
+@pytest.mark.parametrize(
+    ("status", "visible", "refused"), [("active", "0", "0"), ("active", "1", ""), ("inactive", "1", "inactive")]
+)
+def test_every_column_about_the_offer_counts(status: str, visible: str, refused: str) -> None:
+    _, [row] = read("csv", f"id,fullname,status,visible,delete\n1,A,{status},{visible},0\n".encode())
+    expected = [("offered", f"'{refused}' says that it is not offered")] if refused else []
+    assert [(one.field, one.detail) for one in row.problems] == expected
+
+
+def test_a_row_of_an_upload_that_deletes_a_course_is_refused() -> None:
+    _, rows = read("csv", b"shortname,fullname,customfield_hours,delete\nA1,A,6,0\nA2,B,3,1\n")
+    assert [row.problems[0].field if row.problems else row.content and row.content.hours for row in rows] == [
+        6,
+        "hidden",
+    ]
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "jsonld"])
+@pytest.mark.parametrize("body", ["<?xml version='1.0'?>\n<manifest identifier='x'/>", "<m:courseStructure/>"])
+def test_the_manifest_of_a_package_is_refused_as_such(form: Format, body: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read(form, body.encode())
+    assert "manifest of a package" in refused.value.detail
