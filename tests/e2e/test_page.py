@@ -138,17 +138,16 @@ async def test_a_language_that_cannot_be_fetched_is_reported_and_the_page_stays(
         await page.route("**/static/en-*.js", lambda route: route.abort())
         await page.click("#language")
         await page.wait_for_selector("#language-wrong:not(:empty)")
-        said = await page.inner_text("#language-wrong")
-        assert "เป็นภาษาอังกฤษไม่ได้" in said
-        assert "could not be shown in English" in said
-        assert await page.get_attribute("html", "lang") == "th"
-        assert await page.input_value("#key") == "entered"
+        await reader.reads("#language-wrong", "เป็นภาษาอังกฤษไม่ได้")
+        await reader.reads("#language-wrong", "could not be shown in English")
+        await expect(page.locator("html")).to_have_attribute("lang", "th")
+        await expect(page.locator("#key")).to_have_value("entered")
         assert await reader.overflow() == 0
         assert await reader.violations() == []
         await page.unroute("**/static/en-*.js")
         await switch_language(page)
-        assert await page.inner_text("#language-wrong") == ""
-        assert await page.input_value("#key") == "entered"
+        await expect(page.locator("#language-wrong")).to_be_empty()
+        await expect(page.locator("#key")).to_have_value("entered")
 
 
 async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:

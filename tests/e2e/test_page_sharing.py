@@ -109,7 +109,7 @@ async def rates_by_area(head: Reader, officer: Officer) -> None:
     await in_both_languages(head, ".session-progress", f"1 จาก {all_of_them} ทักษะ", f"1 of {all_of_them} skills rated")
     await in_both_languages(head, ".rating details >> nth=0 >> summary", "ประเมินแล้ว 1 จาก", "1 of")
     later = page.locator(".rating details >> nth=1")
-    assert not await later.locator("fieldset >> nth=0").is_visible()
+    await expect(later.locator("fieldset >> nth=0")).to_be_hidden()
     await later.locator("summary").focus()
     await page.keyboard.press("Enter")
     await later.locator("fieldset >> nth=0").wait_for()
@@ -118,7 +118,7 @@ async def rates_by_area(head: Reader, officer: Officer) -> None:
     await page.click("[data-keep=to-list]")
     await page.click(f'[data-keep="rate-{officer.name}"]')
     await page.wait_for_selector(".rating fieldset")
-    assert await page.is_checked(".rating fieldset >> nth=0 >> input >> nth=2")
+    await expect(page.locator(".rating fieldset >> nth=0 >> input >> nth=2")).to_be_checked()
 
 
 async def is_over(shown: Reader) -> None:
