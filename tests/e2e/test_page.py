@@ -132,10 +132,10 @@ async def test_a_language_that_cannot_be_fetched_is_reported_and_the_page_stays(
 ) -> None:
     async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
+        await page.route("**/static/en-*.js", lambda route: route.abort())
         await page.goto(reader.url)
         await reader.shows("signIn")
         await page.fill("#key", "entered")
-        await page.route("**/static/en-*.js", lambda route: route.abort())
         await page.click("#language")
         await page.wait_for_selector("#language-wrong:not(:empty)")
         await reader.reads("#language-wrong", "เป็นภาษาอังกฤษไม่ได้")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.editors import FRAMEWORK, editing
-from tests.support.page import switch_language
+from tests.support.page import Reader, switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
@@ -106,6 +106,16 @@ async def test_a_failed_decision_is_reported_and_sent_again(platform: Platform, 
         await until(is_taken, "the decision that was sent again")
 
 
+async def chooses(reader: Reader, file: Path) -> None:
+    """Choose the first file: whether one is chosen is said in the language of the page, in place of the browser's."""
+    for language, words in (("th", "เลือกไฟล์ ยังไม่ได้เลือกไฟล์"), ("en", "Choose a file No file is chosen")):
+        await reader.page.wait_for_selector(f"html[lang={language}]")
+        await reader.reads(".file", words)
+        await switch_language(reader.page)
+    await reader.page.set_input_files("#file", file)
+    await reader.reads("#file-name", file.name)
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
@@ -120,7 +130,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         await page.wait_for_selector("#file")
         await page.click("[data-keep=check]")
         await reader.reads("#file-wrong", "กรุณาเลือกไฟล์")
-        await page.set_input_files("#file", courses)
+        await chooses(reader, courses)
         await page.click("[data-keep=check]")
         await page.wait_for_selector("[data-column='กลุ่ม']")
         await expect(page.locator("[data-column='ชื่อหลักสูตร']").first).to_have_value("title")
