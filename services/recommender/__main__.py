@@ -73,15 +73,12 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
     consumer: GroupConsumer
 
-    async def take_back(key: str) -> None:
-        await consumer.take_back(key)
-
     replanner = Replanner(planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
-        ProfileConsumer(planner, take_back).on_profiles,
+        ProfileConsumer(planner, lambda key: consumer.take_back(key)).on_profiles,  # noqa: PLW0108 - it does not exist yet
         publisher=publisher,
         on_assigned=replanner.on_assigned,
     )
@@ -103,7 +100,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         held_in=ANNOUNCED,
     )
 
-    warm = asyncio.Event()
+    warm, installed = asyncio.Event(), asyncio.Event()
 
     async def prepared() -> None:
         """Return once the planner is compiled and the catalog of the start, with a framework, is installed."""
@@ -113,12 +110,15 @@ async def build(settings: RecommenderSettings) -> web.Application:
         warm.set()
         await follower.caught_up.wait()
         await followed.installed()
+        installed.set()
         while not catalog.has_framework:
             await asyncio.sleep(0.2)
 
     async def has_catalog() -> str | None:
         if pending := follower.pending:
             return pending
+        if not installed.is_set():
+            return "the catalog of the start is being indexed"
         if not catalog.has_framework:
             return "there is no framework yet"
         return overdue(follower, settings.stall_seconds)

@@ -192,6 +192,7 @@ async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> Async
         try:
             async for batch in batches:
                 await ahead.put(batch)
+                await asyncio.sleep(0)  # a queue with room does not let other requests run
         except Exception:
             await ahead.put(None)
             raise

@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from deploy.local.keys import TENANT, Issuer
-from deploy.local.processes import Child, free_port, until
+from deploy.local.ports import free_port
+from deploy.local.processes import Child, until
 from deploy.local.replicas import Replica
 from deploy.local.seed import bearer
 from deploy.topics import ensure_topics

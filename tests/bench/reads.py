@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from deploy.local.processes import Child, free_port, until
+from deploy.local.ports import free_port
+from deploy.local.processes import Child, until
 from deploy.local.seed import bearer
 from tests.bench.figures import Figure
 from tests.bench.fixtures import TENANT

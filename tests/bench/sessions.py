@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from deploy.local.processes import ROOT, Child, free_port, until
+from deploy.local.ports import free_port
+from deploy.local.processes import ROOT, Child, until
 from deploy.local.seed import SEED, bearer, put
 from services.assessment.sessions.adaptive import answered, begun
 from services.assessment.sessions.item_pool import Exposure, ItemPool

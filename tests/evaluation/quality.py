@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from services.recommender.plan_validator.validate import infeasibilities, validate
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
 from shared.paths import LearningPath
@@ -19,7 +19,7 @@ from tests.evaluation.baselines import Outcome, Point, baselines
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Candidate, Problem
 from tests.evaluation.shapes import SHAPES, shaped
-from tests.evaluation.solution_to_path import path_of
+from tests.evaluation.solution_to_path import infeasibilities, path_of
 from tests.evaluation.worlds import HOURS, World, generated, shared
 
 BUDGETS = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 10_000.0)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from services.recommender.inputs import ALGORITHM
+from services.recommender.inputs import ALGORITHM, Inputs
+from services.recommender.plan_validator.officer_state import Find, OfficerState
+from services.recommender.plan_validator.validate import faults
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import course_option
 from services.recommender.planner.exact.dependencies import dependencies
@@ -12,6 +14,15 @@ from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGa
 from tests.evaluation.problem import Candidate, Problem, State
 
 _REASON = Reason(th="ผู้ตรวจสอบเลือก", en="chosen by the auditor")
+
+
+def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+    """Return why the courses of a path cannot be studied in order, or do not gain what it says.
+
+    Texts are not checked.
+    """
+    start = OfficerState(inputs, find)
+    return faults(path, inputs, find, start, start.copy())
 
 
 def path_of(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:

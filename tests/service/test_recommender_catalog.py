@@ -1,10 +1,13 @@
 """What happens to paths when the catalog changes, and what each tenant sees of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from threading import Event as Flag
 
 import msgspec
 import pytest
 
+from services.recommender.api.context import CATALOG
+from services.recommender.planner.index.catalog import Snapshot
 from shared.domain import key_of
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathAnnounced
 from tests.support.builders import FRAMEWORK, JOB_GROUP, course, framework
@@ -21,6 +24,7 @@ from tests.support.recommender import (
     somebody,
 )
 from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -152,3 +156,36 @@ async def test_a_changed_description_alone_makes_no_new_revision(service: Starte
     event = await announced.newest(officer.key, 2)
     assert isinstance(event.data, PathAnnounced)
     assert [step.course.hours for step in event.data.recommended().path.steps if step.course.id == "mine"] == [1.5]
+
+
+async def test_a_recommender_is_ready_once_all_of_the_catalog_of_its_start_is_indexed(
+    mongodb_uri: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last batch of the start may be a full one, after which the reader does not wait for its index."""
+    reached, opened, build = Flag(), Flag(), Snapshot.build
+
+    def held(snapshot: Snapshot, tenants: Iterable[str] = ()) -> None:
+        if snapshot.catalog_revision == 4:
+            reached.set()
+            assert opened.wait(300)
+        build(snapshot, tenants)
+
+    monkeypatch.setattr(Snapshot, "build", held)
+    for module in ("services.recommender.consumer", "shared.kafka.follower"):
+        monkeypatch.setattr(f"{module}.BATCH", 2)
+    entries = (SHOWN, READ, WRITE, course("last", ("writing", 0, 4)))
+    try:
+        async with recommender(mongodb_uri, kafka_bootstrap, entries, ready=False) as service:
+            catalog = service.client.app[CATALOG]
+            await until(reached.is_set)
+
+            async def checks() -> dict[str, str]:
+                found: dict[str, str] = (await (await service.ask("GET", "/readyz", None)).json())["checks"]
+                return found if found["planner"] == "ok" and catalog.has_framework else {}
+
+            assert (await until(checks))["catalog"] == "the catalog of the start is being indexed"
+            opened.set()
+            await until(service.is_ready)
+            assert catalog.revision == 4
+    finally:
+        opened.set()

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from deploy.local.broker import EmbeddedBroker
-from deploy.local.processes import Child, free_port
+from deploy.local.ports import free_port
+from deploy.local.processes import Child
 from deploy.local.servers import Mongod, find_mongodb
 from shared.kafka import TopicSpec, create_topics
 from tests.support.servers import missing

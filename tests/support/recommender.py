@@ -58,7 +58,12 @@ def somebody(tenant: str = "agency", *, levels: dict[str, float] | None = None, 
 
 @asynccontextmanager
 async def recommender(
-    mongodb_uri: str, kafka_bootstrap: str, entries: Sequence[Course | Framework] = (SHOWN, *COURSES), **more: str
+    mongodb_uri: str,
+    kafka_bootstrap: str,
+    entries: Sequence[Course | Framework] = (SHOWN, *COURSES),
+    *,
+    ready: bool = True,
+    **more: str,
 ) -> AsyncIterator[Started]:
     settings = settings_of(RecommenderSettings, mongodb_uri, kafka_bootstrap, **more)
     catalog = settings.topic(CATALOG_TOPIC)
@@ -70,7 +75,7 @@ async def recommender(
     ]
     async with Publisher(kafka_bootstrap) as publisher:
         await publisher.send(catalog, envelopes)
-    async with started(build, settings) as service:
+    async with started(build, settings, ready=ready) as service:
         yield service
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from deploy.local.processes import Child, free_port, until
+from deploy.local.ports import free_port
+from deploy.local.processes import Child, until
 from deploy.local.servers import Mongod, find_mongodb
 from tests.support.servers import missing
 

@@ -11,7 +11,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.local.broker import ApacheKafka
-from deploy.local.processes import Child, free_port, until
+from deploy.local.ports import free_port
+from deploy.local.processes import Child, until
 
 USER = "learning"
 PASSWORD = "pass/w:rd@of#the tests"
@@ -59,10 +60,9 @@ class SecuredKafka(ApacheKafka):
             for line in self._properties.read_text().splitlines()
             if not line.startswith(("listeners=", "advertised.listeners=", "listener.security.protocol.map="))
         ]
-        controller = next(line.partition("@")[2] for line in lines if line.startswith("controller.quorum.voters="))
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         lines += [
-            f"listeners=INTERNAL://{self.address},CLIENTS://{self.clients},CONTROLLER://{controller}",
+            f"listeners=INTERNAL://{self.address},CLIENTS://{self.clients},CONTROLLER://{self._controller}",
             f"advertised.listeners=INTERNAL://{self.address},CLIENTS://{self.clients}",
             "listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENTS:SASL_SSL",
             "inter.broker.listener.name=INTERNAL",

@@ -86,6 +86,9 @@ class Started:
     def database(self, name: str) -> Database:
         return self.mongodb[self.settings.database(name)]
 
+    async def is_ready(self) -> bool:
+        return (await self.client.get("/readyz")).status == 200
+
     async def publish(self, topic: str, *announced: tuple[str, int, Data]) -> None:
         """Send events as their owner would, stamped in order. A recommender has folded those of the catalog by then."""
         envelopes = []
@@ -152,18 +155,18 @@ def settings_of(shape: type[S], mongodb_uri: str, kafka_bootstrap: str, **more: 
 
 
 @asynccontextmanager
-async def started(build: Callable[[S], Awaitable[web.Application]], settings: S) -> AsyncIterator[Started]:
+async def started(
+    build: Callable[[S], Awaitable[web.Application]], settings: S, *, ready: bool = True
+) -> AsyncIterator[Started]:
+    """Run a service during the block. `ready`: the block begins once the service is ready."""
     specs = [TopicSpec(settings.topic(topic), 1, 1, {}) for topic in TOPICS]
     await create_topics(settings, specs)
     app = await build(settings)
     async with TestClient(TestServer(app), response_class=answers_of(app)) as client:
         service = Started(settings, client)
-        await until(lambda: _ready(client))
         try:
+            if ready:
+                await until(service.is_ready)
             yield service
         finally:
             service.mongodb.close()
-
-
-async def _ready(client: TestClient[Any, Any]) -> bool:
-    return (await client.get("/readyz")).status == 200

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from services.recommender.inputs import Inputs
-from services.recommender.plan_validator.validate import infeasibilities
 from services.recommender.planner import pipeline
 from shared.domain import Course, Prerequisite
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
-from tests.evaluation.solution_to_path import path_of
+from tests.evaluation.solution_to_path import infeasibilities, path_of
 from tests.evaluation.worlds import generated
 from tests.support.builders import after, at, catalog, course, framework, inputs, view_of
 

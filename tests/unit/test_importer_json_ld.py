@@ -129,6 +129,44 @@ def test_json_ld_of_any_depth_does_not_crash_the_reader() -> None:
     assert len(rows) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":' * 100_000 + b"[" * 2_000_000,
+        b"[" * 2_000_000,
+        b"[" + b'{"title":"A","hours":3,' + b'"items":[],' * 200_000,
+        b'{"title":"A","hours":3,' + b'"in":{"title":"B","hours":3,"items":[]},' * 50_000,
+    ],
+)
+def test_brackets_and_lists_of_any_number_are_read_in_linear_time(body: bytes) -> None:
+    """It would take hours where each of them looks at all that came before it."""
+    _, rows = read("jsonld", body, size=1 << 16)
+    assert [row.problems[0].detail for row in rows] == ["the JSON breaks off"]
+
+
+@pytest.mark.parametrize("deep", ["[", '{"x":'])
+def test_courses_after_brackets_beyond_any_depth_are_read(deep: str) -> None:
+    closed = {"[": "]", '{"x":': "}"}[deep]
+    first = f'{{"@type":"Course","name":"A","x":{deep * 5000}1{closed * 5000}}}'
+    _, rows = read("jsonld", f"[{first},{json.dumps(NODE)}]".encode(), size=1000)
+    assert [bool(row.content) for row in rows] == [False, True]
+
+
+def test_the_first_two_thousand_fields_of_a_course_are_read() -> None:
+    fields = {f"f{n}": n for n in range(1998)}
+    body = {"title": "A", **fields, "duration": "PT3H", "code": "C"}
+    [one] = courses("jsonld", json.dumps(body))
+    assert (one.title.en, one.hours, one.code) == ("A", 3.0, None)
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_a_course_that_is_too_large_after_another_list_is_refused_alone(size: int) -> None:
+    large = {"name": "A", "about": "x" * (ROW_LIMIT - 1000), "notes": ["x" * 2000]}
+    body = {"items": [{"label": 1}], "courses": [large, {"name": "B"}, {"name": "C"}]}
+    _, rows = read("jsonld", json.dumps(body).encode(), size=size)
+    assert [row.content and row.content.title.en for row in rows] == [None, "B", "C"]
+
+
 def test_json_ld_of_plugins_is_read_with_its_references_and_exact_workload() -> None:
     page = {
         "@context": "https://schema.org",

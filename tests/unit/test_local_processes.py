@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.processes import ROOT, CannotStart, Child, free_port, kept_port, port_is_free, until
+from deploy.local.processes import ROOT, CannotStart, Child, until
 
 SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
 PARENT = """
@@ -92,13 +92,6 @@ def test_the_children_of_a_killed_parent_are_gone(tmp_path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_a_data_directory_keeps_its_port(tmp_path: Path) -> None:
-    port = kept_port(tmp_path)
-    assert kept_port(tmp_path) == port
-    assert port_is_free(port)
-    assert 20_000 <= free_port() < 32_000
-
-
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -118,6 +111,7 @@ def test_a_full_disk_gives_a_clear_message() -> None:
 def test_a_file_named_like_the_local_directory_gives_a_clear_message(tmp_path: Path) -> None:
     for package in ("deploy", "shared"):
         shutil.copytree(ROOT / package, tmp_path / package)
+    (tmp_path / "services").symlink_to(ROOT / "services")
     (tmp_path / ".local").write_text("mine")
     argv = [sys.executable, "-m", "deploy.local", "lock"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from deploy.local.processes import CannotStart, free_port
+from deploy.local.processes import CannotStart
 from deploy.local.replicas import fixed_ports, wanted_replicas
 from deploy.topics import read_topics
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
@@ -31,8 +31,9 @@ def test_production_replicates_and_names_take_the_namespace() -> None:
 
 
 def test_a_port_in_use_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = free_port()
+    first = 9100
     monkeypatch.setenv("PORT", str(first))
+    monkeypatch.setattr("deploy.local.replicas.port_is_free", lambda _port: True)
     assert fixed_ports() == {
         "portal": first,
         "assessment": first + 1,
@@ -40,9 +41,12 @@ def test_a_port_in_use_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch)
         "recommender": first + 3,
     }
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", first + 2))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(CannotStart, match=rf"Port {first + 2} \(catalog\) is taken.*\n.*make run PORT=9100"):
+        first = taken.getsockname()[1] - 2
+        monkeypatch.undo()
+        monkeypatch.setenv("PORT", str(first))
+        with pytest.raises(CannotStart, match=rf"{first + 2} \(catalog\).* is taken.*\n.*make run PORT=9100"):
             fixed_ports()
 
 

@@ -29,6 +29,10 @@ _NODES = 10_000
 _HELD = 1000
 _DEPTH = 10
 """How deep a course may be inside a page, an organisation or a list."""
+_NESTED = 1000
+"""So many open brackets are remembered, and deeper ones only counted: no decoder reads an object with more."""
+_LOOKS = 20
+"""How often an object is decoded while it is incomplete; a list that comes after that is one of its own."""
 
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
@@ -183,7 +187,10 @@ class _Splitter:
 
     def __init__(self) -> None:
         self._left = b""
-        self._stack: list[bytes] = []
+        self._stack = bytearray()
+        """The brackets that are open."""
+        self._deeper = 0
+        """How many brackets are open beyond those of the stack."""
         self._base = 0
         """The depth of the list whose items are cut out."""
         self._item = bytearray()
@@ -192,6 +199,12 @@ class _Splitter:
         self._list_depth = 1
         self._list_begins: int | None = None
         """Where, in the item, a list begins that holds courses unless a course follows around it."""
+        self._looks = 0
+
+    def _start_item(self) -> None:
+        """Forget the item and what was found in it."""
+        self._item.clear()
+        self._over, self._list_begins, self._looks = False, None, 0
 
     def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
         for at in range(0, len(piece), _PIECE):
@@ -203,9 +216,9 @@ class _Splitter:
     def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
         """Take what was read from a list on as its items: it is too long for one course."""
         inside = bytes(self._item[begin:]) + self._left
-        self._item.clear()
-        self._left, self._in_string, self._list_begins = b"", False, None
-        self._stack, self._base = [*[b"{"] * self._list_depth, b"["], self._list_depth + 1
+        self._start_item()
+        self._left, self._in_string, self._deeper = b"", False, 0
+        self._stack, self._base = bytearray(b"{" * self._list_depth + b"["), self._list_depth + 1
         yield from self._feed(inside)
 
     def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
@@ -223,21 +236,25 @@ class _Splitter:
                 place += 1
             elif sign == b'"':
                 self._in_string = not self._in_string
+            elif sign in b"{[" and len(self._stack) >= _NESTED:
+                self._deeper += 1
             elif sign in b"{[":
-                if sign == b"[" and self._opens_list(data[start:place]):
+                if sign == b"[" and self._opens_list(data, start, place):
                     self._base = len(self._stack) + 1
-                    self._item.clear()
+                    self._start_item()
                     start = place
                 elif len(self._stack) == self._base:
-                    self._item.clear()
+                    self._start_item()
                     start = mark.start()
-                self._stack.append(sign)
+                self._stack += sign
+            elif self._deeper:
+                self._deeper -= 1
             elif self._stack:
                 self._stack.pop()
                 if len(self._stack) < self._base:
                     # beyond a list in an object comes the rest of that object
                     self._base = len(self._stack) + 1 if self._stack else 0
-                    self._item.clear()
+                    self._start_item()
                     start = place
                 elif len(self._stack) == self._base and sign == b"}" and self._is_in_list():
                     self._keep(data[start:place])
@@ -251,10 +268,10 @@ class _Splitter:
 
     def _is_in_list(self) -> bool:
         """Return whether what stands at the depth of the items is one: after its list, the rest of an object is not."""
-        return not self._base or self._stack[self._base - 1] == b"["
+        return not self._base or self._stack[self._base - 1 : self._base] == b"["
 
-    def _opens_list(self, part: bytes) -> bool:
-        """Return whether a bracket opens the list of the courses. `part`: what follows the item, up to the bracket.
+    def _opens_list(self, data: bytes, start: int, end: int) -> bool:
+        """Return whether a bracket opens the list of the courses. `data[start:end]`: what follows the item, up to it.
 
         A list that may hold the lessons of a course is kept in the item: what the object is shows at its end.
         """
@@ -262,18 +279,24 @@ class _Splitter:
             return True
         if b"[" in self._stack:
             return False
-        begun = part.removesuffix(b"[")
-        found = _LISTS.search(bytes(self._item[-200:]) + begun[-200:])
+        before = end - 1  # without the bracket
+        found = _LISTS.search(bytes(self._item[-200:]) + data[max(start, before - 200) : before])
         may_be_inside = found is not None and (bool(found[1]) or len(self._stack) > 1)
-        if may_be_inside and self._list_begins is None and not self._is_of_course(bytes(self._item) + begun):
-            self._list_begins = len(self._item) + len(part)
+        if may_be_inside and self._list_begins is None and not self._is_of_course(data[start:before]):
+            self._list_begins = len(self._item) + end - start
             self._list_depth = len(self._stack)
         return found is not None and not may_be_inside
 
-    def _is_of_course(self, begun: bytes) -> bool:
-        """Return whether a list belongs to the course that the object describes so far: its lessons, not its courses."""
+    def _is_of_course(self, part: bytes) -> bool:
+        """Return whether a list belongs to the course that the object describes so far: its lessons, not its courses.
+
+        `part`: what follows the item, up to the list.
+        """
+        self._looks += 1
+        if self._looks > _LOOKS:
+            return True
         try:
-            node = msgspec.json.decode(begun + b"null" + b"}" * len(self._stack))
+            node = msgspec.json.decode(bytes(self._item) + part + b"null" + b"}" * len(self._stack))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         for _ in self._stack[1:]:  # the object that holds the list is the last value of each one around it
@@ -288,10 +311,9 @@ class _Splitter:
             self._item += part
 
     def _cut(self) -> Iterator[bytes | TooLarge]:
-        over, self._over = self._over, False
-        self._list_begins = None
+        over = self._over
         part = bytes(self._item)
-        self._item.clear()
+        self._start_item()
         yield TooLarge(f"a course may hold {ROW_LIMIT} bytes") if over else part
 
 

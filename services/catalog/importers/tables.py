@@ -27,6 +27,9 @@ _CAPTIONS = 10
 _LEAST_NAMED = 2
 """How many columns a second row of a header names at least."""
 
+_NAMES = 2000
+"""How many names of columns are looked at; further ones hold no known fact."""
+
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
@@ -50,7 +53,7 @@ class Options:
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     """Guess which columns hold which fact, from their names in Thai or English."""
     found: dict[str, list[int]] = {}
-    columns = [(number, column) for number, name in enumerate(header) if (column := fact_of(name))]
+    columns = [(number, column) for number, name in enumerate(header[:_NAMES]) if (column := fact_of(name))]
     for number, column in sorted(columns, key=lambda one: one[1].partly):
         if column.fact in MANY or column.fact not in found:
             found.setdefault(column.fact, []).append(number)

@@ -81,13 +81,12 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class Recommendation(Struct, frozen=True, omit_defaults=True):
     """A path that is not stored; with `compare_with` also the changes from the officer's stored path.
 
-    `revision`: of that stored path. `stale`: always false, as the path is computed now.
+    `revision`: of that stored path.
 
     `warnings` name the values of the request's rules that match no visible course.
     """
 
     path: LearningPath
-    stale: bool
     request_id: str
     changes: Changes | None = None
     revision: int | None = None
@@ -119,7 +118,6 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     path = await work_queue.run(caller, plan_stateless, inputs, view)
     found = Recommendation(
         with_sentences(path, languages),
-        stale=False,
         request_id=request[REQUEST_ID],
         changes=pipeline.path_diff(present.path, path) if present else None,
         revision=present.head.revision if present else None,

@@ -35,22 +35,13 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     start = OfficerState(inputs, find)
     end = start.copy()
     return [
-        *_faults(path, inputs, find, start, end),
+        *faults(path, inputs, find, start, end),
         *_dependencies(path, start, find),
         *false_statements(path, inputs.framework, end, find),
     ]
 
 
-def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
-    """Return why the courses of a path cannot be studied in order, or do not gain what it says.
-
-    Texts are not checked.
-    """
-    start = OfficerState(inputs, find)
-    return _faults(path, inputs, find, start, start.copy())
-
-
-def _faults(path: LearningPath, inputs: Inputs, find: Find, start: OfficerState, end: OfficerState) -> list[str]:
+def faults(path: LearningPath, inputs: Inputs, find: Find, start: OfficerState, end: OfficerState) -> list[str]:
     """Return what is wrong with a path but for its texts and dependencies.
 
     `end`: a copy of `start`, which is moved to the end of the path.

@@ -12,7 +12,7 @@ from services.recommender.path_summary import path_summary
 from services.recommender.provenance import InputsRecord, PlanHead
 from shared.compact_paths import alternatives
 from shared.domain import Profile
-from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
+from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event, path_with_sentences
 from shared.outbox import outbox_insert_held, outbox_push_held
 from shared.paths import LearningPath
 
@@ -222,7 +222,7 @@ def event_of(document: Document) -> PathRecommended:
         event = msgspec.json.decode(announced, type=PathAnnounced)
         if event.revision == document["revision"]:
             return event.recommended()
-    return msgspec.json.decode(document["path"], type=PathRecommended)
+    return path_with_sentences(document["path"])
 
 
 def runners_up_of(document: Document) -> list[RunnersUp]:

@@ -1,0 +1,73 @@
+"""Ports of 127.0.0.1 for local servers: a port that is given to one process is given to no other one while it runs."""
+
+import contextlib
+import fcntl
+import os
+import random
+import socket
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from deploy.local.processes import CannotStart
+
+_LOWEST, _HIGHEST = 20_000, 31_999
+
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """Return a port that is free, and that no other call returns while this process runs. Raises CannotStart.
+
+    A server binds it later, after its data are prepared or when it is restarted. So the port is reserved for this
+    process among all local stacks and tests of this user, and it is below the range from which operating systems take
+    the ports of outgoing connections.
+    """
+    for _ in range(200):
+        port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311 - no secret
+        if port not in _given and _reserve(port):
+            return port
+    raise CannotStart(f"no free port between {_LOWEST} and {_HIGHEST} on 127.0.0.1")
+
+
+def kept_port(directory: Path) -> int:
+    """Return the port recorded in a server's data directory if it is free, else a new one, which is recorded.
+
+    The port is reserved as that of `free_port`. Raises CannotStart.
+    """
+    note = directory / "port"
+    with contextlib.suppress(OSError, ValueError):
+        if _reserve(port := int(note.read_text())):
+            return port
+    port = free_port()
+    directory.mkdir(parents=True, exist_ok=True)
+    note.write_text(f"{port}\n")
+    return port
+
+
+def port_is_free(port: int) -> bool:
+    """Return whether a server could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _reserve(port: int) -> bool:
+    """Reserve a port for this process until it ends; return whether it is free and nobody else has reserved it."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _given.add(port)
+    return port_is_free(port)
+
+
+@cache
+def _reservations() -> int:
+    """Return the file of which byte N is locked for port N; the system unlocks it when the process ends."""
+    path = Path(tempfile.gettempdir()) / f"learning-path-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
