@@ -106,6 +106,47 @@ async def test_a_failed_decision_is_reported_and_sent_again(platform: Platform, 
         await until(is_taken, "the decision that was sent again")
 
 
+async def space_between(reader: Reader, upper: str, lower: str) -> float:
+    """Return how many pixels are between the end of an element and the beginning of another one."""
+    above, below = [await reader.page.locator(one).first.bounding_box() for one in (upper, lower)]
+    assert above is not None
+    assert below is not None
+    return below["y"] - above["y"] - above["height"]
+
+
+async def test_on_a_wide_screen_a_count_stays_beside_a_long_name_and_each_figure_has_one_line(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=2560, height=1300) as (tenant, reader):
+        page = reader.page
+        name = "The Institute for the Development of Digital Skills of Civil Servants in All Provinces and Agencies"
+        await tenant.offer("one", {"en": "Zinnia gardens"}, provider={"en": name})
+
+        async def found() -> bool:
+            return (await tenant.ask("GET", "/v1/courses?q=zinnia"))["total"] == 1  # type: ignore[no-any-return]
+
+        await until(found, "the search index has the course")
+        await reader.sign_in(tenant.key, "/#view=courses&q=zinnia")
+        await page.wait_for_selector(f".facets a:has-text('{name}')")
+        below = await page.locator(".facets li").evaluate_all(
+            """all => all.filter((one) => {
+              const [link, count] = [...one.children].map((child) => child.getBoundingClientRect());
+              return count.top >= link.bottom;
+            }).map(one => one.innerText)"""
+        )
+        assert below == []
+        await reader.goes_to("load")
+        table = b"title,hours\nOne,2\n,2\n"
+        await page.set_input_files("#file", {"name": "courses.csv", "mimeType": "text/csv", "buffer": table})
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector("[data-keep=store], [data-keep=check-again]")
+        for _ in ("th", "en"):
+            heights = await page.locator(".figures dt").evaluate_all("all => all.map(one => one.offsetHeight)")
+            assert len(heights) == 4
+            assert len(set(heights)) == 1
+            await switch_language(page)
+
+
 async def chooses(reader: Reader, file: Path) -> None:
     """Choose the first file: whether one is chosen is said in the language of the page, in place of the browser's."""
     for language, words in (("th", "เลือกไฟล์ ยังไม่ได้เลือกไฟล์"), ("en", "Choose a file No file is chosen")):
@@ -208,6 +249,7 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
         await page.click(".results a[href*='later']")
         await page.wait_for_selector(".course[data-course=later] h1")
         await reader.reads(".stated", "3 ชม.")
+        assert await space_between(reader, ".course h1", ".course .facts") >= 8
         await page.wait_for_selector("#before-title ~ ul a:has-text('ขั้นต้น')")
         assert await reader.overflow() == 0
         assert await reader.violations() == []
@@ -244,6 +286,8 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
             f"to-{name}" for name in ("matches", "courses", "load", "health", "frameworks")
         ]
         await page.click(f".results a[href*='{FRAMEWORK}']")
+        await page.wait_for_selector("[data-keep=new-draft]")
+        assert await space_between(reader, ".framework h1", "[data-keep=new-draft]") >= 12
         await page.click("[data-keep=new-draft]")
         group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
         required = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}

@@ -100,7 +100,7 @@ export async function restoreLanguage(): Promise<void> {
 
 /** Return a text in which no line ends between a number and the word it belongs to. */
 const bound = (text: string): string =>
-  text.replace(/ (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|hour|course|skill|more)/g, '\u00a0');
+  text.replace(/ (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|hour|course|skill|more|of \d|จาก \d)/g, '\u00a0');
 
 /** Return the parts of a message. A newer service may name a cause without words yet: it has none. */
 function partsOf<T>(key: Key, values?: Record<string, T>): (string | T)[] {

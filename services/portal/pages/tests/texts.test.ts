@@ -50,6 +50,12 @@ describe('numbers and dates', () => {
     expect(t('because.something new' as Key)).toBe('');
   });
 
+  it('stay on one line with what they are a part of', async () => {
+    expect(t('assessSure', { n: 1, all: 14 })).toContain('1\u00a0จาก\u00a014\u00a0ทักษะ');
+    await setLanguage('en');
+    expect(t('assessSure', { n: 1, all: 14 })).toContain('1\u00a0of\u00a014\u00a0skills');
+  });
+
   it('choose the plural in English', async () => {
     await setLanguage('en');
     expect([t('hours', { n: 1 }), t('hours', { n: 1.5 }), t('hours', { n: 0 })]).toEqual(['1\u00a0hour', '1.5\u00a0hours', '0\u00a0hours']);

@@ -2,15 +2,19 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useLayoutEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Action, Course, FeedbackPage, LearningPath, Statement, Step } from '../api';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
-import { About, Button, DateField, Disclosure, field, noonOf, Section, today, Wrong } from '../ui';
+import { About, Button, DateField, Disclosure, field, noonOf, printing, Section, today, Wrong } from '../ui';
 import type { Visit } from './visit';
 
 const CHOICES = ['pin', 'not_now', 'not_relevant'] as const;
 const GROUPS = ['not_relevant', 'not_now', 'pin', 'started', 'completed'] as const;
+
+/** How many statements of a group are shown at first, and how many more at each request. */
+const AT_FIRST = 30;
+const AT_A_TIME = 50;
 
 type Stated = Exclude<Action, 'undo'>;
 type Titled = Pick<Course, 'id' | 'title'>;
@@ -173,10 +177,45 @@ function Entry({ one, visit }: { one: Statement; visit: Visit }): JSX.Element {
   );
 }
 
+/** The current statements of one kind, the newest first; a long list is shown in parts. */
+function Group({ action, all, visit }: { action: Stated; all: Statement[]; visit: Visit }): JSX.Element {
+  const requested = useSignal(AT_FIRST);
+  const list = useRef<HTMLUListElement>(null);
+  useLayoutEffect(() => {
+    const first = requested.value - AT_A_TIME; // the button that asked for it stands further down now
+    if (first > 0) list.current?.children[first]?.querySelector('button')?.focus({ preventScroll: true });
+  }, [requested.value]);
+  const count = printing.value ? all.length : requested.value;
+  const rest = all.length - count;
+  return (
+    <div>
+      <h3>{t(`statementGroups.${action}`)}</h3>
+      <ul class="plain" ref={list}>
+        {all.slice(0, count).map((one) => (
+          <Entry key={one.course} one={one} visit={visit} />
+        ))}
+      </ul>
+      {rest > 0 && (
+        <p class="actions">
+          <Button
+            name={`statements-more-${action}`}
+            onClick={() => {
+              requested.value += AT_A_TIME;
+            }}
+          >
+            {t('stepsMore', { n: Math.min(rest, AT_A_TIME) })}
+          </Button>
+          <span class="quiet">{t('statementsRest', { n: rest })}</span>
+        </p>
+      )}
+    </div>
+  );
+}
+
 /** The section that lists all current statements, each with its undo button. */
 export function Statements({ visit }: { visit: Visit }): JSX.Element {
   const { value: feedback } = visit.feedback;
-  const held = [...statements(feedback).values()];
+  const held = [...statements(feedback).values()].sort((a, b) => b.sequence - a.sequence);
   const groups = GROUPS.filter((action) => held.some((one) => one.action === action));
   return (
     <Section name="statements" title="statementsTitle" why="statementsWhy" target>
@@ -190,16 +229,7 @@ export function Statements({ visit }: { visit: Visit }): JSX.Element {
       )}
       {feedback && groups.length === 0 && <p>{t('statementsNone')}</p>}
       {groups.map((action) => (
-        <div key={action}>
-          <h3>{t(`statementGroups.${action}`)}</h3>
-          <ul class="plain">
-            {held
-              .filter((one) => one.action === action)
-              .map((one) => (
-                <Entry key={one.course} one={one} visit={visit} />
-              ))}
-          </ul>
-        </div>
+        <Group key={action} action={action} all={held.filter((one) => one.action === action)} visit={visit} />
       ))}
     </Section>
   );

@@ -19,10 +19,12 @@ function Words({ last, arrived }: { last: LastFeedback; arrived: boolean }): JSX
     );
   }
   if (error) {
+    // The only refusal that is about which course it is: no further one can be stored.
+    const contradiction = error.field === 'course' ? 'statementsFull' : 'notTaken';
     return (
       <>
         <strong>{t('notSaved')}</strong> {title} ·{' '}
-        <Refusal error={error} special={{ 409: action === 'undo' ? 'nothingToUndo' : 'notTaken', 404: 'noPathYet' }} />
+        {error.status === 409 ? t(action === 'undo' ? 'nothingToUndo' : contradiction) : <Refusal error={error} special={{ 404: 'noPathYet' }} />}
       </>
     );
   }
