@@ -10,7 +10,7 @@ version, changes are additive: readers ignore unknown fields.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from random import Random
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -191,6 +191,29 @@ class PathRecommended(PathHead, frozen=True):
     cause: Cause
     planned_at: datetime
     path: LearningPath
+
+
+def path_with_sentences(data: bytes | str) -> PathRecommended:
+    """Return a path that an older version stored or announced with sentences. Raises msgspec.DecodeError.
+
+    Version 0.1.0 had other names for two fields and for a cause.
+    """
+    try:
+        return msgspec.json.decode(data, type=PathRecommended)
+    except msgspec.ValidationError as error:
+        try:
+            return msgspec.convert(_with_present_names(msgspec.json.decode(data)), PathRecommended)
+        except (KeyError, TypeError, AttributeError):
+            raise error from None
+
+
+def _with_present_names(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a PathRecommended of version 0.1.0 with the present names."""
+    path = event["path"]
+    versions = {("catalog" if name == "catalogue" else name): value for name, value in path["versions"].items()}
+    steps = [{("origin" if name == "seed" else name): value for name, value in step.items()} for step in path["steps"]]
+    cause = "catalog" if event["cause"] == "catalogue" else event["cause"]
+    return {**event, "cause": cause, "path": {**path, "versions": versions, "steps": steps}}
 
 
 class PathAnnounced(PathHead, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 from services.portal.connections import Connections, Languages, Renderer, StreamMessage
 from shared.cloudevents import data_of, from_kafka
 from shared.errors import Rejected
-from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump
+from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump, path_with_sentences
 from shared.kafka import ConsumedEvent, Follower
 from shared.messages import with_sentences
 from shared.templates import LANGUAGES
@@ -75,7 +75,7 @@ def _stored(text: str) -> Renderer:
     """Return the function that renders a path whose event holds its sentences: unchanged, or in one language."""
 
     def render(languages: Languages) -> str:
-        return text if languages == LANGUAGES else _shown(msgspec.json.decode(text, type=PathRecommended), languages)
+        return text if languages == LANGUAGES else _shown(path_with_sentences(text), languages)
 
     return render
 

@@ -126,6 +126,30 @@ async def test_the_language_is_switched_with_one_press_and_remembered(
         assert json.loads(storage) == [{"language": "en", "role": "officer"}, {}, ""]
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_language_that_cannot_be_fetched_is_reported_and_the_page_stays(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        await page.route("**/static/en-*.js", lambda route: route.abort())
+        await page.goto(reader.url)
+        await reader.shows("signIn")
+        await page.fill("#key", "entered")
+        await page.click("#language")
+        await page.wait_for_selector("#language-wrong:not(:empty)")
+        await reader.reads("#language-wrong", "เป็นภาษาอังกฤษไม่ได้")
+        await reader.reads("#language-wrong", "could not be shown in English")
+        await expect(page.locator("html")).to_have_attribute("lang", "th")
+        await expect(page.locator("#key")).to_have_value("entered")
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await page.unroute("**/static/en-*.js")
+        await switch_language(page)
+        await expect(page.locator("#language-wrong")).to_be_empty()
+        await expect(page.locator("#key")).to_have_value("entered")
+
+
 async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:
     officer = Officer(platform)
     await officer.register()

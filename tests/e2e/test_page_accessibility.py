@@ -61,7 +61,7 @@ SMALL = """() => {
 FOCUSED = """() => {
   const one = document.activeElement;
   if (!one || one === document.body) return null;
-  const shown = one.matches('.option input') ? one.closest('.option') : one;
+  const shown = one.matches('.option input, .file input') ? one.closest('.option, .file') : one;
   const box = shown.getBoundingClientRect();
   const style = getComputedStyle(shown);
   const seen = [.5, .1, .9].some((part) => {

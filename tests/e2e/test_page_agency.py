@@ -166,6 +166,10 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
+        await page.click("[data-keep=groups-table] > summary")
+        await page.wait_for_selector(".groups tbody")
+        wide = int(width < 480)  # px, the least width of a table
+        await expect(page.locator(".groups .scrolls", has_text="เลื่อนตาราง")).to_have_count(wide)
         await page.locator(".group-skills > details > summary").last.focus()
         await page.keyboard.press("Enter")
         await page.wait_for_function("() => document.querySelectorAll('.group-skills > details[open]').length === 2")

@@ -83,10 +83,11 @@ async def test_undo_is_busy_until_the_statements_are_read(platform: Platform, br
         assert await officer.feedback() == []
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_future(
-    platform: Platform, browser: Browser
+    platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    async with at_the_path(platform, browser) as (officer, reader):
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page, course = reader.page, (await courses(reader))[0]
         field, save = f"#finished-{course}", f'[data-keep="completed-{course}"]'
         today = datetime.now(UTC).astimezone().date()

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.editors import FRAMEWORK, editing
-from tests.support.page import switch_language
+from tests.support.page import Reader, switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
@@ -106,6 +106,16 @@ async def test_a_failed_decision_is_reported_and_sent_again(platform: Platform, 
         await until(is_taken, "the decision that was sent again")
 
 
+async def chooses(reader: Reader, file: Path) -> None:
+    """Choose the first file: whether one is chosen is said in the language of the page, in place of the browser's."""
+    for language, words in (("th", "เลือกไฟล์ ยังไม่ได้เลือกไฟล์"), ("en", "Choose a file No file is chosen")):
+        await reader.page.wait_for_selector(f"html[lang={language}]")
+        await reader.reads(".file", words)
+        await switch_language(reader.page)
+    await reader.page.set_input_files("#file", file)
+    await reader.reads("#file-name", file.name)
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
@@ -113,20 +123,21 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
         page = reader.page
         courses = tmp_path / "รายวิชา.csv"
-        lines = ["ชื่อหลักสูตร,จำนวนชั่วโมง,กลุ่ม", *(f"หลักสูตรที่ {n},{n},ข้อมูล" for n in range(1, 41)), ",2,ข้อมูล"]
-        courses.write_text("\n".join(lines), encoding="utf-8")
+        rows = [*(f"หลักสูตรที่ {n},{n},ข้อมูล" for n in range(1, 41)), ",2,ข้อมูล", "หลักสูตรที่ 7,7,ข้อมูล"]
+        courses.write_text("\n".join(["ชื่อหลักสูตร,จำนวนชั่วโมง,กลุ่ม", *rows]), encoding="utf-8")
         before = (await tenant.ask("GET", "/v1/courses?q="))["total"]
         await reader.sign_in(tenant.key, "/#view=load")
         await page.wait_for_selector("#file")
         await page.click("[data-keep=check]")
         await reader.reads("#file-wrong", "กรุณาเลือกไฟล์")
-        await page.set_input_files("#file", courses)
+        await chooses(reader, courses)
         await page.click("[data-keep=check]")
         await page.wait_for_selector("[data-column='กลุ่ม']")
         await expect(page.locator("[data-column='ชื่อหลักสูตร']").first).to_have_value("title")
         await expect(page.locator("[data-column='กลุ่ม']").first).to_have_value("")
         await expect(page.locator("[data-verdict=created] dd").first).to_have_text("40", use_inner_text=True)
         await expect(page.locator("[data-verdict=refused] dd").first).to_have_text("1", use_inner_text=True)
+        await reader.reads(".rows > li.unchanged", "หลักสูตรที่ 7")
         assert (await tenant.ask("GET", "/v1/courses?q="))["total"] == before  # nothing is stored yet
         for _ in ("th", "en"):
             assert await reader.overflow() == 0
@@ -149,7 +160,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored(
         async with page.expect_download() as download:
             await page.click("[data-keep=report]")
         report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
-        assert len(report.splitlines()) == 42
+        assert len(report.splitlines()) == 43
         assert sum(",เพิ่มใหม่ (created)," in line for line in report.splitlines()) == 40
         stored = await tenant.ask("GET", "/v1/courses?limit=500")
         mine = [one for one in stored["courses"] if one["provider"] == {"th": "สำนักงานตัวอย่าง, กรุงเทพฯ"}]

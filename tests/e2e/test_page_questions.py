@@ -144,8 +144,11 @@ async def test_a_what_if_stays_while_the_current_path_changes(
         await reader.has_focus("what-if-title")
 
 
-async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser) as (officer, reader):
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_officer_tries_other_hours_and_a_deadline(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page = reader.page
         await expect(page.locator(".time form")).to_have_count(0)
         await page.click("[data-keep=time-try]")
@@ -158,6 +161,7 @@ async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, b
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried > .short")
         await reader.reads(".tried > .short", "เวลาไม่พอ")
+        assert await reader.overflow() == 0
         assert (await officer.path())["path"].get("budget_hours") is None
 
 
@@ -200,14 +204,15 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             await switch_language(page)
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
-    platform: Platform, browser: Browser
+    platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.5))
     await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
         await reader.shows("path")

@@ -97,8 +97,28 @@ async def reads_and_rates(head: Reader, officer: Officer, steps: int) -> None:
     await head.page.wait_for_selector("#rating-wrong:not(:empty)")
     await in_both_languages(head, "#rating-wrong", "อย่างน้อยหนึ่งทักษะ", "at least one skill")
     await head.page.check(".rating fieldset >> nth=0 >> input >> nth=2")
+    await rates_by_area(head, officer)
     await head.page.click("[data-keep=rating-send]")
     await in_both_languages(head, "h1", "ส่งผลประเมินแล้ว", "The rating is sent")
+
+
+async def rates_by_area(head: Reader, officer: Officer) -> None:
+    """See one area at a time and how many of its skills are rated; what was chosen stays while the list is open."""
+    page = head.page
+    all_of_them = await page.locator(".rating fieldset").count()
+    await in_both_languages(head, ".session-progress", f"1 จาก {all_of_them} ทักษะ", f"1 of {all_of_them} skills rated")
+    await in_both_languages(head, ".rating details >> nth=0 >> summary", "ประเมินแล้ว 1 จาก", "1 of")
+    later = page.locator(".rating details >> nth=1")
+    await expect(later.locator("fieldset >> nth=0")).to_be_hidden()
+    await later.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await later.locator("fieldset >> nth=0").wait_for()
+    assert await head.overflow() == 0
+    assert await head.violations() == []
+    await page.click("[data-keep=to-list]")
+    await page.click(f'[data-keep="rate-{officer.name}"]')
+    await page.wait_for_selector(".rating fieldset")
+    await expect(page.locator(".rating fieldset >> nth=0 >> input >> nth=2")).to_be_checked()
 
 
 async def is_over(shown: Reader) -> None:

@@ -64,6 +64,11 @@ async def test_an_admin_sees_the_effect_of_a_policy_and_sets_it(
             assert await reader.violations() == []
             await switch_language(page)
         await page.wait_for_selector("html[lang=th]")
+        for option in await page.locator(".option").all():  # each button stands beside the first line of its words
+            place, button = await option.bounding_box(), await option.locator("input").bounding_box()
+            assert place
+            assert button
+            assert button["y"] + button["height"] / 2 - place["y"] < 30
         await reader.tab_to("supervision-shared")
         await page.keyboard.press("ArrowDown")
         await opens(reader, "th", 2, "all")

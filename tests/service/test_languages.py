@@ -10,7 +10,14 @@ from msgspec.structs import replace
 from services.recommender.store.documents import event_of
 from services.recommender.store.plans import PlanStore
 from shared.compact_paths import CompactOpen
-from shared.events import PROFILES_TOPIC, PathAnnounced, PathRecommended
+from shared.events import (
+    PATHS_TOPIC,
+    PROFILES_TOPIC,
+    PathAnnounced,
+    PathRecommended,
+    new_event,
+    path_with_sentences,
+)
 from shared.messages import with_sentences
 from shared.paths import Reason
 from shared.templates import LANGUAGES, TEMPLATES, Language
@@ -145,6 +152,16 @@ async def test_a_path_stored_with_sentences_is_answered_announced_and_planned_fr
     assert past.alternatives is None
 
 
+def as_version_0_1_0(event: PathRecommended) -> bytes:
+    """Return a path with sentences under the names that version 0.1.0 gave to its fields and cause."""
+    former = msgspec.to_builtins(event)
+    former["cause"] = former["cause"].replace("catalog", "catalogue")
+    former["path"]["versions"]["catalogue"] = former["path"]["versions"].pop("catalog")
+    for step in former["path"]["steps"]:
+        step["seed"] = step.pop("origin", None)
+    return msgspec.json.encode(former)
+
+
 async def test_a_path_stored_by_version_0_1_0_is_answered_and_planned_from(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
@@ -155,12 +172,7 @@ async def test_a_path_stored_by_version_0_1_0_is_answered_and_planned_from(servi
     whole = replace(event, cause="catalog", path=with_sentences(event.path))
     steps = [replace(step, origin="pinned") for step in whole.path.steps]
     whole = replace(whole, path=replace(whole.path, steps=steps))
-    stored = msgspec.to_builtins(whole)
-    stored["cause"] = "catalogue"
-    stored["path"]["versions"]["catalogue"] = stored["path"]["versions"].pop("catalog")
-    for step in stored["path"]["steps"]:
-        step["seed"] = step.pop("origin")
-    changed = {"$set": {"path": msgspec.json.encode(stored)}, "$unset": {"announced": "", "alternatives": ""}}
+    changed = {"$set": {"path": as_version_0_1_0(whole)}, "$unset": {"announced": "", "alternatives": ""}}
     await plans.update_one({"_id": officer.key}, changed)
     former = await plans.find_one({"_id": officer.key})
     assert former is not None
@@ -204,6 +216,33 @@ async def test_the_stream_is_rendered_in_its_languages_for_every_event_form(
         new = (await stream.next()).data
         assert (new["revision"], languages_in(new["path"])) == (3, {languages})
         assert new["path"]["reason"]["messages"]
+
+
+@pytest.mark.parametrize("accept", ["th", "en"])
+async def test_a_path_announced_by_version_0_1_0_is_pushed_in_one_language(portal: Portal, accept: str) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    async with portal.stream(officer, key, accept=accept) as stream:
+        await stream.next()
+        second = path(officer, 2)
+        envelope = new_event("/recommender", f"agency/{officer}", 2, second)
+        former = replace(envelope, data=as_version_0_1_0(second))
+        await portal.publisher.send(portal.settings.topic(PATHS_TOPIC), [former])
+        pushed = (await stream.next()).data
+        assert pushed["path"]["reason"] == {accept: getattr(second.path.reason, accept)}
+        assert pushed["path"]["versions"]["catalog"] == second.path.versions.catalog
+
+
+def test_a_path_that_no_version_wrote_is_refused() -> None:
+    for data in (
+        b"{}",
+        b"[]",
+        b'{"path": 1}',
+        b'{"path": {"versions": []}}',
+        b'{"path": {"versions": {}, "steps": [1]}}',
+    ):
+        with pytest.raises(msgspec.ValidationError):
+            path_with_sentences(data)
 
 
 async def test_an_undecodable_path_ends_no_stream(portal: Portal) -> None:

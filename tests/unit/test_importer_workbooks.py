@@ -96,6 +96,15 @@ def test_an_invalid_or_too_large_workbook_is_rejected_before_decompression(body:
         read("xlsx", body)
 
 
+def test_a_workbook_of_very_many_files_is_refused_before_they_are_listed() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(10_001):
+            archive.writestr(str(number), b"")
+    with pytest.raises(TooLarge, match="10000 files"):
+        read("xlsx", packed.getvalue())
+
+
 def test_a_zip_archive_is_no_workbook() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

@@ -29,6 +29,11 @@ _STRINGS_LIMIT = 48 * 1024 * 1024
 _SETTINGS_LIMIT = 8 * 1024 * 1024
 """The most bytes of the styles, the names and the list of sheets together: they are read as a whole too."""
 
+_PARTS_LIMIT = 10_000
+"""The most files in a workbook: the list of them is kept in memory."""
+_LISTED_PART = b"PK\x01\x02"
+"""How every entry in the list of an archive's files begins."""
+
 _SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500
 _LOOKED_AT = 20
@@ -172,7 +177,10 @@ class _Merged:
 
 
 def _bound(file: IO[bytes]) -> None:
-    """Raise TooLarge if the file would decompress to too much, Malformed if it is not a workbook."""
+    """Raise TooLarge if the file has too many parts or would decompress to too much, Malformed if it is not a workbook."""
+    if _count(file, _LISTED_PART) > _PARTS_LIMIT:
+        raise TooLarge(f"a workbook may consist of {_PARTS_LIMIT} files; save it as CSV")
+    file.seek(0)
     try:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
@@ -189,6 +197,15 @@ def _bound(file: IO[bytes]) -> None:
             f"the workbook unpacks to more than {UNPACKED_LIMIT} bytes, or its texts to more than {_STRINGS_LIMIT}; "
             "save it as CSV"
         )
+
+
+def _count(file: IO[bytes], mark: bytes) -> int:
+    """Return how often a mark, which does not overlap itself, occurs in a file from its place on."""
+    count, rest = 0, b""
+    while piece := file.read(_PIECE):
+        count += (rest + piece).count(mark)
+        rest = piece[1 - len(mark) :]
+    return count
 
 
 def _not_read(error: Exception) -> Malformed:

@@ -12,7 +12,7 @@ from services.recommender.path_summary import path_summary
 from services.recommender.provenance import InputsRecord, PlanHead
 from shared.compact_paths import alternatives
 from shared.domain import Profile
-from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
+from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event, path_with_sentences
 from shared.outbox import outbox_insert_held, outbox_push_held
 from shared.paths import LearningPath
 
@@ -222,19 +222,7 @@ def event_of(document: Document) -> PathRecommended:
         event = msgspec.json.decode(announced, type=PathAnnounced)
         if event.revision == document["revision"]:
             return event.recommended()
-    try:
-        return msgspec.json.decode(document["path"], type=PathRecommended)
-    except msgspec.ValidationError:
-        return msgspec.convert(_of_version_0_1(msgspec.json.decode(document["path"])), PathRecommended)
-
-
-def _of_version_0_1(event: dict[str, Any]) -> dict[str, Any]:
-    """Return a path with sentences that version 0.1.0 stored, with the present names of its fields and causes."""
-    path = event["path"]
-    versions = {("catalog" if name == "catalogue" else name): value for name, value in path["versions"].items()}
-    steps = [{("origin" if name == "seed" else name): value for name, value in step.items()} for step in path["steps"]]
-    cause = "catalog" if event["cause"] == "catalogue" else event["cause"]
-    return {**event, "cause": cause, "path": {**path, "versions": versions, "steps": steps}}
+    return path_with_sentences(document["path"])
 
 
 def runners_up_of(document: Document) -> list[RunnersUp]:

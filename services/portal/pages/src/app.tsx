@@ -14,6 +14,8 @@ import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
 
 const NAMES = { th: 'ไทย', en: 'English' } as const;
+/** Said in English where the other English words could not be fetched, to whoever asked for them. */
+const NO_ENGLISH = 'The page could not be shown in English. Check the connection, then try again.';
 const LONGEST_GOAL = 500; // characters
 const RECOVER_MS = 10_000;
 
@@ -186,6 +188,15 @@ function View(): JSX.Element {
 function Masthead(): JSX.Element {
   const isSignedIn = session.value && !lapsed.value;
   const leaving = useSignal(false);
+  const failed = useSignal(false);
+  const change = async () => {
+    failed.value = false;
+    try {
+      await setLanguage(otherLanguage());
+    } catch {
+      failed.value = true; // the page stays as it is
+    }
+  };
   const go = async (everywhere = false) => {
     leaving.value = true;
     await signOut(everywhere);
@@ -202,7 +213,7 @@ function Masthead(): JSX.Element {
           </span>
         </p>
         <div class="tools">
-          <button type="button" id="language" lang={otherLanguage()} onClick={() => setLanguage(otherLanguage()).catch(() => undefined)}>
+          <button type="button" id="language" lang={otherLanguage()} onClick={change}>
             {NAMES[otherLanguage()]}
           </button>
           {isSignedIn && (
@@ -216,6 +227,13 @@ function Masthead(): JSX.Element {
             </Button>
           )}
         </div>
+        <p class="wrong" id="language-wrong" role="alert">
+          {failed.value && (
+            <>
+              {t('languageFailed')} <span lang="en">{NO_ENGLISH}</span>
+            </>
+          )}
+        </p>
       </div>
     </header>
   );

@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { type Key, Localized, t, type Text } from './i18n';
 import { AfterPaint } from './ui';
+import { Wide } from './wide';
 
 interface BarRow {
   id: string;
@@ -82,14 +83,13 @@ interface TableProps {
   rows: { id: string; title: Text; cells: ComponentChildren[] }[];
 }
 
-/** The table of a picture, which may be wider than a phone and scrolls by itself then. */
+/** The table of a picture. */
 export const FigureTable = ({ name, label, heads, rows }: TableProps): JSX.Element => (
   <details data-keep={`${name}-table`}>
     <summary>{t('asTable')}</summary>
-    {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by the keyboard */}
-    <div class="scroll" tabIndex={0} role="region" aria-label={`${label}: ${t('asTable')}`}>
+    <Wide aria-label={`${label}: ${t('asTable')}`}>
       <AfterPaint>{() => <Table heads={heads} rows={rows} />}</AfterPaint>
-    </div>
+    </Wide>
   </details>
 );
 

@@ -7,6 +7,7 @@ import { localize, Localized, t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
 import { changesBetween, requiredLevel, withRequirement } from './drafting';
 import type { Drafts } from './drafts';
+import { FileField } from './file_field';
 import { Choice } from './parts';
 import type { Framework } from './requests';
 
@@ -80,9 +81,7 @@ function FromFile({ drafts }: { drafts: Drafts }): JSX.Element {
   return (
     <details>
       <summary>{t('draftFromFile')}</summary>
-      <label for="draft-file">{t('draftFile')}</label>
-      <input id="draft-file" type="file" accept=".json" aria-describedby="draft-file-wrong" onChange={take} />
-      <Wrong id="draft-file-wrong">{wrong.value}</Wrong>
+      <FileField id="draft-file" label={t('draftFile')} accept=".json" wrong={wrong.value} onChoose={take} />
     </details>
   );
 }

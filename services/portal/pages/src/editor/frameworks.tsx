@@ -3,12 +3,11 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import type { Session } from '../api';
 import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
-import { isSame, session } from '../shell';
+import { Kept } from '../kept';
 import { Button, field, Wrong } from '../ui';
 import { address, link } from './address';
 import { DraftForm } from './draft_form';
@@ -162,24 +161,12 @@ function Draft({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
   );
 }
 
-let kept: { of: Session | undefined; drafts: Map<string, Drafts> } = { of: undefined, drafts: new Map() };
-
-/** Return the state of a framework, which holds what the same person has changed and not proposed before looking at another page or signing in again. */
-function draftsOf(id: string): Drafts {
-  const { value: who } = session;
-  if (!kept.of || !who || !isSame(kept.of, who)) kept = { of: who, drafts: new Map() };
-  const drafts = kept.drafts.get(id) ?? new Drafts(id);
-  kept.drafts.set(id, drafts);
-  return drafts;
-}
-
-/** Warn who closes the window, on whichever page, before what was changed is proposed. */
-window.addEventListener('beforeunload', (event) => {
-  if ([...kept.drafts.values()].some((drafts) => drafts.isUnproposed)) event.preventDefault();
-});
+/** What somebody has changed and not proposed, by framework. */
+const kept = new Kept((id) => new Drafts(id));
+kept.warnOf((drafts) => drafts.isUnproposed);
 
 function OneFramework({ id }: { id: string }): JSX.Element {
-  const drafts = useMemo(() => draftsOf(id), [id]);
+  const drafts = useMemo(() => kept.get(id), [id]);
   useEffect(() => {
     void drafts.load();
   }, [drafts]);

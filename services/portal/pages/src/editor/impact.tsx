@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { decimal } from '../formats';
 import { Localized, t, type Text } from '../i18n';
+import { Wide } from '../wide';
 import type { Framework, FrameworkImpact } from './requests';
 
 const SHOWN = 100;
@@ -48,8 +49,7 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
           ),
       )}
       {impact.requirements.length > 0 && (
-        // eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a table wider than the screen is scrolled with the keys
-        <div class="scroll" role="region" aria-labelledby="impact-title" tabIndex={0}>
+        <Wide aria-labelledby="impact-title">
           <table>
             <thead>
               <tr>
@@ -75,7 +75,7 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
               ))}
             </tbody>
           </table>
-        </div>
+        </Wide>
       )}
       {impact.requirements.length > SHOWN && <p class="quiet">{t('moreOf', { n: impact.requirements.length - SHOWN })}</p>}
       <p>{impact.officers === null ? t('impactUncounted') : t('impactOfficers', { n: impact.officers })}</p>

@@ -6,10 +6,11 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { ApiError } from '../api';
 import { asApiError, Detail, Trouble } from '../errors';
 import { saveFile } from '../files';
-import { language, t } from '../i18n';
+import { language, Localized, t } from '../i18n';
 import { fetchRefusals, inThai } from '../refusals';
-import { Button, field, Wrong } from '../ui';
+import { Button, field } from '../ui';
 import { link } from './address';
+import { FileField } from './file_field';
 import {
   ACCEPTED,
   type Column,
@@ -161,12 +162,7 @@ function FileForm({ loading }: { loading: Loading }): JSX.Element {
   };
   return (
     <form noValidate onSubmit={submit}>
-      <label for="file">{t('file')}</label>
-      <p class="quiet" id="file-hint">
-        {t('fileHint')}
-      </p>
-      <input id="file" type="file" accept={ACCEPTED} data-keep="file" aria-describedby="file-hint file-wrong" aria-invalid={wrong.value ? 'true' : undefined} />
-      <Wrong id="file-wrong">{wrong.value}</Wrong>
+      <FileField id="file" label={t('file')} hint={t('fileHint')} accept={ACCEPTED} wrong={wrong.value} />
       <Button name="check" class="main" submit busy={loading.busy}>
         {t('check')}
       </Button>
@@ -255,7 +251,7 @@ function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | 
         {rows.map((row) => (
           <li key={row.line} data-line={row.line} class={row.status}>
             <strong>{t('rowNumber', { n: row.line })}</strong> {t(`verdict.${row.status}`)}{' '}
-            <span class="quiet">{row.id ?? row.begins}</span>
+            {row.title ? <Localized class="quiet" text={row.title} /> : <span class="quiet">{row.begins ?? row.id}</span>}
             <ul>
               {remarksOf(row).map((remark, i) => (
                 <li key={i}>

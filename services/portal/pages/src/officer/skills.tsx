@@ -2,6 +2,7 @@
 
 import type { JSX } from 'preact';
 import type { Framework, Gap, LearningPath } from '../api';
+import { byArea } from '../areas';
 import { FigureTable, Legend, MIDDLE, Required } from '../charts';
 import { decimal } from '../formats';
 import { type Key, Localized, t, type Text } from '../i18n';
@@ -153,16 +154,6 @@ function Explanation({ scale, framework, path }: { scale: ScaleStep[]; framework
   );
 }
 
-/** Return the gaps by area, in the framework's order; all in one without a name where the framework is not known. */
-function byArea(gaps: Gap[], framework: Framework | undefined): { id: string; title?: Text; gaps: Gap[] }[] {
-  if (!framework) return [{ id: '', gaps }];
-  const known = framework.areas;
-  const unknown = [...new Set(gaps.map((gap) => gap.area))].filter((id) => !known.some((area) => area.id === id));
-  return [...known, ...unknown.map((id) => ({ id, title: { en: id } }))]
-    .map(({ id, title }) => ({ id, title, gaps: gaps.filter((gap) => gap.area === id) }))
-    .filter((area) => area.gaps.length > 0);
-}
-
 /** The section of skills; nothing where there is no requirement. */
 export function Skills({ path, framework }: { path: LearningPath; framework: Framework | undefined }): JSX.Element | null {
   if (path.gaps.length === 0) return null;
@@ -170,7 +161,7 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
   return (
     <Section name="gaps" title="gaps" why="gapsWhy" target>
       <Legend entries={LEGEND} />
-      {byArea(path.gaps, framework).map(({ id, title, gaps }) => (
+      {byArea(path.gaps, (gap) => gap.area, framework).map(({ id, title, items }) => (
         <div key={id} class="area">
           {title && <Localized as="h3" text={title} />}
           <AfterPaint>
@@ -178,7 +169,7 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
               <>
                 <Axis scale={scale} />
                 <ul class="gap-list">
-                  {gaps.map((gap) => (
+                  {items.map((gap) => (
                     <Row key={gap.skill} gap={gap} scale={scale} />
                   ))}
                 </ul>

@@ -8,6 +8,7 @@ import { Trouble } from '../errors';
 import { clock, day, decimal, momentOf } from '../formats';
 import { type Key, t } from '../i18n';
 import { Button } from '../ui';
+import { Wide } from '../wide';
 import { type ImportReport, type ReplicaState, readCourseImports, readOfficerImports, readSystem, type ServiceState } from './requests';
 import { type Figures, figuresOf, troublesOf, type Verdict, verdictOf, worst } from './state';
 
@@ -71,8 +72,7 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
           );
         })}
       </dl>
-      {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a table wider than the screen is scrolled with the keys */}
-      <div class="scroll" tabIndex={0} role="region" aria-label={`${t(`service.${service}`)}: ${t('replicaState')}`}>
+      <Wide aria-label={`${t(`service.${service}`)}: ${t('replicaState')}`}>
         <table>
           <thead>
             <tr>
@@ -88,7 +88,7 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }
