@@ -156,8 +156,7 @@ async def test_an_interrupted_import_is_reported_and_the_next_one_completes_it(
             await until(lambda: _offers(service, tenant, 100, ended))
             process.send_signal(signal.SIGINT)
             with pytest.raises(BrokenPipeError):  # the file never ends: only the signal can have ended the command
-                while True:
-                    await _write(writer, b" " * (1 << 16))
+                await _write_blanks_for_ever(writer)
             output, _ = await asyncio.shield(ended)
     finally:
         if not ended.done():
@@ -188,6 +187,11 @@ async def _write(writer: int, data: bytes) -> None:
         with contextlib.suppress(BlockingIOError):
             data = data[os.write(writer, data) :]
         await asyncio.sleep(0.001)
+
+
+async def _write_blanks_for_ever(writer: int) -> None:
+    while True:
+        await _write(writer, b" " * (1 << 16))
 
 
 async def _offers(service: Started, tenant: str, courses: int, ended: "asyncio.Future[Any]") -> bool:

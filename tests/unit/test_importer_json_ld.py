@@ -10,8 +10,9 @@ import pytest
 
 from services.catalog.importers import ListReader
 from services.catalog.importers.facts import id_by_code
+from shared.domain import Course
 from shared.errors import Malformed
-from shared.imports.rows import ROW_LIMIT
+from shared.imports.rows import ROW_LIMIT, Row
 from tests.support.course_lists import GUESS, THAI, courses, read
 
 NODE = {
@@ -162,16 +163,15 @@ def test_courses_before_lists_that_are_nested_too_deep_are_read(deep: str, size:
     """One of them waits for a node that does not come."""
     waiting = NODE | {"name": 'B"\\ค', "provider": {"@id": "#elsewhere"}}
     body = f'\ufeff [{json.dumps(NODE)},{json.dumps(waiting)},{{"name":"\\"[C","x":'.encode()
-    reader, rows = ListReader("jsonld", GUESS), []
+    reader = ListReader("jsonld", GUESS)
+    rows: list[Row[Course] | None] = []
     brackets = [place for place, sign in enumerate(deep.encode(), 1) if sign in b"{["]
     rounds, nth = divmod(1000 - 2, len(brackets))  # a list and a course are open
     place = len(body.lstrip(b"\xef\xbb\xbf ")) + rounds * len(deep) + brackets[nth]
     body += deep.encode() * 1001
     with pytest.raises(Malformed, match=f"in row 3, at byte {place} of the JSON"):
-        for at in range(0, len(body), size):
-            for row in reader.feed(body[at : at + size]):
-                rows += [row] if row else []
-    assert [bool(row.content) for row in rows] == [True, True]
+        rows.extend(row for at in range(0, len(body), size) for row in reader.feed(body[at : at + size]))
+    assert [bool(row.content) for row in rows if row] == [True, True]
 
 
 def test_the_byte_of_nesting_counts_what_a_long_list_is_read_from_twice() -> None:
