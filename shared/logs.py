@@ -36,7 +36,7 @@ class DuplicateLines(logging.Filter):
             return True
         line = record.name, _message(record)
         passed, left_out = self._passed.get(line, (float("-inf"), 0))
-        if record.created < passed + _SAME_LINE_SECONDS:
+        if passed <= record.created < passed + _SAME_LINE_SECONDS:  # a clock that was set back hides nothing
             self._passed[line] = passed, left_out + 1
             return False
         if len(self._passed) >= _LINES_KNOWN:

@@ -207,7 +207,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
                 if len(first) < _TOLD:
                     first.append(identifier)
                 if withdraw and not self._unknown_rows and not self.report.dry_run:
-                    withdrawn += await self.patiently(lambda: self._withdraw(identifier))  # noqa: B023 - awaited in the same turn
+                    withdrawn += await self.patiently(lambda: self._withdraw(identifier, course))  # noqa: B023 - awaited in the same turn
             if len(page) <= 500:  # noqa: PLR2004 - the page asked for
                 break
         problem = None
@@ -217,9 +217,10 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             )
         self.change(absent=absent, missing=first, withdrawn=withdrawn, problem=problem)
 
-    async def _withdraw(self, identifier: str) -> bool:
+    async def _withdraw(self, identifier: str, listed: Course) -> bool:
+        """Withdraw a course unless somebody has changed it since it was listed; return whether it is withdrawn."""
         entry = await self._store.find(key_of(self._tenant, identifier))
-        if entry is None or not entry.is_own():
+        if entry is None or not entry.is_own(entry.with_confirmed(listed)):
             return False
         return await self._store.withdraw_course(entry, self._trace) is not None
 

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from pymongo.errors import PyMongoError
 
-from shared.errors import Unavailable
-from shared.kafka import Brokers, ConsumedEvent, Follower, Record, describe_topics
+from shared.cloudevents import from_kafka
+from shared.errors import Rejected, Unavailable
+from shared.kafka import Brokers, ConsumedEvent, Follower, Record, describe_topics, is_bulk
 from shared.mongo import Collection, Document
 from shared.relay.lease import RENEW_SECONDS, Lease
 
@@ -115,7 +116,7 @@ class ReadBack:
             await self._notify(batch)
         try:
             if outdated := await self._outdated(batch):
-                log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)
+                log.warning("%d old or unreadable records landed late on %s: staged again", len(outdated), self._topic)
                 await self._republish(outdated)
         except PyMongoError as error:
             raise Unavailable(str(error)) from error
@@ -144,8 +145,21 @@ class ReadBack:
         """Return the offset of an acknowledgement; -1 for one of an older topic, whose offsets mean nothing here."""
         return mark["offset"] if mark.get("topic_generation", 0) == self.generation else -1
 
+    def _is_unreadable(self, record: Record) -> bool:
+        """Return whether the data of a record, which a patient follower does not read, are refused by readers.
+
+        Not asked of bulks, whose documents share the lowest offset: every one of them would be decoded.
+        """
+        if self._notify is not None or is_bulk(record):
+            return False
+        try:
+            from_kafka(record.key, record.value, record.headers)
+        except Rejected:
+            return True
+        return False
+
     async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
-        """Return the ids of documents whose newest record on the topic is one that readers drop as outdated."""
+        """Return the ids of documents whose newest record on the topic is one that readers drop or cannot read."""
         marks = await self._marks(list({item.event.subject for item in batch}))
         outdated: set[str] = set()
         highest = self._highest_stamp
@@ -153,8 +167,9 @@ class ReadBack:
             stamp = item.event.catalog_revision if self._stamp else 0
             if mark := marks.get(item.event.subject):
                 acknowledged = self._acknowledged_offset(mark)
-                older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
-                if older or (stamp < highest and item.record.offset >= acknowledged):
+                late = item.record.offset > acknowledged
+                hides = late and (item.event.sequence < mark["sequence"] or self._is_unreadable(item.record))
+                if hides or (stamp < highest and item.record.offset >= acknowledged):
                     outdated.add(item.event.subject)
             highest = max(highest, stamp)
         return sorted(outdated)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from deploy.local.servers import External, find_mongodb
+from shared.cloudevents import to_kafka
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
@@ -281,6 +282,20 @@ async def test_a_record_that_cannot_be_read_does_not_stay_last(owner: Owner) -> 
         await until_sent(owner)
         await until_read_back(owner)
         assert await owner.waiting() == 0  # of its own word nothing is staged once more
+    assert len(owner.read) == 2
+
+
+async def test_a_record_whose_data_alone_cannot_be_read_does_not_stay_last(owner: Owner) -> None:
+    async with running(owner.relay()):
+        await owner.change("t/a", 1)
+        await until(lambda: owner.sequences("t/a") == [1])
+        await until_sent(owner)
+        key, _, headers = to_kafka(thing("t/a", 1))
+        await owner.publisher.resend(owner.topic, key, b'{"tenant":', headers)
+        await until(lambda: owner.sequences("t/a") == [1, 1])
+        await until_sent(owner)
+        await until_read_back(owner)
+        assert await owner.waiting() == 0
     assert len(owner.read) == 2
 
 

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import contextlib
 import csv
+import errno
 import html
 import io
 import json
@@ -24,7 +25,7 @@ from shared.imports.sending import Progress
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids
 from tests.support.services import Started
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_SECONDS, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -145,30 +146,56 @@ async def test_an_interrupted_import_is_reported_and_the_next_one_completes_it(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    writer = await asyncio.to_thread(file.open, "wb", 0)
+    ended = asyncio.ensure_future(process.communicate())
+    writer = None
     try:
-        lines = b"".join(json.dumps(body).encode() + b"\n" for body in bodies[:100])
-        await asyncio.to_thread(writer.write, lines + b" " * (1 << 17))
-        await until(lambda: _offers(service, tenant, 100))
-        process.send_signal(signal.SIGINT)
-        with pytest.raises(BrokenPipeError):  # the file never ends: only the signal can have ended the command
-            await asyncio.to_thread(_blanks_for_ever, writer)
+        writer = await until(lambda: _opened(file, ended), "the command opens its file")
+        async with asyncio.timeout(WAIT_SECONDS):
+            lines = b"".join(json.dumps(body).encode() + b"\n" for body in bodies[:100])
+            await _write(writer, lines + b" " * (1 << 17))
+            await until(lambda: _offers(service, tenant, 100, ended))
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(BrokenPipeError):  # the file never ends: only the signal can have ended the command
+                await _write_blanks_for_ever(writer)
+            output, _ = await asyncio.shield(ended)
     finally:
-        await asyncio.to_thread(writer.close)
-    output, _ = await process.communicate()
-    assert (process.returncode, "Interrupted" in output.decode()) == (130, True), output
+        if not ended.done():
+            process.kill()
+        print((await ended)[0].decode())  # noqa: T201 - shown if the test fails
+        if writer:
+            os.close(writer)
+    assert (process.returncode, "Interrupted" in output.decode()) == (130, True)
     file.unlink()
     file.write_bytes(b"".join(json.dumps(body).encode() + b"\n" for body in bodies))
     code, words = await run_command(service, tenant, "import", str(file))
     assert (code, count(words, "unchanged"), count(words, "created")) == (0, 100, 100), words
 
 
-def _blanks_for_ever(writer: io.RawIOBase) -> None:
+def _opened(file: Path, ended: "asyncio.Future[Any]") -> int | None:
+    """Return a FIFO opened for writing, None until it is open for reading; never waits."""
+    assert not ended.done(), "the command has ended before it opens its file"
+    try:
+        return os.open(file, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return None
+
+
+async def _write(writer: int, data: bytes) -> None:
+    while data:
+        with contextlib.suppress(BlockingIOError):
+            data = data[os.write(writer, data) :]
+        await asyncio.sleep(0.001)
+
+
+async def _write_blanks_for_ever(writer: int) -> None:
     while True:
-        writer.write(b" " * (1 << 16))
+        await _write(writer, b" " * (1 << 16))
 
 
-async def _offers(service: Started, tenant: str, courses: int) -> bool:
+async def _offers(service: Started, tenant: str, courses: int, ended: "asyncio.Future[Any]") -> bool:
+    assert not ended.done(), "the command has ended before its courses are stored"
     return len(await ids(service, "limit=500", tenant)) == courses
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from services.catalog.api.entries import STORE
+from services.catalog.entries import Entry
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ListCourses
 from services.catalog.store import CatalogStore
@@ -258,6 +259,44 @@ class Away(CatalogStore):
             self.answers_lost -= 1
             raise Unavailable("the database is away")
         return done
+
+
+class Meanwhile(CatalogStore):
+    """A store where another import stores a course before a withdrawal reads it (`find`) or writes it."""
+
+    def __init__(self, inner: CatalogStore, key: str, method: str, other: Callable[[], Awaitable[object]]) -> None:
+        self.__dict__.update(inner.__dict__)
+        self.key, self.method, self.other = key, method, other
+
+    async def find(self, key: str) -> Entry | None:
+        if (key, "find") == (self.key, self.method):
+            await self.other()
+        return await super().find(key)
+
+    async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
+        if (before.key, "withdraw_course") == (self.key, self.method):
+            await self.other()
+        return await super().withdraw_course(before, trace)
+
+
+@pytest.mark.parametrize("method", ["find", "withdraw_course"])
+@pytest.mark.parametrize("changed", [{"hours": 9.0}, {"provider": {"en": "Another"}}])
+async def test_a_missing_course_that_another_import_changes_meanwhile_is_not_withdrawn(
+    service: Started, method: str, changed: dict[str, Any]
+) -> None:
+    tenant, app = unique("tenant"), service.client.app
+    await sent(service, lines(*(course(f"c{n}") for n in range(3))), tenant)
+    other = course("c1") | changed
+    store = Meanwhile(app[STORE], f"{tenant}/c1", method, lambda: sent(service, lines(other), tenant))
+    request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson")
+    taken = CourseImport(store, request, full=True, withdraw=True)
+    await taken.begin()
+    await taken.take([Row(1, convert(course("c0"), Course))])
+    report = await taken.finish()
+    assert (report.missing, report.withdrawn) == (["c1", "c2"], 1)
+    assert await ids(service, tenant=tenant) == ["c0", "c1"]
+    kept = await shown(service, tenant, "c1")
+    assert kept | changed == kept
 
 
 def rows_of(count: int) -> list[Row[Course]]:

@@ -1,6 +1,7 @@
 """People confirm, reject and correct matches, singly and in bulk, on real servers."""
 
 import asyncio
+import json
 import unicodedata
 from collections.abc import AsyncIterator
 from typing import Any
@@ -218,6 +219,21 @@ async def test_a_withdrawn_course_has_no_matches_to_decide(service: Started) -> 
     assert body["id"] not in {one["course"] for one in (await got.json())["courses"]}
     await put(service, body)
     assert (await matched(service, body["id"]))["matches"][0]["status"] == "proposed"
+
+
+async def test_a_missing_course_with_matches_is_withdrawn_by_an_import(service: Started) -> None:
+    """One with proposals alone, and one with a confirmed match too: what the catalog adds is no change of a course."""
+    provider = {"provider": {"en": unique("provider")}}
+    given, proposed, confirmed = (bare(unique("course"), **provider) for _ in range(3))
+    for body in (given, proposed, confirmed):
+        await put(service, body)
+    await matched(service, confirmed["id"])
+    assert (await decide(service, confirmed["id"], "confirm", ANALYTICS))[0] == 200
+    assert await shown(service, proposed["id"])
+    path, headers = "/v1/courses:import?full=true&withdraw=true", {"Content-Type": "application/x-ndjson"}
+    got = await service.ask("POST", path, "admin", data=json.dumps(given).encode(), headers=headers)
+    report = json.loads((await got.text()).splitlines()[-1])
+    assert (report["missing"], report["withdrawn"]) == (sorted([proposed["id"], confirmed["id"]]), 2)
 
 
 async def test_decisions_recalibrate_the_confidence(service: Started) -> None:

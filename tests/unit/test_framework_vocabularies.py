@@ -91,6 +91,28 @@ def test_esco_occupations_become_job_groups_and_optional_skills_weigh_less() -> 
         esco(occupations)
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "conceptType,conceptUri,preferredLabel,altLabels,description\nOccupation,{o},Clerk,Scribe,Files\n",
+        "conceptType,conceptUri,code,preferredLabel,greenShare\nISCO Group,{o}s,1,Clerks,0\nOccupation,{o},1,Clerk,0\n",
+    ],
+    ids=["a collection", "green shares"],
+)
+def test_a_list_of_some_occupations_of_esco_is_not_read_beside_that_of_all(part: str, first: bool) -> None:
+    skills = f"conceptType,conceptUri,skillType,preferredLabel\nS,{ESCO}/skill/s1,knowledge,Law\n"
+    whole = (
+        f"conceptType,conceptUri,iscoGroup,preferredLabel,description\nOccupation,{ESCO}/occupation/o1,1,Clerk,Files\n"
+    )
+    part = part.format(o=f"{ESCO}/occupation/o1")
+    reading = esco(skills, *([part, whole] if first else [whole, part]))
+    assert reading.framework, reading.faults
+    assert [(group.id, group.title.en) for group in reading.framework.job_groups] == [("o1", "Clerk")]
+    assert reading.faults == []
+    assert f"file {1 if first else 2}.csv" in [lost.what for lost in reading.not_kept]
+
+
 def test_esco_skills_belong_to_the_nearest_group_and_cyclic_groups_terminate() -> None:
     skills = f"conceptType,conceptUri,skillType,preferredLabel\nS,{ESCO}/skill/s1,knowledge,Law\n"
     groups = f"conceptType,conceptUri,preferredLabel,altLabels\nSkillGroup,{ESCO}/skill/g1,Group one,\n"

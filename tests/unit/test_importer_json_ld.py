@@ -1,15 +1,19 @@
 """Course lists in JSON: JSON-LD, alone and inside a page, and the answers of course platforms."""
 
+import itertools
 import json
+from collections import deque
 from typing import Any
 
 import msgspec
 import pytest
 
+from services.catalog.importers import ListReader
 from services.catalog.importers.facts import id_by_code
+from shared.domain import Course
 from shared.errors import Malformed
-from shared.imports.rows import ROW_LIMIT
-from tests.support.course_lists import THAI, courses, read
+from shared.imports.rows import ROW_LIMIT, Row
+from tests.support.course_lists import GUESS, THAI, courses, read
 
 NODE = {
     "@context": "http://192.0.2.1/never/fetched",
@@ -123,17 +127,9 @@ def test_json_ld_of_a_page_with_other_scripts_is_read() -> None:
     assert [one.code for one in courses("jsonld", (page % json.dumps(NODE)).encode())] == ["CS 1"]
 
 
-def test_json_ld_of_any_depth_does_not_crash_the_reader() -> None:
-    deep = '{"@type": "Course", "name": "a", "provider": ' + '{"name": ' * 3000 + '"x"' + "}" * 3000 + "}"
-    _, rows = read("jsonld", deep.encode())
-    assert len(rows) == 1
-
-
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"a":' * 100_000 + b"[" * 2_000_000,
-        b"[" * 2_000_000,
         b"[" + b'{"title":"A","hours":3,' + b'"items":[],' * 200_000,
         b'{"title":"A","hours":3,' + b'"in":{"title":"B","hours":3,"items":[]},' * 50_000,
     ],
@@ -144,12 +140,45 @@ def test_brackets_and_lists_of_any_number_are_read_in_linear_time(body: bytes) -
     assert [row.problems[0].detail for row in rows] == ["the JSON breaks off"]
 
 
-@pytest.mark.parametrize("deep", ["[", '{"x":'])
-def test_courses_after_brackets_beyond_any_depth_are_read(deep: str) -> None:
-    closed = {"[": "]", '{"x":': "}"}[deep]
-    first = f'{{"@type":"Course","name":"A","x":{deep * 5000}1{closed * 5000}}}'
-    _, rows = read("jsonld", f"[{first},{json.dumps(NODE)}]".encode(), size=1000)
-    assert [bool(row.content) for row in rows] == [False, True]
+DEEP = ["[", '{"a":', '[{"a":', '{"provider": {"name": ']
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_reading_ends_where_lists_and_objects_are_nested_too_deep(deep: str) -> None:
+    """However long the file is, no piece is read after the one with that bracket."""
+    piece = deep.encode() * (1 << 12)
+    pieces = itertools.repeat(piece, 1 << 17)
+    reader = ListReader("jsonld", GUESS)
+    brackets = [place for place, sign in enumerate(piece, 1) if sign in b"{["]
+    with pytest.raises(
+        Malformed, match=f"more than 1000 deep in row 1, at byte {brackets[1000]} of the JSON; the rest is not read"
+    ):
+        deque((row for one in pieces for row in reader.feed(one)), maxlen=0)
+    assert len(list(pieces)) == (1 << 17) - 1
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000, 1 << 20])
+@pytest.mark.parametrize("deep", DEEP)
+def test_courses_before_lists_that_are_nested_too_deep_are_read(deep: str, size: int) -> None:
+    """One of them waits for a node that does not come."""
+    waiting = NODE | {"name": 'B"\\ค', "provider": {"@id": "#elsewhere"}}
+    body = f'\ufeff [{json.dumps(NODE)},{json.dumps(waiting)},{{"name":"\\"[C","x":'.encode()
+    reader = ListReader("jsonld", GUESS)
+    rows: list[Row[Course] | None] = []
+    brackets = [place for place, sign in enumerate(deep.encode(), 1) if sign in b"{["]
+    rounds, nth = divmod(1000 - 2, len(brackets))  # a list and a course are open
+    place = len(body.lstrip(b"\xef\xbb\xbf ")) + rounds * len(deep) + brackets[nth]
+    body += deep.encode() * 1001
+    with pytest.raises(Malformed, match=f"in row 3, at byte {place} of the JSON"):
+        rows.extend(row for at in range(0, len(body), size) for row in reader.feed(body[at : at + size]))
+    assert [bool(row.content) for row in rows if row] == [True, True]
+
+
+def test_the_byte_of_nesting_counts_what_a_long_list_is_read_from_twice() -> None:
+    begin = b'{"name":"N","items":[' + b'{"name":"A"},' * 30_000
+    assert len(begin) > ROW_LIMIT
+    with pytest.raises(Malformed, match=f"in row 30001, at byte {len(begin) + 999} of the JSON"):
+        read("jsonld", begin + b"[" * 2000, size=1000)
 
 
 def test_the_first_two_thousand_fields_of_a_course_are_read() -> None:
@@ -331,7 +360,7 @@ def test_a_field_that_is_given_twice_refuses_its_course_alone() -> None:
 
 def test_an_object_that_is_nested_too_deeply_is_refused_alone() -> None:
     """At every depth: one of them is decoded, and too deep for the search for fields that are given twice."""
-    deep = ['{"@type": "Course", "name": "A", "x": ' + "[" * n + '":"' + "]" * n + "}" for n in range(900, 1010)]
+    deep = ['{"@type": "Course", "name": "A", "x": ' + "[" * n + '":"' + "]" * n + "}" for n in range(900, 998)]
     twice = [one.replace('":"', r'{"y": 1, "y": ":"}') for one in deep]
     _, rows = read("jsonld", f"[{','.join([*deep, *twice])}, {json.dumps(NODE)}]".encode())
     assert len(rows) == len(deep) + len(twice) + 1

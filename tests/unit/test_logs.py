@@ -117,6 +117,7 @@ def test_a_repeated_line_of_the_kafka_client_is_written_once_in_ten_seconds_with
     assert [passes(105, 1, "services.recommender") for _ in range(2)] == [(True, {})] * 2
     assert passes(110, 1) == (True, {"count": 3})
     assert passes(111, 1) == (False, {})
+    assert passes(50, 1) == (True, {"count": 1}), "the clock was set back"
 
 
 def test_lines_of_the_kafka_client_that_all_differ_take_little_memory() -> None:

@@ -64,9 +64,10 @@ def read(sources: list[Source], options: Options) -> Reading:
     files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
     headings = {source: row_of(source)[0] for source in sources}
     mapped = _mapped(options.columns, [name.strip() for names in headings.values() for name in names if name.strip()])
-    for source, names in headings.items():
-        heading = [_name(name, mapped) for name in names]
-        if (kind := _kind(heading, source)) is None:
+    named = {source: [_name(name, mapped) for name in names] for source, names in headings.items()}
+    kinds = _kinds(named)
+    for source, heading in named.items():
+        if (kind := kinds[source]) is None:
             builder.not_kept(f"file {source.name}")
             continue
         for name in heading:
@@ -104,7 +105,22 @@ def _name(heading: str, mapped: Mapping[str, str]) -> str:
     return mapped.get(folded(heading)) or _SKOS.get(plain_name, plain_name)
 
 
-def _kind(heading: list[str], source: Source) -> int | None:
+def _kinds(headings: Mapping[Source, list[str]]) -> dict[Source, int | None]:
+    """Return what each file holds, by its columns; a list without `skillType` and `iscoGroup` by its first rows.
+
+    Such a list of skills or occupations is read only in place of the whole one: ESCO adds lists of a part of them
+    (`researchOccupationsCollection`, `greenShareOcc`), which say less.
+    """
+    kinds = {source: _kind(heading) for source, heading in headings.items()}
+    whole = {*kinds.values()}
+    for source, heading in headings.items():
+        if kinds[source] is None and {"concepturi", "preferredlabel"}.issubset(heading):
+            listed = _listed(source)
+            kinds[source] = listed if listed == _GROUPS or listed not in whole else None
+    return kinds
+
+
+def _kind(heading: list[str]) -> int | None:
     has = set(heading).issuperset
     if has(("occupationuri", "relationtype", "skilluri")):
         return _LINKS
@@ -114,9 +130,7 @@ def _kind(heading: list[str], source: Source) -> int | None:
         return _BESIDE
     if has(("concepturi", "skilltype", "preferredlabel")):
         return _SKILLS
-    if has(("concepturi", "iscogroup", "preferredlabel")):
-        return _OCCUPATIONS
-    return _listed(source) if has(("concepturi", "preferredlabel")) else None
+    return _OCCUPATIONS if has(("concepturi", "iscogroup", "preferredlabel")) else None
 
 
 def _listed(source: Source) -> int | None:

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 from services.catalog.frameworks.reading import Builder
 from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
-from shared.imports.archives import UNREADABLE, why_unreadable
+from shared.imports.archives import UNREADABLE, files_in, why_unreadable
 from shared.imports.encodings import Recoder
 from shared.imports.tables import guarded, unguarded
 from shared.texts import folded
@@ -27,6 +27,8 @@ UNPACKED_LIMIT = 256 * 1024 * 1024
 """The most bytes of the files of an archive together. ESCO has 42 MB."""
 
 FILES_LIMIT = 100
+_LISTED_LIMIT = 1000
+"""The most files of an archive, tables or not: the list of them is parsed each time that a table is opened."""
 _PIECE = 64 * 1024
 _LINE_LIMIT = 4_000_000
 _ZIP = b"PK\x03\x04"
@@ -82,8 +84,10 @@ def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Sou
             if file.read(len(_ZIP)) != _ZIP:
                 found.append(source)
                 continue
+            with _readable(source.name):
+                tables = _tables_in(files_in(file, _LISTED_LIMIT))
             with _readable(source.name), zipfile.ZipFile(file) as archive:
-                for member in _tables_in(archive):
+                for member in tables:
                     if (left := left - _size(archive, member, left)) < 0:
                         raise TooLarge(f"the archives hold over {limit} bytes")
                     name = f"{source.name}/{member.filename}"
@@ -91,8 +95,8 @@ def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Sou
     return found
 
 
-def _tables_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    members = [one for one in archive.infolist() if not one.is_dir()]
+def _tables_in(files: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    members = [one for one in files if not one.is_dir()]
     if any(one.filename == "[Content_Types].xml" for one in members):
         raise Unsupported("an Excel workbook: save its sheet as CSV")
     tables = [one for one in members if one.filename.lower().endswith(_TEXTS) and "__MACOSX/" not in one.filename]

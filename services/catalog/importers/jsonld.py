@@ -30,7 +30,7 @@ _HELD = 1000
 _DEPTH = 10
 """How deep a course may be inside a page, an organisation or a list."""
 _NESTED = 1000
-"""So many open brackets are remembered, and deeper ones only counted: no decoder reads an object with more."""
+"""How deep lists and objects may be nested: no decoder reads more."""
 _LOOKS = 20
 """How often an object is decoded while it is incomplete; a list that comes after that is one of its own."""
 
@@ -67,7 +67,10 @@ class JsonLdReader:
         self._begun = False
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
-        """Yield the rows that a piece completes. Raises TooLarge for a page of HTML over its limit."""
+        """Yield the rows that a piece completes.
+
+        Raises TooLarge for a page of HTML over its limit, Malformed for nesting over its limit.
+        """
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
             if not piece:
@@ -83,7 +86,7 @@ class JsonLdReader:
             raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the last rows. Raises Malformed for a page without JSON-LD."""
+        """Yield the last rows. Raises Malformed for a page without JSON-LD and for nesting over its limit."""
         if self._html is None:
             yield from self._rows(self._splitter.end())
             yield from self._kept_back()
@@ -104,24 +107,34 @@ class JsonLdReader:
         self._held.clear()
 
     def _rows(self, parts: Iterator[bytes | Malformed | TooLarge]) -> Iterator[Row[Course] | None]:
-        for part in parts:
-            if isinstance(part, Malformed | TooLarge):
-                self._number += 1
-                yield refused(self._number, part)
-                continue
-            try:
-                found = msgspec.json.decode(part)
-                refuse_repeated_names(part)
-            except (InvalidInput, Malformed) as problem:
-                self._number += 1
-                yield refused(self._number, problem, part[:2000].decode(errors="replace"))
-                continue
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                self._number += 1
-                yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:2000].decode(errors="replace"))
-                continue
-            for node in found if isinstance(found, list) else [found]:
-                yield from self._of_node(node)
+        try:
+            for part in parts:
+                yield from self._of_part(part)
+        except _TooDeep as error:
+            yield from self._kept_back()
+            raise Malformed(
+                f"lists and objects are nested more than {_NESTED} deep in row {self._number + 1}, "
+                f"at byte {error.byte} of the JSON; the rest is not read"
+            ) from error
+
+    def _of_part(self, part: bytes | Malformed | TooLarge) -> Iterator[Row[Course] | None]:
+        if isinstance(part, Malformed | TooLarge):
+            self._number += 1
+            yield refused(self._number, part)
+            return
+        try:
+            found = msgspec.json.decode(part)
+            refuse_repeated_names(part)
+        except (InvalidInput, Malformed) as problem:
+            self._number += 1
+            yield refused(self._number, problem, part[:2000].decode(errors="replace"))
+            return
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._number += 1
+            yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:2000].decode(errors="replace"))
+            return
+        for node in found if isinstance(found, list) else [found]:
+            yield from self._of_node(node)
 
     def _of_node(self, node: object) -> Iterator[Row[Course] | None]:
         """Yield the row of a course, or of each course that a page or an organisation holds."""
@@ -182,15 +195,26 @@ def _scripts(page: bytes) -> Iterator[bytes]:
         place = end + 1
 
 
+class _TooDeep(Exception):
+    """A bracket opens beyond the limit of nesting, at a byte counted from 1."""
+
+    def __init__(self, byte: int) -> None:
+        super().__init__()
+        self.byte = byte
+
+
 class _Splitter:
-    """Splits JSON that arrives in pieces into the objects that are items of its lists or stand alone."""
+    """Splits JSON that arrives in pieces into the objects that are items of its lists or stand alone.
+
+    Raises _TooDeep at a bracket that opens beyond the limit of nesting.
+    """
 
     def __init__(self) -> None:
         self._left = b""
+        self._before = 0
+        """How many bytes were split before those of `_left`."""
         self._stack = bytearray()
         """The brackets that are open."""
-        self._deeper = 0
-        """How many brackets are open beyond those of the stack."""
         self._base = 0
         """The depth of the list whose items are cut out."""
         self._item = bytearray()
@@ -217,7 +241,8 @@ class _Splitter:
         """Take what was read from a list on as its items: it is too long for one course."""
         inside = bytes(self._item[begin:]) + self._left
         self._start_item()
-        self._left, self._in_string, self._deeper = b"", False, 0
+        self._before -= len(inside) - len(self._left)
+        self._left, self._in_string = b"", False
         self._stack, self._base = bytearray(b"{" * self._list_depth + b"["), self._list_depth + 1
         yield from self._feed(inside)
 
@@ -232,13 +257,14 @@ class _Splitter:
                 if place == len(data):  # the next piece has not come yet
                     self._keep(data[start : place - 1])
                     self._left = b"\\"
+                    self._before += place - 1
                     return
                 place += 1
             elif sign == b'"':
                 self._in_string = not self._in_string
-            elif sign in b"{[" and len(self._stack) >= _NESTED:
-                self._deeper += 1
             elif sign in b"{[":
+                if len(self._stack) >= _NESTED:
+                    raise _TooDeep(self._before + place)
                 if sign == b"[" and self._opens_list(data, start, place):
                     self._base = len(self._stack) + 1
                     self._start_item()
@@ -247,8 +273,6 @@ class _Splitter:
                     self._start_item()
                     start = mark.start()
                 self._stack += sign
-            elif self._deeper:
-                self._deeper -= 1
             elif self._stack:
                 self._stack.pop()
                 if len(self._stack) < self._base:
@@ -261,6 +285,7 @@ class _Splitter:
                     yield from self._cut()
                     start = place
         self._keep(data[start:])
+        self._before += len(data)
 
     def end(self) -> Iterator[bytes | Malformed | TooLarge]:
         if self._stack or self._in_string:

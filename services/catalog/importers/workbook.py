@@ -6,7 +6,6 @@ is checked before it is decompressed.
 
 import re
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from openpyxl.utils import column_index_from_string
 from services.catalog.importers.tables import Options, Table, guessed
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
+from shared.imports.archives import UNREADABLE, files_in
 from shared.imports.rows import Row
 from shared.texts import folded
 
@@ -31,8 +31,6 @@ _SETTINGS_LIMIT = 8 * 1024 * 1024
 
 _PARTS_LIMIT = 10_000
 """The most files in a workbook: the list of them is kept in memory."""
-_LISTED_PART = b"PK\x01\x02"
-"""How every entry in the list of an archive's files begins."""
 
 _SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500
@@ -178,13 +176,9 @@ class _Merged:
 
 def _bound(file: IO[bytes]) -> None:
     """Raise TooLarge if the file has too many parts or would decompress to too much, Malformed if it is not a workbook."""
-    if _count(file, _LISTED_PART) > _PARTS_LIMIT:
-        raise TooLarge(f"a workbook may consist of {_PARTS_LIMIT} files; save it as CSV")
-    file.seek(0)
     try:
-        with zipfile.ZipFile(file) as archive:
-            parts = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        parts = files_in(file, _PARTS_LIMIT)
+    except UNREADABLE as error:
         raise Malformed("this is no Excel workbook (.xlsx)") from error
     if not any(part.filename == "xl/workbook.xml" for part in parts):
         raise Malformed("this is a zip archive, but no Excel workbook (.xlsx)")
@@ -197,15 +191,6 @@ def _bound(file: IO[bytes]) -> None:
             f"the workbook unpacks to more than {UNPACKED_LIMIT} bytes, or its texts to more than {_STRINGS_LIMIT}; "
             "save it as CSV"
         )
-
-
-def _count(file: IO[bytes], mark: bytes) -> int:
-    """Return how often a mark, which does not overlap itself, occurs in a file from its place on."""
-    count, rest = 0, b""
-    while piece := file.read(_PIECE):
-        count += (rest + piece).count(mark)
-        rest = piece[1 - len(mark) :]
-    return count
 
 
 def _not_read(error: Exception) -> Malformed:

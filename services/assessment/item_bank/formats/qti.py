@@ -27,7 +27,7 @@ from services.assessment.item_bank.formats.reading import (
 from services.assessment.item_bank.formats.xml import local_name, parse
 from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
-from shared.imports.archives import UNREADABLE, why_unreadable
+from shared.imports.archives import UNREADABLE, files_in, why_unreadable
 
 UNPACKED_LIMIT = 64 * 1024 * 1024
 _MEMBERS_LIMIT = ITEMS_LIMIT * 2 + 100
@@ -83,13 +83,11 @@ def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
 def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the items of a package, as its manifest lists them."""
     try:
+        members = {one.filename: one for one in files_in(io.BytesIO(raw), _MEMBERS_LIMIT) if not one.is_dir()}
         package = zipfile.ZipFile(io.BytesIO(raw))
-        members = {info.filename: info for info in package.infolist() if not info.is_dir()}
     except UNREADABLE as error:
         raise Malformed(f"the package cannot be opened: {why_unreadable(error)}") from error
     with package:
-        if len(members) > _MEMBERS_LIMIT:
-            raise TooLarge(f"a package may hold {_MEMBERS_LIMIT} files")
         if sum(info.file_size for info in members.values()) > UNPACKED_LIMIT:
             raise TooLarge(f"a package may hold {UNPACKED_LIMIT} bytes when it is unpacked")
         if "imsmanifest.xml" not in members:
