@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from services.recommender.feedback import MOST_COURSES, Feedback, Statement
 from tests.support.builders import unique
@@ -135,7 +136,7 @@ async def test_feedback_about_the_most_courses_is_read_and_undone_and_one_more_i
     fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence}
     client: MongoClient[dict[str, Any]]
     with MongoClient(platform.stack.mongodb.address) as client:
-        plans = client[f"{platform.stack.namespace}recommender"]["plans"]
+        plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
         plans.update_one({"_id": officer.key}, {"$set": fields})
     async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
