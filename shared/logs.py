@@ -23,7 +23,7 @@ _SECRETS = (
 class DuplicateLines(logging.Filter):
     """Lets a line of the Kafka client pass once in ten seconds, with the number of those left out since as `count`.
 
-    While no broker answers, the client repeats the same few lines a hundred times a second.
+    While no broker answers, the client repeats the same few lines many times a second.
     """
 
     def __init__(self) -> None:
