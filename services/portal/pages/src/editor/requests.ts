@@ -185,9 +185,9 @@ export function importCourses(file: Blob, type: string, options: ImportOptions, 
       takeMore();
       take(lines.end());
       const { status } = request;
-      if (status === 200) return resolve();
       noteStatus(status);
-      reject(refusalOf(status, request.getResponseHeader('X-Request-Id'), problemIn(request.responseText)));
+      if (status === 200) resolve();
+      else reject(refusalOf(status, request.getResponseHeader('X-Request-Id'), problemIn(request.responseText)));
     };
     request.onerror = request.onabort = () => reject(new ApiError(0));
     signal.addEventListener('abort', () => request.abort());
