@@ -81,6 +81,7 @@ async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent
         await page.click("[data-keep=store]")
         await page.wait_for_selector("[data-keep=load-again]")
         assert relay.reached.is_set()
+        relay.mend()
         for stopped, lost in (
             ("ยังบันทึกไม่ครบ", "ติดต่อระบบไม่ได้"),
             ("Not everything is stored", "The system cannot be reached"),

@@ -11,12 +11,16 @@ _BUFFER = 256 * 1024
 
 
 class Relay:
-    """Passes bytes on, until one connection has brought so many for the portal: then it holds them, or cuts it."""
+    """Passes bytes on, until one connection has brought so many for the portal: then it holds them, or cuts the line.
+
+    A browser repeats by itself a request whose connection ended, so the line stays cut until it is mended.
+    """
 
     def __init__(self, portal: str) -> None:
         self._host, self._port = urlsplit(portal).hostname, urlsplit(portal).port
         self._held_from: int | None = None
         self._cut_from: int | None = None
+        self._is_cut = False
         self._free = asyncio.Event()
         self.reached = asyncio.Event()
         """Set once a connection is held or was cut."""
@@ -34,12 +38,19 @@ class Relay:
         self._free.set()
 
     def cut(self, after: int) -> None:
-        """Cut one connection once it has brought so many bytes."""
+        """Cut the line once a connection has brought so many bytes, until `mend`."""
         self._cut_from = after
         self.reached.clear()
 
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._is_cut = False
+
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of the browser."""
+        if self._is_cut:
+            writer.transport.abort()
+            return
         there, here = await asyncio.open_connection(self._host, self._port)
         both = [asyncio.create_task(self._upwards(reader, here, writer)), asyncio.create_task(_copied(there, writer))]
         try:
@@ -57,7 +68,7 @@ class Relay:
         while piece := await reader.read(_PIECE):
             passed += len(piece)
             if self._cut_from is not None and passed > self._cut_from:
-                self._cut_from = None
+                self._cut_from, self._is_cut = None, True
                 for one in (browser, portal):
                     one.transport.abort()
                 self.reached.set()
