@@ -1,7 +1,9 @@
 """The pages of those who maintain the catalog: its faults, large frameworks and other tenants, in a real Chromium."""
 
+from typing import Any
+
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from tests.support.editors import FRAMEWORK, editing
 from tests.support.page import reading, switch_language
@@ -97,6 +99,9 @@ async def test_a_framework_of_two_thousand_job_groups_is_changed_and_its_effect_
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
         page = reader.page
         title = "เจ้าหน้าที่วิเคราะห์นโยบายและแผนด้านเทคโนโลยีสารสนเทศและการสื่อสารเพื่อการบริหารราชการส่วนภูมิภาคที่"
+        required_levels: list[dict[str, Any]] = [
+            {"job_group": f"g{g}", "skill": f"s{s}", "level": 1} for g in range(groups) for s in range(skills)
+        ]
         framework = {
             "id": "large",
             "title": {"th": f"กรอบทักษะ{title}"},
@@ -105,9 +110,7 @@ async def test_a_framework_of_two_thousand_job_groups_is_changed_and_its_effect_
             "scale": [{"level": level, "title": {"th": f"{title} {level}"}} for level in range(4)],
             "job_groups": [{"id": f"g{n}", "title": {"th": f"{title} {n}"}} for n in range(groups)],
             "stages": [],
-            "requirements": [
-                {"job_group": f"g{g}", "skill": f"s{s}", "level": 1} for g in range(groups) for s in range(skills)
-            ],
+            "requirements": required_levels,
         }
         await tenant.ask("PUT", "/v1/frameworks/large", json=framework)
         await reader.sign_in(await tenant.editor(), "/#view=frameworks&framework=large")
@@ -131,7 +134,7 @@ async def test_a_framework_of_two_thousand_job_groups_is_changed_and_its_effect_
         changed = [row for row in draft["framework"]["requirements"] if row["level"] != 1]
         assert [(row["job_group"], row["skill"], row["level"]) for row in changed] == [("g1999", "s0", 3)]
 
-        rows = [row | {"level": 1 + (n < changes)} for n, row in enumerate(framework["requirements"])]
+        rows = [row | {"level": 1 + (n < changes)} for n, row in enumerate(required_levels)]
         higher = draft["framework"] | {"requirements": rows}
         headers = {"If-Match": f'"{draft["revision"]}"'}
         body = {"framework": higher, "by": "ก. วงศ์สุวรรณ", "comment": None}
@@ -178,7 +181,7 @@ async def test_the_longest_names_fit_on_every_page_of_editors_and_supervisors(
                 await switch_language(page)
         await reader.goes_to("load")
         lines = f"title,hours,{thai}\n{thai},x,y\n"
-        file = {"name": f"{thai[:80]}.csv", "mimeType": "text/csv", "buffer": lines.encode()}
+        file = FilePayload(name=f"{thai[:80]}.csv", mimeType="text/csv", buffer=lines.encode())
         await page.set_input_files("#file", file)
         await page.click("[data-keep=check]")
         await page.wait_for_selector(f"[data-column='{thai}']")

@@ -7,12 +7,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from deploy.local.keys import links
+from shared.auth import Role
 from tests.support.page import reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 KEY_FORM = "#key"
-ROLES = {
+ROLES: dict[Role, tuple[str, ...]] = {
     "officer": (".step", "h1", "เส้นทางการเรียนรู้ของท่าน", "Your learning path"),
     "supervisor": ("#officer", "h1", "แผนของเจ้าหน้าที่ในหน่วยงาน", "Plans of your officers"),
     "analyst": ("#agency", "h1", "ท่านต้องการดูหน่วยงานใด", "Which agency would you like to see?"),

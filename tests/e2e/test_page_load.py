@@ -57,7 +57,8 @@ async def checks(reader: Reader, tenant: Tenant, file: Path) -> None:
 
 async def own_courses(tenant: Tenant) -> int:
     """Return how many courses the tenant itself has."""
-    found, after = 0, ""
+    found: int = 0
+    after: str = ""
     while True:
         page = await tenant.ask("GET", f"/v1/courses?limit=500&after={after}")
         found += sum(one["provider"] == {"en": "P"} for one in page["courses"])
