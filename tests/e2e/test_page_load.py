@@ -16,7 +16,7 @@ from tests.support.relays import Relay, relayed
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 ROWS = 600
-PADDING = "หมายเหตุ " * 500
+PADDING = "หมายเหตุ " * 1000
 """Text of a column that is not read: the file is larger than what waits between a browser and a portal."""
 
 MIDDLE = 2_000_000
@@ -24,7 +24,7 @@ MIDDLE = 2_000_000
 
 
 def padded(folder: Path) -> Path:
-    """Return a file of 8 MB with ROWS courses."""
+    """Return a file of 15 MB with ROWS courses."""
     file = folder / "courses.csv"
     lines = ["title,hours,provider,languages,remark", *(f"Course {n},{n % 40 + 1},P,th,{PADDING}" for n in range(ROWS))]
     file.write_text("\n".join(lines), encoding="utf-8")
