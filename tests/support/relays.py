@@ -13,7 +13,7 @@ _BUFFER = 256 * 1024
 class Relay:
     """Passes bytes on, until one connection has brought so many for the portal: then it holds them, or cuts the line.
 
-    A browser repeats by itself a request whose connection ended, so the line stays cut until it is mended.
+    A browser repeats by itself, on another connection, a request whose connection ended: a cut line lets none through.
     """
 
     def __init__(self, portal: str) -> None:
@@ -69,6 +69,7 @@ class Relay:
             passed += len(piece)
             if self._cut_from is not None and passed > self._cut_from:
                 self._cut_from, self._is_cut = None, True
+            if self._is_cut:
                 for one in (browser, portal):
                     one.transport.abort()
                 self.reached.set()
