@@ -35,7 +35,7 @@ _TIME = re.compile(
     r"(?:[\s,]+|\s*t)(?:at\s+|เวลา\s*)?\d{1,2}[:.]\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?"
     r"\s*(?:(?:[-–—]|ถึง|to)\s*\d{1,2}[:.]\d{2}\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?|(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?)$"
 )
-"""The time of day behind a date, or from when to when: `เวลา 09.00 - 16.00 น.`."""
+"""The time of day after a date, or a span of time: `เวลา 09.00 - 16.00 น.`."""
 
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d+)?\s*(?P<half>[ap](?=\.?m))?"
