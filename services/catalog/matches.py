@@ -128,7 +128,7 @@ class MatchCorrection(MatchName, frozen=True, forbid_unknown_fields=True):
 class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One match of any course.
 
-    `seen`: its status when it was looked at. If somebody else has decided it otherwise since then, it stays so (409).
+    `seen`: its status when it was displayed. If somebody else has decided it differently since then, that stays (409).
     """
 
     course: Identifier

@@ -93,9 +93,9 @@ def date_of(text: str, *, last: bool = False) -> date | None:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Return a date with its time of day; without one the day begins, and without a zone the time is Thai time.
+    """Return a date with its time of day: 00:00 if none is stated, and Thai time if no zone is stated.
 
-    Of a span of time (`09:00-12:00`) this is the beginning. Seconds and milliseconds since 1970 are read too; None for
+    Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too; None for
     a date that means never. Raises InvalidDate.
     """
     words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
