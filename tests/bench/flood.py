@@ -111,17 +111,17 @@ class Flood:
         ]
         return "\r\n".join([*head, "", ""]).encode() + raw
 
-    def answered(self, caller: Asker, status: int, ms: float) -> None:
+    def answered(self, asker: Asker, status: int, ms: float) -> None:
         """Count an answer; 0 means no answer."""
         self.statuses[status] += 1
         if status == _ACCEPTED:
             self.accepted.append(ms)
-        if caller.transport is None or caller.transport.is_closing():
-            self._all.discard(caller)
+        if asker.transport is None or asker.transport.is_closing():
+            self._all.discard(asker)
         elif self._workload.get("rate"):
-            self._free.append(caller)
+            self._free.append(asker)
         else:
-            caller.send(self.request())
+            asker.send(self.request())
 
     async def run(self) -> dict[str, Any]:
         """Send for the seconds of the workload; return the results."""
@@ -135,8 +135,8 @@ class Flood:
         seconds = time.perf_counter() - begun
         counted, accepted = Counter(self.statuses), list(self.accepted)
         await asyncio.sleep(self._workload["patience"] if self._workload.get("rate") else 0)
-        for caller in list(self._all):
-            caller.give_up(time.perf_counter())
+        for asker in list(self._all):
+            asker.give_up(time.perf_counter())
         await asyncio.sleep(_TURN_SECONDS)
         return {
             "seconds": seconds,
@@ -167,15 +167,15 @@ class Flood:
             await asyncio.sleep(_TURN_SECONDS)
         await asyncio.gather(*opening, return_exceptions=True)
 
-    def _send(self, caller: Asker) -> None:
-        caller.send(self.request())
-        self._sent.append((time.perf_counter(), caller))
+    def _send(self, asker: Asker) -> None:
+        asker.send(self.request())
+        self._sent.append((time.perf_counter(), asker))
 
     async def _open(self) -> Asker:
         loop = asyncio.get_running_loop()
-        _, caller = await loop.create_connection(lambda: Asker(self), "127.0.0.1", self._workload["port"])
-        self._all.add(caller)
-        return caller
+        _, asker = await loop.create_connection(lambda: Asker(self), "127.0.0.1", self._workload["port"])
+        self._all.add(asker)
+        return asker
 
     async def _open_and_send(self) -> None:
         try:

@@ -63,14 +63,14 @@ async def load(workload: dict[str, Any]) -> dict[str, float]:
     askers = [Asker(requests) for _ in range(workload["connections"])]
     opened = [await loop.create_connection(partial(_given, one), "127.0.0.1", workload["port"]) for one in askers]
     await asyncio.sleep(workload["seconds"] / 5)  # the connections have settled
-    before, begun = sum(caller.answered for caller in askers), time.perf_counter()
+    before, begun = sum(asker.answered for asker in askers), time.perf_counter()
     await asyncio.sleep(workload["seconds"])
-    answered, seconds = sum(caller.answered for caller in askers) - before, time.perf_counter() - begun
-    if any(caller.lost for caller in askers):
+    answered, seconds = sum(asker.answered for asker in askers) - before, time.perf_counter() - begun
+    if any(asker.lost for asker in askers):
         raise RuntimeError("a connection was lost")
     for transport, _ in opened:
         transport.abort()
-    return {"answered": answered, "seconds": seconds, "refused": sum(caller.refused for caller in askers)}
+    return {"answered": answered, "seconds": seconds, "refused": sum(asker.refused for asker in askers)}
 
 
 def _requests(workload: dict[str, Any]) -> list[bytes]:
@@ -84,8 +84,8 @@ def _requests(workload: dict[str, Any]) -> list[bytes]:
     return ["\r\n".join(head).encode() + body for head, body in zip(heads, bodies, strict=True)]
 
 
-def _given(caller: Asker) -> Asker:
-    return caller
+def _given(asker: Asker) -> Asker:
+    return asker
 
 
 if __name__ == "__main__":
