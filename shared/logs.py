@@ -21,7 +21,7 @@ _SECRETS = (
 
 
 class DuplicateLines(logging.Filter):
-    """Lets a line of the Kafka client pass once in ten seconds, with the number of those left out since as `count`.
+    """Writes a line of the Kafka client once in ten seconds; its `count` is the number of equal lines left out since.
 
     While no broker answers, the client repeats the same few lines many times a second.
     """

@@ -70,7 +70,7 @@ class Outcome(Struct):
 
 
 class Intake:
-    """Accepts evidence of every kind. `caught_up` is set when the catalog was read to its end."""
+    """Accepts evidence of every kind. `caught_up` is set once the whole catalog topic was read."""
 
     def __init__(self, store: OfficerStore, frameworks: FrameworkReplica, caught_up: asyncio.Event) -> None:
         self._store = store
