@@ -1,5 +1,6 @@
 """Logs: one JSON line per record on standard error, for any record; API keys and passwords are removed."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -52,19 +53,47 @@ _LINES_KNOWN = 1000
 
 
 class JsonLines(logging.Handler):
-    """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line."""
+    """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    A line is written at once, so that none is lost if the process dies. `together`: for so many seconds a line of
+    `handle_line` may wait for others; a write for each would cost a busy event loop the interpreter's lock each time.
+    """
+
+    def __init__(self, stream: BinaryIO, together: float = 0.0) -> None:
         super().__init__()
         self._stream = stream
+        self._together = together
+        self._lines: list[bytes] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line at once, so that none is lost if the process dies."""
+        """Write the line, after those that wait; or let it wait."""
+        self._lines.append(self.line(record))
+        if not self._may_wait(record):
+            self.flush()
+
+    def _may_wait(self, record: logging.LogRecord) -> bool:
+        """Return whether a line may wait, and see to it that the first one that waits is written."""
+        if not self._together or not hasattr(record, _MAY_WAIT) or len(self._lines) >= _MOST_LINES:
+            return False
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_later(self._together, self.flush)
+            except RuntimeError:  # no event loop runs in this thread
+                return False
+        return True
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        self.acquire()
         try:
-            self._stream.write(self.line(record))
-            self._stream.flush()
+            lines, self._lines = self._lines, []
+            if lines:
+                self._stream.write(b"".join(lines))
+                self._stream.flush()
         except (OSError, ValueError):  # standard error is full or closed: there is nowhere to say so
             pass
+        finally:
+            self.release()
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record as one JSON object with a line end."""
@@ -122,7 +151,8 @@ _LONGEST_CHAIN = 5
 def handle_line(logger: logging.Logger, message: str, fields: Mapping[str, object]) -> None:
     """Log a line of level `info` with these fields, in a tenth of the time of `logger.info`.
 
-    For lines that every request causes. The place in the code, which `logger.info` looks for, is left out.
+    For lines that every request causes. The place in the code, which `logger.info` looks for, is left out. Lines of
+    some milliseconds may be written together.
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -132,7 +162,10 @@ def handle_line(logger: logging.Logger, message: str, fields: Mapping[str, objec
     logger.handle(record)
 
 
-_LINE = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
+_MAY_WAIT = "may_wait"
+_MOST_LINES = 1000
+_TOGETHER_SECONDS = 0.02
+_LINE = {**vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None)), _MAY_WAIT: True}
 
 
 @lru_cache(maxsize=4)
@@ -142,7 +175,7 @@ def _second(seconds: int) -> str:
 
 def configure(level: str) -> None:
     """Log at this level and above to standard error, and raise the level of loggers that write too much."""
-    handler = JsonLines(sys.stderr.buffer)
+    handler = JsonLines(sys.stderr.buffer, _TOGETHER_SECONDS)
     handler.addFilter(DuplicateLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Not written, so not computed for every record.

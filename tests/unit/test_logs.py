@@ -1,5 +1,6 @@
 """A log line is one JSON object, whatever is in the record, and holds no key and no password."""
 
+import asyncio
 import io
 import json
 import logging
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.logs import DuplicateLines, JsonLines, frames_of
+from shared import logs
+from shared.logs import DuplicateLines, JsonLines, frames_of, handle_line
 
 
 class Unwilling:
@@ -101,6 +103,56 @@ def test_frames_contain_no_messages() -> None:
     assert "KeyError" in frames
     assert "test_logs.py" in frames
     assert "sent by" not in frames
+
+
+def gathering(written: io.BytesIO, seconds: float) -> logging.Logger:
+    """Return a logger whose lines of requests may wait for so many seconds."""
+    logger = logging.Logger("test")  # noqa: LOG001 - not one of the tree: only this handler is to see it
+    logger.addHandler(JsonLines(written, together=seconds))
+    return logger
+
+
+def messages(written: io.BytesIO) -> list[str]:
+    return [json.loads(line)["message"] for line in written.getvalue().splitlines()]
+
+
+async def test_lines_of_requests_wait_for_each_other_and_are_written_before_any_other_line() -> None:
+    logger = gathering(written := io.BytesIO(), 3600)
+    handle_line(logger, "one", {})
+    handle_line(logger, "two", {})
+    assert messages(written) == []
+    logger.error("three")
+    assert messages(written) == ["one", "two", "three"]
+
+
+async def test_a_line_of_a_request_that_no_other_follows_is_written() -> None:
+    logger = gathering(written := io.BytesIO(), 0.001)
+    for name in ("one", "two"):
+        handle_line(logger, name, {})
+        async with asyncio.timeout(20):
+            while name not in messages(written):
+                await asyncio.sleep(0.001)
+
+
+async def test_the_lines_that_wait_are_written_at_the_end_of_the_process() -> None:
+    logger = gathering(written := io.BytesIO(), 3600)
+    handle_line(logger, "one", {})
+    logger.handlers[0].flush()  # as `logging.shutdown` does
+    assert messages(written) == ["one"]
+
+
+async def test_the_lines_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_MOST_LINES", 3)
+    logger = gathering(written := io.BytesIO(), 3600)
+    for name in ("one", "two", "three", "four"):
+        handle_line(logger, name, {})
+    assert messages(written) == ["one", "two", "three"]
+
+
+def test_a_line_outside_of_an_event_loop_is_written_at_once() -> None:
+    logger = gathering(written := io.BytesIO(), 3600)
+    handle_line(logger, "one", {})
+    assert messages(written) == ["one"]
 
 
 def test_a_repeated_line_of_the_kafka_client_is_written_once_in_ten_seconds_with_their_number() -> None:
