@@ -14,7 +14,7 @@ from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, State
 from services.assessment.xapi.store import StatementStore
 from shared.auth import ADMINS, PLATFORMS, PUBLIC
 from shared.decoding import decode
-from shared.errors import Malformed, NotFound, TooLarge
+from shared.errors import Malformed, NotFound, TooLarge, Unsupported
 from shared.routes import (
     Header,
     Route,
@@ -57,10 +57,11 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
     All are stored or none. A statement with the verb passed, failed, completed or scored is evidence if the tenant's
     mapping contains its activity; other statements are stored and counted. The actor must be an account of the
     mapping's home page, whose name is the officer's id. Repeating an equal statement changes nothing; another one with
-    the same id is 409. A voiding statement is 403: accepted evidence is never removed.
+    the same id is 409. A voiding statement is 403: accepted evidence is never removed. A request with the content of
+    attachments is 415.
     """
     version = _version(request)
-    given = decode(await read_raw(request), Any)
+    given = await _given(request)
     several = isinstance(given, list)
     statements = given if isinstance(given, list) else [given]
     if not statements:
@@ -75,7 +76,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
 async def put_statement(request: web.Request) -> web.StreamResponse:
     """Store one statement under an id; see `POST` for several."""
     version, wanted = _version(request), read_query(request, NamedStatement)
-    given = decode(await read_raw(request), Any)
+    given = await _given(request)
     if not isinstance(given, dict):
         raise Malformed("needs one statement")
     named = _uuid(wanted.statementId, "statementId")
@@ -113,6 +114,15 @@ async def put_mapping(request: web.Request) -> web.StreamResponse:
 async def show_mapping(request: web.Request) -> web.StreamResponse:
     """Return the tenant's mapping, the counts of mapped and unmapped statements, and the latest unmapped ones."""
     return json_response(await request.app[STATEMENTS].shown_mapping(principal(request).tenant))
+
+
+async def _given(request: web.Request) -> Any:
+    """Return the JSON of a request. Raises Malformed, TooLarge; Unsupported for a request with attachments."""
+    if request.content_type.startswith("multipart/"):
+        raise Unsupported(
+            "the content of attachments is not stored: send the statements as application/json", "Content-Type"
+        )
+    return decode(await read_raw(request), Any)
 
 
 def _uuid(given: object, field: str) -> str:
