@@ -166,10 +166,16 @@ def _given(root: ET.Element, interaction: ET.Element) -> _Row:
     body = next((one for one in root if local_name(one) == "qti-item-body"), root)
     for one in sorted({local_name(part) for part in body.iter()} & _NOT_SHOWN):
         row.faults.append(InvalidInput(f"<{one}> cannot be shown; an item holds text only", "qti-item-body"))
-    declaration = _declaration(root, interaction.get("response-identifier"))
     for part in root:
         if why := _ELSEWHERE.get(local_name(part)):
             row.faults.append(InvalidInput(f"refers to {why}; an item holds its whole text", "stem"))
+    _set_key(row, _declaration(root, interaction.get("response-identifier")))
+    return row
+
+
+def _set_key(row: _Row, declaration: ET.Element | None) -> None:
+    """Set the kind of an item and its right option, or the order of its options; add faults."""
+    names = row.names
     if len(set(names)) < len(names):
         row.faults.append(InvalidInput("two choices have the same identifier", "options"))
     right = _values(declaration, "qti-correct-response")
@@ -189,7 +195,6 @@ def _given(root: ET.Element, interaction: ET.Element) -> _Row:
         order = sorted(range(len(scores)), key=scores.__getitem__)
         row.item["options"] = [row.item["options"][place] for place in order]
         row.names = [names[place] for place in order]
-    return row
 
 
 def _declaration(root: ET.Element, name: str | None) -> ET.Element | None:
