@@ -25,7 +25,12 @@ ITEMS = msgspec.convert(
             "kind": "choice",
             "level": 1.5,
             "stem": TEXT,
-            "options": [TEXT, {"th": "=1+1", "en": "'=SUM(A1)"}, {"th": "-ลบ", "en": "-minus"}],
+            "options": [
+                TEXT,
+                {"th": "=1+1", "en": "'=SUM(A1)"},
+                {"th": "-ลบ", "en": "-minus"},
+                {"th": "＝1", "en": "' @a"},
+            ],
             "key": 2,
             "parameters": {"discrimination": 1.25, "difficulty": -0.4, "answers": 321},
             "label": "starter",
@@ -83,6 +88,14 @@ def test_a_table_is_read_with_any_delimiter_and_with_defaults() -> None:
     (one,) = formats.read("csv", raw.encode(), ItemDefaults("reading", 2)).items
     assert one.item is not None
     assert (one.item.skill, one.item.level, one.item.key) == ("reading", 2.0, 1)
+
+
+@pytest.mark.parametrize(("before", "delimiter"), [("sep=;\n", ";"), ("sep=|\r\n", "|"), ("", "|")])
+def test_a_table_may_state_its_delimiter(before: str, delimiter: str) -> None:
+    raw = f"{HEADER}\nx;reading;choice;1;ค;S;ก;a;ข;b;2\n".replace(";", delimiter)
+    (one,) = formats.read("csv", f"{before}{raw}".encode(), NONE).items
+    assert one.item is not None, one.faults
+    assert one.item.options[1].th == "ข"
 
 
 def test_all_faults_of_a_row_are_reported_and_other_rows_are_accepted() -> None:
