@@ -113,16 +113,19 @@ async def test_a_row_is_evidence_as_a_whole_or_not_at_all(service: Started) -> N
 
 
 async def test_a_grade_export_is_sent_from_the_command_line(
-    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await put_mapping(service, RULES)
     officer = await registered(service)
     file = tmp_path / "grades.csv"
-    file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;วันที่สอบ\n{officer};8/10;2 พ.ย. 2569\n", encoding="utf-8-sig")
+    file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;ห้องสอบ;วันที่สอบ\n{officer};8/10;3;2 พ.ย. 2569\n", encoding="utf-8-sig")
     monkeypatch.setenv("ASSESSMENT_URL", str(service.client.make_url("/")).rstrip("/"))
     monkeypatch.setenv("ASSESSMENT_KEY", await service.key("platform"))
     arguments = ["import-results", str(file), "--map", "guess", "--default", "activity=safety"]
     assert await asyncio.to_thread(main, arguments) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "officer    from รหัสเจ้าหน้าที่" in printed
+    assert "columns not taken: ห้องสอบ" in printed
     assert await levels(service, officer) == {"reading": (3.2, 0.4)}
 
 
