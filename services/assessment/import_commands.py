@@ -8,7 +8,7 @@ was interrupted; then running the same command again does the rest.
 import argparse
 
 from services.assessment.imports import TYPES, Format
-from shared.console import FAILED, add_url, authorization, carry_out, format_of, say_counts
+from shared.console import FAILED, add_url, authorization, carry_out, format_of, say, say_counts
 from shared.imports.rows import ImportReport
 from shared.imports.sending import add_import, conclude, send_rows
 
@@ -49,7 +49,7 @@ async def _import(args: argparse.Namespace) -> int:
         return FAILED
     report, tally = sent
     tally.say()
-    if report and args.command == "import-results" and (args.map or args.default):
+    if report and query.keys() & {"map", "default"}:
         for fact, columns in report.mapping.items():
             say(f"{fact:<10} from {', '.join(columns)}")
         if report.unused_columns:
