@@ -169,7 +169,8 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         for one in content.activities:
             found = self._rules.evidence(one.activity, one.verb, one.score, own)
             if isinstance(found, str):
-                row.problems.append(refusal(InvalidInput(found, one.column)))
+                activity = f"{one.activity[:100]!r}, {one.verb}"
+                row.problems.append(refusal(InvalidInput(f"{found}: {activity}", one.column)))
                 continue
             what = content.officer, one.activity, content.taken_at, one.verb, one.score
             digest = hashlib.sha256(msgspec.json.encode(what)).hexdigest()

@@ -69,7 +69,7 @@ class InvalidDate(ValueError):
 
 
 class UnclearDate(InvalidDate):
-    """Raised for a date that is another one if the month comes first."""
+    """Raised for a date whose order is to be stated, because the month comes first or may do so."""
 
 
 def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:
@@ -220,8 +220,13 @@ def _written(words: str, order: DateOrder | None) -> tuple[int, int | None, int 
 
 def _day_and_month(first: int, second: int, order: DateOrder | None) -> tuple[int, int]:
     """Return day and month of two numbers. Raises UnclearDate."""
-    if order is None and first != second and max(first, second) <= _MONTHS_OF_A_YEAR:
-        raise UnclearDate("it is not clear whether the day or the month comes first")
+    if order is None and first != second and first <= _MONTHS_OF_A_YEAR:
+        is_american = second > _MONTHS_OF_A_YEAR
+        raise UnclearDate(
+            "the month seems to come first"
+            if is_american
+            else "it is not clear whether the day or the month comes first"
+        )
     return (second, first) if order == "mdy" else (first, second)
 
 

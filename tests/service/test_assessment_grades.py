@@ -146,9 +146,9 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
     grades += f"{officer},safety,ผ่าน,2 ม.ค. 2599\n{officer},safety,ผ่าน,2 ม.ค. 2575\n"
     verdicts, report = await imported(service, path, f"officer,activity,result,date\n{grades}")
     assert [(one["status"], [fault["detail"] for fault in one.get("problems", [])]) for one in verdicts] == [
-        ("refused", ["no rule maps the activity with this verb"]),
-        ("refused", ["no rule maps the activity with this verb"]),
-        ("refused", ["there is no score, and the rule says nothing of a fail without one"]),
+        ("refused", ["no rule maps the activity with this verb: 'other', passed"]),
+        ("refused", ["no rule maps the activity with this verb: 'watched', passed"]),
+        ("refused", ["there is no score, and the rule says nothing of a fail without one: 'both', failed"]),
         ("refused", ["no such officer"]),
         ("created", []),
         ("refused", ["'2 ม.ค. 2599' is no time"]),

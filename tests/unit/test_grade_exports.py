@@ -281,7 +281,7 @@ def test_the_day_or_the_month_comes_first_as_stated(text: str, order: DateOrder 
 @pytest.mark.parametrize("text", ["05/11/2026", "5.11.2026 9:15", "05-11-2026", "๐๕/๑๑/๒๐๒๖"])
 def test_a_date_that_is_another_one_in_the_other_order_is_refused(text: str) -> None:
     rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default="activity=safety,maximum=10")
-    detail = "it is not clear whether the day or the month comes first; give it, such as default=date_order=dmy"
+    detail = "it is not clear whether the day or the month comes first; state it with default=date_order=dmy or mdy"
     assert [(one.field, one.detail) for one in rows[0].problems] == [("date", f"{text!r}: {detail}")]
     for order, month in (("dmy", 11), ("mdy", 5)):
         stated = f"activity=safety,maximum=10,date_order={order}"
@@ -289,6 +289,12 @@ def test_a_date_that_is_another_one_in_the_other_order_is_refused(text: str) -> 
         read_at = taken_at(rows[0])
         assert read_at is not None
         assert read_at.month == month
+
+
+def test_a_date_whose_month_comes_first_needs_the_order() -> None:
+    rows, _ = read("officer,score,date\nofficer-1,8,11/25/2026\n", default="activity=safety,maximum=10")
+    detail = "'11/25/2026': the month seems to come first; state it with default=date_order=dmy or mdy"
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("date", detail)]
 
 
 @pytest.mark.parametrize("text", ["05/11/69", "5/11/26 9:15", "5 พ.ย. 26", "5 Nov 69", "5-ม.ค.-26"])

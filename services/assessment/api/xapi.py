@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from services.assessment.api.common import INDEX
 from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
 from services.assessment.xapi.receiver import StatementReceiver
-from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, Statement
+from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, XAPI_VERSION, Statement
 from services.assessment.xapi.store import StatementStore
 from shared.auth import ADMINS, PLATFORMS, PUBLIC
 from shared.decoding import decode
@@ -136,10 +136,8 @@ def _uuid(given: object, field: str) -> str:
 def _version(request: web.Request) -> str:
     """Return the xAPI version of the answer. Raises Malformed naming the header."""
     named = request.headers.get(_VERSION, "").strip()
-    if named in ("1.0", *(f"1.0.{patch}" for patch in range(4))):
-        return "1.0.3"
-    if named in ("2.0", "2.0.0"):
-        return "2.0.0"
+    if found := XAPI_VERSION.fullmatch(named):
+        return VERSIONS[0] if found["major"] == "1" else VERSIONS[1]
     raise Malformed(f"must name a supported version: {', '.join(VERSIONS)}", _VERSION)
 
 

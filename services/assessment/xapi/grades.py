@@ -317,7 +317,7 @@ def _moment(text: str, order: DateOrder | None) -> datetime:
     try:
         found = moment_of(text, order)
     except UnclearDate as error:
-        raise ValueError(f"{text[:40]!r}: {error}; give it, such as default=date_order=dmy") from error
+        raise ValueError(f"{text[:40]!r}: {error}; state it with default=date_order=dmy or mdy") from error
     except InvalidDate as error:
         raise ValueError(f"{text[:40]!r}: {error}") from error
     if found is None:

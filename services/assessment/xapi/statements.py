@@ -19,7 +19,10 @@ from shared.errors import Forbidden, InvalidInput, Malformed, TooLarge
 from shared.events import sendable
 
 VERSIONS = ("1.0.3", "2.0.0")
-"""The supported versions, as `GET /xapi/about` lists them; every 1.0.x is accepted."""
+"""The supported versions, as `GET /xapi/about` lists them."""
+
+XAPI_VERSION = re.compile(r"(?P<major>[12])\.0(\.\d{1,4})?")
+"""The accepted versions: patches change nothing of what a statement holds."""
 
 MOST_STATEMENTS = 10_000
 """How many statements one request may hold."""
@@ -37,7 +40,6 @@ VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
 
 _SIGNATURE = "http://adlnet.gov/expapi/attachments/signature"
-_VERSION = re.compile(r"[12]\.0(\.\d+)?")
 _NO_OFFSET = re.compile(r"-00:?(00)?$")
 _NAMESPACE = UUID("2f3de4b2-6a07-5c1c-9f6e-0a3a1f6c7d11")
 _NOT_COMPARED = ("id", "stored", "authority", "version")
@@ -138,7 +140,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
         _check_activity(statement.object, place)
     _check_score(statement.result, place)
     _check_attachments(statement.attachments or [], place)
-    if statement.version is not None and not _VERSION.fullmatch(statement.version):
+    if statement.version is not None and not XAPI_VERSION.fullmatch(statement.version):
         raise Malformed("is no version of xAPI that is taken: 1.0.x, 2.0.x", _at(place, "version"))
     if _NO_OFFSET.search(str(given.get("timestamp") or "")[-6:]):
         raise Malformed("says with -00:00 that its zone is not known", _at(place, "timestamp"))
