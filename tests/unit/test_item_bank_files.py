@@ -315,6 +315,12 @@ def test_content_that_forms_no_item_is_reported(content: str, expected: str) -> 
     assert any(expected in fault.detail for fault in one.faults), one.faults
 
 
+def test_a_fault_of_an_item_in_two_files_is_reported_once() -> None:
+    files = {name: content.replace("<qti-value>B", "<qti-value>C") for name, content in BOTH.items()}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert [fault.detail for fault in one.faults] == ["the correct response 'C' is no choice"]
+
+
 @pytest.mark.parametrize("number", ["1_0", "nan", "1" * 5000, "0x2", "two"])
 def test_an_invalid_number_of_an_item_is_reported(number: str) -> None:
     names = {"LEVEL": "level", "DISCRIMINATION": "parameters.discrimination", "ANSWERS": "parameters.answers"}

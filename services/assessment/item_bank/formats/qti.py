@@ -301,7 +301,8 @@ def _other_language(before: _Row, after: _Row) -> bool:
 def _merged(before: _Row, after: _Row) -> _Row:
     options = [one | other for one, other in zip(before.item["options"], after.item["options"], strict=True)]
     item = {**after.item, **before.item, "stem": before.item["stem"] | after.item["stem"], "options": options}
-    return _Row(item, [*before.faults, *after.faults], before.names)
+    faults = {(one.field, one.detail): one for one in (*before.faults, *after.faults)}
+    return _Row(item, [*faults.values()], before.names)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
