@@ -68,7 +68,7 @@ class InvalidDate(ValueError):
     """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
 
 
-class UnclearDate(InvalidDate):
+class AmbiguousDate(InvalidDate):
     """Raised for a date whose order is to be stated, because the month comes first or may do so."""
 
 
@@ -219,10 +219,10 @@ def _written(words: str, order: DateOrder | None) -> tuple[int, int | None, int 
 
 
 def _day_and_month(first: int, second: int, order: DateOrder | None) -> tuple[int, int]:
-    """Return day and month of two numbers. Raises UnclearDate."""
+    """Return day and month of two numbers. Raises AmbiguousDate."""
     if order is None and first != second and first <= _MONTHS_OF_A_YEAR:
         is_american = second > _MONTHS_OF_A_YEAR
-        raise UnclearDate(
+        raise AmbiguousDate(
             "the month seems to come first"
             if is_american
             else "it is not clear whether the day or the month comes first"
