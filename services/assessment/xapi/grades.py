@@ -19,7 +19,7 @@ from services.assessment.xapi.statements import Verb
 from shared.domain import Identifier
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Warned
 from shared.imports.columns import MappedTable, mapped, pairs
-from shared.imports.dates import DateOrder, InvalidDate, AmbiguousDate, moment_of
+from shared.imports.dates import AmbiguousDate, DateOrder, InvalidDate, moment_of
 from shared.imports.numerals import LONGEST_WORDS, NUMBER, THAI_DIGITS, number_of
 from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
 from shared.imports.tables import unguarded
