@@ -68,10 +68,6 @@ class InvalidDate(ValueError):
     """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
 
 
-class AmbiguousDate(InvalidDate):
-    """Raised for a date whose order is to be stated, because the month comes first or may do so."""
-
-
 def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
@@ -219,14 +215,11 @@ def _written(words: str, order: DateOrder | None) -> tuple[int, int | None, int 
 
 
 def _day_and_month(first: int, second: int, order: DateOrder | None) -> tuple[int, int]:
-    """Return day and month of two numbers. Raises AmbiguousDate."""
+    """Return day and month of two numbers. Raises InvalidDate if the order is to be stated."""
     if order is None and first != second and first <= _MONTHS_OF_A_YEAR:
-        is_american = second > _MONTHS_OF_A_YEAR
-        raise AmbiguousDate(
-            "the month seems to come first"
-            if is_american
-            else "it is not clear whether the day or the month comes first"
-        )
+        if second > _MONTHS_OF_A_YEAR:
+            raise InvalidDate("the month seems to come first: state it with date_order=mdy")
+        raise InvalidDate("the day or the month may come first: state it with date_order=dmy or mdy")
     return (second, first) if order == "mdy" else (first, second)
 
 

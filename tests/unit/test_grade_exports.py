@@ -217,7 +217,7 @@ def test_all_faults_of_a_row_are_stated() -> None:
         ("officer,score,date", "guess", "activity=", "map", "the mapping has no activity 'score'"),
         ("officer,score,date", "guess", "maximum=ten", "default", "'ten' is no number"),
         ("officer,score,date", "guess", "activity=a,date_order=ymd", "default", "'ymd' is no date_order"),
-        ("officer,score", "guess", "activity=a,taken_at=5/11/2026", "default", "'5/11/2026': it is not clear"),
+        ("officer,score", "guess", "activity=a,taken_at=5/11/2026", "default", "'5/11/2026': the day or the month may"),
         ("officer,score,date", "guess", "taken_at=soon", "default", "'soon': not read as a date"),
     ],
 )
@@ -281,7 +281,7 @@ def test_the_day_or_the_month_comes_first_as_stated(text: str, order: DateOrder 
 @pytest.mark.parametrize("text", ["05/11/2026", "5.11.2026 9:15", "05-11-2026", "๐๕/๑๑/๒๐๒๖"])
 def test_a_date_that_is_another_one_in_the_other_order_is_refused(text: str) -> None:
     rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default="activity=safety,maximum=10")
-    detail = "it is not clear whether the day or the month comes first; state it with default=date_order=dmy or mdy"
+    detail = "the day or the month may come first: state it with date_order=dmy or mdy"
     assert [(one.field, one.detail) for one in rows[0].problems] == [("date", f"{text!r}: {detail}")]
     for order, month in (("dmy", 11), ("mdy", 5)):
         stated = f"activity=safety,maximum=10,date_order={order}"
@@ -293,7 +293,7 @@ def test_a_date_that_is_another_one_in_the_other_order_is_refused(text: str) -> 
 
 def test_a_date_whose_month_comes_first_needs_the_order() -> None:
     rows, _ = read("officer,score,date\nofficer-1,8,11/25/2026\n", default="activity=safety,maximum=10")
-    detail = "'11/25/2026': the month seems to come first; state it with default=date_order=dmy or mdy"
+    detail = "'11/25/2026': the month seems to come first: state it with date_order=mdy"
     assert [(one.field, one.detail) for one in rows[0].problems] == [("date", detail)]
 
 

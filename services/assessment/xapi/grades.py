@@ -19,7 +19,7 @@ from services.assessment.xapi.statements import Verb
 from shared.domain import Identifier
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Warned
 from shared.imports.columns import MappedTable, mapped, pairs
-from shared.imports.dates import AmbiguousDate, DateOrder, InvalidDate, moment_of
+from shared.imports.dates import DateOrder, InvalidDate, moment_of
 from shared.imports.numerals import LONGEST_WORDS, NUMBER, THAI_DIGITS, number_of
 from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
 from shared.imports.tables import unguarded
@@ -316,8 +316,6 @@ def _moment(text: str, order: DateOrder | None) -> datetime:
     """Return a time. Raises ValueError."""
     try:
         found = moment_of(text, order)
-    except AmbiguousDate as error:
-        raise ValueError(f"{text[:40]!r}: {error}; state it with default=date_order=dmy or mdy") from error
     except InvalidDate as error:
         raise ValueError(f"{text[:40]!r}: {error}") from error
     if found is None:
