@@ -1,13 +1,12 @@
 """Logs: one JSON line per record on standard error, for any record; API keys and passwords are removed."""
 
-import asyncio
 import logging
 import re
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -19,6 +18,10 @@ _SECRETS = (
     (re.compile(rb"\.(?<=[0-9a-f]{16}\.)[A-Za-z0-9_-]{16,}"), rb".[secret]"),
     (re.compile(rb"://[^/@\s\"]*@"), rb"://[secret]@"),  # name and password of a connection string
 )
+
+
+CallLater = Callable[[float, Callable[[], None]], object]
+"""Calls a function after so many seconds."""
 
 
 class DuplicateLines(logging.Filter):
@@ -55,14 +58,14 @@ _LINES_KNOWN = 1000
 class JsonLines(logging.Handler):
     """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line.
 
-    A line is written at once, so that none is lost if the process dies. `together`: for so many seconds a line of
-    `handle_line` may wait for others; a write for each would cost a busy event loop the interpreter's lock each time.
+    A line is written at once, so that none is lost if the process dies. With `call_later`, that of the event loop, a
+    line of `handle_line` waits for others: each write would cost the event loop the interpreter's lock.
     """
 
-    def __init__(self, stream: BinaryIO, together: float = 0.0) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
+        self.call_later: CallLater | None = None
         self._stream = stream
-        self._together = together
         self._lines: list[bytes] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -72,14 +75,11 @@ class JsonLines(logging.Handler):
             self.flush()
 
     def _may_wait(self, record: logging.LogRecord) -> bool:
-        """Return whether a line may wait, and see to it that the first one that waits is written."""
-        if not self._together or not hasattr(record, _MAY_WAIT) or len(self._lines) >= _MOST_LINES:
+        """Return whether a line may wait; if it is the first one that waits, set the time at which it is written."""
+        if self.call_later is None or not hasattr(record, _MAY_WAIT) or len(self._lines) >= _MOST_LINES:
             return False
         if len(self._lines) == 1:
-            try:
-                asyncio.get_running_loop().call_later(self._together, self.flush)
-            except RuntimeError:  # no event loop runs in this thread
-                return False
+            self.call_later(_TOGETHER_SECONDS, self.flush)
         return True
 
     def flush(self) -> None:
@@ -151,8 +151,8 @@ _LONGEST_CHAIN = 5
 def handle_line(logger: logging.Logger, message: str, fields: Mapping[str, object]) -> None:
     """Log a line of level `info` with these fields, in a tenth of the time of `logger.info`.
 
-    For lines that every request causes. The place in the code, which `logger.info` looks for, is left out. Lines of
-    some milliseconds may be written together.
+    For lines that every request causes, in the event loop. The place in the code, which `logger.info` looks for, is
+    left out, and the line may wait for others (`write_together`).
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -175,7 +175,7 @@ def _second(seconds: int) -> str:
 
 def configure(level: str) -> None:
     """Log at this level and above to standard error, and raise the level of loggers that write too much."""
-    handler = JsonLines(sys.stderr.buffer, _TOGETHER_SECONDS)
+    handler = JsonLines(sys.stderr.buffer)
     handler.addFilter(DuplicateLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Not written, so not computed for every record.
@@ -185,6 +185,13 @@ def configure(level: str) -> None:
     threading.excepthook = _thread_ended_by
     for name in ("aiokafka", "pymongo", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def write_together(call_later: CallLater) -> None:
+    """Let lines of `handle_line` wait for others, at most 20 ms, from now on. `call_later`: that of the event loop."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, JsonLines):
+            handler.call_later = call_later
 
 
 def _ended_by(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
