@@ -33,8 +33,10 @@ _STEP_SECONDS = 0.005
 _PER_WRITE = 100
 """The most assessments of one officer in one write: a document of MongoDB holds up to 16 MB."""
 
-_PER_PART = 250
-"""The submissions of one part of a bulk; while one part is written, the next one is decided."""
+_PER_PART = 500
+"""The submissions of one part of a bulk; while one part is written, the next one is decided.
+
+Each part takes five calls of the driver, so small parts take more time for each submission."""
 
 _PER_TURN = 20
 """The number of officers of a bulk after which single requests are let through."""
