@@ -197,7 +197,7 @@ class MatchingLoop:
 
 
 class ProposalLevels:
-    """The levels of the proposals for a tenant's courses, estimated together with all that its courses teach."""
+    """The levels of the proposals for a tenant's courses, estimated together with the levels that are known."""
 
     def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Names) -> None:
         self._tenant = tenant
