@@ -101,7 +101,7 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
-    rows_at_once = 2000  # larger than usual: while the last part of a batch is written, no part is decided
+    rows_at_once = 4000  # larger than usual: while the last part of a batch is written, no part is decided
 
     def __init__(self, intake: Intake, order: ImportRequest[ImportReport]) -> None:
         super().__init__(order, ImportReport)
@@ -133,7 +133,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
     evidence stays as it is when it comes again under another mapping.
     """
 
-    rows_at_once = 2000
+    rows_at_once = 4000
 
     def __init__(
         self, intake: Intake, officers: OfficerStore, rules: ActivityRules, order: ImportRequest[ImportReport]

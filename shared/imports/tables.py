@@ -28,7 +28,7 @@ _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r
 
 
 def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet computes: one that it might compute begins with one more apostrophe."""
+    """Return a cell that no spreadsheet takes for a formula; one that it might gets an apostrophe in front."""
     return f"'{cell}" if _COMPUTED.match(cell) else cell
 
 

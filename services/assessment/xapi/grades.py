@@ -74,7 +74,7 @@ _HUNDRED = 100.0
 
 
 class GradedActivity(Struct, frozen=True):
-    """What a cell says: `score` from 0 to 1. `column`: the name of the column that says it."""
+    """The result of one activity: `score` from 0 to 1. `column`: the name of the column that holds it."""
 
     activity: str
     verb: Verb
