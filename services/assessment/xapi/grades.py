@@ -307,9 +307,10 @@ def _no_outcome(word: str) -> str:
 
 def _order(text: str) -> DateOrder:
     """Return the order of a date's numbers. Raises ValueError."""
-    if text == "dmy" or text == "mdy":  # noqa: PLR1714 - mypy narrows each
-        return text
-    raise ValueError(f"{text[:40]!r} is no date_order; there are: dmy, mdy")
+    orders: dict[str, DateOrder] = {"dmy": "dmy", "mdy": "mdy"}
+    if text not in orders:
+        raise ValueError(f"{text[:40]!r} is no date_order; there are: {', '.join(orders)}")
+    return orders[text]
 
 
 def _moment(text: str, order: DateOrder | None) -> datetime:
