@@ -29,7 +29,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     Faults are: a skill that the framework lacks or that is given twice, a level outside the scale, a standard
     deviation that is too small for the kind, and an impossible time.
     """
-    if assessment.taken_at > now + CLOCK_SKEW:
+    if assessment.taken_at - now > CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("is before the year 1900", "taken_at")
@@ -38,7 +38,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
             message = f"framework {framework.id} has no skill {result.skill!r}"
-            yield InvalidInput(f"{message}{now_called(framework, 'skill', result.skill)}", f"results[{i}].skill")
+            yield InvalidInput(f"{message}{successor_note(framework, 'skill', result.skill)}", f"results[{i}].skill")
         elif result.skill in seen:
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:
@@ -82,6 +82,8 @@ def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Fram
     On a scale with steps of 1 level it is left out, because it is then the same for every framework. On any other scale
     it is stored, so that a later change of the scale does not change old evidence.
     """
+    if framework.level_step == 1.0 and len(framework.scale) <= _MOST_STEPS + 1:  # as of most frameworks
+        return [*results]
     usual = usual_sd(kind, framework)
     if usual == STANDARD_DEVIATION[kind]:
         return [*results]
@@ -93,7 +95,7 @@ def too_sure(kind: EvidenceKind, least: float) -> str:
     return f"evidence of the kind {kind!r} is not surer than {least:g} of a level; leave `sd` out for the usual one"
 
 
-def now_called(framework: Framework, of: str, former: str) -> str:
+def successor_note(framework: Framework, of: str, former: str) -> str:
     """Return the successor of a skill or a job group of an earlier version, as the end of a sentence."""
     present = [row.target for row in framework.successors.get((of, former), ())]
     return f"; it is {', '.join(map(repr, present))} now" if present else ""

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from time import thread_time
 
 from services.recommender.catalog_replica import CatalogReplica, FoldedCatalog, fold_events
 from services.recommender.inputs import PlanRequest
+from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.framework_parts import FrameworkAssembly
@@ -15,7 +17,7 @@ from shared.kafka.client import BATCH
 log = logging.getLogger(__name__)
 
 _RESTS = 9
-"""After a build, the next one begins after so many times its duration: building takes a tenth of a processor."""
+"""The pause after a build, as a multiple of its processor time: building then takes a tenth of a processor's time."""
 
 
 class ProfileConsumer:
@@ -103,7 +105,7 @@ class CatalogConsumer:
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Fold a batch and wait until it is installed; after a full batch, which others follow, do not wait.
+        """Fold a batch and wait until it is installed; do not wait after a full batch, because others follow.
 
         Raises Rejected for a stamp too far ahead.
         """
@@ -117,7 +119,7 @@ class CatalogConsumer:
             await self.installed()
 
     async def installed(self) -> None:
-        """Return once all that is folded now is installed."""
+        """Wait until everything that is folded now is installed."""
         if self._installing is not None:
             await asyncio.shield(self._installing)
 
@@ -125,20 +127,30 @@ class CatalogConsumer:
         return self._folded.snapshot.framework_version(tenant, framework)
 
     async def _install(self) -> None:
-        """Build and install what is folded, until nothing is left."""
+        """Build and install folded snapshots until the newest one is installed."""
         loop = asyncio.get_running_loop()
         while self._folded.snapshot is not self._catalog.snapshot:
             await asyncio.sleep(self._rested - loop.time())
-            begun, folded = loop.time(), self._folded
+            folded = self._folded
             self._folded = FoldedCatalog(folded.snapshot, {})
             try:
-                await asyncio.to_thread(folded.snapshot.build, self._catalog.snapshot.viewed)
+                used = await asyncio.to_thread(_built, folded.snapshot, self._catalog.snapshot.viewed)
             except Exception:
                 self._folded = self._folded.after(folded)
                 raise
-            self._rested = loop.time() + _RESTS * (loop.time() - begun)
+            self._rested = loop.time() + _RESTS * used
             self._catalog.take(folded)
             self._changed()
+
+
+def _built(snapshot: Snapshot, tenants: Sequence[str]) -> float:
+    """Build the indexes of a snapshot; return the processor time that it took, in seconds.
+
+    On a busy machine a build lasts many times longer than that, and so would the rest after it.
+    """
+    begun = thread_time()
+    snapshot.build(tenants)
+    return thread_time() - begun
 
 
 HANDLERS = {

@@ -11,7 +11,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from shared.cloudevents import from_kafka
 from shared.errors import Rejected, Unavailable
 from shared.events import Event
-from shared.kafka.client import BATCH, FETCH_WAIT_MS, Brokers, Lag, backoff, connection, poll, start, within
+from shared.kafka.client import BATCH, Brokers, Lag, backoff, connection, poll, start, within
 from shared.kafka.delivery import Delivery
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import OnEvents, Record, dead_letter
@@ -103,7 +103,6 @@ class GroupConsumer:
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_NEVER_MS,
             session_timeout_ms=6_000,  # how long nobody reads the partitions of a killed replica; brokers allow no less
             heartbeat_interval_ms=1_000,  # how late a member notices that another joins or leaves, and all wait for it
@@ -169,7 +168,7 @@ class GroupConsumer:
                 if room + 1 < len(_ROOMS):
                     room += 1
                     continue
-                log.error("%s: the dead-letter topic takes nothing: %s", self._group, error)  # noqa: TRY400 - no traceback: it may hold data
+                log.error("%s: the dead-letter topic accepts no record: %s", self._group, error)  # noqa: TRY400 - no traceback: it may hold data
             except Unavailable as error:
                 log.warning("%s cannot reach the dead-letter topic: %s", self._group, error.detail)
             await asyncio.sleep(backoff(attempt))

@@ -65,7 +65,7 @@ class Relay:
     send in place of one that is too large, or None; an event that cannot be sent stays in its document, is counted in
     `unsendable`, and delays only later events of that document. The store sets `staged` when it stages something in
     this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many documents of bulks
-    are sent per second, so that a reader that needs longer per document is not behind when a single event comes; None:
+    are sent per second, so that a reader that needs longer per document has no backlog when a single event comes; None:
     unlimited. `backlog`: returns the number of records that the reader has not processed, if known; at most what the
     rate allows in one pause may wait there, and fewer if the reader is slower.
     """
@@ -100,7 +100,14 @@ class Relay:
         self._wake = staged or Staged()
         self._pacing = BulkPacing(self._wake, topic, bulk_rate, backlog)
         self._read_back = ReadBack(
-            self._lease, self._documents, brokers, topic, republish, on_read_back=on_read_back, stamp=stamp
+            self._lease,
+            self._documents,
+            brokers,
+            topic,
+            republish,
+            wake=self._wake,
+            on_read_back=on_read_back,
+            stamp=stamp,
         )
         self._fields = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0

@@ -160,8 +160,9 @@ Measured on {date} in {seconds} s on {machine}.
   `python -m tests.bench.cost`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Baseline:*
   one process with a bare aiohttp handler that reads only the path of the same document with one motor `find_one`
-  and answers it as it is stored. The service keeps the last 128 rendered answers; all requests are for one path, of
-  which the service reads only the head of the plan then.
+  and sends the bytes of an answer of the service: the path with its sentences in both languages, not compressed,
+  as for a client that names no language. The service keeps the last 128 rendered answers; all requests are for one
+  path, of which the service reads only the head of the plan then.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `interleaved.py`, `load.py`)
 - **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: their rate is the capacity of
@@ -191,7 +192,8 @@ Measured on {date} in {seconds} s on {machine}.
   (`imports.py`)
 - **Fold of an import.** Not part of `make bench`: 100,000 courses are imported while two recommender replicas are asked
   for a recommendation each, again and again. The values are the time from the last row until both plan with all
-  courses, at most 30 s, and the latest answer meanwhile, at most 1 s. (`fold.py`, alone: `python -m tests.bench.fold`)
+  courses, at most 30 s, the latest answer meanwhile, at most 1 s, and when the search index holds all of them.
+  (`fold.py`, alone: `python -m tests.bench.fold`)
 - **Adaptive sessions.** The CPU time of choosing the next item from a bank of 10,000, for one skill and for 28; the
   worse one is given. Answers a second of 16 officers over HTTP. *Baseline:* a bare handler that writes, in turns.
   (`sessions.py`, `answering.py`)

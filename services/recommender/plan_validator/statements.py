@@ -109,8 +109,8 @@ def _no_closing_courses(row: OpenGap) -> Iterator[str]:
 
 def _missing_hours(path: LearningPath) -> Iterator[str]:
     """Check that the hours missing for all gaps are no fewer than those missing for one skill."""
-    sure = [row for row in path.open if row.confidence is None and not row.at_most]
-    least = max((row.missing_hours or 0.0 for row in sure), default=0.0)
+    exact = [row for row in path.open if row.confidence is None and not row.at_most]
+    least = max((row.missing_hours or 0.0 for row in exact), default=0.0)
     if path.short_hours is not None and least > path.short_hours + SLACK:
         yield f"short by {path.short_hours or 0:g} hours, but {least:g} are missing for one skill alone"
     if path.short_hours is not None and (path.budget_hours is None or path.short_hours <= 0 or not path.open):
@@ -197,7 +197,7 @@ def _note(note: Note, budget: float | None, end: OfficerState, find: Find) -> It
     elif course and (note.kind == "excluded") != end.is_excluded(course):
         yield "its stated exclusion is not true"
     elif course and note.kind == "unreachable" and end.enters(course):
-        yield "it can be entered behind the path"
+        yield "it can be entered after the path"
     elif note.missing_hours is not None and (note.missing_hours <= 0 or budget is None):
         yield "missing hours are stated, and none are missing"
     facts = [] if note.missing_hours is None else [note.missing_hours]
