@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.support.builders import unique
 from tests.support.editors import Tenant
-from tests.support.page import reading, switch_language
+from tests.support.page import in_both_languages, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -131,12 +131,16 @@ async def test_a_page_that_could_not_be_opened_opens_by_itself_later(
         await expect(reader.page.locator("[data-keep=again]")).to_have_count(0)
 
 
-async def test_who_has_no_result_yet_is_led_to_the_assessment(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_who_has_no_result_yet_is_led_to_the_assessment(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
     await officer.register()
-    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
+        await in_both_languages(reader, ".notice.provisional h2", "เส้นทางชั่วคราว", "A provisional path")
         await reader.page.click("[data-keep=notice-assess]")
         await reader.has_focus("assessment-title")
         assert await reader.violations() == []
