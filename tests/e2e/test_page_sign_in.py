@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
@@ -206,6 +206,26 @@ async def test_a_session_that_ends_loses_nothing_that_was_typed(
         await page.wait_for_selector("#what-if-result")
         await officer.assess(required(0.6))  # the stream goes on as well
         await reader.news("เพราะมีผลประเมินใหม่")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_sign_out_that_fails_says_that_somebody_is_still_signed_in(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
+        page = reader.page
+
+        async def away(route: Route) -> None:
+            await route.abort()
+
+        await page.route("**/session?*", away)
+        await page.click("#sign-out")
+        await in_both_languages(reader, "#head-wrong", "ท่านยังอยู่ในระบบ", "You are still signed in")
+        await expect(page.locator(".step")).not_to_have_count(0)
+        await page.unroute("**/session?*")
+        await page.click("#sign-out")
+        await reader.shows("signIn")
+        await expect(page.locator("#head-wrong")).to_be_empty()
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
