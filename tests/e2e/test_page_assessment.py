@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.support.page import Reader, at_the_path, switch_language
-from tests.support.platform import Platform
+from tests.support.page import Reader, at_the_path, in_both_languages, switch_language
+from tests.support.platform import Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -153,3 +153,19 @@ async def test_an_answer_survives_a_lost_connection_and_the_end_of_the_session(
         await reader.reads(QUESTION, "ข้อที่ 3 ")
         [session] = (await platform.insist("assessment", "GET", f"/v1/officers/{officer.name}/sessions"))["sessions"]
         assert (session["status"], session["answered"]) == ("open", 2)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_assessment_that_measures_nothing_changes_nothing_that_is_read_later(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
+        page, before = reader.page, (await officer.path())["revision"]
+        await begins(page)
+        await page.click("[data-keep=assess-stop]")
+        await reader.has_focus("session-result")
+        await in_both_languages(reader, ".assessment .notice", "ยังไม่มีคำตอบพอ", "There were not enough answers")
+        assert (await officer.path())["revision"] == before
+        await officer.assess(required(0.7))  # by somebody else: it is announced, and shown when the officer asks
+        await reader.news("เพราะมีผลประเมินใหม่")
+        await page.wait_for_selector("#show-change")

@@ -9,7 +9,16 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.support.builders import unique
 from tests.support.editors import Tenant
-from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
+from tests.support.page import (
+    Reader,
+    at_the_path,
+    courses,
+    in_both_languages,
+    press_action,
+    reading,
+    switch_language,
+    wait_for_toast,
+)
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -86,6 +95,31 @@ async def test_a_long_path_is_shown_in_parts_and_is_whole_on_paper(
             await reader.has_focus(f"step-{thirty_first}")
             await page.set_viewport_size({"width": 320, "height": 256})
             assert await reader.overflow() == 0
+
+
+async def test_at_400_percent_a_message_leaves_room_for_what_has_the_focus(
+    platform: Platform, browser: Browser
+) -> None:
+    _, key = await with_a_long_path(platform, "th")
+    async with reading(browser, platform.stack.urls["portal"][0], width=320, height=256) as reader:
+        page = reader.page
+        await reader.sign_in(key)
+        await reader.shows("path")
+        first, second = (await courses(reader))[:2]
+        await press_action(reader, first, "started")
+        await wait_for_toast(reader, "บันทึกแล้วว่าเริ่มเรียน")
+        assert await reader.overflow() == 0
+        toast = await page.locator("#toast").bounding_box()
+        assert toast
+        assert toast["y"] >= 128  # the upper half stays
+        for name in (f"finish-{second}", "toast-undo", "toast-close"):
+            await reader.tab_to(name)
+            box = await page.locator(":focus").bounding_box()
+            assert box
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= (256 if name.startswith("toast") else toast["y"]) + 1
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#toast")).to_be_hidden()
 
 
 async def test_what_a_colour_says_stays_with_the_colours_of_the_reader(platform: Platform, browser: Browser) -> None:

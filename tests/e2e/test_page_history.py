@@ -75,7 +75,8 @@ async def with_a_long_history(platform: Platform) -> Officer:
         sequence = await officer.assess(required(0.3 + n / 50))
 
         async def follows(profile: int = sequence) -> bool:
-            return bool((await officer.path())["path"]["versions"]["profile"] == profile)
+            stored = await officer.path_if_any()
+            return stored is not None and bool(stored["path"]["versions"]["profile"] == profile)
 
         await until(follows, f"a path after assessment {n}")
     now = datetime.now(UTC)

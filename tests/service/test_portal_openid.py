@@ -231,7 +231,7 @@ MALFORMED_TOKENS = [
     "é.é.é",
     *(
         f"{_part(header)}.{_part(b'{}')}.x"
-        for header in (b"[1]", b'{"alg":"ES256","kid":"one","crit":5}', b'{"a":' * 20_000 + b"1" + b"}" * 20_000)
+        for header in (b"[1]", b'{"alg":"ES256","kid":"one","crit":5}', b'{"a":' * 5_000 + b"1" + b"}" * 5_000)
     ),
 ]
 

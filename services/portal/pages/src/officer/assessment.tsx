@@ -93,7 +93,7 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
     try {
       step.value = await work().then(
         (next) => {
-          if (next.result) visit.expect('assessment', revision);
+          if ((next.result?.profile_sequence ?? null) !== null) visit.expect('assessment', revision);
           return next;
         },
         (thrown: unknown) => {

@@ -229,7 +229,7 @@ export default function History({ visit }: { visit: Visit }): JSX.Element {
   const feedback = { value: visit.feedback.value, error: visit.feedbackFailed.value, again: () => visit.reload() };
   const levels = useQuery(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
   const paths = useQuery(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
-  const older = paths.value?.paths[PAGE]?.revision;
+  const older = paths.value?.paths.at(PAGE)?.revision;
   useLayoutEffect(() => {
     if (older !== undefined) focusOn(`past-path-${older}`); // the button that asked for it is gone
     // eslint-disable-next-line react-hooks/exhaustive-deps -- where they are shown for the first time only
