@@ -1,8 +1,8 @@
 """What is logged and measured of each request: one line and one observation of its duration.
 
     requests = AccessLog(registry)
-    requests.note("GET", route, 200, seconds, request_id, address, asker)
-    requests.note_rejection("GET", route, 503, seconds, request_id, address, asker)      # the service is full
+    requests.note("GET", route, 200, seconds, request_id, address, caller)
+    requests.note_rejection("GET", route, 503, seconds, request_id, address, caller)      # the service is full
 
 Under overload most requests are rejected, and a line for each would cost as much as the rejection itself. So of the
 rejected requests of one route, address and key within a second, the first has a line, and one more line has the number
@@ -43,7 +43,7 @@ class AccessLog:
         self._measured: dict[tuple[Route | None, int], Any] = {}
         self._rejected: Counter[_Place] = Counter()
 
-    def note(  # noqa: PLR0913, PLR0917 - what the access log says of a request
+    def note(  # noqa: PLR0913, PLR0917 - each is a field of the log line
         self,
         method: str,
         route: Route | None,
@@ -51,7 +51,7 @@ class AccessLog:
         seconds: float,
         request_id: str,
         address: str,
-        asker: Principal | None,
+        caller: Principal | None,
     ) -> None:
         """Measure a request and log it, unless it is a probe."""
         self._measure(route, status, seconds)
@@ -65,7 +65,7 @@ class AccessLog:
             "request_id": request_id,
             "address": address,
         }
-        handle_line(log, "request", fields if asker is None else fields | _names(asker))
+        handle_line(log, "request", fields if caller is None else fields | _names(caller))
 
     def note_rejection(  # noqa: PLR0913, PLR0917 - as above
         self,
@@ -75,10 +75,10 @@ class AccessLog:
         seconds: float,
         request_id: str,
         address: str,
-        asker: Principal | None,
+        caller: Principal | None,
     ) -> None:
         """Measure a request that was rejected because the service is full; log it, or count it for a later line."""
-        place: _Place = route, status, address, asker
+        place: _Place = route, status, address, caller
         if place not in self._rejected and len(self._rejected) >= _MOST_PLACES:
             place = route, status, "", None
         if place in self._rejected:
@@ -88,12 +88,12 @@ class AccessLog:
         if not self._rejected:
             asyncio.get_running_loop().call_later(_TOGETHER_SECONDS, self.log_rejected)
         self._rejected[place] = 0
-        self.note(method, route, status, seconds, request_id, address, asker)
+        self.note(method, route, status, seconds, request_id, address, caller)
 
     def log_rejected(self) -> None:
         """Log the rejected requests that have no line yet."""
         rejected, self._rejected = self._rejected, Counter()
-        for (route, status, address, asker), count in rejected.items():
+        for (route, status, address, caller), count in rejected.items():
             if count:
                 fields = {
                     "method": route.method,
@@ -102,7 +102,7 @@ class AccessLog:
                     "count": count,
                     "address": address,
                 }
-                handle_line(log, "rejected requests", fields if asker is None else fields | _names(asker))
+                handle_line(log, "rejected requests", fields if caller is None else fields | _names(caller))
 
     def _measure(self, route: Route | None, status: int, seconds: float) -> None:
         measured = self._measured.get((route, status))
@@ -112,5 +112,5 @@ class AccessLog:
         measured.observe(seconds)
 
 
-def _names(asker: Principal) -> dict[str, str | int]:
-    return {"key_id": asker.key_id, "tenant": asker.tenant}
+def _names(caller: Principal) -> dict[str, str | int]:
+    return {"key_id": caller.key_id, "tenant": caller.tenant}

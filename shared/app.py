@@ -114,7 +114,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
             resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
             middleware.add(resolved, route)
-    app.on_response_prepare.append(middleware.dress)
+    app.on_response_prepare.append(middleware.set_headers)
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(middleware.finish)
     return app

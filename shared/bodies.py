@@ -43,7 +43,7 @@ def coding_of(request: web.Request) -> str | None:
     if not codings:
         return None
     if len(codings) > 1 or codings[0] not in _WINDOW:
-        raise Unsupported(f"a body may be packed once, as one of: {ACCEPTED}", hdrs.CONTENT_ENCODING)
+        raise Unsupported(f"a body may be compressed once, as one of: {ACCEPTED}", hdrs.CONTENT_ENCODING)
     return codings[0]
 
 
@@ -59,7 +59,7 @@ async def received(request: web.Request, *, whole: bool = False) -> AsyncIterato
     deadline = loop.time() + reading.seconds
     while True:
         try:
-            if request.content.is_eof():  # all of it has come, as with most bodies: there is nothing to wait for
+            if request.content.is_eof():  # the whole body has arrived, as most bodies have: no timeout is needed
                 piece = request.content.read_nowait()
             else:
                 async with asyncio.timeout_at(deadline):
@@ -94,7 +94,7 @@ async def pieces(request: web.Request, limit: int | None = None) -> AsyncIterato
             raise TooLarge(f"the body may hold {limit} bytes")
         for unpacked in unpacker.feed(piece):
             yield unpacked
-            await asyncio.sleep(0)  # a long way to go is gone in steps, with others in between
+            await asyncio.sleep(0)  # other tasks run between the steps of a long decompression
     unpacker.finish()
 
 
@@ -134,7 +134,7 @@ class _Unpacker:
 
 
 def _broken() -> Malformed:
-    return Malformed("the body is not packed as it says", hdrs.CONTENT_ENCODING)
+    return Malformed("the body is not compressed as the header says", hdrs.CONTENT_ENCODING)
 
 
 def asks_to_continue(request: web.Request) -> bool:

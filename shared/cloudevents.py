@@ -116,7 +116,7 @@ def from_kafka(
     try:
         attributes, data = _parts(value, headers)
         event = _event(key, attributes, data, shapes if with_data else None)
-        _hold_together(event)
+        _check_consistent(event)
     except Exception as error:  # noqa: BLE001 - decoding is total, whatever a shape's own check raises
         raise _rejected(error) from None  # the error itself may hold the whole record
     return event
@@ -243,7 +243,7 @@ def _data(name: str, value: bytes | None, shapes: Mapping[str, type[Struct]] | N
     _bound(value)
     try:
         return msgspec.json.decode(value, type=shapes[name])
-    except (ValueError, RecursionError):  # looked at once more without the fields that only a newer version knows
+    except (ValueError, RecursionError):  # decoded again without the fields that only a newer version has
         return _known_data(name, value, shapes[name])
 
 
@@ -254,7 +254,7 @@ def _known_data(name: str, value: bytes, shape: type[Struct]) -> Any:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _hold_together(event: Event) -> None:
+def _check_consistent(event: Event) -> None:
     """Reject data that contradict the attributes (subject, sequence) or hold numbers or dates out of range."""
     data = event.data
     if data is not None and (owner := _owner(data)) != event.subject:

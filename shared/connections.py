@@ -41,9 +41,9 @@ STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.Stream
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
 _WHILE_SENDING = 5
-"""How many times as long a client may not read its answer that has a body to send: many send all before they read."""
+"""How many times longer a client may leave its answer unread while it sends a body: many send all before they read."""
 
-_LOOK_SECONDS = 0.25
+_RESET_CHECK_SECONDS = 0.25
 """How often to check whether a client that has closed its side is still connected."""
 
 _EVENTS = "text/event-stream"
@@ -167,7 +167,7 @@ class Connection(web.RequestHandler):
         [(message, body), *more] = self._messages
         if more or isinstance(message, _ErrInfo) or message.should_close or message.upgrade or not body.is_eof():
             return False
-        if message.version != HttpVersion11:  # another one is not supported, or is to be told that the connection stays
+        if message.version != HttpVersion11:  # the answer to an older version needs another header
             return False
         if self.transport is None or self._paused or self._reading_paused or self.crowded:
             return False
@@ -204,17 +204,17 @@ class Connection(web.RequestHandler):
         begun = request is None or request.version < HttpVersion11 or request.writer.output_size > 0
         if self.transport is not None and not begun:
             self.transport.write(_CONTINUE)
-        self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._loop.call_later(_RESET_CHECK_SECONDS, self._check_reset)
         return True
 
-    def _look(self) -> None:
-        """Abandon a client that has closed its side and resets what it is sent."""
+    def _check_reset(self) -> None:
+        """End a connection that its client has reset; otherwise check again after a moment."""
         if self.transport is None or self.transport.is_closing():
             return
         if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._abort()
         else:
-            self._loop.call_later(_LOOK_SECONDS, self._look)
+            self._loop.call_later(_RESET_CHECK_SECONDS, self._check_reset)
 
     def _break_off(self) -> bool:
         """Wake the reader of an incomplete body; return whether there was one."""

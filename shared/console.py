@@ -37,7 +37,7 @@ def say(text: str, end: str = "\n") -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"the answer cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201 - the last word of a command
+            print(f"the answer cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201 - the reason why a command ends
             raise SystemExit(FAILED) from error
 
 

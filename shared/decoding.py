@@ -177,7 +177,7 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
             for name in given:
                 if name not in inner:
                     yield InvalidInput(f"{UNKNOWN}{known}", _at(f"{place}.{str(name)[:_LONGEST]}"))
-                    known = ""  # told once
+                    known = ""  # reported already
             for field in msgspec.structs.fields(one):
                 name = field.encode_name
                 if name in given:
@@ -257,10 +257,10 @@ def check(found: object, shape: Any) -> None:
 
     Raises InvalidInput naming the field, Malformed if the value is nested too deeply.
     """
-    if not _is_looked_at(shape):
+    if not _is_checked(shape):
         return
     try:
-        _look(found, "")
+        _check_values(found, "")
     except RecursionError as error:
         raise _too_deep() from error
 
@@ -308,7 +308,7 @@ def _refuse_controls(given: object, place: str) -> None:
 
 
 @lru_cache(maxsize=512)
-def _is_looked_at(shape: Any) -> bool:
+def _is_checked(shape: Any) -> bool:
     """Return whether a shape contains a date or a LocalizedText."""
     seen: set[int] = set()
     left: list[Any] = [inspect.type_info(shape)]
@@ -330,14 +330,14 @@ def _is_looked_at(shape: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _looked_fields(shape: type[msgspec.Struct]) -> list[tuple[str, str]]:
+def _checked_fields(shape: type[msgspec.Struct]) -> list[tuple[str, str]]:
     """Return the fields of a shape that may hold a date or a LocalizedText, with their encoded names."""
     hints = get_type_hints(shape, include_extras=True)
     names = zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
-    return [(name, encoded) for name, encoded in names if _is_looked_at(hints[name])]
+    return [(name, encoded) for name, encoded in names if _is_checked(hints[name])]
 
 
-def _look(value: object, place: str) -> None:
+def _check_values(value: object, place: str) -> None:
     if isinstance(value, LocalizedText):
         if value.shows_nothing:
             raise InvalidInput(
@@ -347,20 +347,20 @@ def _look(value: object, place: str) -> None:
         _look_at_fields(value, place)
     elif isinstance(value, list):
         for i, item in enumerate(value):
-            _look(item, f"{place}[{i}]")
+            _check_values(item, f"{place}[{i}]")
     elif isinstance(value, dict):
         for key, item in value.items():
-            _look(item, f"{place}.{key}")
+            _check_values(item, f"{place}.{key}")
     elif isinstance(value, date):
         _look_at_year(value.year, place)
 
 
 def _look_at_fields(value: msgspec.Struct, place: str) -> None:
-    for name, encoded in _looked_fields(type(value)):
+    for name, encoded in _checked_fields(type(value)):
         inner = getattr(value, name)
         # Most are absent, or a date in range: their place is not put together.
         if inner is not None and not (isinstance(inner, date) and FIRST_YEAR <= inner.year <= LAST_YEAR):
-            _look(inner, f"{place}.{encoded}")
+            _check_values(inner, f"{place}.{encoded}")
 
 
 def _look_at_year(year: int, place: str) -> None:
@@ -397,9 +397,9 @@ def _at(place: str) -> str | None:
 
 
 def stored(given: Any, shape: type[T]) -> T:
-    """Return stored or announced builtins, of any version, as a struct. Raises msgspec.ValidationError.
+    """Return a decoded document or event (builtins) of any version as a struct. Raises msgspec.ValidationError.
 
-    Structs reject unknown fields, so that clients notice mistakes; here such fields are ignored.
+    Unknown fields are ignored. Structs reject them elsewhere, so that clients notice mistakes.
     """
     try:
         return msgspec.convert(given, shape)

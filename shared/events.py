@@ -40,8 +40,8 @@ MAX_STAMP = 100_000_000_000_000
 """The largest stamp of `catalog.state`."""
 
 MAX_STAMP_JUMP = 10_000_000_000
-"""How far a stamp may be above the last one taken. A try to send uses a stamp for each event that waits; with 500 of
-them, two tries a second use this many in 115 days without a broker."""
+"""How far a stamp may be above the last one used. Every attempt to send uses a stamp for each waiting event; with 500
+of them, two attempts a second use this many in 115 days without a broker."""
 
 
 YEARS = range(1900, 9999)

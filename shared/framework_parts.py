@@ -99,7 +99,7 @@ def assembled(contents: Iterable[bytes]) -> Framework:
                     found[name] = value
         framework: Framework = Framework(**found)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Rejected(f"the parts are no framework: {error}"[:500]) from None
+        raise Rejected(f"the parts are not a framework: {error}"[:500]) from None
     _share_names(framework)
     return framework
 
@@ -137,7 +137,7 @@ class _Pending:
         if self.header and self.header.version <= held:
             self.header, self.complete_at = None, 0
 
-    def right(self) -> list[bytes]:
+    def matching(self) -> list[bytes]:
         """Return the received contents that match the header."""
         if self.header is None:
             return []
@@ -195,7 +195,7 @@ class FrameworkAssembly:
         elif data is None:
             pending.parts.pop(event.subject, None)
         header = pending.header
-        if header is None or len(contents := pending.right()) < len(header.parts):
+        if header is None or len(contents := pending.matching()) < len(header.parts):
             return None
         pending.complete_at = pending.complete_at or event.catalog_revision
         if pending.complete_at != event.catalog_revision:
@@ -208,7 +208,7 @@ class FrameworkAssembly:
     def unfinished(self) -> dict[str, int]:
         """Return {`tenant/framework@version`: number of missing or wrong parts} of incomplete announced frameworks."""
         return {
-            f"{tenant}/{framework}@{header.version}": len(header.parts) - len(pending.right())
+            f"{tenant}/{framework}@{header.version}": len(header.parts) - len(pending.matching())
             for (tenant, framework), pending in self._pending.items()
             if (header := pending.header) and header.version > self._held(tenant, framework)
         }

@@ -136,9 +136,9 @@ class Middleware:
             response = await self._answer(request, handler, route)
             status = response.status
         finally:
-            asker, address = request.get(PRINCIPAL), request[ADDRESS]
+            caller, address = request.get(PRINCIPAL), request[ADDRESS]
             seconds = perf_counter() - started
-            about = status, seconds, request[REQUEST_ID], address, asker
+            about = status, seconds, request[REQUEST_ID], address, caller
             if route is not None and _REJECTED in request:
                 self._log.note_rejection(request.method, route, *about)
             else:
@@ -157,14 +157,14 @@ class Middleware:
             return None
         headers = message.headers
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
-        asker = self._authenticator.cached(credential.strip()) if scheme.lower() == "bearer" else None
-        error = self._admission.rejection(asker.key_id if asker else None)
+        caller = self._authenticator.cached(credential.strip()) if scheme.lower() == "bearer" else None
+        error = self._admission.rejection(caller.key_id if caller else None)
         if error is None:
             return None
         given = headers.get("X-Request-Id", "")
         request_id = given if _SANE_ID.fullmatch(given) else _new_id()
         address = client_address(peer, ",".join(headers.getall("X-Forwarded-For", [])), self._limits.trusted_proxies)
-        self._log.note_rejection(message.method, route, error.status, 0.0, request_id, address, asker)
+        self._log.note_rejection(message.method, route, error.status, 0.0, request_id, address, caller)
         return _whole_answer(error, request_id)
 
     def _route_of(self, message: RawRequestMessage) -> Route | None:
@@ -187,11 +187,11 @@ class Middleware:
             for method, of_method in parts.items()
         }
 
-    async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Set the headers that every answer has, streams included."""
         response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none where no middleware was reached
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Cache-Control", "no-store")  # whose key it was, nobody else may be shown
+        response.headers.setdefault("Cache-Control", "no-store")  # a cache must not show the answer to another caller
         response.headers.popall("Server", None)  # aiohttp names itself and its version
         connection = request.protocol
         if UNREADABLE in request or (isinstance(connection, Connection) and connection.broken):
@@ -242,7 +242,7 @@ class Middleware:
             if not value.isascii() and (name.lower() in _ASCII_HEADERS or not _is_text(value)):
                 raise Malformed("may hold ASCII only", name)
         if request.body_exists and coding_of(request) and (route is None or (route.body is None and not route.streams)):
-            raise Malformed("no body is read here, and so none that is packed", "Content-Encoding")
+            raise Malformed("no body is read here, so it cannot be compressed", "Content-Encoding")
 
     def _pass(self, request: web.Request, route: Route | None) -> None:
         """Check the rate of an address. Raises TooManyRequests."""

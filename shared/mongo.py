@@ -115,14 +115,14 @@ def unavailable() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        if passing(error):
-            raise Unavailable("the database is away; try again soon") from error
+        if is_transient(error):
+            raise Unavailable("the database does not answer; try again soon") from error
         if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
             raise Unavailable("the database refuses the user of MONGODB_URI") from error
         raise
 
 
-def passing(error: PyMongoError) -> bool:
+def is_transient(error: PyMongoError) -> bool:
     """Return whether an error is transient: trying again may help."""
     if isinstance(error, ConnectionFailure | WriteConcernError) or error.timeout:
         return True

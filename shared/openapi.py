@@ -25,14 +25,14 @@ _REQUEST_ID = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
 _ETAG = Header("ETag", "Names this representation, for `If-None-Match` and `If-Match`.", required=True)
-_ETAG_OF_POST = Header("ETag", "Names what was stored, for `If-Match`; not there where nothing was.")
+_ETAG_OF_POST = Header("ETag", "Names what was stored, for `If-Match`; absent if nothing was stored.")
 _LANGUAGE = Header("Content-Language", "The languages of the sentences.")
-_LOCATION = Header("Location", "Where to go on.", required=True)
+_LOCATION = Header("Location", "The address to continue at.", required=True)
 _RETRY_AFTER = Header("Retry-After", "After how many seconds the request may be sent again.", required=True)
 _ALWAYS = {
     303: [_LOCATION],
     401: [Header("WWW-Authenticate", "How to send a key.", required=True)],
-    415: [Header("Accept-Encoding", "How a body may be packed.", required=True)],
+    415: [Header("Accept-Encoding", "How a body may be compressed.", required=True)],
     429: [_RETRY_AFTER],
     503: [_RETRY_AFTER],
 }
@@ -52,39 +52,39 @@ _PARAMETERS = {
     "skill": ("The id of a skill of the framework.", "dlit-safety"),
     "language": ("Courses held in this language.", "th"),
     "statementId": ("The id of an xAPI statement.", "e577a50a-da92-4074-b390-ca6afc202baa"),
-    "at": ("The time of which it is asked, with its time zone; without it: now.", "2026-11-20T09:00:00+07:00"),
-    "after": ("The `next` of the page before; without it, the first page.", None),
-    "limit": ("How many at most.", 50),
-    "catalog_revision": ("The catalog as it was at this revision; without it, as it is.", 1200),
-    "first": ("Job groups to put in front, with commas between them; `name*` for all that begin so.", "service,exec*"),
-    "deadline": ("Until when there is time; with `weekly_hours`.", "2027-09-30"),
-    "weekly_hours": ("Hours of study a week; with `deadline`.", 2),
-    "officer": ("For whom: the courses of this officer's path are left out.", "officer-014"),
+    "at": ("The time to report on, with its time zone; by default now.", "2026-11-20T09:00:00+07:00"),
+    "after": ("The `next` of the previous page; by default the first page.", None),
+    "limit": ("The maximum number of items in the answer.", 50),
+    "catalog_revision": ("The catalog at this revision; by default the current one.", 1200),
+    "first": ("Job groups to list first, separated by commas; `name*` for all whose name begins so.", "service,exec*"),
+    "deadline": ("The day until which officers study; needs `weekly_hours`.", "2027-09-30"),
+    "weekly_hours": ("Hours of study a week; needs `deadline`.", 2),
+    "officer": ("Leave out the courses of this officer's path.", "officer-014"),
     "name": ("The name of a file.", None),
     "lang": (
         "The languages of sentences: `th`, `en` or `th,en`. Without it `Accept-Language` decides, without that both.",
         "th",
     ),
-    "status": ("What people have made of a match.", "proposed"),
+    "status": ("Whether people have confirmed, corrected or rejected the match.", "proposed"),
     "q": ("Words to search for, Thai or English; an empty one means every course.", "วิเคราะห์ข้อมูล"),
     "level": (
         "A level that courses lead to, or whom they are for: `beginner`, `intermediate`, `advanced` or `mixed`.",
         2,
     ),
     "provider": ("Courses of this provider, by its whole name in Thai or English.", "Thai MOOC"),
-    "max_hours": ("Courses of so many hours at most.", 10),
+    "max_hours": ("Courses of at most this many hours.", 10),
     "job_group": ("Courses that teach a skill which this job group requires.", "technology"),
     "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
-    "verdict": ("Rows of which this became.", "refused"),
+    "verdict": ("Rows with this result.", "refused"),
     "map": (
-        "Of a table: `name=column` items with commas between them; of courses also `guess`.",
+        "For a table: `name=column` items, separated by commas; for courses also `guess`.",
         "title=Name,tags=Skills",
     ),
     "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),
-    "encoding": ("The encoding of a text; without it, recognised from the bytes.", "tis-620"),
-    "sheet": ("The sheet of a workbook, by its name; without it, the first one that lists courses.", "Courses"),
+    "encoding": ("The encoding of a text; by default detected from the bytes.", "tis-620"),
+    "sheet": ("The name of a workbook's sheet; by default the first one that lists courses.", "Courses"),
     "header": ("Whether the first row of a table names the columns.", True),
-    "dry_run": ("Say what would happen, and write nothing.", False),
+    "dry_run": ("Report what would happen, and write nothing.", False),
     "full": ("List the courses of the file's providers that it no longer holds.", False),
     "withdraw": ("Withdraw them.", False),
     "least": ("Matches of at least this confidence, from 0 to 1.", 0.5),

@@ -49,7 +49,7 @@ _SEQUENCE = attrgetter("sequence")
 
 
 class Staged(asyncio.Event):
-    """Set when an event was staged, for the relay of this process; the relay then reads it, unless it is handed over.
+    """Wakes the relay of this process when an event was staged, which it reads unless the event is handed over.
 
     `bulk_since` and `bulk_at` are the times of the first and the last write of the latest bulk.
     """
@@ -83,10 +83,10 @@ class Staged(asyncio.Event):
         super().set()
 
     def report(self, key: str) -> None:
-        """Take the report of the change stream that an event of a document was staged.
+        """Process a report of the change stream: an event of a document was staged.
 
         It wakes the relay, except for an event that was handed over. A report may come before its hand-over. Counts
-        are forgotten when the relay reads, so a report that is taken for another one waits for the relay's timer.
+        are forgotten when the relay reads, so a report that is mistaken for another one waits for the relay's timer.
         """
         if self._count_unreported(key, -1) < 0:
             self.set()
@@ -99,7 +99,7 @@ class Staged(asyncio.Event):
         return count
 
     def begin_reading(self) -> bool:
-        """Return whether something was staged that is not handed over since the last call; it is to be read now."""
+        """Return whether an event was staged since the last call and not handed over; the caller must read it now."""
         unread, self._unread = self._unread, False
         return unread
 
@@ -133,7 +133,7 @@ class Staged(asyncio.Event):
         return self.in_bulk or asyncio.get_running_loop().time() < self.backlog_at + _BACKLOG_SECONDS
 
     async def after_bulk(self, most: float) -> None:
-        """Return when no bulk is being written any more, or after `most` seconds."""
+        """Wait until no bulk is being written, at most `most` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(most):
                 while self.in_bulk:
@@ -156,7 +156,7 @@ class Staged(asyncio.Event):
         self.backlog_at = asyncio.get_running_loop().time() if more else float("-inf")
 
     async def after_backlog(self, most: float) -> None:
-        """Return when the relay of this process has sent what waits, or makes no progress, or after `most` seconds."""
+        """Wait until the relay of this process has sent all events or makes no progress, at most `most` seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + most
         while (now := loop.time()) < min(end, self.backlog_at + _BACKLOG_SECONDS):

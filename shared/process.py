@@ -70,14 +70,14 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         )
         await runner.setup()
         await _listen(runner, settings)
-        _relieve_the_collector()
+        _reduce_garbage_collection()
         telling = asyncio.create_task(log_readiness(app[READINESS]))
         try:
             await _until_stopping(app[LIFECYCLE], settings.drain_seconds)
         finally:
             telling.cancel()
     except Problem as error:
-        log.error("cannot start: %s", error.detail)  # noqa: TRY400 - the reason is the whole story
+        log.error("cannot start: %s", error.detail)  # noqa: TRY400 - the message is enough
         return 1
     finally:
         if runner is not None:
@@ -86,7 +86,7 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
     return 1 if app[LIFECYCLE].failure else 0
 
 
-def _relieve_the_collector() -> None:
+def _reduce_garbage_collection() -> None:
     """Exempt what was loaded at the start from garbage collection, and collect less often.
 
     Requests, events and imports create many objects that live for some milliseconds and are in no cycle. With the

@@ -53,7 +53,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 
-class AskWords(msgspec.Struct, frozen=True):
+class AskLanguages(msgspec.Struct, frozen=True):
     """The languages in which sentences are rendered.
 
     `lang`: `th`, `en`, or both separated by a comma; by default `Accept-Language` decides, and without that both are

@@ -117,7 +117,7 @@ def number(value: float, places: int = FEWEST_DECIMALS) -> str:
 
 
 def decimals(values: Values) -> int:
-    """Return the number of decimals, two to six, that distinguishes different values of a message, and each from 0."""
+    """Return how many decimals, two to six, distinguish different values of a message from each other and from 0."""
     numbers = {value for value in values.values() if not isinstance(value, _NO_NUMBERS)} | {0}
     for places in range(FEWEST_DECIMALS, MOST_DECIMALS):
         if len({round(value, places) for value in numbers}) == len(numbers):

@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The whole system on this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="an assessment becomes a learning path, once")
-    commands.add_parser("run", help="start everything and stay")
+    commands.add_parser("run", help="start everything and keep it running")
     commands.add_parser("lock", help="lock the jars that deploy/local/kafka/pom.xml names")
     key = commands.add_parser("key", help="print one more key for what `run` runs")
     key.add_argument("--tenant", required=True)

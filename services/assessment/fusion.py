@@ -43,7 +43,7 @@ LEAST_STANDARD_DEVIATION: dict[EvidenceKind, float] = {
     "completion": 0.5,
 }
 """The smallest standard deviation that an assessment of each kind may state, in steps: about a third of the usual one
-of what is measured, half of it of what somebody says. One piece thus counts for no more than nine usual ones."""
+for measurements, half of it for ratings by people. One piece thus counts for no more than nine usual ones."""
 
 MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")
 """Kinds of evidence of which every piece counts. Of the other kinds only the latest piece counts."""
@@ -59,7 +59,7 @@ LARGEST_SD = 100.0
 _REFERENCE = datetime(2020, 1, 1, tzinfo=UTC)
 _YEAR = timedelta(days=365.25)
 _OLDEST_YEARS = -50.0
-"""Evidence of before 1970 counts as of then, so that no weight is too small for its sums."""
+"""Evidence from before 1970 counts as evidence of 1970, so that no weight is too small for the sums."""
 
 _BY_KIND_AND_RANK = attrgetter("kind", "taken_at", "assessment_id")
 

@@ -2,7 +2,7 @@
 
 The file name's ending selects NDJSON or CSV. The service is at `--url` or ASSESSMENT_URL; ASSESSMENT_KEY holds the key
 of a platform. The exit code is 0 if every row was accepted, 1 if some were rejected, 2 if the command failed, 130 if it
-was interrupted; then running the same command again does the rest.
+was interrupted; then the same command, run again, imports the rest.
 """
 
 import argparse
@@ -21,7 +21,9 @@ _DEFAULT_URL = "http://127.0.0.1:8101"
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
     args = _parser().parse_args(arguments)
-    return carry_out(args.command, lambda: _import(args), "What was stored stays; the same command does the rest.")
+    return carry_out(
+        args.command, lambda: _import(args), "Stored rows stay; run the same command again to import the rest."
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, path in NAMES.items():
         one = commands.add_parser(name, help=f"send the {path} of a file")
         add_import(one, _ENDINGS)
-        one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+        one.add_argument("--dry-run", action="store_true", help="report what would happen, and write nothing")
         if name == "import-results":
             one.add_argument("--map", help="the file is a grade export: `guess`, or which column holds what")
             one.add_argument("--default", help="what no column of a grade export holds: activity=NAME,maximum=10")

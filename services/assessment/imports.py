@@ -80,7 +80,7 @@ class FileReader(Generic[T]):
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """For CSV: ({field: the names of its columns}, columns that are not read)."""
+        """For CSV: {field: the names of its columns}, and the columns that are not read. None for NDJSON."""
         return self._table.mapping, self._table.unused
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
@@ -101,13 +101,13 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
-    rows_at_once = 2000  # at the end of a batch nothing is decided while its last part is written
+    rows_at_once = 2000  # larger than usual: while the last part of a batch is written, no part is decided
 
     def __init__(self, intake: Intake, order: ImportRequest[ImportReport]) -> None:
         super().__init__(order, ImportReport)
         self._intake = intake
 
-    async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
+    async def store_rows(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Unavailable."""
         good: list[tuple[ImportedResult, Row[ImportedResult]]] = []
         submissions: list[Submission] = []
@@ -141,7 +141,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         super().__init__(order, ImportReport)
         self._intake, self._officers, self._rules = intake, officers, rules
 
-    async def verdicts(self, rows: Sequence[Row[GradedRow]]) -> list[RowResult]:
+    async def store_rows(self, rows: Sequence[Row[GradedRow]]) -> list[RowResult]:
         """Return the results of rows, in order; a row is stored as a whole or not at all. Raises Unavailable."""
         keys = {key_of(self._tenant, row.content.officer) for row in rows if row.content}
         frameworks = await self.patiently(lambda: self._officers.frameworks(keys))
@@ -240,9 +240,9 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
         super().__init__(order, ImportReport)
         self._registrar = registrar
         self._seen: dict[bytes, tuple[int, bytes]] = {}
-        """Digest of an id -> the row that stands, and the digest of its content."""
+        """Digest of an id -> the first row of the officer, which counts, and the digest of its content."""
 
-    async def verdicts(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
+    async def store_rows(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Unavailable."""
         results: dict[int, RowResult] = {}
         first: list[tuple[Row[ImportedOfficer], ImportedOfficer]] = []
@@ -257,7 +257,7 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
             elif held == digest:
                 results[row.number] = RowResult(row.number, "unchanged", row.content.officer)
             else:
-                problem = Conflict(f"row {stands} is the same officer and stands; this one differs", "officer")
+                problem = Conflict(f"row {stands} is the same officer and is kept; this one differs", "officer")
                 row.problems = [refusal(problem)]
                 results[row.number] = refused_row(row, row.content.officer)
 

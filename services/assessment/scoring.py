@@ -38,7 +38,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
             message = f"framework {framework.id} has no skill {result.skill!r}"
-            yield InvalidInput(f"{message}{now_called(framework, 'skill', result.skill)}", f"results[{i}].skill")
+            yield InvalidInput(f"{message}{successor_note(framework, 'skill', result.skill)}", f"results[{i}].skill")
         elif result.skill in seen:
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:
@@ -93,7 +93,7 @@ def too_sure(kind: EvidenceKind, least: float) -> str:
     return f"evidence of the kind {kind!r} is not surer than {least:g} of a level; leave `sd` out for the usual one"
 
 
-def now_called(framework: Framework, of: str, former: str) -> str:
+def successor_note(framework: Framework, of: str, former: str) -> str:
     """Return the successor of a skill or a job group of an earlier version, as the end of a sentence."""
     present = [row.target for row in framework.successors.get((of, former), ())]
     return f"; it is {', '.join(map(repr, present))} now" if present else ""

@@ -1,11 +1,10 @@
 """Starts the catalog: `python -m services.catalog`.
 
-import, export, check   courses of a file; see services/catalog/commands.py
-republish          stage every course and framework again; a running service sends them
-match              match every course without rows in a framework in use again
-calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
-import-framework   import a framework from files in one of the formats of docs/frameworks.md
-export-framework   write a framework to a file
+import, export, check   courses of a file; see services/catalog/commands.py republish          stage every course and
+framework again; a running service sends them match              match again each course that lacks rows in a framework
+in use calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+import-framework   import a framework from files in one of the formats of docs/frameworks.md export-framework   write a
+framework to a file
 """
 
 import asyncio
@@ -134,7 +133,9 @@ async def build(settings: CatalogSettings) -> web.Application:
 def _measure(registry: CollectorRegistry, search: SearchReplica, work: WorkQueue, matching: MatchingLoop) -> None:
     metrics.gauge(registry, "matching_waiting", "Courses that wait to be matched.", lambda: matching.waiting)
     metrics.gauge(registry, "matching_courses", "Courses matched since the start.", lambda: matching.matched_courses)
-    metrics.gauge(registry, "catalog_revision", "The catalog that is searched.", lambda: search.index.revision)
+    metrics.gauge(
+        registry, "catalog_revision", "The revision of the catalog in the search index.", lambda: search.index.revision
+    )
     metrics.gauge(registry, "search_courses", "Courses in the search index.", lambda: search.index.courses)
     metrics.watch_assembly(registry, search.assembly.missing_parts)
     metrics.watch_work(registry, work)

@@ -69,7 +69,7 @@ _DEFAULT_URL = "http://127.0.0.1:8102"
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
     args = _parser().parse_args(arguments)
-    interrupted = "What was stored stays, each course whole; the same command does the rest."
+    interrupted = "Stored courses stay; run the same command again to import the rest."
     return carry_out(args.command, lambda: _command(args), interrupted)
 
 
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--sheet", help="the sheet of a workbook to read, by its name")
             one.add_argument("--no-header", action="store_true", help="the first row is a course")
         if name == "import":
-            one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+            one.add_argument("--dry-run", action="store_true", help="report what would happen, and write nothing")
             one.add_argument("--full", action="store_true", help="list courses that the file no longer holds")
             one.add_argument("--withdraw", action="store_true", help="withdraw them")
     return parser
@@ -168,7 +168,7 @@ def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: b
     if dry_run:
         return GUESS
     if sys.stdin.isatty():
-        say("Take them so? [y/N] ", end="")
+        say("Use these columns? [y/N] ", end="")
         if sys.stdin.readline().strip().lower() in ("y", "yes", "ใช่"):
             return GUESS
     raise InvalidInput(f"say which column holds what, with --map {GUESS} or --map '{guess}'")

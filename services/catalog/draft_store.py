@@ -111,9 +111,9 @@ class DraftStore:
     async def approvals(
         self, tenant: str, framework: str, versions: Sequence[int], most_bytes: int
     ) -> tuple[int, dict[int, dict[str, Any]]]:
-        """Return the signatures and comments of the drafts of these versions, as far as they fit into so many bytes.
+        """Return (count, {version: signatures and comments of its draft}) for the first `count` of these versions.
 
-        That is how many of the versions are answered, at least one, and {version: signatures}. Raises Unavailable.
+        So many that the documents hold at most `most_bytes` bytes together, but at least one. Raises Unavailable.
         """
         keys = {version: f"{framework_key(tenant, framework)}@{version}" for version in versions}
         with unavailable():

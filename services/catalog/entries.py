@@ -36,7 +36,7 @@ class Entry:
     copied: bool = False
 
     def with_confirmed(self, course: Course) -> Course:
-        """Return a course to be put over this one: without skills it keeps those that people have confirmed."""
+        """Return a course that replaces this one; if it has no skills, with those that people have confirmed."""
         return with_confirmed(course, self.matches)
 
     def is_own(self, course: Course | None = None) -> bool:

@@ -157,7 +157,7 @@ class HistoryStore:
                     found |= {row["_id"]: row["sequence"] async for row in rows.aggregate(pipeline)}
         return found
 
-    # --- as it was ---------------------------------------------------------------------------------------------------
+    # --- reading at a revision ---------------------------------------------------------------------------------------
 
     async def page(self, tenant: str, wanted: ListCourses, revision: int) -> list[tuple[str, Course]]:
         """Return the first courses of one tenant, by id, at a revision. Raises Unavailable."""

@@ -36,7 +36,7 @@ T = TypeVar("T")
 MOST_COURSES = 500_000
 """The most courses of one import: the ids of all are kept in memory, to detect repeated ones."""
 
-_TOLD = 1000
+_MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
 _PER_PART = 500
@@ -65,7 +65,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._providers: set[str] = set()
         self._unknown_rows = False
 
-    async def verdicts(self, rows: Sequence[Row[Course]]) -> list[RowResult]:
+    async def store_rows(self, rows: Sequence[Row[Course]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises TooLarge above the maximum number of courses, Unavailable."""
         framework_scales = await self.patiently(
             lambda: self._store.framework_scales(
@@ -184,8 +184,12 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             offered = await self.patiently(lambda: self._store.offered(SHARED_TENANT, part))  # noqa: B023 - awaited in the same turn
             offered |= await self.patiently(lambda: self._store.offered(self._tenant, part))  # noqa: B023 - awaited in the same turn
             unknown += [name for name in part if name not in offered]
-        listed = [UnknownCourse(name, self._count_named[name], self._named[name]) for name in sorted(unknown)[:_TOLD]]
-        self.change(unknown=len(unknown), unknown_courses=listed, cycles=list(cycles_of(self._conditions))[:_TOLD])
+        listed = [
+            UnknownCourse(name, self._count_named[name], self._named[name]) for name in sorted(unknown)[:_MOST_LISTED]
+        ]
+        self.change(
+            unknown=len(unknown), unknown_courses=listed, cycles=list(cycles_of(self._conditions))[:_MOST_LISTED]
+        )
         if self._full or self._withdraws:
             await self._missing(withdraw=self._withdraws)
 
@@ -204,7 +208,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
                 if _hash(identifier) in self._seen or _provider(course) not in self._providers:
                     continue
                 absent += 1
-                if len(first) < _TOLD:
+                if len(first) < _MOST_LISTED:
                     first.append(identifier)
                 if withdraw and not self._unknown_rows and not self.report.dry_run:
                     withdrawn += await self.patiently(lambda: self._withdraw(identifier, course))  # noqa: B023 - awaited in the same turn

@@ -13,7 +13,7 @@ _LIKE_A_TYPE = re.compile(r"(?<=\w)<(?!(?:Br|Hr|Img|P|Li|Td|Tr|Th|Dd|Dt|Col)>)([
 _CLOSED = re.compile(r"</([a-z]+)")
 _BREAK = re.compile(r"<(?:br|hr|/p|/div|/dd|/dt|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
-"""How parts of a page begin and end that nobody sees."""
+"""The beginnings and ends of the parts of a page that are not visible."""
 
 
 def without_tags(text: str) -> str:

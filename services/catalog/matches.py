@@ -128,7 +128,7 @@ class MatchCorrection(MatchName, frozen=True, forbid_unknown_fields=True):
 class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One match of any course.
 
-    `seen`: its status when it was looked at. If somebody else has decided it otherwise since then, it stays so (409).
+    `seen`: its status when it was displayed. If somebody else has decided it differently since then, that stays (409).
     """
 
     course: Identifier
@@ -151,7 +151,7 @@ def text_of(course: Course) -> str:
 
 
 def former_text_of(course: Course) -> str:
-    """Return the digest that earlier releases stored, which spaces and punctuation changed."""
+    """Return the digest that earlier releases stored; it depends on spaces and punctuation."""
     pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
     return _digest(pieces)
 
@@ -300,9 +300,9 @@ LEAST_DOUBT = 0.000_001
 def announced(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
 
-    Without proposals of frameworks in which the provider states a skill, unless they are successors of a former skill
-    there, and of skills that the course teaches. Rows that are mapped with their levels are among those it teaches,
-    with `mapped_from`.
+    Left out are proposals for skills that the course teaches, and proposals in frameworks in which the provider states
+    a skill, unless they are successors of a former skill there. Rows that are mapped with their levels are among those
+    that the course teaches, with `mapped_from`.
     """
     if not matches and not course.matched:
         return course
@@ -337,7 +337,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
     return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
 
 
-# --- what clients send and get back ----------------------------------------------------------------------------------
+# --- requests and answers --------------------------------------------------------------------------------------------
 
 
 class DecideMatches(Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,8 +32,8 @@ MARKED = 1000
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 _IMPORT_SECONDS = 5.0
-"""While courses are imported and announced, a batch is matched after so many seconds: all of it is the work of one
-process, and a reader waits for the last course of an import."""
+"""The seconds between batches of matching while courses are imported and announced: one process does all of it, and
+importing has priority."""
 _LOOK_SECONDS = 2.0
 _LEVELS_SOON = 1.0
 _LEVELS_TIMES = 10

@@ -305,7 +305,7 @@ class CatalogStore:
             return await self._put_courses(tenant, marked, trace)
 
     async def after_import(self, most: float) -> None:
-        """Return when this process stores no import and its relay has announced what waits, or after `most` seconds."""
+        """Wait until this process stores no import and its relay has announced all events, at most `most` seconds."""
         begun = asyncio.get_running_loop().time()
         await self._imports.after_bulk(most)
         await self._staged.after_backlog(begun + most - asyncio.get_running_loop().time())

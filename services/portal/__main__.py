@@ -84,7 +84,7 @@ async def build(
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding", "User-Agent"),
     )
-    client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
+    client._retry_connection = False  # noqa: SLF001 - the forwarder decides whether to repeat a request
     keys = KeyStore(mongodb, settings)
     authenticator = authenticator_of(settings, mongodb)
     connections = Connections()

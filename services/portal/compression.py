@@ -87,7 +87,7 @@ class GzipParts:
         self._length = 0
 
     def part(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Return the next part of the stream."""
+        """Return data as the next part of the gzip stream, which a client can decompress without later parts."""
         head = b"" if self._begun else _HEADER
         self._begun = True
         self._checksum = zlib.crc32(data, self._checksum)

@@ -17,7 +17,10 @@ ERASED = "{}"
 
 
 class PathConsumer:
-    """Follows `recommender.paths` from its end; without it streams are closed, because they would miss new paths."""
+    """Follows `recommender.paths` from its end.
+
+    While it does not read, all streams are closed, because they would miss new paths.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections

@@ -127,7 +127,7 @@ class OpenIdProvider:
             form |= {"client_id": client.client_id} | ({"client_secret": client.secret} if client.secret else {})
         status, answer = await self._ask(hdrs.METH_POST, metadata.token_endpoint, data=form, headers=headers)
         if 400 <= status < 500:  # noqa: PLR2004 - the provider's refusal: RFC 6749, section 5.2
-            raise Unauthorized("the provider does not take the code")
+            raise Unauthorized("the provider rejects the code")
         return await self._verified(_read(answer, TokenAnswer, "token").id_token, nonce)
 
     async def _verified(self, token: str, nonce: str) -> Claims:

@@ -103,10 +103,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
     warm, installed = asyncio.Event(), asyncio.Event()
 
     async def prepared() -> None:
-        """Return once the planner is compiled and the catalog of the start, with a framework, is installed."""
+        """Return once the planner is compiled, and the first catalog and a framework are installed."""
         await planner.pool.run(warm_up)
         gc.collect()
-        gc.freeze()  # what the compiler has left stays for ever: the collector need not visit it again
+        gc.freeze()  # the compiler's objects are never freed, so the garbage collector need not visit them
         warm.set()
         await follower.caught_up.wait()
         await followed.installed()
@@ -118,7 +118,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         if pending := follower.pending:
             return pending
         if not installed.is_set():
-            return "the catalog of the start is being indexed"
+            return "the first catalog is being indexed"
         if not catalog.has_framework:
             return "there is no framework yet"
         return overdue(follower, settings.stall_seconds)
@@ -194,10 +194,10 @@ def _measure(
     metrics.count(
         registry,
         "plans_skipped",
-        "Times that a sweep passed a plan over because it could not be read or planned again.",
+        "Times that a sweep skipped a plan that could not be read or planned again.",
         lambda: planner.skipped,
     )
-    metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
+    metrics.gauge(registry, "catalog_revision", "The revision of the catalog that plans use.", lambda: catalog.revision)
     metrics.watch_work(registry, work_queue)
     metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
@@ -231,7 +231,7 @@ if __name__ == "__main__":
         warm_up()
         raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:
-        recompute.parsed(sys.argv[2:])  # says what is wrong with them, and helps, without any settings
+        recompute.parsed(sys.argv[2:])  # prints errors and the help before any settings are read
         raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
     main(
         __doc__,

@@ -29,7 +29,7 @@ class FoldedCatalog(NamedTuple):
     stamps: Stamps
 
     def after(self, earlier: "FoldedCatalog") -> "FoldedCatalog":
-        """Return both folds as one. This one began with the snapshot of the earlier one."""
+        """Return an earlier fold and this one, which continued from its snapshot, as one."""
         return FoldedCatalog(self.snapshot, earlier.stamps | self.stamps)
 
 

@@ -15,7 +15,7 @@ from shared.kafka.client import BATCH
 log = logging.getLogger(__name__)
 
 _RESTS = 9
-"""After a build, the next one begins after so many times its duration: building takes a tenth of a processor."""
+"""The pause after a build, as a multiple of its duration: building then takes a tenth of a processor's time."""
 
 
 class ProfileConsumer:
@@ -103,7 +103,7 @@ class CatalogConsumer:
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Fold a batch and wait until it is installed; after a full batch, which others follow, do not wait.
+        """Fold a batch and wait until it is installed; do not wait after a full batch, because others follow.
 
         Raises Rejected for a stamp too far ahead.
         """
@@ -117,7 +117,7 @@ class CatalogConsumer:
             await self.installed()
 
     async def installed(self) -> None:
-        """Return once all that is folded now is installed."""
+        """Wait until everything that is folded now is installed."""
         if self._installing is not None:
             await asyncio.shield(self._installing)
 
@@ -125,7 +125,7 @@ class CatalogConsumer:
         return self._folded.snapshot.framework_version(tenant, framework)
 
     async def _install(self) -> None:
-        """Build and install what is folded, until nothing is left."""
+        """Build and install folded snapshots until the newest one is installed."""
         loop = asyncio.get_running_loop()
         while self._folded.snapshot is not self._catalog.snapshot:
             await asyncio.sleep(self._rested - loop.time())

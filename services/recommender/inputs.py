@@ -25,8 +25,8 @@ MICRO = 1_000_000
 
 PRIOR_SHARE = 0.5
 PRIOR_SD = 1.0
-"""A required skill that was never assessed: half of the required level, give or take one level. A provisional
-assumption about the typical officer of a job group, until measured levels can take its place."""
+"""The estimate for a required skill that was never assessed: half of the required level, with a standard deviation of
+one level. A provisional assumption about the typical officer of a job group, until measured levels replace it."""
 
 MOST_STEPS = 400
 """The largest number of courses in one path; only started courses may exceed it. Nobody studies more in a career, and
@@ -40,7 +40,7 @@ five. A smaller gap cannot be distinguished from none, so no course is recommend
 _USUAL_TOP = 4
 
 LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
-"""Of every course, before anything is counted: as if 18 of 20 had completed it, a Beta(18, 2) of mean 0.9. An
+"""The prior of every course's completion rate: as if 18 of 20 learners had completed it, a Beta(18, 2) of mean 0.9. An
 assumption about courses that an agency proposes, until its own completions are known."""
 
 
@@ -198,7 +198,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     least_confidence: float | None = None
     """Of the unconfirmed rows that count; None: the threshold of their calibration."""
     successions: list[Succession] = []
-    """What the framework no longer has of the officer, for display."""
+    """The officer's former skills, job group and stage that the framework no longer has, for display."""
 
     def __post_init__(self) -> None:
         keep_millionths(self, "budget_hours", "smallest_gap", "least_confidence")

@@ -88,7 +88,7 @@ def compared(
     if record.algorithm != ALGORITHM:
         differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
     revision = record.catalog_revision
-    # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
+    # As the tenant's own: for a profile that was written under the tenant's own, a shared one has not arrived.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
     if difference := _difference(past, solve(request_of(record, rules), view).path):
@@ -174,7 +174,7 @@ async def recompute(
                 client, settings.catalog_url[0], key, record.profile.framework, record.catalog_revision
             )
     differences = compared(past, record, courses, framework, rules)
-    if readable := readable and event.path.status != "refused":  # what was refused was not ranked
+    if readable := readable and event.path.status != "refused":  # the planner computes no refused path
         differences += by_reference(past, record, courses, framework, rules)
     made_from = f"catalog {record.catalog_revision}, framework {record.framework}, algorithm {record.algorithm}"
     if differences:

@@ -28,7 +28,7 @@ def files_in(archive: IO[bytes], limit: int) -> list[zipfile.ZipInfo]:
 def why_unreadable(error: Exception) -> str:
     """Return why an archive, or a file in it, cannot be read."""
     if isinstance(error, NotImplementedError):
-        return "it is packed in a way that is not taken"
+        return "its compression method is not supported"
     if isinstance(error, RuntimeError):
         return "it is encrypted"
     return "it is damaged"

@@ -35,7 +35,7 @@ _TIME = re.compile(
     r"(?:[\s,]+|\s*t)(?:at\s+|เวลา\s*)?\d{1,2}[:.]\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?"
     r"\s*(?:(?:[-–—]|ถึง|to)\s*\d{1,2}[:.]\d{2}\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?|(?:z|utc|gmt|ict)?\s*(?:[+-]\d{1,2}(?::?\d{2})?)?)$"
 )
-"""The time of day behind a date, or from when to when: `เวลา 09.00 - 16.00 น.`."""
+"""The time of day after a date, or a span of time: `เวลา 09.00 - 16.00 น.`."""
 
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d+)?\s*(?P<half>[ap](?=\.?m))?"
@@ -93,9 +93,9 @@ def date_of(text: str, *, last: bool = False) -> date | None:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Return a date with its time of day; without one the day begins, and without a zone the time is Thai time.
+    """Return a date with its time of day: 00:00 if none is stated, and Thai time if no zone is stated.
 
-    Of a span of time (`09:00-12:00`) this is the beginning. Seconds and milliseconds since 1970 are read too; None for
+    Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too; None for
     a date that means never. Raises InvalidDate.
     """
     words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)

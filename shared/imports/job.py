@@ -22,7 +22,7 @@ R = TypeVar("R", bound=ImportReport)
 PATIENCE_SECONDS = 180.0
 """How long an import waits for a database that does not answer."""
 
-_TOLD = 1000
+_MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
 _SAVED_EVERY = timedelta(seconds=1)
 
@@ -44,9 +44,9 @@ class ImportRequest(Generic[R]):
 
 
 class ImportJob(Generic[C, R]):
-    """Imports the rows of one file; a subclass stores rows (`verdicts`) and checks the whole file (`end`).
+    """Imports the rows of one file; a subclass stores rows (`store_rows`) and checks the whole file (`end`).
 
-    `rows_at_once`: the number of rows from which on `verdicts` gets those that were read meanwhile.
+    `rows_at_once`: while rows are stored, at least so many of the next ones are collected for one call of `store_rows`.
     """
 
     rows_at_once = 1000
@@ -62,7 +62,7 @@ class ImportJob(Generic[C, R]):
         self._saved_at = now
         self._keeping: asyncio.Task[None] | None = None
 
-    async def verdicts(self, rows: Sequence[Row[C]]) -> list[RowResult]:
+    async def store_rows(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Return the results of rows, in order. Raises Problem if the rest must not be read."""
         raise NotImplementedError
 
@@ -71,7 +71,7 @@ class ImportJob(Generic[C, R]):
 
     def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
         """Record how the file was read."""
-        self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_TOLD])
+        self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_MOST_LISTED])
 
     def name_of(self, row: Row[Any]) -> str | None:
         """Return the name of a row: its import and its number; None in a dry run, which writes no row."""
@@ -88,7 +88,7 @@ class ImportJob(Generic[C, R]):
         Results are written to the report while the next rows are processed; `finish` and `stop` return after all are
         written.
         """
-        results = await self.verdicts(rows)
+        results = await self.store_rows(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
         for one in results:
             counts[one.status] += 1

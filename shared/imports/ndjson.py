@@ -43,7 +43,7 @@ class NdjsonReader(Generic[T]):
         yield from self._take(rest)
 
     def end(self) -> Iterator[Row[T] | None]:
-        """Yield the row of a last line that has no line end."""
+        """Yield the row of the last line if it has no line end."""
         if self._held:
             yield from self._end_line()
 

@@ -96,7 +96,7 @@ class ReportStore(Generic[R]):
 
 
 def _replacement(import_id: str, results: Sequence[RowResult]) -> ReplaceOne[Document]:
-    """Return the write that stores a part, or replaces it by itself."""
+    """Return the write that stores a part; repeating it changes nothing."""
     part: Document = {
         "import_id": import_id,
         "last": results[-1].line,

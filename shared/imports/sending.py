@@ -51,7 +51,7 @@ async def send_rows(
     except aiohttp.ClientError as error:
         progress.end()
         say(f"The service at {url} broke off or cannot be reached: {error}")
-        say(f"{tally.counts.total()} rows were answered. What was stored stays; the same command does the rest.")
+        say(f"{tally.counts.total()} rows were answered and stay; run the same command again to import the rest.")
         return None
     finally:
         progress.end()
@@ -120,7 +120,7 @@ def add_import(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> N
 def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
     """Print how an import ended and return the exit code. `path`: the path of the report at the service."""
     if report is None:
-        say("The answer broke off before its report. The same command does the rest.")
+        say("The answer ended before its report. Run the same command again to import the rest.")
         return FAILED
     if report.problem:
         say(f"{report.state}: {where(report.problem.field)}{report.problem.detail}")
@@ -152,7 +152,7 @@ class Progress:
         self._show()
 
     def end(self) -> None:
-        """End the line of the bar."""
+        """Write the line end after the progress bar."""
         if self._visible and self._shown:
             print(f"\r{self.line()}", file=sys.stderr)  # noqa: T201 - a progress bar
             self._shown = 0.0

@@ -182,9 +182,9 @@ async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") ->
 
 
 async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> AsyncIterator[list[Row[T]]]:
-    """Yield rows in batches; rows that are read while earlier ones are stored come as one batch, from `at_once` on.
+    """Yield rows in batches; all that are read while earlier ones are stored are one batch, of about `at_once` at most.
 
-    Raises the error of reading after the rows before it.
+    An error of reading is raised after the rows before it.
     """
     ahead: asyncio.Queue[list[Row[T]] | None] = asyncio.Queue(_BATCHES_AHEAD)
 
@@ -306,7 +306,7 @@ class Answers:
 
     @property
     def _held(self) -> int:
-        """How many bytes are held, those on their way included."""
+        """How many bytes are buffered, including those that are being sent."""
         return self._packed_bytes + len(self._waiting) + self._going
 
     async def _progress(self) -> None:
@@ -332,7 +332,7 @@ class Answers:
                 self._going = 0
 
     def _next(self) -> bytes:
-        """Take the answers that have waited longest."""
+        """Return the oldest buffered answers and remove them from the buffer."""
         if self._packed:
             packed = self._packed.popleft()
             self._packed_bytes -= len(packed)

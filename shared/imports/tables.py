@@ -169,7 +169,7 @@ class CsvReader(Generic[T]):
             self._rest = b""
 
     def end(self) -> Iterator[Row[T] | None]:
-        """Yield the rows that remain at the end of the file."""
+        """Yield the rows that the end of the file completes."""
         if self._rest:
             yield from self._read([self._rest])
         while self._held:

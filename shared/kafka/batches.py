@@ -114,7 +114,7 @@ def _gzip_size(packed: memoryview) -> int:
                 left = unpacker.unconsumed_tail
             left = unpacker.unused_data
     except zlib.error:
-        pass  # for the parser to say
+        pass  # the parser reports it
     return size
 
 

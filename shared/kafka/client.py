@@ -5,12 +5,14 @@ import contextlib
 import logging
 import random
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from functools import partial
 from typing import Any
 
 import aiokafka.client
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -27,6 +29,9 @@ batches.install()
 # `deploy.topics` does. A reader or sender that comes too early must not do that.
 aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 
+METADATA_SECONDS = 0.1
+"""The least time between two requests of a client for the metadata of the same topics."""
+
 BATCH = 500
 FETCH_WAIT_MS = 100
 """How long an idle fetch waits; the embedded broker looks again only after half of this."""
@@ -38,6 +43,23 @@ PATIENT_BYTES = 256 * 1024
 _POLL_MS = 500
 _STOP_SECONDS = 2.0
 
+
+async def _unhurried(client: AIOKafkaClient, cluster: ClusterMetadata, topics: Collection[str] | None) -> bool:
+    """Update the metadata, after a pause if the same topics have just been asked for.
+
+    Without it, aiokafka asks a thousand times a second for a topic that is missing or a partition without a leader.
+    """
+    loop, names = asyncio.get_running_loop(), frozenset(topics or ())
+    asked, when = getattr(client, "_asked", (None, 0.0))
+    if asked == names:
+        await asyncio.sleep(when + METADATA_SECONDS - loop.time())
+    client._asked = names, loop.time()  # noqa: SLF001 - our own attribute
+    updated: bool = await _update_metadata(client, cluster, topics)
+    return updated
+
+
+_update_metadata = AIOKafkaClient._metadata_update  # noqa: SLF001 - aiokafka's own, pinned by the lock
+AIOKafkaClient._metadata_update = _unhurried  # noqa: SLF001
 
 Brokers = KafkaSettings | str
 """The addresses and the security of Kafka: the settings, or `host:port,...` of brokers without TLS and users."""

@@ -169,7 +169,7 @@ class GroupConsumer:
                 if room + 1 < len(_ROOMS):
                     room += 1
                     continue
-                log.error("%s: the dead-letter topic takes nothing: %s", self._group, error)  # noqa: TRY400 - no traceback: it may hold data
+                log.error("%s: the dead-letter topic accepts no record: %s", self._group, error)  # noqa: TRY400 - no traceback: it may hold data
             except Unavailable as error:
                 log.warning("%s cannot reach the dead-letter topic: %s", self._group, error.detail)
             await asyncio.sleep(backoff(attempt))

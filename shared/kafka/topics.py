@@ -202,7 +202,7 @@ class TopicWarning:
 class TopicIdentity:
     """Detects that a topic was deleted and created again, which makes all its stored offsets invalid.
 
-    `partitions`: how many the topic had at the last answer; 0 while none of this topic has come.
+    `partitions`: the number of partitions in the broker's last answer; 0 before the first answer about this topic.
     """
 
     def __init__(self, brokers: Brokers, topic: str, known: UUID | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Reads a topic back: stages the present state again behind an old or unreadable record, and for a replaced topic."""
+"""Reads a topic back: stages the present state again after an old or unreadable record, and for a replaced topic."""
 
 import asyncio
 import logging

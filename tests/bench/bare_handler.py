@@ -1,9 +1,12 @@
-"""The baseline of a read: `python -m tests.bench.bare_handler`, an aiohttp handler that does one motor `find_one`.
+"""The baseline of a read: `python -m tests.bench.bare_handler FILE`, an aiohttp handler that does one motor `find_one`.
 
-Settings as for a recommender. Answers the path of the plan `tenant/officer` at `/TENANT/OFFICER`, and nothing else.
+Settings as for a recommender. For a GET of `/TENANT/OFFICER` it reads the path of the plan `tenant/officer` and answers
+the bytes of the file: an answer of the service, so that both send as much.
 """
 
 import asyncio
+import sys
+from pathlib import Path
 
 from aiohttp import web
 
@@ -13,8 +16,8 @@ from shared.mongo import connect
 from shared.settings import RecommenderSettings, Settings, load
 
 
-def build(settings: RecommenderSettings) -> web.Application:
-    """Return the application."""
+def build(settings: RecommenderSettings, answer: bytes) -> web.Application:
+    """Return the application that answers these bytes."""
     client = connect(settings, "bare")
     plans = client[settings.database("recommender")][COLLECTION]
 
@@ -23,7 +26,7 @@ def build(settings: RecommenderSettings) -> web.Application:
         found = await plans.find_one({"_id": key}, {ANNOUNCED: 1})
         if found is None:
             raise web.HTTPNotFound
-        return web.Response(body=found[ANNOUNCED], content_type="application/json")
+        return web.Response(body=answer, content_type="application/json")
 
     app = web.Application()
     app.router.add_get("/{tenant}/{officer}", path)
@@ -40,4 +43,4 @@ async def serve(app: web.Application, settings: Settings) -> None:
 
 if __name__ == "__main__":
     settings = load(RecommenderSettings)
-    asyncio.run(serve(build(settings), settings))
+    asyncio.run(serve(build(settings, Path(sys.argv[1]).read_bytes()), settings))

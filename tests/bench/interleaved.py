@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from deploy.local.processes import ROOT
 from tests.bench.figures import median
@@ -26,13 +27,17 @@ class Question:
     headers: Mapping[str, str] = field(default_factory=dict)
     bodies: Sequence[str] = ()
 
-    async def path_for(self, session: aiohttp.ClientSession, body: str | None = None) -> Any:
-        """Return the `path` in the answer to one request. Raises aiohttp.ClientError."""
+    async def answer(self, session: aiohttp.ClientSession, body: str | None = None) -> bytes:
+        """Return the body of the answer to one request. Raises aiohttp.ClientError."""
         url = f"http://127.0.0.1:{self.port}{self.path}"
         headers = {**self.headers, "Content-Type": "application/json"}
         async with session.request("GET" if body is None else "POST", url, data=body, headers=headers) as answer:
             answer.raise_for_status()
-            return (await answer.json())["path"]
+            return await answer.read()
+
+    async def path_for(self, session: aiohttp.ClientSession, body: str) -> Any:
+        """Return the `path` in the answer to one request. Raises aiohttp.ClientError."""
+        return msgspec.json.decode(await self.answer(session, body))["path"]
 
 
 async def in_turns(ours: Question, baseline: Question, seconds: float, tick: Callable[[], None]) -> tuple[float, float]:

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
+import aiokafka.client
 import pytest
 from aiokafka.client import AIOKafkaClient
 
@@ -24,6 +27,7 @@ from shared.kafka import (
     reachable,
 )
 from shared.kafka import topics as topics_module
+from shared.kafka.client import METADATA_SECONDS
 from shared.kafka.topics import TopicState
 from tests.support.events import Reader, things
 from tests.support.servers import recreate_topic
@@ -137,9 +141,21 @@ async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:
         await Publisher("127.0.0.1:1").start()
 
 
-async def test_a_missing_topic_is_reported(kafka_bootstrap: str, namespace: str) -> None:
+async def test_a_missing_topic_is_reported_and_asked_for_with_pauses(
+    kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, asked, request = f"{namespace}nowhere", list[float](), aiokafka.client.MetadataRequest
+
+    def noted(topics: list[str] | None) -> Any:
+        if topics == [topic]:
+            asked.append(asyncio.get_running_loop().time())
+        return request(topics)
+
+    monkeypatch.setattr(aiokafka.client, "MetadataRequest", noted)
     with pytest.raises(Unavailable, match="no topic"):
-        await Follower(kafka_bootstrap, f"{namespace}nowhere", Reader()).run()
+        await Follower(kafka_bootstrap, topic, Reader()).run()
+    assert len(asked) > 1
+    assert min(later - earlier for earlier, later in pairwise(asked)) > METADATA_SECONDS * 0.9
 
 
 async def test_deviations_from_the_topic_plan_are_reported(bootstrap: str, topic: str) -> None:

@@ -14,8 +14,9 @@ from tests.support.platform import Platform
 from tests.support.servers import missing
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def browser(pages_missing: str | None) -> AsyncIterator[Browser]:
+    """Return a browser, shared by these tests: each opens a context of its own."""
     if pages_missing is not None:
         missing(pages_missing)
     executable = chromium()

@@ -4,14 +4,16 @@ Every check runs on every page: tests/support/places.py lists them.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
+from deploy.local.stack import Stack
 from tests.support.page import Reader
 from tests.support.places import PLACES, at
 from tests.support.platform import Platform
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.timeout(400)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pages.md"
 
+PHONE: ViewportSize = {"width": 390, "height": 844}
 TWICE = "document.documentElement.style.fontSize = '212.5%'"  # of 106.25 %
 ONCE = "document.documentElement.style.fontSize = ''"
 SPACED = """() => {
@@ -30,6 +33,8 @@ SPACED = """() => {
     p { margin-block-end: 2em !important; }`);
   document.adoptedStyleSheets = [sheet];
 }"""
+
+PLAIN = "document.adoptedStyleSheets = []; document.documentElement.style.fontSize = ''"
 
 CUT_OFF = """() => [...document.querySelectorAll('main *, header *')].filter((one) => {
   const style = getComputedStyle(one);
@@ -120,6 +125,28 @@ def left_of(walk: Iterable[str], tree: Tree) -> list[str]:
     return [role for role in walk if role not in read]  # each search goes on where the one before it ended
 
 
+@pytest.fixture(scope="module", params=PLACES)
+def place(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+async def opened(stack: Stack, browser: Browser, place: str) -> AsyncIterator[Reader]:
+    """Open a place once for all checks."""
+    async with aiohttp.ClientSession() as session, at(place, Platform(stack, session), browser, **PHONE) as reader:
+        yield reader
+
+
+@pytest.fixture
+async def reader(opened: Reader) -> AsyncIterator[Reader]:
+    """Return the page of a place in the window and with the media in which it was opened, whatever a check changes."""
+    yield opened
+    await opened.page.set_viewport_size(PHONE)
+    await opened.page.emulate_media(media="null", color_scheme="light", reduced_motion="reduce")
+    await opened.page.evaluate(PLAIN)
+
+
 def test_the_documents_describe_the_walk_through_every_page() -> None:
     assert set(walks()) == set(PLACES)
     assert all(len(walk) >= 4 and "h1" in walk for walk in walks().values())
@@ -128,76 +155,60 @@ def test_the_documents_describe_the_walk_through_every_page() -> None:
     assert left_of(["button", "list"], tree) == ["list"]
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_nothing_is_cut_off_at_400_percent_on_large_screens_or_with_wide_text(
-    platform: Platform, browser: Browser, place: str
-) -> None:
-    async with at(place, platform, browser) as reader:
-        # 1280 x 1024 at 400 % is 320 x 256 CSS pixels (1.4.10); the last is a wall of 4K
-        for width, height in ((320, 256), (320, 640), (3840, 2160)):
-            await reader.page.set_viewport_size({"width": width, "height": height})
-            assert await reader.overflow() == 0, (width, height)
-        await reader.page.set_viewport_size({"width": 390, "height": 800})
-        await reader.page.evaluate(TWICE)  # 1.4.4
-        assert await reader.overflow() == 0
-        await reader.page.evaluate(ONCE)
-        for width in (320, 1280):  # 1.4.12
-            await reader.page.set_viewport_size({"width": width, "height": 800})
-            await reader.page.evaluate(SPACED)
-            assert await reader.overflow() == 0, width
-            assert await reader.page.evaluate(CUT_OFF) == []
+async def test_landmarks_headings_and_accessible_names_are_complete(reader: Reader, place: str) -> None:
+    async def is_drawn() -> bool:
+        return left_of(walks()[place], await tree_of(reader)) == []
+
+    await until(is_drawn, f"every role and name of {place}")
+    tree = await tree_of(reader)
+    roles = [node["role"] for node in tree]
+    for landmark in ("banner", "main", "contentinfo"):
+        assert roles.count(landmark) == 1, landmark
+    assert [node for node in tree if node["role"] in NAMED and not node["name"].strip()] == []
+    await expect(reader.page.locator('[lang=""]')).to_have_count(0)  # of an unknown language
+    levels = [node["level"] for node in tree if node["role"] == "heading"]
+    assert levels.count(1) == 1
+    assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_every_target_is_large_enough_and_the_focus_is_always_visible(
-    platform: Platform, browser: Browser, place: str
-) -> None:
-    async with at(place, platform, browser) as reader:
-        assert await reader.page.evaluate(SMALL) == []  # 2.5.8
-        await reader.page.focus("#skip")
-        hidden, walked = [], set[str]()
-        for _ in range(150):  # 2.4.7, 2.4.11
-            await reader.page.keyboard.press("Tab")
-            found = await reader.page.evaluate(FOCUSED)
-            if found is None:
-                break
-            walked.add(found["name"])
-            if not (found["outlined"] and found["seen"]):
-                hidden.append(found)
-        assert hidden == []
-        assert len(walked) >= 3
+async def test_nothing_is_cut_off_at_400_percent_on_large_screens_or_with_wide_text(reader: Reader) -> None:
+    # 1280 x 1024 at 400 % is 320 x 256 CSS pixels (1.4.10); the last is a wall of 4K
+    for width, height in ((320, 256), (320, 640), (3840, 2160)):
+        await reader.page.set_viewport_size({"width": width, "height": height})
+        assert await reader.overflow() == 0, (width, height)
+    await reader.page.set_viewport_size({"width": 390, "height": 800})
+    await reader.page.evaluate(TWICE)  # 1.4.4
+    assert await reader.overflow() == 0
+    await reader.page.evaluate(ONCE)
+    for width in (320, 1280):  # 1.4.12
+        await reader.page.set_viewport_size({"width": width, "height": 800})
+        await reader.page.evaluate(SPACED)
+        assert await reader.overflow() == 0, width
+        assert await reader.page.evaluate(CUT_OFF) == []
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_landmarks_headings_and_accessible_names_are_complete(
-    platform: Platform, browser: Browser, place: str
-) -> None:
-    async with at(place, platform, browser) as reader:
-
-        async def is_drawn() -> bool:
-            return left_of(walks()[place], await tree_of(reader)) == []
-
-        await until(is_drawn, f"every role and name of {place}")
-        tree = await tree_of(reader)
-        roles = [node["role"] for node in tree]
-        for landmark in ("banner", "main", "contentinfo"):
-            assert roles.count(landmark) == 1, landmark
-        assert [node for node in tree if node["role"] in NAMED and not node["name"].strip()] == []
-        await expect(reader.page.locator('[lang=""]')).to_have_count(0)  # of an unknown language
-        levels = [node["level"] for node in tree if node["role"] == "heading"]
-        assert levels.count(1) == 1
-        assert [(a, b) for a, b in pairwise(levels) if b > a + 1] == []
+async def test_reduced_motion_dark_mode_and_print_are_supported(reader: Reader) -> None:
+    page = reader.page  # with reduced motion, as all tests here
+    await page.emulate_media(color_scheme="dark")
+    assert await page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
+    assert await reader.violations() == []
+    await page.emulate_media(media="print", color_scheme="light")
+    await expect(page.locator("main h1").first).to_be_visible()
+    await expect(page.locator("#language")).to_be_hidden()
+    assert await reader.overflow() == 0
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_reduced_motion_dark_mode_and_print_are_supported(
-    platform: Platform, browser: Browser, place: str
-) -> None:
-    async with at(place, platform, browser, scheme="dark") as reader:  # with reduced motion, as all tests here
-        page = reader.page
-        assert await page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
-        assert await reader.violations() == []
-        await page.emulate_media(media="print", color_scheme="light")
-        await expect(page.locator("main h1").first).to_be_visible()
-        await expect(page.locator("#language")).to_be_hidden()
-        assert await reader.overflow() == 0
+async def test_every_target_is_large_enough_and_the_focus_is_always_visible(reader: Reader) -> None:
+    assert await reader.page.evaluate(SMALL) == []  # 2.5.8
+    await reader.page.focus("#skip")
+    hidden, walked = [], set[str]()
+    for _ in range(150):  # 2.4.7, 2.4.11
+        await reader.page.keyboard.press("Tab")
+        found = await reader.page.evaluate(FOCUSED)
+        if found is None:
+            break
+        walked.add(found["name"])
+        if not (found["outlined"] and found["seen"]):
+            hidden.append(found)
+    assert hidden == []
+    assert len(walked) >= 3

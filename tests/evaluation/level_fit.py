@@ -63,12 +63,12 @@ def fitted(courses: Sequence[Course], without: Collection[str] = ()) -> LevelWei
             answers += [places[int(row.from_level), int(row.to_level)] for row in rows]
             used += [course.id not in without for _ in rows]
         known = np.eye(len(places))[answers] * np.array(used)[:, None]
-        sets.append((table.signs()[used], table.longer(known)[used], np.array(answers)[used], steps))
+        sets.append((table.features()[used], table.longer(known)[used], np.array(answers)[used], steps))
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         total, slope = _PENALTY * float(weights @ weights), 2 * _PENALTY * weights
-        for signs, longer, answers, steps in sets:
-            odds = log_odds(weights, signs, longer, steps)
+        for features, longer, answers, steps in sets:
+            odds = log_odds(weights, features, longer, steps)
             odds -= odds.max(axis=1, keepdims=True)
             chance = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
             rows = np.arange(len(answers))
@@ -76,8 +76,8 @@ def fitted(courses: Sequence[Course], without: Collection[str] = ()) -> LevelWei
             chance[rows, answers] -= 1.0
             by_shape = chance @ basis(steps)
             by_length = np.einsum("rp,rpk->k", chance, compared(longer, steps))
-            by_signs, by_squares = (by_shape[:, :3].T @ signs).ravel(), by_shape[:, 3:].sum(axis=0)
-            slope = slope + np.concatenate([by_signs, by_squares, by_length])
+            by_features, by_squares = (by_shape[:, :3].T @ features).ravel(), by_shape[:, 3:].sum(axis=0)
+            slope = slope + np.concatenate([by_features, by_squares, by_length])
         return total, slope
 
     found = minimize(loss, np.zeros(WEIGHTS), jac=True, method="L-BFGS-B", options={"maxiter": 1000})

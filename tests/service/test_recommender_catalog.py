@@ -183,7 +183,7 @@ async def test_a_recommender_is_ready_once_all_of_the_catalog_of_its_start_is_in
                 found: dict[str, str] = (await (await service.ask("GET", "/readyz", None)).json())["checks"]
                 return found if found["planner"] == "ok" and catalog.has_framework else {}
 
-            assert (await until(checks))["catalog"] == "the catalog of the start is being indexed"
+            assert (await until(checks))["catalog"] == "the first catalog is being indexed"
             opened.set()
             await until(service.is_ready)
             assert catalog.revision == 4

@@ -75,6 +75,9 @@ def officers() -> Iterator[Inputs]:
 
 
 def ask_everything(view: View) -> None:
+    asked = [name for name in ("c00000", "own-c00003") if view.course(name)]
+    for name in asked:
+        pipeline.similar_courses(name, view)
     for officer in officers():
         path = pipeline.recommend(officer, view)
         if found := validate(path, officer, view.course):
@@ -82,10 +85,8 @@ def ask_everything(view: View) -> None:
         steps = [step.course.id for step in path.steps]
         again = msgspec.structs.replace(officer, previous=steps, started=steps[:1], completed=steps[1:2])
         pipeline.path_diff(path, pipeline.recommend(again, view))
-        for name in ("c00000", "own-c00003"):
-            if view.course(name):
-                pipeline.why_not(officer, view, path, name)
-                pipeline.similar_courses(name, view)
+        for name in asked:
+            pipeline.why_not(officer, view, path, name)
 
 
 def main() -> None:

@@ -19,7 +19,11 @@ class Runner(Protocol):
 async def until(
     condition: Callable[[], Any] | Callable[[], Awaitable[Any]], what: str = "", seconds: float = WAIT_SECONDS
 ) -> Any:
-    """Return the first true result of a condition, plain or async. Raises AssertionError naming `what`."""
+    """Return the first true result of a condition, plain or async. Raises AssertionError naming `what`.
+
+    It is asked again after 10 ms, and then after longer and longer pauses of up to 0.1 s.
+    """
+    pause = 0.01
     try:
         async with asyncio.timeout(seconds):
             while True:
@@ -28,7 +32,8 @@ async def until(
                     result = await result
                 if result:
                     return result
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(pause)
+                pause = min(0.1, pause * 1.2)
     except TimeoutError as error:
         raise AssertionError(f"not within {seconds:g} s: {what or condition}") from error
 

@@ -56,14 +56,14 @@ def level(skill: str) -> float:
 
 
 def whole(skill: str, reached: float) -> int:
-    """Return what holding a level is worth beyond what was measured: weight x psi, by the normal's own table."""
+    """Return the value of holding a level beyond the measured one: weight x psi, by the normal's own table."""
     z = (reached - MEASURED[skill]) / SD
     expected = SD * _NORMAL.pdf(z) + (reached - MEASURED[skill]) * _NORMAL.cdf(z)
     return round(MICRO * WEIGHTS[skill] * expected)
 
 
-def worth(skill: str, reached: float) -> int:
-    """Return what reaching a level is worth, in micro-levels: less what the completed course gained of it."""
+def value_of_level(skill: str, reached: float) -> int:
+    """Return the value of reaching a level, in micro-levels, minus what the completed course has gained."""
     return whole(skill, reached) - (whole(skill, level(skill)) if level(skill) > MEASURED[skill] else 0)
 
 
@@ -77,65 +77,65 @@ def _beliefs() -> Iterable[Sequence[str]]:
         yield skill, f"{required}", f"{WEIGHTS[skill]:g}", f"{MEASURED[skill]:g} ± {SD}", f"{level(skill):g}"
 
 
-def _worths() -> Iterable[Sequence[str]]:
-    yield "reaching", "z", "φ(z)", "Φ(z)", "ψ", "w·ψ, micro-levels", "worth now"
+def _values() -> Iterable[Sequence[str]]:
+    yield "reaching", "z", "φ(z)", "Φ(z)", "ψ", "w·ψ, micro-levels", "value now"
     for skill, reached in (("data", 2), ("data", 3), ("security", 2), ("security", 3), ("writing", 1)):
         mean = MEASURED[skill]
         z = (reached - mean) / SD
         density, below = _NORMAL.pdf(z), _NORMAL.cdf(z)
         expected = SD * density + (reached - mean) * below
         row = (f"{z:.6f}", f"{density:.8f}", f"{below:.8f}", f"{expected:.8f}", f"{whole(skill, reached):,}")
-        yield f"{skill} {reached}", *row, f"{worth(skill, reached):,}"
+        yield f"{skill} {reached}", *row, f"{value_of_level(skill, reached):,}"
 
 
 def _courses() -> Iterable[Sequence[str]]:
-    yield "course", "teaches", "hours", "also requires", "price"
+    yield "course", "teaches", "hours", "also requires", "closure cost"
     for one in COURSES:
         teaches = ", ".join(f"{row.skill} {row.from_level:g} → {row.to_level:g}" for row in one.teaches)
         requires = ", ".join(f"{need.skill} {need.level:g}" for need in one.requires)
-        hours = " + ".join(f"{_named(member).hours:g}" for member in BUNDLES.get(one.id, [one.id]))
+        hours = " + ".join(f"{_named(member).hours:g}" for member in CLOSURES.get(one.id, [one.id]))
         yield one.id, teaches, f"{one.hours:g}", requires, "done" if one.id == DONE else hours
 
 
-BUNDLES = {
+CLOSURES = {
     "sheets": ["sheets"],
     "analysis": ["logic", "analysis"],
     "safety": ["safety"],
     "guard": ["guard"],
     "letters": ["letters"],
 }
-"""Course -> its bundle at the start; only the prerequisites of `analysis` are not met."""
+"""Course -> its closure at the start; only the prerequisites of `analysis` are not met."""
 
 
 def gain(name: str) -> int:
     """Return what a course closes at the start."""
-    return sum(worth(row.skill, row.to_level) for row in _named(name).teaches)
+    return sum(value_of_level(row.skill, row.to_level) for row in _named(name).teaches)
 
 
-def price(name: str) -> float:
+def closure_cost(name: str) -> float:
     """Return the hours of a course with all of its prerequisites."""
-    return sum(_named(member).hours for member in BUNDLES[name])
+    return sum(_named(member).hours for member in CLOSURES[name])
 
 
-def bid(name: str, power: float) -> int:
-    """Return what the bundle of a course closes per hour, the hours to a power, which is kept to six places."""
-    return int(gain(name) / round(price(name) ** power, 6))
+def score(name: str, power: float) -> int:
+    """Return what the closure of a course closes per hour, the hours to a power, which is kept to six places."""
+    return int(gain(name) / round(closure_cost(name) ** power, 6))
 
 
-def _bids() -> Iterable[Sequence[str]]:
+def _closures() -> Iterable[Sequence[str]]:
     yield "closure", "cost h", "gain", *("gain / h" if power == 1 else f"gain / h^{power:g}" for power in EXPONENTS)
-    for name, members in BUNDLES.items():
-        scores = (f"{bid(name, power):,}" for power in EXPONENTS)
-        yield " + ".join(members), f"{price(name):g}", f"{gain(name):,}", *scores
+    for name, members in CLOSURES.items():
+        scores = (f"{score(name, power):,}" for power in EXPONENTS)
+        yield " + ".join(members), f"{closure_cost(name):g}", f"{gain(name):,}", *scores
 
 
 def closed(taken: Iterable[str]) -> dict[str, int]:
-    """Return skill -> what the highest level that these courses lead to is worth, where it is above the present one."""
+    """Return skill -> the value of the highest level that these courses lead to, if it is above the present one."""
     best: dict[str, int] = {}
     for name in taken:
         for row in _named(name).teaches:
             if row.skill in REQUIRED and row.to_level > level(row.skill):
-                best[row.skill] = max(best.get(row.skill, 0), worth(row.skill, row.to_level))
+                best[row.skill] = max(best.get(row.skill, 0), value_of_level(row.skill, row.to_level))
     return best
 
 
@@ -144,10 +144,10 @@ def hours_of(taken: Iterable[str]) -> float:
     return sum(_named(name).hours for name in taken)
 
 
-def bids_after(taken: Sequence[str], power: float = 1) -> list[tuple[int, str]]:
-    """Return what each bundle closes per hour after these courses, best first, where it fits and closes anything."""
+def scores_after(taken: Sequence[str], power: float = 1) -> list[tuple[int, str]]:
+    """Return the score and goal of each closure that fits after these courses and closes something, best first."""
     found = []
-    for name, members in BUNDLES.items():
+    for name, members in CLOSURES.items():
         rest = [member for member in members if member not in taken]
         more = sum(closed([*taken, *rest]).values()) - sum(closed(taken).values())
         if more and hours_of([*taken, *rest]) <= BUDGET:
@@ -155,68 +155,68 @@ def bids_after(taken: Sequence[str], power: float = 1) -> list[tuple[int, str]]:
     return sorted(found, reverse=True)
 
 
-def route(power: float) -> tuple[list[str], list[str]]:
-    """Return the courses as the highest bids take them in turn, and without each that loses nothing."""
+def greedy_path(power: float) -> tuple[list[str], list[str]]:
+    """Return the courses in the order in which the highest scores add them, and the pruned path."""
     taken: list[str] = []
-    while found := bids_after(taken, power):
-        taken += [member for member in BUNDLES[found[0][1]] if member not in taken]
+    while found := scores_after(taken, power):
+        taken += [member for member in CLOSURES[found[0][1]] if member not in taken]
     kept = list(taken)
     for name in reversed(taken):
         rest = [other for other in kept if other != name]
-        enters = all(set(BUNDLES.get(other, [])) <= set(rest) for other in rest)
+        enters = all(set(CLOSURES.get(other, [])) <= set(rest) for other in rest)
         if enters and sum(closed(rest).values()) == sum(closed(kept).values()):
             kept = rest
     return taken, kept
 
 
-def best_route() -> list[str]:
-    """Return the route that closes most, or what an exchange makes of it: a bundle first, then what still fits."""
-    best = max((route(power)[1] for power in EXPONENTS), key=_worth_of)
-    for goal, members in BUNDLES.items():
-        if _worth_of([*best, goal]) > _worth_of(best):
+def best_path() -> list[str]:
+    """Return the path that closes most, or a better one by an exchange: first a closure, then what still fits."""
+    best = max((greedy_path(power)[1] for power in EXPONENTS), key=_value_of)
+    for goal, members in CLOSURES.items():
+        if _value_of([*best, goal]) > _value_of(best):
             changed = list(members)
             for name in best:
                 if name not in changed and hours_of([*changed, name]) <= BUDGET:
                     changed.append(name)
-            best = max(best, changed, key=_worth_of)
+            best = max(best, changed, key=_value_of)
     return best
 
 
-def _worth_of(taken: Iterable[str]) -> int:
+def _value_of(taken: Iterable[str]) -> int:
     return sum(closed(taken).values())
 
 
 def in_order() -> Iterable[tuple[int, str, list[str]]]:
-    """Yield score and goal of each bundle of the best route in order of study, and what was studied before it."""
-    kept, before = best_route(), list[str]()
+    """Yield score and goal of each closure of the best path in order of study, and the courses before it."""
+    kept, before = best_path(), list[str]()
     while set(before) != set(kept):
-        score, goal = next((score, name) for score, name in bids_after(before) if name in kept)
+        score, goal = next((score, name) for score, name in scores_after(before) if name in kept)
         yield score, goal, list(before)
-        before += [member for member in BUNDLES[goal] if member not in before]
+        before += [member for member in CLOSURES[goal] if member not in before]
 
 
-def _routes() -> Iterable[Sequence[str]]:
-    yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
+def _paths() -> Iterable[Sequence[str]]:
+    yield "exponent", "in the order taken", "pruned", "hours", "closes"
     for power in EXPONENTS:
-        taken, kept = route(power)
+        taken, kept = greedy_path(power)
         closes = sum(closed(kept).values())
         yield f"{power:g}", ", ".join(taken), ", ".join(kept), f"{hours_of(kept):g}", f"{closes:,}"
 
 
 def _steps() -> Iterable[Sequence[str]]:
     yield "step", "score", "runners-up", "similarity", "closes", "contribution", "hours so far"
-    gaps = {skill: worth(skill, required) for skill, required in REQUIRED.items()}
+    gaps = {skill: value_of_level(skill, required) for skill, required in REQUIRED.items()}
     length = sum(gap**2 for gap in gaps.values()) ** 0.5
-    kept, studied = best_route(), list[str]()
+    kept, studied = best_path(), list[str]()
     for score, goal, before in in_order():
-        others = [(bid, name) for bid, name in bids_after(before) if name not in kept][:3]
-        for name in BUNDLES[goal]:
+        others = [(score, name) for score, name in scores_after(before) if name not in kept][:3]
+        for name in CLOSURES[goal]:
             now, then = closed(studied), closed([*studied, name])
             gained = sum(then.values()) - sum(now.values())
             rows = [row for row in _named(name).teaches if then.get(row.skill, 0) > now.get(row.skill, 0)]
             closes = ", ".join(f"{row.skill} {level(row.skill):g} → {row.to_level:g}" for row in rows)
             similarity = sum(gaps[row.skill] for row in rows) / length  # each teaches one skill
-            runners_up = ", ".join(f"{other} {bid:,}" for bid, other in others if name == goal)
+            runners_up = ", ".join(f"{other} {points:,}" for points, other in others if name == goal)
             studied.append(name)
             columns = runners_up, f"{similarity:.6f}", closes, f"{gained:,}", f"{hours_of(studied):g}"
             yield f"{len(studied)}. {name}", f"{score:,}", *columns
@@ -225,22 +225,26 @@ def _steps() -> Iterable[Sequence[str]]:
 
 def _coverage() -> Iterable[Sequence[str]]:
     yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "expected", "short by"
-    kept = best_route()
-    gap = sum(worth(skill, required) for skill, required in REQUIRED.items())
+    kept = best_path()
+    gap = sum(value_of_level(skill, required) for skill, required in REQUIRED.items())
     required = sum(round(MICRO * WEIGHTS[skill] * wanted) for skill, wanted in REQUIRED.items())
     gained = sum(closed(kept).values())
-    expected = round(sum(gain(name) * 0.9 ** len(BUNDLES[name]) for name in kept if name in BUNDLES))
-    short = min(price(name) for name in BUNDLES if set(closed([name])) - set(closed(kept))) + hours_of(kept) - BUDGET
+    expected = round(sum(gain(name) * 0.9 ** len(CLOSURES[name]) for name in kept if name in CLOSURES))
+    short = (
+        min(closure_cost(name) for name in CLOSURES if set(closed([name])) - set(closed(kept)))
+        + hours_of(kept)
+        - BUDGET
+    )
     shares = f"{1 - gap / required:.6f}", f"{1 - (gap - gained) / required:.6f}"
     yield f"{gap:,}", f"{gained:,}", f"{required:,}", *shares, f"{expected:,}", f"{short:g} h"
 
 
 TABLES = {
     "beliefs": _beliefs,
-    "worth": _worths,
+    "values": _values,
     "courses": _courses,
-    "bids": _bids,
-    "routes": _routes,
+    "closures": _closures,
+    "paths": _paths,
     "steps": _steps,
     "coverage": _coverage,
 }

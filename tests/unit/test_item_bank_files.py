@@ -281,7 +281,7 @@ def test_entities_are_never_expanded() -> None:
     [
         (package({}, listed={"../../etc/passwd": ""}), Malformed, "not in the package"),
         (package({"big.xml": " " * 3_000_000}), TooLarge, "holds more"),
-        (package({f"f{n}.xml": " " * 1_900_000 for n in range(40)}), TooLarge, "when it is unpacked"),
+        (package({f"f{n}.xml": " " * 1_900_000 for n in range(40)}), TooLarge, "when it is decompressed"),
         (package({"q.xml": THAI})[:-30], Malformed, "cannot be opened"),
     ],
 )
@@ -320,5 +320,5 @@ def test_a_damaged_file_of_a_package_is_rejected() -> None:
     raw = bytearray(package({"q.xml": THAI * 20}))
     place = raw.index(b"q.xml") + 200
     raw[place : place + 40] = bytes(40)
-    with pytest.raises(Malformed, match="cannot be unpacked"):
+    with pytest.raises(Malformed, match="cannot be decompressed"):
         formats.read("qti", bytes(raw), NONE)

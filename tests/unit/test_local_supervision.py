@@ -53,7 +53,7 @@ async def test_a_part_that_ran_for_long_is_restarted_at_once(tmp_path: Path) -> 
     ending = Ending(tmp_path / "log", "", 3)
     await ending.kept(steady=0.0)
     assert ending.pauses == [1, 1, 1]
-    assert ending.messages[0].startswith("catalog ended in good order\n")
+    assert ending.messages[0].startswith("catalog stopped normally\n")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ def client(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("typescript")
     for service in TABLES:
         (folder / f"{service}.json").write_bytes(msgspec.json.encode(described(service)))
-        node.run("openapi-typescript/bin/cli.js", f"{service}.json", "-o", f"{service}.ts", cwd=folder)
+    apis = {name: {"root": f"{name}.json", "x-openapi-ts": {"output": f"{name}.ts"}} for name in TABLES}
+    (folder / "redocly.yaml").write_bytes(msgspec.json.encode({"apis": apis}))
+    node.run("openapi-typescript/bin/cli.js", cwd=folder)
     return folder
 
 

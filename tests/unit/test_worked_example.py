@@ -30,15 +30,15 @@ def _plan() -> reference.Plan:
     return reference.Plan(example.officer(), courses, ValueFunction(targets), entry_levels, ignore_preferences=False)
 
 
-def _routes() -> Iterable[Sequence[str]]:
-    yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
+def _paths() -> Iterable[Sequence[str]]:
+    yield "exponent", "in the order taken", "pruned", "hours", "closes"
     found = _plan()
     for power in example.EXPONENTS:
         taken = greedy(found.problem, found.start_state.copy(), found.targets, power)
-        route = pruned_path(found.start_state, taken)
-        hours = sum(way.hours for way in route.courses) / MICRO
-        names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
-        yield f"{power:g}", *names, f"{hours:g}", f"{route.value:,}"
+        pruned = pruned_path(found.start_state, taken)
+        hours = sum(option.hours for option in pruned.courses) / MICRO
+        names = [", ".join(option.id for option in options) for options in (taken, pruned.courses)]
+        yield f"{power:g}", *names, f"{hours:g}", f"{pruned.value:,}"
 
 
 def _steps() -> Iterable[Sequence[str]]:
@@ -70,7 +70,7 @@ def test_the_tables_on_the_page_are_up_to_date() -> None:
     words = re.sub(r"<!-- by hand.*?<!-- /by hand -->", "", section, flags=re.DOTALL)
     named = re.findall(r"\d+(?:,\d{3})+", words)
     assert named
-    assert all(f"| {number} |" in example.tables()["worth"] for number in named)
+    assert all(f"| {number} |" in example.tables()["values"] for number in named)
 
 
 def test_estimates_and_values_equal_those_of_the_planner() -> None:
@@ -79,24 +79,24 @@ def test_estimates_and_values_equal_those_of_the_planner() -> None:
         skill: (it.measured, it.sd, it.level) for skill, it in targets.items()
     }
     found = ValueFunction(targets)
-    assert found.gaps == {skill: example.worth(skill, level) for skill, level in example.REQUIRED.items()}
-    assert found.of("data", 2) == example.worth("data", 2)
+    assert found.gaps == {skill: example.value_of_level(skill, level) for skill, level in example.REQUIRED.items()}
+    assert found.of("data", 2) == example.value_of_level("data", 2)
 
 
 def test_costs_and_scores_equal_those_of_the_planner() -> None:
     plan = _plan()
-    prices = plan.problem.costs(plan.start_state)
-    ways = plan.problem.courses
-    assert set(ways) == {one.id for one in example.COURSES} - {example.DONE}
-    for name, members in example.BUNDLES.items():
-        assert prices.of(ways[name]) == example.price(name) * MICRO
-        assert [way.id for way in plan.problem.closure(ways[name], prices)] == members
+    costs = plan.problem.costs(plan.start_state)
+    options = plan.problem.courses
+    assert set(options) == {one.id for one in example.COURSES} - {example.DONE}
+    for name, members in example.CLOSURES.items():
+        assert costs.of(options[name]) == example.closure_cost(name) * MICRO
+        assert [option.id for option in plan.problem.closure(options[name], costs)] == members
     for power in example.EXPONENTS:
-        bids = {
-            bid.target.id: bid.score
-            for bid in scored_closures(plan.problem, plan.start_state, prices, plan.targets, power)
+        scores = {
+            closure.target.id: closure.score
+            for closure in scored_closures(plan.problem, plan.start_state, costs, plan.targets, power)
         }
-        assert bids == {name: example.bid(name, power) for name in example.BUNDLES}
+        assert scores == {name: example.score(name, power) for name in example.CLOSURES}
 
 
 def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
@@ -106,6 +106,6 @@ def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
     assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
 
 
-@pytest.mark.parametrize(("table", "rows"), [("routes", _routes), ("steps", _steps), ("coverage", _coverage)])
+@pytest.mark.parametrize(("table", "rows"), [("paths", _paths), ("steps", _steps), ("coverage", _coverage)])
 def test_the_planner_finds_the_path_worked_out_by_hand(table: str, rows: Found) -> None:
     assert [tuple(row) for row in rows()] == [tuple(row) for row in example.TABLES[table]()]

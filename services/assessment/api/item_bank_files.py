@@ -67,7 +67,7 @@ class ImportBank(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[FormatName, Meta(description="The format of the file.")]
     dry_run: bool = False
     publish: Annotated[bool, Meta(description="Publish the draft at once.")] = False
-    skip_refused: Annotated[bool, Meta(description="Take the sound items where others are refused.")] = False
+    skip_refused: Annotated[bool, Meta(description="Import the valid items although others are refused.")] = False
     framework: Annotated[Identifier | None, Meta(description="The framework of a bank that is new.")] = None
     title_th: Annotated[ShortText | None, Meta(description="The title of the bank in Thai.")] = None
     title_en: Annotated[ShortText | None, Meta(description="The title of the bank in English.")] = None

@@ -121,16 +121,18 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
         conditions.check(tag_of(before.profile) if before.profile else None)
         if before.profile is None:
             await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))
-            await store.republish([before.key])  # who reads it takes back what was refused since
+            await store.republish([before.key])  # readers of the tombstone retract dead letters that were sent since
             return True
-        await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
+        await request.app[KEYS].revoke_of(
+            tenant, officer_id, datetime.now(UTC)
+        )  # first, so that no key of an erased officer works
         await request.app[SESSIONS].erase(before.key)
         await request.app[STATEMENTS].erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
-    await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # one that began meanwhile
+    await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # of a session that began meanwhile
     await request.app[STATEMENTS].erase(key_of(tenant, officer_id))
     await request.app[KEYS].remove_viewers(tenant, officer_id)
     return no_content()

@@ -23,8 +23,9 @@ _INTERVAL_ENDS = (0.16, 0.84, 0.025, 0.975)
 """The shares of the posterior below the ends of the 68 % and of the 95 % interval."""
 
 _PRIOR_SD = 0.27
-"""Of the scale's top. With it the intervals hold for officers spread evenly over the scale as for a bell around its
-middle (docs/evaluation.md); a flat one makes them too wide, a narrower one pulls the ends of the scale inwards."""
+"""The standard deviation of the prior, as a share of the scale's top. With it the intervals hold both for levels that
+are uniformly distributed over the scale and for levels that are normally distributed around its middle
+(docs/evaluation.md); a flat prior makes them too wide, a narrower one biases high and low levels towards the middle."""
 
 _HELD_SHARES = 100
 

@@ -38,6 +38,8 @@ def expected_reduction(grid: Grid, posterior: Floats, options: Floats) -> float:
     `options`: the item's option probabilities on the grid, (options, 81).
     """
     expected = 0.0
-    for chance, mean, square in (options @ (grid.powers * posterior).T).tolist():  # mean and square times chance
+    for chance, mean, square in (
+        options @ (grid.powers * posterior).T
+    ).tolist():  # mean and mean square of the level, times the probability of the option
         expected += sqrt(max(square * chance - mean**2, 0.0))
     return (mean_and_sd(grid, posterior)[1] - expected) / grid.step

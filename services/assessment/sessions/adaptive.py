@@ -157,7 +157,7 @@ def is_over(plan: SessionPlan, now: datetime) -> bool:
     return plan.seconds is not None and now >= plan.started_at + timedelta(seconds=plan.seconds)
 
 
-# --- within ----------------------------------------------------------------------------------------------------------
+# --- steps of a session ----------------------------------------------------------------------------------------------
 
 
 def _check_repeated(before: SessionAnswer, answer: SubmitAnswer) -> None:

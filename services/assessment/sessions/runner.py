@@ -47,7 +47,7 @@ _SITTINGS = 2000
 _SWEEP_SECONDS = 10.0
 _AT_ONCE = 100
 _HANDED_IN = timedelta(seconds=5)
-"""After this time an ended session counts as not handed in by its process."""
+"""After this time `run` submits the result of an ended session, because its process has not done so."""
 
 _PUT_OFF = timedelta(minutes=5)
 _LATER = 1.1
@@ -82,7 +82,7 @@ class SessionRunner:
         self._open_banks = OpenBanks(banks, sessions)
         self._sittings: OrderedDict[str, Sitting] = OrderedDict()
 
-    # --- what requests ask for ---------------------------------------------------------------------------------------
+    # --- requests ----------------------------------------------------------------------------------------------------
 
     async def start(
         self, tenant: str, officer: str, body: StartSession, trace: Callable[[], str]
@@ -129,7 +129,7 @@ class SessionRunner:
 
         async def decide() -> tuple[Sitting, Problem | None] | None:
             held = self._sittings.pop(key, None)
-            if held is not None:  # what another process has written since makes the write fail, or the answer wrong
+            if held is not None:  # if another process has written since, the write fails or the answer is wrong
                 try:
                     done = await self._answered(held, body)
                 except Problem as problem:
@@ -155,7 +155,7 @@ class SessionRunner:
         """Return the current state of a session. Raises NotFound, Unavailable."""
         return await self._fresh(tenant, officer, session)
 
-    # --- what the clock asks for -------------------------------------------------------------------------------------
+    # --- time limits -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """End abandoned sessions and submit missing results, until cancelled."""
@@ -182,7 +182,7 @@ class SessionRunner:
                 await self._sessions.postpone(session, self._clock() + _PUT_OFF)
         return len(due)
 
-    # --- beginning ---------------------------------------------------------------------------------------------------
+    # --- starting a session ------------------------------------------------------------------------------------------
 
     async def _profile(self, tenant: str, officer: str) -> Profile:
         found = await self._officers.find(tenant, officer)
@@ -217,7 +217,7 @@ class SessionRunner:
         )
         return plan, await self._open_banks.of(plan, stored)
 
-    # --- going on ----------------------------------------------------------------------------------------------------
+    # --- answering and ending ----------------------------------------------------------------------------------------
 
     async def _fresh(self, tenant: str, officer: str, session: str) -> Sitting:
         self._sittings.pop(f"{key_of(tenant, officer)}/{session}", None)
@@ -283,7 +283,7 @@ class SessionRunner:
         except NotFound:
             await self._sessions.remove(session)
             raise
-        except Problem as problem:  # `run` comes back to it
+        except Problem as problem:  # `run` tries again later
             log.warning("session %s waits: %s", session.plan.key, problem.detail)
             wait = _HANDED_IN if isinstance(problem, Unavailable) else _PUT_OFF
             with suppress(Unavailable):

@@ -27,7 +27,7 @@ from shared.mongo import Database, Document, ensure_indexes, readable, unavailab
 
 COLLECTION = "sessions"
 _CHANGING = ("revision", "current", "stopped", "end", "settled", "profile_sequence")
-"""The fields of a session that change, beside `answers`, which grow, and `due_at`, which is searched by."""
+"""The fields of a session that change, besides `answers` (only appended to) and `due_at` (indexed)."""
 
 
 class SessionStore:

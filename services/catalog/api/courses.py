@@ -82,8 +82,8 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
     A tenant's own course hides a shared one of the same id. `catalog_revision` selects the catalog at that revision.
     With any of `q`, `level`, `provider`, `max_hours` and `job_group` it is a search: the best courses first, with their
     total, facets and the positions of the words of `q`. Search finds Thai and English despite misspellings and missing
-    tone marks. `next` continues after the page: of the courses that stay as they
-    are, each comes once, and one that changes meanwhile may come again at its new place.
+    tone marks. `next` continues after the page: a course that does not change is listed once, and one that changes
+    meanwhile may be listed again at its new position.
     """
     wanted = read_query(request, ListCourses)
     if wanted.searches:

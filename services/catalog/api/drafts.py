@@ -198,7 +198,7 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     """Return what publishing the draft would change: skills, job groups, required levels, number of officers."""
     draft = await _draft(request)
     name = draft.framework.id
-    # A tenant's first version takes the place of the shared one, which its officers have until then.
+    # A tenant's first version replaces the shared one, which its officers have until then.
     tenant = principal(request).tenant
     entry = await request.app[STORE].visible_framework(tenant, name)
     present = entry.content if entry and isinstance(entry.content, Framework) else None
@@ -224,7 +224,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     if entry is None:
         raise NotFound("no such framework")
     history = request.app[HISTORY]
-    below = await history.position() + 1  # what is not to be read as it was yet is not listed
+    below = await history.position() + 1  # a version that the history does not have yet is not listed
     below = below if wanted.after is None else min(below, wanted.after)
     rows = await history.framework_versions(entry.tenant, name, below, wanted.limit + 1)
     page = rows[: wanted.limit]

@@ -63,7 +63,9 @@ class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="The names of the levels from 0 on, with commas between them."),
     ] = None
     mark: Annotated[Level | None, Meta(description="The level that a mark such as x means.")] = None
-    skip_refused: Annotated[bool, Meta(description="Take the rest of a framework that is untrue without it.")] = False
+    skip_refused: Annotated[
+        bool, Meta(description="Import the valid rows even if the framework is wrong without the refused ones.")
+    ] = False
 
 
 class ExportFramework(Struct, frozen=True, forbid_unknown_fields=True):

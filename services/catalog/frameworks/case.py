@@ -98,7 +98,7 @@ class _Package:
         self._give_head()
         return builder.build()
 
-    # --- what the package says ---------------------------------------------------------------------------------------
+    # --- reading the package -----------------------------------------------------------------------------------------
 
     def _list(self, name: str) -> list[Any]:
         rows = self._given.get(name) or []
@@ -183,7 +183,7 @@ class _Package:
             elif parent != document:
                 reason = f"destination {parent!r} is not in the package; the item is put under the document"
                 self._builder.fault(reason, id=name, field="destinationNodeURI", verdict="changed")
-        for children in siblings.values():  # they change places among themselves, and stay among the others
+        for children in siblings.values():  # they only exchange positions with each other
             theirs = sorted(places[child] for child in children)
             children.sort(key=lambda child: (numbers[child], places[child]))
             places |= dict(zip(children, theirs, strict=True))
@@ -195,7 +195,7 @@ class _Package:
         kind = folded(_string(item, "CFItemType"))
         return next((one for one in (AREA, JOB_GROUP) if folded(one) == kind), SKILL)
 
-    # --- what is given to the builder --------------------------------------------------------------------------------
+    # --- passing items to the builder --------------------------------------------------------------------------------
 
     def _give_item(self, key: str, item: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
         builder, extension = self._builder, _mapping(_mapping(item.get("extensions")).get(EXTENSION))
@@ -304,25 +304,25 @@ class _Package:
 
     def _give_scale(self) -> None:
         builder, scale = self._builder, self._extension.get("scale")
-        ladders = {tuple(one): None for one in _ladders(self._given.get("CFRubrics"))}
+        level_lists = {tuple(one): None for one in _level_lists(self._given.get("CFRubrics"))}
         if builder.options.scale:
             for i, name in enumerate(builder.options.scale):
                 builder.level(float(i), Given(name))
         elif isinstance(scale, list):
             for i, row in enumerate(scale):
                 builder.take("scale", ScaleLevel, row, f"CFDocument.extensions.{EXTENSION}.scale[{i}]")
-        elif len(ladders) == 1:
-            for level, title in next(iter(ladders)):
+        elif len(level_lists) == 1:
+            for level, title in next(iter(level_lists)):
                 builder.level(level, Given(title))
         else:
-            if ladders:
-                builder.not_kept(f"CFRubrics with {len(ladders)} different lists of levels")
+            if level_lists:
+                builder.not_kept(f"CFRubrics with {len(level_lists)} different lists of levels")
             builder.assume("the package names no levels: 0 is not reached, 1 is reached")
             builder.level(0.0, Given("", {"th": "ยังไม่บรรลุ", "en": "Not reached"}))
             builder.level(1.0, Given("", {"th": "บรรลุ", "en": "Reached"}))
 
 
-def _ladders(rubrics: Any) -> Iterable[list[tuple[float, str]]]:
+def _level_lists(rubrics: Any) -> Iterable[list[tuple[float, str]]]:
     """Yield the levels of every criterion: score and name."""
     for rubric in rubrics if isinstance(rubrics, list) else []:
         criteria = _mapping(rubric).get("CFRubricCriteria")

@@ -37,7 +37,7 @@ COLUMNS = (
     *_HEADINGS,
     *(f"{name}_{part}" for name in _IN_LANGUAGES for part in ("id", "th", "en") if name != "level" or part != "id"),
 )
-_LADDERS = (
+_KNOWN_SCALES = (
     ("awareness", "working", "practitioner", "expert"),
     ("basic", "intermediate", "advanced", "highly advanced"),
     ("foundation", "intermediate", "advanced", "highly specialised"),
@@ -238,14 +238,14 @@ class _Matrix:
         """Return {skill: descriptors} if columns named by levels hold mostly texts, and take their cells away."""
         if not self._across:
             return {}
-        ladders = [self._builder.options.scale, *(("none", *one) for one in _LADDERS)]
+        scales = [self._builder.options.scale, *(("none", *one) for one in _KNOWN_SCALES)]
         names = set(map(folded, self._rest))
-        ladder = max(ladders, key=lambda one: len(names & set(map(folded, one))))
-        places = {identifier(folded(name)): float(i) for i, name in enumerate(ladder)}
+        level_names = max(scales, key=lambda one: len(names & set(map(folded, one))))
+        places = {identifier(folded(name)): float(i) for i, name in enumerate(level_names)}
         cells = [cell for cell in self._cells if cell.job_group in places]
-        is_level = _NOT_REQUIRED | _MARKS | set(map(folded, ladder))
+        is_level = _NOT_REQUIRED | _MARKS | set(map(folded, level_names))
         texts = [cell for cell in cells if _number(cell.words) is None and folded(cell.words) not in is_level]
-        columns = [name for name in self._rest if folded(name) in map(folded, ladder)]
+        columns = [name for name in self._rest if folded(name) in map(folded, level_names)]
         if self._across != "job_group" or len(columns) < _LEAST_LEVELS or 2 * len(texts) <= len(cells):
             found = ", ".join(self._rest)
             self._builder.assume(f"a column for each {self._across.replace('_', ' ')}: {found}")
@@ -254,7 +254,7 @@ class _Matrix:
         for name in self._rest:
             if name not in columns:
                 self._builder.not_kept(f"column {name!r}")
-        self._name_scale(ladder, columns)
+        self._name_scale(level_names, columns)
         self._parts["job_group"], self._cells = {}, []
         descriptors: dict[str, list[ScaleLevel]] = {}
         for cell in cells:
@@ -262,10 +262,10 @@ class _Matrix:
             descriptors.setdefault(cell.skill, []).extend(steps)
         return descriptors
 
-    def _name_scale(self, ladder: Sequence[str], written: Iterable[str]) -> None:
+    def _name_scale(self, level_names: Sequence[str], written: Iterable[str]) -> None:
         """Take the names of a scale from 0 on, as the file writes them where it does."""
         spelt = {folded(one): one for one in written}
-        for i, name in enumerate(ladder):
+        for i, name in enumerate(level_names):
             self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
 
     def _unknown_level(self, cell: _Cell) -> None:
@@ -290,13 +290,13 @@ class _Matrix:
             elif options.mark is not None and folded(one) in _MARKS:
                 levels[one] = options.mark
         named = [one for one in words if one not in levels and folded(one) not in _NOT_REQUIRED | _MARKS]
-        ladder = options.scale or _ladder(named)
-        places = {folded(name): float(i) for i, name in enumerate(ladder)}
+        level_names = options.scale or _known_scale(named)
+        places = {folded(name): float(i) for i, name in enumerate(level_names)}
         levels |= {one: places[folded(one)] for one in named if folded(one) in places}
-        if options.scale or (named and ladder):
+        if options.scale or (named and level_names):
             if not options.scale:
-                self._builder.assume(f"the levels are, from 0: {', '.join(ladder)}")
-            self._name_scale(ladder, named)
+                self._builder.assume(f"the levels are, from 0: {', '.join(level_names)}")
+            self._name_scale(level_names, named)
         self._give_scale(max(levels.values(), default=0))
         return levels
 
@@ -311,10 +311,10 @@ class _Matrix:
             self._builder.level(level, titles)
 
 
-def _ladder(named: Iterable[str]) -> tuple[str, ...]:
+def _known_scale(named: Iterable[str]) -> tuple[str, ...]:
     """Return the known scale, from level 0 on, that contains all these names; empty if there is none."""
     wanted = set(map(folded, named))
-    return next((("none", *one) for one in _LADDERS if wanted <= set(one)), ())
+    return next((("none", *one) for one in _KNOWN_SCALES if wanted <= set(one)), ())
 
 
 def _number(words: str) -> tuple[float, str] | None:

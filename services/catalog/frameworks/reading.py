@@ -130,7 +130,7 @@ class Builder:
         self._names: dict[str, str] = {}
         self._head: dict[str, Any] = {}
 
-    # --- telling -----------------------------------------------------------------------------------------------------
+    # --- reporting ---------------------------------------------------------------------------------------------------
 
     def fault(
         self,
@@ -304,7 +304,7 @@ class Builder:
                 found += [ScaleLevel(level, LocalizedText(**{language: part})) for part in parts]
         return found
 
-    # --- putting together --------------------------------------------------------------------------------------------
+    # --- building ----------------------------------------------------------------------------------------------------
 
     def _titled(self, part: str, raw_id: str, title: Given, row: int | None, more: Mapping[str, Any]) -> None:
         kept = identifier(raw_id)
@@ -365,8 +365,8 @@ class Builder:
             **{name: parts[name] for name in ("areas", "job_groups", "stages")},
             "skills": skills,
             "requirements": requirements,
-            "relations": self._sound_relations(known),
-            "mappings": self._sound_mappings(known),
+            "relations": self._valid_relations(known),
+            "mappings": self._valid_mappings(known),
         }
         framework = self._whole(whole)
         if self._is_untrue and not self.options.skip_refused:
@@ -394,9 +394,9 @@ class Builder:
             self.fault(reason, row=row, id=place, field=f"requirements.{name}", verdict="untrue")
         return not wrong
 
-    def _sound_relations(self, known: Mapping[str, set[str]]) -> list[Relation]:
+    def _valid_relations(self, known: Mapping[str, set[str]]) -> list[Relation]:
         """Return the relations without dangling ends and cycles; report the cycles."""
-        sound: list[Relation] = []
+        valid: list[Relation] = []
         for relation, row in self._relations.items():
             inside = known["areas" if relation.kind == _CHILD_OF else "skills"]
             ends = [relation.origin] if relation.kind == "exact_match" else [relation.origin, relation.target]
@@ -405,12 +405,12 @@ class Builder:
                 reason = f"{', '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} not there"
                 self.fault(reason, row=row, id=name, field="relations")
             else:
-                sound.append(relation)
+                valid.append(relation)
         for kind in (_CHILD_OF, "precedes"):
-            sound = self._without_cycles(kind, sound)
-        return sound
+            valid = self._without_cycles(kind, valid)
+        return valid
 
-    def _sound_mappings(self, known: Mapping[str, set[str]]) -> list[VersionMapping]:
+    def _valid_mappings(self, known: Mapping[str, set[str]]) -> list[VersionMapping]:
         """Return the mappings that fit the framework; report the others: without them a level would not count."""
         present = {"skill": known["skills"], "job_group": known["job_groups"]}
         wrong = dict(mapping_faults(self._mappings, present))

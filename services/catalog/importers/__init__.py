@@ -5,8 +5,8 @@
     for row in reader.end(): ...
     reader.close()
 
-tables      which column holds what (by their names: columns, column_names), which row is one of totals (totals) · workbook (Excel) · jsonld (schema.org), objects (plain JSON); NDJSON and CSV are in
-            `shared/imports`
+tables      rows of cells: which column holds what, by its name (columns, column_names); rows of totals (totals)
+workbook    Excel · jsonld: schema.org · objects: plain JSON. NDJSON and CSV are in `shared/imports`
 facts       conversion of named values to a course; words, durations and prerequisites parse single cells, with
             `shared/imports/numerals` and `dates`
 """

@@ -29,7 +29,7 @@ _THAI_AMOUNT = re.compile(
 _OF_A_COURSE = re.compile(
     r"(?:course|training|learning|content|item|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
 )
-"""What a name says before that of the fact: `Training Title`."""
+"""Words that may come before the name of a fact: `Training Title`."""
 
 _WORD_IN_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PARTS = re.compile(r"\s*[/|\n()\[\]]\s*")
@@ -40,10 +40,10 @@ _LANGUAGES = {
 
 
 class Column(NamedTuple):
-    """What a column holds: a fact, and for a time the unit of its bare numbers, empty if the name says none.
+    """The fact that a column holds and, for a duration, the unit of its numbers; empty if its name states none.
 
-    `partly`: other words stand beside the name of the fact, or the name is less sure (`_LESS_SURE`); a column that has
-    only the usual name is taken first.
+    `partly`: the name has further words, or is a less certain one (`_LESS_SURE`). A column that has exactly a usual name
+    takes precedence.
     """
 
     fact: str
@@ -79,7 +79,7 @@ def fact_of(name: str) -> Column | None:
 
 
 def _is_counted(name: str, unit: str) -> bool:
-    """Return whether a column of this name counts the unit; hours beside a week or a day are a pace."""
+    """Return whether a column of this name is a number of the unit; hours per week or per day are a pace."""
     fact = _known(name)
     return (
         fact == "duration"

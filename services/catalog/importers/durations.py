@@ -81,7 +81,7 @@ _MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง
 _BESIDE = re.compile(
     r"\(?\s*(?:เวลา\s*)?\d{1,2}[.:]\d\d\s*(?:น\.?)?\s*(?:-|–|ถึง|to)\s*\d{1,2}[.:]\d\d\s*(?:น\.|นาฬิกา)\s*\)?|\d{1,2}\s*คืน"
 )
-"""What stands beside the days of a course: the time of day, and nights."""
+"""What may follow the days of a course and is no study time: the time of day, and nights."""
 
 _SESSIONS = re.compile(
     rf"(?P<times>\d{{1,3}})\s*(?:ครั้ง|sessions?)\s*[,()]?\s*(?:ครั้งละ|ๆ\s*ละ|of)\s*(?P<amount>{NUMBER})\s*(?P<unit>ชั่วโมง|ชม\.?|hours?|นาที|minutes?)"
@@ -210,14 +210,14 @@ class _Amount(NamedTuple):
 
 
 def _is_one_duration(text: str, lasting: list[_Amount], exact: list[_Amount]) -> bool:
-    """Return whether days and the hours after them add up: `1d 2h`, but not `2 days 12 hours`, which says one twice."""
+    """Return whether days and the hours after them add up: `1d 2h`, but not `2 days 12 hours`."""
     (_, end), (start, _) = lasting[-1].place, exact[0].place
     follows = end <= start and _THEN.fullmatch(text, end, start) is not None
     return follows and lasting[-1].unit == "day" and sum(one.hours for one in exact) < HOURS_A_DAY
 
 
 def _repeats(amounts: list[_Amount], one: _Amount, between: str) -> bool:
-    """Return whether an amount says again what came before: `3 hours (3 hours of video)`, `2 h 10 min (1 h of video)`.
+    """Return whether an amount repeats an earlier one or a part of it: `3 hours (3 hours of video)`.
 
     Not so in `45 minutes of video + 45 minutes of practice`.
     """

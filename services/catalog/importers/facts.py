@@ -96,7 +96,7 @@ def id_by_url(url: str) -> str:
     """Return the id of a course by its address, without tracking parameters, user and password."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # an open bracket, for one: then the address is only words
+    except ValueError:  # for example an unclosed bracket: the address is then treated as text
         return _named(url, folded(url))
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0])])
     host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")  # an id never holds a user or a password

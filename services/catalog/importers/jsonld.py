@@ -298,7 +298,8 @@ class _Splitter:
     def _opens_list(self, data: bytes, start: int, end: int) -> bool:
         """Return whether a bracket opens the list of the courses. `data[start:end]`: what follows the item, up to it.
 
-        A list that may hold the lessons of a course is kept in the item: what the object is shows at its end.
+        A list that may hold the lessons of a course stays in the item, because only the end of the object shows what it
+        is.
         """
         if not self._stack:
             return True

@@ -101,8 +101,8 @@ def _names(cells: Sequence[str]) -> list[str]:
 def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
     """Return the names of columns from two rows: those of the lower row, and of the upper one where that has none.
 
-    A lower name that alone says nothing, such as `ไทย` below `ชื่อหลักสูตร`, is put behind the upper one, which may stand
-    over several columns.
+    A lower name that alone says nothing, such as `ไทย` below `ชื่อหลักสูตร`, is put after the upper one, which may
+    stand over several columns.
     """
     width = max(len(above), len(below))
     padded = ([*row, *[""] * (width - len(row))] for row in (above, below))
@@ -182,7 +182,7 @@ class Table(MappedTable):
         return self._options.columns is None or GUESS in self._options.columns
 
     def _pass_over(self, names: list[str], problem: InvalidInput) -> None:
-        """Take a row that names no title for one over the header. Raises the problem of the first such row otherwise."""
+        """Skip a row without a title column as one above the header. Raises its problem or that of the first such row."""
         self._above = self._above or (names, problem)
         names_title = any(fact.startswith("title") for fact in guessed(names))
         if names_title or self.asks_for(names) or "#" in (self._options.columns or ""):
@@ -214,7 +214,7 @@ class Table(MappedTable):
         if not re.fullmatch(r"[\d๐-๙]+", hours) or not (found := _MINUTES.fullmatch(minutes)):
             return
         column = fact_of((self._header or [])[self._columns["duration"][0]])
-        if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - more are the whole, said again
+        if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - 60 or more minutes are the whole duration
             stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
 
     def asks_for(self, cells: Sequence[str]) -> bool:

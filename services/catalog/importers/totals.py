@@ -16,7 +16,7 @@ _TOTAL = re.compile(
     r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
     r"(?:\s*[:=]?\s*[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?)?\s*[:.=]?"
 )
-"""What stands for the title in the row of totals under a table."""
+"""The words that a row of totals under a table has in place of a title."""
 
 
 def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = ()) -> Row[Course] | None:

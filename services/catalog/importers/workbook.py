@@ -57,7 +57,9 @@ class WorkbookReader:
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Store a piece. Raises TooLarge, Malformed."""
         if not self._size and piece.startswith(b"\xd0\xcf\x11\xe0"):
-            raise Malformed("this workbook is in the old format or under a password; save it as .xlsx, without one")
+            raise Malformed(
+                "this workbook is in the old format or has a password; save it as .xlsx, without a password"
+            )
         self._size += len(piece)
         if self._size > PACKED_LIMIT:
             raise TooLarge(f"a workbook may hold {PACKED_LIMIT} bytes; save it as CSV, or divide it")

@@ -31,11 +31,12 @@ from services.catalog.matching.levels import WORDS, LevelBand, described, span
 from services.catalog.matching.texts import CourseText, normalised
 from shared.domain import ScaleLevel, Skill
 
-SIGNS = 7
+FEATURES = 7
 """The features of a row: constant, hours, hours relative to those of the skill, three bands of words, a condition of
 entry."""
-WEIGHTS = 3 * SIGNS + 3 + 2
-"""Of the signs for three shapes of a pair, of three squares, and of hours compared at the entry and at the exit."""
+WEIGHTS = 3 * FEATURES + 3 + 2
+"""The weights: of each feature for the three shapes of a pair, of three squares, and of the hours compared at the entry
+and at the exit."""
 USUAL_HOURS = 10.0
 STEPS = 12
 """The most steps of a scale that are distinguished; a finer scale is reduced to this number."""
@@ -46,7 +47,7 @@ _DOUBT = 0.03
 _PRIOR_ROWS = 2.0
 """How many courses of usual hours are added to those of a skill, as a prior."""
 _OTHERS = 0.5
-"""What is added to the number of courses that hours are compared with: few say little."""
+"""Added to the number of courses that hours are compared with, so that a comparison with few courses counts little."""
 _COMPARISONS = 2
 """How often hours are compared; each time the levels of the other courses are better known."""
 _DESCRIBED = 3.0
@@ -94,14 +95,14 @@ def basis(steps: int) -> Floats:
     return np.stack([low, high, wide.astype(float), low**2, high**2, (high - low) ** 2], axis=1)
 
 
-def log_odds(weights: Floats, signs: Floats, longer: Floats, steps: int) -> Floats:
+def log_odds(weights: Floats, features: Floats, longer: Floats, steps: int) -> Floats:
     """Return the log odds of each pair of levels, rows x pairs.
 
-    `signs`: rows x `SIGNS`. `longer`: rows x 2 x steps, from `LevelTable.longer`.
+    `features`: rows x `FEATURES`. `longer`: rows x 2 x steps, from `LevelTable.longer`.
     """
     shape = basis(steps)
-    by_pair = signs @ weights[: 3 * SIGNS].reshape(3, SIGNS).T
-    return by_pair @ shape[:, :3].T + shape[:, 3:] @ weights[3 * SIGNS : -2] + compared(longer, steps) @ weights[-2:]
+    by_pair = features @ weights[: 3 * FEATURES].reshape(3, FEATURES).T
+    return by_pair @ shape[:, :3].T + shape[:, 3:] @ weights[3 * FEATURES : -2] + compared(longer, steps) @ weights[-2:]
 
 
 def compared(longer: Floats, steps: int) -> Floats:
@@ -187,8 +188,8 @@ class LevelTable:
         tos = np.maximum(np.minimum((np.cumsum(exits, axis=1) < EXIT).sum(axis=1) + 1, self._steps), froms + 1)
         return [(self._levels[low], self._levels[high]) for low, high in zip(froms, tos, strict=True)]
 
-    def signs(self) -> Floats:
-        """Return the signs of every row, rows x `SIGNS`."""
+    def features(self) -> Floats:
+        """Return the features of every row, rows x `FEATURES`."""
         skill = np.asarray(self._skill)
         hours, confidence = np.asarray(self._hours), np.asarray(self._confidence)
         known = ~np.isnan(hours)
@@ -223,22 +224,22 @@ class LevelTable:
 
     def _beliefs(self) -> Floats:
         """Return the probability of every pair of levels, rows x pairs."""
-        signs = self.signs()
-        follows = np.zeros(len(signs), dtype=bool)
+        features = self.features()
+        follows = np.zeros(len(features), dtype=bool)
         edges = self._edges()
         follows[[after for _, after in edges]] = True
-        signs[:, -1] = np.maximum(signs[:, -1], follows)
-        beliefs = self._given(signs, np.zeros((len(signs), 2, self._steps)), edges)
+        features[:, -1] = np.maximum(features[:, -1], follows)
+        beliefs = self._given(features, np.zeros((len(features), 2, self._steps)), edges)
         for _ in range(_COMPARISONS):
-            beliefs = self._given(signs, self.longer(beliefs), edges)
+            beliefs = self._given(features, self.longer(beliefs), edges)
         return beliefs
 
-    def _given(self, signs: Floats, longer: Floats, edges: Sequence[tuple[int, int]]) -> Floats:
-        """Return the probability of every pair, rows x pairs, from the signs, the comparisons and the sequences."""
-        beliefs = np.empty((len(signs), len(self._pairs)))
+    def _given(self, features: Floats, longer: Floats, edges: Sequence[tuple[int, int]]) -> Floats:
+        """Return the probability of every pair, rows x pairs, from the features, the comparisons and the sequences."""
+        beliefs = np.empty((len(features), len(self._pairs)))
         for start in range(0, len(beliefs), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            odds = log_odds(self._weights, signs[part], longer[part], self._steps)
+            odds = log_odds(self._weights, features[part], longer[part], self._steps)
             beliefs[part] = np.exp(odds - odds.max(axis=1, keepdims=True))
         below, above = self._pairs.T
         for at, (place, shared) in self._described.items():

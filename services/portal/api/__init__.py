@@ -15,7 +15,7 @@ from services.portal.api.session import (
 )
 from services.portal.api.system import System, SystemState
 from shared.auth import ADMINS, EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
-from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
+from shared.routes import ACCEPT_LANGUAGE, AskLanguages, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
 _UNBUFFERED = Header("X-Accel-Buffering", "`no`: a proxy passes each event on at once.")
@@ -65,7 +65,7 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
             "/v1/officers/{officer_id}/live",
             live.watch_path,
             EVERYONE,
-            query=AskWords,
+            query=AskLanguages,
             headers=[_LAST_EVENT_ID, ACCEPT_LANGUAGE],
             answers={200: str},
             problems=[503],

@@ -19,7 +19,7 @@ PLACE = "/docs"
 OWN = "portal"
 
 _TIMEOUT = ClientTimeout(total=10)
-_NOT_FORWARDED = "The portal does not forward this: ask the service itself."
+_NOT_FORWARDED = "The portal does not forward this route: send the request to the service itself."
 _SIGNED_IN = "Requests from this page go through the portal as the user who is signed in: no key is needed."
 
 
@@ -82,7 +82,7 @@ class ApiSite:
                 continue
             replicas.answered(address)
             return found
-        raise Unavailable(f"the {service} service is away; try again soon")
+        raise Unavailable(f"the {service} service does not answer; try again soon")
 
 
 def through_portal(described: dict[str, Any], service: str) -> dict[str, Any]:

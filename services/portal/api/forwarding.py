@@ -67,8 +67,8 @@ _PATIENCE_SECONDS = 10.0
 """How long to wait for an answer while another replica is left to try."""
 
 _LAST_PATIENCE_SECONDS = 60.0
-"""How long to wait for an answer to a small request where none is left, or where it is not safe to repeat: longer than
-a what-if waits for its turn. A replica that hangs is not waited for without end. Streams of rows take their time."""
+"""How long to wait for the answer to a small request if no other replica is left or repeating is not safe: longer than
+a what-if waits in the queue. Streams of rows have no such limit."""
 
 _AWAY = 503
 
@@ -89,7 +89,9 @@ def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Return whether a request may be sent a second time although the first may have taken effect."""
     if method in ("GET", "HEAD", "OPTIONS"):
         return True
-    if method == "POST":  # a recommendation is not stored; of a named submission, or an answer to an item, one counts
+    if (
+        method == "POST"
+    ):  # a recommendation is not stored; a repeated submission with a key, or answer to an item, counts once
         named = "Idempotency-Key" in headers or re.fullmatch(_SESSIONS, path) is not None
         return named or path == "/v1/recommendations"
     return method in ("PUT", "DELETE") and not {"If-Match", "If-None-Match"} & set(headers)
@@ -98,9 +100,9 @@ def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
 class Forwarder:
     """Forwards requests and responses as streams; limits and errors are those of the owning service.
 
-    Unreachable replicas are skipped. A request that is safe to repeat is also sent to the next replica when one
-    breaks off, answers 503 or takes too long before its response has begun. Where none is left, or repeating is not
-    safe, a replica that hangs is given up after a minute.
+    Unreachable replicas are skipped. A request that is safe to repeat is also sent to the next replica when one breaks
+    off, answers 503 or takes too long before its response has begun. If no other replica is left or repeating is not
+    safe, the request fails after a minute without an answer.
     """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
@@ -127,7 +129,7 @@ class Forwarder:
             except (ClientConnectorError, ConnectionTimeoutError):  # nothing was sent
                 continue
             except (ClientError, TimeoutError) as error:
-                if body.failure is not None:  # it was not the owner that failed
+                if body.failure is not None:  # reading the client's body failed, not the owner
                     raise body.failure from None
                 if repeatable:
                     continue
@@ -180,7 +182,7 @@ class Forwarder:
 
 
 def _away(owner: str) -> Unavailable:
-    return Unavailable(f"the {owner} service is away; try again soon")
+    return Unavailable(f"the {owner} service does not answer; try again soon")
 
 
 class _Body:

@@ -188,13 +188,13 @@ class Live:
         try:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
-                    raise Unauthorized("the key is no longer good")
+                    raise Unauthorized("the key is no longer valid")
                 if answer.status == HTTPStatus.NOT_FOUND:
                     return None
                 if answer.status != HTTPStatus.OK:
                     raise Unavailable(f"the recommender answers {answer.status}")
                 return msgspec.json.decode(await answer.read(), type=StoredPath)
         except (ClientError, TimeoutError) as error:
-            raise Unavailable("the recommender is away") from error
+            raise Unavailable("the recommender does not answer") from error
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             raise Unavailable("the recommender's answer cannot be read") from None

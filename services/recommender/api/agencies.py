@@ -72,9 +72,9 @@ class AgencyView(AgencyGaps, frozen=True):
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
     """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
-    query, asker = read_query(request, ListAgencies), principal(request)
-    known = await request.app[STORE].agencies(asker.tenant)
-    found = [one for one in known if one > (query.after or "") and asker.sees_agency(one)]
+    query, caller = read_query(request, ListAgencies), principal(request)
+    known = await request.app[STORE].agencies(caller.tenant)
+    found = [one for one in known if one > (query.after or "") and caller.sees_agency(one)]
     page = found[: query.limit]
     return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
 
@@ -91,9 +91,9 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     query = read_query(request, AskGaps)
     if (query.deadline is None) != (query.weekly_hours is None):
         raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if query.deadline else "deadline")
-    asker, agency = principal(request), request.match_info["agency_id"]
-    tenant, view, store = asker.tenant, view_of(request), request.app[STORE]
-    frameworks = await store.frameworks_of(tenant, agency) if asker.sees_agency(agency) else {}
+    caller, agency = principal(request), request.match_info["agency_id"]
+    tenant, view, store = caller.tenant, view_of(request), request.app[STORE]
+    frameworks = await store.frameworks_of(tenant, agency) if caller.sees_agency(agency) else {}
     if not frameworks:
         raise NotFound("no officers of such an agency")
     framework = framework_of(view, query.framework or _most(view, frameworks))

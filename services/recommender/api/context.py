@@ -36,7 +36,7 @@ FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 
 class KeptPath(NamedTuple):
-    """A path as JSON without its end, the version that it was rendered from, and the catalog revision."""
+    """A rendered path: the version of its plan, the catalog revision, and its JSON without the closing bracket."""
 
     version: PathVersion
     catalog_revision: int
@@ -49,8 +49,8 @@ RENDERED: web.AppKey[dict[tuple[str, tuple[Language, ...]], KeptPath]] = web.App
 
 def caller_of(request: web.Request) -> Caller:
     """Return the caller of a request for the work queue, with the share of its role."""
-    asker = principal(request)
-    return Caller.of(asker.key_id, asker.role)
+    caller = principal(request)
+    return Caller.of(caller.key_id, caller.role)
 
 
 def view_of(request: web.Request) -> View:
@@ -72,11 +72,11 @@ async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
 
     Raises NotFound if there is none or the caller may not see it, Unavailable.
     """
-    asker = principal(request)
+    caller = principal(request)
     policy = request[ROUTE].policy
     if policy is not None:
-        authorize(asker, policy, officer)
-    found = await request.app[STORE].find(asker.tenant, officer)
+        authorize(caller, policy, officer)
+    found = await request.app[STORE].find(caller.tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
     return found

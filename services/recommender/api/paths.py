@@ -22,7 +22,7 @@ from shared.events import Cause, PathRecommended
 from shared.messages import with_sentences
 from shared.paths import Alternative, Coverage, LearningPath, Status
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, AskWords, json_response, languages_of, not_modified, principal, read_query
+from shared.routes import REQUEST_ID, AskLanguages, json_response, languages_of, not_modified, principal, read_query
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
@@ -49,7 +49,7 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
     return json_response(Messages(list(languages), templates), languages=languages)
 
 
-class AskPath(AskWords, frozen=True):
+class AskPath(AskLanguages, frozen=True):
     """The languages, and whether the answer includes the `context`."""
 
     context: bool = False
@@ -156,7 +156,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     if found is None:
         raise NotFound("there is no path for this officer yet")
     plan = found.head
-    if plan.considered < catalog.revision:  # only then does it matter which courses are in it
+    if plan.considered < catalog.revision:  # only an older plan is compared with the changes of courses
         plan = (await store.heads([key])).get(key, plan)
     stale = (
         plan.revision != found.version.revision  # replaced since it was read

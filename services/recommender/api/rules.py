@@ -75,16 +75,16 @@ def _put_of(rules: TenantRules) -> PutRules:
 
 
 async def _store(
-    request: web.Request, conditions: Preconditions, wish: Callable[[TenantRules], PutRules]
+    request: web.Request, conditions: Preconditions, change: Callable[[TenantRules], PutRules]
 ) -> web.StreamResponse:
-    """Store the rules that `wish` makes of the current ones; after a write conflict, read and decide again."""
-    asker, store = principal(request), request.app[STORE].rules
-    view = request.app[CATALOG].snapshot.view(asker.tenant)
+    """Store the rules that `change` returns for the current ones; after a write conflict, read and decide again."""
+    caller, store = principal(request), request.app[STORE].rules
+    view = request.app[CATALOG].snapshot.view(caller.tenant)
 
     async def decide() -> web.StreamResponse | None:
-        present = await store.of(asker.tenant)
+        present = await store.of(caller.tenant)
         conditions.check(Tag(str(present.version)))
-        body = wish(present)
+        body = change(present)
         wanted = TenantRules(0, body.rules, body.mandatory, body.least_confidence)
         check_tenant_rules(wanted)
         warnings = await request.app[WORK_QUEUE].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
@@ -92,7 +92,7 @@ async def _store(
             put = RulesPut(present.version, changed=False, warnings=warnings)
             return json_response(put, tag=Tag(str(present.version)))
         after = replace(wanted, version=present.version + 1)
-        if await store.put(asker.tenant, after, asker.key_id):
+        if await store.put(caller.tenant, after, caller.key_id):
             request.app[RULES_CHANGED]()
             return json_response(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
         return None

@@ -19,9 +19,9 @@ _BATCH, _BATCHES = 500, 5
 
 
 class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which paths a supervisor can read: `shared`, those that officers have shared.
+    """Which paths a supervisor can read.
 
-    `all`, those of the whole agency.
+    `shared`: those that officers have shared; `all`: those of all officers of the agency.
     """
 
     paths: Visible
@@ -70,8 +70,8 @@ async def get_supervision(request: web.Request) -> web.StreamResponse:
 
 async def put_supervision(request: web.Request) -> web.StreamResponse:
     """Set which learning paths supervisors may read in the caller's tenant."""
-    body, asker = await read_body(request, SupervisionPolicy), principal(request)
-    await request.app[STORE].supervision.put(asker.tenant, body.paths, asker.key_id)
+    body, caller = await read_body(request, SupervisionPolicy), principal(request)
+    await request.app[STORE].supervision.put(caller.tenant, body.paths, caller.key_id)
     return json_response(body)
 
 
@@ -80,13 +80,13 @@ async def check_readable(request: web.Request, officer: str) -> None:
 
     A supervisor may read paths of the own agency that the officer shares, or all of them by the tenant's policy.
     """
-    asker, store = principal(request), request.app[STORE]
-    if asker.role != "supervisor":
+    caller, store = principal(request), request.app[STORE]
+    if caller.role != "supervisor":
         return
-    agency = await store.agency_of(asker.tenant, officer)
-    check_agency(asker, agency or "")
-    by_policy = await store.supervision.of(asker.tenant) == "all"
-    if not by_policy and not await request.app[VIEWERS].viewers_of(asker.tenant, officer):
+    agency = await store.agency_of(caller.tenant, officer)
+    check_agency(caller, agency or "")
+    by_policy = await store.supervision.of(caller.tenant) == "all"
+    if not by_policy and not await request.app[VIEWERS].viewers_of(caller.tenant, officer):
         raise NotFound("no such officer")
 
 
@@ -96,19 +96,19 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     A supervisor sees the own agency only, and there the paths that officers share or, by the tenant's policy, all. 404
     if no officer of the agency has a path.
     """
-    query, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
+    query, caller, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
     store = request.app[STORE]
-    if not (asker.sees_agency(agency) and await store.frameworks_of(asker.tenant, agency)):
+    if not (caller.sees_agency(agency) and await store.frameworks_of(caller.tenant, agency)):
         raise NotFound("no officers of such an agency")
-    policy = await store.supervision.of(asker.tenant)
-    everybody = asker.role != "supervisor" or policy == "all"
+    policy = await store.supervision.of(caller.tenant)
+    everybody = caller.role != "supervisor" or policy == "all"
     rows: list[OfficerPath] = []
     following = query.after
     for _ in range(_BATCHES):
         found, following = await store.officers(
-            asker.tenant, agency, following or "", query.limit if everybody else _BATCH
+            caller.tenant, agency, following or "", query.limit if everybody else _BATCH
         )
-        shared = await request.app[VIEWERS].viewed_until(asker.tenant, [one.officer for one in found])
+        shared = await request.app[VIEWERS].viewed_until(caller.tenant, [one.officer for one in found])
         rows += [_row(one, shared.get(one.officer)) for one in found if everybody or one.officer in shared]
         if following is None or len(rows) >= query.limit:
             break

@@ -197,7 +197,7 @@ def _note(note: Note, budget: float | None, end: OfficerState, find: Find) -> It
     elif course and (note.kind == "excluded") != end.is_excluded(course):
         yield "its stated exclusion is not true"
     elif course and note.kind == "unreachable" and end.enters(course):
-        yield "it can be entered behind the path"
+        yield "it can be entered after the path"
     elif note.missing_hours is not None and (note.missing_hours <= 0 or budget is None):
         yield "missing hours are stated, and none are missing"
     facts = [] if note.missing_hours is None else [note.missing_hours]

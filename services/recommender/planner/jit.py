@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 wide: Any = np.int64
 ZERO, NONE = wide(0), wide(-1)
-"""Numbers of the type that compiled code computes with: a literal or a narrow one is another signature."""
+"""Constants of the type that compiled code computes with; a literal or a narrower type is another signature."""
 
 _SETTINGS: Any = numba.config
 

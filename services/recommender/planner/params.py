@@ -11,7 +11,7 @@ class PlannerParams:
     rating_weight: float = 0.1
     """Ratings lower or raise a cost by this share at most."""
     rating_prior_count: int = 20
-    """So many ratings count half."""
+    """With this number of ratings, they have half of their weight."""
     max_cost_factor: int = 100
     """The hours of a course are multiplied by this at most, however few complete it."""
 
@@ -37,7 +37,7 @@ class PlannerParams:
     every_branch_below: int = 256
     """Selected courses below which every reachable branch of their conditions is kept, in rounds, whatever it costs."""
     max_shared: int = 24
-    """Courses kept beside them that cost less than the cheapest alternatives of all conditions that they meet."""
+    """Further courses kept, each of which costs less than the cheapest alternatives of all conditions that it meets."""
 
     # the search
     exponents: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.1)
@@ -47,17 +47,17 @@ class PlannerParams:
     max_starts: int = 24
     """Courses whose closure is tried as the start of a path."""
     max_paired: int = 8
-    """The first of them, of which two are also tried together."""
+    """The first of these courses; each pair of them is also tried together."""
     beam_gaps: int = 2
     """Gaps that the targets raise in the mean, from which a beam search follows the discrepancy search."""
     beam_width: int = 16
     """Paths that the beam search extends at a time."""
     beam_starts: int = 8
-    """Starts by which it extends each of them."""
+    """Starts by which it extends each of these paths."""
     max_exchanged: int = 16
-    """Courses of a path up to which each of them is left out in turn for the closure of a start."""
+    """In a path of up to this many courses, each is left out in turn for the closure of a start."""
     budget_shares: int = 8
-    """Each greedy pass may spend one part in so many of the visits; all starts half of what is left then, the exchanges
+    """Each greedy pass may spend 1 / `budget_shares` of the visits; all starts half of what is left then, the exchanges
     the rest; the discrepancy or beam search half of what those leave."""
     max_visits: int = 3_000_000
     """Courses visited in the search of one plan (0.1 to 0.2 s); the search then ends with the best path so far."""
@@ -72,11 +72,11 @@ class PlannerParams:
 
     # minimum closures and refinement
     max_looked: int = 500
-    """Courses looked at in the search for a minimum closure of one goal; past it the shortest one found counts."""
+    """Courses visited in the search for a minimum closure of one goal; after that, the shortest one found counts."""
     max_looked_together: int = 100
-    """The same of several goals together; few of those can be proved."""
+    """The same limit for several goals together, of which few closures can be proved minimal."""
     max_pruned: int = 40
-    """Courses of a closure up to which leaving out each of them is tried."""
+    """In a closure of up to this many courses, leaving out each of them is tried."""
     max_changes: int = 12
     """Extensions tried on one path."""
 

@@ -101,6 +101,7 @@ class ProblemData:
         branches = [one for achievers in self.achievers.values() for one in achievers if isinstance(one, Branch)]
         priced: list[Achiever] = [*branches, *courses]
         met = {condition for condition in self.achievers if state.meets(condition)}
+        prices = {one: self.price([one]) for one in priced}
         costs = Costs(dict.fromkeys(priced, UNREACHABLE), {})
         while True:
             conditions = {
@@ -108,7 +109,7 @@ class ProblemData:
                 for condition, achievers in self.achievers.items()
             }
             lower = {
-                one: min(self.price([one]) + join([0, *(conditions[need] for need in one.conditions)]), UNREACHABLE)
+                one: min(prices[one] + join([0, *(conditions[need] for need in one.conditions)]), UNREACHABLE)
                 for one in priced
             }
             if lower == costs.achievers:

@@ -24,7 +24,7 @@ MAX_STARTS = 24
 """Courses whose closure is tried as the start of a path."""
 
 MAX_PAIRED = 8
-"""The first of them, of which two are also tried together."""
+"""The first of these courses; each pair of them is also tried together."""
 
 BEAM_GAPS = 2
 """Gaps that the targets raise in the mean, from which a beam search follows the discrepancies."""
@@ -33,10 +33,10 @@ BEAM_WIDTH = 16
 """Paths that the beam search extends at a time."""
 
 BEAM_STARTS = 8
-"""Starts by which it extends each of them."""
+"""Starts by which it extends each of these paths."""
 
 MAX_EXCHANGED = 16
-"""Courses of a path up to which each of them is left out in turn for the closure of a start."""
+"""In a path of up to this many courses, each is left out in turn for the closure of a start."""
 
 
 class ScoredClosure(NamedTuple):

@@ -89,7 +89,7 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
         raise Malformed(f"the package cannot be opened: {why_unreadable(error)}") from error
     with package:
         if sum(info.file_size for info in members.values()) > UNPACKED_LIMIT:
-            raise TooLarge(f"a package may hold {UNPACKED_LIMIT} bytes when it is unpacked")
+            raise TooLarge(f"a package may hold {UNPACKED_LIMIT} bytes when it is decompressed")
         if "imsmanifest.xml" not in members:
             raise Malformed("a package needs imsmanifest.xml at its top")
         for name in _listed(parse(_member(package, members["imsmanifest.xml"], _MANIFEST_LIMIT))):
@@ -101,12 +101,12 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
 def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER_LIMIT) -> bytes:
     """Return a file of a package, up to `most` bytes whatever its header says."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Malformed(f"{info.filename[:200]!r} is packed in a way that is not taken")
+        raise Malformed(f"{info.filename[:200]!r} has a compression method that is not supported")
     try:
         with package.open(info) as opened:
             content = opened.read(most + 1)
     except UNREADABLE as error:
-        raise Malformed(f"{info.filename[:200]!r} cannot be unpacked: {why_unreadable(error)}") from error
+        raise Malformed(f"{info.filename[:200]!r} cannot be decompressed: {why_unreadable(error)}") from error
     if len(content) > most:
         raise TooLarge(f"{info.filename[:200]!r} holds more than {most} bytes")
     return content

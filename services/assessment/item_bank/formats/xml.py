@@ -29,7 +29,7 @@ def parse(raw: bytes) -> ET.Element:
         tree.end(_qualified(tag))
 
     def refuse(*_: object) -> None:
-        raise Malformed("a document type (DOCTYPE) is not taken")
+        raise Malformed("a document type (DOCTYPE) is not allowed")
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = tree.data

@@ -5,8 +5,8 @@ officer reads are computed here, where it counts once. Finding a set of least ho
 case), so the search is a depth-first branch and bound with a limit:
 
     branch   A condition that no course of the partial set can satisfy needs a course from outside. Each of those is
-             added in turn, the lowest closure cost per condition first, and is barred from the branches after its own.
-             So the search visits no set twice.
+             added in turn, the lowest closure cost per condition first, and is excluded from the branches after its
+             own. So the search visits no set twice.
     bound    The hours of the partial set, and for each condition that it lacks the least share of a course that
              satisfies it, where a course divides its hours among the lacking conditions that it satisfies: a feasible
              dual solution of the set cover (Chvatal 1979). A branch that cannot be shorter than the best set is pruned.
@@ -44,7 +44,7 @@ MAX_PRUNED = PARAMS.max_pruned
 class MinimumClosure(NamedTuple):
     """The shortest set found: micro-hours, and the courses in order of study.
 
-    `proved`: no set is shorter. No courses, and not proved: none was found that a path may hold, but there may be one.
+    `proved`: no set is shorter. Without courses and not `proved`: no set that a path may hold was found or ruled out.
     """
 
     hours: int
@@ -53,7 +53,7 @@ class MinimumClosure(NamedTuple):
 
 
 class Achiever(NamedTuple):
-    """A course that satisfies a condition or a part of it: micro-hours and id. It is decoded when it is taken."""
+    """The id of a course that satisfies a condition or a part of it, and its micro-hours."""
 
     hours: int
     id: str
@@ -116,8 +116,8 @@ class AvailableCourses(ABC):
     def bounds(self, start: PathState) -> "_ClosureBounds":
         """Return the bounds from a state; those of the last state are cached.
 
-        States are compared in whole only if this is another object than the last one, or has studied since: there may
-        be thousands of levels, and as many questions about the end of a path.
+        Whole states are compared only if this is another object than the last one, or has studied since, because a
+        state may have thousands of levels, and this is called thousands of times for the end of a path.
         """
         if self._bounds is None or self._last_start is not start or self._last_steps != start.steps:
             self._last_start, self._last_steps = start, start.steps
@@ -127,7 +127,7 @@ class AvailableCourses(ABC):
         return self._bounds[1]
 
     def bounds_once(self, start: PathState) -> "_ClosureBounds":
-        """Return the bounds from a state that is not asked for again: they are not cached and displace no others."""
+        """Return the bounds from a state that is used once: they do not replace the cached ones."""
         return _ClosureBounds(self, start.copy(), self.closure_costs(start))
 
     def option(self, course_id: str) -> CourseOption | None:
@@ -137,7 +137,7 @@ class AvailableCourses(ABC):
         return found
 
     def known(self, course_id: str) -> CourseOption:
-        """Return a course that is an achiever of something. Raises LookupError where it is none."""
+        """Return a course that `achievers` has yielded. Raises LookupError if the officer cannot use the course."""
         if option := self._options.get(course_id) or self.option(course_id):
             return option
         raise LookupError(f"{course_id} cannot be used")
@@ -164,7 +164,8 @@ class AvailableCourses(ABC):
             option = self.option(condition.course)
             return iter([Achiever(option.hours, option.id)] if option else [])
         parts = (self.achievers(one) for branch in condition.branches for one in branch)
-        return (achiever for achiever, _ in groupby(merge(*parts)))  # one of several lists comes several times in a row
+        # A course that is in several lists occurs several times in a row.
+        return (achiever for achiever, _ in groupby(merge(*parts)))
 
 
 class _ClosureBounds:
@@ -209,7 +210,7 @@ class _ClosureBounds:
     def relaxed_plan(self, goals: Iterable[Condition]) -> list[CourseOption]:
         """Return the cheapest course for each goal, for each condition of those, and so on, in order of study.
 
-        No more than one above what a path may hold. All goals are reachable.
+        At most one course more than a path may hold. All goals must be reachable.
         """
         found: dict[str, CourseOption] = {}
         waiting = list(goals)
@@ -257,7 +258,7 @@ class _PartialClosure:
     def plus(self, option: CourseOption) -> "_PartialClosure":
         """Return the set with one more course."""
         state, order, waiting = self.state, self.order, [*self.waiting, option]
-        if studied := state.admits(option):  # else none can be: those that wait already cannot
+        if studied := state.admits(option):  # otherwise no course can: those that wait could not before either
             state, order = state.copy(), [*order]
             while ready := [one for one in waiting if state.admits(one)]:
                 for one in ready:

@@ -65,7 +65,7 @@ def new_draft(plan: P, picks: list[Pick], needs: list[Dependencies], residual: R
 
 
 def refine(first: PathDraft[P], value: ValueFunction, rebuilt: Callable[[list[str]], PathDraft[P]]) -> PathDraft[P]:
-    """Return the path with the extensions that make it better. `rebuilt`: returns the draft of a path of courses."""
+    """Return a path with the extensions that improve it. `rebuilt`: returns the draft of a path of these courses."""
     best, left, seen = first, MAX_CHANGES, {tuple(first.names)}
     improved = not first.residual.finishing
     while improved:

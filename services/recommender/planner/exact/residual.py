@@ -75,9 +75,9 @@ LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_
 
 
 def missing_course_cause(inputs: Inputs, course_id: str) -> Literal["withdrawn", "unknown"]:
-    """Return what is known of a course that is not visible: it was offered once, or only its id was ever given.
+    """Return why a course is not visible: it was withdrawn, or the catalog never had a course with this id.
 
-    Courses that were never offered cannot be pinned or started.
+    A course of the previous path, or one that was started or pinned, was offered at that time.
     """
     offered = (inputs.previous, inputs.started, inputs.pinned)
     return "withdrawn" if any(course_id in names for names in offered) else "unknown"

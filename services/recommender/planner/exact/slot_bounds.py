@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 _FINE = 10**9
-"""Hours are divided to so many parts of a micro-hour."""
+"""Divided hours are counted in this fraction of a micro-hour."""
 
 
 class SlotBound(NamedTuple):
@@ -24,7 +24,10 @@ class SlotBound(NamedTuple):
 
 
 def slot_bounds(slots: int, courses: Iterable[tuple[int, Collection[tuple[int, int]]]]) -> list[SlotBound]:
-    """Return the bounds of so many slots. `courses`: micro-hours, and (slot, micro-levels that it adds) of each."""
+    """Return the bound of each slot, from 0 to `slots` - 1.
+
+    `courses`: for each its micro-hours, and the (slot, micro-levels) that it adds.
+    """
     most, gains, lengths = [0] * slots, [0] * slots, [1] * slots
     for hours, added in courses:
         gain = sum([more for _, more in added])

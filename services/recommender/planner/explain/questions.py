@@ -65,34 +65,36 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
     """
     inputs, value = found.context.inputs, found.context.value
     state = state_before(inputs, value, found.context.entry_levels)
-    bids: list[tuple[int, _Bid]] = []
+    placed: list[tuple[int, _PlacedClosure]] = []
     for place, step in enumerate([*path.steps, None]):
         if step is None or step.origin not in FIRM:
-            if (bid := _bid(found, state, course.id)) is None:
+            if (closure := _closure_here(found, state, course.id)) is None:
                 return _answer(course, "unreachable")
-            bids.append((place, bid))
+            placed.append((place, closure))
         if step and (spec := view.spec(step.course.id)):
             state.study(course_option(inputs, value, spec, spec.hours))
-    gaining = [(place, bid) for place, bid in bids if bid.gain > 0]
+    gaining = [(place, closure) for place, closure in placed if closure.gain > 0]
     if not gaining:
         return _answer(course, "nothing_left")
-    fitting = [(place, bid) for place, bid in gaining if bid.hours <= bid.left]
+    fitting = [(place, closure) for place, closure in gaining if closure.hours <= closure.left]
     if not fitting:
-        _, bid = gaining[0]  # what was studied before only takes hours away
-        return _answer(course, "does_not_fit", MissingHours(bid.hours / MICRO, bid.left / MICRO, bid.proved))
-    if not (within := [(place, bid) for place, bid in fitting if bid.within]):
+        _, closure = gaining[0]  # the earliest of these positions has the most hours left
+        return _answer(
+            course, "does_not_fit", MissingHours(closure.hours / MICRO, closure.left / MICRO, closure.proved)
+        )
+    if not (within := [(place, closure) for place, closure in fitting if closure.within]):
         return _answer(course, "does_not_fit")
-    if found.finishing and within[-1][0] == len(path.steps):  # it would fit behind the path, and close more
+    if found.finishing and within[-1][0] == len(path.steps):  # it would fit after the path, and close more
         return _answer(course, "kept")
-    place, bid = max(within, key=lambda item: (item[1].score, -item[0]))
+    place, closure = max(within, key=lambda item: (item[1].score, -item[0]))
     taken = path.steps[place].score if place < len(path.steps) else 0.0
-    cause: Cause = "worse_overall" if place < len(path.steps) and bid.score > taken else "lower_value"
-    hours = bid.hours / MICRO
-    score, at_most = float(bid.score), not bid.proved
-    return WhyNot(course.id, cause, UNRENDERED, place + 1, bid.gain, hours, score, taken, at_most=at_most)
+    cause: Cause = "worse_overall" if place < len(path.steps) and closure.score > taken else "lower_value"
+    hours = closure.hours / MICRO
+    score, at_most = float(closure.score), not closure.proved
+    return WhyNot(course.id, cause, UNRENDERED, place + 1, closure.gain, hours, score, taken, at_most=at_most)
 
 
-class _Bid(NamedTuple):
+class _PlacedClosure(NamedTuple):
     """The shortest closure of a course at one position: its gain, hours and score, and the hours `left` there.
 
     `within`: the path may hold so many steps; `proved`: no closure is shorter.
@@ -106,18 +108,20 @@ class _Bid(NamedTuple):
     proved: bool
 
 
-def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
+def _closure_here(found: PlanSolution, state: PathState, course_id: str) -> _PlacedClosure | None:
     """Return the closure of a course with its figures; None if it is unreachable."""
     option = minimum_closure(state, [CourseCondition(course_id)], found.available)
     if option is None:
         return None
     target = found.available.option(course_id)
     if target and not option.courses:  # more courses than any path may hold
-        return _Bid(state.after([target]).value - state.value, 0, 0, 0, within=False, proved=True)
+        return _PlacedClosure(state.after([target]).value - state.value, 0, 0, 0, within=False, proved=True)
     gain = state.after(option.courses).value - state.value
     score = score_of(gain, sum(one.cost for one in option.courses))
     proved = option.proved and not found.available.incomplete
-    return _Bid(gain, option.hours, score, max(state.hours, 0), 0 < len(option.courses) <= state.steps, proved)
+    return _PlacedClosure(
+        gain, option.hours, score, max(state.hours, 0), 0 < len(option.courses) <= state.steps, proved
+    )
 
 
 def _answer(

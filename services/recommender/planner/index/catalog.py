@@ -35,7 +35,7 @@ K = TypeVar("K")
 
 MERGE_THRESHOLD = PARAMS.merge_threshold
 UNMERGED = 16 * MERGE_THRESHOLD
-"""The most changes that are kept apart from a base before the courses are planned with."""
+"""The most changes that are kept beside a base before a plan uses the courses."""
 MAX_COST_PROFILES = PARAMS.max_cost_profiles
 _decoder = msgspec.msgpack.Decoder(Course)
 
@@ -225,7 +225,7 @@ class View:
 class TenantCourses:
     """The courses of one tenant: a base, and the changes since, None if withdrawn.
 
-    A new base is a copy of all courses. Changes gather until the courses are planned with, at most `UNMERGED`.
+    A new base is a copy of all courses. Changes are collected until a plan uses the courses, at most `UNMERGED`.
     """
 
     base: BaseSegment
@@ -239,7 +239,7 @@ class TenantCourses:
 
     @cached_property
     def settled(self) -> "TenantCourses":
-        """The same courses as they are planned with: with a new base, if many have changed."""
+        """The same courses as plans use them: with a new base if many have changed."""
         if len(self.changed) <= MERGE_THRESHOLD:
             return self
         return TenantCourses(BaseSegment({name: entry for name, entry in self.entries.items() if entry}), {})
@@ -313,7 +313,7 @@ class Snapshot:
 
     @property
     def viewed(self) -> list[str]:
-        """The tenants with courses of their own that were asked for."""
+        """The tenants with courses of their own whose view was requested."""
         return list(self._catalogs)
 
     def build(self, tenants: Iterable[str] = ()) -> None:

@@ -273,7 +273,7 @@ def _starts(owner: Any, count: int) -> Ints:
 
 
 def _courses(segment: Segment, rows: int, conditions: int, table: Records | None = None) -> Records:
-    """Return the table of a segment's courses, after so many rows and conditions of other courses."""
+    """Return the table of a segment's courses. `rows`, `conditions`: how many those of other segments have."""
     courses = np.zeros(segment.size + 1, COURSE_DTYPE)
     courses["row"], courses["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
     courses["hours"][:-1], courses["rank"][:-1], courses["own_condition"] = segment.hours, segment.rank, -1

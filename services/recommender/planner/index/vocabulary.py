@@ -46,7 +46,7 @@ MATCHED_DTYPE = np.dtype([(field, np.int32) for field in ("course", "skill", "lo
 with confidence and threshold in millionths."""
 
 CONDITION_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "level", "course", "first_branch", "last_branch")])
-"""A condition: `level` micro-levels of a skill, or a completed course (-1: it is none of them), or else any of the
+"""A condition: `level` micro-levels of a skill, or a completed course (each -1 where it is none), or else any of the
 branches from `first_branch` up to but not including `last_branch`."""
 
 Records = NDArray[np.void]
@@ -98,7 +98,7 @@ class ConditionTable:
             known = len(self.table)
             last = len(self.branch_starts) - 1 if skill < 0 and course < 0 else first
             self.table.add((skill, level, course, first, last))
-            self._numbers[key] = known  # last: who finds the number finds the condition
+            self._numbers[key] = known  # last, so that a reader who finds the number finds the condition too
         return known
 
     def known(self, key: Hashable) -> int | None:
@@ -107,10 +107,8 @@ class ConditionTable:
 
     def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Records]:
         """Return the current `branch_conditions`, `branch_starts` and `table`."""
-        table, branch_starts = (
-            self.table.read(),
-            self.branch_starts.read(),
-        )  # first what points at the others: they may grow meanwhile
+        # References first: what they refer to may grow meanwhile.
+        table, branch_starts = self.table.read(), self.branch_starts.read()
         return self.branch_conditions.read(), branch_starts, table
 
     def branch(self, conditions: Sequence[int]) -> None:

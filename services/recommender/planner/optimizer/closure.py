@@ -83,7 +83,7 @@ def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
 def topological_order(problem: ProblemData, state: PlanState, workspace: Workspace) -> int:
     """Sort the closure into an order of study, without its branches; return the number of courses.
 
-    The order is that of closure costs, then rank: a prerequisite is cheaper than the course behind it.
+    The order is that of closure costs, then rank: a prerequisite is cheaper than the course that requires it.
     """
     courses, closure, costs = problem.courses, workspace.closure, state.costs.closure_cost
     count = 0

@@ -28,7 +28,7 @@ class CoursePath(NamedTuple):
 
 
 def empty_path(problem: ProblemData) -> CoursePath:
-    """Return an empty path with room for all courses of an instance."""
+    """Return an empty path that can hold all courses of an instance."""
     return CoursePath(np.zeros(len(problem.courses), np.int64), np.zeros(1, TOTALS_DTYPE))
 
 

@@ -1,7 +1,8 @@
 """Limited discrepancy search (Harvey, Ginsberg 1995), if an attainable gap is still open.
 
-Courses cost their hours, which are then scarce. The greedy runs without the target of each of its choices in turn, from
-the start state and after the closure of each start; and after the closures of two of the first starts.
+Each course costs its plain hours, which are scarce then. The greedy runs once more for each of its choices, without the
+target of that choice: from the start state, after the closure of each start, and after those of each pair of the first
+starts.
 """
 
 import numpy as np

@@ -24,7 +24,7 @@ from services.recommender.planner.units import UNREACHABLE
 
 UNBOUNDED = 1 << 62
 ROUNDING = 1.000_001
-"""An upper bound in floating point is raised by this, so that it is one for certain."""
+"""An upper bound in floating point is multiplied by this, so that rounding cannot make it too low."""
 
 
 TARGET_DTYPE = np.dtype(

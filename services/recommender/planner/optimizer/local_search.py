@@ -1,10 +1,10 @@
 """Multi-start and local search: the greedy of each exponent, improved by starts and by exchanges.
 
-starts      the greedy after the closure of one course (partial enumeration), for the courses whose closures gain
-            most, or spare other closures most, for their cost: a course that serves several conditions counts once
-exchanges   without each course of the path in turn; and with each start that closes more than the path put first,
-            then what still fits of the path, or of a short path all but one course in turn, and the greedy for the
-            rest
+starts      the greedy after the closure of one course (partial enumeration). Starts are the courses whose closures,
+            for their cost, gain most or save other closures most
+exchanges   the path without each of its courses in turn; and the path after the closure of each start, with those of
+            its courses that still fit, of a short path also without each of its courses in turn. The greedy fills
+            the hours that are left
 """
 
 from typing import NamedTuple
@@ -61,8 +61,7 @@ def search_greedily(
 ) -> bool:
     """Set `found.best` to the best path of the greedy, run once per exponent of the cost; (E,) `exponents`.
 
-    Returns whether the path closes all that all targets together close.
-    Each exponent has an equal share of the visits, so that one that spends its share leaves the others theirs.
+    Returns whether the path closes all that all targets together close. Each exponent has an equal share of the visits.
     """
     counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
     best.totals[0]["value"] = -1

@@ -1,8 +1,8 @@
 """The state along a path, and the closure costs in it.
 
 A condition costs its cheapest achiever; a course costs its own hours and those of all its conditions: the additive
-relaxation (`closure_cost`). A prerequisite is cheaper than the course behind it, so a closure can be studied in the
-order of closure cost. Finding the minimum closure is NP-hard; here each condition is priced on its own, so a course
+relaxation (`closure_cost`). A prerequisite is cheaper than the course that requires it, so a closure can be studied in
+the order of closure cost. Finding the minimum closure is NP-hard; here each condition is priced on its own, so a course
 that satisfies two of them is counted twice in the cost that guides the choice, and once in the closure.
 
 Work is counted in visited courses: the courses of an assembled closure, the courses of a replayed path, the courses
@@ -63,7 +63,7 @@ class PlanState(NamedTuple):
     done: Flags
     """(N,): whether each course is completed."""
     costs: Costs
-    """The costs of the rest. A condition whose cost is 0 holds; a completed course is FORBIDDEN."""
+    """The costs in this state. A condition whose cost is 0 holds; a completed course is FORBIDDEN."""
 
 
 class Workspace(NamedTuple):

@@ -48,7 +48,7 @@ class PlanTrace(NamedTuple):
 
 
 def empty_trace(steps: int) -> PlanTrace:
-    """Return a trace with room for so many steps."""
+    """Return an empty trace for at most `steps` steps."""
     rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
     return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
