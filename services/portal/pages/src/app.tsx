@@ -190,7 +190,7 @@ function Masthead(): JSX.Element {
   const leaving = useSignal(false);
   const failed = useSignal<'language' | 'signOut' | undefined>(undefined); // the page stays as it is
   const change = async () => {
-    failed.value = undefined;
+    if (failed.value === 'language') failed.value = undefined;
     try {
       await setLanguage(otherLanguage());
     } catch {
