@@ -17,6 +17,7 @@ from deploy.local.servers import Mongod, find_mongodb
 from tests.support.servers import missing
 
 _NAME = "rs3"
+_LIMIT_MS = 2000
 
 
 class ReplicaSet:
@@ -42,7 +43,8 @@ class ReplicaSet:
             for number, port in enumerate(self.ports)
         ]
         config = {"_id": _NAME, "members": members, "settings": {"heartbeatIntervalMillis": 200}}
-        await until(lambda: self._answers(self.ports[0], {"replSetInitiate": config}), self.members[0], 60, _NAME)
+        # Without a time limit: MongoDB aborts at the next initiation after an interrupted one.
+        await until(lambda: self._answers(self.ports[0], {"replSetInitiate": config}, None), self.members[0], 60, _NAME)
         await self._until_complete()
 
     async def _until_complete(self) -> None:
@@ -121,18 +123,18 @@ class ReplicaSet:
             if pid := self.members[member].pid:
                 os.kill(pid, number)
 
-    async def _answers(self, port: int, command: dict[str, Any]) -> bool:
-        return bool((await self._command(port, command)).get("ok"))
+    async def _answers(self, port: int, command: dict[str, Any], limit_ms: int | None = _LIMIT_MS) -> bool:
+        return bool((await self._command(port, command, limit_ms)).get("ok"))
 
-    async def _command(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
-        return await asyncio.to_thread(_sent, port, command)
+    async def _command(self, port: int, command: dict[str, Any], limit_ms: int | None = _LIMIT_MS) -> dict[str, Any]:
+        return await asyncio.to_thread(_sent, port, command, limit_ms)
 
 
-def _sent(port: int, command: dict[str, Any]) -> dict[str, Any]:
+def _sent(port: int, command: dict[str, Any], limit_ms: int | None) -> dict[str, Any]:
     """Return the answer of one member; empty without an answer."""
     try:
         with MongoClient[dict[str, Any]](
-            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=2000
+            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=limit_ms
         ) as client:
             return client.admin.command(command)
     except PyMongoError:
