@@ -48,6 +48,7 @@ class ReplicaSet:
         await self._until_complete()
 
     async def _until_complete(self) -> None:
+        await self.elect(0)
         for number, state in enumerate(("PRIMARY", "SECONDARY", "SECONDARY")):
             await self.until_state(number, state)
 
@@ -60,7 +61,6 @@ class ReplicaSet:
         """Start the members that were stopped; return when the first one is the primary and the others follow it."""
         for member in self.members:
             member.start()
-        await self._elect(0)
         await self._until_complete()
 
     async def until_caught_up(self, number: int) -> None:
@@ -83,15 +83,7 @@ class ReplicaSet:
 
         await until(reached, self.members[number], 60, f"member {number}")
 
-    async def until_elected(self, *numbers: int) -> None:
-        """Wait until one of these members is the primary."""
-
-        async def elected() -> bool:
-            return "PRIMARY" in [await self._state(number) for number in numbers]
-
-        await until(elected, None, 60, "an election")
-
-    async def _elect(self, number: int) -> None:
+    async def elect(self, number: int) -> None:
         """Have a member stand for election, without the 10 seconds that it would wait, until it is the primary."""
 
         async def elected() -> bool:
