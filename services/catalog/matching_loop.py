@@ -23,6 +23,7 @@ from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.shared_copies import SharedCopies, SharedCourse
 from shared.errors import Unavailable
+from shared.memory import release
 from shared.outbox import BACKLOG_WAIT_SECONDS
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ class MatchingLoop:
                 taken = time.monotonic() - begun
                 self._levels_after[tenant] = begun + (_LEVELS_TIMES * taken if taken > _LEVELS_SOON else 0.0)
         self._matchers.drop_unused()
+        if count:
+            await asyncio.to_thread(release)
         return count
 
     async def _turn(self, tenant: str) -> int:

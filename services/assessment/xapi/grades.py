@@ -93,7 +93,7 @@ class GradedRow(Struct, frozen=True):
 class GradeTable(MappedTable):
     """Converts rows of cells to graded activities; the first row names the columns.
 
-    `rules`: of the tenant; a column whose name they map holds the scores of this activity.
+    `rules`: the tenant's; a column whose name one of them maps holds the scores of that activity.
     """
 
     def __init__(self, rules: ActivityRules, columns: str, default: str | None = None) -> None:
