@@ -64,7 +64,7 @@ _RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
 
 
 def plainly(message: str) -> str:
-    """Return a message of the decoder, without the place at its end, as a sentence; others unchanged."""
+    """Return a message of the decoder (without the path of the field at its end) as a sentence; others unchanged."""
     if message in _WHOLE:
         return _WHOLE[message]
     begins = (text for begin, text in _BEGINS.items() if message.startswith(begin))

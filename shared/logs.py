@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -20,8 +20,12 @@ _SECRETS = (
 )
 
 
+CallLater = Callable[[float, Callable[[], None]], object]
+"""Calls a function after so many seconds."""
+
+
 class DuplicateLines(logging.Filter):
-    """Lets a line of the Kafka client pass once in ten seconds, with the number of those left out since as `count`.
+    """Writes a line of the Kafka client once in ten seconds; its `count` is the number of equal lines left out since.
 
     While no broker answers, the client repeats the same few lines many times a second.
     """
@@ -52,19 +56,44 @@ _LINES_KNOWN = 1000
 
 
 class JsonLines(logging.Handler):
-    """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line."""
+    """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line.
+
+    A line is written at once, so that none is lost if the process dies. With `call_later`, that of the event loop, a
+    line of `handle_line` waits for others: each write would cost the event loop the interpreter's lock.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
+        self.call_later: CallLater | None = None
         self._stream = stream
+        self._lines: list[bytes] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line at once, so that none is lost if the process dies."""
+        """Write the line, after those that wait; or let it wait."""
+        self._lines.append(self.line(record))
+        if not self._may_wait(record):
+            self.flush()
+
+    def _may_wait(self, record: logging.LogRecord) -> bool:
+        """Return whether a line may wait; if it is the first one that waits, set the time at which it is written."""
+        if self.call_later is None or not hasattr(record, _MAY_WAIT) or len(self._lines) >= _MOST_LINES:
+            return False
+        if len(self._lines) == 1:
+            self.call_later(_TOGETHER_SECONDS, self.flush)
+        return True
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        self.acquire()
         try:
-            self._stream.write(self.line(record))
-            self._stream.flush()
+            lines, self._lines = self._lines, []
+            if lines:
+                self._stream.write(b"".join(lines))
+                self._stream.flush()
         except (OSError, ValueError):  # standard error is full or closed: there is nowhere to say so
             pass
+        finally:
+            self.release()
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record as one JSON object with a line end."""
@@ -122,7 +151,8 @@ _LONGEST_CHAIN = 5
 def handle_line(logger: logging.Logger, message: str, fields: Mapping[str, object]) -> None:
     """Log a line of level `info` with these fields, in a tenth of the time of `logger.info`.
 
-    For lines that every request causes. The place in the code, which `logger.info` looks for, is left out.
+    For lines that every request causes, in the event loop. The place in the code, which `logger.info` looks for, is
+    left out, and the line may wait for others (`write_together`).
     """
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -132,7 +162,10 @@ def handle_line(logger: logging.Logger, message: str, fields: Mapping[str, objec
     logger.handle(record)
 
 
-_LINE = vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None))
+_MAY_WAIT = "may_wait"
+_MOST_LINES = 1000
+_TOGETHER_SECONDS = 0.02
+_LINE = {**vars(logging.LogRecord("", logging.INFO, "", 0, "", None, None)), _MAY_WAIT: True}
 
 
 @lru_cache(maxsize=4)
@@ -152,6 +185,13 @@ def configure(level: str) -> None:
     threading.excepthook = _thread_ended_by
     for name in ("aiokafka", "pymongo", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def write_together(call_later: CallLater) -> None:
+    """Let lines of `handle_line` wait for others, at most 20 ms, from now on. `call_later`: that of the event loop."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, JsonLines):
+            handler.call_later = call_later
 
 
 def _ended_by(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -36,6 +36,10 @@ BULK_PAUSE_SECONDS = 0.25
 MOST_HANDED_OVER = 100
 """The most events that are kept in memory for the relay; it reads the others from their documents."""
 
+BACKLOG_WAIT_SECONDS = 5.0
+"""While the relay of a process sends whole batches, its other work does a batch of its own after so many seconds: the
+readers of the topic wait for the last event."""
+
 _BACKLOG_SECONDS = 2.0
 """How long after a whole batch the relay may be sending the next one."""
 

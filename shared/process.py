@@ -69,6 +69,7 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
             shutdown_timeout=_PATIENCE_SECONDS,
         )
         await runner.setup()
+        logs.write_together(asyncio.get_running_loop().call_later)
         await _listen(runner, settings)
         _reduce_garbage_collection()
         telling = asyncio.create_task(log_readiness(app[READINESS]))

@@ -7,7 +7,7 @@ from deploy.local.processes import CannotStart
 from services.catalog.store import COLLECTION
 from shared.errors import Unavailable
 from shared.mongo import connected, unavailable
-from shared.outbox import PENDING
+from shared.outbox import PENDING, PENDING_INDEX
 from shared.settings import StoreSettings, read
 
 _SECONDS = 180
@@ -24,7 +24,7 @@ async def announced_revision(environment: Mapping[str, str]) -> int:
         with connected(settings, "announced") as client, unavailable():
             database = client[settings.database("catalog")]
             async with asyncio.timeout(_SECONDS):
-                while await database[COLLECTION].count_documents(PENDING, limit=1):
+                while await database[COLLECTION].count_documents(PENDING, limit=1, hint=PENDING_INDEX):
                     await asyncio.sleep(_LOOK_SECONDS)
             lease = await database["leases"].find_one({"_id": f"relay:{COLLECTION}"}) or {}
     except TimeoutError as error:

@@ -63,10 +63,10 @@ class ItemFit:
 
     @property
     def fits(self) -> bool:
-        """Whether the item follows the model and discriminates between levels; True if that is unknown."""
+        """Whether the item follows the model and discriminates between levels; True without enough answers."""
         parameters = parameters_of(self.item) if self.parameters is None else self.parameters
-        sound = self.misfit is None or MISFIT[0] <= self.misfit <= MISFIT[1]
-        return sound and (self.parameters is None or parameters.discrimination >= LEAST_DISCRIMINATION)
+        fits = self.misfit is None or MISFIT[0] <= self.misfit <= MISFIT[1]
+        return fits and (self.parameters is None or parameters.discrimination >= LEAST_DISCRIMINATION)
 
 
 @dataclass(frozen=True)
@@ -152,16 +152,16 @@ def _fitted(items: Sequence[Item], scores: Scores) -> list[ItemParameters | str]
         np.asarray(row, dtype=np.float64)[: _grades(item) - 1]
         for item, row in zip(items, np.atleast_2d(found["Difficulty"]), strict=True)
     ]
-    sound = [
+    usable = [
         np.isfinite(slope) and slope > 0 and np.isfinite(row).all() and np.all(np.diff(row) > 0)
         for slope, row in zip(slopes, places, strict=True)
     ]
     spread, middle = _link(
-        [row for row, good in zip(places, sound, strict=True) if good],
-        [parameters_of(item).boundaries for item, good in zip(items, sound, strict=True) if good],
+        [row for row, good in zip(places, usable, strict=True) if good],
+        [parameters_of(item).boundaries for item, good in zip(items, usable, strict=True) if good],
     )
     parameters: list[ItemParameters | str] = []
-    for item, slope, row, good, answered in zip(items, slopes, places, sound, scores, strict=True):
+    for item, slope, row, good, answered in zip(items, slopes, places, usable, scores, strict=True):
         levels = [round(float(level), 6) for level in spread * row + middle]
         discrimination = round(float(slope) / spread, 6)
         bounded = _DISCRIMINATIONS[0] <= discrimination <= _DISCRIMINATIONS[1] and all(

@@ -8,7 +8,7 @@ was interrupted; then the same command, run again, imports the rest.
 import argparse
 
 from services.assessment.imports import TYPES, Format
-from shared.console import FAILED, add_url, authorization, carry_out, format_of, say_counts
+from shared.console import FAILED, add_url, authorization, carry_out, format_of, say, say_counts
 from shared.imports.rows import ImportReport
 from shared.imports.sending import add_import, conclude, send_rows
 
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--dry-run", action="store_true", help="report what would happen, and write nothing")
         if name == "import-results":
             one.add_argument("--map", help="the file is a grade export: `guess`, or which column holds what")
-            one.add_argument("--default", help="what no column of a grade export holds: activity=NAME,maximum=10")
+            one.add_argument("--default", help="what no column of a grade export holds: activity=NAME,date_order=dmy")
         add_url(one, "ASSESSMENT_URL", _DEFAULT_URL)
     return parser
 
@@ -51,5 +51,10 @@ async def _import(args: argparse.Namespace) -> int:
         return FAILED
     report, tally = sent
     tally.say()
+    if report and query.keys() & {"map", "default"}:
+        for fact, columns in report.mapping.items():
+            say(f"{fact:<10} from {', '.join(columns)}")
+        if report.unused_columns:
+            say(f"columns not taken: {', '.join(report.unused_columns)}")
     say_counts({name: tally.counts[name] for name in ("created", "changed", "unchanged", "refused")})
     return conclude(report, tally.counts["refused"], "/v1/assessments/imports")

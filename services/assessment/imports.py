@@ -101,7 +101,7 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
-    rows_at_once = 2000  # larger than usual: while the last part of a batch is written, no part is decided
+    rows_at_once = 4000  # larger than usual: while the last part of a batch is written, no part is decided
 
     def __init__(self, intake: Intake, order: ImportRequest[ImportReport]) -> None:
         super().__init__(order, ImportReport)
@@ -133,7 +133,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
     evidence stays as it is when it comes again under another mapping.
     """
 
-    rows_at_once = 2000
+    rows_at_once = 4000
 
     def __init__(
         self, intake: Intake, officers: OfficerStore, rules: ActivityRules, order: ImportRequest[ImportReport]
@@ -169,7 +169,8 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         for one in content.activities:
             found = self._rules.evidence(one.activity, one.verb, one.score, own)
             if isinstance(found, str):
-                row.problems.append(refusal(InvalidInput(found, one.column)))
+                activity = f"{one.activity[:100]!r}, {one.verb}"
+                row.problems.append(refusal(InvalidInput(f"{found}: {activity}", one.column)))
                 continue
             what = content.officer, one.activity, content.taken_at, one.verb, one.score
             digest = hashlib.sha256(msgspec.json.encode(what)).hexdigest()

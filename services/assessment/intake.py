@@ -33,8 +33,10 @@ _STEP_SECONDS = 0.005
 _PER_WRITE = 100
 """The most assessments of one officer in one write: a document of MongoDB holds up to 16 MB."""
 
-_PER_PART = 250
-"""The submissions of one part of a bulk; while one part is written, the next one is decided."""
+_PER_PART = 500
+"""The submissions of one part of a bulk; while one part is written, the next one is decided.
+
+Each part takes five calls of the driver, so small parts take more time for each submission."""
 
 _PER_TURN = 20
 """The number of officers of a bulk after which single requests are let through."""
@@ -70,7 +72,7 @@ class Outcome(Struct):
 
 
 class Intake:
-    """Accepts evidence of every kind. `caught_up` is set when the catalog was read to its end."""
+    """Accepts evidence of every kind. `caught_up` is set once the whole catalog topic was read."""
 
     def __init__(self, store: OfficerStore, frameworks: FrameworkReplica, caught_up: asyncio.Event) -> None:
         self._store = store

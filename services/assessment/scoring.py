@@ -29,7 +29,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     Faults are: a skill that the framework lacks or that is given twice, a level outside the scale, a standard
     deviation that is too small for the kind, and an impossible time.
     """
-    if assessment.taken_at > now + CLOCK_SKEW:
+    if assessment.taken_at - now > CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("is before the year 1900", "taken_at")
@@ -82,6 +82,8 @@ def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Fram
     On a scale with steps of 1 level it is left out, because it is then the same for every framework. On any other scale
     it is stored, so that a later change of the scale does not change old evidence.
     """
+    if framework.level_step == 1.0 and len(framework.scale) <= _MOST_STEPS + 1:  # as of most frameworks
+        return [*results]
     usual = usual_sd(kind, framework)
     if usual == STANDARD_DEVIATION[kind]:
         return [*results]

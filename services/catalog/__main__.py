@@ -83,7 +83,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         held_in=DATA,
     )
 
-    search = SearchReplica(settings, settings.topic(CATALOG_TOPIC), work := WorkQueue())
+    search = SearchReplica(settings, settings.topic(CATALOG_TOPIC), work := WorkQueue(), staged)
 
     async def has_index() -> str | None:
         return await search.is_ready() or overdue(search.follower, settings.stall_seconds)

@@ -24,6 +24,7 @@ from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.mappings import SkillMappings
 from services.catalog.matching.texts import languages
 from shared.domain import Framework
+from shared.memory import release
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class MatcherCache:
                     continue
                 self._matchers[known] = matcher
             matchers[name] = matcher
+        await asyncio.to_thread(release)  # making a matcher takes some times the memory that it keeps
         made = time.monotonic()
         frameworks = {name: one.framework for name, one in loaded.items()}
         return Matchers(

@@ -103,7 +103,7 @@ class Match(Struct, frozen=True):
 
     @property
     def row(self) -> Teaches | None:
-        """The row of the course that the decision made, None if there is none."""
+        """The row that the decision adds to what the course teaches, None if it adds none."""
         if self.status == "confirmed":
             return Teaches(self.framework, self.skill, self.from_level, self.to_level)
         if self.status == "corrected" and self.corrected is not None:

@@ -23,6 +23,8 @@ from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.shared_copies import SharedCopies, SharedCourse
 from shared.errors import Unavailable
+from shared.memory import release
+from shared.outbox import BACKLOG_WAIT_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +33,6 @@ MARKED = 1000
 """The most courses of a changed framework that are marked as due at a time."""
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
-_IMPORT_SECONDS = 5.0
-"""The seconds between batches of matching while courses are imported and announced: one process does all of it, and
-importing has priority."""
 _LOOK_SECONDS = 2.0
 _LEVELS_SOON = 1.0
 _LEVELS_TIMES = 10
@@ -86,16 +85,18 @@ class MatchingLoop:
                 taken = time.monotonic() - begun
                 self._levels_after[tenant] = begun + (_LEVELS_TIMES * taken if taken > _LEVELS_SOON else 0.0)
         self._matchers.drop_unused()
+        if count:
+            await asyncio.to_thread(release)
         return count
 
     async def _turn(self, tenant: str) -> int:
         """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
         count, begun = 0, time.monotonic()
-        await self._store.catalog.after_import(_IMPORT_SECONDS)
+        await self._store.catalog.after_import(BACKLOG_WAIT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
             by = await self._matchers.of(tenant)
             await self._store.propose(await self._together(batch, by))
-            await self._store.catalog.after_import(_IMPORT_SECONDS)
+            await self._store.catalog.after_import(BACKLOG_WAIT_SECONDS)
             count += len(batch)
             self.matched_courses += len(batch)
             await self._count()
@@ -124,7 +125,7 @@ class MatchingLoop:
 
     async def _copied(self, tenant: str, courses: Sequence[SharedCourse]) -> bool:
         """Make a tenant's copies of shared courses; return whether none of them changed meanwhile."""
-        await self._store.catalog.after_import(_IMPORT_SECONDS)
+        await self._store.catalog.after_import(BACKLOG_WAIT_SECONDS)
         by = await self._matchers.of(tenant)
         if (planned := await self._copies.planned(tenant, courses, by.own)) is None:
             return False
@@ -199,7 +200,7 @@ class MatchingLoop:
 
 
 class ProposalLevels:
-    """The levels of the proposals for a tenant's courses, estimated together with all that its courses teach."""
+    """The levels of the proposals for a tenant's courses, estimated together with the levels that are known."""
 
     def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Names) -> None:
         self._tenant = tenant

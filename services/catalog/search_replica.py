@@ -2,6 +2,9 @@
 
 Every replica reads `catalog.state` from its beginning, as the recommenders do, so it finds what was announced. Events
 are applied in a thread, which makes a new index; the event loop replaces the old one in one step.
+
+While the relay of this process sends a backlog, such as an import that is stored, the index follows slowly: all of it
+is the work of one process, and the other readers wait for the last event.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from shared.errors import Unavailable
 from shared.events import FrameworkPublished, check_stamps
 from shared.framework_parts import FrameworkAssembly
 from shared.kafka import Brokers, ConsumedEvent, Follower
+from shared.outbox import BACKLOG_WAIT_SECONDS, Staged
 from shared.work_queue import Caller, WorkQueue
 
 Highlights = dict[str, dict[str, list[tuple[int, int]]]]
@@ -24,19 +28,22 @@ Highlights = dict[str, dict[str, list[tuple[int, int]]]]
 class SearchReplica:
     """The current index, and the follower that updates it. Used only from the event loop; searches run in `work`.
 
-    `assembly`: the frameworks whose parts have not all arrived.
+    `assembly`: the frameworks whose parts have not all arrived. `staged`: what the stores of this process have staged.
     """
 
-    def __init__(self, brokers: Brokers, topic: str, work: WorkQueue) -> None:
+    def __init__(self, brokers: Brokers, topic: str, work: WorkQueue, staged: Staged) -> None:
         self.index: SearchIndex = EMPTY
         self.follower = Follower(brokers, topic, self.on_catalog)
         self.assembly = FrameworkAssembly(lambda tenant, framework: self._versions.get((tenant, framework), 0))
         self._versions: dict[tuple[str, str], int] = {}
         self._work = work
+        self._staged = staged
         self._complete = False
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
         """Apply events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
+        if self._complete and not self._staged.in_bulk:
+            await self._staged.after_backlog(BACKLOG_WAIT_SECONDS)
         events = [item.event for item in batch]
         check_stamps(events, self.index.revision)
         events = await self.assembly.whole(events, self.index.revision)

@@ -3,11 +3,20 @@
 import re
 from calendar import monthrange
 from datetime import MINYEAR, UTC, date, datetime, time, timedelta, timezone
+from typing import Literal
 
 from shared.imports.numerals import LONGEST_WORDS, THAI_DIGITS
 from shared.texts import folded
 
+DateOrder = Literal["dmy", "mdy"]
+"""Whether the day or the month comes first in `5/11/2026`."""
+
 _BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
+_MONTHS_OF_A_YEAR = 12
+_FIRST_SHORT_BUDDHIST = 43
+"""The first year of this century in the Buddhist Era, 2543, without its century."""
+
+_SHORT_YEAR = "the year is to have four digits: two may be of either calendar"
 _SECONDS = re.compile(r"1\d{9}(?:\d{3})?")
 """Seconds or milliseconds since 1970, as learning platforms count time."""
 
@@ -59,13 +68,15 @@ class InvalidDate(ValueError):
     """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
 
 
-def date_of(text: str, *, last: bool = False) -> date | None:
+def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
-    Years from 2400 on are Buddhist Era. Days come before months, as in Thai writing. A number of five or six digits is
-    a day as workbooks count them, or a year and a month, such as 202401; one of ten or thirteen digits counts seconds
-    or milliseconds since 1970, and 0 is no date. A year or a month means its first day, or with `last` its last one.
-    Raises InvalidDate.
+    Years from 2400 on are Buddhist Era. `order`: which of two numbers before a year of the Common Era is the day; None
+    refuses a date that is another one in the other order. Before a Buddhist year the day comes first.
+
+    A number of five or six digits is a day as workbooks count them, or a year and a month, such as 202401; one of ten
+    or thirteen digits counts seconds or milliseconds since 1970, and 0 is no date. A year or a month means its first
+    day, or with `last` its last one. Raises InvalidDate.
     """
     if len(text) > LONGEST_WORDS:
         raise InvalidDate("not read as a date")
@@ -73,7 +84,7 @@ def date_of(text: str, *, last: bool = False) -> date | None:
     words = _TIME.sub("", words)
     if words == "0":
         return None
-    year, month, day = _counted(words) or _written(words)
+    year, month, day = _counted(words) or _written(words, order)
     if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs
         year -= _BUDDHIST
     if year >= _NEVER:
@@ -92,18 +103,18 @@ def date_of(text: str, *, last: bool = False) -> date | None:
     return date(year, month, day)
 
 
-def moment_of(text: str) -> datetime | None:
+def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
     """Return a date with its time of day: 00:00 if none is stated, and Thai time if no zone is stated.
 
     Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too; None for
-    a date that means never. Raises InvalidDate.
+    a date that means never. `order`: see `date_of`. Raises InvalidDate.
     """
     words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
     if _SECONDS.fullmatch(words):
         return datetime.fromtimestamp(int(words[:10]), THAI_TIME)
     if compact := _COMPACT.fullmatch(words):
         words = f"{compact[1]}t{compact[2]}:{compact[3]}:{compact[4] or '00'}{compact[5]}"
-    day = date_of(text)
+    day = date_of(text, order=order)
     if day is None:
         return None
     clock, zone = time(), THAI_TIME
@@ -178,7 +189,7 @@ def _counted(words: str) -> tuple[int, int, int | None] | None:
     return found.year, found.month, found.day
 
 
-def _written(words: str) -> tuple[int, int | None, int | None]:
+def _written(words: str, order: DateOrder | None) -> tuple[int, int | None, int | None]:
     """Return year, month and day as they are written, None for what is not. Raises InvalidDate."""
     year: int
     month: int | None
@@ -186,7 +197,8 @@ def _written(words: str) -> tuple[int, int | None, int | None]:
     if found := re.match(r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[t ].*)?$", words):
         year, month, day = (int(part) for part in found.groups())
     elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
-        day, month, year = (int(part) for part in found.groups())
+        year = int(found[3])
+        day, month = _day_and_month(int(found[1]), int(found[2]), "dmy" if year >= _FIRST_BUDDHIST else order)
     elif by_month := _by_month(words):
         year, month, day = by_month
     elif re.fullmatch(r"\d{4}", words):
@@ -195,21 +207,36 @@ def _written(words: str) -> tuple[int, int | None, int | None]:
         year, month, day = int(found["year"] or found["last"]), int(found["month"] or found["first"]), None
     elif found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})(?:t\d{4,6}z?)?", words):
         year, month, day = (int(part) for part in found.groups())
+    elif re.match(r"^\d{1,2}[/.-]\d{1,2}[/.-]\d\d(?: .*)?$", words):
+        raise InvalidDate(_SHORT_YEAR)
     else:
         raise InvalidDate("not read as a date")
     return year, month, day
 
 
+def _day_and_month(first: int, second: int, order: DateOrder | None) -> tuple[int, int]:
+    """Return day and month of two numbers. Raises InvalidDate if the order is to be stated."""
+    if order is None and first != second and first <= _MONTHS_OF_A_YEAR:
+        if second > _MONTHS_OF_A_YEAR:
+            raise InvalidDate("the month seems to come first: state it with date_order=mdy")
+        raise InvalidDate("the day or the month may come first: state it with date_order=dmy or mdy")
+    return (second, first) if order == "mdy" else (first, second)
+
+
 def _by_month(words: str) -> tuple[int, int, int | None] | None:
     """Return year, month and, if it is given, day of a date that names the month.
 
-    Two digits of a year are Buddhist in Thai.
+    Two digits of a year are Buddhist in Thai, and of the Common Era in English. Raises InvalidDate for two digits that
+    would be a year of the last century or after 2042, and are then probably of the other calendar.
     """
     for pattern in _BY_MONTH:
         if (found := re.fullmatch(pattern, words)) and (month := _MONTH_NUMBERS.get(found["month"].replace(".", ""))):
             year = int(found["year"])
             if len(found["year"]) == 2:  # noqa: PLR2004 - the digits of a short year
-                year += 2500 if re.search(r"[\u0e00-\u0e7f]", found["month"]) else 2000
+                is_thai = bool(re.search(r"[\u0e00-\u0e7f]", found["month"]))
+                if is_thai != (year >= _FIRST_SHORT_BUDDHIST):
+                    raise InvalidDate(_SHORT_YEAR)
+                year += 2500 if is_thai else 2000
             day = found.groupdict().get("day")
             return year, month, int(day) if day else None
     return None

@@ -121,7 +121,7 @@ def row_of(  # noqa: PLR0913 - what a row is made of
     *,
     strict: bool = True,
 ) -> Row[T]:
-    """Return the row of builtins converted to a struct type. Not `strict`: numbers may be given as text."""
+    """Return a row with `given`, decoded JSON or cells by name, as a struct. Not `strict`: numbers may be text."""
     row = Row[T](number, begins=beginning(begins or _begins(given)), warnings=warnings or [])
     try:
         wrong: list[Problem] = list(faults(given, shape, strict=strict))

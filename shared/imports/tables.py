@@ -28,7 +28,7 @@ _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r
 
 
 def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet computes: one that it might compute begins with one more apostrophe."""
+    """Return a cell that no spreadsheet takes for a formula; one that it might gets an apostrophe in front."""
     return f"'{cell}" if _COMPUTED.match(cell) else cell
 
 
@@ -268,7 +268,7 @@ class CsvReader(Generic[T]):
             text = raw.decode(encoding, errors="replace")
             warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
         if self._delimiter is None:
-            self._delimiter = _delimiter_of(text)
+            self._delimiter = delimiter_of(text)
         lines = iter(f"{line}\n" for line in text.split("\n"))
         strict = csv.reader(lines, delimiter=self._delimiter, strict=True)
         try:
@@ -282,7 +282,8 @@ class CsvReader(Generic[T]):
         return [cell.removesuffix("\r") for cell in cells], warnings
 
 
-def _delimiter_of(line: str) -> str:
+def delimiter_of(line: str) -> str:
+    """Return what divides the cells of the first line of a table: what a line `sep=;` states, or what is most often."""
     if found := re.fullmatch(r"sep=(.)\s*", line):
         return found[1]
     bare = re.sub(r'"[^"]*"', "", line)

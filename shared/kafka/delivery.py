@@ -26,7 +26,7 @@ Decode = Callable[[Record], Event]
 
 
 class Reader(Protocol):
-    """A GroupConsumer or a Follower."""
+    """What `overdue` reads of a GroupConsumer or a Follower."""
 
     topic: str
 

@@ -15,9 +15,7 @@ from shared.errors import Unavailable
 from shared.events import TYPES, Event
 from shared.kafka.client import (
     BATCH,
-    FETCH_WAIT_MS,
     PATIENT_BYTES,
-    PATIENT_WAIT_MS,
     Brokers,
     Lag,
     backoff,
@@ -123,7 +121,6 @@ class Follower:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            fetch_max_wait_ms=PATIENT_WAIT_MS if self._patient else FETCH_WAIT_MS,
             fetch_min_bytes=PATIENT_BYTES if self._patient else 1,
         )
         self._step = _CONNECTING
@@ -161,11 +158,12 @@ class Follower:
         places = [TopicPartition(self.topic, number) for number in sorted(numbers)]
         consumer.assign(places)
         ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        if self._from == "beginning":
+            await consumer.seek_to_beginning(*places)  # together: the fetch of one would keep the others waiting
+            return ends
         for place in places:
             if self._from == "end":
                 consumer.seek(place, ends[place])
-            elif self._from == "beginning":
-                await consumer.seek_to_beginning(place)
             else:
                 offset = self._from.get(place.partition, 0)
                 if offset > ends[place]:

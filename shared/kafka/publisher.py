@@ -22,6 +22,10 @@ from shared.kafka.records import Headers, RecordMetadata
 _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
 """Larger than any event, uncompressed. The broker decides what fits a topic, after compression."""
 
+_BATCH_BYTES = 768 * 1024
+"""How many bytes of records, uncompressed, share a request: those of 500 courses. Requests to a partition follow each
+other, and each of them wakes every reader. Below the megabyte that a broker takes, whatever compression gains."""
+
 
 class _InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types
     """The topic accepts no such record; a compacted topic accepts none without a key."""
@@ -57,7 +61,7 @@ class Publisher:
             **connection(brokers),
             acks="all",
             compression_type="zstd",
-            max_batch_size=256 * 1024,
+            max_batch_size=_BATCH_BYTES,
             max_request_size=_MAX_REQUEST_BYTES,
             request_timeout_ms=10_000,
         )
@@ -86,7 +90,7 @@ class Publisher:
     ) -> list[RecordMetadata | Exception]:
         """Send events in order and wait for all; return, per event, its position or the error (outcome unknown).
 
-        Records of up to 256 KiB share a batch, which the broker refuses as a whole. Each record of a refused batch is
+        Records of up to 768 KiB share a batch, which the broker refuses as a whole. Each record of a refused batch is
         sent again alone, so a permanent error is that of its own event; it may come after later ones of its key then.
         `headers`: added to those of every event.
         """

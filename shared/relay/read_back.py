@@ -11,6 +11,7 @@ from shared.cloudevents import from_kafka
 from shared.errors import Rejected, Unavailable
 from shared.kafka import Brokers, ConsumedEvent, Follower, Record, describe_topics, is_bulk
 from shared.mongo import Collection, Document
+from shared.outbox import BACKLOG_WAIT_SECONDS, Staged
 from shared.relay.lease import RENEW_SECONDS, Lease
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,9 @@ Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 class ReadBack:
     """Reads the topic of a relay while its lease is held; the position is stored in the lease.
 
-    `republish`, `on_read_back` and `stamp`: those of the relay. `generation` counts the topics of this name:
-    acknowledgements of an earlier one say nothing about this one's offsets.
+    `republish`, `on_read_back` and `stamp`: those of the relay. While that sends a backlog (`wake`), each batch waits
+    some seconds: readers wait for the last event, and nobody for it to be read back. `generation` counts the topics of
+    this name: acknowledgements of an earlier one say nothing about this one's offsets.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by a relay
@@ -33,6 +35,7 @@ class ReadBack:
         topic: str,
         republish: Republish,
         *,
+        wake: Staged,
         on_read_back: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None,
         stamp: bool,
     ) -> None:
@@ -42,6 +45,7 @@ class ReadBack:
         self._brokers = brokers
         self._topic = topic
         self._republish = republish
+        self._wake = wake
         self._notify = on_read_back
         self._stamp = stamp
         self._position: Document = {}
@@ -112,6 +116,8 @@ class ReadBack:
             await self._lease.update({"$set": position})
 
     async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
+        if not self._wake.in_bulk:
+            await self._wake.after_backlog(BACKLOG_WAIT_SECONDS)
         if self._notify:
             await self._notify(batch)
         try:

@@ -100,7 +100,14 @@ class Relay:
         self._wake = staged or Staged()
         self._pacing = BulkPacing(self._wake, topic, bulk_rate, backlog)
         self._read_back = ReadBack(
-            self._lease, self._documents, brokers, topic, republish, on_read_back=on_read_back, stamp=stamp
+            self._lease,
+            self._documents,
+            brokers,
+            topic,
+            republish,
+            wake=self._wake,
+            on_read_back=on_read_back,
+            stamp=stamp,
         )
         self._fields = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0

@@ -1,8 +1,8 @@
 """Measures how soon every recommender replica plans with 100,000 imported courses, and how late it answers meanwhile.
 
 Two replicas follow the catalog. From the first row of an import until both have folded the last one, each gets a
-request for a recommendation every 50 ms, one at a time. A replica has folded the catalog once its revision is that of
-the catalog's own search index, which holds every imported course by then.
+request for a recommendation every 50 ms, one at a time. A replica has folded the catalog once it plans with the
+revision that the catalog had announced when no event of it waited any more. The search index of the catalog follows.
 
 It runs alone, with services of its own: `python -m tests.bench.fold`.
 """
@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 from rich.console import Console
 
+from deploy.local.announced import announced_revision
 from deploy.local.display import Terminal
 from deploy.local.processes import CannotStart
 from deploy.local.seed import bearer
@@ -44,7 +45,7 @@ _BODY = {
 
 
 async def measure(stack: Stack, count: int) -> list[Figure]:
-    """Return the seconds from the last row to the last replica, and the latest answer meanwhile."""
+    """Return the seconds from the last row to the last replica and to the search index, and the latest answer."""
     replicas = stack.urls["recommender"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as session:
         whole = count + gauge(await measurements(session, stack.urls["catalog"][0]), "search_courses")
@@ -55,9 +56,13 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
         try:
             await _imported(session, stack, count)
             last_row = time.perf_counter()
+            announced = await announced_revision(stack.servers)
             async with asyncio.timeout(_PATIENCE):
-                await _have_folded(session, stack.urls["catalog"][0], replicas, whole)
+                await _reach(session, replicas, "catalog_revision", announced)
             seconds = time.perf_counter() - last_row
+            async with asyncio.timeout(_PATIENCE):
+                await _reach(session, stack.urls["catalog"], "search_courses", whole)
+            found = time.perf_counter() - last_row
         finally:
             folded.set()
             latest = await asyncio.gather(*asking)
@@ -65,6 +70,7 @@ async def measure(stack: Stack, count: int) -> list[Figure]:
     return [
         Figure(name, 1000 * seconds, "ms", 1000 * _MOST_SECONDS, 1.0),
         Figure("latest answer of a recommender meanwhile", max(latest), "ms", _MOST_MS, 1.0),
+        Figure("all of them in the search index after the last row", 1000 * found, "ms"),
     ]
 
 
@@ -103,15 +109,9 @@ async def _imported(session: aiohttp.ClientSession, stack: Stack, count: int) ->
         raise AssertionError(f"not every course was created: {last!r}")
 
 
-async def _have_folded(session: aiohttp.ClientSession, catalog: str, replicas: Sequence[str], whole: float) -> None:
-    """Return once every replica plans with all that the catalog has announced, of so many courses."""
-    while True:
-        measured = await measurements(session, catalog)
-        if gauge(measured, "search_courses") >= whole:
-            announced = gauge(measured, "catalog_revision")
-            planned = [gauge(await measurements(session, url), "catalog_revision") for url in replicas]
-            if min(planned) >= announced:
-                return
+async def _reach(session: aiohttp.ClientSession, urls: Sequence[str], name: str, least: float) -> None:
+    """Return once a gauge of every replica has reached a value."""
+    while min([gauge(await measurements(session, url), name) for url in urls]) < least:
         await asyncio.sleep(_LOOK_SECONDS)
 
 

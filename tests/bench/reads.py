@@ -25,7 +25,7 @@ async def measure(site: Site, officer: str, directory: Path, seconds: float, tic
     """Return the figure of blocks of so many seconds each."""
     port, file = free_port(), directory / "answer.json"
     environment = {**site.servers, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}
-    argv = [sys.executable, "-m", "tests.bench.bare_handler", file]
+    argv: list[str | Path] = [sys.executable, "-m", "tests.bench.bare_handler", file]
     bare = Child("bare handler", argv, directory / "bare.log", environment)
     ours = Question(urlsplit(site.recommender).port, f"/v1/officers/{officer}/path", bearer(site.key))
     baseline = Question(port, f"/{TENANT}/{officer}")

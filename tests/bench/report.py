@@ -192,7 +192,8 @@ Measured on {date} in {seconds} s on {machine}.
   (`imports.py`)
 - **Fold of an import.** Not part of `make bench`: 100,000 courses are imported while two recommender replicas are asked
   for a recommendation each, again and again. The values are the time from the last row until both plan with all
-  courses, at most 30 s, and the latest answer meanwhile, at most 1 s. (`fold.py`, alone: `python -m tests.bench.fold`)
+  courses, at most 30 s, the latest answer meanwhile, at most 1 s, and when the search index holds all of them.
+  (`fold.py`, alone: `python -m tests.bench.fold`)
 - **Adaptive sessions.** The CPU time of choosing the next item from a bank of 10,000, for one skill and for 28; the
   worse one is given. Answers a second of 16 officers over HTTP. *Baseline:* a bare handler that writes, in turns.
   (`sessions.py`, `answering.py`)

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy
 
 from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
@@ -50,6 +51,23 @@ async def test_a_follower_reports_what_it_waits_for_until_it_has_caught_up(
         gate.set()
         await asyncio.wait_for(follower.caught_up.wait(), 90)
         assert follower.pending is None
+
+
+async def test_a_follower_asks_for_the_beginnings_of_all_partitions_at_once(
+    bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, request = list[set[int]](), Fetcher._proc_offset_request
+
+    async def noted(self: Fetcher, node: int, times: dict[str, list[tuple[int, int]]]) -> Any:
+        asked.append({partition for partition, time in times[topic] if time == OffsetResetStrategy.EARLIEST})
+        return await request(self, node, times)
+
+    for _ in range(2):  # once every partition has a leader
+        follower = Follower(bootstrap, topic, Reader())
+        async with running(follower):
+            await until(follower.caught_up.is_set)
+        monkeypatch.setattr(Fetcher, "_proc_offset_request", noted)
+    assert {0, 1, 2, 3} in asked
 
 
 async def test_a_follower_of_a_topic_that_is_always_written_catches_up(

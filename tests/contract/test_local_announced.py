@@ -15,6 +15,7 @@ from deploy.local.announced import announced_revision
 from deploy.local.processes import Child
 from deploy.local.replicas import Replica
 from services.catalog.store import COLLECTION
+from shared.outbox import OUTBOX_INDEXES
 from tests.support.builders import unique
 
 Documents = MongoClient[dict[str, Any]]
@@ -29,6 +30,7 @@ async def test_the_revision_is_that_of_the_moment_when_nothing_waits_to_be_annou
     with MongoClient(mongodb_uri) as client:
         database: Database[dict[str, Any]] = client[f"{namespace}catalog"]
         try:
+            database[COLLECTION].create_indexes(OUTBOX_INDEXES)
             database["leases"].insert_one({"_id": f"relay:{COLLECTION}", "catalog_revision": 6})
             database[COLLECTION].insert_one({"_id": "shared/one", "outbox": [{"sequence": 1}]})
             found = asyncio.ensure_future(announced_revision(settings))

@@ -12,7 +12,9 @@ from shared.outbox import (
 from shared.relay import bulk_pacing
 from shared.relay import relay as relay_module
 from tests.support.outbox import (
+    LEASE,
     Owner,
+    until_read_back,
     until_sent,
 )
 from tests.support.waiting import running, until
@@ -88,6 +90,26 @@ async def test_other_work_waits_for_the_relay_while_it_makes_progress(monkeypatc
     staged.set_backlog(more=True)
     staged.backlog_at -= 3600  # the relay has made no progress since
     await asyncio.wait_for(staged.after_backlog(3600.0), 60)
+
+
+async def test_a_topic_is_read_back_after_the_relay_has_sent_its_backlog(owner: Owner) -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    class Sending(Staged):
+        async def after_backlog(self, most: float) -> None:  # noqa: ARG002 - that of Staged
+            reached.set()
+            await go_on.wait()
+
+    staged = Sending()
+    async with running(owner.relay(staged=staged)):
+        await owner.change("t/one", 1)
+        staged.set()
+        await asyncio.wait_for(reached.wait(), 60)
+        lease = await owner.database["leases"].find_one({"_id": LEASE})
+        assert "read_back" not in (lease or {})
+        go_on.set()
+        await until(lambda: owner.read)
+        await until_read_back(owner)
 
 
 async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner) -> None:

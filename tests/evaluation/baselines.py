@@ -49,7 +49,7 @@ class Outcome:
 def baselines(problem: Problem, ratings: Mapping[str, float], seed: int) -> dict[str, Outcome]:
     """Return method -> outcome."""
     chance = np.random.default_rng([seed, 7])
-    wanted = [c for c in problem.candidates if c.high.keys() & problem.worth.gaps.keys()]
+    wanted = [c for c in problem.candidates if c.high.keys() & problem.value.gaps.keys()]
     start = problem.start()
     cosines = {candidate.id: cosine(problem, start, candidate) for candidate in wanted}
 
@@ -84,7 +84,7 @@ def baselines(problem: Problem, ratings: Mapping[str, float], seed: int) -> dict
 
 def cosine(problem: Problem, state: State, candidate: Candidate) -> float:
     """Return the cosine of what is still missing (weight x expected gap) with the levels that a course teaches."""
-    gaps = {skill: whole - problem.worth.of(skill, state.held[skill]) for skill, whole in problem.worth.gaps.items()}
+    gaps = {skill: whole - problem.value.of(skill, state.held[skill]) for skill, whole in problem.value.gaps.items()}
     length = sqrt(sum(gap * gap for gap in gaps.values()))
     taught = {skill: high - candidate.low[skill] for skill, high in candidate.high.items()}
     norm = sqrt(sum(levels * levels for levels in taught.values()))

@@ -1,6 +1,6 @@
 """The best that any path can close within the budget, by mixed-integer programming (HiGHS).
 
-    maximise    sum over gap skills of (what each further level is worth) x (that level is reached)
+    maximise    sum over gap skills of (the value of each further level) x (that level is reached)
     x[course]   taken;  y[skill, level]  reached;  z  a branch of and / or holds
     budget      sum hours x <= budget
     entry       x <= y or x or z of everything that the course needs
@@ -142,20 +142,20 @@ class _Program:
                 if not isinstance(need, str):
                     self._levels_of.setdefault(need[0], set()).add(need[1])
             for skill, level in candidate.high.items():
-                if self._problem.worth.of(skill, level):
+                if self._problem.value.of(skill, level):
                     self._levels_of.setdefault(skill, set()).add(level)
 
     def _ladder(self, skill: str, levels: list[float]) -> None:
-        """Add the levels of one skill, each worth what it adds to the one below, and none without the one below."""
-        worth, below = 0, None
+        """Add the levels of one skill, each with the value that it adds to the one below, which it needs."""
+        lower, below = 0, None
         for level in levels:
-            value = self._problem.worth.of(skill, level)
-            place = self._y[skill, level] = self._variable((value - worth) / MICRO)
+            value = self._problem.value.of(skill, level)
+            place = self._y[skill, level] = self._variable((value - lower) / MICRO)
             suppliers = {self._x[c.id]: -1.0 for c in self.candidates if _supplies(c, (skill, level))}
             self._rows.append({place: 1.0} | suppliers)
             if below is not None:
                 self._rows.append({place: 1.0, below: -1.0})
-            worth, below = value, place
+            lower, below = value, place
 
     def _needs(self, candidate: Candidate) -> Iterable[int | None]:
         """Yield a variable for each unmet condition of entry; None for one that cannot be met."""

@@ -1,6 +1,6 @@
-"""One officer before one catalog, in the auditor's own reading of the rules: who may enter what, what it is worth.
+"""One officer before one catalog, in the auditor's own reading of the rules: who may enter what, and its value.
 
-The planner's arrays and prices are not used. What a level is worth is the one definition that is shared (`gaps`): it is
+The planner's arrays and costs are not used. The value of a level is the one definition that is shared (`gaps`): it is
 what is being maximised, and the validator works it out by itself.
 """
 
@@ -55,7 +55,7 @@ class Problem:
         self.framework = inputs.framework.id
         courses = list(courses)
         self._targets, self.entry_levels = posterior_targets(inputs, {course.id: course for course in courses}.get)
-        self.worth = ValueFunction(self._targets)
+        self.value = ValueFunction(self._targets)
         self.budget = round((inputs.budget_hours or 0) * MICRO)
         languages = set(inputs.languages)
         self.candidates = [
@@ -111,17 +111,17 @@ class Problem:
     def gain(self, state: State, candidate: Candidate) -> int:
         """Return what a course adds to what is held, in micro-levels."""
         return sum(
-            max(self.worth.of(skill, level) - self.worth.of(skill, state.held[skill]), 0)
+            max(self.value.of(skill, level) - self.value.of(skill, state.held[skill]), 0)
             for skill, level in candidate.high.items()
-            if skill in self.worth.gaps
+            if skill in self.value.gaps
         )
 
     def gained(self, candidates: Iterable[Candidate]) -> int:
-        """Return what these courses, all done, are worth in micro-levels."""
+        """Return the value of these courses, if all are completed, in micro-levels."""
         best: dict[str, int] = {}
         for candidate in candidates:
             for skill, level in candidate.high.items():
-                best[skill] = max(best.get(skill, 0), self.worth.of(skill, level))
+                best[skill] = max(best.get(skill, 0), self.value.of(skill, level))
         return sum(best.values())
 
     def studied(self, chosen: Sequence[Candidate]) -> list[Candidate]:
@@ -139,11 +139,11 @@ class Problem:
         return order
 
     def essential(self, chosen: Sequence[Candidate]) -> list[Candidate]:
-        """Return a part of a path that is worth as much and loses worth or entry without any one of its courses."""
-        kept, worth = list(chosen), self.gained(chosen)
+        """Return a part of a path that has the same value, and loses value or entry without any one of its courses."""
+        kept, value = list(chosen), self.gained(chosen)
         for candidate in reversed(chosen):
             rest = [other for other in kept if other is not candidate]
-            if self.gained(rest) == worth and len(self.studied(rest)) == len(rest):
+            if self.gained(rest) == value and len(self.studied(rest)) == len(rest):
                 kept = rest
         return self.studied(kept)
 

@@ -59,7 +59,7 @@ def simulate_gains(number: int, count: int) -> Gains:
         problem = Problem(inputs, [course for step in path.steps if (course := view.course(step.course.id))])
         true = {
             skill: max(float(chance.normal(want.measured, want.sd)), want.level if want.rests_on_courses else -np.inf)
-            for skill, want in problem.worth.targets.items()
+            for skill, want in problem.value.targets.items()
         }
         top = inputs.framework.max_level
         whole = {skill: min(max(float(np.rint(level)), 0.0), top) for skill, level in true.items()}
@@ -87,7 +87,7 @@ def _completed(
 def removed(problem: Problem, true: dict[str, float], done: list[Candidate]) -> float:
     """Return the weighted gap, true to required, that the courses remove."""
     total = 0.0
-    for skill, want in problem.worth.targets.items():
+    for skill, want in problem.value.targets.items():
         reached = max((candidate.high.get(skill, 0.0) for candidate in done), default=0.0)
         total += want.weight * max(min(reached, want.required) - true[skill], 0.0) if want.is_gap else 0.0
     return total

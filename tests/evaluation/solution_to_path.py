@@ -37,9 +37,9 @@ def path_of(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         problem.take(state, candidate)
     gained = sum(row.contribution for step in steps for row in step.closes)
     specs = [course_spec(candidate.course) for candidate in chosen]
-    options = [course_option(inputs, problem.worth, spec, spec.hours) for spec in specs]
-    needs = dependencies(options, state_before(inputs, problem.worth, problem.entry_levels))
-    expected = expected_gain(problem.worth, options, needs)
+    options = [course_option(inputs, problem.value, spec, spec.hours) for spec in specs]
+    needs = dependencies(options, state_before(inputs, problem.value, problem.entry_levels))
+    expected = expected_gain(problem.value, options, needs)
     gaps = _gaps(problem, before, state)
     return LearningPath(
         status="ready" if any(gap.assessed for gap in gaps) or not gaps else "provisional",
@@ -53,7 +53,7 @@ def path_of(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
             if gap.reached < gap.required
         ],
         coverage=Coverage(
-            problem.worth.coverage(0), problem.worth.coverage(gained), problem.worth.gap, gained, expected
+            problem.value.coverage(0), problem.value.coverage(gained), problem.value.gap, gained, expected
         ),
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, 1, ALGORITHM),
@@ -65,7 +65,7 @@ def path_of(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
 
 
 def _step(problem: Problem, state: State, candidate: Candidate, position: int, hours: float) -> Step:
-    course, worth = candidate.course, problem.worth
+    course, value = candidate.course, problem.value
     closes = [
         Closes(
             skill=skill,
@@ -74,9 +74,9 @@ def _step(problem: Problem, state: State, candidate: Candidate, position: int, h
             to_level=candidate.high[skill],
             required=want.required,
             weight=want.weight,
-            contribution=worth.of(skill, candidate.high[skill]) - worth.of(skill, state.held[skill]),
+            contribution=value.of(skill, candidate.high[skill]) - value.of(skill, state.held[skill]),
         )
-        for skill, want in worth.targets.items()
+        for skill, want in value.targets.items()
         if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] and want.lacks(state.held[skill])
     ]
     card = CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
@@ -96,5 +96,5 @@ def _gaps(problem: Problem, before: dict[str, float], state: State) -> list[Gap]
             reached=state.held[skill],
             weight=want.weight,
         )
-        for skill, want in problem.worth.targets.items()
+        for skill, want in problem.value.targets.items()
     ]

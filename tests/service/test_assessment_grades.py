@@ -113,16 +113,19 @@ async def test_a_row_is_evidence_as_a_whole_or_not_at_all(service: Started) -> N
 
 
 async def test_a_grade_export_is_sent_from_the_command_line(
-    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await put_mapping(service, RULES)
     officer = await registered(service)
     file = tmp_path / "grades.csv"
-    file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;วันที่สอบ\n{officer};8/10;2 พ.ย. 2569\n", encoding="utf-8-sig")
+    file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;ห้องสอบ;วันที่สอบ\n{officer};8/10;3;2 พ.ย. 2569\n", encoding="utf-8-sig")
     monkeypatch.setenv("ASSESSMENT_URL", str(service.client.make_url("/")).rstrip("/"))
     monkeypatch.setenv("ASSESSMENT_KEY", await service.key("platform"))
     arguments = ["import-results", str(file), "--map", "guess", "--default", "activity=safety"]
     assert await asyncio.to_thread(main, arguments) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "officer    from รหัสเจ้าหน้าที่" in printed
+    assert "columns not taken: ห้องสอบ" in printed
     assert await levels(service, officer) == {"reading": (3.2, 0.4)}
 
 
@@ -143,9 +146,9 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
     grades += f"{officer},safety,ผ่าน,2 ม.ค. 2599\n{officer},safety,ผ่าน,2 ม.ค. 2575\n"
     verdicts, report = await imported(service, path, f"officer,activity,result,date\n{grades}")
     assert [(one["status"], [fault["detail"] for fault in one.get("problems", [])]) for one in verdicts] == [
-        ("refused", ["no rule maps the activity with this verb"]),
-        ("refused", ["no rule maps the activity with this verb"]),
-        ("refused", ["there is no score, and the rule says nothing of a fail without one"]),
+        ("refused", ["no rule maps the activity with this verb: 'other', passed"]),
+        ("refused", ["no rule maps the activity with this verb: 'watched', passed"]),
+        ("refused", ["there is no score, and the rule says nothing of a fail without one: 'both', failed"]),
         ("refused", ["no such officer"]),
         ("created", []),
         ("refused", ["'2 ม.ค. 2599' is no time"]),

@@ -253,7 +253,7 @@ async def test_an_imported_catalog_is_matched_and_keeps_confirmed_matches_after_
 
 
 async def test_matching_waits_while_an_import_stores_courses(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching_loop, "_IMPORT_SECONDS", 3600.0)
+    monkeypatch.setattr(matching_loop, "BACKLOG_WAIT_SECONDS", 3600.0)
     store, matches = service.client.app[STORE], service.client.app[MATCHES]
     storing, go_on, write = asyncio.Event(), asyncio.Event(), store.write_staged
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.support.platform import Officer, Platform, required
@@ -22,6 +22,10 @@ FLAGS = [
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
 expect.set_options(timeout=_PATIENCE_MS)
+VIOLATIONS = """async (context) => {
+  const { violations } = await axe.run(context ?? document, { resultTypes: ['violations'] });
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+}"""
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
@@ -125,12 +129,11 @@ class Reader:
 
     async def violations(self, inside: str = "", outside: str = "") -> list[str]:
         """Return what axe finds wrong now: of the whole page, or inside or outside what a selector names."""
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(AXE_SCRIPT)
         context = {"include": [[inside]]} if inside else {"exclude": [[outside]]} if outside else None
-        loaded = await self.page.evaluate("'axe' in window")
-        found = await (Axe("") if loaded else Axe()).run(self.page, context=context)
-        return [
-            f"{rule['id']}: {node['html'][:200]}" for rule in found.response["violations"] for node in rule["nodes"]
-        ]
+        found: list[str] = await self.page.evaluate(VIOLATIONS, context)
+        return found
 
     async def fonts(self, selector: str) -> set[str]:
         """Return the names of the fonts that an element is really drawn with."""

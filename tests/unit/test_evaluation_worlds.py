@@ -40,7 +40,7 @@ def test_officers_have_gaps_and_courses_that_can_be_entered() -> None:
     chance = np.random.default_rng(4)
     for _ in range(10):
         problem = Problem(world.officer(chance, 40.0), world.courses)
-        assert problem.worth.gap > 0
+        assert problem.value.gap > 0
         assert problem.budget == 40_000_000
         start = problem.start()
         assert any(problem.admits(start, candidate) for candidate in problem.candidates)
@@ -52,7 +52,7 @@ def test_a_world_of_another_shape_is_feasible_and_stays_on_its_scale(name: str) 
     officer = world.officer(np.random.default_rng(1), 40.0)
     problem = Problem(officer, world.courses)
     reached = problem.studied(problem.candidates)
-    assert 0 < problem.gained(reached) <= problem.worth.gap
+    assert 0 < problem.gained(reached) <= problem.value.gap
     assert max(row.to_level for course in world.courses for row in course.teaches) <= officer.framework.max_level
     assert list(DRAWN[name](1).courses) == list(world.courses) != list(DRAWN[name](2).courses)
 

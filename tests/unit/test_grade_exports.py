@@ -8,10 +8,11 @@ from services.assessment.imports import FileReader
 from services.assessment.xapi.grades import GradedRow, GradeTable
 from services.assessment.xapi.mapping import ActivityRule, ActivityRules
 from shared.errors import InvalidInput
-from shared.imports.dates import InvalidDate, moment_of
+from shared.imports.dates import DateOrder, InvalidDate, moment_of
 from shared.imports.rows import Row
 
 THAI = timezone(timedelta(hours=7))
+KNOWN = "passed, failed, completed (ผ่าน, ไม่ผ่าน, เรียนจบ)"
 RULES = ActivityRules(
     [
         ActivityRule(activity, "reading", 4)
@@ -179,7 +180,7 @@ def test_a_score_is_a_share_of_its_maximum(score: str, maximum: str, share: floa
         ("8", "", "is a score without its maximum; give it, such as default=maximum=10"),
         ("12", "10", "is not between 0 and the maximum, 10"),
         ("-1", "10", "'-1' is no number"),
-        ("B+", "10", "'b+' is no number"),
+        ("B+", "10", f"'B+' is no number and no known outcome; known are {KNOWN}"),
         ("0", "0", "is not between 0 and the maximum, 0"),
         ("8", "ten", "'ten' is no number"),
         ("8/ten", "", "'ten' is no number"),
@@ -196,7 +197,7 @@ def test_all_faults_of_a_row_are_stated() -> None:
     rows, _ = read("officer,activity,score,date\nสมชาย,safety,good,soon\nofficer-1,safety,80%,\n")
     assert [(one.field, one.detail) for row in rows for one in row.problems] == [
         ("officer", "is no id of an officer"),
-        ("score", "'good' is no number"),
+        ("score", f"'good' is no number and no known outcome; known are {KNOWN}"),
         ("date", "'soon': not read as a date"),
         ("date", "says no time of the result"),
     ]
@@ -215,6 +216,8 @@ def test_all_faults_of_a_row_are_stated() -> None:
         ("officer,score,date", "guess", "officer=a", "default", "'officer=a' is not one of"),
         ("officer,score,date", "guess", "activity=", "map", "the mapping has no activity 'score'"),
         ("officer,score,date", "guess", "maximum=ten", "default", "'ten' is no number"),
+        ("officer,score,date", "guess", "activity=a,date_order=ymd", "default", "'ymd' is no date_order"),
+        ("officer,score", "guess", "activity=a,taken_at=5/11/2026", "default", "'5/11/2026': the day or the month may"),
         ("officer,score,date", "guess", "taken_at=soon", "default", "'soon': not read as a date"),
     ],
 )
@@ -257,6 +260,66 @@ def test_a_time_is_read_with_its_zone(text: str, moment: datetime) -> None:
 def test_a_time_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(InvalidDate, match="there is no such time"):
         moment_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "moment"),
+    [
+        ("05/11/2569", None, datetime(2026, 11, 5, tzinfo=THAI)),
+        ("05/11/2569", "mdy", datetime(2026, 11, 5, tzinfo=THAI)),
+        ("13/05/2026", None, datetime(2026, 5, 13, tzinfo=THAI)),
+        ("11-11-2026 9:15", None, datetime(2026, 11, 11, 9, 15, tzinfo=THAI)),
+        ("05/11/2026 9:15", "dmy", datetime(2026, 11, 5, 9, 15, tzinfo=THAI)),
+        ("05/11/2026 9:15", "mdy", datetime(2026, 5, 11, 9, 15, tzinfo=THAI)),
+        ("05/13/2026", "mdy", datetime(2026, 5, 13, tzinfo=THAI)),
+    ],
+)
+def test_the_day_or_the_month_comes_first_as_stated(text: str, order: DateOrder | None, moment: datetime) -> None:
+    assert moment_of(text, order) == moment
+
+
+@pytest.mark.parametrize("text", ["05/11/2026", "5.11.2026 9:15", "05-11-2026", "๐๕/๑๑/๒๐๒๖"])
+def test_a_date_that_is_another_one_in_the_other_order_is_refused(text: str) -> None:
+    rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default="activity=safety,maximum=10")
+    detail = "the day or the month may come first: state it with date_order=dmy or mdy"
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("date", f"{text!r}: {detail}")]
+    for order, month in (("dmy", 11), ("mdy", 5)):
+        stated = f"activity=safety,maximum=10,date_order={order}"
+        rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default=stated)
+        read_at = taken_at(rows[0])
+        assert read_at is not None
+        assert read_at.month == month
+
+
+def test_a_date_whose_month_comes_first_needs_the_order() -> None:
+    rows, _ = read("officer,score,date\nofficer-1,8,11/25/2026\n", default="activity=safety,maximum=10")
+    detail = "'11/25/2026': the month seems to come first: state it with date_order=mdy"
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("date", detail)]
+
+
+@pytest.mark.parametrize("text", ["05/11/69", "5/11/26 9:15", "5 พ.ย. 26", "5 Nov 69", "5-ม.ค.-26"])
+def test_a_year_of_two_digits_that_may_be_of_either_calendar_is_refused(text: str) -> None:
+    rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default="activity=safety,maximum=10")
+    detail = "the year is to have four digits: two may be of either calendar"
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("date", f"{text!r}: {detail}")]
+
+
+def test_an_unknown_outcome_is_named_with_those_that_are_known() -> None:
+    rows, _ = read(
+        "officer,score,result,date\n"
+        "officer-1,,Faild,2026-01-05\nofficer-1,8,Faild,2026-01-05\nofficer-1,,Finished,2026-01-05\n"
+        "officer-1,-,กำลังเรียน,2026-01-05\nofficer-1,,N/A,2026-01-05\n",
+        default="activity=safety,maximum=10",
+    )
+    detail = f"'Faild' is no known outcome; known are {KNOWN}"
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("result", detail)]
+    assert found(rows[1]) == [("safety", "scored", 0.8)]
+    assert [(one.field, one.detail) for one in rows[1].warnings] == [("result", f"{detail}; the score counts alone")]
+    for row in rows[2:]:
+        assert found(row) == []
+        assert [one.detail for one in row.warnings] == ["the row holds no score"]
+    rows, _ = read("officer,result,date\nofficer-1,1,2026-01-05\n", default="activity=safety")
+    assert [one.detail for one in rows[0].problems] == [f"'1' is no known outcome; known are {KNOWN}"]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ DEEP = ["[", '{"a":', '[{"a":', '{"provider": {"name": ']
 
 @pytest.mark.parametrize("deep", DEEP)
 def test_reading_ends_where_lists_and_objects_are_nested_too_deep(deep: str) -> None:
-    """However long the file is, no piece is read after the one with that bracket."""
+    """However long the file is, no more of it is read than a course may hold."""
     piece = deep.encode() * (1 << 12)
     pieces = itertools.repeat(piece, 1 << 17)
     reader = ListReader("jsonld", GUESS)
@@ -154,7 +154,7 @@ def test_reading_ends_where_lists_and_objects_are_nested_too_deep(deep: str) -> 
         Malformed, match=f"more than 1000 deep in row 1, at byte {brackets[1000]} of the JSON; the rest is not read"
     ):
         deque((row for one in pieces for row in reader.feed(one)), maxlen=0)
-    assert len(list(pieces)) == (1 << 17) - 1
+    assert sum(1 for _ in pieces) >= (1 << 17) - ROW_LIMIT // len(piece) - 2
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000, 1 << 20])
@@ -168,7 +168,7 @@ def test_courses_before_lists_that_are_nested_too_deep_are_read(deep: str, size:
     brackets = [place for place, sign in enumerate(deep.encode(), 1) if sign in b"{["]
     rounds, nth = divmod(1000 - 2, len(brackets))  # a list and a course are open
     place = len(body.lstrip(b"\xef\xbb\xbf ")) + rounds * len(deep) + brackets[nth]
-    body += deep.encode() * 1001
+    body += deep.encode() * (ROW_LIMIT // len(deep) + 1001)
     with pytest.raises(Malformed, match=f"in row 3, at byte {place} of the JSON"):
         rows.extend(row for at in range(0, len(body), size) for row in reader.feed(body[at : at + size]))
     assert [bool(row.content) for row in rows if row] == [True, True]
@@ -178,7 +178,7 @@ def test_the_byte_of_nesting_counts_what_a_long_list_is_read_from_twice() -> Non
     begin = b'{"name":"N","items":[' + b'{"name":"A"},' * 30_000
     assert len(begin) > ROW_LIMIT
     with pytest.raises(Malformed, match=f"in row 30001, at byte {len(begin) + 999} of the JSON"):
-        read("jsonld", begin + b"[" * 2000, size=1000)
+        read("jsonld", begin + b"[" * 2 * ROW_LIMIT, size=1000)
 
 
 def test_the_first_two_thousand_fields_of_a_course_are_read() -> None:
@@ -360,7 +360,8 @@ def test_a_field_that_is_given_twice_refuses_its_course_alone() -> None:
 
 def test_an_object_that_is_nested_too_deeply_is_refused_alone() -> None:
     """At every depth: one of them is decoded, and too deep for the search for fields that are given twice."""
-    deep = ['{"@type": "Course", "name": "A", "x": ' + "[" * n + '":"' + "]" * n + "}" for n in range(900, 998)]
+    depths = [*range(900, 1002), 100_000]
+    deep = ['{"@type": "Course", "name": "A", "x": ' + "[" * n + '":"' + "]" * n + "}" for n in depths]
     twice = [one.replace('":"', r'{"y": 1, "y": ":"}') for one in deep]
     _, rows = read("jsonld", f"[{','.join([*deep, *twice])}, {json.dumps(NODE)}]".encode())
     assert len(rows) == len(deep) + len(twice) + 1

@@ -25,7 +25,12 @@ ITEMS = msgspec.convert(
             "kind": "choice",
             "level": 1.5,
             "stem": TEXT,
-            "options": [TEXT, {"th": "=1+1", "en": "'=SUM(A1)"}, {"th": "-ลบ", "en": "-minus"}],
+            "options": [
+                TEXT,
+                {"th": "=1+1", "en": "'=SUM(A1)"},
+                {"th": "-ลบ", "en": "-minus"},
+                {"th": "＝1", "en": "' @a"},
+            ],
             "key": 2,
             "parameters": {"discrimination": 1.25, "difficulty": -0.4, "answers": 321},
             "label": "starter",
@@ -83,6 +88,14 @@ def test_a_table_is_read_with_any_delimiter_and_with_defaults() -> None:
     (one,) = formats.read("csv", raw.encode(), ItemDefaults("reading", 2)).items
     assert one.item is not None
     assert (one.item.skill, one.item.level, one.item.key) == ("reading", 2.0, 1)
+
+
+@pytest.mark.parametrize(("before", "delimiter"), [("sep=;\n", ";"), ("sep=|\r\n", "|"), ("", "|")])
+def test_a_table_may_state_its_delimiter(before: str, delimiter: str) -> None:
+    raw = f"{HEADER}\nx;reading;choice;1;ค;S;ก;a;ข;b;2\n".replace(";", delimiter)
+    (one,) = formats.read("csv", f"{before}{raw}".encode(), NONE).items
+    assert one.item is not None, one.faults
+    assert one.item.options[1].th == "ข"
 
 
 def test_all_faults_of_a_row_are_reported_and_other_rows_are_accepted() -> None:
@@ -149,6 +162,7 @@ THAI = FOREIGN.format(language="th-TH", right="B", before="ก่อน", prompt
 ENGLISH = FOREIGN.format(language="en", right="B", before="Before", prompt="Which", a="a", b="b")
 
 
+BOTH = {"th.xml": THAI, "en.xml": ENGLISH}
 DEFAULTS = ItemDefaults("reading", 2)
 
 
@@ -213,6 +227,52 @@ def test_an_item_with_prefixes_and_literal_text_is_read() -> None:
     assert (one.item.stem.th, one.item.key) == ("ก่อน <b> ข้อใด !", 1)
 
 
+def test_the_declaration_of_the_interaction_counts_if_there_are_several() -> None:
+    other = (
+        '<qti-response-declaration identifier="OTHER" cardinality="multiple" base-type="identifier">'
+        "<qti-correct-response><qti-value>A</qti-value></qti-correct-response></qti-response-declaration>"
+    )
+    files = {name: item.replace("<qti-response", f"{other}<qti-response", 1) for name, item in BOTH.items()}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert one.item is not None, one.faults
+    assert one.item.key == 1
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "<h2>ก่อน</h2>หลัง",
+        "<blockquote>ก่อน</blockquote>หลัง",
+        "ก่อน<p>หลัง</p>",
+        "<dl><dt>ก่อน</dt><dd>หลัง</dd></dl>",
+        "ก่อน<br/>หลัง",
+    ],
+)
+def test_texts_of_different_lines_are_not_joined(before: str) -> None:
+    files = {**BOTH, "th.xml": THAI.replace("<p>ก่อน</p>", f"<section>{before}</section>")}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert one.item is not None, one.faults
+    assert one.item.stem.th == "ก่อน หลัง ข้อใด !"
+
+
+def test_a_manifest_lists_files_by_their_addresses() -> None:
+    """Relative to `xml:base`, and with characters that an address escapes."""
+    raw = package({"items/ข้อ 1.xml": THAI, "items/a%201.xml": ENGLISH}, listed={})
+    listed = '<resources xml:base="items/">' + "".join(
+        f'<resource identifier="r" type="imsqti_item_xmlv3p0" href="{name}"/>'
+        for name in ("%E0%B8%82%E0%B9%89%E0%B8%AD%201.xml", "a%201.xml")
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as opened, zipfile.ZipFile(packed, "w") as written:
+        for info in opened.infolist():
+            content = opened.read(info)
+            if info.filename == "imsmanifest.xml":
+                content = f"<manifest>{listed}</resources></manifest>".encode()
+            written.writestr(info.filename, content)
+    (one,) = formats.read("qti", packed.getvalue(), DEFAULTS).items
+    assert one.item is not None, one.faults
+
+
 def test_an_item_in_one_language_lacks_the_other() -> None:
     (one,) = formats.read("qti", ENGLISH.encode(), ItemDefaults("reading", 2)).items
     assert {fault.field for fault in one.faults} == {"stem.th", "options[0].th", "options[1].th"}
@@ -237,6 +297,15 @@ def test_an_item_in_one_language_lacks_the_other() -> None:
             "stimulus",
         ),
         (mapped("A=1 B=1"), "same score"),
+        (THAI.replace('identifier="B"', 'identifier="A"'), "same identifier"),
+        (
+            THAI.replace("<em>!</em>", '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="stem.xml"/>'),
+            "<include>",
+        ),
+        (
+            THAI.replace("<em>!</em>", '<m:math xmlns:m="http://www.w3.org/1998/Math/MathML"><m:mi>x</m:mi></m:math>'),
+            "<math>",
+        ),
         ("<x><y></x>", "cannot be read"),
     ],
 )
@@ -244,6 +313,12 @@ def test_content_that_forms_no_item_is_reported(content: str, expected: str) -> 
     (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
     assert one.item is None
     assert any(expected in fault.detail for fault in one.faults), one.faults
+
+
+def test_a_fault_of_an_item_in_two_files_is_reported_once() -> None:
+    files = {name: content.replace("<qti-value>B", "<qti-value>C") for name, content in BOTH.items()}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert [fault.detail for fault in one.faults] == ["the correct response 'C' is no choice"]
 
 
 @pytest.mark.parametrize("number", ["1_0", "nan", "1" * 5000, "0x2", "two"])

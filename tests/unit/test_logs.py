@@ -3,11 +3,13 @@
 import io
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from shared.logs import DuplicateLines, JsonLines, frames_of
+from shared import logs
+from shared.logs import DuplicateLines, JsonLines, frames_of, handle_line
 
 
 class Unwilling:
@@ -101,6 +103,73 @@ def test_frames_contain_no_messages() -> None:
     assert "KeyError" in frames
     assert "test_logs.py" in frames
     assert "sent by" not in frames
+
+
+class Gathering:
+    """A logger whose lines of requests wait; `later`: the functions to be called, and after how many seconds."""
+
+    def __init__(self) -> None:
+        self.later: list[tuple[float, Callable[[], None]]] = []
+        self.logger = logging.Logger("test")  # noqa: LOG001 - not one of the tree: only this handler is to see it
+        self.handler = JsonLines(written := io.BytesIO())
+        self.handler.call_later = self.call_later
+        self.logger.addHandler(self.handler)
+        self._written = written
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.later.append((seconds, call))
+
+    @property
+    def messages(self) -> list[str]:
+        """The messages that are written."""
+        return [json.loads(line)["message"] for line in self._written.getvalue().splitlines()]
+
+
+def test_lines_of_requests_wait_for_each_other_and_are_written_before_any_other_line() -> None:
+    waiting = Gathering()
+    handle_line(waiting.logger, "one", {})
+    handle_line(waiting.logger, "two", {})
+    assert waiting.messages == []
+    waiting.logger.error("three")
+    assert waiting.messages == ["one", "two", "three"]
+
+
+def test_lines_that_wait_are_written_after_20_ms_and_set_one_time_together() -> None:
+    waiting = Gathering()
+    for names in (["one", "two"], ["three"]):
+        for name in names:
+            handle_line(waiting.logger, name, {})
+        [(seconds, write)] = waiting.later
+        assert seconds == 0.02
+        waiting.later.clear()
+        write()
+    assert waiting.messages == ["one", "two", "three"]
+
+
+def test_lines_that_wait_are_written_at_the_end_of_the_process() -> None:
+    waiting = Gathering()
+    handle_line(waiting.logger, "one", {})
+    waiting.handler.flush()  # as `logging.shutdown` does
+    assert waiting.messages == ["one"]
+
+
+def test_the_lines_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_MOST_LINES", 3)
+    waiting = Gathering()
+    for name in ("one", "two", "three", "four"):
+        handle_line(waiting.logger, name, {})
+    assert waiting.messages == ["one", "two", "three"]
+
+
+def test_the_handler_of_the_process_lets_lines_wait_once_its_event_loop_runs() -> None:
+    root, handler, waiting = logging.getLogger(), JsonLines(io.BytesIO()), Gathering()
+    root.addHandler(handler)
+    try:
+        assert handler.call_later is None
+        logs.write_together(waiting.call_later)
+        assert handler.call_later == waiting.call_later
+    finally:
+        root.removeHandler(handler)
 
 
 def test_a_repeated_line_of_the_kafka_client_is_written_once_in_ten_seconds_with_their_number() -> None:

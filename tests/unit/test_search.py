@@ -1,5 +1,6 @@
 """The search index without a server: what is found, in which order, on which page, and whose it is."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -7,14 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.catalog import search_replica
 from services.catalog.model import ListCourses
 from services.catalog.search.find import Found, find
 from services.catalog.search.grams import Highlighter
 from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from services.catalog.search_replica import SearchReplica
+from shared import outbox
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, Framework, LocalizedText, Prose, Teaches, key_of
 from shared.errors import InvalidInput
 from shared.events import CoursePublished, CourseWithdrawn, Data, Event, FrameworkPublished, new_event
+from shared.kafka import ConsumedEvent, Record
+from shared.outbox import Staged
+from shared.work_queue import WorkQueue
 from tests.support.builders import framework
 
 TENANT = "agency"
@@ -334,3 +341,31 @@ def test_a_filter_never_finds_what_is_not_found_without_it(log: Log) -> None:
     assert log.find("form", max_hours=3).total == 0
     assert log.find("fomr", max_hours=3).total == 0
     assert [name for _, name in log.find("form").courses] == ["form"]
+
+
+async def test_the_index_follows_at_once_except_while_a_backlog_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_replica, "BACKLOG_WAIT_SECONDS", 3600.0)
+    monkeypatch.setattr(outbox, "_BACKLOG_SECONDS", 3600.0)
+    monkeypatch.setattr(outbox, "BULK_PAUSE_SECONDS", 0.001)
+    staged, log, record = Staged(), Log(), Record("catalog.state", 0, 0, b"", b"", [])
+    replica = SearchReplica("127.0.0.1:1", "catalog.state", WorkQueue(), staged)
+
+    async def read(name: str) -> None:
+        event = log.event(TENANT, name, CoursePublished(TENANT, course(name)))
+        await replica.on_catalog([ConsumedEvent(record, event)])
+
+    staged.set_backlog(more=True)
+    await read("while-the-index-is-built")
+    replica.follower.caught_up.set()
+    assert await replica.is_ready() is None
+    reading = asyncio.create_task(read("of-the-backlog"))
+    done, _ = await asyncio.wait({reading}, timeout=0.05)
+    assert not done
+    assert replica.index.courses == 1
+    staged.set_backlog(more=False)
+    await asyncio.wait_for(reading, 60)
+    await read("after-it")
+    staged.set_backlog(more=True)
+    with staged.bulk():  # an import may take hours, and little of it is announced until its end
+        await asyncio.wait_for(read("while-rows-are-stored"), 60)
+    assert replica.index.courses == 4

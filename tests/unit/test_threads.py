@@ -161,6 +161,29 @@ async def test_what_is_folded_while_a_base_is_built_is_built_together(monkeypatc
         assert not catalog.is_stale(PlanHead(1, 1, TENANT, considered=stamp, courses=[f"new-{stamp}"]))
 
 
+async def test_the_rest_after_a_build_follows_from_its_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where other processes use the machine, a build lasts many times longer than the processor time that it takes."""
+    monkeypatch.setattr("services.recommender.consumer.BATCH", 1)
+    building, rests = Building(monkeypatch), list[float]()
+    consumer = CatalogConsumer(known_course(), lambda: None)
+    sleep = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("services.recommender.consumer.asyncio.sleep", rest)
+    await consumer.on_catalog(consumed(put(SHARED_TENANT, course("first", ("a", 0, 1)), 3)))
+    assert await asyncio.to_thread(building.gate.reached.wait, LONG)
+    await consumer.on_catalog(consumed(put(SHARED_TENANT, course("second", ("a", 0, 1)), 4)))
+    held = 1.0
+    await sleep(held)
+    building.gate.open()
+    await consumer.installed()
+    assert building.count == 2
+    assert rests[-1] < held
+
+
 def test_a_fold_is_invisible_before_it_is_installed() -> None:
     catalog = CatalogReplica()
     found = fold_events(catalog.snapshot, [put("one", course("new", ("b", 0, 1)), 3)])

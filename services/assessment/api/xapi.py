@@ -10,11 +10,11 @@ from msgspec import Meta, Struct
 from services.assessment.api.common import INDEX
 from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
 from services.assessment.xapi.receiver import StatementReceiver
-from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, Statement
+from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, XAPI_VERSION, Statement
 from services.assessment.xapi.store import StatementStore
 from shared.auth import ADMINS, PLATFORMS, PUBLIC
 from shared.decoding import decode
-from shared.errors import Malformed, NotFound, TooLarge
+from shared.errors import Malformed, NotFound, TooLarge, Unsupported
 from shared.routes import (
     Header,
     Route,
@@ -57,10 +57,11 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
     All are stored or none. A statement with the verb passed, failed, completed or scored is evidence if the tenant's
     mapping contains its activity; other statements are stored and counted. The actor must be an account of the
     mapping's home page, whose name is the officer's id. Repeating an equal statement changes nothing; another one with
-    the same id is 409. A voiding statement is 403: accepted evidence is never removed.
+    the same id is 409. A voiding statement is 403: accepted evidence is never removed. A request with the content of
+    attachments is 415.
     """
     version = _version(request)
-    given = decode(await read_raw(request), Any)
+    given = await _given(request)
     several = isinstance(given, list)
     statements = given if isinstance(given, list) else [given]
     if not statements:
@@ -75,7 +76,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
 async def put_statement(request: web.Request) -> web.StreamResponse:
     """Store one statement under an id; see `POST` for several."""
     version, wanted = _version(request), read_query(request, NamedStatement)
-    given = decode(await read_raw(request), Any)
+    given = await _given(request)
     if not isinstance(given, dict):
         raise Malformed("needs one statement")
     named = _uuid(wanted.statementId, "statementId")
@@ -115,6 +116,15 @@ async def show_mapping(request: web.Request) -> web.StreamResponse:
     return json_response(await request.app[STATEMENTS].shown_mapping(principal(request).tenant))
 
 
+async def _given(request: web.Request) -> Any:
+    """Return the JSON of a request. Raises Malformed, TooLarge; Unsupported for a request with attachments."""
+    if request.content_type.startswith("multipart/"):
+        raise Unsupported(
+            "the content of attachments is not stored: send the statements as application/json", "Content-Type"
+        )
+    return decode(await read_raw(request), Any)
+
+
 def _uuid(given: object, field: str) -> str:
     """Return an id in its canonical form, from any form of a UUID. Raises Malformed naming the field."""
     try:
@@ -126,10 +136,8 @@ def _uuid(given: object, field: str) -> str:
 def _version(request: web.Request) -> str:
     """Return the xAPI version of the answer. Raises Malformed naming the header."""
     named = request.headers.get(_VERSION, "").strip()
-    if named in ("1.0", *(f"1.0.{patch}" for patch in range(4))):
-        return "1.0.3"
-    if named in ("2.0", "2.0.0"):
-        return "2.0.0"
+    if found := XAPI_VERSION.fullmatch(named):
+        return VERSIONS[0] if found["major"] == "1" else VERSIONS[1]
     raise Malformed(f"must name a supported version: {', '.join(VERSIONS)}", _VERSION)
 
 

@@ -64,7 +64,7 @@ class Grid:
         return np.concatenate([self.points - width / 2, [self.points[-1] + width / 2]])
 
     def at_least(self, level: float) -> Floats:
-        """Return the share of each cell that is at a level or above, (81,): 0, 1, or between for the cell around it."""
+        """Return which share of each cell is at a level or above, (81,): 0, 1, or a part of the cell around it."""
         found = self.held.get(level)
         if found is None:
             width = self.points[1] - self.points[0]

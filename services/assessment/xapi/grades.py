@@ -2,7 +2,7 @@
 
 A table has one row for each graded activity, whose name stands in a column or in the request, or one row for each
 officer and a column of scores for each activity (a gradebook). `map` states the columns as in an import of courses;
-`default` states what no column holds: `activity=Safety quiz,maximum=10,taken_at=2026-01-05`.
+`default` states what no column holds: `activity=Safety quiz,maximum=10,taken_at=2026-01-05,date_order=mdy`.
 """
 
 import math
@@ -19,7 +19,7 @@ from services.assessment.xapi.statements import Verb
 from shared.domain import Identifier
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Warned
 from shared.imports.columns import MappedTable, mapped, pairs
-from shared.imports.dates import InvalidDate, moment_of
+from shared.imports.dates import DateOrder, InvalidDate, moment_of
 from shared.imports.numerals import LONGEST_WORDS, NUMBER, THAI_DIGITS, number_of
 from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
 from shared.imports.tables import unguarded
@@ -28,7 +28,7 @@ from shared.texts import folded
 FACTS = ("officer", "activity", "score", "maximum", "outcome", "taken_at")
 """What a column may hold. `outcome`: passed, failed or completed, in words."""
 
-_DEFAULTS = ("activity", "maximum", "taken_at")
+_DEFAULTS = ("activity", "maximum", "taken_at", "date_order")
 _MANY = ("score",)
 
 NAMES: dict[str, str] = {
@@ -50,6 +50,18 @@ _VERBS: dict[str, Verb] = {
     **dict.fromkeys(("completed", "complete", "เรียนจบ", "จบ", "จบหลักสูตร", "สำเร็จ", "อบรมจบ"), "completed"),
 }
 _NOTHING = frozenset(("n/a", "na", "ex", "excused", "absent", "not yet graded", "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มี"))
+_STATES = frozenset((
+    "finished", "done", "ended", "submitted", "turned in", "graded", "marked", "needs grading", "not graded",
+    "ungraded", "in progress", "ongoing", "started", "not started", "not attempted", "never submitted",
+    "not submitted", "missing", "late", "on time", "overdue", "abandoned", "incomplete", "not completed",
+    "not complete", "enrolled", "registered", "active", "inactive", "pending",
+    "เสร็จสิ้น", "เสร็จสมบูรณ์", "เสร็จแล้ว", "ส่งแล้ว", "ส่งช้า", "ยังไม่ส่ง", "ไม่ส่ง", "ตรวจแล้ว", "รอตรวจ", "รอผล", "รอผลสอบ",
+    "รอประกาศผล", "กำลังเรียน", "กำลังทำ", "กำลังดำเนินการ", "อยู่ระหว่างเรียน", "อยู่ระหว่างดำเนินการ", "ยังไม่เริ่ม", "ยังไม่เรียน",
+    "ยังไม่สอบ", "ยังไม่จบ", "เรียนไม่จบ", "ไม่จบ", "ไม่สำเร็จ", "ลงทะเบียนแล้ว",
+))  # fmt: skip
+"""States of an attempt or of a learner, which say nothing about a result."""
+
+_KNOWN = "passed, failed, completed (ผ่าน, ไม่ผ่าน, เรียนจบ)"
 _OF_MAXIMUM = re.compile(r"(?P<score>\S.*?)\s*(?:/|จาก|out of)\s*(?P<maximum>\S.*)")
 _IN_NAME = re.compile(
     rf"(?:(?<!\d)/(?!\s*(?:19|20|25)\d\d\b)|เต็ม|out of|max\.?)\s*(?P<maximum>{NUMBER})|"
@@ -62,7 +74,7 @@ _HUNDRED = 100.0
 
 
 class GradedActivity(Struct, frozen=True):
-    """What a cell says: `score` from 0 to 1. `column`: the name of the column that says it."""
+    """The result of one activity: `score` from 0 to 1. `column`: the name of the column that holds it."""
 
     activity: str
     verb: Verb
@@ -81,7 +93,7 @@ class GradedRow(Struct, frozen=True):
 class GradeTable(MappedTable):
     """Converts rows of cells to graded activities; the first row names the columns.
 
-    `rules`: of the tenant; a column whose name they map holds the scores of this activity.
+    `rules`: the tenant's; a column whose name one of them maps holds the scores of that activity.
     """
 
     def __init__(self, rules: ActivityRules, columns: str, default: str | None = None) -> None:
@@ -93,7 +105,8 @@ class GradeTable(MappedTable):
         self._activity = defaults.get("activity") or None
         try:
             self._maximum = _number(defaults["maximum"]) if "maximum" in defaults else None
-            self._taken_at = _moment(defaults["taken_at"]) if "taken_at" in defaults else None
+            self._order = _order(defaults["date_order"]) if "date_order" in defaults else None
+            self._taken_at = _moment(defaults["taken_at"], self._order) if "taken_at" in defaults else None
         except ValueError as error:
             raise InvalidInput(str(error), "default") from error
 
@@ -133,7 +146,7 @@ class GradeTable(MappedTable):
             problems.append(problem)
         if text := _text(self._cell("taken_at", cells)):
             try:
-                taken_at = _moment(text)
+                taken_at = _moment(text, self._order)
             except ValueError as error:
                 problems.append(InvalidInput(str(error), self._name("taken_at")))
         elif taken_at is None and activities:
@@ -145,6 +158,8 @@ class GradeTable(MappedTable):
         row.content = GradedRow(officer, taken_at, activities)
         if not activities:
             row.warnings = [Warned(self._name("score"), "the row holds no score")]
+        elif word := self._unknown_outcome(cells):
+            row.warnings = [Warned(self._name("outcome"), f"{_no_outcome(word)}; the score counts alone")]
         return row
 
     def _officer(self, cells: Sequence[str]) -> str:
@@ -156,6 +171,10 @@ class GradeTable(MappedTable):
     def _activities(self, cells: Sequence[str]) -> Iterable[GradedActivity]:
         """Yield the graded activities of a row. Raises InvalidInput naming the column."""
         outcome = _VERBS.get(folded(self._cell("outcome", cells)))
+        if (word := self._unknown_outcome(cells)) and not any(
+            _text(cells[at]) for at in self._columns.get("score", [])
+        ):
+            raise InvalidInput(_no_outcome(word), self._name("outcome"))
         activity = self._cell("activity", cells) or self._activity
         for place in self._columns.get("score", []):
             name = (self._header or [])[place]
@@ -163,6 +182,8 @@ class GradeTable(MappedTable):
                 if not outcome and (verb := _VERBS.get(folded(score))):
                     yield GradedActivity(activity or name, verb, None, name)
                     continue
+                if not any(map(str.isdecimal, score)):
+                    raise InvalidInput(f"{score[:40]!r} is no number and no known outcome; known are {_KNOWN}", name)
                 try:
                     share = _share(score, self._maximum_of(place, cells))
                 except ValueError as error:
@@ -172,6 +193,11 @@ class GradeTable(MappedTable):
                 yield GradedActivity(activity, outcome, None, self._name("outcome"))
         if outcome and not self._columns.get("score"):
             yield GradedActivity(activity or self._name("outcome"), outcome, None, self._name("outcome"))
+
+    def _unknown_outcome(self, cells: Sequence[str]) -> str:
+        """Return the word of an outcome that is not known; empty if it is known, or says nothing."""
+        text = _text(self._cell("outcome", cells))
+        return "" if folded(text) in _VERBS or folded(text) in _STATES else text
 
     def _maximum_of(self, place: int, cells: Sequence[str]) -> float | None:
         """Return the maximum of a score: that of the row, of the column, or of the request."""
@@ -275,10 +301,22 @@ def _number(text: str) -> float:
     return found
 
 
-def _moment(text: str) -> datetime:
+def _no_outcome(word: str) -> str:
+    return f"{word[:40]!r} is no known outcome; known are {_KNOWN}"
+
+
+def _order(text: str) -> DateOrder:
+    """Return the order of a date's numbers. Raises ValueError."""
+    orders: dict[str, DateOrder] = {"dmy": "dmy", "mdy": "mdy"}
+    if text not in orders:
+        raise ValueError(f"{text[:40]!r} is no date_order; there are: {', '.join(orders)}")
+    return orders[text]
+
+
+def _moment(text: str, order: DateOrder | None) -> datetime:
     """Return a time. Raises ValueError."""
     try:
-        found = moment_of(text)
+        found = moment_of(text, order)
     except InvalidDate as error:
         raise ValueError(f"{text[:40]!r}: {error}") from error
     if found is None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
@@ -18,7 +19,10 @@ from shared.errors import Forbidden, InvalidInput, Malformed, TooLarge
 from shared.events import sendable
 
 VERSIONS = ("1.0.3", "2.0.0")
-"""The supported versions, as `GET /xapi/about` lists them; every 1.0.x is accepted."""
+"""The supported versions, as `GET /xapi/about` lists them."""
+
+XAPI_VERSION = re.compile(r"(?P<major>[12])\.0(\.\d{1,4})?")
+"""The accepted versions: patches change nothing of what a statement holds."""
 
 MOST_STATEMENTS = 10_000
 """How many statements one request may hold."""
@@ -35,6 +39,8 @@ VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 
 Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
 
+_SIGNATURE = "http://adlnet.gov/expapi/attachments/signature"
+_NO_OFFSET = re.compile(r"-00:?(00)?$")
 _NAMESPACE = UUID("2f3de4b2-6a07-5c1c-9f6e-0a3a1f6c7d11")
 _NOT_COMPARED = ("id", "stored", "authority", "version")
 
@@ -132,6 +138,12 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
     account = _account(statement.actor, place)
     if statement.object.objectType == "Activity":
         _check_activity(statement.object, place)
+    _check_score(statement.result, place)
+    _check_attachments(statement.attachments or [], place)
+    if statement.version is not None and not XAPI_VERSION.fullmatch(statement.version):
+        raise Malformed("is no version of xAPI that is taken: 1.0.x, 2.0.x", _at(place, "version"))
+    if _NO_OFFSET.search(str(given.get("timestamp") or "")[-6:]):
+        raise Malformed("says with -00:00 that its zone is not known", _at(place, "timestamp"))
     taken_at = statement.timestamp or now
     if taken_at > now + CLOCK_SKEW:
         raise Malformed("is in the future", _at(place, "timestamp"))
@@ -165,7 +177,7 @@ def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
 def scaled_score(result: ActivityResult | None) -> float | None:
     """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one.
 
-    Also None if the range is too wide for a float.
+    Also None if the range is too wide for a float. A `raw` below 0 without `min` is 0.
     """
     score = result.score if result else None
     if score is None:
@@ -192,6 +204,28 @@ def _account(actor: Actor, place: str) -> Account:
     except msgspec.ValidationError as error:
         raise Malformed("is no id of an officer", _at(place, "actor.account.name")) from error
     return actor.account
+
+
+def _check_score(result: ActivityResult | None, place: str) -> None:
+    """Check that `raw` lies between `min` and `max`. Raises Malformed naming the field."""
+    score = result.score if result else None
+    if score is None:
+        return
+    if score.min is not None and score.max is not None and score.min >= score.max:
+        raise Malformed("is not below `max`", _at(place, "result.score.min"))
+    if score.raw is not None and score.min is not None and score.raw < score.min:
+        raise Malformed("is below `min`", _at(place, "result.score.raw"))
+    if score.raw is not None and score.max is not None and score.raw > score.max:
+        raise Malformed("is above `max`", _at(place, "result.score.raw"))
+
+
+def _check_attachments(attachments: Sequence[Mapping[str, Any]], place: str) -> None:
+    """Check that attachments are only referred to. Raises Malformed naming the field."""
+    for i, one in enumerate(attachments):
+        if one.get("usageType") == _SIGNATURE:
+            raise Malformed("signatures are not verified", _at(place, f"attachments[{i}].usageType"))
+        if not isinstance(one.get("fileUrl"), str):
+            raise Malformed("the content of attachments is not stored", _at(place, f"attachments[{i}].fileUrl"))
 
 
 def _check_activity(activity: ActivityObject, place: str) -> None:

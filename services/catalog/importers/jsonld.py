@@ -30,7 +30,8 @@ _HELD = 1000
 _DEPTH = 10
 """How deep a course may be inside a page, an organisation or a list."""
 _NESTED = 1000
-"""How deep lists and objects may be nested: no decoder reads more."""
+"""How deep lists and objects may be nested: no decoder reads more. A course with deeper ones is refused alone, unless it
+is too large as well; then the rest is not read."""
 _LOOKS = 20
 """How often an object is decoded while it is incomplete; a list that comes after that is one of its own."""
 
@@ -196,7 +197,7 @@ def _scripts(page: bytes) -> Iterator[bytes]:
 
 
 class _TooDeep(Exception):
-    """A bracket opens beyond the limit of nesting, at a byte counted from 1."""
+    """An item that is too large has a bracket beyond the limit of nesting, at a byte counted from 1."""
 
     def __init__(self, byte: int) -> None:
         super().__init__()
@@ -206,7 +207,7 @@ class _TooDeep(Exception):
 class _Splitter:
     """Splits JSON that arrives in pieces into the objects that are items of its lists or stand alone.
 
-    Raises _TooDeep at a bracket that opens beyond the limit of nesting.
+    Raises _TooDeep where an item that is nested too deeply is too large as well: there may be no end to it.
     """
 
     def __init__(self) -> None:
@@ -220,6 +221,8 @@ class _Splitter:
         self._item = bytearray()
         self._in_string = False
         self._over = False
+        self._deep: int | None = None
+        """Where, in the JSON, the item has its first bracket beyond the limit of nesting."""
         self._list_depth = 1
         self._list_begins: int | None = None
         """Where, in the item, a list begins that holds courses unless a course follows around it."""
@@ -228,7 +231,7 @@ class _Splitter:
     def _start_item(self) -> None:
         """Forget the item and what was found in it."""
         self._item.clear()
-        self._over, self._list_begins, self._looks = False, None, 0
+        self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
 
     def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
         for at in range(0, len(piece), _PIECE):
@@ -263,9 +266,9 @@ class _Splitter:
             elif sign == b'"':
                 self._in_string = not self._in_string
             elif sign in b"{[":
-                if len(self._stack) >= _NESTED:
-                    raise _TooDeep(self._before + place)
-                if sign == b"[" and self._opens_list(data, start, place):
+                if self._deep is None and len(self._stack) >= _NESTED:
+                    self._deep = self._before + place
+                if sign == b"[" and self._deep is None and self._opens_list(data, start, place):
                     self._base = len(self._stack) + 1
                     self._start_item()
                     start = place
@@ -331,16 +334,21 @@ class _Splitter:
 
     def _keep(self, part: bytes) -> None:
         if len(self._item) + len(part) > ROW_LIMIT:
+            if self._deep is not None:
+                raise _TooDeep(self._deep)
             self._over = True
             self._item.clear()
         elif not self._over:
             self._item += part
 
-    def _cut(self) -> Iterator[bytes | TooLarge]:
-        over = self._over
-        part = bytes(self._item)
+    def _cut(self) -> Iterator[bytes | Malformed | TooLarge]:
+        part: bytes | Malformed | TooLarge = bytes(self._item)
+        if self._over:
+            part = TooLarge(f"a course may hold {ROW_LIMIT} bytes")
+        elif self._deep is not None:
+            part = Malformed("lists and objects are nested too deep")
         self._start_item()
-        yield TooLarge(f"a course may hold {ROW_LIMIT} bytes") if over else part
+        yield part
 
 
 # --- what a node states ----------------------------------------------------------------------------------------------

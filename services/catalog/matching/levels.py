@@ -1,4 +1,4 @@
-"""A rule for the levels from which to which a course probably teaches a skill, from the course's own texts.
+"""A rule that estimates the levels before and after a course from the course's own texts.
 
 It applies if the provider states a level, or no hours; otherwise `level_model` estimates. In this order: the level that
 the provider states; level words in the title, the tags and the description, in Thai and English; the framework's own

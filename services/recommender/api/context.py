@@ -48,7 +48,7 @@ RENDERED: web.AppKey[dict[tuple[str, tuple[Language, ...]], KeptPath]] = web.App
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Return the caller of a request for the work queue, with the share of its role."""
+    """Return the caller of a request as the work queue counts it: the key, and how much work its role may queue."""
     caller = principal(request)
     return Caller.of(caller.key_id, caller.role)
 

@@ -25,7 +25,7 @@ class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
 
 
 class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
-    """`limit`: the maximum number of courses; `officer`: leave out the courses of this officer's path."""
+    """`limit`: the maximum number of courses. `officer`: the officer whose path's courses are left out."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
     officer: Identifier | None = None

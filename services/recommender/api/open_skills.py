@@ -1,4 +1,4 @@
-"""How many officers' paths wait for a course of each skill: what a decision of an editor about a match is worth."""
+"""How many officers' paths wait for a course of each skill: the effect of confirming a match."""
 
 import asyncio
 

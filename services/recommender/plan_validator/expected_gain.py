@@ -30,10 +30,10 @@ def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], par
     gain = 0.0
     for added in parts:
         higher = 0.0
-        for worth in sorted({*added} - {0.0}, reverse=True):
-            chosen = {place for place, own in enumerate(added) if own >= worth}
+        for value in sorted({*added} - {0.0}, reverse=True):
+            chosen = {place for place, own in enumerate(added) if own >= value}
             least = 1 - prod(1 - chances[place] for place in chosen if depends_on[place].isdisjoint(chosen))
-            gain += worth * (least - higher)  # the chance that nothing adds more
+            gain += value * (least - higher)  # the chance that nothing adds more
             higher = least
     return gain
 

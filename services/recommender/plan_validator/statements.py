@@ -109,8 +109,8 @@ def _no_closing_courses(row: OpenGap) -> Iterator[str]:
 
 def _missing_hours(path: LearningPath) -> Iterator[str]:
     """Check that the hours missing for all gaps are no fewer than those missing for one skill."""
-    sure = [row for row in path.open if row.confidence is None and not row.at_most]
-    least = max((row.missing_hours or 0.0 for row in sure), default=0.0)
+    exact = [row for row in path.open if row.confidence is None and not row.at_most]
+    least = max((row.missing_hours or 0.0 for row in exact), default=0.0)
     if path.short_hours is not None and least > path.short_hours + SLACK:
         yield f"short by {path.short_hours or 0:g} hours, but {least:g} are missing for one skill alone"
     if path.short_hours is not None and (path.budget_hours is None or path.short_hours <= 0 or not path.open):

@@ -163,7 +163,7 @@ def _closes(course: Course, rows: list[Closes], state: OfficerState) -> Iterator
         slack = _slack({**state.held[row.skill], percent: gain})
         facts = (row.required, row.weight, row.from_level)
         if abs(row.contribution - gain) > slack or facts != (target.required, target.weight, state.reached[row.skill]):
-            yield f"{row.skill} is worth {gain:.0f}, not {row.contribution}"
+            yield f"{row.skill} has the value {gain:.0f}, not {row.contribution}"
 
 
 def _unconfirmed_closes(course: Course, rows: list[Closes], state: OfficerState) -> Iterator[str]:
@@ -232,15 +232,15 @@ def _parts(
     for skill in start.targets:
         if not any(skill in rows for rows in offered):
             continue
-        sure = [
+        offers = [
             max([(percent, start.value(skill, level)) for percent, level in rows.get(skill, ())], default=(0, 0.0))
             for rows in offered
         ]
         held, below = start.held[skill], 0
-        for edge in sorted({CONFIRMED, *held, *(percent for percent, _ in sure)} - {0}):
-            before = max((worth for percent, worth in held.items() if percent >= edge), default=0.0)
+        for edge in sorted({CONFIRMED, *held, *(percent for percent, _ in offers)} - {0}):
+            before = max((value for percent, value in held.items() if percent >= edge), default=0.0)
             width = (edge - below) / 100
-            yield [width * max(worth - before, 0.0) if percent >= edge else 0.0 for percent, worth in sure]
+            yield [width * max(value - before, 0.0) if percent >= edge else 0.0 for percent, value in offers]
             below = edge
 
 

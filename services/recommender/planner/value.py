@@ -16,9 +16,9 @@ An unconfirmed row, matched by a course's description, counts with its confidenc
 officers who hold its `from` before the path; below the least confidence that may count, it is ignored. The value of a
 path for one skill is the expectation of its best row, assuming the strongest possible dependence between rows: the p
 per cent most likely cases have the value of the highest level with a confidence of at least p per cent. These pairs
-(per cent, value of the level) are the stairs of a skill, with the confirmed level at 100. A second match of the same
-level adds nothing unless it is more confident, and no path promises more than can be expected. A completed course with
-an unconfirmed row changes no level; its stair counts from then on.
+(per cent, value of the level) are the stairs of a skill (a Pareto front), with the confirmed level at 100. A second
+match of the same level adds nothing unless it is more confident, and no path promises more than can be expected. A
+completed course with an unconfirmed row changes no level; its stair counts from then on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,56 +33,56 @@ Stair = tuple[int, int]
 Stairs = tuple[Stair, ...]
 """The stairs of one skill: the most confident first, and each later one of a higher value."""
 
-SURE = 100
+CERTAIN = 100
 
 
-def share(percent: int, worth: int) -> int:
+def share(percent: int, value: int) -> int:
     """Return `percent` per cent of a value, in whole micro-levels.
 
     The value is split into 100 parts that differ by one unit at most; the result is the sum of the first `percent`
     parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
     """
-    return worth if percent == SURE else percent * (worth // SURE) + min(worth % SURE, percent)
+    return value if percent == CERTAIN else percent * (value // CERTAIN) + min(value % CERTAIN, percent)
 
 
-def worth_of(stairs: Stairs) -> int:
+def total_value(stairs: Stairs) -> int:
     """Return the total value of the stairs of a skill, in micro-levels."""
     if len(stairs) == 1:
         return share(*stairs[0])
     less_confident = [percent for percent, _ in stairs[1:]]
     return sum(
-        share(percent, worth) - share(below, worth)
-        for (percent, worth), below in zip(stairs, [*less_confident, 0], strict=False)
+        share(percent, value) - share(below, value)
+        for (percent, value), below in zip(stairs, [*less_confident, 0], strict=False)
     )
 
 
-def climb(stairs: Stairs, step: Stair) -> Stairs:
+def with_stair(stairs: Stairs, step: Stair) -> Stairs:
     """Return stairs with one more stair, without those that are neither higher nor more confident than another.
 
     Returns the same object if nothing changes.
     """
-    percent, worth = step
-    for sure, held in stairs:
-        if sure >= percent and held >= worth:
+    percent, value = step
+    for other_percent, other_value in stairs:
+        if other_percent >= percent and other_value >= value:
             return stairs
-    rest = [one for one in stairs if one[0] > percent or one[1] > worth]
+    rest = [one for one in stairs if one[0] > percent or one[1] > value]
     return tuple(sorted([*rest, step], reverse=True)) if rest else (step,)
 
 
 def added(stairs: Stairs, step: Stair) -> int:
     """Return by how much one more stair raises the total value of stairs, in micro-levels."""
-    after = climb(stairs, step)
-    return 0 if after is stairs else worth_of(after) - worth_of(stairs)
+    after = with_stair(stairs, step)
+    return 0 if after is stairs else total_value(after) - total_value(stairs)
 
 
 def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
     """Yield for each band of confidence: position of a stair -> micro-levels that it adds to `gained` there."""
     below = 0
-    for percent in sorted({SURE, *(one for one, _ in (*steps.values(), *gained))}):
-        held = max((share(percent, worth) - share(below, worth) for one, worth in gained if one >= percent), default=0)
+    for percent in sorted({CERTAIN, *(one for one, _ in (*steps.values(), *gained))}):
+        held = max((share(percent, value) - share(below, value) for one, value in gained if one >= percent), default=0)
         yield {
-            place: max(share(percent, worth) - share(below, worth) - held, 0)
-            for place, (one, worth) in steps.items()
+            place: max(share(percent, value) - share(below, value) - held, 0)
+            for place, (one, value) in steps.items()
             if one >= percent
         }
         below = percent
@@ -112,14 +112,14 @@ class ValueFunction:
         self.stairs: dict[str, Stairs] = {}
         for skill, target in targets.items():
             for row in target.evidence:
-                if (worth := self.certain(skill, row.high / MICRO)) and self.counts(row) and row.percent:
-                    self.stairs[skill] = climb(self.stairs.get(skill, ()), (row.percent, worth))
+                if (value := self.certain(skill, row.high / MICRO)) and self.counts(row) and row.percent:
+                    self.stairs[skill] = with_stair(self.stairs.get(skill, ()), (row.percent, value))
         self.gaps = {skill: self.of(skill, target.required) for skill, target in targets.items() if target.is_gap}
         self.gap = sum(self.gaps.values())
 
     def of(self, skill: str, level: float) -> int:
         """Return the additional value of holding `level` instead of the current one; 0 if it is not higher."""
-        return self.alone(skill, (SURE, self.certain(skill, level)))
+        return self.alone(skill, (CERTAIN, self.certain(skill, level)))
 
     def matched(self, skill: str, row: MatchedSpan) -> Stair | None:
         """Return the stair of an unconfirmed row; None if it does not count or adds nothing for the officer."""

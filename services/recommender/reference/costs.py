@@ -285,22 +285,22 @@ def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], c
 
     Unconfirmed courses are compared separately.
     """
-    worth = {
+    gains = {
         option: {gap: value.alone(gap, step) for gap, step in option.gap_effects.items() if value.alone(gap, step)}
         for option in usable
     }
-    candidates = [option for option in worth if worth[option] and costs.of(option) < UNREACHABLE]
+    candidates = [option for option in gains if gains[option] and costs.of(option) < UNREACHABLE]
     found: list[CourseOption] = []
     alikes = defaultdict[tuple[str, int, bool], list[CourseOption]](list)
     for option in candidates:
-        for gap in worth[option]:
+        for gap in gains[option]:
             matched = gap in option.unconfirmed
             level = option.unconfirmed[gap] if matched else option.level_effects[ours, gap]
             alikes[gap, level, matched].append(option)
     for alike in alikes.values():
         found += sorted(alike, key=lambda option: (costs.of(option), option.id))[:TOP_BY_COST]
     for exponent in (1.0, 0.4):
-        scores = {option: score_of(sum(worth[option].values()), costs.of(option), exponent) for option in candidates}
+        scores = {option: score_of(sum(gains[option].values()), costs.of(option), exponent) for option in candidates}
         found += sorted(candidates, key=lambda option: (-scores[option], option.id))[:TOP_BY_DENSITY]
     return found
 

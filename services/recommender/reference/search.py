@@ -345,7 +345,7 @@ def started_with(
     course: CourseOption,
     others: Iterable[CourseOption] | None,
 ) -> CoursePath:
-    """Return the path of the closure of a course, then the `others` courses that fit, then the greedy."""
+    """Return the pruned path of the closure of a course, then those of `others` that fit, then what the greedy adds."""
     closure = problem.closure(course, problem.costs(start_state))
     path, state = drop_redundant(start_state, closure, closure[:-1])
     if others is not None:

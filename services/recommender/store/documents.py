@@ -206,7 +206,7 @@ class PathVersion(NamedTuple):
 
 
 class FoundPath(NamedTuple):
-    """A stored path. `document`: the fields PATH, and others; empty if the caller has this version."""
+    """A stored path. `document`: at least the fields named in PATH; empty if the caller has rendered this version."""
 
     version: PathVersion
     head: PlanHead

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from services.assessment.item_bank.formats.reading import (
     BankReading,
@@ -39,6 +40,7 @@ _PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 _TEMPLATES = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates"
 _ITEM_TYPE = "imsqti_item_xmlv3p0"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _ZIP = b"PK\x03\x04"
 _NUMBERS = {"LEVEL": "level", "DISCRIMINATION": "discrimination", "DIFFICULTY": "difficulty", "ANSWERS": "answers"}
 _TEXTS = {"SKILL": "skill", "LABEL": "label", "SOURCE": "source"}
@@ -46,9 +48,14 @@ _FIXED = (1980, 1, 1, 0, 0, 0)
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_SHOWN = {
     "img", "object", "audio", "video", "math", "table", "picture", "iframe", "svg", "sup", "sub",
-    "qti-printed-variable",
+    "qti-printed-variable", "include", "canvas", "embed", "input",
 }  # fmt: skip
 """What a text cannot show, or not without another meaning: 2<sup>3</sup> is no 23."""
+_BLOCKS = {
+    "p", "div", "br", "li", "dt", "dd", "pre", "blockquote", "section", "article", "figure", "figcaption", "hr",
+    "h1", "h2", "h3", "h4", "h5", "h6", "qti-prompt", "qti-content-body",
+}  # fmt: skip
+"""Elements before and after which a new line begins."""
 _ELSEWHERE = {
     "qti-assessment-stimulus-ref": "a stimulus in another file",
     "qti-template-declaration": "values that are made up anew each time",
@@ -92,7 +99,8 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
             raise TooLarge(f"a package may hold {UNPACKED_LIMIT} bytes when it is decompressed")
         if "imsmanifest.xml" not in members:
             raise Malformed("a package needs imsmanifest.xml at its top")
-        for name in _listed(parse(_member(package, members["imsmanifest.xml"], _MANIFEST_LIMIT))):
+        for listed in _listed(parse(_member(package, members["imsmanifest.xml"], _MANIFEST_LIMIT))):
+            name = listed if listed in members else unquote(listed)
             if name not in members:
                 raise Malformed(f"the manifest lists {name[:200]!r}, which is not in the package")
             yield name, _member(package, members[name])
@@ -113,14 +121,17 @@ def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER
 
 
 def _listed(manifest: ET.Element) -> list[str]:
-    """Return the item files that a manifest lists."""
+    """Return the item files that a manifest lists: addresses below the `xml:base` of what holds them."""
     names = []
-    for resource in manifest.iter():
-        if local_name(resource) == "resource" and resource.get("type", "").startswith("imsqti_item"):
+    for resources in (one for one in manifest if local_name(one) == "resources"):
+        for resource in resources:
+            if local_name(resource) != "resource" or not resource.get("type", "").startswith("imsqti_item"):
+                continue
             name = resource.get("href") or next(
                 (one.get("href", "") for one in resource if local_name(one) == "file"), ""
             )
-            names.append(str(PurePosixPath(name)))
+            bases = [one.get(_BASE, "") for one in (manifest, resources, resource)]
+            names.append(str(PurePosixPath(*bases, name)))
     return list(dict.fromkeys(names))
 
 
@@ -155,10 +166,18 @@ def _given(root: ET.Element, interaction: ET.Element) -> _Row:
     body = next((one for one in root if local_name(one) == "qti-item-body"), root)
     for one in sorted({local_name(part) for part in body.iter()} & _NOT_SHOWN):
         row.faults.append(InvalidInput(f"<{one}> cannot be shown; an item holds text only", "qti-item-body"))
-    declaration = next((one for one in root if local_name(one) == "qti-response-declaration"), None)
     for part in root:
         if why := _ELSEWHERE.get(local_name(part)):
             row.faults.append(InvalidInput(f"refers to {why}; an item holds its whole text", "stem"))
+    _set_key(row, _declaration(root, interaction.get("response-identifier")))
+    return row
+
+
+def _set_key(row: _Row, declaration: ET.Element | None) -> None:
+    """Set the kind of an item and its right option, or the order of its options; add faults."""
+    names = row.names
+    if len(set(names)) < len(names):
+        row.faults.append(InvalidInput("two choices have the same identifier", "options"))
     right = _values(declaration, "qti-correct-response")
     scores = _scores(declaration, names)
     if not right and len(scores) > len(set(scores)) == 2 and scores.count(max(scores)) == 1:  # noqa: PLR2004 - right and wrong
@@ -176,7 +195,12 @@ def _given(root: ET.Element, interaction: ET.Element) -> _Row:
         order = sorted(range(len(scores)), key=scores.__getitem__)
         row.item["options"] = [row.item["options"][place] for place in order]
         row.names = [names[place] for place in order]
-    return row
+
+
+def _declaration(root: ET.Element, name: str | None) -> ET.Element | None:
+    """Return the response declaration of this name; the first one without a name."""
+    declared = (one for one in root if local_name(one) == "qti-response-declaration")
+    return next((one for one in declared if name in {None, one.get("identifier")}), None)
 
 
 def _scores(declaration: ET.Element | None, names: list[str]) -> list[float]:
@@ -245,13 +269,16 @@ def _spoken(element: ET.Element, usual: str | None) -> Iterator[tuple[str, str]]
     language = _short(element.get(_LANGUAGE)) or usual
     if local_name(element).startswith("qti-feedback"):
         return
+    is_block = local_name(element) in _BLOCKS
+    if language and is_block:
+        yield language, " "
     if element.text and language:
         yield language, element.text
     for one in element:
         yield from _spoken(one, language)
         if one.tail and language:
             yield language, one.tail
-    if language and local_name(element) in ("p", "div", "br", "li", "qti-prompt"):
+    if language and is_block:
         yield language, " "
 
 
@@ -274,7 +301,8 @@ def _other_language(before: _Row, after: _Row) -> bool:
 def _merged(before: _Row, after: _Row) -> _Row:
     options = [one | other for one, other in zip(before.item["options"], after.item["options"], strict=True)]
     item = {**after.item, **before.item, "stem": before.item["stem"] | after.item["stem"], "options": options}
-    return _Row(item, [*before.faults, *after.faults], before.names)
+    faults = {(one.field, one.detail): one for one in (*before.faults, *after.faults)}
+    return _Row(item, [*faults.values()], before.names)
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

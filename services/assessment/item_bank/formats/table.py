@@ -1,12 +1,11 @@
 """An item bank as CSV: one item per row, columns by name, in UTF-8, UTF-16, TIS-620 or cp1252.
 
 `option1_th`, `option1_en` ... `option10_en`; `right` is the number of the right option of a choice item, 1 for option1;
-`thresholds` are separated by spaces. Cells are separated by commas, semicolons or tabs.
+`thresholds` are separated by spaces. Cells are separated by commas, semicolons, tabs or bars.
 """
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from services.assessment.item_bank.formats.reading import (
 from services.assessment.item_bank.model import ItemBank
 from shared.errors import InvalidInput, Malformed
 from shared.imports.encodings import Recoder
+from shared.imports.tables import delimiter_of, guarded, unguarded
 
 _OPTIONS = 10
 _TEXTS = ("id", "skill", "kind", "label", "source")
@@ -30,7 +30,6 @@ COLUMNS = (
     *(f"option{n}_{language}" for n in range(1, _OPTIONS + 1) for language in ("th", "en")),
     *("right", "discrimination", "difficulty", "thresholds", "answers", "label", "source"),
 )
-_COMPUTED = re.compile(r"'*[=+\-@\t\r]")
 _CELL_LIMIT = 10_000
 
 
@@ -42,9 +41,10 @@ def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
         text = recoded.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Malformed("the file holds bytes that are no text; save it as CSV UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    first, _, rest = text.partition("\n")
+    delimiter = delimiter_of(first)
+    table = io.StringIO(rest if first.startswith("sep=") else text, newline="")
+    rows = csv.reader(table, delimiter=delimiter, strict=True)
     try:
         header = [name.strip().lower() for name in next(rows, [])]
     except csv.Error as error:
@@ -76,7 +76,7 @@ def _rows(rows: Iterator[list[str]], header: list[str]) -> Iterator[GivenRow]:
             if any(len(cell) > _CELL_LIMIT for cell in row):
                 yield GivenRow(faults=[InvalidInput(f"a cell may hold {_CELL_LIMIT} characters")])
                 continue
-            cells = {name: _plain(cell) for name, cell in zip(header, row, strict=False) if name}
+            cells = {name: unguarded(cell) for name, cell in zip(header, row, strict=False) if name}
             yield _item({name: cell for name, cell in cells.items() if cell})
 
 
@@ -124,7 +124,7 @@ def _cells(given: Mapping[str, Any]) -> dict[str, str]:
     texts: dict[str, str] = {name: given[name] for name in _TEXTS if name in given}
     for name, one in (("stem", given["stem"]), *((f"option{n}", one) for n, one in enumerate(given["options"], 1))):
         texts |= {f"{name}_{language}": text for language, text in one.items()}
-    cells = {name: f"'{text}" if _COMPUTED.match(text) else text for name, text in texts.items()}
+    cells = {name: guarded(text) for name, text in texts.items()}
     cells["level"] = repr(given["level"])
     if "key" in given:
         cells["right"] = str(given["key"] + 1)
@@ -132,8 +132,3 @@ def _cells(given: Mapping[str, Any]) -> dict[str, str]:
     cells |= {name: repr(parameters[name]) for name in _NUMBERS if name in parameters}
     cells["thresholds"] = " ".join(repr(value) for value in parameters.get("thresholds", ()))
     return cells
-
-
-def _plain(cell: str) -> str:
-    """Return a cell without the prefix that stops a spreadsheet from evaluating it."""
-    return cell[1:] if cell.startswith("'") and _COMPUTED.match(cell) else cell

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, MatchedSpan, names_of
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
-from services.recommender.planner.value import SURE, Stair, Stairs, ValueFunction, added, climb, worth_of
+from services.recommender.planner.value import CERTAIN, Stair, Stairs, ValueFunction, added, total_value, with_stair
 from shared.domain import Course, Prerequisite
 
 
@@ -104,9 +104,9 @@ class PathState:
             self.levels[skill] = max(self.levels.get(skill, 0), level)
         for gap, step in option.gap_effects.items():
             held = self.held.get(gap, ())
-            if (after := climb(held, step)) is not held:
+            if (after := with_stair(held, step)) is not held:
                 self.held[gap] = after
-                self.value += worth_of(after) - worth_of(held)
+                self.value += total_value(after) - total_value(held)
 
     def after(self, options: Iterable[CourseOption]) -> "PathState":
         """Return the state after more courses, which are completed in this order."""
@@ -186,7 +186,7 @@ def stairs_by_gap(options: Iterable[CourseOption]) -> dict[str, dict[int, Stair]
 def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, Stair]:
     """Return gap -> stair: the confidence with which a course leads to a level, and the value of the level."""
     effects = {
-        skill: (SURE, value.certain(skill, micro(high) / MICRO))
+        skill: (CERTAIN, value.certain(skill, micro(high) / MICRO))
         for (framework, skill), (_, high) in spec.teaches.items()
         if framework == inputs.framework.id and skill in value.gaps
     }

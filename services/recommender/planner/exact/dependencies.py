@@ -20,7 +20,7 @@ from services.recommender.planner.exact.conditions import (
     stairs_by_gap,
 )
 from services.recommender.planner.exact.residual import Pick
-from services.recommender.planner.value import added, climb
+from services.recommender.planner.value import added, with_stair
 
 Dependencies = Mapping[int, LevelCondition | CourseCondition | None]
 """Position of an earlier course -> the condition that it satisfies itself and that has no alternative; None if it is
@@ -115,7 +115,7 @@ def _replaceable(options: Sequence[CourseOption], start: PathState) -> set[int]:
     alone = set[int]()
     for gap, own in stairs_by_gap(options).items():
         for place, step in own.items():
-            others = reduce(climb, (other for at, other in own.items() if at != place), start.held.get(gap, ()))
+            others = reduce(with_stair, (other for at, other in own.items() if at != place), start.held.get(gap, ()))
             if added(others, step):
                 alone.add(place)
     return set(range(len(options))) - alone

@@ -34,7 +34,7 @@ def _expected(rows: Mapping[int, int], dependencies: Sequence[Dependencies], cha
     gained, below = 0.0, 0
     for held in sorted(set(rows.values())):
         if held > below:
-            able = {place: chances[place] for place, worth in rows.items() if worth >= held}
+            able = {place: chances[place] for place, added in rows.items() if added >= held}
             missed = 1.0
             for place, chance in able.items():
                 # Who completes a course that depends on another of these has completed that one too.

@@ -14,7 +14,7 @@ from services.recommender.planner.exact.refinement import PathDraft
 from services.recommender.planner.exact.residual import GapBlocker, Pick
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.units import micro
-from services.recommender.planner.value import SURE, Stair, ValueFunction, added, climb, expected_shortfall
+from services.recommender.planner.value import CERTAIN, Stair, ValueFunction, added, expected_shortfall, with_stair
 from shared.domain import Course, Framework, Profile
 from shared.paths import (
     UNRENDERED,
@@ -145,7 +145,7 @@ class _Reached:
                 continue
             key, confidence = (self.framework, skill), None
             if key in spec.teaches and before < (after := spec.teaches[key][1]):
-                gain = self._gain(skill, (SURE, self.value.certain(skill, after)))
+                gain = self._gain(skill, (CERTAIN, self.value.certain(skill, after)))
             elif key in spec.matched and (gain := self._matched_gain(skill, spec.matched[key])):
                 after, confidence = spec.matched[key].high / MICRO, spec.matched[key].confidence / MICRO
             else:
@@ -167,19 +167,19 @@ class _Reached:
         for (framework, skill), (_, reached) in spec.teaches.items():
             if framework == self.framework and skill in self.levels:
                 self.levels[skill] = max(self.levels[skill], reached)
-                self._climb(skill, (SURE, self.value.certain(skill, reached)))
+                self._add_stair(skill, (CERTAIN, self.value.certain(skill, reached)))
         for (framework, skill), row in spec.matched.items():
             if framework == self.framework and self.value.may_use(skill, row):
                 self._matched[skill].append((spec.course, row))
-                self._climb(skill, self.value.stair(skill, row))
+                self._add_stair(skill, self.value.stair(skill, row))
 
     def unconfirmed(self, skill: str) -> tuple[Course, MatchedSpan] | None:
         """Return the most confident course that may have raised a skill above its level, with its row."""
         above = [one for one in self._matched[skill] if one[1].high > micro(self.levels[skill])]
         return max(above, key=lambda one: (one[1].confidence, one[1].high), default=None)
 
-    def _climb(self, skill: str, step: Stair) -> None:
-        self._stairs[skill] = climb(self._stairs.get(skill, ()), step)
+    def _add_stair(self, skill: str, step: Stair) -> None:
+        self._stairs[skill] = with_stair(self._stairs.get(skill, ()), step)
 
     def _gain(self, skill: str, step: Stair) -> int:
         """Return by how much a stair raises the value of a skill's stairs, in micro-levels."""

@@ -31,9 +31,16 @@ from services.recommender.planner.optimizer.closure_cost import (
     empty_costs,
     specialise,
 )
-from services.recommender.planner.optimizer.query import PlanContext, conditions_met, counted, skills_of, usable_courses
+from services.recommender.planner.optimizer.query import (
+    PlanContext,
+    conditions_met,
+    counted,
+    levels_by_skill,
+    skills_of,
+    usable_courses,
+)
 from services.recommender.planner.units import UNREACHABLE, micro
-from services.recommender.planner.value import SURE, ValueFunction
+from services.recommender.planner.value import CERTAIN, ValueFunction
 from shared.domain import Course
 
 _FIRST_PIECE, _LARGEST_PIECE = 8, 512
@@ -255,10 +262,10 @@ def _open_at_once(conditions: Iterable[Condition], entry_levels: Mapping[SkillKe
 
 def _adding(rows: Records, value: ValueFunction, skill: str, state: PathState) -> Flags:
     """Return a mask of the matched rows of a gap that count and add value in a state: one sum for equal stairs."""
-    percent = rows["confidence"].astype(np.int64) * SURE // MICRO
-    stairs, place = np.unique(rows["high"].astype(np.int64) * (SURE + 1) + percent, return_inverse=True)
-    levels = (stairs // (SURE + 1) / MICRO).tolist()
-    steps = zip((stairs % (SURE + 1)).tolist(), (value.certain(skill, level) for level in levels), strict=True)
+    percent = rows["confidence"].astype(np.int64) * CERTAIN // MICRO
+    stairs, place = np.unique(rows["high"].astype(np.int64) * (CERTAIN + 1) + percent, return_inverse=True)
+    levels = (stairs // (CERTAIN + 1) / MICRO).tolist()
+    steps = zip((stairs % (CERTAIN + 1)).tolist(), (value.certain(skill, level) for level in levels), strict=True)
     adds = np.array([state.gain(skill, step) > 0 for step in steps], np.bool_)
     return adds[place] & counted(rows, value)
 
@@ -271,10 +278,7 @@ def _is_later(start: PathState, before: PathState) -> bool:
 def _all_hold(segment: Segment, courses: Ints, framework: str, entry_levels: Mapping[SkillKey, float]) -> Flags:
     """Return which of these courses have only conditions on levels that hold: their own, and `from` on a framework."""
     table, count = VOCABULARY.conditions.table.read(), len(VOCABULARY.skills)
-    held, ours = np.zeros(count, np.int64), skills_of(framework, count)
-    for key, level in entry_levels.items():
-        if (skill := VOCABULARY.skills.get(key, count)) < count:
-            held[skill] = micro(level)
+    held, ours = levels_by_skill(entry_levels, count), skills_of(framework, count)
     holding = np.ones(len(courses), np.bool_)
     for starts, entered in ((segment.info["row"], True), (segment.info["condition"], False)):
         counts = starts[courses + 1] - starts[courses]

@@ -11,7 +11,7 @@ from services.recommender.planner.index.segment import Longs, offsets_of, ranges
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.closure_cost import Costs, Flags, empty_costs
 from services.recommender.planner.optimizer.query import Query
-from services.recommender.planner.value import SURE
+from services.recommender.planner.value import CERTAIN
 
 WEIGHED_DTYPE = np.dtype(
     [(field, np.int64) for field in ("number", "hours", "cost", "rank", "cosine", "gaps", "effect")]
@@ -92,7 +92,7 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selecte
         slots,
         np.append(owner[closing], holder),
         np.append(gap[closing], matched["gap"]),
-        np.append(np.full(len(closing), SURE), matched["percent"]),
+        np.append(np.full(len(closing), CERTAIN), matched["percent"]),
         np.append(whole, matched["whole"]),
     )
     courses["effect"] = offsets_of(np.bincount(course, minlength=count))
@@ -113,8 +113,8 @@ def _whole_values(query: Query, gaps: Longs, levels: Longs) -> Longs:
 
 def _slots(query: Query, matched: Records) -> Records:
     """Return the slots of all gaps: SLOT_DTYPE, by gap, the least confident first. `matched`: unconfirmed rows."""
-    edges = np.zeros((len(query.current_level), SURE + 1), np.bool_)
-    edges[:, SURE] = True
+    edges = np.zeros((len(query.current_level), CERTAIN + 1), np.bool_)
+    edges[:, CERTAIN] = True
     edges[matched["gap"], matched["percent"]] = True
     edges[query.stairs["gap"], query.stairs["percent"]] = True
     gaps, percents = np.nonzero(edges[:, 1:])
@@ -129,8 +129,8 @@ def _slots(query: Query, matched: Records) -> Records:
 
 def _share(slots: Records, whole: Any) -> Longs:
     """Return the part of each of these values that belongs to its slot; see `share` of `planner.value`."""
-    above, below, rest = slots["percent"], slots["below"], whole % SURE
-    found: Longs = (above - below) * (whole // SURE) + np.minimum(rest, above) - np.minimum(rest, below)
+    above, below, rest = slots["percent"], slots["below"], whole % CERTAIN
+    found: Longs = (above - below) * (whole // CERTAIN) + np.minimum(rest, above) - np.minimum(rest, below)
     return found
 
 

@@ -16,7 +16,7 @@ from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
 from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
-from services.recommender.planner.value import SURE, ValueFunction
+from services.recommender.planner.value import CERTAIN, ValueFunction
 from shared.domain import Framework
 from shared.texts import folded
 
@@ -159,9 +159,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
     skills["in_framework"] = ours = skills_of(inputs.framework.id, count)
-    for key, level in context.entry_levels.items():
-        if (skill := VOCABULARY.skills.get(key, count)) < count:
-            skills[skill]["entry_level"] = micro(level)
+    skills["entry_level"] = levels_by_skill(context.entry_levels, count)
     gaps = list(value.gaps)
     level_values: list[tuple[int, int, int]] = []
     begins = [0]
@@ -198,6 +196,15 @@ def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
     return PreparedQuery(query, costs)
 
 
+def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:
+    """Return the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
+    found = np.zeros(count, np.int64)
+    for key, level in levels.items():
+        if (skill := VOCABULARY.skills.get(key, count)) < count:
+            found[skill] = micro(level)
+    return found
+
+
 def counted(rows: Records, value: ValueFunction) -> NDArray[np.bool_]:
     """Return a mask of the matched rows that are confident enough to count."""
     least = rows["threshold"] if value.least_confidence is None else value.least_confidence
@@ -215,18 +222,18 @@ def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Re
             continue
         rows = np.concatenate([base, overlay])
         course = np.concatenate([base["course"], overlay["course"] + np.int32(space.base.size)])
-        percent = rows["confidence"].astype(np.int64) * SURE // MICRO
+        percent = rows["confidence"].astype(np.int64) * CERTAIN // MICRO
         levels, group = np.unique(rows["high"], return_inverse=True)
         certain = np.array([value.certain(name, level / MICRO) for level in levels.tolist()], np.int64)
-        steps, place = np.unique(group * (SURE + 1) + percent, return_inverse=True)
-        alone = [value.alone(name, (int(step) % (SURE + 1), int(certain[step // (SURE + 1)]))) for step in steps]
-        worth = np.array(alone, np.int64)[place]
-        counting = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (worth > 0)
+        steps, place = np.unique(group * (CERTAIN + 1) + percent, return_inverse=True)
+        alone = [value.alone(name, (int(step) % (CERTAIN + 1), int(certain[step // (CERTAIN + 1)]))) for step in steps]
+        added = np.array(alone, np.int64)[place]
+        counting = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (added > 0)
         found = np.zeros(int(counting.sum()), UNCONFIRMED_DTYPE)
-        found["course"], found["gap"], found["value"] = course[counting], gap, worth[counting]
+        found["course"], found["gap"], found["value"] = course[counting], gap, added[counting]
         found["whole"], found["percent"] = certain[group][counting], percent[counting]
         found["group"] = groups + group[counting]
-        found["gain"] = (rows["high"] - rows["low"]).astype(np.int64)[counting] * percent[counting] // SURE
+        found["gain"] = (rows["high"] - rows["low"]).astype(np.int64)[counting] * percent[counting] // CERTAIN
         parts.append(found)
         groups += len(levels)
     if not parts:
