@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.builders import unique
-from tests.support.editors import Tenant
+from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Platform
 from tests.support.relays import Relay, relayed
@@ -132,3 +132,96 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         await counts(reader, "created", ROWS)
         assert await own_courses(tenant) == ROWS
+
+
+async def test_who_stops_an_upload_reads_that_it_is_stopped_and_of_no_lost_connection(
+    platform: Platform, browser: Browser, tmp_path: Path
+) -> None:
+    async with relaying(platform, browser, 390, 844) as (tenant, reader, relay):
+        page = reader.page
+        await checks(reader, tenant, padded(tmp_path))
+        relay.hold(MIDDLE)
+        await page.click("[data-keep=store]")
+        await relay.reached.wait()
+        await page.click("[data-keep=stop]")
+        await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
+        await expect(page.locator(".notice.refused")).to_have_count(0)
+        assert await reader.violations() == []
+        relay.release()
+        await page.click("[data-keep=load-again]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        assert await own_courses(tenant) == ROWS
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES[:1])
+async def test_a_file_of_100000_rows_is_looked_at_and_its_report_has_them_all(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    rows, file = 100_000, tmp_path / "รายวิชา.csv"
+    about = "เรียนรู้การใช้ข้อมูลเพื่อการบริการประชาชน " * 2
+    lines = [f"หลักสูตรที่ {n},{'' if n % 10 == 0 else n % 40 + 1},{about}" for n in range(rows)]
+    file.write_text("\n".join(["ชื่อหลักสูตร,จำนวนชั่วโมง,คำอธิบาย", *lines]), encoding="utf-8")
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await checks(reader, tenant, file)
+        await reader.reads("#load-status", f"{rows:,} แถว")
+        await counts(reader, "created", rows)
+        shown = await page.locator(".rows > li").count()
+        assert shown == 200
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        async with page.expect_download() as download:
+            await page.click("[data-keep=report]")
+        report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
+        assert report.count(" (created),") == rows
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corrected(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(await tenant.editor(), "/#view=load")
+
+        async def looks(at: bytes) -> None:
+            await page.set_input_files("#file", {"name": "courses.csv", "mimeType": "text/csv", "buffer": at})
+            await page.click("[data-keep=check]")
+            await page.wait_for_selector("#encoding")
+
+        thai = "ชื่อหลักสูตร,จำนวนชั่วโมง\nการวิเคราะห์ข้อมูลภาครัฐ,6\n"
+        for encoding, name in (("cp874", "cp874"), ("utf-16", "utf-16"), ("utf-8-sig", "utf-8")):
+            await looks(thai.encode(encoding))
+            await page.wait_for_selector("[data-column='ชื่อหลักสูตร']")
+            await expect(page.locator("[data-column='ชื่อหลักสูตร']")).to_have_value("title")
+            await reader.reads("#encoding option:checked", name)
+        await looks("title,hours\nExcel ก Word ข,6\n".encode("cp874"))  # single letters, as of a Western language
+        for words in ("ตามที่ระบบตรวจพบ (cp1252)", "As recognised (cp1252)"):
+            await reader.reads("#encoding option:checked", words)
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        await page.select_option("#encoding", "tis-620")
+        await page.click("[data-keep=check-again]")
+        await page.wait_for_selector("[data-keep=store]")
+        await expect(page.locator("[data-column=title]")).to_have_value("title")
+        await page.click("[data-keep=store]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        stored = (await tenant.ask("GET", "/v1/courses?limit=500"))["courses"]
+        assert "Excel ก Word ข" in [title for one in stored for title in one["title"].values()]
+
+
+async def test_a_large_file_that_is_no_table_is_refused_with_its_reason(
+    platform: Platform, browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "courses.csv"
+    file.write_bytes(b"PK\x03\x04" + bytes(12_000_000))
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(await tenant.editor(), "/#view=load")
+        await page.set_input_files("#file", file)
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
+        assert await reader.violations() == []
