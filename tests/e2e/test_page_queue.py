@@ -90,9 +90,12 @@ async def test_hundreds_of_matches_are_decided_by_keyboard_alone(platform: Platf
         assert await proposed(tenant, "rejected") == {match for match, key in decided.items() if key == "r"}
 
 
+@pytest.mark.parametrize("same", [False, True], ids=["otherwise", "alike"])
 async def test_of_two_editors_who_decide_a_match_at_once_one_is_stored_and_the_other_is_shown_it(
-    platform: Platform, browser: Browser
+    platform: Platform, browser: Browser, *, same: bool
 ) -> None:
+    """Who decides it like the other one is not contradicted."""
+    second_key, second_verb = ("c", "confirm") if same else ("r", "reject")
     async with editing(platform, browser) as (tenant, first), reading(browser, first.url) as second:
         await with_matches(tenant, 4)
         both_are_sent = asyncio.Barrier(2)
@@ -109,14 +112,18 @@ async def test_of_two_editors_who_decide_a_match_at_once_one_is_stored_and_the_o
         assert contested is not None
         assert await shown(second.page) == contested
         await first.page.route("**/matches:confirm", held)
-        await second.page.route("**/matches:reject", held)
-        await asyncio.gather(decides(first.page, "c", contested), decides(second.page, "r", contested))
+        await second.page.route(f"**/matches:{second_verb}", held)
+        await asyncio.gather(decides(first.page, "c", contested), decides(second.page, second_key, contested))
 
         async def verdict(reader: Reader) -> bool:
             await reader.page.wait_for_function("() => !document.querySelector('.done').innerText.includes('กำลังบันทึก')")
             return await reader.page.locator(".done .wrong").count() == 0
 
         confirmed, rejected = await verdict(first), await verdict(second)
+        if same:
+            assert (confirmed, rejected) == (True, True)
+            assert contested in await proposed(tenant, "confirmed")
+            return
         assert confirmed != rejected
         assert (contested in await proposed(tenant, "confirmed")) == confirmed
         assert (contested in await proposed(tenant, "rejected")) == rejected

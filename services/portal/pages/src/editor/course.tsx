@@ -11,7 +11,7 @@ import { Localized, rich, t } from '../i18n';
 import { Button } from '../ui';
 import { link } from './address';
 import { forgetCourse, skillTitle } from './names';
-import { CorrectForm, Level, NamedCourse, Span, Sureness } from './parts';
+import { CorrectForm, Level, NamedCourse, PageHeading, Span, Sureness } from './parts';
 import {
   type CatalogCourse,
   type CourseMatches,
@@ -256,6 +256,7 @@ export function Course({ id }: { id: string }): JSX.Element {
       <p class="actions">
         <a href={link('courses')}>{t('toSearch')}</a>
       </p>
+      {!course && <PageHeading title="coursesTitle" />}
       {error && <Trouble error={error} again={known.again} />}
       {!known.value && !error && <p role="status">{t('loading')}</p>}
       {course && known.value && (
