@@ -149,12 +149,12 @@ export async function startSession(officer: string): Promise<SessionStep> {
   const { sessions } = await answer(api.GET('/v1/officers/{officer_id}/sessions', { params: of(officer) }));
   const open = sessions.find((session) => session.status === 'open');
   if (!open) throw new ApiError(409);
-  return answer(
-    api.GET('/v1/officers/{officer_id}/sessions/{session_id}', {
-      params: { path: { officer_id: officer, session_id: open.session } },
-    }),
-  );
+  return readSession(officer, open.session);
 }
+
+/** Return where a session stands: its next item, or its result. */
+export const readSession = (officer_id: string, session_id: string): Promise<SessionStep> =>
+  answer(api.GET('/v1/officers/{officer_id}/sessions/{session_id}', { params: { path: { officer_id, session_id } } }));
 
 /** Answer the present item of a session; the same answer again changes nothing. */
 export const answerItem = (officer_id: string, session_id: string, body: A['SubmitAnswer']) =>
