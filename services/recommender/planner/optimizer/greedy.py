@@ -4,6 +4,8 @@ It is lazy (Minoux 1978): a target keeps an upper bound of its score until its c
 early where the bound on the value of a path rules out what the caller asks for.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from services.recommender.planner.index.vocabulary import Records
@@ -127,29 +129,37 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
     return int(bound)
 
 
-@jit()
-def greedy(
-    problem: ProblemData,
-    state: PlanState,
-    workspace: Workspace,
-    targets: Records,
-    exponent: float,
-    excluded: int,
-    path: CoursePath,
-    least_value: int,
-) -> None:
-    """Extend a path by the best closures until none fits or adds value, or the visits are used up.
+class Search(NamedTuple):
+    """One search: what it starts from, its targets (TARGET_DTYPE), the best path so far, and scratch space.
 
-    `state`: at the end of the path, moved along; `targets`: their upper bounds are reset. `exponent`: of the cost in
-    the score. `excluded`: a course that is no target here; -1: all are. Stops early if the path can no longer reach
-    `least_value` micro-levels.
+    `state` is at the end of `trial`, the path that an attempt builds.
     """
+
+    problem: ProblemData
+    start_state: PlanState
+    workspace: Workspace
+    targets: Records
+    best: CoursePath
+    trial: CoursePath
+    scratch: CoursePath
+    state: PlanState
+
+
+@jit()
+def greedy(search: Search, exponent: float, excluded: int, least_value: int) -> None:
+    """Extend the trial by the best closures until none fits or adds value, or the visits are used up.
+
+    The state moves along; the upper bounds of the targets are reset. `exponent`: of the cost in the score. `excluded`:
+    a course that is no target here; -1: all are. Stops early if the trial can no longer reach `least_value`
+    micro-levels.
+    """
+    problem, state, workspace, targets = search.problem, search.state, search.workspace, search.targets
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
-        add_closure(problem, state, workspace, target, path)
+        add_closure(problem, state, workspace, target, search.trial)
         invalidate_bounds(state, targets, excluded)
     if workspace.counters[0]["visits_left"] <= 0:
         workspace.counters[0]["limited"] = 1
