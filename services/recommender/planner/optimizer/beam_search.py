@@ -104,7 +104,7 @@ def search_by_beam(search: Search, base: PlanState, path: CoursePath) -> None:
                 path.courses[place] = beam.courses[row, place]
             replay(problem, start_state, base, workspace, path, NONE, search.scratch)
             costs_from_start(problem, start_state, base, workspace)
-            starts = starts_of(search, base, bool(ZERO))
+            starts = starts_of(problem, base, workspace, targets, bool(ZERO))
             for course in starts[:BEAM_STARTS]:
                 if counters[0]["visits_left"] <= 0:
                     break
@@ -113,7 +113,7 @@ def search_by_beam(search: Search, base: PlanState, path: CoursePath) -> None:
                 add_closure(problem, state, workspace, course, trial)
                 size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, targets)
                 promising = promising or bound > best.totals[0]["value"]
-                greedy(search, 1.0, NONE, ZERO)
+                greedy(problem, state, workspace, targets, 1.0, NONE, trial, ZERO)
                 value = state.held.sum()
                 keep(kept, trial.courses[:size], value)
                 if value > best.totals[0]["value"]:

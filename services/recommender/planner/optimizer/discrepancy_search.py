@@ -61,7 +61,7 @@ def search_discrepancies(search: Search, base: PlanState, path: CoursePath) -> N
     spared = counters[0]["visits_left"] // 2
     counters[0]["visits_left"] -= spared
     complete = best.totals[0]["value"] >= attainable_value(problem, start_state, targets)
-    starts = starts_of(search, start_state, complete)
+    starts = starts_of(problem, start_state, workspace, targets, complete)
     try_discrepancies(search, base, path)
     for place in range(len(starts)):
         if counters[0]["visits_left"] <= 0:
@@ -116,6 +116,6 @@ def fill_and_compare(search: Search, excluded: int) -> None:
     `search.state` is at the end of `search.trial`.
     """
     least_value = search.best.totals[0]["value"] + 1
-    greedy(search, 1.0, excluded, least_value)
+    greedy(search.problem, search.state, search.workspace, search.targets, 1.0, excluded, search.trial, least_value)
     if search.state.held.sum() >= least_value:
         improve(search)

@@ -146,20 +146,28 @@ class Search(NamedTuple):
 
 
 @jit()
-def greedy(search: Search, exponent: float, excluded: int, least_value: int) -> None:
-    """Extend the trial by the best closures until none fits or adds value, or the visits are used up.
+def greedy(
+    problem: ProblemData,
+    state: PlanState,
+    workspace: Workspace,
+    targets: Records,
+    exponent: float,
+    excluded: int,
+    path: CoursePath,
+    least_value: int,
+) -> None:
+    """Extend a path by the best closures until none fits or adds value, or the visits are used up.
 
-    The state moves along; the upper bounds of the targets are reset. `exponent`: of the cost in the score. `excluded`:
-    a course that is no target here; -1: all are. Stops early if the trial can no longer reach `least_value`
-    micro-levels.
+    `state`: at the end of the path, moved along; `targets`: their upper bounds are reset. `exponent`: of the cost in
+    the score. `excluded`: a course that is no target here; -1: all are. Stops early if the path can no longer reach
+    `least_value` micro-levels. It takes no `Search`: each array of an argument takes time to compile.
     """
-    problem, state, workspace, targets = search.problem, search.state, search.workspace, search.targets
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
-        add_closure(problem, state, workspace, target, search.trial)
+        add_closure(problem, state, workspace, target, path)
         invalidate_bounds(state, targets, excluded)
     if workspace.counters[0]["visits_left"] <= 0:
         workspace.counters[0]["limited"] = 1

@@ -42,19 +42,20 @@ def search_greedily(search: Search, exponents: NDArray[np.float64]) -> bool:
 
     Returns whether the path closes all that all targets together close. Each exponent has an equal share of the visits.
     """
-    counters, best = search.workspace.counters, search.best
+    problem, workspace, targets = search.problem, search.workspace, search.targets
+    counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
     best.totals[0]["value"] = -1
     remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
-        copy_state(search.start_state, search.state)
-        search.trial.totals[0]["size"] = 0
+        copy_state(search.start_state, state)
+        trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
-        greedy(search, exponent, NONE, best.totals[0]["value"])
+        greedy(problem, state, workspace, targets, exponent, NONE, trial, best.totals[0]["value"])
         improve(search)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
-    return bool(best.totals[0]["value"] == attainable_value(search.problem, search.start_state, search.targets))
+    return bool(best.totals[0]["value"] == attainable_value(problem, search.start_state, targets))
 
 
 @jit(entry=True, allocates=True)
@@ -64,7 +65,7 @@ def search_locally(search: Search) -> None:
     counters = search.workspace.counters
     remaining = counters[0]["visits_left"]
     complete = best.totals[0]["value"] == attainable_value(problem, start_state, search.targets)
-    starts = starts_of(search, start_state, complete)
+    starts = starts_of(problem, start_state, search.workspace, search.targets, complete)
     for course in starts:
         if counters[0]["visits_left"] > remaining // 2:
             start_with(search, course, ZERO, NONE)
@@ -117,7 +118,7 @@ def drop_and_refill(search: Search) -> bool:
             remaining = trial.totals[0]["size"]
             if value_bound(problem, state, workspace, search.targets) >= best.totals[0]["value"]:
                 costs_from_start(problem, start_state, state, workspace)
-                greedy(search, 1.0, out, best.totals[0]["value"])
+                greedy(problem, state, workspace, search.targets, 1.0, out, trial, best.totals[0]["value"])
             if trial.totals[0]["size"] > remaining:
                 better = improve(search)
                 improved = improved or better
@@ -151,24 +152,19 @@ def start_with(search: Search, course: int, size: int, out: int) -> bool:
         if value_bound(problem, state, workspace, search.targets) < best.totals[0]["value"]:
             return False
         costs_from_start(problem, start_state, state, workspace)
-    greedy(search, 1.0, NONE, best.totals[0]["value"])
+    greedy(problem, state, workspace, search.targets, 1.0, NONE, trial, best.totals[0]["value"])
     return improve(search)
 
 
 @jit(allocates=True)
-def starts_of(search: Search, state: PlanState, complete: bool) -> Longs:
+def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, complete: bool) -> Longs:
     """Return the rows of at most MAX_STARTS courses whose closures are tried in a state, best first.
 
     The score is the gain of the closure, plus what it spares the closures of the targets (`spared_by_conditions`), per
     cost. `complete`: there is nothing more to gain, so only courses that spare others something can lower the cost.
     """
-    problem, workspace, graph, counters = (
-        search.problem,
-        search.workspace,
-        search.problem.graph,
-        search.workspace.counters,
-    )
-    shares = spared_by_conditions(problem, state, workspace, search.targets)
+    graph, counters = problem.graph, workspace.counters
+    shares = spared_by_conditions(problem, state, workspace, targets)
     keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
     for course in range(len(state.done)):
         if state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
