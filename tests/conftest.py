@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
-from deploy.local.servers import Server, find_mongodb
+from deploy.local.servers import Mongod, Server, find_mongodb
 from tests.support.deadlines import bound_tests, pytest_runtest_call  # noqa: F401 - a hook
-from tests.support.servers import started_server
+from tests.support.servers import missing, started_server
 
 ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How long an example takes is no property of the code."""
@@ -81,6 +81,15 @@ async def own_broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
     """Return a running embedded broker of one test, which may freeze and kill it."""
     async for server in started_server(lambda: find_broker(tmp_path / "kafka", forced="embedded")):
         assert isinstance(server, EmbeddedBroker)
+        yield server
+
+
+@pytest.fixture
+async def own_mongodb(tmp_path: Path) -> AsyncIterator[Mongod]:
+    """Return a running MongoDB of one test, which may stop, freeze and kill it; its data is in `mongodb/data`."""
+    async for server in started_server(lambda: find_mongodb(tmp_path / "mongodb")):
+        if not isinstance(server, Mongod):
+            missing("a MongoDB that is not ours cannot be stopped")
         yield server
 
 

@@ -160,11 +160,18 @@ def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
         config = client.admin.command("replSetGetConfig", commitmentStatus=False)["config"]
     except OperationFailure as error:
         if error.code == _NOT_INITIATED:
-            client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+            _initiate({"_id": "rs0", "members": [member]})
         return
     if config["members"][0]["host"] != host:
         config = {**config, "version": config["version"] + 1, "members": [{**config["members"][0], **member}]}
         client.admin.command("replSetReconfig", config, force=True)
+
+
+def _initiate(config: dict[str, Any]) -> None:
+    """Initiate a replica set without a time limit: MongoDB aborts at the next initiation after an interrupted one."""
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(config["members"][0]["host"], directConnection=True, serverSelectionTimeoutMS=5000) as client:
+        client.admin.command("replSetInitiate", config)
 
 
 def find_mongodb(directory: Path) -> Server:

@@ -3,8 +3,8 @@
 Every replica reads `catalog.state` from its beginning, as the recommenders do, so it finds what was announced. Events
 are applied in a thread, which makes a new index; the event loop replaces the old one in one step.
 
-While the relay of this process sends a backlog, such as an import, the index follows slowly: all of it is the work of
-one process, and the other readers wait for the last event.
+While the relay of this process sends a backlog, such as an import that is stored, the index follows slowly: all of it
+is the work of one process, and the other readers wait for the last event.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class SearchReplica:
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
         """Apply events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
-        if self._complete:
+        if self._complete and not self._staged.in_bulk:
             await self._staged.after_backlog(BACKLOG_WAIT_SECONDS)
         events = [item.event for item in batch]
         check_stamps(events, self.index.revision)

@@ -81,9 +81,10 @@ class OpenIdProvider:
     share one fetch, so that a slow provider does not serialise sign-ins.
     """
 
-    def __init__(self, session: ClientSession, client: OpenIdClient) -> None:
+    def __init__(self, session: ClientSession, client: OpenIdClient, *, clock: Callable[[], float] = monotonic) -> None:
         self._session = session
         self._client = client
+        self._clock = clock
         self._found: tuple[ProviderMetadata, KeySet] | None = None
         self._fetching: asyncio.Future[tuple[ProviderMetadata, KeySet]] | None = None
         self._fetched_at = float("-inf")
@@ -144,7 +145,11 @@ class OpenIdProvider:
             registry.validate(found.claims)
         except JoseError as error:
             raise Unauthorized("the token was not made for this sign-in, or has expired") from error
-        if found.claims.get("azp", self._client.client_id) != self._client.client_id:
+        if found.claims["nonce"] != nonce:  # the registry accepts a list that contains it
+            raise Unauthorized("the token was not made for this sign-in, or has expired")
+        audience = found.claims["aud"]
+        alone = isinstance(audience, str) or len(audience) == 1
+        if found.claims.get("azp", self._client.client_id if alone else None) != self._client.client_id:
             raise Unauthorized("the token was made for another client")
         return found.claims
 
@@ -155,7 +160,7 @@ class OpenIdProvider:
                 return jwt.decode(token, _with_id(keys), algorithms=ALGORITHMS)
             except _UnknownKey:
                 continue
-            except (JoseError, ValueError) as error:
+            except (JoseError, ValueError, TypeError, RecursionError) as error:
                 raise Unauthorized("the token cannot be verified") from error
         raise Unauthorized("the token is signed with an unknown key")
 
@@ -163,7 +168,7 @@ class OpenIdProvider:
 
     async def _known(self, *, again: bool = False) -> tuple[ProviderMetadata, KeySet]:
         """Return metadata and keys, fetched if they are old, or if `again` and not within the last 30 seconds."""
-        age = monotonic() - self._fetched_at
+        age = self._clock() - self._fetched_at
         if self._found is None or age >= (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
             if self._fetching is None:
                 self._fetching = asyncio.ensure_future(self._fetch())
@@ -178,7 +183,7 @@ class OpenIdProvider:
     def _fetched(self, fetching: "asyncio.Future[tuple[ProviderMetadata, KeySet]]") -> None:
         self._fetching = None
         if not fetching.cancelled() and fetching.exception() is None:
-            self._found, self._fetched_at = fetching.result(), monotonic()
+            self._found, self._fetched_at = fetching.result(), self._clock()
 
     async def _fetch(self) -> tuple[ProviderMetadata, KeySet]:
         place = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"

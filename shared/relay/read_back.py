@@ -116,7 +116,8 @@ class ReadBack:
             await self._lease.update({"$set": position})
 
     async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
-        await self._wake.after_backlog(BACKLOG_WAIT_SECONDS)
+        if not self._wake.in_bulk:
+            await self._wake.after_backlog(BACKLOG_WAIT_SECONDS)
         if self._notify:
             await self._notify(batch)
         try:

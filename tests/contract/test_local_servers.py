@@ -1,19 +1,22 @@
 """The servers of the local stack restart in place: same port, same data (the embedded broker: same port, no data)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from deploy.local import servers
 from deploy.local.broker import answers, find_broker
 from deploy.local.processes import CannotStart
 from deploy.local.servers import External, Server, find_mongodb
 from deploy.topics import ensure_topics, read_topics
 from shared.events import PROFILES_TOPIC, new_event
 from shared.kafka import Publisher, RecordMetadata
-from tests.support.servers import missing
+from tests.support.servers import missing, started_server
 
 
 @pytest.fixture(params=["apache", "embedded"])
@@ -43,6 +46,29 @@ async def test_a_killed_mongodb_comes_back_with_its_data(tmp_path: Path) -> None
         assert _insert(server.address) == 3
     finally:
         await server.stop()
+
+
+class Sent(CommandListener):
+    """Keeps the commands that are sent."""
+
+    def __init__(self) -> None:
+        self.commands: dict[str, Mapping[str, Any]] = {}
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.commands[event.command_name] = event.command
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+async def test_a_new_mongodb_is_initiated_without_a_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an interrupted initiation, MongoDB aborts at the next one."""
+    sent = Sent()
+    monkeypatch.setattr(servers, "MongoClient", partial(MongoClient, event_listeners=[sent]))
+    async for _ in started_server(lambda: find_mongodb(tmp_path)):
+        assert "maxTimeMS" in sent.commands["replSetGetConfig"]
+        assert "maxTimeMS" not in sent.commands["replSetInitiate"]
 
 
 def _insert(uri: str) -> int:

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from deploy.local.servers import External, find_mongodb
+from deploy.local.servers import Mongod
 from shared.cloudevents import to_kafka
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
@@ -17,7 +16,7 @@ from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
 from shared.relay import read_back as read_back_module
 from shared.relay import relay as relay_module
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
-from tests.support.servers import missing, recreate_topic
+from tests.support.servers import recreate_topic
 from tests.support.waiting import WAIT_SECONDS, running, until
 
 
@@ -482,21 +481,14 @@ async def test_the_newest_events_are_kept_if_too_many_wait(owner: Owner) -> None
 
 
 async def test_the_relay_waits_for_an_unavailable_mongodb(
-    server_directory: Path, kafka_bootstrap: str, namespace: str, caplog: pytest.LogCaptureFixture
+    own_mongodb: Mongod, kafka_bootstrap: str, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server = find_mongodb(server_directory / "mongodb-of-the-outbox")
-    if isinstance(server, External):
-        missing("a MongoDB that is not ours cannot be taken away")
-    await server.start()
-    try:
-        async with owning(server.address, kafka_bootstrap, namespace) as owner, running(owner.relay()):
-            await owner.change("t/a", 1)
-            await until(lambda: owner.sequences("t/a") == [1])
-            server.kill()
-            await until(lambda: "waits" in caplog.text)
-            await server.start()
-            await owner.change("t/a", 2)
-            await until(lambda: 2 in owner.sequences("t/a"))
-            await until_sent(owner)
-    finally:
-        await server.stop()
+    async with owning(own_mongodb.address, kafka_bootstrap, namespace) as owner, running(owner.relay()):
+        await owner.change("t/a", 1)
+        await until(lambda: owner.sequences("t/a") == [1])
+        own_mongodb.kill()
+        await until(lambda: "waits" in caplog.text)
+        await own_mongodb.start()
+        await owner.change("t/a", 2)
+        await until(lambda: 2 in owner.sequences("t/a"))
+        await until_sent(owner)

@@ -103,7 +103,7 @@ async def test_a_plan_rolled_back_with_its_primary_is_saved_by_the_second_attemp
             with pytest.raises(Unavailable):
                 await office.plan(profile("new", {"reading": 0}))
             frozen.enter_context(members.frozen(0))
-        await members.until_elected(1, 2)
+        await members.elect(1)
         await until_taken(lambda: office.plan(profile("new", {"reading": 0})))
     await members.until_state(0, "PRIMARY", "SECONDARY")
     assert (await office.path_of("new")).revision == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.page import at_the_path, reading, switch_language
+from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
@@ -77,23 +77,23 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         assert await reader.violations() == []
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_the_page_shows_when_no_gap_is_left_and_when_the_officer_was_erased(
-    platform: Platform, browser: Browser
+    platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(2))
     await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
-        await expect(reader.page.locator(".notice h2").first).to_have_text(
-            "มีทักษะครบตามที่งานต้องใช้แล้ว", use_inner_text=True
+        await in_both_languages(
+            reader, ".notice h2", "มีทักษะครบตามที่งานต้องใช้แล้ว", "All skills that the work needs are there"
         )
-        assert await reader.violations() == []
         await officer.erase()
         await reader.shows("erased")
-        assert await reader.violations() == []
+        await in_both_languages(reader, "h1", "ข้อมูลนี้ถูกลบแล้ว", "These records were erased")
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -137,26 +137,29 @@ async def test_a_language_that_cannot_be_fetched_is_reported_and_the_page_stays(
         await reader.shows("signIn")
         await page.fill("#key", "entered")
         await page.click("#language")
-        await page.wait_for_selector("#language-wrong:not(:empty)")
-        await reader.reads("#language-wrong", "เป็นภาษาอังกฤษไม่ได้")
-        await reader.reads("#language-wrong", "could not be shown in English")
+        await page.wait_for_selector("#head-wrong:not(:empty)")
+        await reader.reads("#head-wrong", "เป็นภาษาอังกฤษไม่ได้")
+        await reader.reads("#head-wrong", "could not be shown in English")
         await expect(page.locator("html")).to_have_attribute("lang", "th")
         await expect(page.locator("#key")).to_have_value("entered")
         assert await reader.overflow() == 0
         assert await reader.violations() == []
         await page.unroute("**/static/en-*.js")
         await switch_language(page)
-        await expect(page.locator("#language-wrong")).to_be_empty()
+        await expect(page.locator("#head-wrong")).to_be_empty()
         await expect(page.locator("#key")).to_have_value("entered")
 
 
-async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_the_page_is_used_with_the_keyboard_alone(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.5))
     await officer.is_planned()
     key = await officer.api_key()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page, focused = reader.page, "document.activeElement.id || document.activeElement.localName"
         await page.goto(reader.url)
         await reader.shows("signIn")
@@ -204,24 +207,25 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(platform: Platform, b
             await switch_language(reader.page)
 
 
-async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_wrong_key_and_a_lost_connection_are_explained(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
     await officer.register()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in("no.key")
         await page.wait_for_selector("#key[aria-invalid]")
-        await reader.reads("#key-wrong", "รหัสนี้ใช้ไม่ได้")
         await reader.has_focus("key")
-        assert await reader.violations() == []
+        await in_both_languages(reader, "#key-wrong", "รหัสนี้ใช้ไม่ได้", "This key does not work")
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await page.wait_for_selector("#connection.open")
         async with platform.stack.restored():
             await platform.stack.stop("portal")
             await page.wait_for_selector("#connection.lost")
-            await reader.reads("#connection", "ขาดการเชื่อมต่อ")
-            assert await reader.violations() == []
+            await in_both_languages(reader, "#connection", "ขาดการเชื่อมต่อ", "The connection is lost")
             await officer.assess(required(0.5))
         await page.wait_for_selector("#connection.open", timeout=120_000)
         await reader.news("เพราะมีผลประเมินใหม่")
@@ -234,20 +238,25 @@ async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platfor
         await until(no_cookies, "the session's cookie is gone")
 
 
-async def test_a_platform_chooses_the_officer(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_platform_chooses_the_officer(platform: Platform, browser: Browser, width: int, height: int) -> None:
     officer = Officer(platform)
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform)
         await reader.shows("choose")
-        assert await reader.violations() == []
+        await in_both_languages(reader, "h1", "ดูเส้นทางของใคร", "Whose path would you like to see?")
         await page.fill("#officer", "not an id")
         await page.press("#officer", "Enter")
         await page.wait_for_selector("#officer[aria-invalid]")
         await page.fill("#officer", officer.name)
         await page.press("#officer", "Enter")
         await reader.shows("unknown")
-        assert await reader.violations() == []
+        await in_both_languages(reader, "h1", "ยังไม่พบเจ้าหน้าที่รหัสนี้", "We do not know this officer yet")
+        await page.go_back()
+        await reader.shows("choose")
+        await page.go_forward()
+        await reader.shows("unknown")
         await officer.register()
         await reader.shows("path")
         await reader.reads(".whose", officer.name)
@@ -255,7 +264,7 @@ async def test_a_platform_chooses_the_officer(platform: Platform, browser: Brows
         await reader.shows("choose")
 
 
-async def test_the_first_view_is_small_and_the_plan_can_be_exported(platform: Platform, browser: Browser) -> None:
+async def test_the_first_view_is_small_and_begins_with_the_next_step(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser, width=390, height=844) as (_, reader):
         page = reader.page
         entries: list[list[Any]] = await page.evaluate(
@@ -268,12 +277,71 @@ async def test_the_first_view_is_small_and_the_plan_can_be_exported(platform: Pl
         shown = await page.locator(".next h2").bounding_box()
         assert shown
         assert shown["y"] + shown["height"] < 844  # the next step stands on the first screen
+
+
+Entry = dict[str, str]
+
+
+async def saved_calendar(reader: Reader) -> list[Entry]:
+    """Press the button for the calendar file; return its entries, property -> value (RFC 5545)."""
+    async with reader.page.expect_download() as download:
+        await reader.page.click("[data-keep=calendar]")
+    found = await download.value
+    assert found.suggested_filename == "learning-path.ics"
+    raw = (await found.path()).read_bytes()
+    lines = raw.split(b"\r\n")
+    assert lines.pop() == b""
+    assert max(map(len, lines)) <= 75
+    assert b"\n" not in b"".join(lines)
+    assert all(line.decode("utf-8") for line in lines)  # no line ends within a character
+    entries: list[Entry] = []
+    for line in raw.replace(b"\r\n ", b"").decode("utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if line == "BEGIN:VEVENT":
+            entries.append({})
+        elif entries and name not in ("END", "BEGIN"):
+            entries[-1][name.partition(";")[0]] = value
+    return entries
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_the_plan_is_saved_to_a_calendar_by_week_and_printed(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
+        page = reader.page
         await expect(page.locator(".step .week")).not_to_have_count(0)
-        async with page.expect_download() as download:
-            await page.click("[data-keep=calendar]")
-        text = (await (await download.value).path()).read_text(encoding="utf-8")
-        assert text.startswith("BEGIN:VCALENDAR")
-        await expect(page.locator(".step")).to_have_count(text.count("BEGIN:VEVENT"))
+        steps = (await officer.path())["path"]["steps"]
+        saved: dict[str, list[Entry]] = {}
+        for language, hours in (("th", "ชั่วโมง"), ("en", "hour")):
+            await page.wait_for_selector(f"html[lang={language}]")
+            saved[language] = entries = await saved_calendar(reader)
+            uids = [f"{step['course']['id']}.{officer.name}@learning-path" for step in steps]
+            assert [entry["UID"] for entry in entries] == uids
+            for step, entry in zip(steps, entries, strict=True):
+                assert hours in entry["SUMMARY"]
+                assert entry["SUMMARY"].startswith(step["course"]["title"][language].replace(",", "\\,"))
+                assert entry["DESCRIPTION"].replace("\\", "").replace("\u00a0", " ") == step["reason"][language]
+                begin, end = (datetime.strptime(entry[name], "%Y%m%d") for name in ("DTSTART", "DTEND"))  # noqa: DTZ007 - days
+                assert (begin.weekday(), end.weekday(), begin < end) == (0, 0, True)  # whole weeks, from Monday on
+            assert await reader.violations(inside=".path") == []
+            await switch_language(page)
+
+        await officer.assess(required(0.6))
+        await reader.news("เพราะมีผลประเมินใหม่")
+        await reader.shows_change()
+        again = await saved_calendar(reader)
+        stay = {entry["UID"]: int(entry["SEQUENCE"]) for entry in again}
+        before = {entry["UID"]: int(entry["SEQUENCE"]) for entry in saved["th"]}
+        assert stay.keys() & before.keys()
+        assert all(stay[uid] >= before[uid] for uid in stay.keys() & before.keys())
+
+        await page.evaluate("window.print = () => { window.printed = true; }")
+        await page.click("[data-keep=print]")
+        assert await page.evaluate("window.printed")
         await page.emulate_media(media="print")
         await expect(page.locator(".controls").first).to_be_hidden()
         await expect(page.locator(".step h3 >> nth=0")).to_be_visible()
+        pressed = page.locator("main :is(button, .button)")
+        assert not await pressed.evaluate_all("all => all.filter(one => one.checkVisibility()).length")
+        assert await reader.overflow() == 0

@@ -8,7 +8,15 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.support.builders import unique
 from tests.support.editors import Tenant
-from tests.support.page import reading, switch_language
+from tests.support.page import (
+    at_the_path,
+    courses,
+    in_both_languages,
+    press_action,
+    reading,
+    switch_language,
+    wait_for_toast,
+)
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -87,6 +95,31 @@ async def test_a_long_path_is_shown_in_parts_and_is_whole_on_paper(
             assert await reader.overflow() == 0
 
 
+async def test_at_400_percent_a_message_leaves_room_for_what_has_the_focus(
+    platform: Platform, browser: Browser
+) -> None:
+    _, key = await with_a_long_path(platform, "th")
+    async with reading(browser, platform.stack.urls["portal"][0], width=320, height=256) as reader:
+        page = reader.page
+        await reader.sign_in(key)
+        await reader.shows("path")
+        first, second = (await courses(reader))[:2]
+        await press_action(reader, first, "started")
+        await wait_for_toast(reader, "บันทึกแล้วว่าเริ่มเรียน")
+        assert await reader.overflow() == 0
+        toast = await page.locator("#toast").bounding_box()
+        assert toast
+        assert toast["y"] >= 128  # the upper half stays
+        for name in (f"finish-{second}", "toast-undo", "toast-close"):
+            await reader.tab_to(name)
+            box = await page.locator(":focus").bounding_box()
+            assert box
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= (256 if name.startswith("toast") else toast["y"]) + 1
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#toast")).to_be_hidden()
+
+
 async def test_what_a_colour_says_stays_with_the_colours_of_the_reader(platform: Platform, browser: Browser) -> None:
     officer = Officer(platform)
     await officer.register()
@@ -131,12 +164,16 @@ async def test_a_page_that_could_not_be_opened_opens_by_itself_later(
         await expect(reader.page.locator("[data-keep=again]")).to_have_count(0)
 
 
-async def test_who_has_no_result_yet_is_led_to_the_assessment(platform: Platform, browser: Browser) -> None:
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_who_has_no_result_yet_is_led_to_the_assessment(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
     officer = Officer(platform)
     await officer.register()
-    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
+        await in_both_languages(reader, ".notice.provisional h2", "เส้นทางชั่วคราว", "A provisional path")
         await reader.page.click("[data-keep=notice-assess]")
         await reader.has_focus("assessment-title")
         assert await reader.violations() == []
@@ -159,3 +196,15 @@ async def test_the_head_is_there_before_any_code_and_stays_where_it_is(platform:
         await reader.shows("signIn")
         await expect(page.locator(".masthead")).to_have_count(1)
         assert await page.locator(".masthead").bounding_box() == before
+
+
+async def test_an_old_bookmark_opens_the_page_of_who_is_signed_in(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
+        page = reader.page
+        for bookmark in ("/?year=2568#view=courses&q=excel", "/#officer=somebody-else", "/#gaps-title", "/#%E0%A4%A"):
+            await page.goto("about:blank")
+            await page.goto(reader.url + bookmark)
+            await reader.shows("path")
+            await expect(page.locator(".step")).not_to_have_count(0)
+        asked = {one.split("/v1/officers/")[1].split("/")[0] for one in reader.requests if "/v1/officers/" in one}
+        assert asked == {officer.name}

@@ -5,7 +5,7 @@ from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import Reader, in_both_languages, reading
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
@@ -19,17 +19,6 @@ async def planned(platform: Platform, agency: str) -> Officer:
     await officer.assess(required(0.5))
     await officer.is_planned()
     return officer
-
-
-async def in_both_languages(reader: Reader, selector: str, thai: str, english: str) -> None:
-    """Find the words there in Thai and then in English, with nothing that axe or the window objects to."""
-    for language, words in (("th", thai), ("en", english)):
-        await reader.page.wait_for_selector(f"html[lang={language}]")
-        await reader.page.wait_for_selector(f"{selector}:has-text('{words}')")
-        assert await reader.violations() == []
-        assert await reader.overflow() == 0
-        await switch_language(reader.page)
-    await reader.page.wait_for_selector("html[lang=th]")
 
 
 async def makes_a_link(own: Reader, officer: Officer) -> str:

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
-from tests.support.page import Reader, at_the_path, reading, switch_language
+from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.portal import Portal, running_portal, staged
 
@@ -69,6 +69,25 @@ async def test_sign_in_with_the_organisation_is_offered_and_its_result_is_shown_
         await page.reload()
         await shows_outcome(reader, "")
         await expect(page.locator(".wrong", has_text="บัญชี")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_provider_that_is_away_is_explained_on_the_page(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with (
+        with_a_provider(platform) as provider,
+        reading(browser, platform.stack.urls["portal"][0], width=width, height=height, provider=provider.url) as reader,
+    ):
+        provider.away = True
+        await reader.page.goto(f"{reader.url}/#officer=officer-1")
+        await reader.page.click("[data-keep=openid]")
+        await in_both_languages(reader, ".message .wrong", *SENTENCES["unavailable"])
+        await expect(reader.page).to_have_url(f"{reader.url}/#officer=officer-1")
+        provider.away = False
+        provider.claims = {"sub": "nobody"}
+        async with reader.page.expect_request(f"{provider.url}/authorize*"):
+            await reader.page.click("[data-keep=openid]")
 
 
 async def test_signing_out_everywhere_is_offered_next_to_signing_out(
@@ -189,8 +208,31 @@ async def test_a_session_that_ends_loses_nothing_that_was_typed(
         await reader.news("เพราะมีผลประเมินใหม่")
 
 
-async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser) as (officer, reader):
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_sign_out_that_fails_says_that_somebody_is_still_signed_in(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
+        page = reader.page
+
+        async def away(route: Route) -> None:
+            await route.abort()
+
+        await page.route("**/session?*", away)
+        await page.click("#sign-out")
+        await in_both_languages(reader, "#head-wrong", "ท่านยังอยู่ในระบบ", "You are still signed in")
+        await expect(page.locator(".step")).not_to_have_count(0)
+        await page.unroute("**/session?*")
+        await page.click("#sign-out")
+        await reader.shows("signIn")
+        await expect(page.locator("#head-wrong")).to_be_empty()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
         page, key = reader.page, await officer.api_key()
         other = await page.context.new_page()
         await other.goto(reader.url)
@@ -201,7 +243,7 @@ async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(platfo
         look = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
         await page.evaluate(look)
         await reader.shows("signIn")
-        await reader.reads("#key-wrong", "แท็บอื่น")
+        await in_both_languages(reader, "#key-wrong", "แท็บอื่น", "as another person in another tab")
         await other.click("#sign-out")
         await other.fill("#key", key)
         await other.press("#key", "Enter")

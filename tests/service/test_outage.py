@@ -2,13 +2,11 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from deploy.local.broker import EmbeddedBroker
-from deploy.local.servers import External, Server, find_mongodb
+from deploy.local.servers import Mongod
 from services.catalog.__main__ import build
 from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
@@ -18,17 +16,6 @@ from tests.support.services import followed, settings_of, started
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture
-async def mongodb(tmp_path: Path, mongodb_uri: str) -> AsyncIterator[Server]:
-    """Return a MongoDB that may be stopped."""
-    server = find_mongodb(tmp_path / "mongodb")
-    if isinstance(server, External):
-        pytest.skip("MONGODB_URI names a server that is not ours to stop")
-    await server.start()
-    yield server
-    await server.stop()
 
 
 async def test_the_portals_readiness_queries_kafka(own_broker: EmbeddedBroker, mongodb_uri: str) -> None:
@@ -53,17 +40,17 @@ async def test_the_portals_readiness_queries_kafka(own_broker: EmbeddedBroker, m
         assert (status, "no broker answers" in word) == (503, True)
 
 
-async def test_without_mongodb_requests_get_503_and_the_relay_waits(mongodb: Server, kafka_bootstrap: str) -> None:
-    settings = settings_of(CatalogSettings, mongodb.address, kafka_bootstrap)
+async def test_without_mongodb_requests_get_503_and_the_relay_waits(own_mongodb: Mongod, kafka_bootstrap: str) -> None:
+    settings = settings_of(CatalogSettings, own_mongodb.address, kafka_bootstrap)
     async with started(build, settings) as service, followed(settings, CATALOG_TOPIC) as topic:
         assert (await put(service, course("before")))[0] == 201
-        await mongodb.stop()
+        await own_mongodb.stop()
         status, problem = await put(service, course("meanwhile"))
         assert (status, problem["title"]) == (503, "Temporarily unavailable")
         assert (await service.client.get("/livez")).status == 200
         ready = await service.client.get("/readyz")
         assert (ready.status, (await ready.json())["checks"]["kafka"]) == (503, "ok")
-        await mongodb.start()
+        await own_mongodb.start()
 
         async def accepted() -> bool:
             return (await put(service, course("after")))[0] in (200, 201)

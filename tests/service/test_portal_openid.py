@@ -1,5 +1,8 @@
 """Sign-in with OpenID Connect, against a provider with real signatures."""
 
+import base64
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,7 +12,6 @@ from typing import Any, Self
 
 import aiohttp
 import pytest
-from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from yarl import URL
 
@@ -158,6 +160,7 @@ WRONG_TOKENS: list[tuple[dict[str, Any], dict[str, str], str]] = [
     ({"iss": "https://elsewhere.example"}, {}, "refused"),
     ({"aud": "another client"}, {}, "refused"),
     ({"aud": [CLIENT_ID, "another"], "azp": "another"}, {}, "refused"),
+    ({"aud": [CLIENT_ID, "another"]}, {}, "refused"),
     ({"exp": 1_000_000_000}, {}, "refused"),
     ({"exp": None}, {}, "refused"),
     ({"nbf": 4_000_000_000}, {}, "refused"),
@@ -194,28 +197,78 @@ async def test_a_token_signed_with_a_foreign_key_signs_nobody_in(portal: Portal,
             assert await browser.sign_in() == "/?sign-in=refused"
 
 
-async def test_a_signature_with_a_shared_secret_is_rejected(
-    portal: Portal, provider: Provider, monkeypatch: pytest.MonkeyPatch
+def forged(algorithm: str, provider: Provider, claims: dict[str, object]) -> str:
+    """Return a token that nobody with the provider's private key has signed."""
+    if algorithm == "none":
+        parts = ({"alg": "none", "kid": "one"}, claims)
+        return ".".join([*(_part(json.dumps(part).encode()) for part in parts), ""])
+    secret = CLIENT_SECRET if algorithm == "secret" else provider.key.as_pem(private=False)
+    header = {"alg": "HS256", "kid": "one"}
+    signed = ".".join(_part(json.dumps(part).encode()) for part in (header, claims))
+    key = secret.encode() if isinstance(secret, str) else secret
+    return f"{signed}.{_part(hmac.digest(key, signed.encode(), hashlib.sha256))}"
+
+
+def _part(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("algorithm", ["none", "secret", "public key"])
+async def test_a_token_without_a_signature_of_the_provider_is_rejected(
+    portal: Portal, provider: Provider, algorithm: str
 ) -> None:
     secret = OctKey.import_key(CLIENT_SECRET, {"kid": "one"})
     provider.listed = [secret.as_dict(private=True), provider.key.as_dict(private=False)]
-
-    def signed(header: dict[str, object], claims: dict[str, object], *_: object, **__: object) -> str:
-        return jwt_encode({**header, "alg": "HS256"}, claims, secret, algorithms=["HS256"])
-
-    jwt_encode = jwt.encode
-    monkeypatch.setattr(jwt, "encode", signed)
+    provider.token_of = lambda claims: forged(algorithm, provider, claims)
     async with Browser(portal) as browser:
         assert await browser.sign_in() == "/?sign-in=refused"
+        assert await browser.who() is None
 
 
-async def test_the_provider_may_change_its_keys(portal: Portal, provider: Provider) -> None:
+MALFORMED_TOKENS = [
+    "",
+    "..",
+    "é.é.é",
+    *(
+        f"{_part(header)}.{_part(b'{}')}.x"
+        for header in (b"[1]", b'{"alg":"ES256","kid":"one","crit":5}', b'{"a":' * 5_000 + b"1" + b"}" * 5_000)
+    ),
+]
+
+
+async def test_a_token_that_is_none_is_rejected(portal: Portal, provider: Provider) -> None:
+    for token in MALFORMED_TOKENS:
+        provider.token_of = lambda _, token=token: token
+        async with Browser(portal) as browser:
+            assert await browser.sign_in() == "/?sign-in=refused", token[:40]
+
+
+async def test_a_changed_key_is_not_fetched_twice_within_half_a_minute(portal: Portal, provider: Provider) -> None:
     async with Browser(portal) as browser:
         assert await browser.sign_in() == "/"
     provider.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
     async with Browser(portal) as browser:
-        assert await browser.sign_in() == "/?sign-in=refused"  # they were fetched within the last half minute
+        assert await browser.sign_in() == "/?sign-in=refused"
     assert provider.request_counts["/keys"] == 1
+
+
+async def test_a_code_works_only_with_the_verifier_of_its_own_sign_in(portal: Portal, provider: Provider) -> None:
+    async with Browser(portal) as victim, Browser(portal) as attacker:
+        stolen = URL(await victim.to_provider()).query["code"]
+        place = URL(await attacker.to_provider())
+        _, location, _ = await attacker.go(str(place.update_query(code=stolen)))
+        assert location == "/?sign-in=refused"
+        assert await attacker.who() is None
+    assert provider.request_counts["/token"] == 1
+
+
+async def test_a_sign_in_replaces_the_key_that_the_browser_held(portal: Portal) -> None:
+    planted = await portal.key("officer", "somebody-else")
+    async with Browser(portal) as browser:
+        browser.session.cookie_jar.update_cookies({"learning-path": planted}, URL(portal.url))
+        assert await browser.sign_in() == "/"
+        assert key_of(browser) != planted
+        assert (await browser.who() or {})["officer"] == "officer-1"
 
 
 async def test_code_state_and_cookie_work_once_in_their_own_browser(portal: Portal, provider: Provider) -> None:
@@ -257,16 +310,22 @@ async def test_the_sign_in_redirects_only_within_the_portal(portal: Portal) -> N
             assert status == 400, to
 
 
-async def test_an_unavailable_provider_is_reported(portal: Portal, provider: Provider) -> None:
+async def test_an_unavailable_provider_is_reported_on_the_page_and_in_the_log(
+    portal: Portal, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    to = "/%23officer=officer-1"
     provider.away = True
-    async with portal.session.get(f"{portal.url}/session/openid", allow_redirects=False) as answer:
-        assert (answer.status, (await answer.json())["detail"]) == (503, "the provider answers 502; try again soon")
+    async with Browser(portal) as browser:
+        status, location, cookies = await browser.go(f"/session/openid?to={to}")
+        assert (status, location) == (303, "/?sign-in=unavailable#officer=officer-1")
+        assert not cookies
+    assert "nobody was signed in: the provider answers 502; try again soon" in caplog.messages
     provider.away = False
     async with Browser(portal) as browser:
-        place = await browser.to_provider()
+        place = await browser.to_provider(to)
         provider.away = True
         _, location, _ = await browser.go(place)
-        assert location == "/?sign-in=unavailable"
+        assert location == "/?sign-in=unavailable#officer=officer-1"
 
 
 async def test_signing_out_ends_the_session_and_everywhere_those_of_all_devices(portal: Portal) -> None:

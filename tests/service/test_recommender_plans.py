@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from deploy.local.processes import CannotStart
-from deploy.local.servers import Mongod, find_mongodb
+from deploy.local.servers import Mongod
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback import apply_feedback
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
@@ -27,7 +25,6 @@ from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
 from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, apply_changes, office_at
-from tests.support.servers import missing
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -355,28 +352,18 @@ async def test_the_event_loop_runs_while_a_batch_is_planned(office: Office) -> N
 # --- a database that goes away ---------------------------------------------------------------------------------------
 
 
-async def test_feedback_that_cannot_be_stored_is_an_error_and_stored_dismissals_hold(tmp_path: Path) -> None:
-    try:
-        server = find_mongodb(tmp_path / "mongodb")
-        await server.start()
-    except CannotStart as error:
-        missing(str(error))
-    if not isinstance(server, Mongod):
-        missing("MONGODB_URI names a server that is not ours to stop")
-    try:
-        async with office_at(server.address, "", READ, LONG) as office:
-            await office.plan(profile("a", {"reading": 0}))
-            await server.stop()
-            with pytest.raises(Unavailable):
-                await office.give_feedback("a", "read", "not_relevant", "ban")
-            await server.start()
-            assert "feedback" not in await office.plan_of("a")
-            await office.give_feedback("a", "read", "not_relevant", "ban")  # sent again under the same key
-            await office.plan(profile("a", {"reading": 0}, sequence=2))
-            path = await office.path_of("a")
-            assert ([step.course.id for step in path.path.steps], path.revision) == (["long"], 3)
-    finally:
-        await server.stop()
+async def test_feedback_that_cannot_be_stored_is_an_error_and_stored_dismissals_hold(own_mongodb: Mongod) -> None:
+    async with office_at(own_mongodb.address, "", READ, LONG) as office:
+        await office.plan(profile("a", {"reading": 0}))
+        await own_mongodb.stop()
+        with pytest.raises(Unavailable):
+            await office.give_feedback("a", "read", "not_relevant", "ban")
+        await own_mongodb.start()
+        assert "feedback" not in await office.plan_of("a")
+        await office.give_feedback("a", "read", "not_relevant", "ban")  # sent again under the same key
+        await office.plan(profile("a", {"reading": 0}, sequence=2))
+        path = await office.path_of("a")
+        assert ([step.course.id for step in path.path.steps], path.revision) == (["long"], 3)
 
 
 # --- a path that does not obey yet -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from deploy.local.broker import ApacheKafka, find_broker
 from deploy.local.live import messages
-from deploy.local.servers import Mongod, find_mongodb
+from deploy.local.servers import Mongod
 from services.assessment.__main__ import build as build_assessment
 from services.assessment.__main__ import republish as republish_assessment
 from services.catalog.__main__ import build as build_catalog
@@ -146,16 +146,9 @@ class Backup:
 
 
 @pytest.fixture
-async def backup(tmp_path: Path) -> AsyncIterator[Backup]:
+def backup(own_mongodb: Mongod, tmp_path: Path) -> Backup:
     """Return a running MongoDB of one test, whose data can be copied and put back."""
-    server = find_mongodb(tmp_path / "mongodb")
-    if not isinstance(server, Mongod):
-        missing("a MongoDB that is not ours cannot be restored")
-    await server.start()
-    try:
-        yield Backup(server, tmp_path)
-    finally:
-        server.kill()
+    return Backup(own_mongodb, tmp_path)
 
 
 async def test_a_restore_in_the_documented_order_works(backup: Backup, kafka_bootstrap: str) -> None:

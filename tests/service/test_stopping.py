@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,9 +12,8 @@ import pytest
 from deploy.local.broker import EmbeddedBroker
 from deploy.local.ports import free_port
 from deploy.local.processes import Child
-from deploy.local.servers import Mongod, find_mongodb
+from deploy.local.servers import Mongod
 from shared.kafka import TopicSpec, create_topics
-from tests.support.servers import missing
 from tests.support.services import TOPICS
 from tests.support.waiting import until
 
@@ -26,30 +24,19 @@ ENDED_SECONDS = 60
 """Far more than a stop takes; a thread that waits for a server without a time limit takes longer."""
 
 
-@pytest.fixture
-async def mongodb(tmp_path: Path) -> AsyncIterator[Mongod]:
-    """Return a MongoDB that may be frozen."""
-    server = find_mongodb(tmp_path / "mongodb")
-    if not isinstance(server, Mongod):
-        missing("a MongoDB that is not ours cannot be frozen")
-    await server.start()
-    yield server
-    await server.stop()
-
-
 @pytest.mark.parametrize("away", [("kafka",), ("mongodb",), ("kafka", "mongodb")], ids="-".join)
 async def test_every_service_stops_while_a_server_hangs(
-    away: tuple[str, ...], own_broker: EmbeddedBroker, mongodb: Mongod, tmp_path: Path
+    away: tuple[str, ...], own_broker: EmbeddedBroker, own_mongodb: Mongod, tmp_path: Path
 ) -> None:
     await create_topics(own_broker.address, [TopicSpec(topic, 1, 1, {}) for topic in TOPICS])
     with ExitStack() as restored:
-        services = [started(name, own_broker, mongodb, tmp_path) for name in SERVICES]
+        services = [started(name, own_broker, own_mongodb, tmp_path) for name in SERVICES]
         for child, _ in services:
             restored.callback(child.kill)
         for _, port in services:
             await until(lambda port=port: reaches_both(port))
         for server in away:
-            child = {"kafka": own_broker.child, "mongodb": mongodb.child}[server]
+            child = {"kafka": own_broker.child, "mongodb": own_mongodb.child}[server]
             restored.callback(child.thaw)
             child.freeze()
         for child, _ in services:

@@ -198,6 +198,17 @@ async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> As
         yield officer, reader
 
 
+async def in_both_languages(reader: Reader, selector: str, thai: str, english: str) -> None:
+    """Find the words there in Thai and then in English, with nothing that axe or the window objects to."""
+    for language, words in (("th", thai), ("en", english)):
+        await reader.page.wait_for_selector(f"html[lang={language}]")
+        await reader.page.wait_for_selector(f"{selector}:has-text('{words}')")
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        await switch_language(reader.page)
+    await reader.page.wait_for_selector("html[lang=th]")
+
+
 async def wait_for_toast(reader: Reader, words: str) -> str:
     """Wait until the toast contains these words; return all of it."""
     await reader.page.wait_for_function(

@@ -17,6 +17,7 @@ from deploy.local.servers import Mongod, find_mongodb
 from tests.support.servers import missing
 
 _NAME = "rs3"
+_LIMIT_MS = 2000
 
 
 class ReplicaSet:
@@ -42,10 +43,12 @@ class ReplicaSet:
             for number, port in enumerate(self.ports)
         ]
         config = {"_id": _NAME, "members": members, "settings": {"heartbeatIntervalMillis": 200}}
-        await until(lambda: self._answers(self.ports[0], {"replSetInitiate": config}), self.members[0], 60, _NAME)
+        # Without a time limit: MongoDB aborts at the next initiation after an interrupted one.
+        await until(lambda: self._answers(self.ports[0], {"replSetInitiate": config}, None), self.members[0], 60, _NAME)
         await self._until_complete()
 
     async def _until_complete(self) -> None:
+        await self.elect(0)
         for number, state in enumerate(("PRIMARY", "SECONDARY", "SECONDARY")):
             await self.until_state(number, state)
 
@@ -58,7 +61,6 @@ class ReplicaSet:
         """Start the members that were stopped; return when the first one is the primary and the others follow it."""
         for member in self.members:
             member.start()
-        await self._elect(0)
         await self._until_complete()
 
     async def until_caught_up(self, number: int) -> None:
@@ -81,15 +83,7 @@ class ReplicaSet:
 
         await until(reached, self.members[number], 60, f"member {number}")
 
-    async def until_elected(self, *numbers: int) -> None:
-        """Wait until one of these members is the primary."""
-
-        async def elected() -> bool:
-            return "PRIMARY" in [await self._state(number) for number in numbers]
-
-        await until(elected, None, 60, "an election")
-
-    async def _elect(self, number: int) -> None:
+    async def elect(self, number: int) -> None:
         """Have a member stand for election, without the 10 seconds that it would wait, until it is the primary."""
 
         async def elected() -> bool:
@@ -121,18 +115,18 @@ class ReplicaSet:
             if pid := self.members[member].pid:
                 os.kill(pid, number)
 
-    async def _answers(self, port: int, command: dict[str, Any]) -> bool:
-        return bool((await self._command(port, command)).get("ok"))
+    async def _answers(self, port: int, command: dict[str, Any], limit_ms: int | None = _LIMIT_MS) -> bool:
+        return bool((await self._command(port, command, limit_ms)).get("ok"))
 
-    async def _command(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
-        return await asyncio.to_thread(_sent, port, command)
+    async def _command(self, port: int, command: dict[str, Any], limit_ms: int | None = _LIMIT_MS) -> dict[str, Any]:
+        return await asyncio.to_thread(_sent, port, command, limit_ms)
 
 
-def _sent(port: int, command: dict[str, Any]) -> dict[str, Any]:
+def _sent(port: int, command: dict[str, Any], limit_ms: int | None) -> dict[str, Any]:
     """Return the answer of one member; empty without an answer."""
     try:
         with MongoClient[dict[str, Any]](
-            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=2000
+            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=limit_ms
         ) as client:
             return client.admin.command(command)
     except PyMongoError:

@@ -1,13 +1,16 @@
 """What is fetched of an OpenID provider that is slow or away, and how often."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
-from services.portal.openid import OpenIdClient, OpenIdProvider
-from shared.errors import Unavailable
-from tests.support.openid_provider import Provider, openid_provider
+from services.portal.openid import Claims, OpenIdClient, OpenIdProvider
+from shared.errors import Unauthorized, Unavailable
+from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 
 PEOPLE = 5
 
@@ -76,3 +79,72 @@ async def test_cancelling_one_sign_in_does_not_cancel_the_shared_request() -> No
         assert isinstance(found[0], asyncio.CancelledError)
         assert all(isinstance(one, str) for one in found[1:])
         assert provider.request_counts["/.well-known/openid-configuration"] == 1
+
+
+class Clock:
+    """A clock that a test sets, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+HERE = "http://here/back"
+
+
+async def signed_in(session: ClientSession, client: OpenIdProvider) -> Claims:
+    """Go to the provider and back; return the claims of who comes back."""
+    address = await client.authorization_address("state", "nonce", "verifier")
+    async with session.get(address, allow_redirects=False) as answer:
+        code = answer.headers["Location"].partition("code=")[2].partition("&")[0]
+    return await client.claims_of(code, "nonce", "verifier")
+
+
+async def test_a_changed_key_is_fetched_after_half_a_minute_and_the_former_one_signs_nobody_in() -> None:
+    clock = Clock()
+    async with openid_provider(provider := Provider()), ClientSession() as session:
+        registered = OpenIdClient(provider.url, CLIENT_ID, CLIENT_SECRET, HERE, "openid")
+        client = OpenIdProvider(session, registered, clock=clock)
+        former = provider.key
+        assert (await signed_in(session, client))["sub"] == "1234"
+        provider.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+        clock.now += 29
+        with pytest.raises(Unauthorized):
+            await signed_in(session, client)
+        clock.now += 2
+        assert (await signed_in(session, client))["sub"] == "1234"
+        assert provider.request_counts["/keys"] == 2
+
+        def signed_with_the_former(claims: dict[str, Any]) -> str:
+            return jwt.encode({"alg": "ES256", "kid": "one"}, claims, former, algorithms=["ES256"])
+
+        provider.token_of = signed_with_the_former
+        clock.now += 31
+        with pytest.raises(Unauthorized):
+            await signed_in(session, client)
+        assert provider.request_counts["/keys"] == 3
+
+
+async def test_the_keys_serve_for_a_day_while_the_provider_cannot_list_them() -> None:
+    clock = Clock()
+    async with openid_provider(provider := Provider()), ClientSession() as session:
+        registered = OpenIdClient(provider.url, CLIENT_ID, CLIENT_SECRET, HERE, "openid")
+        client = OpenIdProvider(session, registered, clock=clock)
+        await client.authorization_address("state", "nonce", "verifier")
+        provider.away = True
+        clock.now += 24 * 3600 - 1
+        assert await client.authorization_address("state", "nonce", "verifier")
+        clock.now += 2
+        with pytest.raises(Unavailable):
+            await client.authorization_address("state", "nonce", "verifier")
+
+
+@pytest.mark.parametrize("nonce", [["nonce"], "another", "", None])
+async def test_the_nonce_is_that_of_the_sign_in_and_no_list_with_it(nonce: object) -> None:
+    async with openid_provider(provider := Provider()), ClientSession() as session:
+        client = OpenIdProvider(session, OpenIdClient(provider.url, CLIENT_ID, CLIENT_SECRET, HERE, "openid"))
+        provider.changed_claims = {"nonce": nonce}
+        with pytest.raises(Unauthorized):
+            await signed_in(session, client)

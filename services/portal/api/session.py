@@ -10,6 +10,7 @@ credential. The state of a sign-in at the provider is in a signed cookie.
 import base64
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from msgspec import Meta, Struct
 
 from services.portal.openid import ClaimNames, Identity, OpenIdProvider, identity_of
 from shared.auth import Authenticator, GivenRole, Principal, issue
-from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized
+from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized, Unavailable
 from shared.middleware import ADDRESS, bearer
 from shared.mongo import KeyStore
 from shared.routes import json_response, no_content, principal, read_body, read_query
@@ -38,6 +39,9 @@ CALLBACK = "/session/openid/callback"
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _PENDING_SECONDS = 600
+_RESULTS: dict[type[Problem], str] = {Forbidden: "unknown", Unauthorized: "refused"}
+
+log = logging.getLogger(__name__)
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,7 +217,10 @@ class Sessions:
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
     async def go_to_provider(self, request: web.Request) -> web.Response:
-        """Redirect the browser to the provider to sign in; afterwards it returns to the path `to` of this portal."""
+        """Redirect the browser to the provider to sign in; afterwards it returns to the path `to` of this portal.
+
+        If the provider does not answer, the page gets the reason: `/?sign-in=unavailable`.
+        """
         provider = self._known_provider()
         to = read_query(request, AskOpenId).to
         if not _is_own_path(to):
@@ -221,7 +228,10 @@ class Sessions:
         until = self._clock() + _PENDING_SECONDS
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         pending = PendingSignIn(state, nonce, verifier, to, until)
-        response = _moved(await provider.authorization_address(state, nonce, verifier))
+        try:
+            response = _moved(await provider.authorization_address(state, nonce, verifier))
+        except Unavailable as problem:
+            return _not_signed_in("unavailable", to, problem.detail)
         response.set_cookie(
             self._waiting_cookie(request),
             self._signed(pending),
@@ -236,24 +246,25 @@ class Sessions:
     async def come_back(self, request: web.Request) -> web.Response:
         """Receive the browser from the provider: sign the person in, and redirect to the requested path.
 
-        If that fails, the page gets the reason: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`.
+        If that fails, the page gets the reason: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`. The
+        fragment of the requested path stays, so that the page opens what was asked for after another attempt.
         """
         provider = self._known_provider()
         state, code = request.query.get("state", ""), request.query.get("code", "")
         pending = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
+        to = pending.to if pending else "/"
         try:
             if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
-                response = _moved("/?sign-in=expired")
+                response = _not_signed_in("expired", to, "not begun in this browser, or it took too long")
             elif not code:  # but an error: RFC 6749, section 4.1.2.1
-                response = _moved("/?sign-in=refused")
+                response = _not_signed_in("refused", to, "the provider sends no code")
             else:
                 claims = await provider.claims_of(code, pending.nonce, pending.verifier)
                 response = _moved(pending.to)
                 self._set_key(request, response, await self._new_key(identity_of(claims, self._claims)))
-        except Forbidden:
-            response = _moved("/?sign-in=unknown")
         except Problem as problem:
-            response = _moved(f"/?sign-in={'refused' if isinstance(problem, Unauthorized) else 'unavailable'}")
+            result = next((name for kind, name in _RESULTS.items() if isinstance(problem, kind)), "unavailable")
+            response = _not_signed_in(result, to, problem.detail)
         response.del_cookie(self._waiting_cookie(request), path="/", secure=self._secure, httponly=True, samesite="Lax")
         return response
 
@@ -317,6 +328,16 @@ def _is_own_path(text: str) -> bool:
 
 def _moved(place: str) -> web.Response:
     return web.Response(status=303, headers={hdrs.LOCATION: place})
+
+
+def _not_signed_in(result: str, to: str, reason: str) -> web.Response:
+    """Return a redirect to the page with the result of a sign-in that failed; the log gets the reason.
+
+    The fragment of `to` stays.
+    """
+    log.warning("nobody was signed in: %s", reason)
+    _, mark, fragment = to.partition("#")
+    return _moved(f"/?sign-in={result}{mark}{fragment}")
 
 
 def _session(who: Principal) -> Session:

@@ -98,14 +98,13 @@ export async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
   }
   const { data, error, response } = answered;
   if (response.ok) return data as T;
-  throw refusalOf(response, error);
+  throw refusalOf(response.status, response.headers.get('X-Request-Id'), error);
 }
 
-/** Return the refusal that a response and its body are. */
-export function refusalOf(response: Response, body: unknown): ApiError {
+/** Return the refusal that an answer with this status and body is. */
+export function refusalOf(status: number, requestId: string | null, body: unknown): ApiError {
   const problem = (typeof body === 'object' ? body : {}) as { detail?: string; field?: string; texts?: { th?: string; en?: string } } | null;
-  const id = response.headers.get('X-Request-Id') ?? undefined;
-  return new ApiError(response.status, id, problem?.detail, problem?.field, problem?.texts);
+  return new ApiError(status, requestId ?? undefined, problem?.detail, problem?.field, problem?.texts);
 }
 
 const of = (officer_id: string) => ({ path: { officer_id } });
@@ -149,12 +148,12 @@ export async function startSession(officer: string): Promise<SessionStep> {
   const { sessions } = await answer(api.GET('/v1/officers/{officer_id}/sessions', { params: of(officer) }));
   const open = sessions.find((session) => session.status === 'open');
   if (!open) throw new ApiError(409);
-  return answer(
-    api.GET('/v1/officers/{officer_id}/sessions/{session_id}', {
-      params: { path: { officer_id: officer, session_id: open.session } },
-    }),
-  );
+  return readSession(officer, open.session);
 }
+
+/** Return where a session stands: its next item, or its result. */
+export const readSession = (officer_id: string, session_id: string): Promise<SessionStep> =>
+  answer(api.GET('/v1/officers/{officer_id}/sessions/{session_id}', { params: { path: { officer_id, session_id } } }));
 
 /** Answer the present item of a session; the same answer again changes nothing. */
 export const answerItem = (officer_id: string, session_id: string, body: A['SubmitAnswer']) =>

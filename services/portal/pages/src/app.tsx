@@ -188,18 +188,19 @@ function View(): JSX.Element {
 function Masthead(): JSX.Element {
   const isSignedIn = session.value && !lapsed.value;
   const leaving = useSignal(false);
-  const failed = useSignal(false);
+  const failed = useSignal<'language' | 'signOut' | undefined>(undefined); // the page stays as it is
   const change = async () => {
-    failed.value = false;
+    if (failed.value === 'language') failed.value = undefined;
     try {
       await setLanguage(otherLanguage());
     } catch {
-      failed.value = true; // the page stays as it is
+      failed.value = 'language';
     }
   };
   const go = async (everywhere = false) => {
     leaving.value = true;
-    await signOut(everywhere);
+    failed.value = undefined;
+    if (!(await signOut(everywhere))) failed.value = 'signOut';
     leaving.value = false;
   };
   return (
@@ -227,8 +228,9 @@ function Masthead(): JSX.Element {
             </Button>
           )}
         </div>
-        <p class="wrong" id="language-wrong" role="alert">
-          {failed.value && (
+        <p class="wrong" id="head-wrong" role="alert">
+          {failed.value === 'signOut' && isSignedIn && t('signOutFailed')}
+          {failed.value === 'language' && (
             <>
               {t('languageFailed')} <span lang="en">{NO_ENGLISH}</span>
             </>

@@ -26,6 +26,8 @@ export const momentOf = (iso: string): Date => new Date(iso.length === 10 ? `${i
 export const day = (iso: string): string => date(momentOf(iso), { day: 'numeric', month: 'long', year: 'numeric' });
 /** Return a month with its year. */
 export const month = (moment: Date): string => date(moment, { month: 'long', year: 'numeric' });
+/** Return a year; in Thai of the Buddhist era. */
+export const year = (moment: Date): string => date(moment, { year: 'numeric' });
 /** Return a day without its year. */
 export const shortDay = (moment: Date): string => date(moment, { day: 'numeric', month: 'short' });
 /** Return the time of day. */

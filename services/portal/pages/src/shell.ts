@@ -182,17 +182,20 @@ export async function recover(): Promise<void> {
   if (answers && shown.value.screen === 'failed') await start();
 }
 
-/** Sign out on this device, or on every one where the person signed in with the account of their organisation. */
-export async function signOut(everywhere = false): Promise<void> {
+/**
+ * Sign out on this device, or on every one where the person signed in with the account of their organisation. Return whether
+ * that was done; if not, the page stays.
+ */
+export async function signOut(everywhere = false): Promise<boolean> {
   try {
     await forgetKey(everywhere);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    refused(error);
-    return;
+    return false;
   }
   leave();
   focusOn('main');
+  return true;
 }
 
 /** Move the focus to an element without scrolling. */

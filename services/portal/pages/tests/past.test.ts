@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byMonth, ends, finished, movements, spread } from '../src/officer/past';
+import { byPeriod, ends, finished, movements, spread } from '../src/officer/past';
 
 const statement = (sequence: number, at: string, action: 'completed' | 'pin' = 'completed') => ({
   sequence,
@@ -26,11 +26,21 @@ describe('what was finished', () => {
 
   it('is counted by month, oldest first, months of other years apart', () => {
     const all = [statement(1, '2026-03-10T05:00:00Z'), statement(2, '2025-03-10T05:00:00Z'), statement(3, '2026-03-20T05:00:00Z')];
-    expect(byMonth(all).map(({ month, n }) => [month.getFullYear(), month.getMonth(), n])).toEqual([
-      [2025, 2, 1],
-      [2026, 2, 2],
+    expect(byPeriod(all).map(({ kind, begin, n }) => [kind, begin.getFullYear(), begin.getMonth(), n])).toEqual([
+      ['month', 2025, 2, 1],
+      ['month', 2026, 2, 2],
     ]);
-    expect(byMonth([])).toEqual([]);
+    expect(byPeriod([])).toEqual([]);
+  });
+
+  it('is counted by year where there are more months than two years have', () => {
+    const of = (n: number) => Array.from({ length: n }, (_, i) => statement(i + 1, new Date(2024, i, 15).toISOString()));
+    expect(byPeriod(of(24)).map(({ kind }) => kind)).toEqual(Array(24).fill('month'));
+    expect(byPeriod(of(25)).map(({ kind, begin, n }) => [kind, begin.getFullYear(), begin.getMonth(), n])).toEqual([
+      ['year', 2024, 0, 12],
+      ['year', 2025, 0, 12],
+      ['year', 2026, 0, 1],
+    ]);
   });
 });
 

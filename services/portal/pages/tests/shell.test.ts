@@ -211,6 +211,18 @@ describe('a link that signs in', () => {
 });
 
 describe('a portal that does not answer', () => {
+  it('signs nobody out, and leaves the page that is open', async () => {
+    for (const refused of [undefined, [503, {}], [429, {}]] as const) {
+      answers.delete('DELETE /session');
+      if (refused) answers.set('DELETE /session', [...refused]);
+      expect(await shell.signOut()).toBe(false);
+      expect(state()).toEqual(['o-1', false, 'path', undefined]);
+    }
+    answers.set('DELETE /session', [200, null]);
+    expect(await shell.signOut()).toBe(true);
+    expect(state()).toEqual([undefined, false, 'signIn', undefined]);
+  });
+
   it('is asked again without a word, and the page is opened once it answers', async () => {
     answers.set('DELETE /session', [200, null]);
     await shell.signOut();

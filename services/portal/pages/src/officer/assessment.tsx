@@ -80,23 +80,34 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
   const step = useSignal<api.SessionStep | undefined>(undefined);
   const error = useSignal<api.ApiError | undefined>(undefined);
   const busy = useSignal(false);
+  /** Whether the last answer was not taken, because the session had moved on. */
+  const moved = useSignal(false);
+  const { officer } = visit;
   const ask = async (work: () => Promise<api.SessionStep>) => {
     if (busy.value) return;
     busy.value = true;
     error.value = undefined;
+    moved.value = false;
     const { revision } = visit;
+    const { value: before } = step;
     try {
-      const next = await work();
-      if (next.result) visit.expect('assessment', revision);
-      step.value = next;
+      step.value = await work().then(
+        (next) => {
+          if ((next.result?.profile_sequence ?? null) !== null) visit.expect('assessment', revision);
+          return next;
+        },
+        (thrown: unknown) => {
+          if (!before || asApiError(thrown).status !== 409) throw thrown;
+          moved.value = true;
+          return api.readSession(officer, before.session);
+        },
+      );
     } catch (thrown) {
       error.value = asApiError(thrown);
-      if (error.value.status === 409) step.value = undefined; // the button leads to where the session stands
     } finally {
       busy.value = false;
     }
   };
-  const { officer } = visit;
   const { value: now } = step;
   const item = now?.item;
   const begin = () => ask(() => api.startSession(officer));
@@ -122,6 +133,8 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
               name="assess-later"
               onClick={() => {
                 step.value = undefined;
+                error.value = undefined;
+                moved.value = false;
                 goTo('assessment-title');
               }}
             >
@@ -139,7 +152,7 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
           {t('assessBegin')}
         </Button>
       )}
-      <Wrong id="assessment-wrong">{error.value && <Refusal error={error.value} special={{ 409: 'assessMoved' }} />}</Wrong>
+      <Wrong id="assessment-wrong">{error.value ? <Refusal error={error.value} /> : moved.value && t('assessMoved')}</Wrong>
     </Section>
   );
 }

@@ -5,6 +5,7 @@ import { isoDay } from '../formats';
 import { mondayOf, spans } from './weeks';
 
 const LINE = 75; // octets, without the line break
+const MINUTE_MS = 60_000;
 
 /** What is written of a step. */
 interface Written {
@@ -13,7 +14,21 @@ interface Written {
   url: string | undefined;
 }
 
-const escaped = (text: string): string => text.replace(/[\\;,]/g, '\\$&').replace(/\r?\n/g, '\\n');
+const escaped = (text: string): string =>
+  text
+    .replace(/[\\;,]/g, '\\$&')
+    .replace(/\r\n?|[\n\u2028\u2029]/g, '\\n')
+    .replace(/\p{Cc}/gu, ' ');
+
+/** Return an address as RFC 3986 writes it, in which nothing ends a line; undefined where it is none. */
+function written(url: string | undefined): string | undefined {
+  try {
+    return url && new URL(url).href;
+  } catch {
+    return undefined;
+  }
+}
+
 const plain = (isoDate: string): string => isoDate.replaceAll('-', '');
 
 /** Return a line in pieces of at most 75 octets, none of which ends within a character. */
@@ -36,30 +51,32 @@ function folded(line: string): string {
 }
 
 /**
- * Return the file of a path's steps at `weekly` hours a week from the week of `now` on. `write` puts a step into words;
- * `revision` and `planned` (ISO 8601) are those of the path, so that a calendar replaces what it took from an older one.
+ * Return the file of an officer's steps at `weekly` hours a week from the week of `now` on. `write` puts a step into words.
+ * The entry of a course has the same UID in every file of its officer. The days depend on `now` and on the hours, not on the
+ * path alone, so its SEQUENCE grows with the minutes: a calendar replaces what it took from an earlier file.
  */
 export function calendarOf(
   steps: Step[],
   weekly: number,
   now: Date,
-  { revision, planned, write }: { revision: number; planned: string; write: (step: Step) => Written },
+  { officer, write }: { officer: string; write: (step: Step) => Written },
 ): string {
   const studied = spans(steps, weekly);
-  const stamp = `${new Date(planned).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+  const stamp = `${now.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
   const events = steps.flatMap((step, i) => {
     const { first, last } = studied[i] ?? { first: 0, last: 0 };
     const { title, words, url } = write(step);
+    const address = written(url);
     return [
       'BEGIN:VEVENT',
-      `UID:${step.course.id}@learning-path`,
-      `SEQUENCE:${revision}`,
+      `UID:${step.course.id}.${officer}@learning-path`,
+      `SEQUENCE:${Math.floor(now.getTime() / MINUTE_MS)}`,
       `DTSTAMP:${stamp}`,
       `DTSTART;VALUE=DATE:${plain(isoDay(mondayOf(now, first)))}`,
       `DTEND;VALUE=DATE:${plain(isoDay(mondayOf(now, last + 1)))}`,
       `SUMMARY:${escaped(title)}`,
       `DESCRIPTION:${escaped(words)}`,
-      ...(url ? [`URL:${url}`] : []),
+      ...(address ? [`URL:${address}`] : []),
       'TRANSP:TRANSPARENT',
       'END:VEVENT',
     ];

@@ -2,21 +2,24 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
 import * as api from '../api';
 import { type Query, useQuery } from '../query';
 import { FigureTable } from '../charts';
 import { Refusal } from '../errors';
-import { day, decimal, month, percent, shortDay, signed, momentOf } from '../formats';
+import { day, decimal, momentOf, month, percent, shortDay, signed, year } from '../formats';
 import { type Key, language, Localized, t, type Text } from '../i18n';
+import { focusOn } from '../shell';
 import { Button, Wrong } from '../ui';
-import { byMonth, ends, finished, type Moved, movements, spread } from './past';
+import { byPeriod, ends, finished, type Moved, movements, spread } from './past';
 import type { Visit } from './visit';
 
 const MOST_MOMENTS = 6; // each is a request
 const PAGE = 10; // paths
+const ALL = 100; // paths: more than are kept
 const UNSEEN = 0.05; // levels: less than what the page shows
 
-type Loaded<T> = Pick<Query<T>, 'value' | 'error'>;
+type Loaded<T> = Pick<Query<T>, 'value' | 'error' | 'again'>;
 
 interface PartProps<T> {
   name: string;
@@ -33,7 +36,16 @@ function Part<T>({ name, title, why, loaded, children }: PartProps<T>): JSX.Elem
       {why && <p class="quiet">{t(why)}</p>}
       {loaded.value !== undefined && children(loaded.value)}
       {loaded.value === undefined && !loaded.error && <p class="quiet">{t('loading')}</p>}
-      <Wrong id={`${name}-wrong`}>{loaded.error && <Refusal error={loaded.error} special={{ 404: 'historyFailed' }} />}</Wrong>
+      <Wrong id={`${name}-wrong`}>
+        {loaded.error && (
+          <>
+            <Refusal error={loaded.error} special={{ 404: 'historyFailed' }} />{' '}
+            <Button name={`${name}-again`} onClick={loaded.again}>
+              {t('again')}
+            </Button>
+          </>
+        )}
+      </Wrong>
     </section>
   );
 }
@@ -53,15 +65,15 @@ const wide = (part: number, whole: number): string => `${((100 * Math.min(part, 
 
 function Finished({ statements }: Pick<api.FeedbackPage, 'statements'>): JSX.Element {
   const all = finished(statements);
-  const months = byMonth(all);
-  const most = Math.max(0, ...months.map(({ n }) => n));
+  const periods = byPeriod(all);
+  const most = Math.max(0, ...periods.map(({ n }) => n));
   if (all.length === 0) return <p>{t('historyFinishedNone')}</p>;
   return (
     <>
       <ul class="plain">
-        {months.map(({ month: moment, n }) => (
-          <li key={moment.getTime()}>
-            {t('historyFinishedCount', { month: month(moment), n })}
+        {periods.map(({ kind, begin, n }) => (
+          <li key={begin.getTime()}>
+            {t('historyFinishedCount', { period: kind === 'month' ? month(begin) : year(begin), n })}
             <Track>
               <rect class="now" x={0} y={2} width={wide(n, most)} height={10} rx={5} />
             </Track>
@@ -154,7 +166,7 @@ function PastPath({ one }: { one: api.PathRevision }): JSX.Element {
     reached: percent(after),
   });
   return (
-    <li>
+    <li id={`past-path-${one.revision}`} tabIndex={-1}>
       <strong>{day(one.planned_at)}</strong> {t(`because.${one.cause}`)}
       <Track>
         <rect class="reached" x={0} y={2} width={wide(after, 1)} height={10} rx={5} />
@@ -214,9 +226,14 @@ export default function History({ visit }: { visit: Visit }): JSX.Element {
   const revision = path?.revision ?? 0;
   const known = path?.path.framework ?? '';
   const most = useSignal(PAGE);
-  const feedback = { value: visit.feedback.value, error: visit.feedbackFailed.value };
+  const feedback = { value: visit.feedback.value, error: visit.feedbackFailed.value, again: () => visit.reload() };
   const levels = useQuery(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
   const paths = useQuery(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
+  const older = paths.value?.paths.at(PAGE)?.revision;
+  useLayoutEffect(() => {
+    if (older !== undefined) focusOn(`past-path-${older}`); // the button that asked for it is gone
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- where they are shown for the first time only
+  }, [older !== undefined]);
   return (
     <>
       <Part name="past-finished" title="historyFinished" loaded={feedback}>
@@ -233,8 +250,10 @@ export default function History({ visit }: { visit: Visit }): JSX.Element {
               <p>
                 <Button
                   name="history-older"
+                  busy={paths.busy}
                   onClick={() => {
-                    most.value = 100; // all that are kept
+                    if (most.value === ALL) void paths.again();
+                    most.value = ALL;
                   }}
                 >
                   {t('historyOlder')}

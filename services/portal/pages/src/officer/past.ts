@@ -6,15 +6,29 @@ import type { SkillProfile, Statement } from '../api';
 export const finished = (statements: readonly Statement[]): Statement[] =>
   statements.filter((one) => one.action === 'completed').sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || b.sequence - a.sequence);
 
-/** Return the months, as the reader's clock has them, in which courses were finished, the oldest first. */
-export function byMonth(statements: readonly Statement[]): { month: Date; n: number }[] {
+const MOST_MONTHS = 24;
+
+/** A month or a year, by its first moment, and how many courses were finished in it. */
+export interface Period {
+  kind: 'month' | 'year';
+  begin: Date;
+  n: number;
+}
+
+/** Return the months, as the reader's clock has them, in which courses were finished, the oldest first; years where they are many. */
+export function byPeriod(statements: readonly Statement[]): Period[] {
+  const months = counted('month', statements);
+  return months.length > MOST_MONTHS ? counted('year', statements) : months;
+}
+
+function counted(kind: Period['kind'], statements: readonly Statement[]): Period[] {
   const counts = new Map<number, number>();
   for (const { at } of statements) {
     const day = new Date(at);
-    const month = new Date(day.getFullYear(), day.getMonth(), 1).getTime();
-    counts.set(month, (counts.get(month) ?? 0) + 1);
+    const begin = new Date(day.getFullYear(), kind === 'month' ? day.getMonth() : 0, 1).getTime();
+    counts.set(begin, (counts.get(begin) ?? 0) + 1);
   }
-  return [...counts].sort(([a], [b]) => a - b).map(([month, n]) => ({ month: new Date(month), n }));
+  return [...counts].sort(([a], [b]) => a - b).map(([begin, n]) => ({ kind, begin: new Date(begin), n }));
 }
 
 /** Return at most `most` of these moments in time: one of each, spread evenly, the first and the last among them. */

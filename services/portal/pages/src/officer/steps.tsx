@@ -113,22 +113,27 @@ function WeekTitle({ week }: { week: Week }): JSX.Element {
   );
 }
 
+interface TakeAlongProps {
+  path: LearningPath;
+  weekly: number | undefined;
+  visit: Visit | undefined;
+}
+
 /** The plan to take along: as a calendar file, where the hours a week are known, and on paper. */
-function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly?: number | undefined }): JSX.Element {
-  const { path, revision, planned_at } = recommended;
-  const save = (hours: number) => {
+function TakeAlong({ path, weekly, visit }: TakeAlongProps): JSX.Element {
+  const save = (hours: number, officer: string) => {
     const write = ({ course, reason }: Step) => ({
       title: `${localize(course.title).words} (${t('hours', { n: tenths(course.hours) })})`,
       words: localize(reason).words,
       url: webAddress(course.url),
     });
-    const text = calendarOf(path.steps, hours, new Date(), { revision, planned: planned_at, write });
+    const text = calendarOf(path.steps, hours, new Date(), { officer, write });
     saveFile('learning-path.ics', 'text/calendar', text);
   };
   return (
     <p class="actions take-along">
-      {weekly && (
-        <Button name="calendar" class="small" onClick={() => save(weekly)}>
+      {weekly && visit && (
+        <Button name="calendar" class="small" onClick={() => save(weekly, visit.officer)}>
           {t('calendarFile')}
         </Button>
       )}
@@ -183,7 +188,7 @@ export function Steps({ recommended, framework, weekly, visit }: StepsProps): JS
   return (
     <section class="path" aria-labelledby="path-title">
       <h2 id="path-title">{t('path')}</h2>
-      <TakeAlong recommended={recommended} weekly={visit && weekly} />
+      <TakeAlong path={path} weekly={weekly} visit={visit} />
       <p class="quiet">{weekly ? t('pathWeeks', { hours: tenths(weekly) }) : t('pathWhy')}</p>
       <p class="station start">{rich('start', { share: <strong>{percent(path.coverage.before)}</strong> })}</p>
       <ol class="steps">
