@@ -64,6 +64,11 @@ async def shows_another_day(reader: Reader) -> None:
     assert await reader.overflow() == 0
 
 
+def text_of(file: Path) -> str:
+    """Return what a report says."""
+    return file.read_text(encoding="utf-8-sig")
+
+
 def rows_of(file: Path) -> list[dict[str, str]]:
     """Return the lines of a report; of what stands in Thai with the English name beside it, that name."""
 
@@ -71,7 +76,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
         found = re.fullmatch(r"[\u0e00-\u0e7f ]+ \((\w+)\)", cell)
         return found[1] if found else cell
 
-    lines = csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")))
+    lines = csv.reader(io.StringIO(text_of(file)))
     header, *rows = [[english(cell) for cell in line] for line in lines]
     return [dict(zip(header, row, strict=True)) for row in rows]
 
@@ -135,6 +140,119 @@ async def test_an_agency_report_is_read_queried_and_exported(
         await shows_another_day(reader)
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(
+    ("groups", "officers", "pooled"),
+    [({"technology": 5, "service": 2}, 5, 0), ({"technology": 5, "service": 3, "others": 2}, 10, 1)],
+)
+async def test_a_small_job_group_is_in_no_figure_chart_file_or_print(  # noqa: PLR0917 - cases and sizes
+    platform: Platform,
+    browser: Browser,
+    agencies: dict[str, str],
+    groups: dict[str, int],
+    officers: int,
+    pooled: int,
+    width: int,
+    height: int,
+) -> None:
+    """`officers`: those whose figures are shown; `pooled`: how many groups of pooled officers."""
+    if (kind := str(groups)) not in agencies:
+        agencies[kind], _ = await agency_of(platform, **groups)
+    agency = agencies[kind]
+    key = await platform.stack.issuer.issue(TENANT, "analyst", agency=agency)
+    framework = await platform.insist("catalog", "GET", "/v1/frameworks/th-digital-2018", key=key)
+    small = [one for one in framework["job_groups"] if groups.get(one["id"], 0) in range(1, 5)]
+    forbidden = [
+        words
+        for one in small
+        for words in (
+            one["title"]["th"],
+            *(form.format(one["title"]["en"]) for form in (">{}<", ",{},", '"en":"{}"')),  # a skill has that word too
+            *(form.format(one["id"]) for form in ('"{}"', ",{},", "group-{}")),
+        )
+    ]
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        async with page.expect_response("**/gaps*") as answered:
+            await reader.sign_in(key)
+        answer = await (await answered.value).text()
+        await page.wait_for_selector(".groups .gap")
+        await page.fill("#agency-deadline", (datetime.now(UTC) + timedelta(days=90)).date().isoformat())
+        async with page.expect_response("**/gaps*") as answered:
+            await page.click("[data-keep=ask-in-time]")
+        in_time = await (await answered.value).text()
+        await page.wait_for_selector(".in-time .answer")
+        await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        for text in ("th", "en"):
+            await page.wait_for_selector(f"html[lang={text}]")
+            await expect(page.locator(".groups .gap")).to_have_count(1 + pooled)
+            await expect(page.locator(".group-skills tbody")).to_have_count(1 + pooled)
+            await reader.reads(".sentence", f"{officers}")
+            for media in ("screen", "print"):
+                await page.emulate_media(media=media)
+                shown = await page.content()
+                assert [one for one in forbidden if one in shown] == []
+            await page.emulate_media(media="screen")
+            assert await reader.overflow() == 0
+            await switch_language(page)
+        async with page.expect_download() as downloading:
+            await page.click("[data-keep=agency-csv]")
+        file = Path(await (await downloading.value).path())
+        assert [one for one in forbidden if one in text_of(file) + answer + in_time] == []
+        rows = rows_of(file)
+        assert [row["officers"] for row in rows if row["part"] == "job_group"] == ["5"] * (1 + pooled)
+        counted = {row[name] for row in rows for name in ("officers", "short", "unreachable", "insufficient_time")}
+        assert counted <= {"", "0", "<5", "5", "10"}
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_file(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    agency = await made(platform, agencies, "many")
+    many, first = 2000, 50
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+
+        async def multiplied(route: Route) -> None:
+            answer = await route.fetch()
+            body = await answer.json()
+            found = body["groups"]
+            body["groups"] = [
+                found[n % 2] | {"job_group": f"g{n}", "title": {"th": f"กลุ่มงานที่ {n}"}} for n in range(many)
+            ]
+            [today] = body["history"]
+            past = [today["groups"][n % 2] | {"job_group": f"g{n}", "before": 0.11} for n in range(many)]
+            body["history"] = [today | {"day": day, "groups": past} for day in ("2026-01-05", "2026-02-05")]
+            await route.fulfill(response=answer, json=body)
+
+        await page.route("**/gaps*", multiplied)
+        await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
+        await page.wait_for_selector(".groups .gap")
+        await expect(page.locator(".groups .gap")).to_have_count(first)
+        await expect(page.locator(".group-skills > details")).to_have_count(first + 1)
+        await page.wait_for_selector(".over-time .gap")
+        await expect(page.locator(".group-skills > details >> nth=0 >> .group-past .gap")).to_have_count(2)
+        await reader.reads(".group-past .gap", "11%")
+        for words in ("กลุ่มงานอื่นอีก 1,950 กลุ่ม", "1,950 more job groups"):
+            await reader.reads("[data-keep=more-groups] > summary", words)
+            assert await reader.overflow() == 0
+            await switch_language(page)
+        assert await reader.violations(outside=".groups details") == []
+        await page.focus("[data-keep=more-groups] > summary")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".groups .gap")).to_have_count(many)
+        await page.focus("[data-keep=more-group-skills] > summary")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".group-skills [data-keep^=group-g]:not([data-keep$=table])")).to_have_count(many)
+        assert await reader.overflow() == 0
+        async with page.expect_download() as downloading:
+            await page.click("[data-keep=agency-csv]")
+        rows = rows_of(Path(await (await downloading.value).path()))
+        assert sum(row["part"] == "job_group" for row in rows) == many
+        assert sum(row["part"] == "past_job_group" for row in rows) == 2 * many
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
 async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
@@ -175,6 +293,36 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
         await page.wait_for_function("() => document.querySelectorAll('.group-skills > details[open]').length === 2")
         await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         await expect(page.locator(".group-skills > details tbody")).to_have_count(40)
+
+
+async def test_the_report_is_read_by_keyboard_alone(
+    platform: Platform, browser: Browser, agencies: dict[str, str]
+) -> None:
+    agency = await made(platform, agencies, "many")
+    async with reading(browser, platform.stack.urls["portal"][0], width=390, height=844) as reader:
+        page = reader.page
+        await reader.sign_in(await platform.stack.issuer.issue(TENANT, "analyst"))
+        await page.wait_for_selector("#agency")
+        await reader.tab_to("agency")
+        await page.keyboard.type(agency)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".groups .gap")
+        await reader.tab_to("agency-csv")
+        async with page.expect_download():
+            await page.keyboard.press("Enter")
+        for part in ("groups", "agency-skills", "agency-courses"):
+            while not await page.evaluate(f"document.activeElement.matches('[data-keep={part}-table] > summary')"):
+                await page.keyboard.press("Tab")
+            await page.keyboard.press("Enter")
+            await page.locator(f".{part} tbody tr >> nth=0").wait_for()
+        for name, typed in (("agency-weekly", "0.5"), ("agency-deadline", f"{datetime.now(UTC):1231%Y}")):
+            await reader.tab_to(name)
+            await page.keyboard.press("Control+A")
+            await page.keyboard.type(typed)
+        await reader.tab_to("ask-in-time")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".in-time .answer")
+        await reader.has_focus("ask-in-time")
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, Route, expect
 from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from services.recommender.feedback import Feedback, Statement
 from tests.support.page import at_the_path, press_action, reading, switch_language
@@ -87,7 +88,7 @@ async def with_a_long_history(platform: Platform) -> Officer:
     feedback = Feedback(FINISHED, statements)
     client: MongoClient[dict[str, Any]]
     with MongoClient(platform.stack.mongodb.address) as client:
-        plans = client[f"{platform.stack.namespace}recommender"]["plans"]
+        plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence}
         plans.update_one({"_id": officer.key}, {"$set": fields})
     return officer

@@ -1,16 +1,51 @@
 """Links that sign in, over the whole system."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from deploy.local.keys import links
-from tests.support.page import reading
+from shared.auth import Role
+from tests.support.page import reading, switch_language
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 KEY_FORM = "#key"
+ROLES: dict[Role, tuple[str, ...]] = {
+    "officer": (".step", "h1", "เส้นทางการเรียนรู้ของท่าน", "Your learning path"),
+    "supervisor": ("#officer", "h1", "แผนของเจ้าหน้าที่ในหน่วยงาน", "Plans of your officers"),
+    "analyst": ("#agency", "h1", "ท่านต้องการดูหน่วยงานใด", "Which agency would you like to see?"),
+    "admin": ("[data-keep=to-system]", "h1", "ตรวจทักษะที่ระบบเสนอ", "Check proposed skills"),
+    "editor": ("[data-keep=to-matches]", "h1", "ตรวจทักษะที่ระบบเสนอ", "Check proposed skills"),
+    "platform": ("#officer", "h1", "ดูเส้นทางของใคร", "Whose"),
+}
+"""By role what its page holds, and words of it in Thai and English."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
+async def test_the_link_of_every_role_opens_its_page_in_both_languages(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    keys = replace(platform.stack.keys, officers={officer.name: await officer.api_key()})
+    url = platform.stack.urls["portal"][0]
+    addresses = links(url, keys, officer.name)
+    assert set(addresses) == set(ROLES)
+    for role, (there, selector, *words) in ROLES.items():
+        async with reading(browser, url, width=width, height=height) as reader:
+            await reader.page.goto(addresses[role])
+            await reader.page.wait_for_selector(there, state="attached")
+            for text in words:
+                await reader.reads(selector, text)
+                assert await reader.overflow() == 0, role
+                await switch_language(reader.page)
+            assert await reader.violations() == [], role
+            await expect(reader.page.locator("[data-keep=to-system]")).to_have_count(int(role == "admin"))
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from shared import VERSION
-from tests.support.editors import editing
+from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, switch_language
 from tests.support.platform import Platform
 
@@ -16,6 +16,16 @@ WORDS = {
     "th": ("สถานะของระบบ", "บริการคลังหลักสูตร", "การนำเข้าหลักสูตร"),
     "en": ("State of the system", "Catalog", "Latest imports of courses"),
 }
+
+
+async def imports(tenant: Tenant) -> None:
+    """Import one course and one row that is refused."""
+    rows = '{"id": "one", "title": {"en": "One"}, "provider": {"en": "P"}, "hours": 1, "languages": ["th"]}\n{}\n'
+    headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {tenant.key}"}
+    url = f"{tenant.platform.stack.urls['catalog'][0]}/v1/courses:import"
+    async with tenant.platform.session.post(url, data=rows, headers=headers) as answer:
+        assert answer.status == 200
+        await answer.read()
 
 
 async def verdict(reader: Reader, service: str, wanted: str) -> None:
@@ -28,12 +38,7 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
         page = reader.page
-        rows = '{"id": "one", "title": {"en": "One"}, "provider": {"en": "P"}, "hours": 1, "languages": ["th"]}\n{}\n'
-        headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {tenant.key}"}
-        url = f"{platform.stack.urls['catalog'][0]}/v1/courses:import"
-        async with platform.session.post(url, data=rows, headers=headers) as answer:
-            assert answer.status == 200
-            await answer.read()
+        await imports(tenant)
         await reader.sign_in(tenant.key, "/#view=system")
         for service in ("assessment", "catalog", "recommender", "portal"):
             await page.wait_for_selector(f'[data-service="{service}"] [data-status="ready"]')
@@ -67,6 +72,34 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
             await page.wait_for_selector(
                 '[data-service="recommender"] [data-status="ready"]'
             )  # requested again by itself
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
+async def test_the_latest_imports_are_updated_with_the_page_and_a_stopped_catalog_hides_nothing_else(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(tenant.key, "/#view=system")
+        await page.wait_for_selector('[data-imports="courses"] > p.quiet')
+        await imports(tenant)
+        await page.click("[data-keep=ask-again]")
+        await expect(page.locator('[data-imports="courses"] [data-import]')).to_have_count(1)
+        async with platform.stack.restored():
+            await platform.stack.stop("catalog")
+            await page.click("[data-keep=ask-again]")
+            await verdict(reader, "catalog", "bad")
+            await page.wait_for_selector('[data-imports="courses"] .notice.refused')
+            await expect(page.locator('[data-imports="courses"] [data-import]')).to_have_count(1)
+            await expect(page.locator('[data-imports="officers"] .notice.refused')).to_have_count(0)
+            await expect(page.locator('[data-service="recommender"] [data-status]')).to_have_count(1)
+            for _ in ("th", "en"):
+                assert await reader.overflow() == 0
+                assert await reader.violations() == []
+                await switch_language(page)
+            await platform.stack.start("catalog")
+            await verdict(reader, "catalog", "good")
+            await expect(page.locator('[data-imports="courses"] .notice.refused')).to_have_count(0)
 
 
 async def test_admins_read_and_try_every_services_api_document(platform: Platform, browser: Browser) -> None:

@@ -1,4 +1,4 @@
-"""Measures the pages with Lighthouse, on its phone profile, for docs/pages.md: `python -m tests.lighthouse`.
+"""Measures the pages for docs/pages.md, their sizes and Lighthouse on its phone profile: `python -m tests.lighthouse`.
 
 It starts a system of its own with an officer, an agency and proposed matches, signs in as each page's reader, and loads
 each page several times with an empty cache. Lighthouse and what it needs are installed beside this file, by this
@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.json import decode
 from playwright.async_api import BrowserContext, async_playwright
 
-from deploy.local.pages import Node, build, install
+from deploy.local.pages import Node, build, install, write_sizes
 from deploy.local.processes import LOCAL, ROOT, CannotStart
 from deploy.local.stack import Stack
 from tests.support.agencies import agency_of
@@ -197,7 +197,7 @@ def write(text: str, document: Path = DOCUMENT) -> None:
 
 
 async def main(loads: int, only: str) -> None:
-    """Start everything, measure, print and, where all was measured, write the table."""
+    """Start everything, measure, print and, where all was measured, write the tables."""
     executable = chromium()
     if executable is None:
         raise SystemExit(NO_CHROMIUM)
@@ -223,6 +223,7 @@ async def main(loads: int, only: str) -> None:
     text = table(found, (before, os.getloadavg()[0]))
     sys.stdout.write(f"{text}\n")
     if not only:
+        write_sizes()
         write(text)
     low = [name for name, loads_ in found.items() if any(int(score) < PASSES for score in row(name, loads_)[1:5])]
     if low:
@@ -232,7 +233,7 @@ async def main(loads: int, only: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.lighthouse", description=__doc__)
     parser.add_argument("--loads", type=int, default=5, help="how often each page is loaded")
-    parser.add_argument("--only", default="", help="a part of the name of the page to measure; writes no table")
+    parser.add_argument("--only", default="", help="a part of the name of the page to measure; writes no tables")
     given = parser.parse_args()
     try:
         asyncio.run(main(given.loads, given.only))

@@ -26,8 +26,8 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     /v1/imports/{import_id}` returns later. A rejected row does not stop the import until 100,000 rows were empty or
     rejected. The first row of a course counts; a later equal row is unchanged, a different one is rejected. With
     `dry_run` nothing is written, and the columns of a table are guessed. If the body breaks off, the report says so;
-    stored courses remain, and the file may be sent again. Up to 16 MiB of answers are buffered for a client that sends
-    everything before it reads; after that, rows are read only as answers are received.
+    stored courses remain, and the file may be sent again. Up to 16 MiB of compressed answers are buffered for a client
+    that sends everything before it reads; after that, rows are read only as answers are received.
     """
     form = named_format(request, TYPES)
     query = read_query(request, ImportCourses)

@@ -98,14 +98,13 @@ export async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
   }
   const { data, error, response } = answered;
   if (response.ok) return data as T;
-  throw refusalOf(response, error);
+  throw refusalOf(response.status, response.headers.get('X-Request-Id'), error);
 }
 
-/** Return the refusal that a response and its body are. */
-export function refusalOf(response: Response, body: unknown): ApiError {
+/** Return the refusal that an answer with this status and body is. */
+export function refusalOf(status: number, requestId: string | null, body: unknown): ApiError {
   const problem = (typeof body === 'object' ? body : {}) as { detail?: string; field?: string; texts?: { th?: string; en?: string } } | null;
-  const id = response.headers.get('X-Request-Id') ?? undefined;
-  return new ApiError(response.status, id, problem?.detail, problem?.field, problem?.texts);
+  return new ApiError(status, requestId ?? undefined, problem?.detail, problem?.field, problem?.texts);
 }
 
 const of = (officer_id: string) => ({ path: { officer_id } });

@@ -8,11 +8,13 @@ import { type Key, language, localize, Localized, t, type Text } from '../i18n';
 import { readWholeTime, TimeFields, type WrongTime } from '../time_fields';
 import { Button, Disclosure, field, Section, Wrong } from '../ui';
 import { furthestBehind, reachedOf, topOf } from './report';
-import type { AgencyView, GroupSkill, PastFigures, SkillGaps } from './requests';
+import type { AgencyView, GroupGaps, GroupSkill, PastFigures, SkillGaps } from './requests';
 
 /** Return a count of some officers, which is rounded down; null: some, but fewer than the smallest group. */
 const counted = (count: number | null, view: AgencyView): string =>
   count === null ? t('agency.fewer', { n: view.min_group }) : decimal(count);
+
+const SHOWN = 50; // job groups; the others are in a part that opens, and on paper
 
 /** Job groups by how much of their requirement they hold. The service puts those of IT in front. */
 export function Groups({ view }: { view: AgencyView }): JSX.Element {
@@ -28,7 +30,12 @@ export function Groups({ view }: { view: AgencyView }): JSX.Element {
   return (
     <Section name="groups" title="agency.groups" why="agency.groupsWhy">
       <Legend entries={[['now', 'agency.nowShare'], ['after', 'agency.afterShare']]} />
-      <Bars rows={rows} top={1} />
+      <Bars rows={rows.slice(0, SHOWN)} top={1} />
+      {rows.length > SHOWN && (
+        <Disclosure name="more-groups" printed summary={t('agency.moreGroups', { n: rows.length - SHOWN })}>
+          {() => <Bars rows={rows.slice(SHOWN)} top={1} />}
+        </Disclosure>
+      )}
       <FigureTable
         name="groups"
         label={t('agency.groups')}
@@ -108,48 +115,78 @@ export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
   return (
     <Section name="group-skills" title="agency.groupSkills" why="agency.groupSkillsWhy">
       <Legend entries={LEVELS} />
-      {view.groups.map((group, i) => (
-        <Disclosure
-          key={group.job_group}
-          open={i === 0}
-          printed
-          name={`group-${group.job_group}`}
-          summary={
-            <span>
-              <Localized text={group.title} /> ({t('agency.people', { n: group.officers })})
-            </span>
-          }
-        >
-          {() => (
-            <>
-              {group.skills.length === 0 && <p>{t('agency.noGroupSkills')}</p>}
-              <SkillBars skills={group.skills} top={top} />
-              <FigureTable
-                name={`group-${group.job_group}`}
-                label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
-                heads={SKILL_HEADS.map((key) => t(key))}
-                rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
-              />
-            </>
-          )}
-        </Disclosure>
+      {view.groups.slice(0, SHOWN).map((group, i) => (
+        <OneGroup key={group.job_group} view={view} group={group} open={i === 0} top={top} />
       ))}
+      {view.groups.length > SHOWN && (
+        <Disclosure name="more-group-skills" printed summary={t('agency.moreGroups', { n: view.groups.length - SHOWN })}>
+          {() => view.groups.slice(SHOWN).map((group) => <OneGroup key={group.job_group} view={view} group={group} top={top} />)}
+        </Disclosure>
+      )}
     </Section>
   );
 }
 
-/** The share of the requirement that is held, as it was published day by day; nothing until there are two days. */
-export function OverTime({ view }: { view: AgencyView }): JSX.Element | null {
-  const { history } = view;
-  if (history.length < 2) return null;
-  const named = (iso: string): Text => ({ [language()]: day(iso) });
-  const groupFiguresOf = (one: PastFigures, group: string) => one.groups.find((other) => other.job_group === group);
+interface OneGroupProps {
+  view: AgencyView;
+  group: GroupGaps;
+  open?: boolean;
+  top: number;
+}
+
+/** The skills of one job group, and how its share changed. */
+function OneGroup({ view, group, open = false, top }: OneGroupProps): JSX.Element {
+  const past = view.history.flatMap((one) => {
+    const then = one.groups.find((other) => other.job_group === group.job_group);
+    return then ? [{ ...then, day: one.day }] : [];
+  });
   return (
-    <Section name="over-time" title="agency.overTime" why="agency.overTimeWhy">
-      <Legend entries={[['now', 'agency.nowShare'], ['after', 'agency.afterShare']]} />
+    <Disclosure
+      open={open}
+      printed
+      name={`group-${group.job_group}`}
+      summary={
+        <span>
+          <Localized text={group.title} /> ({t('agency.people', { n: group.officers })})
+        </span>
+      }
+    >
+      {() => (
+        <>
+          {group.skills.length === 0 && <p>{t('agency.noGroupSkills')}</p>}
+          <SkillBars skills={group.skills} top={top} />
+          <FigureTable
+            name={`group-${group.job_group}`}
+            label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
+            heads={SKILL_HEADS.map((key) => t(key))}
+            rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
+          />
+          {past.length > 1 && (
+            <div class="group-past">
+              <h3>{t('agency.overTime')}</h3>
+              <Past name={`past-${group.job_group}`} label={`${t('agency.overTime')} ${localize(group.title).words}`} days={past} />
+            </div>
+          )}
+        </>
+      )}
+    </Disclosure>
+  );
+}
+
+interface PastProps {
+  name: string;
+  label: string;
+  days: Pick<PastFigures, 'day' | 'officers' | 'before' | 'after' | 'gap'>[];
+}
+
+/** The share of the requirement that is held, day by day, with its table. */
+function Past({ name, label, days }: PastProps): JSX.Element {
+  const named = (iso: string): Text => ({ [language()]: day(iso) });
+  return (
+    <>
       <Bars
         top={1}
-        rows={history.map((one) => ({
+        rows={days.map((one) => ({
           id: one.day,
           title: named(one.day),
           now: one.before,
@@ -158,24 +195,26 @@ export function OverTime({ view }: { view: AgencyView }): JSX.Element | null {
         }))}
       />
       <FigureTable
-        name="over-time"
-        label={t('agency.overTime')}
-        heads={[
-          ...(['agency.asOf', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach'] as const).map((key) => t(key)),
-          ...view.groups.map((group) => localize(group.title).words),
-        ]}
-        rows={history.map((one) => ({
+        name={name}
+        label={label}
+        heads={(['agency.asOf', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach'] as const).map((key) => t(key))}
+        rows={days.map((one) => ({
           id: one.day,
           title: named(one.day),
-          cells: [
-            ...[decimal(one.officers), percent(one.before), percent(one.after), decimal(one.gap)],
-            ...view.groups.map((group) => {
-              const then = groupFiguresOf(one, group.job_group);
-              return then ? percent(then.before) : '–';
-            }),
-          ],
+          cells: [decimal(one.officers), percent(one.before), percent(one.after), decimal(one.gap)],
         }))}
       />
+    </>
+  );
+}
+
+/** The share of the requirement that is held, as it was published day by day; nothing until there are two days. */
+export function OverTime({ view: { history } }: { view: AgencyView }): JSX.Element | null {
+  if (history.length < 2) return null;
+  return (
+    <Section name="over-time" title="agency.overTime" why="agency.overTimeWhy">
+      <Legend entries={[['now', 'agency.nowShare'], ['after', 'agency.afterShare']]} />
+      <Past name="over-time" label={t('agency.overTime')} days={history} />
     </Section>
   );
 }

@@ -4,12 +4,23 @@ import type { Framework, FrameworkDraft } from './requests';
 
 type Requirement = NonNullable<Framework['requirements']>[number];
 
+const placeOf = (group: string, stage: string | null | undefined, skill: string): string => `${group} ${stage ?? ''} ${skill}`;
+
+const levels = new WeakMap<Framework, ReadonlyMap<string, number>>();
+
+/** Return the required levels of a framework by job group, stage and skill. A form asks for many, of thousands of groups. */
+function levelsOf(framework: Framework): ReadonlyMap<string, number> {
+  const found = levels.get(framework) ?? new Map((framework.requirements ?? []).map((row) => [placeOf(row.job_group, row.stage, row.skill), row.level]));
+  levels.set(framework, found);
+  return found;
+}
+
 const isOf = (row: Requirement, group: string, stage: string | null, skill: string): boolean =>
   row.job_group === group && (row.stage ?? null) === stage && row.skill === skill;
 
 /** Return the level that is required, undefined where none is. */
 export const requiredLevel = (framework: Framework, group: string, stage: string | null, skill: string): number | undefined =>
-  framework.requirements?.find((row) => isOf(row, group, stage, skill))?.level;
+  levelsOf(framework).get(placeOf(group, stage, skill));
 
 /** Return a framework in which a job group requires a level of a skill; undefined takes the requirement away. */
 export function withRequirement(
@@ -20,7 +31,7 @@ export function withRequirement(
   level: number | undefined,
 ): Framework {
   const rows = framework.requirements ?? [];
-  const known = rows.some((row) => isOf(row, group, stage, skill));
+  const known = requiredLevel(framework, group, stage, skill) !== undefined;
   if (level === undefined) return { ...framework, requirements: rows.filter((row) => !isOf(row, group, stage, skill)) };
   if (known) return { ...framework, requirements: rows.map((row) => (isOf(row, group, stage, skill) ? { ...row, level } : row)) };
   const fresh = { job_group: group, skill, level, ...(stage !== null && { stage }) } as Requirement;
@@ -29,10 +40,9 @@ export function withRequirement(
 
 /** Return how many requirements differ. */
 export function changesBetween(before: Framework, after: Framework): number {
-  const levelsOf = (framework: Framework) =>
-    new Map((framework.requirements ?? []).map((row) => [`${row.job_group} ${row.stage ?? ''} ${row.skill}`, row.level]));
   const [old, fresh] = [levelsOf(before), levelsOf(after)];
-  return [...new Set([...old.keys(), ...fresh.keys()])].filter((place) => old.get(place) !== fresh.get(place)).length;
+  const isGone = (place: string) => !fresh.has(place);
+  return [...fresh].filter(([place, level]) => old.get(place) !== level).length + [...old.keys()].filter(isGone).length;
 }
 
 /** Return the step that a draft waits for. */

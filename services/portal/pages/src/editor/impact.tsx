@@ -3,10 +3,50 @@
 import type { JSX } from 'preact';
 import { decimal } from '../formats';
 import { Localized, t, type Text } from '../i18n';
+import { Disclosure } from '../ui';
 import { Wide } from '../wide';
 import type { Framework, FrameworkImpact } from './requests';
 
 const SHOWN = 100;
+
+interface ChangesProps {
+  rows: FrameworkImpact['requirements'];
+  titleIn: (of: 'skills' | 'job_groups', id: string) => Text;
+}
+
+/** The levels before and after, a row for each requirement that changes. */
+function Changes({ rows, titleIn }: ChangesProps): JSX.Element {
+  const level = (value: number | null | undefined) => (value === null || value === undefined ? t('notRequired') : decimal(value));
+  return (
+    <Wide aria-labelledby="impact-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('jobGroup')}</th>
+            <th scope="col">{t('skill')}</th>
+            <th scope="col">{t('before')}</th>
+            <th scope="col">{t('after')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={`${row.job_group} ${row.stage ?? ''} ${row.skill}`}>
+              <th scope="row">
+                <Localized text={titleIn('job_groups', row.job_group)} />
+                {row.stage && ` (${row.stage})`}
+              </th>
+              <td>
+                <Localized text={titleIn('skills', row.skill)} />
+              </td>
+              <td>{level(row.before)}</td>
+              <td>{level(row.after)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Wide>
+  );
+}
 
 interface ImpactProps {
   impact: FrameworkImpact;
@@ -15,8 +55,10 @@ interface ImpactProps {
 }
 
 export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
-  const titleIn = (of: 'skills' | 'job_groups', id: string): Text =>
-    [draft, published].map((one) => one?.[of].find((row) => row.id === id)?.title).find(Boolean) ?? { en: id };
+  const titles = (of: 'skills' | 'job_groups') =>
+    new Map<string, Text>([published, draft].flatMap((one) => one?.[of].map(({ id, title }): [string, Text] => [id, title]) ?? []));
+  const known = { skills: titles('skills'), job_groups: titles('job_groups') };
+  const titleIn = (of: 'skills' | 'job_groups', id: string): Text => known[of].get(id) ?? { en: id };
   const lists = [
     ['skills_added', 'skills', impact.skills_added],
     ['skills_removed', 'skills', impact.skills_removed],
@@ -25,7 +67,7 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
     ['job_groups_removed', 'job_groups', impact.job_groups_removed],
     ['unmapped_job_groups', 'job_groups', impact.unmapped_job_groups],
   ] as const;
-  const level = (value: number | null | undefined) => (value === null || value === undefined ? t('notRequired') : decimal(value));
+  const rest = impact.requirements.slice(SHOWN);
   const nothing = impact.requirements.length === 0 && !impact.scale_changed && lists.every(([, , ids]) => ids.length === 0);
   return (
     <div class="impact">
@@ -48,36 +90,12 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
             </div>
           ),
       )}
-      {impact.requirements.length > 0 && (
-        <Wide aria-labelledby="impact-title">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{t('jobGroup')}</th>
-                <th scope="col">{t('skill')}</th>
-                <th scope="col">{t('before')}</th>
-                <th scope="col">{t('after')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {impact.requirements.slice(0, SHOWN).map((row) => (
-                <tr key={`${row.job_group} ${row.stage ?? ''} ${row.skill}`}>
-                  <th scope="row">
-                    <Localized text={titleIn('job_groups', row.job_group)} />
-                    {row.stage && ` (${row.stage})`}
-                  </th>
-                  <td>
-                    <Localized text={titleIn('skills', row.skill)} />
-                  </td>
-                  <td>{level(row.before)}</td>
-                  <td>{level(row.after)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Wide>
+      {impact.requirements.length > 0 && <Changes rows={impact.requirements.slice(0, SHOWN)} titleIn={titleIn} />}
+      {rest.length > 0 && (
+        <Disclosure name="impact-rest" summary={t('moreOf', { n: rest.length })}>
+          {() => <Changes rows={rest} titleIn={titleIn} />}
+        </Disclosure>
       )}
-      {impact.requirements.length > SHOWN && <p class="quiet">{t('moreOf', { n: impact.requirements.length - SHOWN })}</p>}
       <p>{impact.officers === null ? t('impactUncounted') : t('impactOfficers', { n: impact.officers })}</p>
     </div>
   );

@@ -12,8 +12,12 @@ export const FACTS = [
 ] as const; // prettier-ignore
 export type Fact = (typeof FACTS)[number];
 
-/** The largest file that is sent from the page: a browser takes answers only once the whole file has left. */
-export const MOST_BYTES = 20_000_000;
+/** The largest file that is sent from the page. A browser takes the answers to all rows only once the whole file has left. */
+export const MOST_BYTES = 100_000_000;
+
+/** The encodings that may be chosen for a text, by the names that the import knows. */
+export const ENCODINGS = ['utf-8', 'tis-620', 'utf-16', 'cp1252'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
 
 const TYPES: Record<string, string> = {
   csv: 'text/csv',

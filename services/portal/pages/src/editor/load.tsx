@@ -1,132 +1,20 @@
 /** Loading a file of courses: looked at first, with the guessed columns to confirm; then stored, row by row. */
 
-import { batch, type Signal, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
-import { ApiError } from '../api';
-import { asApiError, Detail, Trouble } from '../errors';
+import { useMemo } from 'preact/hooks';
+import { Detail, Trouble } from '../errors';
+import { percent } from '../formats';
 import { saveFile } from '../files';
 import { language, Localized, t } from '../i18n';
 import { fetchRefusals, inThai } from '../refusals';
 import { Button, field } from '../ui';
 import { link } from './address';
 import { FileField } from './file_field';
-import {
-  ACCEPTED,
-  type Column,
-  columnsOf,
-  counted,
-  type Counts,
-  defaultsOf,
-  type Fact,
-  factOf,
-  FACTS,
-  isNotable,
-  isReport,
-  mapOf,
-  MOST_BYTES,
-  NONE,
-  type Remark,
-  remarksOf,
-  reportFile,
-  typeOf,
-} from './importing';
-import { CourseLink, PageHeading } from './parts';
-import { importCourses, type ImportReport, type RowResult } from './requests';
-
-const MOST_ROWS = 200; // rows that are shown; the report as a file has them all
-
-type Stage = 'choose' | 'checking' | 'checked' | 'loading' | 'loaded';
-
-const maybe = <T,>(): Signal<T | undefined> => signal<T | undefined>(undefined);
-
-/** One file on its way into the catalog. */
-class Loading {
-  readonly stage = signal<Stage>('choose');
-  readonly file = maybe<File>();
-  readonly columns = signal<Column[]>([]);
-  readonly counts = signal<Counts>(NONE);
-  readonly notable = signal<RowResult[]>([]);
-  readonly report = maybe<ImportReport>();
-  readonly error = maybe<ApiError>();
-  /** Whether columns or defaults were changed since the file was looked at. */
-  readonly stale = signal(false);
-  /** What stands for facts that the file does not state. */
-  readonly defaults = signal<Partial<Record<Fact, string>>>({});
-  rows: RowResult[] = [];
-  private stopping: AbortController | undefined;
-
-  get busy(): boolean {
-    return this.stage.value === 'checking' || this.stage.value === 'loading';
-  }
-
-  /** Look at a file with the columns guessed. */
-  async choose(file: File): Promise<void> {
-    this.file.value = file;
-    this.columns.value = [];
-    this.defaults.value = {};
-    this.stale.value = false;
-    await this.run(true);
-  }
-
-  /** Set the meaning of a column. */
-  put(at: number, fact: Fact | undefined): void {
-    this.columns.value = this.columns.value.map((column, i) => (i === at ? { ...column, fact } : column));
-    this.stale.value = true;
-  }
-
-  /** Set the value of a fact that the file does not state. */
-  putDefault(fact: Fact, value: string): void {
-    this.defaults.value = { ...this.defaults.value, [fact]: value };
-    this.stale.value = true;
-  }
-
-  /** Look at the file again, or store it, with the chosen meanings of its columns. */
-  async run(dry: boolean): Promise<void> {
-    const file = this.file.value;
-    const type = file && typeOf(file.name);
-    if (!file || !type || this.busy) return;
-    batch(() => {
-      this.stage.value = dry ? 'checking' : 'loading';
-      this.counts.value = NONE;
-      this.notable.value = [];
-      this.report.value = undefined;
-      this.error.value = undefined;
-    });
-    this.rows = [];
-    this.stopping = new AbortController();
-    const map = mapOf(this.columns.value);
-    try {
-      const options = { dry_run: dry, map, default: defaultsOf(this.defaults.value) };
-      for await (const lines of importCourses(file, type, options, this.stopping.signal)) this.take(lines);
-      if (!this.report.value) throw new ApiError(0);
-    } catch (thrown) {
-      this.error.value = asApiError(thrown);
-    }
-    const { value: report } = this.report;
-    batch(() => {
-      if (report && dry) this.columns.value = columnsOf(report);
-      this.stale.value = this.stale.value && !(report && dry);
-      this.stage.value = this.error.value && dry ? 'choose' : dry ? 'checked' : 'loaded';
-    });
-  }
-
-  /** Stop; what is stored stays. */
-  stop(): void {
-    this.stopping?.abort();
-  }
-
-  private take(lines: (RowResult | ImportReport)[]): void {
-    const rows = lines.filter((line): line is RowResult => !isReport(line));
-    this.rows.push(...rows);
-    batch(() => {
-      this.counts.value = counted(this.counts.value, rows);
-      if (this.notable.value.length < MOST_ROWS) this.notable.value = [...this.notable.value, ...rows.filter(isNotable)].slice(0, MOST_ROWS);
-      const report = lines.find(isReport);
-      if (report) this.report.value = report;
-    });
-  }
-}
+import { ACCEPTED, type Counts, ENCODINGS, factOf, FACTS, MOST_BYTES, type Remark, remarksOf, reportFile, typeOf } from './importing';
+import { currentLoading, type Loading, MOST_ROWS } from './loading';
+import { Choice, CourseLink, PageHeading } from './parts';
+import type { ImportReport, RowResult } from './requests';
 
 /** Return the name of a field as the columns are called on this page, or as the services call it. */
 function fieldName(field: string): string {
@@ -170,6 +58,28 @@ function FileForm({ loading }: { loading: Loading }): JSX.Element {
   );
 }
 
+/** How the letters of a text are encoded: as recognised, unless somebody knows better. A workbook has no choice. */
+function TextEncoding({ loading }: { loading: Loading }): JSX.Element | null {
+  const found = loading.report.value?.encoding;
+  const { value: chosen } = loading.encoding;
+  if (!found && !chosen) return null;
+  return (
+    <Choice
+      id="encoding"
+      label={t('encoding')}
+      value={chosen ?? ''}
+      onChoose={(value) => loading.putEncoding(ENCODINGS.find((one) => one === value))}
+    >
+      <option value="">{chosen || !found ? t('encodingAuto') : t('encodingFound', { name: found })}</option>
+      {ENCODINGS.map((one) => (
+        <option key={one} value={one}>
+          {t(`encoding.${one}`)}
+        </option>
+      ))}
+    </Choice>
+  );
+}
+
 /** Which column holds what, to be confirmed; and what the file does not state. */
 function Columns({ loading }: { loading: Loading }): JSX.Element {
   const columns = loading.columns.value;
@@ -185,6 +95,7 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
         void loading.run(loading.stale.value);
       }}
     >
+      <TextEncoding loading={loading} />
       <h2>{t('columnsTitle')}</h2>
       <p class="quiet">{t('columnsWhy')}</p>
       <div class="fields">
@@ -308,58 +219,64 @@ function Whole({ report }: { report: ImportReport }): JSX.Element | null {
 function Progress({ loading }: { loading: Loading }): JSX.Element {
   const counts = loading.counts.value;
   const stage = loading.stage.value;
+  const share = loading.sent.value;
   const rows = Object.values(counts).reduce((sum, n) => sum + n, 0);
   const verdicts = Object.keys(counts) as (keyof Counts)[];
+  const isSending = loading.busy && share < 1;
+  const isKnown = rows > 0 || loading.report.value !== undefined; // rows may be stored whose answers were lost
   return (
     <div class="load-progress" aria-busy={loading.busy}>
+      <p class="quiet" id="load-file">
+        {loading.file.value?.name}
+      </p>
       <p role="status" id="load-status">
-        <strong>{t(`stage.${stage}`)}</strong> {!loading.busy && t('rowsRead', { n: rows })}
+        <strong>{t(`stage.${stage}`)}</strong> {!loading.busy && isKnown && t('rowsRead', { n: rows })}
       </p>
       {loading.busy && (
-        <p>
-          <progress aria-label={t(`stage.${stage}`)} /> {t('rowsRead', { n: rows })}{' '}
-          <Button name="stop" class="small" onClick={() => loading.stop()}>
-            {t('stop')}
-          </Button>
-        </p>
+        <>
+          <p>
+            <progress aria-label={t(`stage.${stage}`)} {...(isSending ? { value: share } : {})} />{' '}
+            <span id="load-sent">{isSending ? t('sentShare', { share: percent(share) }) : t('rowsRead', { n: rows })}</span>{' '}
+            <Button name="stop" class="small" onClick={() => loading.stop()}>
+              {t('stop')}
+            </Button>
+          </p>
+          <p class="quiet">{t('loadingWhy')}</p>
+        </>
       )}
-      <dl class="figures">
-        {verdicts.map((verdict) => (
-          <div key={verdict} data-verdict={verdict}>
-            <dt>{t(stage === 'loading' || stage === 'loaded' ? `verdict.${verdict}` : `would.${verdict}`)}</dt>
-            <dd>{counts[verdict]}</dd>
-          </div>
-        ))}
-      </dl>
+      {(loading.busy || isKnown) && (
+        <dl class="figures">
+          {verdicts.map((verdict) => (
+            <div key={verdict} data-verdict={verdict}>
+              <dt>{t(stage === 'checking' || stage === 'checked' ? `would.${verdict}` : `verdict.${verdict}`)}</dt>
+              <dd>{counts[verdict]}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {stage === 'stopped' && (
+        <Button name="load-again" class="main" onClick={() => loading.run(false)}>
+          {t('loadAgain')}
+        </Button>
+      )}
     </div>
   );
 }
 
 export default function Load(): JSX.Element {
-  const loading = useMemo(() => new Loading(), []);
+  const loading = useMemo(currentLoading, []);
   const stage = loading.stage.value;
   const error = loading.error.value;
   const file = loading.file.value;
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent) => {
-      if (loading.stage.value === 'loading') event.preventDefault();
-    };
-    window.addEventListener('beforeunload', warn);
-    return () => {
-      window.removeEventListener('beforeunload', warn);
-      loading.stop();
-    };
-  }, [loading]);
-  const done = stage === 'checked' || stage === 'loaded';
   return (
     <div class="load">
       <PageHeading title="loadTitle" why="loadWhy" />
       {!loading.busy && <FileForm loading={loading} />}
-      {error && <Trouble error={error} />}
+      {error && <Trouble error={error} again={stage === 'choose' ? () => loading.run(true) : undefined} />}
       {stage !== 'choose' && <Progress loading={loading} />}
       {loading.report.value && <Whole report={loading.report.value} />}
       {stage === 'checked' && <Columns loading={loading} />}
-      {done && file && loading.rows.length > 0 && (
+      {!loading.busy && file && loading.rows.length > 0 && (
         <p class="actions">
           <Button name="report" onClick={() => void download(loading.rows, file.name)}>
             {t('downloadReport')}
@@ -371,7 +288,7 @@ export default function Load(): JSX.Element {
           )}
         </p>
       )}
-      <Rows rows={loading.notable.value} all={loading.rows.filter(isNotable).length} />
+      <Rows rows={loading.notable.value} all={loading.notableCount} />
     </div>
   );
 }

@@ -148,40 +148,57 @@ interface ImportOptions {
   dry_run: boolean;
   map?: string;
   default?: string;
+  encoding?: string;
 }
 
-/** Send a file of courses; yield the answers to its rows as they come, and the report last. Throws ApiError. */
-export async function* importCourses(
-  file: Blob,
-  type: string,
-  options: ImportOptions,
-  signal: AbortSignal,
-): AsyncGenerator<(RowResult | ImportReport)[]> {
+interface ImportFollower {
+  /** The share of the file that has left the browser, 0 to 1. */
+  onSent: (share: number) => void;
+  /** The answers to rows as they come, in order; the report is the last one. */
+  onLines: (lines: (RowResult | ImportReport)[]) => void;
+}
+
+/**
+ * Send a file of courses. An XMLHttpRequest, because `fetch` does not say how much of a body has left. Throws ApiError, also
+ * when `signal` stops it.
+ */
+export function importCourses(file: Blob, type: string, options: ImportOptions, signal: AbortSignal, { onSent, onLines }: ImportFollower): Promise<void> {
   const query = Object.entries(options).flatMap(([name, value]) => (value === '' ? [] : [[name, String(value)]]));
-  const unreachable = () => new ApiError(0);
-  const response = await fetch(`/api/v1/courses:import?${new URLSearchParams(query).toString()}`, {
-    method: 'POST',
-    body: file,
-    headers: { 'Content-Type': type },
-    credentials: 'same-origin',
-    cache: 'no-store',
-    signal,
-  }).catch(() => {
-    throw unreachable();
-  });
-  if (!response.ok || !response.body) {
-    noteStatus(response.status);
-    throw refusalOf(response, await response.json().catch(() => ({})));
-  }
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const request = new XMLHttpRequest();
   const lines = new Lines();
-  const parsed = (some: string[]) => some.map((line) => JSON.parse(line) as RowResult | ImportReport);
-  for (;;) {
-    const { done, value } = await reader.read().catch(() => {
-      throw unreachable();
-    });
-    const found = parsed(done ? lines.end() : lines.feed(value));
-    if (found.length) yield found;
-    if (done) return;
+  let taken = 0;
+  const take = (some: string[]) => {
+    if (some.length) onLines(some.map((line) => JSON.parse(line) as RowResult | ImportReport));
+  };
+  const takeMore = () => {
+    if (request.status !== 200) return;
+    const { responseText: text } = request;
+    take(lines.feed(text.slice(taken)));
+    taken = text.length;
+  };
+  return new Promise((resolve, reject) => {
+    request.open('POST', `/api/v1/courses:import?${new URLSearchParams(query).toString()}`);
+    request.setRequestHeader('Content-Type', type);
+    request.upload.onprogress = ({ loaded, total }) => onSent(total ? loaded / total : 1);
+    request.onprogress = takeMore;
+    request.onload = () => {
+      takeMore();
+      take(lines.end());
+      const { status } = request;
+      noteStatus(status);
+      if (status === 200) resolve();
+      else reject(refusalOf(status, request.getResponseHeader('X-Request-Id'), problemIn(request.responseText)));
+    };
+    request.onerror = request.onabort = () => reject(new ApiError(0));
+    signal.addEventListener('abort', () => request.abort());
+    request.send(file);
+  });
+}
+
+function problemIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
   }
 }

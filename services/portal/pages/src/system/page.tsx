@@ -93,9 +93,16 @@ function Service({ state }: { state: ServiceState }): JSX.Element {
   );
 }
 
+interface ImportsProps {
+  name: 'courses' | 'officers';
+  read: () => Promise<ImportReport[]>;
+  /** When the page was last updated; they are read again then. */
+  at: Date | undefined;
+}
+
 /** The latest imports of one kind. What cannot be fetched shows an error, and nothing else waits for it. */
-function Imports({ name, read }: { name: 'courses' | 'officers'; read: () => Promise<ImportReport[]> }): JSX.Element {
-  const found = useQuery(read);
+function Imports({ name, read, at }: ImportsProps): JSX.Element {
+  const found = useQuery(read, [at]);
   const reports = found.value;
   return (
     <section class="imports" aria-labelledby={`imports-${name}-title`} data-imports={name}>
@@ -157,8 +164,8 @@ export default function SystemPage(): JSX.Element {
               {t('apiDocuments')}
             </a>
           </p>
-          <Imports name="courses" read={readCourseImports} />
-          <Imports name="officers" read={readOfficerImports} />
+          <Imports name="courses" read={readCourseImports} at={found.value?.at} />
+          <Imports name="officers" read={readOfficerImports} at={found.value?.at} />
         </>
       )}
     </div>

@@ -1,0 +1,153 @@
+/** A file on its way into the catalog: it is looked at, then stored. Both go on while another page is open. */
+
+import { batch, type Signal, signal } from '@preact/signals';
+import { ApiError } from '../api';
+import { asApiError } from '../errors';
+import { Kept } from '../kept';
+import {
+  type Column,
+  columnsOf,
+  counted,
+  type Counts,
+  defaultsOf,
+  type Encoding,
+  type Fact,
+  isNotable,
+  isReport,
+  mapOf,
+  NONE,
+  typeOf,
+} from './importing';
+import { importCourses, type ImportReport, type RowResult } from './requests';
+
+export const MOST_ROWS = 200; // rows that are shown; the report as a file has them all
+
+/** `stopped`: not everything was stored, because somebody stopped it, the connection was lost, or the file could not be read further. */
+type Stage = 'choose' | 'checking' | 'checked' | 'loading' | 'loaded' | 'stopped';
+
+const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
+
+export class Loading {
+  readonly stage = signal<Stage>('choose');
+  readonly file = maybe<File>();
+  /** The share of the file that has left the browser, 0 to 1; answers to its rows come after that. */
+  readonly sent = signal(0);
+  readonly columns = signal<Column[]>([]);
+  readonly counts = signal<Counts>(NONE);
+  readonly notable = signal<RowResult[]>([]);
+  readonly report = maybe<ImportReport>();
+  readonly error = maybe<ApiError>();
+  /** Whether columns, defaults or the encoding were changed since the file was looked at. */
+  readonly stale = signal(false);
+  /** What stands for facts that the file does not state. */
+  readonly defaults = signal<Partial<Record<Fact, string>>>({});
+  /** The encoding that a person chose, undefined for the one that the service recognises. */
+  readonly encoding = maybe<Encoding>();
+  rows: RowResult[] = [];
+  /** How many rows a person should look at. */
+  notableCount = 0;
+  private stopping: AbortController | undefined;
+
+  get busy(): boolean {
+    return this.stage.value === 'checking' || this.stage.value === 'loading';
+  }
+
+  /** Look at a file with the columns guessed. */
+  async choose(file: File): Promise<void> {
+    if (this.busy) return;
+    this.file.value = file;
+    this.columns.value = [];
+    this.defaults.value = {};
+    this.encoding.value = undefined;
+    await this.run(true);
+  }
+
+  /** Set the meaning of a column. */
+  put(at: number, fact: Fact | undefined): void {
+    this.columns.value = this.columns.value.map((column, i) => (i === at ? { ...column, fact } : column));
+    this.stale.value = true;
+  }
+
+  /** Set the value of a fact that the file does not state. */
+  putDefault(fact: Fact, value: string): void {
+    this.defaults.value = { ...this.defaults.value, [fact]: value };
+    this.stale.value = true;
+  }
+
+  /** Set the encoding of the file. Its columns have other names then, so they are guessed anew. */
+  putEncoding(encoding: Encoding | undefined): void {
+    this.encoding.value = encoding;
+    this.columns.value = [];
+    this.stale.value = true;
+  }
+
+  /** Look at the file, or store it, with the chosen meanings of its columns. */
+  async run(dry: boolean): Promise<void> {
+    const file = this.file.value;
+    const type = file && typeOf(file.name);
+    if (!file || !type || this.busy) return;
+    batch(() => {
+      this.stage.value = dry ? 'checking' : 'loading';
+      this.sent.value = 0;
+      this.counts.value = NONE;
+      this.notable.value = [];
+      this.report.value = undefined;
+      this.error.value = undefined;
+    });
+    this.rows = [];
+    this.notableCount = 0;
+    const { signal: stopped } = (this.stopping = new AbortController());
+    const options = {
+      dry_run: dry,
+      map: mapOf(this.columns.value),
+      default: defaultsOf(this.defaults.value),
+      encoding: this.encoding.value ?? '',
+    };
+    let error: ApiError | undefined;
+    try {
+      await importCourses(file, type, options, stopped, {
+        onSent: (share) => {
+          this.sent.value = share;
+        },
+        onLines: (lines) => this.take(lines),
+      });
+      if (!this.report.value) throw new ApiError(0);
+    } catch (thrown) {
+      if (!stopped.aborted) error = asApiError(thrown);
+    }
+    const { value: report } = this.report;
+    batch(() => {
+      this.error.value = error;
+      if (report && dry) {
+        this.columns.value = columnsOf(report);
+        this.stale.value = false;
+      }
+      if (dry) this.stage.value = report ? 'checked' : 'choose';
+      else this.stage.value = report?.state === 'finished' ? 'loaded' : 'stopped';
+    });
+  }
+
+  /** Stop; what is stored stays. */
+  stop(): void {
+    this.stopping?.abort();
+  }
+
+  private take(lines: (RowResult | ImportReport)[]): void {
+    const rows = lines.filter((line): line is RowResult => !isReport(line));
+    const notable = rows.filter(isNotable);
+    for (const row of rows) this.rows.push(row);
+    this.notableCount += notable.length;
+    batch(() => {
+      this.counts.value = counted(this.counts.value, rows);
+      if (this.notable.value.length < MOST_ROWS) this.notable.value = [...this.notable.value, ...notable].slice(0, MOST_ROWS);
+      const report = lines.find(isReport);
+      if (report) this.report.value = report;
+    });
+  }
+}
+
+const kept = new Kept(() => new Loading());
+kept.warnOf(({ stage }) => stage.value === 'loading');
+
+/** Return the file that the person at the page has last begun to load, or none yet. */
+export const currentLoading = (): Loading => kept.get('');

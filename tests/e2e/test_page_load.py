@@ -1,0 +1,227 @@
+"""Loading files that are large, badly encoded or interrupted, in a real Chromium over the whole system."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.support.builders import unique
+from tests.support.editors import Tenant, editing
+from tests.support.page import Reader, reading, switch_language
+from tests.support.platform import Platform
+from tests.support.relays import Relay, relayed
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+ROWS = 600
+PADDING = "หมายเหตุ " * 1000
+"""Text of a column that is not read: the file is larger than what waits between a browser and a portal."""
+
+_PATIENCE_MS = 300_000  # a busy machine reads 100,000 rows in minutes
+MIDDLE = 2_000_000
+"""Bytes of an upload after which it is held or cut."""
+
+
+def padded(folder: Path) -> Path:
+    """Return a file of 15 MB with ROWS courses."""
+    file = folder / "courses.csv"
+    lines = ["title,hours,provider,languages,remark", *(f"Course {n},{n % 40 + 1},P,th,{PADDING}" for n in range(ROWS))]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert file.stat().st_size > 3 * MIDDLE
+    return file
+
+
+@asynccontextmanager
+async def relaying(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> AsyncIterator[tuple[Tenant, Reader, Relay]]:
+    """Yield a new tenant, and somebody at a page that is connected through a relay."""
+    name = unique("editors")
+    tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+    async with (
+        relayed(platform.stack.urls["portal"][0]) as relay,
+        reading(browser, relay.url, width=width, height=height) as reader,
+    ):
+        yield tenant, reader, relay
+
+
+async def checks(reader: Reader, tenant: Tenant, file: Path) -> None:
+    """Sign in as an editor and look at a file."""
+    await reader.sign_in(await tenant.editor(), "/#view=load")
+    await reader.page.wait_for_selector("#file")
+    await reader.page.set_input_files("#file", file)
+    await reader.page.click("[data-keep=check]")
+    await reader.page.wait_for_selector("[data-keep=store]", timeout=_PATIENCE_MS)
+
+
+async def own_courses(tenant: Tenant) -> int:
+    """Return how many courses the tenant itself has."""
+    found: int = 0
+    after: str = ""
+    while True:
+        page = await tenant.ask("GET", f"/v1/courses?limit=500&after={after}")
+        found += sum(one["provider"] == {"en": "P"} for one in page["courses"])
+        if page["next"] is None:
+            return found
+        after = page["next"]
+
+
+async def counts(reader: Reader, verdict: str, number: int) -> None:
+    await expect(reader.page.locator(f"[data-verdict={verdict}] dd")).to_have_text(f"{number}", use_inner_text=True)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent_again(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    async with relaying(platform, browser, width, height) as (tenant, reader, relay):
+        page = reader.page
+        await checks(reader, tenant, padded(tmp_path))
+        relay.cut(MIDDLE)
+        await page.click("[data-keep=store]")
+        await page.wait_for_selector("[data-keep=load-again]")
+        assert relay.reached.is_set()
+        relay.mend()
+        for stopped, lost in (
+            ("ยังบันทึกไม่ครบ", "ติดต่อระบบไม่ได้"),
+            ("Not everything is stored", "The system cannot be reached"),
+        ):
+            await reader.reads("#load-status", stopped)
+            await reader.reads(".notice.refused", lost)
+            await expect(page.locator("[data-verdict]")).to_have_count(0)  # what became of the rows was not answered
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        assert await own_courses(tenant) < ROWS
+        await reader.tab_to("load-again")
+        await page.keyboard.press("Enter")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        await expect(page.locator(".notice.refused")).to_have_count(0)
+        assert await own_courses(tenant) == ROWS
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_open(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    async with relaying(platform, browser, width, height) as (tenant, reader, relay):
+        page = reader.page
+        await checks(reader, tenant, padded(tmp_path))
+        relay.hold(MIDDLE)
+        await page.click("[data-keep=store]")
+        await relay.reached.wait()
+        await page.wait_for_selector(".load-progress progress[value]")
+        for words in ("ส่งไฟล์แล้ว", "of the file is sent"):
+            await reader.reads("#load-sent", words)
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        share = float(await page.get_attribute(".load-progress progress", "value") or "")
+        assert 0 < share < 1
+        await reader.goes_to("courses")
+        await page.wait_for_selector("#q")
+        await page.go_back()
+        await page.wait_for_selector("[data-keep=stop]")
+        await reader.reads("#load-file", "courses.csv")
+        await reader.goes_to("courses")
+        await page.wait_for_selector("#q")
+        relay.release()
+        await page.go_back()
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        await counts(reader, "created", ROWS)
+        assert await own_courses(tenant) == ROWS
+
+
+async def test_who_stops_an_upload_reads_that_it_is_stopped_and_of_no_lost_connection(
+    platform: Platform, browser: Browser, tmp_path: Path
+) -> None:
+    async with relaying(platform, browser, 390, 844) as (tenant, reader, relay):
+        page = reader.page
+        await checks(reader, tenant, padded(tmp_path))
+        relay.hold(MIDDLE)
+        await page.click("[data-keep=store]")
+        await relay.reached.wait()
+        await page.click("[data-keep=stop]")
+        await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
+        await expect(page.locator(".notice.refused")).to_have_count(0)
+        assert await reader.violations() == []
+        relay.release()
+        await page.click("[data-keep=load-again]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        assert await own_courses(tenant) == ROWS
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES[:1])
+async def test_a_file_of_100000_rows_is_looked_at_and_its_report_has_them_all(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    rows, file = 100_000, tmp_path / "รายวิชา.csv"
+    about = "เรียนรู้การใช้ข้อมูลเพื่อการบริการประชาชน " * 2
+    lines = [f"หลักสูตรที่ {n},{'' if n % 10 == 0 else n % 40 + 1},{about}" for n in range(rows)]
+    file.write_text("\n".join(["ชื่อหลักสูตร,จำนวนชั่วโมง,คำอธิบาย", *lines]), encoding="utf-8")
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await checks(reader, tenant, file)
+        await reader.reads("#load-status", f"{rows:,} แถว")
+        await counts(reader, "created", rows)
+        shown = await page.locator(".rows > li").count()
+        assert shown == 200
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        async with page.expect_download() as download:
+            await page.click("[data-keep=report]")
+        report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
+        assert report.count(" (created),") == rows
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corrected(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(await tenant.editor(), "/#view=load")
+
+        async def looks(at: bytes) -> None:
+            await page.set_input_files("#file", {"name": "courses.csv", "mimeType": "text/csv", "buffer": at})
+            await page.click("[data-keep=check]")
+            await page.wait_for_selector("#encoding")
+
+        thai = "ชื่อหลักสูตร,จำนวนชั่วโมง\nการวิเคราะห์ข้อมูลภาครัฐ,6\n"
+        for encoding, name in (("cp874", "cp874"), ("utf-16", "utf-16"), ("utf-8-sig", "utf-8")):
+            await looks(thai.encode(encoding))
+            await page.wait_for_selector("[data-column='ชื่อหลักสูตร']")
+            await expect(page.locator("[data-column='ชื่อหลักสูตร']")).to_have_value("title")
+            await reader.reads("#encoding option:checked", name)
+        await looks("title,hours\nExcel ก Word ข,6\n".encode("cp874"))  # single letters, as of a Western language
+        for words in ("ตามที่ระบบตรวจพบ (cp1252)", "As recognised (cp1252)"):
+            await reader.reads("#encoding option:checked", words)
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        await page.select_option("#encoding", "tis-620")
+        await page.click("[data-keep=check-again]")
+        await page.wait_for_selector("[data-keep=store]")
+        await expect(page.locator("[data-column=title]")).to_have_value("title")
+        await page.click("[data-keep=store]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        stored = (await tenant.ask("GET", "/v1/courses?limit=500"))["courses"]
+        assert "Excel ก Word ข" in [title for one in stored for title in one["title"].values()]
+
+
+async def test_a_large_file_that_is_no_table_is_refused_with_its_reason(
+    platform: Platform, browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "courses.csv"
+    file.write_bytes(b"PK\x03\x04" + bytes(12_000_000))
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(await tenant.editor(), "/#view=load")
+        await page.set_input_files("#file", file)
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
+        assert await reader.violations() == []

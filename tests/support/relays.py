@@ -1,0 +1,104 @@
+"""A relay between a browser and the portal, which a test holds or cuts in the middle of an upload."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+_PIECE = 64 * 1024
+_BUFFER = 256 * 1024
+
+
+class Relay:
+    """Passes bytes on, until one connection has brought so many for the portal: then it holds them, or cuts the line.
+
+    A browser repeats by itself, on another connection, a request whose connection ended: a cut line lets none through.
+    """
+
+    def __init__(self, portal: str) -> None:
+        self._host, self._port = urlsplit(portal).hostname, urlsplit(portal).port
+        self._held_from: int | None = None
+        self._cut_from: int | None = None
+        self._is_cut = False
+        self._free = asyncio.Event()
+        self.reached = asyncio.Event()
+        """Set once a connection is held or was cut."""
+        self.url = ""
+
+    def hold(self, after: int) -> None:
+        """Hold a connection once it has brought so many bytes, until `release`."""
+        self._held_from = after
+        self._free.clear()
+        self.reached.clear()
+
+    def release(self) -> None:
+        """Pass on what is held."""
+        self._held_from = None
+        self._free.set()
+
+    def cut(self, after: int) -> None:
+        """Cut the line once a connection has brought so many bytes, until `mend`."""
+        self._cut_from = after
+        self.reached.clear()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._is_cut = False
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection of the browser."""
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        there, here = await asyncio.open_connection(self._host, self._port)
+        both = [asyncio.create_task(self._upwards(reader, here, writer)), asyncio.create_task(_copied(there, writer))]
+        try:
+            await asyncio.wait(both)
+        finally:
+            for task in both:
+                task.cancel()
+            for one in (writer, here):
+                one.close()
+
+    async def _upwards(
+        self, reader: asyncio.StreamReader, portal: asyncio.StreamWriter, browser: asyncio.StreamWriter
+    ) -> None:
+        passed = 0
+        while piece := await reader.read(_PIECE):
+            passed += len(piece)
+            if self._cut_from is not None and passed > self._cut_from:
+                self._cut_from, self._is_cut = None, True
+            if self._is_cut:
+                for one in (browser, portal):
+                    one.transport.abort()
+                self.reached.set()
+                return
+            if self._held_from is not None and passed > self._held_from:
+                self.reached.set()
+                await self._free.wait()
+            portal.write(piece)
+            await portal.drain()
+        portal.write_eof()
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(_PIECE):
+        writer.write(piece)
+        await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def relayed(portal: str) -> AsyncIterator[Relay]:
+    """Start a relay to a portal for as long as the block runs; its `url` takes the place of the portal's."""
+    relay = Relay(portal)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)  # so that a held upload stays in the browser
+    server = await asyncio.start_server(relay.pass_on, sock=listening)
+    relay.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        yield relay
+    finally:
+        relay.release()
+        server.close()
