@@ -47,7 +47,7 @@ class UnreachableLevel(Struct, frozen=True):
 
 
 class WeakMatch(Struct, frozen=True):
-    """A proposed match whose confidence is below the threshold."""
+    """A proposed match that is announced with a confidence below the threshold, and with which."""
 
     course: str
     framework: str
@@ -96,10 +96,10 @@ def health(
     twins = _twins(courses)
     weak = sorted(
         (
-            WeakMatch(course, one.framework, one.skill, one.confidence)
+            WeakMatch(course, one.framework, one.skill, one.announced_confidence)
             for course, of in matches.items()
             for one in of
-            if one.status == "proposed" and one.confidence < threshold
+            if one.status == "proposed" and one.announced_confidence < threshold
         ),
         key=lambda one: (one.confidence, one.course, one.skill),
     )

@@ -28,6 +28,8 @@ _COMPARED = 2 * PIECE * PIECES
 """How many characters of a text are compared with skills, at most."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+LEAST_DOUBT = 0.000_001
+"""The distance from 0 and from 1 that every announced confidence keeps."""
 AT_ONCE = 500
 """The most matches that one request decides."""
 
@@ -56,11 +58,12 @@ class MatchDecision(Struct, frozen=True):
 class Match(Struct, frozen=True):
     """A skill that a course probably teaches, from a level to a level.
 
-    `words`: the words of the course that matched; `like`: a similar course that teaches the skill. `corrected`: what
-    the course teaches instead. `labels` and `examples`: the similarities from which the confidence is computed; at a
-    confidence of `threshold` or more, four of five matches were right. `mapped_from`: the same skill in another
-    framework, as the provider states it; if the levels are converted from there, `source` is `mapped`. `rejected_for`:
-    the texts, by digest, and the skills that it was mapped from, for which people have rejected it.
+    `confidence`: the probability that it teaches the skill; `entry_confidence`: that whoever holds `from` can enter it
+    then. It is announced with their product. `words`: the words of the course that matched; `like`: a similar course
+    that teaches the skill. `corrected`: what the course teaches instead. `labels` and `examples`: the similarities from
+    which `confidence` is computed; at `threshold` or more, four of five matches were right. `mapped_from`: the same
+    skill in another framework, as the provider states it; if the levels are converted from there, `source` is `mapped`.
+    `rejected_for`: the texts, by digest, and the skills that it was mapped from, for which people have rejected it.
     """
 
     framework: Identifier
@@ -68,6 +71,7 @@ class Match(Struct, frozen=True):
     from_level: Level = field(name="from")
     to_level: Level = field(name="to")
     confidence: Share
+    entry_confidence: Share = 1.0
     status: Status = "proposed"
     source: Literal["matched", "mapped"] = "matched"
     words: list[str] = []
@@ -80,6 +84,11 @@ class Match(Struct, frozen=True):
     threshold: Share = 1.0
     mapped_from: "MatchName | None" = None
     rejected_for: list[str] = []
+
+    @property
+    def announced_confidence(self) -> float:
+        """The probability that the course teaches the skill and can be entered at `from`, above 0 and below 1."""
+        return min(max(self.confidence * self.entry_confidence, LEAST_DOUBT), 1 - LEAST_DOUBT)
 
     @property
     def cause(self) -> str:
@@ -196,6 +205,7 @@ def proposed(
                     from_level=one.from_level,
                     to_level=one.to_level,
                     confidence=one.confidence,
+                    entry_confidence=one.entry_confidence,
                     words=one.words,
                     like=one.like,
                     labels=one.labels,
@@ -293,10 +303,6 @@ def with_confirmed(course: Course, matches: Sequence[Match]) -> Course:
     return replace(course, teaches=[*given, *stay], matched=[])
 
 
-LEAST_DOUBT = 0.000_001
-"""The distance from 0 and from 1 that every confidence keeps."""
-
-
 def announced(course: Course, matches: Sequence[Match]) -> Course:
     """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
 
@@ -326,7 +332,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             skill=match.skill,
             from_level=match.from_level,
             to_level=match.to_level,
-            confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
+            confidence=match.announced_confidence,
             threshold=match.threshold,
             mapped_from=match.source_skill or UNSET,
         )

@@ -21,6 +21,7 @@ from services.catalog.matcher_cache import KEEP_TIMES, MatcherCache, Matchers, N
 from services.catalog.matches import Match, given_rows, proposed, texts_of
 from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
+from services.catalog.matching.level_model import LevelSpan
 from services.catalog.shared_copies import SharedCopies, SharedCourse
 from shared.errors import Unavailable
 from shared.memory import release
@@ -208,7 +209,7 @@ class ProposalLevels:
         self._tables = {framework: matcher.level_table() for framework, matcher in matchers.items()}
         self._rows: dict[str, list[tuple[str, str] | None]] = {framework: [] for framework in matchers}
         self._seen = set[str]()
-        self._spans: dict[tuple[str, str, str], tuple[float, float]] = {}
+        self._spans: dict[tuple[str, str, str], LevelSpan] = {}
 
     def add(self, courses: Iterable[MatchedCourse]) -> None:
         """Add courses; those of the tenant come before shared ones, which they hide."""
@@ -244,7 +245,9 @@ class ProposalLevels:
         """Return the matches of a course of the tenant with their levels; others stay as they are."""
         found = [(match, self._spans.get((match.framework, course.course.id, match.skill))) for match in course.matches]
         return [
-            replace(match, from_level=span[0], to_level=span[1]) if span and match.status == "proposed" else match
+            replace(match, from_level=span.low, to_level=span.high, entry_confidence=span.entry_confidence)
+            if span and match.status == "proposed"
+            else match
             for match, span in found
         ]
 

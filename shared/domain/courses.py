@@ -49,9 +49,9 @@ Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that
 class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
-    At a confidence of `threshold` or more, four of five matches were right. `mapped_from`: it was not matched by its
-    description; the provider states this skill, `framework/skill`, and a framework states that both are the same. Only
-    its levels are estimated.
+    `confidence`: the probability that it teaches the skill and that who holds `from` can enter it. At `threshold` or
+    more, four of five matches named a right skill. `mapped_from`: it was not matched by its description; the provider
+    states this skill, `framework/skill`, and a framework states that both are the same. Only its levels are estimated.
     """
 
     framework: Identifier

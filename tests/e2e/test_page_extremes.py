@@ -1,6 +1,7 @@
 """Pages with much to show, with texts in one language, with very long ones, and after an outage; in a real Chromium."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.async_api import Browser, Route, expect
 from tests.support.builders import unique
 from tests.support.editors import Tenant
 from tests.support.page import (
+    Reader,
     at_the_path,
     courses,
     in_both_languages,
@@ -196,6 +198,50 @@ async def test_the_head_is_there_before_any_code_and_stays_where_it_is(platform:
         await reader.shows("signIn")
         await expect(page.locator(".masthead")).to_have_count(1)
         assert await page.locator(".masthead").bounding_box() == before
+
+
+async def reads_why_there_is_no_course(reader: Reader, thai: str, english: str) -> None:
+    """Find the message in both languages, and nothing of a path."""
+    await in_both_languages(reader, ".summary .notice h2", thai, english)
+    await expect(reader.page.locator(".step, .next, .coverage, [data-keep=calendar]")).to_have_count(0)
+    await reader.page.wait_for_selector("#history-title")
+
+
+OPEN = {
+    "skill": "skill",
+    "title": {"th": LONG, "en": "A skill that no course teaches"},
+    "reached": 1,
+    "required": 2,
+    "cause": "no_course",
+    "reason": {"th": LONG, "en": "No course teaches it."},
+}
+WITHOUT_PATH = {
+    "ready": ("ยังไม่มีหลักสูตรที่เหมาะ", "There is no suitable course yet"),
+    "waiting_for_framework": ("กำลังรอกรอบทักษะ", "Waiting for the skill framework"),
+    "refused": ("ระบบยังจัดเส้นทางให้ไม่ได้", "We cannot make a path for you yet"),
+}
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_who_has_no_path_reads_why(platform: Platform, browser: Browser, width: int, height: int) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    await officer.is_planned()
+    stored, key = await officer.path(), await officer.api_key()
+    for status, sentences in WITHOUT_PATH.items():
+        nothing: dict[str, Any] = {"status": status, "steps": [], "gaps": [], "open": [OPEN], "hours": 0}
+        sent = json.dumps({**stored, "path": {**stored["path"], **nothing}})
+        body = f"retry: 60000\nevent: path\ndata: {sent}\n\n"
+
+        async def live(route: Route, *, body: str = body) -> None:
+            await route.fulfill(status=200, content_type="text/event-stream", body=body)
+
+        async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+            await reader.page.route("**/live*", live)
+            await reader.sign_in(key)
+            await reader.shows("path")
+            await reads_why_there_is_no_course(reader, *sentences)
 
 
 async def test_an_old_bookmark_opens_the_page_of_who_is_signed_in(platform: Platform, browser: Browser) -> None:

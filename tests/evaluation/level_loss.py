@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace as changed
 
+from services.catalog.matches import LEAST_DOUBT
 from shared.domain import MatchedRow, Teaches
 from tests.evaluation import matched_paths
-from tests.evaluation.matched_paths import LEAST_DOUBT, MatchedPaths
+from tests.evaluation.matched_paths import MatchedPaths
 from tests.evaluation.worlds import officers_of
 
 Correction = Callable[[MatchedRow, Teaches | None], MatchedRow | None]

@@ -18,20 +18,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from msgspec.structs import replace as changed
 
+from services.catalog.matches import announced, proposed, text_of
 from services.catalog.matching import CourseText, Example, Matcher, SimilarityIndex
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.level_model import LevelWeights
 from services.recommender.inputs import Inputs
 from services.recommender.planner.pipeline import recommend
-from shared.domain import Course, Framework, LocalizedText, MatchedRow
+from shared.domain import Course, Framework, LocalizedText
 from shared.paths import LearningPath
 from tests.evaluation import level_fit, real
 from tests.evaluation.problem import Problem
 from tests.evaluation.worlds import HOURS, officers_of, view_of
 
 OFFICERS = 200
-LEAST_DOUBT = 0.000_001
 
 
 @dataclass(frozen=True)
@@ -140,20 +140,7 @@ def rematched(
         [CourseText.of(one, framework.id, {}) for one in bare]
     )
     return [
-        changed(
-            course,
-            matched=[
-                MatchedRow(
-                    framework=framework.id,
-                    skill=one.skill,
-                    from_level=one.from_level,
-                    to_level=one.to_level,
-                    confidence=min(max(one.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
-                    threshold=calibration.enters,
-                )
-                for one in proposals
-            ],
-        )
+        announced(course, proposed([], {framework.id: proposals}, [text_of(course)], [], calibration.enters))
         for course, proposals in zip(bare, found, strict=True)
     ]
 

@@ -246,8 +246,8 @@ def levels() -> Levels:
             taught = [LevelRow(row.skill, 1.0) for one, row in rows if one is course]
             table.add(CourseText.of(course, framework.id, {}), taught)
         away += [
-            (abs(low - row.from_level), abs(high - row.to_level))
-            for (course, row), (low, high) in zip(rows, table.spans(), strict=True)
+            (abs(span.low - row.from_level), abs(span.high - row.to_level))
+            for (course, row), span in zip(rows, table.spans(), strict=True)
             if folds[course.id] == fold
         ]
     found = np.array(away)

@@ -63,7 +63,7 @@ async def test_a_match_is_announced_at_once_and_is_not_taught(service: Started, 
         *(NATIONAL, first["from"], first["to"]),
         "matched",
     )
-    assert row.confidence == pytest.approx(first["confidence"], abs=1e-6)
+    assert row.confidence == pytest.approx(first["confidence"] * first["entry_confidence"], abs=1e-6)
     assert row.threshold == shipped().enters
     assert (NATIONAL, "dt-analytics") in await shown(service, body["id"])
     got = await service.ask("GET", "/v1/courses?limit=500")

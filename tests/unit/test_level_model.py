@@ -30,7 +30,7 @@ def spans(*courses: tuple[CourseText, list[LevelRow]], on: LevelTable | None = N
     levels = on or table()
     for text, rows in courses:
         levels.add(text, rows)
-    return levels.spans()
+    return [(span.low, span.high) for span in levels.spans()]
 
 
 def test_a_longer_course_leads_to_a_higher_level() -> None:
@@ -105,6 +105,30 @@ def test_decided_levels_stay() -> None:
 
 def test_the_required_entry_level_is_a_lower_bound() -> None:
     assert spans((course("a", hours=3.0, requires={"data": 2.0}), row()))[0][0] >= 2
+
+
+def confidences(*courses: tuple[CourseText, list[LevelRow]]) -> list[float]:
+    levels = table()
+    for text, rows in courses:
+        levels.add(text, rows)
+    return [span.entry_confidence for span in levels.spans()]
+
+
+def test_the_confidence_of_an_entry_is_one_where_people_decided_it() -> None:
+    assert confidences((course("a", hours=3.0), row(2.0, 3.0))) == [1.0]
+
+
+def test_the_confidence_of_an_entry_rises_with_what_is_known_about_it() -> None:
+    first = (course("first"), row(0.0, 2.0))
+    after = course("b", hours=12.0, after=("first",))
+    alone, behind = confidences((after, row()))[0], confidences(first, (after, row()))[1]
+    assert 0.5 <= alone < behind < 1
+
+
+@pytest.mark.parametrize("hours", [None, 0.5, 9.0, 200.0])
+@pytest.mark.parametrize("title", ["Analytics", "Advanced analytics", "Introduction to analytics"])
+def test_an_entry_is_more_likely_right_than_wrong(hours: float | None, title: str) -> None:
+    assert 0.5 <= confidences((course("a", title, hours=hours), row()))[0] <= 1
 
 
 def test_a_descriptor_raises_its_level() -> None:

@@ -12,6 +12,7 @@ from services.catalog.matches import (
     MatchName,
     SkillSpan,
     Status,
+    announced,
     decide,
     former_text_of,
     given_rows,
@@ -83,6 +84,22 @@ def test_the_digest_of_an_earlier_release_is_known_after_another_text_was_propos
 
 def test_skills_that_a_course_teaches_are_not_proposed() -> None:
     assert proposed([], found("reading"), ["t"], [Teaches(FRAMEWORK, "reading", 0, 1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("confidence", "entry", "product"), [(0.8, 0.5, 0.4), (0.8, 1.0, 0.8), (1.0, 1.0, 0.999_999), (0.5, 0.0, 0.000_001)]
+)
+def test_a_match_is_announced_with_the_probability_of_its_skill_and_its_entry(
+    confidence: float, entry: float, product: float
+) -> None:
+    one = replace(match("reading"), confidence=confidence, entry_confidence=entry)
+    (row,) = announced(course("c"), [one]).matched
+    assert row.confidence == product
+
+
+def test_a_new_matching_keeps_the_confidence_of_the_entry() -> None:
+    (one,) = proposed([], {FRAMEWORK: [replace(found("reading")[FRAMEWORK][0], entry_confidence=0.7)]}, ["t"], [])
+    assert (one.confidence, one.entry_confidence) == (0.6, 0.7)
 
 
 def test_a_decision_on_an_unknown_match_is_rejected() -> None:

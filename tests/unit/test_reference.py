@@ -160,7 +160,7 @@ def test_planner_and_readable_rule_give_the_same_bytes_and_candidates_in_a_gener
 def candidates(plan: Inputs, view: View) -> set[str]:
     """Return the ids of the courses that the planner selects for an officer."""
     found = solve(plan, view)
-    numbers = found.problem.courses["number"][:-1].tolist()
+    numbers = found.search.problem.courses["number"][:-1].tolist()
     return {found.context.space.course_id(number) for number in numbers}
 
 

@@ -60,10 +60,10 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
-    def traced(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
-        before = int(bench.counters["visits_left"][0])
-        result = trace_path(problem, seeded, bench, *more)
-        found.append(before - int(bench.counters["visits_left"][0]))
+    def traced(one, *more):  # type: ignore[no-untyped-def]
+        before = int(one.workspace.counters["visits_left"][0])
+        result = trace_path(one, *more)
+        found.append(before - int(one.workspace.counters["visits_left"][0]))
         return result
 
     monkeypatch.setattr(solution, "search", searched)

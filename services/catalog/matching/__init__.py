@@ -32,8 +32,10 @@ MOST = 10
 
 
 class Proposal(Struct, frozen=True):
-    """A skill that a course probably teaches, from a level to a level, with the probability that this is right.
+    """A skill that a course probably teaches, from a level to a level.
 
+    `confidence`: the probability that it teaches the skill; `entry_confidence`: that whoever holds `from_level` can
+    enter it then, 1 where that is not estimated.
     `words`: the words of the course that a label of the skill shares; `like`: the most similar course that teaches the
     skill, if one of the nearest does. `labels` and `examples`: the similarities from which the confidence is computed.
     `mapped_from`: the framework and the skill that the provider states, of which this one is an exact match;
@@ -48,6 +50,7 @@ class Proposal(Struct, frozen=True):
     examples: float
     words: list[str]
     like: str | None
+    entry_confidence: float = 1.0
     mapped_from: tuple[str, str] | None = None
     levels_mapped: bool = False
 
@@ -94,7 +97,10 @@ class Matcher:
             table.add(course, [LevelRow(one.skill, one.confidence) for one in proposals])
         spans = iter(table.spans())
         return [
-            [replace(one, from_level=low, to_level=high) for one, (low, high) in zip(proposals, spans, strict=False)]
+            [
+                replace(one, from_level=low, to_level=high, entry_confidence=certain)
+                for one, (low, high, certain) in zip(proposals, spans, strict=False)
+            ]
             for proposals in matched
         ]
 
@@ -112,7 +118,7 @@ class Matcher:
             like = found.get(one.skill) or Proposal(one.skill, low, high, 1.0, 0.0, 0.0, [], None)
             row = replace(like, confidence=1.0, mapped_from=one.origin)
             if one.levels is not None:
-                row = replace(row, from_level=low, to_level=high, levels_mapped=True)
+                row = replace(row, from_level=low, to_level=high, entry_confidence=1.0, levels_mapped=True)
             certain.setdefault(one.skill, row)
         return [*certain.values(), *(one for one in proposals if one.skill not in certain)]
 

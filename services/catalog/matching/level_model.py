@@ -9,8 +9,8 @@ Each row has a probability for every pair of levels. It comes from a log-linear 
 provider states a level or no hours, it comes from the rule in `levels`; if people have decided, it is their decision.
 Then the rows of one skill correct each other in two ways. Along the prerequisites and numbered titles ("Statistics 2")
 a course begins where the one before it ends (loopy belief propagation; Pearl 1988). And of two courses that begin or
-end at the same level, the longer one covers more levels. The exit is the median; the entry is a little above it,
-because an officer who takes a course too early loses all its hours.
+end at the same level, the longer one covers more levels. Entry and exit are the medians. The probability that an
+officer can enter the course at that entry is returned too: who takes a course too early loses all its hours.
 
 The weights are in `levels.json`, written by `python -m tests.evaluation.matching --fit-levels`.
 """
@@ -20,7 +20,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from services.catalog.matching.levels import WORDS, LevelBand, described, span
 from services.catalog.matching.texts import CourseText, normalised
-from shared.domain import ScaleLevel, Skill
+from shared.domain import ScaleLevel, Skill, millionths
 
 FEATURES = 7
 """The features of a row: constant, hours, hours relative to those of the skill, three bands of words, a condition of
@@ -38,10 +38,9 @@ WEIGHTS = 3 * FEATURES + 3 + 2
 """The weights: of each feature for the three shapes of a pair, of three squares, and of the hours compared at the entry
 and at the exit."""
 USUAL_HOURS = 10.0
+MEDIAN = 0.5
 STEPS = 12
 """The most steps of a scale that are distinguished; a finer scale is reduced to this number."""
-ENTRY, EXIT = 0.65, 0.5
-"""The quantiles of entry and exit that are reported; chosen on officers that no published figure uses."""
 _DOUBT = 0.03
 """The probability that the entry is not the exit of the course before; and that the span is not that of the rule."""
 _PRIOR_ROWS = 2.0
@@ -76,6 +75,17 @@ class LevelRow(Struct, frozen=True):
     skill: str
     confidence: float
     settled: tuple[float, float] | None = None
+
+
+class LevelSpan(NamedTuple):
+    """From which level to which a course probably teaches a skill.
+
+    `entry_confidence`: the probability that whoever holds `low` can enter the course, if it teaches the skill.
+    """
+
+    low: float
+    high: float
+    entry_confidence: float
 
 
 def shipped() -> LevelWeights:
@@ -174,8 +184,8 @@ class LevelTable:
                 reached = max((place for place, level in enumerate(self._levels) if level <= required), default=0)
                 self._asked[at] = min(reached, self._steps - 1)
 
-    def spans(self) -> list[tuple[float, float]]:
-        """Return the levels before and after of every row."""
+    def spans(self) -> list[LevelSpan]:
+        """Return the span of every row: the medians of entry and exit, at least one step apart."""
         if not self._skill:
             return []
         beliefs = self._beliefs()
@@ -184,9 +194,14 @@ class LevelTable:
         for at, (below, above) in enumerate(self._pairs):
             entries[:, below] += beliefs[:, at]
             exits[:, above - 1] += beliefs[:, at]
-        froms = np.minimum((np.cumsum(entries, axis=1) < ENTRY).sum(axis=1), self._steps - 1)
-        tos = np.maximum(np.minimum((np.cumsum(exits, axis=1) < EXIT).sum(axis=1) + 1, self._steps), froms + 1)
-        return [(self._levels[low], self._levels[high]) for low, high in zip(froms, tos, strict=True)]
+        enterable = np.cumsum(entries, axis=1)
+        lows = np.minimum((enterable < MEDIAN).sum(axis=1), self._steps - 1)
+        highs = np.maximum(np.minimum((np.cumsum(exits, axis=1) < MEDIAN).sum(axis=1) + 1, self._steps), lows + 1)
+        confidences = np.minimum(enterable[np.arange(len(lows)), lows], 1.0)
+        return [
+            LevelSpan(self._levels[low], self._levels[high], millionths(float(confidence)))
+            for low, high, confidence in zip(lows, highs, confidences, strict=True)
+        ]
 
     def features(self) -> Floats:
         """Return the features of every row, rows x `FEATURES`."""

@@ -39,7 +39,7 @@ def gain_bound(found: PlanSolution, requested: Collection[str], hours: int | Non
 
     `requested`: courses that every path holds, in its hours. `hours`: micro-hours of a path; None: no limit.
     """
-    problem = found.problem
+    problem = found.search.problem
     starts, lengths = problem.courses["effect"].tolist(), problem.courses["hours"].tolist()
     effects = problem.effects.tolist()
     held, left = [0] * found.prepared.instance.slots, hours
@@ -72,7 +72,7 @@ def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
 
 def _picks(found: PlanSolution) -> list[Pick]:
     """Return the picks of a plan: the fixed courses, then those of its trace."""
-    context, problem, trace = found.context, found.problem, found.trace
+    context, problem, trace = found.context, found.search.problem, found.trace
     picks = [*found.fixed_courses.picks]
     for place in range(int(trace.size[0])):
         rivals = zip(trace.runners[place].tolist(), trace.runner_score[place].tolist(), strict=True)

@@ -12,12 +12,11 @@ import numpy as np
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.course_path import CoursePath, copy_path, replay
-from services.recommender.planner.optimizer.greedy import add_closure, greedy, value_bound
+from services.recommender.planner.optimizer.greedy import Search, add_closure, greedy, value_bound
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.local_search import Found, improve, starts_of
+from services.recommender.planner.optimizer.local_search import improve, starts_of
 from services.recommender.planner.optimizer.state import (
     PlanState,
-    Workspace,
     copy_state,
     costs_from_start,
 )
@@ -84,19 +83,18 @@ def keep(beam: Beam, path: Longs, value: int) -> None:
 
 
 @jit(entry=True, allocates=True)
-def search_by_beam(
-    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
-) -> None:
-    """Search for a path that closes more than `found.best`, within half of the visits that are left.
+def search_by_beam(search: Search, base: PlanState, path: CoursePath) -> None:
+    """Search for a path that closes more than `search.best`, within half of the visits that are left.
 
     `base`, `path`: a state and a path as scratch space. Ends where no path of the next beam can lead to a better one.
     """
-    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
+    problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
+    counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
     spared = counters[0]["visits_left"] // 2
     counters[0]["visits_left"] -= spared
     beam = empty_beam(problem)
     beam.filled[0] = 1
-    promising = value_bound(problem, start_state, workspace, found.targets) > best.totals[0]["value"]
+    promising = value_bound(problem, start_state, workspace, targets) > best.totals[0]["value"]
     while promising and counters[0]["visits_left"] > 0:
         promising = False
         kept = empty_beam(problem)
@@ -104,22 +102,22 @@ def search_by_beam(
             path.totals[0]["size"] = beam.sizes[row]
             for place in range(beam.sizes[row]):
                 path.courses[place] = beam.courses[row, place]
-            replay(problem, start_state, base, workspace, path, NONE, found.scratch)
+            replay(problem, start_state, base, workspace, path, NONE, search.scratch)
             costs_from_start(problem, start_state, base, workspace)
-            starts = starts_of(problem, base, workspace, found.targets, bool(ZERO))
+            starts = starts_of(problem, base, workspace, targets, bool(ZERO))
             for course in starts[:BEAM_STARTS]:
                 if counters[0]["visits_left"] <= 0:
                     break
                 copy_state(base, state)
                 copy_path(path, trial)
                 add_closure(problem, state, workspace, course, trial)
-                size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, found.targets)
+                size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, targets)
                 promising = promising or bound > best.totals[0]["value"]
-                greedy(problem, state, workspace, found.targets, 1.0, NONE, trial, ZERO)
+                greedy(problem, state, workspace, targets, 1.0, NONE, trial, ZERO)
                 value = state.held.sum()
                 keep(kept, trial.courses[:size], value)
                 if value > best.totals[0]["value"]:
-                    improve(problem, start_state, workspace, found)
+                    improve(search)
         beam = kept
     if counters[0]["visits_left"] <= 0:
         counters[0]["limited"] = 1

@@ -12,6 +12,7 @@ from services.recommender.planner.optimizer.closure import build_closure, fits
 from services.recommender.planner.optimizer.closure_cost import ADDING, costs_from
 from services.recommender.planner.optimizer.course_path import CoursePath, copy_path
 from services.recommender.planner.optimizer.greedy import (
+    Search,
     add_closure,
     attainable_value,
     best_target,
@@ -21,7 +22,7 @@ from services.recommender.planner.optimizer.greedy import (
     value_bound,
 )
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.local_search import Found, improve, starts_of
+from services.recommender.planner.optimizer.local_search import improve, starts_of
 from services.recommender.planner.optimizer.state import (
     PlanState,
     Workspace,
@@ -48,28 +49,27 @@ def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace)
 
 
 @jit(entry=True, allocates=True)
-def search_discrepancies(
-    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
-) -> None:
-    """Search for a path that closes more than `found.best`, within half of the visits that are left.
+def search_discrepancies(search: Search, base: PlanState, path: CoursePath) -> None:
+    """Search for a path that closes more than `search.best`, within half of the visits that are left.
 
-    `base`, `path`: a state and an empty path as scratch space; `base` is a copy of `start_state`.
+    `base`, `path`: a state and an empty path as scratch space; `base` is a copy of the start state.
     """
-    if value_bound(problem, start_state, workspace, found.targets) <= found.best.totals[0]["value"]:
+    problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
+    counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
+    if value_bound(problem, start_state, workspace, targets) <= best.totals[0]["value"]:
         return
-    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
     spared = counters[0]["visits_left"] // 2
     counters[0]["visits_left"] -= spared
-    complete = best.totals[0]["value"] >= attainable_value(problem, start_state, found.targets)
-    starts = starts_of(problem, start_state, workspace, found.targets, complete)
-    try_discrepancies(problem, start_state, base, workspace, found, path)
+    complete = best.totals[0]["value"] >= attainable_value(problem, start_state, targets)
+    starts = starts_of(problem, start_state, workspace, targets, complete)
+    try_discrepancies(search, base, path)
     for place in range(len(starts)):
         if counters[0]["visits_left"] <= 0:
             break
         copy_state(start_state, base)
         path.totals[0]["size"] = 0
         add_closure(problem, base, workspace, starts[place], path)
-        if value_bound(problem, base, workspace, found.targets) <= best.totals[0]["value"]:
+        if value_bound(problem, base, workspace, targets) <= best.totals[0]["value"]:
             continue
         for other in starts[place + 1 : MAX_PAIRED]:
             if base.costs.closure_cost[other] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
@@ -80,31 +80,29 @@ def search_discrepancies(
             copy_state(base, state)
             copy_path(path, trial)
             add_closure(problem, state, workspace, other, trial)
-            fill_and_compare(problem, start_state, workspace, found, NONE)
-        try_discrepancies(problem, start_state, base, workspace, found, path)
+            fill_and_compare(search, NONE)
+        try_discrepancies(search, base, path)
     if counters[0]["visits_left"] <= 0:
         counters[0]["limited"] = 1
     counters[0]["visits_left"] += spared
 
 
 @jit(allocates=True)
-def try_discrepancies(
-    problem: ProblemData, start_state: PlanState, base: PlanState, workspace: Workspace, found: Found, path: CoursePath
-) -> None:
+def try_discrepancies(search: Search, base: PlanState, path: CoursePath) -> None:
     """Run the greedy from the end of a path; before each of its choices, also run it without the target of that choice.
 
     `base`: the state at the end of `path`. Both are moved along the choices of the greedy.
     """
-    targets = found.targets.copy()
+    problem, workspace, targets = search.problem, search.workspace, search.targets.copy()
     reset_bounds(base, targets, 1.0, NONE)
     while (
         workspace.counters[0]["visits_left"] > 0
-        and value_bound(problem, base, workspace, found.targets) > found.best.totals[0]["value"]
+        and value_bound(problem, base, workspace, search.targets) > search.best.totals[0]["value"]
     ):
         target = best_target(problem, base, workspace, targets, 1.0)
-        copy_state(base, found.state)
-        copy_path(path, found.trial)
-        fill_and_compare(problem, start_state, workspace, found, target)
+        copy_state(base, search.state)
+        copy_path(path, search.trial)
+        fill_and_compare(search, target)
         if target < 0:
             break
         add_closure(problem, base, workspace, target, path)
@@ -112,14 +110,12 @@ def try_discrepancies(
 
 
 @jit()
-def fill_and_compare(
-    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, excluded: int
-) -> None:
+def fill_and_compare(search: Search, excluded: int) -> None:
     """Extend the trial by the greedy without the target `excluded` (-1: with all); keep it if it closes more.
 
-    `found.state` is at the end of `found.trial`.
+    `search.state` is at the end of `search.trial`.
     """
-    least_value = found.best.totals[0]["value"] + 1
-    greedy(problem, found.state, workspace, found.targets, 1.0, excluded, found.trial, least_value)
-    if found.state.held.sum() >= least_value:
-        improve(problem, start_state, workspace, found)
+    least_value = search.best.totals[0]["value"] + 1
+    greedy(search.problem, search.state, search.workspace, search.targets, 1.0, excluded, search.trial, least_value)
+    if search.state.held.sum() >= least_value:
+        improve(search)

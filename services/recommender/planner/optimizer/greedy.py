@@ -4,6 +4,8 @@ It is lazy (Minoux 1978): a target keeps an upper bound of its score until its c
 early where the bound on the value of a path rules out what the caller asks for.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from services.recommender.planner.index.vocabulary import Records
@@ -127,6 +129,22 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
     return int(bound)
 
 
+class Search(NamedTuple):
+    """One search: what it starts from, its targets (TARGET_DTYPE), the best path so far, and scratch space.
+
+    `state` is at the end of `trial`, the path that an attempt builds.
+    """
+
+    problem: ProblemData
+    start_state: PlanState
+    workspace: Workspace
+    targets: Records
+    best: CoursePath
+    trial: CoursePath
+    scratch: CoursePath
+    state: PlanState
+
+
 @jit()
 def greedy(
     problem: ProblemData,
@@ -142,7 +160,7 @@ def greedy(
 
     `state`: at the end of the path, moved along; `targets`: their upper bounds are reset. `exponent`: of the cost in
     the score. `excluded`: a course that is no target here; -1: all are. Stops early if the path can no longer reach
-    `least_value` micro-levels.
+    `least_value` micro-levels. It takes no `Search`: each array of an argument takes time to compile.
     """
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:

@@ -7,8 +7,6 @@ exchanges   the path without each of its courses in turn; and the path after the
             the hours that are left
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +16,8 @@ from services.recommender.planner.jit import NONE, ZERO, jit, wide
 from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import build_closure, fits, has_marginal_gain
 from services.recommender.planner.optimizer.closure_cost import score_of
-from services.recommender.planner.optimizer.course_path import CoursePath, copy_path, is_better, prune, replay
-from services.recommender.planner.optimizer.greedy import add_closure, attainable_value, greedy, value_bound
+from services.recommender.planner.optimizer.course_path import copy_path, is_better, prune, replay
+from services.recommender.planner.optimizer.greedy import Search, add_closure, attainable_value, greedy, value_bound
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import (
     PlanState,
@@ -38,67 +36,50 @@ MAX_EXCHANGED = PARAMS.max_exchanged
 BUDGET_SHARES = PARAMS.budget_shares
 
 
-class Found(NamedTuple):
-    """The targets of a search (TARGET_DTYPE), the best path so far, and scratch space: two paths and a state.
-
-    `state` is at the end of `trial`, the path that an attempt builds.
-    """
-
-    targets: Records
-    best: CoursePath
-    trial: CoursePath
-    scratch: CoursePath
-    state: PlanState
-
-
 @jit(entry=True, allocates=True)
-def search_greedily(
-    problem: ProblemData,
-    start_state: PlanState,
-    workspace: Workspace,
-    exponents: NDArray[np.float64],
-    found: Found,
-) -> bool:
-    """Set `found.best` to the best path of the greedy, run once per exponent of the cost; (E,) `exponents`.
+def search_greedily(search: Search, exponents: NDArray[np.float64]) -> bool:
+    """Set `search.best` to the best path of the greedy, run once per exponent of the cost; (E,) `exponents`.
 
     Returns whether the path closes all that all targets together close. Each exponent has an equal share of the visits.
     """
-    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
+    problem, workspace, targets = search.problem, search.workspace, search.targets
+    counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
     best.totals[0]["value"] = -1
     remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
-        copy_state(start_state, state)
+        copy_state(search.start_state, state)
         trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
-        greedy(problem, state, workspace, found.targets, exponent, NONE, trial, best.totals[0]["value"])
-        improve(problem, start_state, workspace, found)
+        greedy(problem, state, workspace, targets, exponent, NONE, trial, best.totals[0]["value"])
+        improve(search)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
-    return bool(best.totals[0]["value"] == attainable_value(problem, start_state, found.targets))
+    return bool(best.totals[0]["value"] == attainable_value(problem, search.start_state, targets))
 
 
 @jit(entry=True, allocates=True)
-def search_locally(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> None:
-    """Improve `found.best` by starts, within half of the visits that are left, then by exchanges (see the module)."""
-    counters, best, state = workspace.counters, found.best, found.state
+def search_locally(search: Search) -> None:
+    """Improve `search.best` by starts, within half of the visits that are left, then by exchanges (see the module)."""
+    problem, start_state, state, best = search.problem, search.start_state, search.state, search.best
+    counters = search.workspace.counters
     remaining = counters[0]["visits_left"]
-    complete = best.totals[0]["value"] == attainable_value(problem, start_state, found.targets)
-    starts = starts_of(problem, start_state, workspace, found.targets, complete)
+    complete = best.totals[0]["value"] == attainable_value(problem, start_state, search.targets)
+    starts = starts_of(problem, start_state, search.workspace, search.targets, complete)
     for course in starts:
         if counters[0]["visits_left"] > remaining // 2:
-            start_with(problem, start_state, workspace, found, course, ZERO, NONE)
+            start_with(search, course, ZERO, NONE)
     for _ in range(MAX_PASSES):
-        improved = drop_and_refill(problem, start_state, workspace, found)
+        improved = drop_and_refill(search)
         for course in starts:
-            replay(problem, start_state, state, workspace, best, NONE, found.scratch)
+            replay(problem, start_state, state, search.workspace, best, NONE, search.scratch)
             adds = complete or has_marginal_gain(problem, state, course)
             if not state.done[course] and adds and counters[0]["visits_left"] > 0:
                 size = best.totals[0]["size"]
-                better = start_with(problem, start_state, workspace, found, course, size, NONE)
+                better = start_with(search, course, size, NONE)
                 out = size - 1 if size <= MAX_EXCHANGED and not complete else NONE
                 while out >= 0 and not better and counters[0]["visits_left"] > 0:
-                    better = start_with(problem, start_state, workspace, found, course, size, out)
+                    better = start_with(search, course, size, out)
                     out -= 1
                 improved = improved or better
         if not improved:
@@ -108,57 +89,58 @@ def search_locally(problem: ProblemData, start_state: PlanState, workspace: Work
 
 
 @jit()
-def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
+def improve(search: Search) -> bool:
     """Prune the trial; it becomes the best path if it is better. Return whether it is better."""
-    if found.state.held.sum() < found.best.totals[0]["value"]:
+    trial, best = search.trial, search.best
+    if search.state.held.sum() < best.totals[0]["value"]:
         return False
-    prune(problem, start_state, found.state, workspace, found.trial, found.scratch)
-    if is_better(found.trial, found.best):
-        copy_path(found.trial, found.best)
+    prune(search.problem, search.start_state, search.state, search.workspace, trial, search.scratch)
+    if is_better(trial, best):
+        copy_path(trial, best)
         return True
     return False
 
 
 @jit()
-def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
+def drop_and_refill(search: Search) -> bool:
     """Drop each course of the best path in turn, and fill the hours by the greedy without that course as a target.
 
     Returns whether the path improved.
     """
-    best, trial, state = found.best, found.trial, found.state
+    problem, start_state, workspace = search.problem, search.start_state, search.workspace
+    best, trial, state = search.best, search.trial, search.state
     improved, place = False, best.totals[0]["size"] - 1
     while place >= 0 and workspace.counters[0]["visits_left"] > 0:
         if place < best.totals[0]["size"]:
             out = best.courses[place]
             replay(problem, start_state, state, workspace, best, place, trial)
-            prune(problem, start_state, state, workspace, trial, found.scratch)
+            prune(problem, start_state, state, workspace, trial, search.scratch)
             remaining = trial.totals[0]["size"]
-            if value_bound(problem, state, workspace, found.targets) >= best.totals[0]["value"]:
+            if value_bound(problem, state, workspace, search.targets) >= best.totals[0]["value"]:
                 costs_from_start(problem, start_state, state, workspace)
-                greedy(problem, state, workspace, found.targets, 1.0, out, trial, best.totals[0]["value"])
+                greedy(problem, state, workspace, search.targets, 1.0, out, trial, best.totals[0]["value"])
             if trial.totals[0]["size"] > remaining:
-                better = improve(problem, start_state, workspace, found)
+                better = improve(search)
                 improved = improved or better
         place -= 1
     return improved
 
 
 @jit()
-def start_with(
-    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, size: int, out: int
-) -> bool:
+def start_with(search: Search, course: int, size: int, out: int) -> bool:
     """Try a path: the closure of a course, what fits of the first `size` courses of the best path, then the greedy.
 
     `out`: the position of a course of the best path that is left out; -1: none. Returns whether the best path improved.
     """
-    state, trial = found.state, found.trial
+    problem, start_state, workspace = search.problem, search.start_state, search.workspace
+    state, trial, best = search.state, search.trial, search.best
     copy_state(start_state, state)
     trial.totals[0]["size"] = 0
     add_closure(problem, state, workspace, course, trial)
     if size > 0:
         workspace.counters[0]["visits_left"] -= size
         for place in range(size):
-            other = found.best.courses[place]
+            other = best.courses[place]
             if place == out:
                 continue
             room = problem.courses[other]["hours"] <= state.left[0]["hours"] and state.left[0]["steps"] > 0
@@ -166,28 +148,26 @@ def start_with(
                 study(problem, state, other)
                 trial.courses[trial.totals[0]["size"]] = other
                 trial.totals[0]["size"] += 1
-        prune(problem, start_state, state, workspace, trial, found.scratch)
-        if value_bound(problem, state, workspace, found.targets) < found.best.totals[0]["value"]:
+        prune(problem, start_state, state, workspace, trial, search.scratch)
+        if value_bound(problem, state, workspace, search.targets) < best.totals[0]["value"]:
             return False
         costs_from_start(problem, start_state, state, workspace)
-    greedy(problem, state, workspace, found.targets, 1.0, NONE, trial, found.best.totals[0]["value"])
-    return improve(problem, start_state, workspace, found)
+    greedy(problem, state, workspace, search.targets, 1.0, NONE, trial, best.totals[0]["value"])
+    return improve(search)
 
 
 @jit(allocates=True)
-def starts_of(
-    problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, complete: bool
-) -> Longs:
-    """Return the rows of at most MAX_STARTS courses whose closures are tried as the start of a path, best first.
+def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, complete: bool) -> Longs:
+    """Return the rows of at most MAX_STARTS courses whose closures are tried in a state, best first.
 
     The score is the gain of the closure, plus what it spares the closures of the targets (`spared_by_conditions`), per
     cost. `complete`: there is nothing more to gain, so only courses that spare others something can lower the cost.
     """
     graph, counters = problem.graph, workspace.counters
-    shares = spared_by_conditions(problem, start_state, workspace, targets)
+    shares = spared_by_conditions(problem, state, workspace, targets)
     keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
-    for course in range(len(start_state.done)):
-        if start_state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
+    for course in range(len(state.done)):
+        if state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
             continue
         spared, own = ZERO, graph.courses[course]["own_condition"]
         if own >= 0:
@@ -199,8 +179,8 @@ def starts_of(
                     spared += shares[graph.level_index[place]]
         if complete and spared == 0:
             continue
-        build_closure(problem, start_state, workspace, course)
-        if fits(start_state, workspace):
+        build_closure(problem, state, workspace, course)
+        if fits(state, workspace):
             score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
             if score > 0:
                 insert_topk(keys, found, graph.courses, -score, wide(course))

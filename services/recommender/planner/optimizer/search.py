@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from services.recommender.planner.optimizer.beam_search import search_by_beam
 from services.recommender.planner.optimizer.course_path import empty_path
 from services.recommender.planner.optimizer.discrepancy_search import by_hours, search_discrepancies
-from services.recommender.planner.optimizer.greedy import targets_of
+from services.recommender.planner.optimizer.greedy import Search, targets_of
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.local_search import Found, search_greedily, search_locally
+from services.recommender.planner.optimizer.local_search import search_greedily, search_locally
 from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of
 from services.recommender.planner.params import PARAMS
 
@@ -26,23 +26,26 @@ EXPONENTS = np.array(PARAMS.exponents)
 BEAM_GAPS = PARAMS.beam_gaps
 
 
-def search(problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
+def search(
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]
+) -> Search:
     """Return the best path after the fixed courses; without exponents, an empty one."""
     targets = targets_of(problem, start_state, workspace)
     best, trial, scratch = empty_path(problem), empty_path(problem), empty_path(problem)
-    found = Found(targets, best, trial, scratch, copy_of(start_state))
+    found = Search(problem, start_state, workspace, targets, best, trial, scratch, copy_of(start_state))
     if len(exponents) == 0:
         return found
-    complete = search_greedily(problem, start_state, workspace, exponents, found)
-    search_locally(problem, start_state, workspace, found)
+    complete = search_greedily(found, exponents)
+    search_locally(found)
     value = int(best.totals["value"][0])
     if not complete:
         timed, start = by_hours(problem, start_state, workspace)
-        widened = found._replace(targets=targets_of(timed, start, workspace), state=copy_of(start))
-        search_discrepancies(timed, start, copy_of(start), workspace, widened, empty_path(problem))
+        timed_targets = targets_of(timed, start, workspace)
+        widened = found._replace(problem=timed, start_state=start, targets=timed_targets, state=copy_of(start))
+        search_discrepancies(widened, copy_of(start), empty_path(problem))
         if problem.courses["gaps"][targets["course"]].sum() >= BEAM_GAPS * len(targets):
-            search_by_beam(timed, start, copy_of(start), workspace, widened, empty_path(problem))
+            search_by_beam(widened, copy_of(start), empty_path(problem))
     if best.totals["value"][0] > value:
         best.totals["cost"] = problem.courses["cost"][best.courses[: best.totals["size"][0]]].sum()
-        search_locally(problem, start_state, workspace, found)
+        search_locally(found)
     return found

@@ -21,13 +21,12 @@ from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
-from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.course_path import prune, replay
 from services.recommender.planner.optimizer.fixed_courses import FixedCourses, fix_courses, rows_of
+from services.recommender.planner.optimizer.greedy import Search
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
-from services.recommender.planner.optimizer.local_search import Found
 from services.recommender.planner.optimizer.query import (
     PlanContext,
     PreparedQuery,
@@ -37,7 +36,7 @@ from services.recommender.planner.optimizer.query import (
     search_space,
 )
 from services.recommender.planner.optimizer.search import EXPONENTS, search
-from services.recommender.planner.optimizer.state import PlanState, Workspace, empty_workspace, initial_state
+from services.recommender.planner.optimizer.state import PlanState, empty_workspace, initial_state
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED
@@ -57,7 +56,7 @@ class PreparedInstance(NamedTuple):
 
 
 class PlanSolution(NamedTuple):
-    """A plan as numbers. `start_state`, `final_state`: after the fixed courses, and at the end.
+    """A plan as numbers. `search`: after the fixed courses; `final_state`: at the end of the path.
 
     `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
     notably better; `finishing`: because it is being studied. `limited`: the search or the trace reached its limit of
@@ -65,12 +64,9 @@ class PlanSolution(NamedTuple):
     """
 
     context: PlanContext
-    problem: ProblemData
+    search: Search
     fixed_courses: FixedCourses
-    start_state: PlanState
     final_state: PlanState
-    targets: Records
-    workspace: Workspace
     trace: PlanTrace
     kept: bool
     available: AvailableCourses
@@ -142,24 +138,19 @@ def _searched(
         return _searched(context, (*extra, *more), visits, known)
     left = _left(inputs, space, problem, start_state)
     found = search(problem, start_state, workspace, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
-    finishing, kept = inputs.finishing and _walks(problem, start_state, workspace, found, left), False
+    finishing, kept = inputs.finishing and _replays_previous(found, left), False
     if inputs.finishing and not finishing:
         found = search(problem, start_state, workspace, EXPONENTS)
-    if left and not inputs.finishing and _walks(problem, start_state, workspace, found, left):
+    if left and not inputs.finishing and _replays_previous(found, left):
         kept = bool(found.best.totals["value"][0] * 100 < found.trial.totals["value"][0] * CHANGE_THRESHOLD)
     stays = finishing or kept
     workspace.counters[0]["visits_left"] = TRACE_VISITS
-    trace, final_state = trace_path(
-        problem, start_state, workspace, found.targets, found.trial if stays else found.best, stays
-    )
+    trace, final_state = trace_path(found, found.trial if stays else found.best, stays)
     return PlanSolution(
         context,
-        problem,
+        found,
         fixed_courses,
-        start_state,
         final_state,
-        found.targets,
-        workspace,
         trace,
         kept,
         available,
@@ -176,11 +167,12 @@ def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state:
     return [row for row in rows if row < 0 or not start_state.done[row]]
 
 
-def _walks(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, left: list[int]) -> bool:
+def _replays_previous(found: Search, left: list[int]) -> bool:
     """Replay what is left of the previous path, without courses that no longer add value.
 
     Return whether it is feasible.
     """
+    problem, start_state, workspace = found.problem, found.start_state, found.workspace
     walked, spare = found.trial, found.scratch
     if min(left, default=0) < 0:
         return False

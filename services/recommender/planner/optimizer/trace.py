@@ -22,7 +22,7 @@ from services.recommender.planner.optimizer.closure import (
 )
 from services.recommender.planner.optimizer.closure_cost import ADDING, Flags, costs_from, score_of
 from services.recommender.planner.optimizer.course_path import CoursePath, empty_path, prune
-from services.recommender.planner.optimizer.greedy import best_target, invalidate_bounds, reset_bounds
+from services.recommender.planner.optimizer.greedy import Search, best_target, invalidate_bounds, reset_bounds
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update
 from services.recommender.planner.params import PARAMS
@@ -53,15 +53,14 @@ def empty_trace(steps: int) -> PlanTrace:
     return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
 
-def trace_path(
-    problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, path: CoursePath, kept: bool
-) -> tuple[PlanTrace, PlanState]:
+def trace_path(search: Search, path: CoursePath, kept: bool) -> tuple[PlanTrace, PlanState]:
     """Return the trace of a path and the state at its end. `kept`: the path is in order already.
 
     A path from the search is ordered first and then traced like a kept one, so that the same path has the same trace.
     Where a cheapest achiever is not in the path because it was redundant, the ordered path may lack value; the order of
-    the search then stays. `targets`: of the search.
+    the search then stays.
     """
+    problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
     own_targets = targets[_chosen(problem, path)[targets["course"]]]
     own_targets["initial_closure_cost"] = -1  # costs among the chosen courses alone differ from those at the start
     if not kept:
