@@ -67,7 +67,7 @@ class Postings:
     docs: NDArray[np.uint16]
 
     def of(self, lows: Codes, highs: Codes) -> list[Numbers]:
-        """Return for each pair of bounds the courses with an n-gram in [low, high): their numbers, ascending, each once.
+        """Return for each pair of bounds the courses with an n-gram in [low, high): numbers, ascending, each once.
 
         `lows`, `highs`: (P,) codes; the list has P arrays.
         """
