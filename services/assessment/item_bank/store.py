@@ -68,7 +68,7 @@ class StoredBank:
 
     @property
     def status(self) -> BankStatus:
-        """Whether this is a draft, a version, or a version that is taken out of use."""
+        """The state of the bank: a draft, a published version, or a version that is no longer used."""
         return "draft" if self.draft else "retired" if self.facts.retired else "published"
 
 
