@@ -107,7 +107,7 @@ class Match(Struct, frozen=True):
 
     @property
     def succeeds(self) -> bool:
-        """Whether it is the successor of a skill that a former version of its own framework had."""
+        """Whether it replaces a skill of an earlier version of the same framework."""
         return self.mapped_from is not None and self.mapped_from.framework == self.framework
 
     @property
