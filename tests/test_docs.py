@@ -268,6 +268,50 @@ def test_every_file_that_a_document_names_exists_and_contains_the_named_parts(pa
             assert name in {node.name for node in ast.walk(tree) if isinstance(node, kinds)}, f"{path}:{name}"
 
 
+def folders_of_the_tree() -> dict[str, set[str]]:
+    """Return {folder: the words beside it} of the tree in docs/architecture.md, with a folder's folders among them."""
+    tree = re.search(r"^```\n(services/.*?)^```", text_of("docs/architecture.md"), re.DOTALL | re.MULTILINE)
+    assert tree
+    found: dict[str, set[str]] = {}
+    above: list[tuple[int, str]] = []
+    for line in tree[1].splitlines():
+        words = set(re.findall(r"\w+", line))
+        if line.startswith(" " * 8):
+            found[above[-1][1]] |= words
+            continue
+        indent = len(line) - len(line.lstrip())
+        name = line.split()[0].rstrip("/")
+        above = [one for one in above if one[0] < indent]
+        if above:
+            found[above[-1][1]].add(name)
+        folder = f"{above[-1][1]}/{name}" if above else name
+        found[folder] = words
+        above.append((indent, folder))
+    return found
+
+
+@pytest.mark.parametrize("folder", [one for one in folders_of_the_tree() if one.startswith(("services", "shared"))])
+def test_the_tree_names_every_module_of_a_folder(folder: str) -> None:
+    paths = [*(ROOT / folder).glob("*.py"), *(path.parent for path in (ROOT / folder).glob("*/__init__.py"))]
+    modules = {path.stem for path in paths} - {"__init__", "__main__"}
+    assert modules, folder
+    assert modules <= folders_of_the_tree()[folder], folder
+
+
+def test_no_module_has_a_name_that_says_nothing_of_its_contents() -> None:
+    empty = {"base", "common", "helper", "helpers", "manager", "misc", "service", "util", "utils"}
+    assert not [
+        path for part in ("services", "shared", "deploy") for path in (ROOT / part).rglob("*.py") if path.stem in empty
+    ]
+
+
+@pytest.mark.parametrize("service", BY_SERVICE)
+def test_the_card_of_a_service_names_every_event_that_it_announces(service: str) -> None:
+    events = sections(text_of("docs/events.md"))
+    mine = {name for name in TYPES if f"Announced by {service} on" in events[name]}
+    assert mine <= set(re.findall(r"[a-z]+\.[a-z]+\.v\d", text_of(f"services/{service}/__init__.py")))
+
+
 def test_every_decision_has_its_five_parts() -> None:
     pages = sorted((DOCS / "decisions").glob("*.md"))
     assert len({page.name[:4] for page in pages}) == len(pages)

@@ -65,7 +65,7 @@ class Segment(NamedTuple):
         return len(self.hours)
 
     def find(self, names: Any) -> Ints:
-        """Return the numbers of the courses with these names, -1 if absent; a negative name is always absent."""
+        """Return (n,) the numbers of the courses with these n names, -1 if absent; a negative name is always absent."""
         names = np.asarray(names, np.int64)
         if self.sparse.size:
             places = np.minimum(np.searchsorted(self.sparse, names), self.sparse.size - 1)
@@ -82,13 +82,13 @@ class Segment(NamedTuple):
         return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
     def taught(self, skill: int) -> Records:
-        """Return (course, level reached) of the courses that teach a skill."""
+        """Return the rows of `teachers` (course, level reached) of a skill."""
         if not 0 <= skill < len(self.teacher_starts) - 1:
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
 
     def matched_to(self, skill: int) -> Records:
-        """Return the matched rows of a skill, shortest course first."""
+        """Return the MATCHED_DTYPE rows of a skill, shortest course first."""
         if not 0 <= skill < len(self.matched_starts) - 1:
             return self.matched[:0]
         return self.matched[self.matched_starts[skill] : self.matched_starts[skill + 1]]
@@ -186,7 +186,7 @@ def ranges(starts: Any, lengths: Any) -> Longs:
 
 
 def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return the numbers of the champions and of all courses that their conditions name, directly or through others.
+    """Return (C,) the numbers of the champions and of all courses that their conditions name, at any depth, ascending.
 
     `table`, `branch_starts`, `branch_conditions`: see `ConditionTable`.
     """
@@ -229,7 +229,7 @@ def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return these conditions and those of their branches, at any depth, sorted, without duplicates."""
+    """Return (n,) the numbers of these conditions and of those in their branches, at any depth; ascending, unique."""
     found = [np.unique(conditions)]
     while found[-1].size:
         first, last = table[found[-1]]["first_branch"], table[found[-1]]["last_branch"]

@@ -75,7 +75,7 @@ def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> 
 
 @jit(allocates=True)
 def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
-    """Return the micro-levels held after studying all targets from the start state, without regard to hours."""
+    """Return the micro-levels that all targets together reach from the start state if hours did not matter."""
     held = start_state.held.copy()
     for target in targets["course"]:
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
