@@ -99,6 +99,22 @@ def test_every_command_that_a_document_names_exists() -> None:
                 assert f'"{command}"' in main.read_text(encoding="utf-8"), f"{page.name}: {module} {command}"
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("services/*/__main__.py")), ids=lambda page: page.parent.name)
+def test_the_help_of_a_service_has_each_command_on_a_line_of_its_own(page: Path) -> None:
+    code = ast.parse(page.read_text(encoding="utf-8"))
+    about = ast.get_docstring(code) or ""
+    named = [
+        key
+        for call in ast.walk(code)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "main" and ast.unparse(call.args[0]) == "__doc__"
+        for commands in call.args[3:]
+        if isinstance(commands, ast.Dict)
+        for key in map(ast.literal_eval, filter(None, commands.keys))
+    ]
+    assert named or page.parent.name == "portal"
+    assert [name for name in named if not re.search(rf"^{name}  +\S", about, re.MULTILINE)] == []
+
+
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
