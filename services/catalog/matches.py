@@ -102,7 +102,7 @@ class Match(Struct, frozen=True):
 
     @property
     def cause(self) -> str:
-        """What it was proposed for: the skill that it is mapped from, or else the text."""
+        """The reason for the proposal: the skill that it is mapped from, or else the text of the course."""
         return self.source_skill or self.text
 
     @property
