@@ -1,7 +1,9 @@
 """Catalog: courses, and the frameworks that measure skills.
 
 owns    courses and frameworks (with their outbox: one document each), the history of courses, reports of imports
-emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` on `catalog.state`, stamped by the relay
+reads   `catalog.state`, its own topic: the relay reads it back, and every replica follows it for its search index
+emits   on `catalog.state`, stamped by the relay: `course.published.v1`, `course.withdrawn.v1`,
+        `framework.published.v1`; of a large framework `framework.published.v2` and its parts, `framework.part.v1`
 serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses, a list or a search · POST /v1/courses:import
         GET /v1/courses:export
         GET /v1/imports/{import_id} · GET /v1/imports/{import_id}/rows
