@@ -102,7 +102,7 @@ class Match(Struct, frozen=True):
 
     @property
     def cause(self) -> str:
-        """What it was proposed for: the skill that it is mapped from, or else the text."""
+        """The reason for the proposal: the skill that it is mapped from, or else the text of the course."""
         return self.source_skill or self.text
 
     @property
@@ -117,7 +117,7 @@ class Match(Struct, frozen=True):
 
     @property
     def succeeds(self) -> bool:
-        """Whether it is the successor of a skill that a former version of its own framework had."""
+        """Whether it replaces a skill of an earlier version of the same framework."""
         return self.mapped_from is not None and self.mapped_from.framework == self.framework
 
     @property

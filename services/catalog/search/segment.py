@@ -95,7 +95,7 @@ class Rows:
         return np.asarray(before[self.starts[1:]] > before[self.starts[:-1]])
 
     def within(self, courses: Flags) -> NDArray[Any]:
-        """Return the values of the courses in a mask, in their order."""
+        """Return (kinds of values, n) the n values of the courses in a mask, in their order."""
         return np.asarray(self.values[:, np.repeat(courses, np.diff(self.starts))])
 
 

@@ -156,8 +156,8 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
 def overlay_ranks(numbers: Sequence[int]) -> Longs:
     """Return ranks for the courses of an overlay, in the order of their ids.
 
-    `numbers`: of each the number of the first course of the base whose id is not lower. Ranks of the base are multiples
-    of 2 ** 20, so that half a million courses find room before each.
+    `numbers`: for each of these n courses, the number of the first course of the base whose id is not lower. Returns
+    (n,) ranks. Ranks of the base are multiples of 2 ** 20, so half a million courses can be ranked before each.
     """
     places = np.array(numbers, np.int64)
     first = np.searchsorted(places, places)
@@ -180,7 +180,7 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
 
 
 def ranges(starts: Any, lengths: Any) -> Longs:
-    """Return the indices of all slices [start, start + length), one after the other."""
+    """Return (sum of `lengths`,) the indices of all slices [start, start + length), one after the other."""
     ends = np.cumsum(lengths)
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
