@@ -312,6 +312,15 @@ def test_the_card_of_a_service_names_every_event_that_it_announces(service: str)
     assert mine <= set(re.findall(r"[a-z]+\.[a-z]+\.v\d", text_of(f"services/{service}/__init__.py")))
 
 
+@pytest.mark.parametrize("service", BY_SERVICE)
+def test_the_card_of_a_service_names_every_resource_that_it_serves(service: str) -> None:
+    card = text_of(f"services/{service}/__init__.py")
+    for method, path in sorted(shown(TABLES[service])):
+        names = re.findall(r"/([a-z-]+)", path.removeprefix("/v1"))
+        for name in names[:2] if names[:1] == ["officers"] else names[:1]:
+            assert re.search(rf"[/ ]{name}\b", card), f"{method} {path}"
+
+
 def test_every_decision_has_its_five_parts() -> None:
     pages = sorted((DOCS / "decisions").glob("*.md"))
     assert len({page.name[:4] for page in pages}) == len(pages)
