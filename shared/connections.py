@@ -138,7 +138,7 @@ class Connection(web.RequestHandler):
             self.transport.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Release the place of the address."""
+        """Stop counting the connection for its address."""
         self._head_came()
         self._limiter.leave(self.address)
         super().connection_lost(exc)

@@ -366,7 +366,7 @@ def sendable(moment: datetime) -> datetime:
 
 
 def check_jump(subject: str, number: int, known: int, what: str = "sequence") -> None:
-    """Check that a number is not further above the last known one (0: none) than a subject can have changed.
+    """Check that a number is at most MAX_JUMP above the last known one of its subject (0: none is known).
 
     Otherwise one wrong record would make every later change look outdated. Raises Rejected.
     """
@@ -375,9 +375,10 @@ def check_jump(subject: str, number: int, known: int, what: str = "sequence") ->
 
 
 def check_stamps(events: Iterable[Event], known: int) -> None:
-    """Check that stamps of `catalog.state` are not further ahead of the last one than could have been used since.
+    """Check that each stamp of `catalog.state` is at most MAX_STAMP_JUMP above the highest one before it.
 
-    `known` 0: no stamp was read yet, and the first may have any value. Raises Rejected.
+    More stamps cannot have been used in between. `known`: the highest stamp read so far; 0: none, and the first may
+    have any value. Raises Rejected.
     """
     for event in events:
         stamp = event.catalog_revision

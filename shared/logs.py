@@ -58,8 +58,9 @@ _LINES_KNOWN = 1000
 class JsonLines(logging.Handler):
     """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line.
 
-    A line is written at once, so that none is lost if the process dies. With `call_later`, that of the event loop, a
-    line of `handle_line` waits for others: each write would cost the event loop the interpreter's lock.
+    A line is written at once, so that none is lost if the process dies. If `call_later` (of the event loop) is set,
+    lines of `handle_line` are collected and written together, because every write makes the event loop wait for the
+    interpreter lock.
     """
 
     def __init__(self, stream: BinaryIO) -> None:

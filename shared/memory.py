@@ -7,10 +7,10 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def release() -> None:
-    """Return to the system what was freed and is kept for later allocations, as glibc's `malloc` does.
+    """Return freed memory to the operating system; glibc's `malloc` keeps it for later allocations.
 
-    After work with large temporary arrays that can be a third of the process. It takes some milliseconds, without the
-    interpreter's lock: call it in a thread. Does nothing with another C library.
+    After work with large temporary arrays this can be a third of the process's memory. It takes some milliseconds and
+    releases the interpreter lock: call it in a thread. It does nothing if the C library is not glibc.
     """
     if trim := getattr(_LIBC, "malloc_trim", None):
         trim(0)

@@ -24,6 +24,11 @@ def shows_something(text: str) -> bool:
     return any(unicodedata.category(char)[0] in _SHOWN and char not in _BLANK for char in text)
 
 
+def blank_in(text: str) -> str | None:
+    """Return the first character that shows nothing: a space, a line end, an invisible one; None if there is none."""
+    return next((char for char in text if char == " " or char in _BLANK or not char.isprintable()), None)
+
+
 def fold(text: str) -> str:
     """Return the canonical spelling of a name, for comparison.
 

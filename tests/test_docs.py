@@ -99,6 +99,22 @@ def test_every_command_that_a_document_names_exists() -> None:
                 assert f'"{command}"' in main.read_text(encoding="utf-8"), f"{page.name}: {module} {command}"
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("services/*/__main__.py")), ids=lambda page: page.parent.name)
+def test_the_help_of_a_service_has_each_command_on_a_line_of_its_own(page: Path) -> None:
+    code = ast.parse(page.read_text(encoding="utf-8"))
+    about = ast.get_docstring(code) or ""
+    named = [
+        key
+        for call in ast.walk(code)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "main" and ast.unparse(call.args[0]) == "__doc__"
+        for commands in call.args[3:]
+        if isinstance(commands, ast.Dict)
+        for key in map(ast.literal_eval, filter(None, commands.keys))
+    ]
+    assert named or page.parent.name == "portal"
+    assert [name for name in named if not re.search(rf"^{name}  +\S", about, re.MULTILINE)] == []
+
+
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +266,59 @@ def test_every_file_that_a_document_names_exists_and_contains_the_named_parts(pa
             tree = ast.parse(text_of(path))
             kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             assert name in {node.name for node in ast.walk(tree) if isinstance(node, kinds)}, f"{path}:{name}"
+
+
+def folders_of_the_tree() -> dict[str, set[str]]:
+    """Return {folder: the words beside it} of the tree in docs/architecture.md, with a folder's folders among them."""
+    tree = re.search(r"^```\n(services/.*?)^```", text_of("docs/architecture.md"), re.DOTALL | re.MULTILINE)
+    assert tree
+    found: dict[str, set[str]] = {}
+    above: list[tuple[int, str]] = []
+    for line in tree[1].splitlines():
+        words = set(re.findall(r"\w+", line))
+        if line.startswith(" " * 8):
+            found[above[-1][1]] |= words
+            continue
+        indent = len(line) - len(line.lstrip())
+        name = line.split()[0].rstrip("/")
+        above = [one for one in above if one[0] < indent]
+        if above:
+            found[above[-1][1]].add(name)
+        folder = f"{above[-1][1]}/{name}" if above else name
+        found[folder] = words
+        above.append((indent, folder))
+    return found
+
+
+@pytest.mark.parametrize("folder", [one for one in folders_of_the_tree() if one.startswith(("services", "shared"))])
+def test_the_tree_names_every_module_of_a_folder(folder: str) -> None:
+    paths = [*(ROOT / folder).glob("*.py"), *(path.parent for path in (ROOT / folder).glob("*/__init__.py"))]
+    modules = {path.stem for path in paths} - {"__init__", "__main__"}
+    assert modules, folder
+    assert modules <= folders_of_the_tree()[folder], folder
+
+
+def test_no_module_has_a_name_that_says_nothing_of_its_contents() -> None:
+    empty = {"base", "common", "helper", "helpers", "manager", "misc", "service", "util", "utils"}
+    assert not [
+        path for part in ("services", "shared", "deploy") for path in (ROOT / part).rglob("*.py") if path.stem in empty
+    ]
+
+
+@pytest.mark.parametrize("service", BY_SERVICE)
+def test_the_card_of_a_service_names_every_event_that_it_announces(service: str) -> None:
+    events = sections(text_of("docs/events.md"))
+    mine = {name for name in TYPES if f"Announced by {service} on" in events[name]}
+    assert mine <= set(re.findall(r"[a-z]+\.[a-z]+\.v\d", text_of(f"services/{service}/__init__.py")))
+
+
+@pytest.mark.parametrize("service", BY_SERVICE)
+def test_the_card_of_a_service_names_every_resource_that_it_serves(service: str) -> None:
+    card = text_of(f"services/{service}/__init__.py")
+    for method, path in sorted(shown(TABLES[service])):
+        names = re.findall(r"/([a-z-]+)", path.removeprefix("/v1"))
+        for name in names[:2] if names[:1] == ["officers"] else names[:1]:
+            assert re.search(rf"[/ ]{name}\b", card), f"{method} {path}"
 
 
 def test_every_decision_has_its_five_parts() -> None:

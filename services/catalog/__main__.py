@@ -1,10 +1,11 @@
 """Starts the catalog: `python -m services.catalog`.
 
-import, export, check   courses of a file; see services/catalog/commands.py republish          stage every course and
-framework again; a running service sends them match              match again each course that lacks rows in a framework
-in use calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
-import-framework   import a framework from files in one of the formats of docs/frameworks.md export-framework   write a
-framework to a file
+import, export, check   courses of a file; see services/catalog/commands.py
+republish          stage every course and framework again; a running service sends them
+match              match again each course that lacks rows in a framework in use
+calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+import-framework   import a framework from files in one of the formats of docs/frameworks.md
+export-framework   write a framework to a file
 """
 
 import asyncio

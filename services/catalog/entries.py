@@ -36,7 +36,7 @@ class Entry:
     copied: bool = False
 
     def with_confirmed(self, course: Course) -> Course:
-        """Return a course that replaces this one; if it has no skills, with those that people have confirmed."""
+        """Return `course`, the new content; if it lists no skills, with the skills that people confirmed here."""
         return with_confirmed(course, self.matches)
 
     def is_own(self, course: Course | None = None) -> bool:

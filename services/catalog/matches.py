@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
 from services.catalog.matching.texts import PIECE, PIECES, languages, normalised
-from shared.domain import Course, Identifier, Level, LocalizedText, MatchedRow, Teaches, keep_millionths
+from shared.domain import Course, Identifier, Level, LocalizedText, MatchedRow, Teaches, keep_millionths, millionths
 from shared.errors import InvalidInput, NotFound, Problem
 from shared.texts import letters_of
 
@@ -30,6 +30,9 @@ _COMPARED = 2 * PIECE * PIECES
 _NEVER = datetime.min.replace(tzinfo=UTC)
 LEAST_DOUBT = 0.000_001
 """The distance from 0 and from 1 that every announced confidence keeps."""
+LEAST_CHANGE = 0.05
+"""By how much the confidence of an entry must change to be stored and announced without a change of the levels: a new
+course changes it a little for most other courses of its catalog."""
 AT_ONCE = 500
 """The most matches that one request decides."""
 
@@ -85,14 +88,21 @@ class Match(Struct, frozen=True):
     mapped_from: "MatchName | None" = None
     rejected_for: list[str] = []
 
+    def with_levels(self, low: float, high: float, entry_confidence: float) -> "Match":
+        """Return the match with levels that were estimated again; itself if they differ too little to be stored."""
+        same = (low, high) == (self.from_level, self.to_level)
+        if same and abs(entry_confidence - self.entry_confidence) < LEAST_CHANGE:
+            return self
+        return replace(self, from_level=low, to_level=high, entry_confidence=entry_confidence)
+
     @property
     def announced_confidence(self) -> float:
         """The probability that the course teaches the skill and can be entered at `from`, above 0 and below 1."""
-        return min(max(self.confidence * self.entry_confidence, LEAST_DOUBT), 1 - LEAST_DOUBT)
+        return min(max(millionths(self.confidence * self.entry_confidence), LEAST_DOUBT), 1 - LEAST_DOUBT)
 
     @property
     def cause(self) -> str:
-        """What it was proposed for: the skill that it is mapped from, or else the text."""
+        """The reason for the proposal: the skill that it is mapped from, or else the text of the course."""
         return self.source_skill or self.text
 
     @property
@@ -107,7 +117,7 @@ class Match(Struct, frozen=True):
 
     @property
     def succeeds(self) -> bool:
-        """Whether it is the successor of a skill that a former version of its own framework had."""
+        """Whether it replaces a skill of an earlier version of the same framework."""
         return self.mapped_from is not None and self.mapped_from.framework == self.framework
 
     @property
@@ -187,8 +197,9 @@ def proposed(
     """Return the matches of a course after it was matched again: decided ones stay, other proposals are replaced.
 
     `found`: framework id -> proposals. Skills that the course teaches are not proposed, nor those rejected for the same
-    text or the same mapping, also if another text was proposed meanwhile. `threshold`: that of the calibration;
-    `texts`: the digest of the text, and perhaps that of earlier releases.
+    text or the same mapping, also if another text was proposed meanwhile. A proposal with the same levels keeps the
+    confidence of its entry, which was estimated together with those of other courses. `threshold`: that of the
+    calibration; `texts`: the digest of the text, and perhaps that of earlier releases.
     """
     known_by = {match.key: match for match in before}
     taught = {(row.framework, row.skill) for row in given}
@@ -205,7 +216,7 @@ def proposed(
                     from_level=one.from_level,
                     to_level=one.to_level,
                     confidence=one.confidence,
-                    entry_confidence=one.entry_confidence,
+                    entry_confidence=_entry_confidence(known, one),
                     words=one.words,
                     like=one.like,
                     labels=one.labels,
@@ -229,6 +240,15 @@ def proposed(
         ),
         *fresh,
     ]
+
+
+def _entry_confidence(known: Match | None, found: Proposal) -> float:
+    """Return the confidence of the entry of a proposal: the stored one if its levels are the same."""
+    source = "mapped" if found.levels_mapped else "matched"
+    if known is None or known.status != "proposed" or known.source != source:
+        return found.entry_confidence
+    same = (known.from_level, known.to_level) == (found.from_level, found.to_level)
+    return known.entry_confidence if same else found.entry_confidence
 
 
 def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:

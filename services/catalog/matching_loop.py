@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from msgspec.structs import replace
-
 from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matcher_cache import KEEP_TIMES, MatcherCache, Matchers, Names
 from services.catalog.matches import Match, given_rows, proposed, texts_of
@@ -244,12 +242,7 @@ class ProposalLevels:
     def of(self, course: MatchedCourse) -> list[Match]:
         """Return the matches of a course of the tenant with their levels; others stay as they are."""
         found = [(match, self._spans.get((match.framework, course.course.id, match.skill))) for match in course.matches]
-        return [
-            replace(match, from_level=span.low, to_level=span.high, entry_confidence=span.entry_confidence)
-            if span and match.status == "proposed"
-            else match
-            for match, span in found
-        ]
+        return [match.with_levels(*span) if span and match.status == "proposed" else match for match, span in found]
 
 
 def _of_retired(matches: Sequence[Match], by: Matchers) -> list[Match]:

@@ -20,6 +20,7 @@ from shared.domain import (
 )
 from shared.errors import InvalidInput, Warned
 from shared.imports.rows import ImportReport
+from shared.texts import blank_in
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may be nested."""
@@ -252,6 +253,9 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
     ]
     if course.url is not None and _USER_IN_URL.match(course.url):
         found.append(InvalidInput("an address may hold no user and no password", "url"))
+    if course.url is not None and (blank := blank_in(course.url)):
+        detail = f"an address may hold no space, line end or invisible character, such as U+{ord(blank):04X} here"
+        found.append(InvalidInput(detail, "url"))
     if course.id in courses_named(course.requires):
         found.append(InvalidInput("a course cannot require itself", "requires"))
     return found

@@ -7,7 +7,7 @@ emits   path.recommended.v2 on recommender.paths, key tenant/officer (path.store
         a tombstone when an officer is erased
 serves  an officer's stored path and past ones, why a course is not in it · feedback · stateless recommendations and
         what-if · similar courses · a tenant's rules · an agency's gaps, and the paths of its officers for supervisors ·
-        skills that paths leave open
+        skills that paths leave open (`/v1/open-skills`) · the templates of all sentences (`/v1/messages`)
 
 profile -> value (gaps) -> index and optimizer (path) -> explain (figures, texts) -> validator -> store, with the event
 in the same write. `planning` reads, plans and saves for events, changes and feedback, through `plan_pool`, which plans

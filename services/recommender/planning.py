@@ -136,7 +136,7 @@ class Planner:
             check_jump(key, sequences[key], known.get(key, 0))
 
     async def _rules_of(self, requests: Iterable[PlanRequest], before: Iterable[PlanHead]) -> dict[str, TenantRules]:
-        """Return the rules of each tenant, not older than those of the plans that stand `before`."""
+        """Return the rules of each tenant, not older than those of the stored plans `before`."""
         known = {request.profile.tenant: 0 for request in requests}
         for head in before:
             known[head.tenant] = max(known.get(head.tenant, 0), head.rules)

@@ -80,7 +80,7 @@ class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     @property
     def shows_nothing(self) -> bool:
-        """Whether this replaces a text without visible characters."""
+        """Whether the given text had no visible characters; NO_TEXT is in its place."""
         return (self.th, self.en) == NO_TEXT
 
 

@@ -77,7 +77,10 @@ def mapped(
 
 
 class MappedTable:
-    """A table whose columns hold facts, as they are stated or guessed from the first row; empty before it."""
+    """Which column of a table holds which fact (a field of the result), as stated or guessed from the first row.
+
+    Its properties are empty until the first row is read.
+    """
 
     def __init__(self) -> None:
         self._header: list[str] | None = None

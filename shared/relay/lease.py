@@ -1,4 +1,4 @@
-"""The lease of a relay: a document that names its holder, with the numbers that one holder leaves to the next."""
+"""The lease of a relay: a document that names its holder and stores the counters that the next holder continues."""
 
 import asyncio
 import os

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.assessment.api import BANKS, item_banks
+from services.assessment.item_bank import store
 from tests.support.assessment import assessment_service
-from tests.support.builders import FRAMEWORK, unique
+from tests.support.builders import FRAMEWORK, MOMENT, unique
 from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
@@ -105,6 +108,29 @@ async def test_a_retired_bank_is_no_longer_the_one_of_its_framework(service: Sta
     stored = await store.version(tenant, name, 1)
     assert stored is not None
     assert (await store.whole(stored)).status == "published"
+
+
+async def test_the_bank_published_last_is_the_one_of_its_framework_by_any_clock(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank_store, tenant = service.client.app[BANKS], unique("tenant")
+
+    async def publish(name: str, at: datetime) -> None:
+        monkeypatch.setattr(store, "datetime", SimpleNamespace(now=lambda _: at))
+        await answer_of(service, "PUT", f"/{name}", json=bank("a"), tenant=tenant)
+        assert (await answer_of(service, "POST", f"/{name}:publish", tenant=tenant))[0] == 200
+        current = await bank_store.current(tenant, FRAMEWORK)
+        assert current is not None
+        assert current.bank == name
+
+    for name in ("former-1", "former-2"):  # as an earlier release stored them: without a number
+        await publish(name, MOMENT + timedelta(days=int(name[-1])))
+    await bank_store._versions.update_many({"tenant": tenant}, {"$unset": {"publication": ""}})
+    current = await bank_store.current(tenant, FRAMEWORK)
+    assert current is not None
+    assert current.bank == "former-2"
+    for days, name in enumerate(("first", "second", "third")):
+        await publish(name, MOMENT - timedelta(days=days))
 
 
 async def test_a_stale_tag_changes_nothing(service: Started) -> None:

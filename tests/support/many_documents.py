@@ -57,6 +57,7 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "xapi_mappings"): lambda n: {"_id": f"t{n}"},
     ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
     ("assessment", "item_bank_versions"): _of_banks,
+    ("assessment", "item_bank_publications"): lambda n: {"_id": f"t{n}"},
     ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
     ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
     ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},

@@ -24,6 +24,7 @@ from shared.events import (
     WITHOUT_COURSES,
     CourseHead,
     CourseName,
+    CoursePublished,
     Event,
     FrameworkPart,
     FrameworkPublished,
@@ -227,6 +228,14 @@ def test_a_structured_event_may_carry_its_data_as_base64_and_its_sequence_as_a_n
 def test_brackets_in_a_text_do_not_count_as_nesting() -> None:
     value = json.dumps({**RECORDS[WITHDRAWN]["value"], "later": '[{\\"' * 1000}).encode()
     assert from_kafka(*wire(WITHDRAWN, value=value)).data == from_kafka(*wire(WITHDRAWN)).data
+
+
+def test_an_address_that_an_earlier_release_accepted_is_kept() -> None:
+    name, url = "course.published.v1", "https://example.org/a course\r\n"
+    value = RECORDS[name]["value"] | {"course": RECORDS[name]["value"]["course"] | {"url": url}}
+    data = from_kafka(*wire(name, value=json.dumps(value).encode())).data
+    assert isinstance(data, CoursePublished)
+    assert data.course.url == url
 
 
 def test_bad_utf8_in_a_field_that_no_reader_knows_changes_nothing() -> None:

@@ -1,12 +1,14 @@
 """What the cells of a course list say: dates, durations, languages, addresses, ratings, ids."""
 
+import json
 from datetime import date
 
 import msgspec
 import pytest
 
-from services.catalog.importers import Options
+from services.catalog.importers import Format, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
+from services.catalog.model import course_faults
 from tests.support.course_lists import THAI, courses, read
 
 
@@ -103,6 +105,28 @@ def test_a_course_is_kept_without_a_link_that_is_no_address(url: str) -> None:
     assert row.content.id == courses("csv", "title\na\n")[0].id
     assert same.content
     assert same.content.url == "https://x.example/b"
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\u00a0", "\u2028", "\u200b", "\u202e", "\u3164"])
+def test_an_address_with_a_space_or_an_invisible_character_is_left_out_as_such(blank: str) -> None:
+    url = f"https://x.example/a{blank}b"
+    linked = {"@context": "https://schema.org", "@type": "Course", "name": "a", "url": url}
+    files: dict[Format, str] = {"csv": f'title,url\na,"{url}"\n', "jsonld": json.dumps(linked)}
+    for form, body in files.items():
+        _, [row] = read(form, body.encode())
+        assert row.content
+        assert row.content.url is None
+        assert [one.detail for one in row.warnings if one.field == "url"] == [
+            "left out: an address may hold no space, line end or invisible character"
+        ]
+
+
+def test_an_address_may_hold_letters_of_any_language() -> None:
+    url = "https://ตัวอย่าง.ไทย/หลักสูตร/ปี่ที่๑?ชื่อ=é&名=前"
+    _, [row] = read("csv", f"title,url\na,{url}\n".encode())
+    assert row.content
+    assert row.content.url == url
+    assert course_faults(row.content, {}) == []
 
 
 def test_an_address_that_is_too_long_is_left_out_as_such() -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from services.catalog.matches import (
     DECISIONS,
+    LEAST_CHANGE,
     Match,
     MatchDecision,
     MatchName,
@@ -29,6 +30,7 @@ from tests.support.builders import FRAMEWORK, course
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 READING = MatchName(FRAMEWORK, "reading")
+_READING = {"framework": FRAMEWORK, "skill": "reading", "from_level": 0.0, "confidence": 0.6}
 
 
 def match(skill: str, status: Status = "proposed", text: str = "t") -> Match:
@@ -100,6 +102,27 @@ def test_a_match_is_announced_with_the_probability_of_its_skill_and_its_entry(
 def test_a_new_matching_keeps_the_confidence_of_the_entry() -> None:
     (one,) = proposed([], {FRAMEWORK: [replace(found("reading")[FRAMEWORK][0], entry_confidence=0.7)]}, ["t"], [])
     assert (one.confidence, one.entry_confidence) == (0.6, 0.7)
+
+
+def test_a_match_keeps_its_levels_where_another_estimate_differs_little() -> None:
+    one = replace(match("reading"), entry_confidence=0.7)
+    assert one.with_levels(0.0, 2.0, 0.7 + 0.9 * LEAST_CHANGE) is one
+    assert one.with_levels(0.0, 2.0, 0.7 + 1.1 * LEAST_CHANGE).entry_confidence == 0.7 + 1.1 * LEAST_CHANGE
+    moved = one.with_levels(1.0, 2.0, 0.7)
+    assert (moved.from_level, moved.to_level, moved.entry_confidence) == (1.0, 2.0, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("known", "confidence"),
+    [({}, 0.7), ({"to_level": 2.0}, 0.9), ({"source": "mapped"}, 0.9), ({"status": "rejected", "text": "u"}, 0.9)],
+)
+def test_a_new_matching_with_the_same_levels_keeps_the_stored_confidence_of_the_entry(
+    known: dict[str, object], confidence: float
+) -> None:
+    before = Match(**{"to_level": 1.0, "text": "t", **known, **_READING}, entry_confidence=0.7)  # type: ignore[arg-type]
+    again = replace(found("reading")[FRAMEWORK][0], entry_confidence=0.9)
+    (one,) = proposed([before], {FRAMEWORK: [again]}, ["t"], [])
+    assert one.entry_confidence == confidence
 
 
 def test_a_decision_on_an_unknown_match_is_rejected() -> None:

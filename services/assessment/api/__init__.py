@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
-from services.assessment.api.common import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
+from services.assessment.api.context import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
 from services.assessment.api.importing import IMPORTS, REPORT, import_officers, import_results
 from services.assessment.api.item_bank_files import BANK_FILE_ROUTES, BANK_FILES
 from services.assessment.api.item_banks import BANK_ROUTES, BANKS

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from services.assessment.api.common import INTAKE, STORE, known_officer, subject_of
+from services.assessment.api.context import INTAKE, STORE, known_officer, subject_of
 from services.assessment.model import EvidenceList, ListEvidence, SubmitAssessment
 from services.assessment.profile import self_assessment
 from shared.errors import Forbidden, InvalidInput

@@ -9,7 +9,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.common import INTAKE
+from services.assessment.api.context import INTAKE
 from services.assessment.item_bank.model import (
     ITEMS_LIMIT,
     BankFacts,

@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import profile as profiles
-from services.assessment.api.common import (
+from services.assessment.api.context import (
     INDEX,
     KEYS,
     REGISTRAR,

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from services.assessment.api.common import known_officer, subject_of
+from services.assessment.api.context import known_officer, subject_of
 from services.assessment.sessions.model import (
     ListSessions,
     SessionDetail,

@@ -10,7 +10,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.common import KEYS, PEPPER, known_officer, subject_of
+from services.assessment.api.context import KEYS, PEPPER, known_officer, subject_of
 from shared.auth import EVERYONE, OFFICERS, StoredKey, issue
 from shared.errors import Conflict, NotFound
 from shared.routes import Route, json_response, no_content, read_body

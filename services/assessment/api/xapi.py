@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.common import INDEX
+from services.assessment.api.context import INDEX
 from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
 from services.assessment.xapi.receiver import StatementReceiver
 from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, XAPI_VERSION, Statement

@@ -4,6 +4,9 @@ The items of one draft or version are an `edition`: written once under a new nam
 edition; publishing inserts the document of the next version, which refers to the same edition, so a version is either
 absent or complete. A draft is marked before it is published, so that no change of it removes that edition. Editions
 without references are removed.
+
+The publications of a tenant are numbered. The bank of a framework is the one with the highest number; versions of
+earlier releases have none, come after all that have one, and are in the order of `published_at`.
 """
 
 import secrets
@@ -14,17 +17,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.item_bank.model import BankFacts, BankStatus, Item, ItemBank
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, key_of
-from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
+from shared.mongo import Database, Document, bulk_write, drop_indexes, ensure_indexes, unavailable
 
 _AT_ONCE = 500
 _REMEMBERED = 8
 """How many decoded editions a process caches; an edition never changes."""
+_LAST_PUBLISHED = {"publication": DESCENDING, "published_at": DESCENDING}
+_FORMER_INDEXES = ("newest_of_framework",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,6 @@ class StoredBank:
     draft: bool
     revision: int = 0
     publishing: bool = False
-    published_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -64,7 +68,7 @@ class StoredBank:
 
     @property
     def status(self) -> BankStatus:
-        """Whether this is a draft, a version, or a version that is taken out of use."""
+        """The state of the bank: a draft, a published version, or a version that is no longer used."""
         return "draft" if self.draft else "retired" if self.facts.retired else "published"
 
 
@@ -74,24 +78,26 @@ class ItemBankStore:
         self._drafts = database["item_bank_drafts"]
         self._versions = database["item_bank_versions"]
         self._items = database["item_bank_items"]
+        self._publications = database["item_bank_publications"]
         self._decoded: OrderedDict[str, list[Item]] = OrderedDict()
 
     async def prepare(self) -> None:
-        """Create the indexes. Raises Unavailable."""
-        newest = [("tenant", ASCENDING), ("framework", ASCENDING), ("published_at", DESCENDING)]
+        """Create the indexes and drop those of earlier releases. Raises Unavailable."""
+        last = {"tenant": ASCENDING, "framework": ASCENDING, **_LAST_PUBLISHED}
         await ensure_indexes(
             self._database,
             {
                 "item_bank_versions": [
                     IndexModel([("key", ASCENDING), ("version", DESCENDING)], name="newest_of_bank"),
                     IndexModel([("tenant", ASCENDING), ("newest", ASCENDING), ("bank", ASCENDING)], name="banks"),
-                    IndexModel(newest, name="newest_of_framework", partialFilterExpression={"newest": True}),
+                    IndexModel(last, name="last_of_framework", partialFilterExpression={"newest": True}),
                 ],
                 "item_bank_items": [
                     IndexModel([("edition", ASCENDING), ("position", ASCENDING)], name="of_edition", unique=True)
                 ],
             },
         )
+        await drop_indexes(self._versions, _FORMER_INDEXES)
 
     # --- published versions ------------------------------------------------------------------------------------------
 
@@ -103,7 +109,7 @@ class ItemBankStore:
         for owner in dict.fromkeys((tenant, SHARED_TENANT)):
             query: Document = {"tenant": owner, "framework": framework, "newest": True}
             with unavailable():
-                async for document in self._versions.find(query).sort("published_at", DESCENDING).limit(100):
+                async for document in self._versions.find(query).sort(_LAST_PUBLISHED).limit(100):
                     if not (found := _version(document)).facts.retired:
                         return found
         return None
@@ -146,6 +152,7 @@ class ItemBankStore:
             "edition": draft.edition,
             "items": draft.items,
             "newest": True,
+            "publication": await self._next_publication(draft.tenant),
             "published_at": datetime.now(UTC),
         }
         try:
@@ -162,6 +169,14 @@ class ItemBankStore:
             await self._versions.update_many(older, {"$set": {"newest": False}})
             await self._drafts.delete_one(mine)
         return _version(document)
+
+    async def _next_publication(self, tenant: str) -> int:
+        """Reserve the number of a publication, above all that were reserved before. Raises Unavailable."""
+        with unavailable():
+            reserved = await self._publications.find_one_and_update(
+                {"_id": tenant}, {"$inc": {"reserved": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        return int(reserved["reserved"])
 
     # --- drafts ------------------------------------------------------------------------------------------------------
 
@@ -281,7 +296,7 @@ def _unpublished(draft: StoredBank) -> Document:
 
 
 def _version(document: Document) -> StoredBank:
-    return StoredBank(**_shared(document), draft=False, published_at=document["published_at"])
+    return StoredBank(**_shared(document), draft=False)
 
 
 def _draft(document: Document) -> StoredBank:

@@ -75,7 +75,7 @@ class Grid:
         return found
 
     def prior(self) -> Floats:
-        """Return the probability before the first answer: nearly flat, N(middle of the scale, 0.27 of its top)."""
+        """Return the prior (81,) before the first answer: nearly flat, N(middle of the scale, 0.27 of its top)."""
         density = np.exp(-(((self.points - self.top / 2) / (_PRIOR_SD * self.top)) ** 2) / 2)
         return np.asarray(density / density.sum())
 
@@ -93,7 +93,7 @@ class LevelEstimate:
 
 
 def updated(posterior: Floats, likelihood: Floats) -> Floats:
-    """Return the posterior after one more answer whose probability at each level of the grid is `likelihood`."""
+    """Return the posterior (81,) after one more answer. `likelihood`: (81,) its probability at each level."""
     total = posterior @ likelihood
     return posterior if total <= 0 else np.asarray(posterior * likelihood / total)
 

@@ -86,7 +86,7 @@ class Exposure:
         self._shown[skill][self._places[skill][item]] += 1
 
     def eligibility(self, skill: str) -> Floats:
-        """Return the probability with which each item of a skill may be shown in one session."""
+        """Return (items,) the probability with which each item of a skill may be shown in one session."""
         return eligibility(self._shown[skill], self.sessions)
 
     def shares(self) -> Iterable[tuple[str, float]]:

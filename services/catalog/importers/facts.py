@@ -30,7 +30,7 @@ from shared.errors import InvalidInput, Warned
 from shared.imports.dates import InvalidDate, date_of, span_of
 from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
-from shared.texts import folded
+from shared.texts import blank_in, folded
 
 Fact = str | list[str]
 
@@ -227,7 +227,9 @@ class _Draft:
         if re.match(r"(?:[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
             url = f"https://{url}"
         scheme, _, rest = url.partition(":")
-        if scheme.lower() not in ("http", "https") or not re.match(r"//[^/?#\s]", rest) or len(url) > _LONGEST_URL:
+        if scheme.lower() not in ("http", "https") or not re.match(r"//[^/?#\s]", rest):
+            return ""
+        if len(url) > _LONGEST_URL or blank_in(url):
             return ""
         return f"{scheme.lower()}:{rest}"
 
@@ -367,13 +369,19 @@ class _Draft:
             except InvalidDate as error:
                 self._warn(name, f"{words[:100]!r}: {error}")
 
+    def _warn_of_url(self, words: str) -> None:
+        detail = f"{words[:100]!r} is no address that begins with http:// or https://; it is left out"
+        if len(words) > _LONGEST_URL:
+            detail = f"left out: an address may hold {_LONGEST_URL} characters"
+        elif re.match("https?:", words, re.IGNORECASE) and blank_in(words):
+            detail = "left out: an address may hold no space, line end or invisible character"
+        self._warn("url", detail)
+
     def _rest(self) -> None:
         if url := self._url():
             self._given["url"] = url
         elif words := self._text("url"):
-            of_words = f"{words[:100]!r} is no address that begins with http:// or https://; it is left out"
-            of_length = f"left out: an address may hold {_LONGEST_URL} characters"
-            self._warn("url", of_length if len(words) > _LONGEST_URL else of_words)
+            self._warn_of_url(words)
         if words := self._text("modality"):
             if modality := modality_of(words):
                 self._given["modality"] = modality

@@ -42,7 +42,7 @@ class Example(Struct, frozen=True):
 
 
 class SimilarityTable(Struct, frozen=True):
-    """Similarities from 0 to 1, courses x skills.
+    """Similarities from 0 to 1; every array is (courses, skills).
 
     `nearest`: the index of the most similar example that teaches the skill; -1 if none does.
     """
@@ -53,7 +53,10 @@ class SimilarityTable(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """The similarities of a batch of courses, with their texts and the similarity of every text to every label."""
+    """The similarities of a batch of courses, with their texts.
+
+    `rows`: (courses,) the index of each course's first text. `alike`: (texts, labels) similarities from 0 to 1.
+    """
 
     found: SimilarityTable
     texts: list[str]
@@ -88,7 +91,7 @@ class SimilarityIndex:
             self._teaches[row] = np.packbits(taught)
 
     def of(self, courses: Sequence[CourseText]) -> SimilarityTable:
-        """Return the similarities of each course to each skill. An example with the id of the course is left out."""
+        """Return the similarities (courses, skills). An example with the id of a course does not count for it."""
         parts = [self.compare(batch).found for batch in self.batches(courses)]
         return SimilarityTable(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in SimilarityTable.__struct_fields__)
@@ -108,7 +111,10 @@ class SimilarityIndex:
             yield courses[start:]
 
     def compare(self, courses: Sequence[CourseText]) -> Comparison:
-        """Return how similar these courses, at least one, are to the labels and to the examples of each skill."""
+        """Return the similarities of these courses (at least one) to the labels and to the examples of each skill.
+
+        Its tables are (courses, skills), with similarities from 0 to 1.
+        """
         read = [course.pieces() for course in courses]
         texts = [text for pieces, _ in read for text in pieces]
         rows = _starts([len(pieces) for pieces, _ in read])

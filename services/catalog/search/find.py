@@ -168,7 +168,7 @@ class _Query:
         self.highs: Codes = np.array([high for _, high in ranges], dtype=np.uint64)
 
     def postings(self, part: AlivePart) -> tuple[list[Numbers], list[Numbers]]:
-        """Return the courses of a part with each n-gram in the title, and with each trigram in the rest."""
+        """Return the courses of a part with each n-gram in the title, and with each trigram elsewhere, as numbers."""
         rest = slice(self.trigrams)
         return part.segment.titles.of(self.lows, self.highs), part.segment.rest.of(self.lows[rest], self.highs[rest])
 

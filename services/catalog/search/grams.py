@@ -35,7 +35,7 @@ FIRST_TRIGRAM = 1 << (2 * _BITS)
 
 
 def codes_of(texts: Sequence[str], *, bigrams: bool) -> tuple[Codes, NDArray[np.int64]]:
-    """Return the code of every n-gram and the number of its text, in order: trigrams, and optionally bigrams."""
+    """Return (n,) the code of every n-gram and (n,) the number of its text: trigrams, then optionally bigrams."""
     joined = "\n".join(["", *(text.replace("\n", " ") for text in texts), ""])
     plain = unicodedata.normalize("NFKD", joined).casefold().replace("\u0e40\u0e40", "\u0e41")
     raw = np.frombuffer(plain.encode("utf-32-le", "replace"), dtype=np.uint32)

@@ -67,14 +67,17 @@ class Postings:
     docs: NDArray[np.uint16]
 
     def of(self, lows: Codes, highs: Codes) -> list[Numbers]:
-        """Return, for each pair of bounds, the courses with an n-gram in the half-open range."""
+        """Return for each pair of bounds the courses with an n-gram in [low, high): numbers, ascending, each once.
+
+        `lows`, `highs`: (P,) codes; the list has P arrays.
+        """
         first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
         bounds = zip(self.starts[first].tolist(), self.starts[last].tolist(), strict=True)
         found = [self.docs[begin:end].astype(np.intp) for begin, end in bounds]  # arrays are fast to index by these
         return [one if end - begin <= 1 else np.unique(one) for one, begin, end in zip(found, first, last, strict=True)]
 
     def count(self, lows: Codes, highs: Codes) -> NDArray[np.int64]:
-        """Return, for each pair of bounds, the number of entries in the half-open range."""
+        """Return (P,) for each pair of bounds the number of entries in [low, high). `lows`, `highs`: (P,) codes."""
         first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
         return self.starts[last].astype(np.int64) - self.starts[first].astype(np.int64)
 
@@ -92,7 +95,7 @@ class Rows:
         return np.asarray(before[self.starts[1:]] > before[self.starts[:-1]])
 
     def within(self, courses: Flags) -> NDArray[Any]:
-        """Return the values of the courses in a mask, in their order."""
+        """Return (kinds of values, n) the n values of the courses in a mask, in their order."""
         return np.asarray(self.values[:, np.repeat(courses, np.diff(self.starts))])
 
 

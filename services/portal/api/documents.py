@@ -86,7 +86,10 @@ class ApiSite:
 
 
 def through_portal(described: dict[str, Any], service: str) -> dict[str, Any]:
-    """Return a service's document adapted to the portal: its server, with routes that are not forwarded marked."""
+    """Return a service's OpenAPI document for use through the portal.
+
+    The portal is its server, and operations that the portal does not forward are marked `x-not-forwarded`.
+    """
     paths = {
         path: {method: _marked(one, forwarded=_is_forwarded(path, service)) for method, one in methods.items()}
         for path, methods in described.get("paths", {}).items()

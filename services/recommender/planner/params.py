@@ -33,11 +33,11 @@ class PlannerParams:
     flat_exponent: float = 0.4
     """The second exponent of the cost in that ranking; the first is 1."""
     cost_tolerance: int = 4
-    """An alternative of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
+    """An achiever of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
     every_branch_below: int = 256
     """Selected courses below which every reachable branch of their conditions is kept, in rounds, whatever it costs."""
     max_shared: int = 24
-    """Further courses kept, each of which costs less than the cheapest alternatives of all conditions that it meets."""
+    """Further courses kept; each costs less than the cheapest achievers of all conditions that it satisfies."""
 
     # the search
     exponents: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.1)

@@ -245,9 +245,10 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
 def near_achievers(
     whole: ProblemData, costs: Costs, condition: Condition, wanted_meet: Callable[[Branch], bool]
 ) -> list[Achiever]:
-    """Return the achievers of a condition at about the lowest cost, the shortest course, and some branches.
+    """Return the achievers that an instance keeps of a condition.
 
-    The branches are those that the forced courses satisfy.
+    They are those that cost at most 1 / COST_TOLERANCE more than the cheapest one, the shortest course, and the
+    branches for which `wanted_meet` is true: the forced courses satisfy them.
     """
     reach, achievers = costs.conditions[condition], whole.achievers[condition]
     most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1

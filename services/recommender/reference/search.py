@@ -325,7 +325,7 @@ def starts_of(
 def spared_by_conditions(
     problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
 ) -> dict[Condition, int]:
-    """Return per condition the gain that its share of the closure costs stands for, over all targets.
+    """Return per condition its share of the gain of each target, summed over all targets, in micro-levels.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """

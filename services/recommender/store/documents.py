@@ -216,7 +216,8 @@ class FoundPath(NamedTuple):
 def event_of(document: Document) -> PathRecommended:
     """Return the path in a document that was read with PATH.
 
-    Older versions stored another form, with sentences; the form of the latest revision is read.
+    A document may hold two forms: the event, or the path with sentences, as older versions of the program stored it.
+    The event is read if it has the document's revision, else the other form.
     """
     if (announced := document.get(ANNOUNCED)) is not None:
         event = msgspec.json.decode(announced, type=PathAnnounced)

@@ -73,7 +73,7 @@ class BaseSegment:
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
-        """The champions and their numbers among all courses; None if the catalog is small."""
+        """The segment of the C champions, and (C,) their numbers among all courses; None if the catalog is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
         numbers = champions_of(self.segment, *VOCABULARY.conditions.read())

@@ -65,7 +65,7 @@ class Segment(NamedTuple):
         return len(self.hours)
 
     def find(self, names: Any) -> Ints:
-        """Return the numbers of the courses with these names, -1 if absent; a negative name is always absent."""
+        """Return (n,) the numbers of the courses with these n names, -1 if absent; a negative name is always absent."""
         names = np.asarray(names, np.int64)
         if self.sparse.size:
             places = np.minimum(np.searchsorted(self.sparse, names), self.sparse.size - 1)
@@ -82,13 +82,13 @@ class Segment(NamedTuple):
         return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
     def taught(self, skill: int) -> Records:
-        """Return (course, level reached) of the courses that teach a skill."""
+        """Return the rows of `teachers` (course, level reached) of a skill."""
         if not 0 <= skill < len(self.teacher_starts) - 1:
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
 
     def matched_to(self, skill: int) -> Records:
-        """Return the matched rows of a skill, shortest course first."""
+        """Return the MATCHED_DTYPE rows of a skill, shortest course first."""
         if not 0 <= skill < len(self.matched_starts) - 1:
             return self.matched[:0]
         return self.matched[self.matched_starts[skill] : self.matched_starts[skill + 1]]
@@ -156,8 +156,8 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
 def overlay_ranks(numbers: Sequence[int]) -> Longs:
     """Return ranks for the courses of an overlay, in the order of their ids.
 
-    `numbers`: of each the number of the first course of the base whose id is not lower. Ranks of the base are multiples
-    of 2 ** 20, so that half a million courses find room before each.
+    `numbers`: for each of these n courses, the number of the first course of the base whose id is not lower. Returns
+    (n,) ranks. Ranks of the base are multiples of 2 ** 20, so half a million courses can be ranked before each.
     """
     places = np.array(numbers, np.int64)
     first = np.searchsorted(places, places)
@@ -180,13 +180,13 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
 
 
 def ranges(starts: Any, lengths: Any) -> Longs:
-    """Return the indices of all slices [start, start + length), one after the other."""
+    """Return (sum of `lengths`,) the indices of all slices [start, start + length), one after the other."""
     ends = np.cumsum(lengths)
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
 
 def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return the numbers of the champions and of all courses that their conditions name, directly or through others.
+    """Return (C,) the numbers of the champions and of all courses that their conditions name, at any depth, ascending.
 
     `table`, `branch_starts`, `branch_conditions`: see `ConditionTable`.
     """
@@ -229,7 +229,7 @@ def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return these conditions and those of their branches, at any depth, sorted, without duplicates."""
+    """Return (n,) the numbers of these conditions and of those in their branches, at any depth; ascending, unique."""
     found = [np.unique(conditions)]
     while found[-1].size:
         first, last = table[found[-1]]["first_branch"], table[found[-1]]["last_branch"]

@@ -76,7 +76,7 @@ class AppendOnlyArray:
         return self._count
 
     def read(self) -> NDArray[Any]:
-        """Return all values."""
+        """Return (n,) all values."""
         return self._held[: self._count]
 
 
@@ -106,7 +106,7 @@ class ConditionTable:
         return self._numbers.get(key)
 
     def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Records]:
-        """Return the current `branch_conditions`, `branch_starts` and `table`."""
+        """Return the current `branch_conditions` (n,), `branch_starts` (branches + 1,) and `table` (conditions,)."""
         # References first: what they refer to may grow meanwhile.
         table, branch_starts = self.table.read(), self.branch_starts.read()
         return self.branch_conditions.read(), branch_starts, table

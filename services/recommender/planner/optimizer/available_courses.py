@@ -146,7 +146,7 @@ class CourseIndex(AvailableCourses):
     def above(self, skill: str, level: int) -> Iterator[Course]:
         """Yield the visible, uncompleted courses that teach a skill beyond a micro-level; usable ones first."""
         base, overlay = _rows(self._view, (self._inputs.framework.id, skill), level)
-        # Arrays tell which may be used, so that no course is decoded to find out.
+        # Which courses may be used is read from arrays, so that no course has to be decoded.
         usable = self._usable(base["course"])
         beside = self._costs.cost[self._space.base.size + overlay["course"]] > 0
         found = chain(

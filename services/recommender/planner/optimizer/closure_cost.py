@@ -266,8 +266,8 @@ def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) ->
 def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Records) -> Ints:
     """Invalidate every cost that may depend on the courses `changed`, and recompute it from the costs that do not.
 
-    Returns the numbers of the affected courses. Conditions that have become reachable again are in the heap: `relax`
-    must follow.
+    Returns (n,) the numbers of the affected courses. Conditions that have become reachable again are in the heap:
+    `relax` must follow.
     """
     count, condition_cost = len(costs.cost), costs.condition_cost
     affected, unmet = np.zeros(count, np.bool_), np.zeros(len(condition_cost), np.bool_)

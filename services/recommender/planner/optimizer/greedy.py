@@ -46,7 +46,7 @@ The closure scores at most `upper_bound` as long as the closure cost of the cour
 def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> Records:
     """Return the targets: every reachable course that adds value by itself, by the score of its closure, best first.
 
-    TARGET_DTYPE, with its closure assembled in this state. Ends early when the visits are used up.
+    (T,) TARGET_DTYPE, each with its closure assembled in this state. Ends early when the visits are used up.
     """
     targets = np.zeros(len(state.done), TARGET_DTYPE)
     count = 0
@@ -75,7 +75,7 @@ def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> 
 
 @jit(allocates=True)
 def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
-    """Return the micro-levels held after studying all targets from the start state, without regard to hours."""
+    """Return the micro-levels that all targets together reach from the start state if hours did not matter."""
     held = start_state.held.copy()
     for target in targets["course"]:
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):

@@ -126,7 +126,7 @@ def forced_courses(inputs: Inputs, also: Sequence[str]) -> list[str]:
 
 
 def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> Ints:
-    """Return the numbers of the courses that must be candidates regardless of their value."""
+    """Return (F,) the numbers of the courses of `forced_courses`."""
     return np.array(space.numbers(forced_courses(inputs, also)), np.int32)
 
 
@@ -324,14 +324,14 @@ def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], i
 
 
 def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
-    """Return per course of a base whether its language and the rules let it be used."""
+    """Return a mask (N,) of the courses of a base that their languages and the rules permit."""
     key = "usable", inputs.framework.id, tuple(sorted(inputs.languages)), msgspec.json.encode(inputs.rules)
     return base.cost_profile(key, lambda: _factors(inputs, base.segment, ignore_preferences=True) > 0)
 
 
 @lru_cache(maxsize=64)
 def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
-    """Return a mask of the first `count` skills: those of a framework."""
+    """Return a mask (count,) of the first `count` skills of the vocabulary: those of a framework."""
     return np.array([name == framework for name, _ in list(VOCABULARY.skills)[:count]], np.bool_)
 
 

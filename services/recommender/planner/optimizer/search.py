@@ -7,7 +7,8 @@
     beam            after them a beam search (`beam_search`), if the targets raise several gaps each
 
 All paths are without redundant courses. A path is better when it closes more, or as much at less cost. A bound ends
-every attempt that cannot lead to a better path. Where the visits of the plan are spent, the best path so far stands.
+every attempt that cannot lead to a better path. If the visits of the plan are used up, the result is the best path so
+far.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Functions that the routes of the assessment service share."""
+"""The shared objects of the application, and functions that several routes use on a request."""
 
 from aiohttp import web
 
