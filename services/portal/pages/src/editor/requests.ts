@@ -168,7 +168,7 @@ export function importCourses(file: Blob, type: string, options: ImportOptions, 
   const lines = new Lines();
   let taken = 0;
   const take = (some: string[]) => {
-    if (some.length) onLines(linesIn(some));
+    if (some.length) onLines(some.map((line) => JSON.parse(line) as RowResult | ImportReport));
   };
   const takeMore = () => {
     if (request.status !== 200) return;
@@ -181,8 +181,9 @@ export function importCourses(file: Blob, type: string, options: ImportOptions, 
       try {
         work();
       } catch (error) {
-        reject(error);
+        reject(new ApiError(0));
         request.abort();
+        if (!(error instanceof SyntaxError)) throw error; // not JSON: a proxy has answered, or a line is cut
       }
     };
     request.open('POST', `/api/v1/courses:import?${new URLSearchParams(query).toString()}`);
@@ -202,15 +203,6 @@ export function importCourses(file: Blob, type: string, options: ImportOptions, 
     signal.addEventListener('abort', () => request.abort());
     request.send(file);
   });
-}
-
-/** Return what these lines of an answer are. Throws ApiError, as for no answer, if one is not JSON: of a proxy, or cut. */
-function linesIn(lines: string[]): (RowResult | ImportReport)[] {
-  try {
-    return lines.map((line) => JSON.parse(line) as RowResult | ImportReport);
-  } catch {
-    throw new ApiError(0);
-  }
 }
 
 function problemIn(text: string): unknown {
