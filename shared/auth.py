@@ -239,6 +239,8 @@ class Authenticator:
     async def authenticate(self, credential: str | None, address: str = "") -> Principal:
         """Return the principal of a credential; `address`: the client's address.
 
+        A credential that was looked up before, or that has expired, does not count as a further wrong one.
+
         Raises Unauthorized; TooManyRequests if the address has tried too many wrong credentials; Unavailable if the
         keys cannot be read.
         """
@@ -247,10 +249,11 @@ class Authenticator:
         mark = _mark(credential)
         until, principal = self._known.get(mark, (0.0, None))
         if until <= self._clock():
-            if principal is None:  # a key that worked is looked up again, however many others were wrong
+            is_new = mark not in self._known  # any other is looked up again, however many were wrong
+            if is_new:
                 self._guesses.check(address, credential, self._clock())
-            until, principal = await self._look_up(credential)
-            if principal is None:
+            until, principal, is_right = await self._look_up(credential)
+            if is_new and not is_right:
                 self._guesses.count(address, credential, self._clock())
             self._remember(mark, until, principal)
         if principal is None:
@@ -268,10 +271,11 @@ class Authenticator:
         for mark in gone:
             del self._known[mark]
 
-    async def _look_up(self, credential: str) -> tuple[float, Principal | None]:
+    async def _look_up(self, credential: str) -> tuple[float, Principal | None, bool]:
+        """Return how long the answer holds, the principal, and whether the credential is right, if only expired."""
         begun = self._clock()
         key_id, _, secret = credential.partition(".")
-        refused = self._clock() + _REFUSED_SECONDS, None
+        refused = self._clock() + _REFUSED_SECONDS, None, False
         if not secret or not key_id.isalnum() or not credential.isascii():
             return refused
         key = await self._keys.find(key_id)
@@ -284,13 +288,12 @@ class Authenticator:
         if key.idle_seconds is not None:
             left = min(left, key.idle_seconds - (now - (key.used_at or key.created_at or now)).total_seconds())
         if left <= 0:
-            return refused
+            return *refused[:2], True
         if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:
             with suppress(Unavailable):  # the request does not depend on it
                 await self._keys.note_use(key_id)
-        return begun + min(left, longest), Principal(
-            key.key_id, key.tenant, key.role, key.officer, key.agency, key.subject
-        )
+        who = Principal(key.key_id, key.tenant, key.role, key.officer, key.agency, key.subject)
+        return begun + min(left, longest), who, True
 
     def _remember(self, mark: bytes, until: float, principal: Principal | None) -> None:
         self._known[mark] = until, principal

@@ -77,7 +77,7 @@ _PARAMETERS = {
     "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
     "verdict": ("Rows with this result.", "refused"),
     "map": (
-        "For a table: `name=column` items, separated by commas; for courses also `guess`.",
+        "For a table: `name=column` items, separated by commas; for courses and grade exports also `guess`.",
         "title=Name,tags=Skills",
     ),
     "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),

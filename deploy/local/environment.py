@@ -20,8 +20,9 @@ LOG = ROOT / ".local" / "setup.log"
 KINDS = ("local", "dev")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NO_PYTHON = """This needs Python 3.11, 3.12 or 3.13; `{found}` is Python {version}, and no python3.13, python3.12 or
-python3.11 on PATH can be used. Install one (`apt install python3.11 python3.11-venv`, `dnf install python3.12`, `brew
-install python@3.13`), or name it: make PYTHON=/path/to/python3.13 ..."""
+python3.11 on PATH can be used.
+Install one (`apt install python3.11 python3.11-venv`, `dnf install python3.12`, `brew install python@3.13`),
+or name it: make PYTHON=/path/to/python3.13 ..."""
 NO_VENV = """`{python}` cannot make a virtual environment: its `venv` or `ensurepip` module is missing.
 Install it (`apt install python3-venv`, or `python{version}-venv`; `apk add python3 py3-pip`; Fedora and macOS have it),
 or name another Python: make PYTHON=/path/to/python3.13 ..."""

@@ -5,11 +5,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from deploy.local.live import Message, messages
 from deploy.local.stack import Stack
@@ -29,6 +30,14 @@ async def shell(script: str, environment: dict[str, str], directory: Path = ROOT
     out, _ = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 0, script
     return out.decode()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """Yield a folder in place of the checkout; what the README writes is in `.local`, which git ignores."""
+    (tmp_path / ".local").mkdir()
+    yield tmp_path
+    assert [one.name for one in tmp_path.iterdir()] == [".local"]
 
 
 async def next_path(stream: AsyncGenerator[Message, None]) -> dict[str, Any]:
@@ -75,7 +84,7 @@ async def test_the_readmes_tour_of_one_officer_works(stack: Stack) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_the_readmes_session_and_pushed_path_work(stack: Stack, tmp_path: Path) -> None:
+async def test_the_readmes_session_and_pushed_path_work(stack: Stack, checkout: Path) -> None:
     variables, register, begin, answer, result, path = re.findall(r"```sh\n(.*?)```", SESSION, re.DOTALL)
     assert "make -s key ROLE=platform" in variables
     env = {
@@ -84,25 +93,25 @@ async def test_the_readmes_session_and_pushed_path_work(stack: Stack, tmp_path: 
         "AUTH": f"Authorization: Bearer {stack.keys.platform}",
         "JSON": "Content-Type: application/json",
     }
-    assert json.loads(await shell(register, env, tmp_path))["changed"] is True
+    assert json.loads(await shell(register, env, checkout))["changed"] is True
     async with aiohttp.ClientSession() as session, asyncio.timeout(90):
         stream = messages(session, stack.urls["portal"][0], "asked-001", stack.keys.platform)
         assert (await next_path(stream))["status"] == "provisional"
-        first = json.loads(await shell(begin, env, tmp_path))
+        first = json.loads(await shell(begin, env, checkout))
         assert first["item"]["stem"]["th"]
-        await shell(answer, env, tmp_path)
-        lines = (await shell(result, env, tmp_path)).splitlines()
+        await shell(answer, env, checkout)
+        lines = (await shell(result, env, checkout)).splitlines()
         assert len(lines) == 5
         sequence = int(lines[-1].removeprefix("profile "))
         while (pushed := await next_path(stream))["versions"]["profile"] < sequence:
             pass
         await stream.aclose()
-    stored = json.loads(await shell(path, env, tmp_path))["path"]
+    stored = json.loads(await shell(path, env, checkout))["path"]
     assert stored["versions"]["profile"] == pushed["versions"]["profile"] == sequence
     assert pushed["steps"]
 
 
-async def test_the_readmes_import_of_thai_titles_works(stack: Stack, tmp_path: Path) -> None:
+async def test_the_readmes_import_of_thai_titles_works(stack: Stack, checkout: Path) -> None:
     variables, titles, load, assess, read, choose, confirm = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
     assert "make -s key ROLE=admin TENANT=my-agency" in variables
     key = await stack.issuer.issue("my-agency", "admin")
@@ -116,10 +125,10 @@ async def test_the_readmes_import_of_thai_titles_works(stack: Stack, tmp_path: P
         "JSON": "Content-Type: application/json",
         "PYTHONPATH": str(ROOT),
     }
-    await shell(titles, env, tmp_path)
-    imported = await shell(load.replace(".venv/bin/python", sys.executable), env, tmp_path)
+    await shell(titles, env, checkout)
+    imported = await shell(load.replace(".venv/bin/python", sys.executable), env, checkout)
     assert re.search(r"created +5$", imported, re.MULTILINE)
-    assessed = int(re.findall(r'"profile_sequence":(\d+)', await shell(assess, env, tmp_path))[-1])
+    assessed = int(re.findall(r'"profile_sequence":(\d+)', await shell(assess, env, checkout))[-1])
     citizen = "พลเมืองดิจิทัล"
 
     async def arrives(unconfirmed: bool) -> None:
@@ -132,20 +141,20 @@ async def test_the_readmes_import_of_thai_titles_works(stack: Stack, tmp_path: P
                         return
 
     await arrives(unconfirmed=True)
-    before = await shell(read, env, tmp_path)
+    before = await shell(read, env, checkout)
     (line,) = [line for line in before.splitlines() if citizen in line and not line.startswith("open:")]
     assert re.search(r"May narrow the gap in .* matched by its description, not confirmed \(\d\d %\)\.", line)
     assert "Narrows the gap" not in before
     assert "Closes the gap" not in before
     assert "A rule excludes it." in before
-    chosen = await shell(choose, env, tmp_path)
+    chosen = await shell(choose, env, checkout)
     assert citizen in chosen
     assert "ขนม" not in chosen
-    confirmed = json.loads(await shell(confirm, env, tmp_path))["results"]
+    confirmed = json.loads(await shell(confirm, env, checkout))["results"]
     assert {one["result"] for one in confirmed} == {"changed"}
     assert len(confirmed) == len(chosen.splitlines())
     await arrives(unconfirmed=False)
-    shown = await shell(read, env, tmp_path)
+    shown = await shell(read, env, checkout)
     assert f"{citizen} - Narrows the gap in" in shown
     assert "not confirmed" not in "".join(line for line in shown.splitlines() if citizen in line)
     assert "A rule excludes it." in shown

@@ -15,11 +15,12 @@ from shared.auth import (
     Principal,
     Role,
     StoredKey,
+    WrongKeyLimiter,
     authorize,
     development_key,
     issue,
 )
-from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
+from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
 
 PEPPER = b"pepper of the unit tests"
 
@@ -86,6 +87,28 @@ async def test_an_invalid_key_is_rejected(keys: Keys, pepper: bytes) -> None:
     for one in wrong:
         with pytest.raises(Unauthorized):
             await authenticator.authenticate(one)
+
+
+async def test_a_wrong_key_counts_once_and_an_expired_one_never(keys: Keys) -> None:
+    """Browsers behind one address send the cookie of a session that is over again and again."""
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock, guesses=WrongKeyLimiter(12))
+    expired = [await held(keys, "officer", "me", seconds=-1) for _ in range(20)]
+    revoked = [await held(keys, "officer", "me") for _ in range(20)]
+    for one in revoked[:10]:  # these have worked
+        await authenticator.authenticate(one, "192.0.2.1")
+    for one in revoked:
+        del keys.held[one.partition(".")[0]]
+    clock.now += 5
+    for _ in range(3):
+        for one in [*expired, *revoked]:
+            with pytest.raises(Unauthorized):
+                await authenticator.authenticate(one, "192.0.2.1")
+        clock.now += 6  # each is looked up again
+        await authenticator.authenticate(await held(keys, "officer", "me"), "192.0.2.1")
+    for guess in range(20):
+        with pytest.raises(Unauthorized if guess < 12 else TooManyRequests):
+            await authenticator.authenticate(f"guess{guess}.x", "192.0.2.2")
 
 
 async def test_lookups_of_keys_are_cached_for_a_while(keys: Keys) -> None:

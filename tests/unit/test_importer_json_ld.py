@@ -157,6 +157,17 @@ def test_reading_ends_where_lists_and_objects_are_nested_too_deep(deep: str) -> 
     assert sum(1 for _ in pieces) >= (1 << 17) - ROW_LIMIT // len(piece) - 2
 
 
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+@pytest.mark.parametrize("deep", DEEP)
+def test_reading_ends_where_a_course_that_is_too_large_is_nested_too_deep_after_that(deep: str, size: int) -> None:
+    body = json.dumps([NODE, {"name": "x" * ROW_LIMIT}]).removesuffix("}]").encode() + b',"x":' + deep.encode() * 2000
+    reader = ListReader("jsonld", GUESS)
+    rows: list[Row[Course] | None] = []
+    with pytest.raises(Malformed, match="nested more than 1000 deep in row 2"):
+        rows.extend(row for at in range(0, len(body), size) for row in reader.feed(body[at : at + size]))
+    assert [bool(row.content) for row in rows if row] == [True]
+
+
 @pytest.mark.parametrize("size", [1, 3, 1000, 1 << 20])
 @pytest.mark.parametrize("deep", DEEP)
 def test_courses_before_lists_that_are_nested_too_deep_are_read(deep: str, size: int) -> None:

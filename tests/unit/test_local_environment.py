@@ -377,3 +377,9 @@ def test_a_registry_behind_a_certificate_that_is_not_trusted_is_named(monkeypatc
     cause = environment.known_cause()
     assert cause is not None
     assert "PIP_CERT=" in cause
+
+
+def test_every_command_that_a_message_names_is_on_one_line() -> None:
+    messages = {name: text for name, text in vars(environment).items() if name.isupper() and isinstance(text, str)}
+    assert "brew install python@3.13" in messages["NO_PYTHON"]
+    assert [name for name, text in messages.items() if any(line.count("`") % 2 for line in text.splitlines())] == []

@@ -333,12 +333,12 @@ class _Splitter:
         return isinstance(node, dict) and objects.is_studied(_short(node))
 
     def _keep(self, part: bytes) -> None:
-        if len(self._item) + len(part) > ROW_LIMIT:
+        if self._over or len(self._item) + len(part) > ROW_LIMIT:
             if self._deep is not None:
                 raise _TooDeep(self._deep)
             self._over = True
             self._item.clear()
-        elif not self._over:
+        else:
             self._item += part
 
     def _cut(self) -> Iterator[bytes | Malformed | TooLarge]:

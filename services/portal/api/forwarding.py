@@ -89,9 +89,7 @@ def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Return whether a request may be sent a second time although the first may have taken effect."""
     if method in ("GET", "HEAD", "OPTIONS"):
         return True
-    if (
-        method == "POST"
-    ):  # a recommendation is not stored; a repeated submission with a key, or answer to an item, counts once
+    if method == "POST":  # a recommendation is not stored; a submission with a key and an answer to an item count once
         named = "Idempotency-Key" in headers or re.fullmatch(_SESSIONS, path) is not None
         return named or path == "/v1/recommendations"
     return method in ("PUT", "DELETE") and not {"If-Match", "If-None-Match"} & set(headers)
