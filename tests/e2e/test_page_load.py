@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
@@ -211,6 +211,63 @@ async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corre
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         stored = (await tenant.ask("GET", "/v1/courses?limit=500"))["courses"]
         assert "Excel ก Word ข" in [title for one in stored for title in one["title"].values()]
+
+
+@pytest.mark.parametrize("body", ["<!doctype html>\n<title>A proxy</title>\n", '{"line": 1, "status": "crea'])
+async def test_an_answer_that_is_no_list_of_rows_ends_the_upload_and_the_file_can_be_sent_again(
+    platform: Platform, browser: Browser, tmp_path: Path, body: str
+) -> None:
+    file = tmp_path / "courses.csv"
+    file.write_text("title,hours,provider,languages\nOne,6,P,th\n", encoding="utf-8")
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+
+        async def unreadable(route: Route) -> None:
+            await route.fulfill(status=200, content_type="text/html", body=body)
+
+        await page.route("**/courses:import*", unreadable)
+        await reader.sign_in(await tenant.editor(), "/#view=load")
+        await page.set_input_files("#file", file)
+        await page.click("[data-keep=check]")
+        await reader.reads(".notice.refused", "ติดต่อระบบไม่ได้")
+        await page.unroute("**/courses:import*")
+        await page.click("[data-keep=again]")
+        await page.wait_for_selector("[data-keep=store]")
+        await page.route("**/courses:import*", unreadable)
+        await page.click("[data-keep=store]")
+        await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
+        await reader.reads(".notice.refused", "ติดต่อระบบไม่ได้")
+        assert await reader.violations() == []
+        await page.unroute("**/courses:import*")
+        await page.click("[data-keep=load-again]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        assert await own_courses(tenant) == 1
+
+
+@pytest.mark.parametrize("button", ["check-again", "store"])
+async def test_a_file_that_was_changed_after_it_was_chosen_is_to_be_chosen_again(
+    platform: Platform, browser: Browser, tmp_path: Path, button: str
+) -> None:
+    file = tmp_path / "courses.csv"
+    file.write_text("title,hours,provider,languages\nOne,,P,th\n", encoding="utf-8")
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        await checks(reader, tenant, file)
+        if button == "check-again":
+            await page.select_option("[data-column=languages]", "")
+        file.write_text("title,hours,provider,languages\nOne,6,P,th\nTwo,6,P,th\n", encoding="utf-8")
+        await page.click(f"[data-keep={button}]")
+        for words in ("ไฟล์ถูกแก้ไขหรือย้ายที่", "The file was changed or moved"):
+            await reader.reads(".notice.refused", words)
+            await expect(page.locator("[data-keep=again], [data-keep=load-again]")).to_have_count(0)
+            assert await reader.violations() == []
+            await switch_language(page)
+        await page.set_input_files("#file", file)
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector("[data-keep=store]")
+        await page.click("[data-keep=store]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+        assert await own_courses(tenant) == 2
 
 
 async def test_a_large_file_that_is_no_table_is_refused_with_its_reason(

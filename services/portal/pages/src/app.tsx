@@ -186,9 +186,12 @@ function View(): JSX.Element {
 }
 
 function Masthead(): JSX.Element {
-  const isSignedIn = session.value && !lapsed.value;
+  const isSignedIn = Boolean(session.value) && !lapsed.value;
   const leaving = useSignal(false);
   const failed = useSignal<'language' | 'signOut' | undefined>(undefined); // the page stays as it is
+  useEffect(() => {
+    failed.value = undefined;
+  }, [isSignedIn, failed]);
   const change = async () => {
     if (failed.value === 'language') failed.value = undefined;
     try {
@@ -229,7 +232,7 @@ function Masthead(): JSX.Element {
           )}
         </div>
         <p class="wrong" id="head-wrong" role="alert">
-          {failed.value === 'signOut' && isSignedIn && t('signOutFailed')}
+          {failed.value === 'signOut' && t('signOutFailed')}
           {failed.value === 'language' && (
             <>
               {t('languageFailed')} <span lang="en">{NO_ENGLISH}</span>

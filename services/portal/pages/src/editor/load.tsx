@@ -254,7 +254,7 @@ function Progress({ loading }: { loading: Loading }): JSX.Element {
           ))}
         </dl>
       )}
-      {stage === 'stopped' && (
+      {stage === 'stopped' && !loading.outdated.value && (
         <Button name="load-again" class="main" onClick={() => loading.run(false)}>
           {t('loadAgain')}
         </Button>
@@ -268,11 +268,13 @@ export default function Load(): JSX.Element {
   const stage = loading.stage.value;
   const error = loading.error.value;
   const file = loading.file.value;
+  const outdated = loading.outdated.value;
+  const again = stage === 'choose' && !outdated ? () => loading.run(true) : undefined;
   return (
     <div class="load">
       <PageHeading title="loadTitle" why="loadWhy" />
       {!loading.busy && <FileForm loading={loading} />}
-      {error && <Trouble error={error} again={stage === 'choose' ? () => loading.run(true) : undefined} />}
+      {error && <Trouble error={error} special={outdated ? { 0: 'fileOutdated' } : {}} again={again} />}
       {stage !== 'choose' && <Progress loading={loading} />}
       {loading.report.value && <Whole report={loading.report.value} />}
       {stage === 'checked' && <Columns loading={loading} />}

@@ -27,6 +27,13 @@ type Stage = 'choose' | 'checking' | 'checked' | 'loading' | 'loaded' | 'stopped
 
 const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
 
+/** Whether the browser can read a file: not once the file has changed or moved. */
+const isReadable = (file: File): Promise<boolean> =>
+  file.slice(0, 1).arrayBuffer().then(
+    () => true,
+    () => false,
+  );
+
 export class Loading {
   readonly stage = signal<Stage>('choose');
   readonly file = maybe<File>();
@@ -37,6 +44,8 @@ export class Loading {
   readonly notable = signal<RowResult[]>([]);
   readonly report = maybe<ImportReport>();
   readonly error = maybe<ApiError>();
+  /** Whether the browser can no longer read the file, because it was changed or moved since it was chosen. */
+  readonly outdated = signal(false);
   /** Whether columns, defaults or the encoding were changed since the file was looked at. */
   readonly stale = signal(false);
   /** What stands for facts that the file does not state. */
@@ -93,6 +102,7 @@ export class Loading {
       this.notable.value = [];
       this.report.value = undefined;
       this.error.value = undefined;
+      this.outdated.value = false;
     });
     this.rows = [];
     this.notableCount = 0;
@@ -115,9 +125,11 @@ export class Loading {
     } catch (thrown) {
       if (!stopped.aborted) error = asApiError(thrown);
     }
+    const outdated = error?.status === 0 && !(await isReadable(file));
     const { value: report } = this.report;
     batch(() => {
       this.error.value = error;
+      this.outdated.value = outdated;
       if (report && dry) {
         this.columns.value = columnsOf(report);
         this.stale.value = false;

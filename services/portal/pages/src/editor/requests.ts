@@ -168,7 +168,7 @@ export function importCourses(file: Blob, type: string, options: ImportOptions, 
   const lines = new Lines();
   let taken = 0;
   const take = (some: string[]) => {
-    if (some.length) onLines(some.map((line) => JSON.parse(line) as RowResult | ImportReport));
+    if (some.length) onLines(linesIn(some));
   };
   const takeMore = () => {
     if (request.status !== 200) return;
@@ -177,22 +177,40 @@ export function importCourses(file: Blob, type: string, options: ImportOptions, 
     taken = text.length;
   };
   return new Promise((resolve, reject) => {
+    const attempt = (work: () => void) => {
+      try {
+        work();
+      } catch (error) {
+        reject(error);
+        request.abort();
+      }
+    };
     request.open('POST', `/api/v1/courses:import?${new URLSearchParams(query).toString()}`);
     request.setRequestHeader('Content-Type', type);
     request.upload.onprogress = ({ loaded, total }) => onSent(total ? loaded / total : 1);
-    request.onprogress = takeMore;
-    request.onload = () => {
-      takeMore();
-      take(lines.end());
-      const { status } = request;
-      noteStatus(status);
-      if (status === 200) resolve();
-      else reject(refusalOf(status, request.getResponseHeader('X-Request-Id'), problemIn(request.responseText)));
-    };
+    request.onprogress = () => attempt(takeMore);
+    request.onload = () =>
+      attempt(() => {
+        takeMore();
+        take(lines.end());
+        const { status } = request;
+        noteStatus(status);
+        if (status === 200) resolve();
+        else reject(refusalOf(status, request.getResponseHeader('X-Request-Id'), problemIn(request.responseText)));
+      });
     request.onerror = request.onabort = () => reject(new ApiError(0));
     signal.addEventListener('abort', () => request.abort());
     request.send(file);
   });
+}
+
+/** Return what these lines of an answer are. Throws ApiError, as for no answer, if one is not JSON: of a proxy, or cut. */
+function linesIn(lines: string[]): (RowResult | ImportReport)[] {
+  try {
+    return lines.map((line) => JSON.parse(line) as RowResult | ImportReport);
+  } catch {
+    throw new ApiError(0);
+  }
 }
 
 function problemIn(text: string): unknown {
