@@ -249,11 +249,10 @@ class Authenticator:
         mark = _mark(credential)
         until, principal = self._known.get(mark, (0.0, None))
         if until <= self._clock():
-            is_new = mark not in self._known  # any other is looked up again, however many were wrong
-            if is_new:
+            if mark not in self._known:  # any other is looked up again, however many were wrong
                 self._guesses.check(address, credential, self._clock())
             until, principal, is_right = await self._look_up(credential)
-            if is_new and not is_right:
+            if not is_right and mark not in self._known:  # another request may have looked it up meanwhile
                 self._guesses.count(address, credential, self._clock())
             self._remember(mark, until, principal)
         if principal is None:

@@ -125,7 +125,7 @@ class Connection(web.RequestHandler):
         return self._loop.time() - self._came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start; close the connection at once if the address has twice as many as the limit."""
+        """Count the connection for its address; close it at once if the address has twice as many as the limit."""
         super().connection_made(transport)
         peer = self.peername
         self.address = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""

@@ -188,7 +188,7 @@ def outbox_insert(*envelopes: Envelope, bulk: bool = False) -> Document:
 
 
 def outbox_push_held(envelope: Envelope, field: str) -> Document:
-    """Return the operators that stage an event whose data, in bytes, the same update sets as `field`.
+    """Return the update operators that stage an event. Its data are in `field`, which the same update sets, as bytes.
 
     It replaces all staged events, because the field holds the data of the newest event only.
     """

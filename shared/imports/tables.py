@@ -284,7 +284,7 @@ class CsvReader(Generic[T]):
 
 def delimiter_of(line: str) -> str:
     """Return what divides the cells of the first line of a table: what a line `sep=;` states, or what is most often."""
-    if found := re.fullmatch(r"sep=(.)\s*", line):
+    if found := re.fullmatch(r'sep=([^"\r\n])\s*', line):
         return found[1]
     bare = re.sub(r'"[^"]*"', "", line)
     return max(_DELIMITERS, key=bare.count)

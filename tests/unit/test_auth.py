@@ -1,5 +1,6 @@
 """API keys: shown once, stored as a digest, remembered for a while; policies deny what they do not allow."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -109,6 +110,26 @@ async def test_a_wrong_key_counts_once_and_an_expired_one_never(keys: Keys) -> N
     for guess in range(20):
         with pytest.raises(Unauthorized if guess < 12 else TooManyRequests):
             await authenticator.authenticate(f"guess{guess}.x", "192.0.2.2")
+
+
+async def test_a_wrong_key_in_requests_at_the_same_time_counts_once(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody_asks = asyncio.Barrier(20)
+
+    async def find(_: str) -> None:
+        await everybody_asks.wait()
+
+    monkeypatch.setattr(keys, "find", find)
+    authenticator = Authenticator(keys, PEPPER, clock=Clock(), guesses=WrongKeyLimiter(12))
+    asked = [authenticator.authenticate("gone.x", "192.0.2.1") for _ in range(20)]
+    assert {type(one) for one in await asyncio.gather(*asked, return_exceptions=True)} == {Unauthorized}
+    monkeypatch.undo()
+    for guess in range(11):
+        with pytest.raises(Unauthorized):
+            await authenticator.authenticate(f"guess{guess}.x", "192.0.2.1")
+    with pytest.raises(TooManyRequests):
+        await authenticator.authenticate("another.x", "192.0.2.1")
 
 
 async def test_lookups_of_keys_are_cached_for_a_while(keys: Keys) -> None:

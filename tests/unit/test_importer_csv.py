@@ -9,7 +9,7 @@ from services.catalog.importers import ListReader, Options
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
 from shared.imports.rows import ROW_LIMIT
-from shared.imports.tables import CsvReader, FieldTable
+from shared.imports.tables import CsvReader, FieldTable, delimiter_of
 from tests.support.course_lists import GUESS, courses, read, results_of, workbook
 
 
@@ -37,6 +37,12 @@ def test_a_first_line_that_names_the_separator_is_no_header(mark: str, end: str)
     [row] = [row for row in reader.feed(end.join((*lines, "")).encode()) if row]
     assert row.content == ImportedOfficer(officer="officer-1", job_group="service", agency="north")
     assert row.number == 3
+
+
+@pytest.mark.parametrize("line", ['sep="', "sep=\r", "sep=\n", "sep="])
+def test_a_quote_or_a_line_end_is_no_separator(line: str) -> None:
+    """The `csv` module of Python 3.13 raises ValueError for one."""
+    assert delimiter_of(line) in ",;\t|"
 
 
 def test_an_open_quote_at_the_end_or_before_much_text_loses_only_its_own_row() -> None:

@@ -13,7 +13,7 @@ from shared.domain import Course
 
 
 class CourseList(AvailableCourses):
-    """The courses of `reachable`. `courses`: all courses by id."""
+    """The available courses of the readable rule: those of `reachable`. `courses`: all courses by id."""
 
     def __init__(self, inputs: Inputs, courses: Mapping[str, Course], reachable: ProblemData) -> None:
         super().__init__()

@@ -129,7 +129,7 @@ class TenantCatalog:
 
     @cached_property
     def overlay_names(self) -> frozenset[int]:
-        """The numbers of the course names in the overlay."""
+        """The course names of the overlay, as their numbers in the vocabulary."""
         return frozenset(VOCABULARY.courses[course_id] for course_id in self.overlay if course_id in VOCABULARY.courses)
 
     def deleted(self, segment: Segment) -> Ints:
