@@ -101,7 +101,10 @@ class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknow
 
 
 class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file of rows is imported. `dry_run`: report what would happen, and write nothing."""
+    """How a file of rows is imported.
+
+    `encoding`: of the text, if it cannot be recognised. `dry_run`: report what would happen, and write nothing.
+    """
 
     encoding: Annotated[str, Meta(max_length=20)] | None = None
     dry_run: bool = False
@@ -129,7 +132,7 @@ class AssessmentAccepted(Struct, frozen=True):
 class Evidence(Struct, frozen=True, omit_defaults=True):
     """One accepted assessment, and the sequence of the profile that resulted.
 
-    `origin`: the import and the row of bulk evidence.
+    `origin`: the import and the row, or the xAPI statement, that the evidence came from; otherwise left out.
     """
 
     assessment_id: str
@@ -244,7 +247,7 @@ class ListEvidence(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def assessment_id_of(tenant: str, officer: str, idempotency_key: str) -> str:
-    """Return the id of an assessment, which is unique for the tenant, officer and key."""
+    """Return the id of an assessment: a digest of tenant, officer and key, so a repeated submission has the same id."""
     return hashlib.sha256(msgspec.json.encode([tenant, officer, idempotency_key])).hexdigest()[:32]
 
 

@@ -46,7 +46,7 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
     """Register an officer, or replace the registration: a field that is left out is removed.
 
     Levels are kept. If nothing changes there is no new sequence and no event. An erased id may now belong to another
-    person, so only an admin may register it again (409 for others), and keys made before the erasure are revoked.
+    person, so only an admin may register it again (409 for others), and all keys of this id are revoked first.
     """
     conditions = preconditions(request)
     body = await read_body(request, PutOfficer)
@@ -83,16 +83,19 @@ async def _register(request: web.Request, body: PutOfficer, conditions: Precondi
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:
-    """Return an officer's skill profile."""
+    """Return an officer's registration and levels, under the sequence as entity tag.
+
+    A supervisor's key reads only officers of its agency; others are 404.
+    """
     _, known = await known_officer(request)
     return not_modified(request, tag_of(known)) or json_response(known, tag=tag_of(known))
 
 
 async def show_profile(request: web.Request) -> web.StreamResponse:
-    """Return the level of each skill at a given time: value, uncertainty, and contradictions in the evidence.
+    """Return the level of each skill at a time, with its standard deviation and the contradictions in its evidence.
 
-    With `at`, only evidence taken by then counts. The standard deviation grows with age: the profile shows that of
-    `at`, while events carry that of `measured_at`.
+    With `at`, only evidence taken by then counts. A standard deviation grows with the age of the evidence: this answer
+    shows the one at `at`, by default now, while events carry the one at `measured_at`.
     """
     wanted = read_query(request, ShowProfile)
     officer, known = await known_officer(request)
@@ -106,9 +109,9 @@ async def show_profile(request: web.Request) -> web.StreamResponse:
 async def erase_officer(request: web.Request) -> web.StreamResponse:
     """Erase an officer.
 
-    The officer's keys are revoked; share links, profile and evidence are deleted, and every service erases its data.
-    The sequence is kept, so that a later registration continues from it. A repeated request completes an unfinished
-    erasure and announces it again.
+    The officer's keys are revoked; profile, evidence, sessions, xAPI statements and share links are deleted, and every
+    other service erases what it stores about the officer. The sequence is kept, so that a later registration continues
+    from it. A repeated request completes an unfinished erasure and announces it again.
     """
     conditions = preconditions(request)
     tenant, officer_id = subject_of(request)

@@ -29,7 +29,7 @@ async def start_session(request: web.Request) -> web.StreamResponse:
     """Start an adaptive session, or continue the open one.
 
     Answers 201 with the first item of a new session. An officer has at most one open session: repeating the same
-    request answers 200 with its current state, a different request 409.
+    request answers 200 with the current state of that session, a different request 409.
     """
     body = await read_body(request, StartSession)
     runner = request.app[RUNNER]
@@ -61,8 +61,8 @@ async def get_session(request: web.Request) -> web.StreamResponse:
 async def answer_item(request: web.Request) -> web.StreamResponse:
     """Answer the current item; returns the next one, or the result.
 
-    Repeating the same answer changes nothing and returns the current state. 409 names the field: another item or
-    sequence than the current one, another response to an answered item, a finished session, or an expired time limit.
+    Repeating the same answer changes nothing and returns the current state. 409 for another item or sequence than the
+    current one, another response to an answered item, a finished session, or an expired time limit; it names the field.
     The result is added to the officer's profile as an assessment of kind `test`, and a new path follows.
     """
     body = await read_body(request, SubmitAnswer)

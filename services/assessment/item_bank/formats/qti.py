@@ -1,10 +1,11 @@
 """An item bank as 1EdTech QTI 3.0: choice interactions, one XML file per item, in a package with its manifest.
 
 Thai and English are adjacent `span` elements with `xml:lang`. Skill, level and parameters, for which QTI has no
-element, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has a
-mapping in place of a correct response, which orders its options; a mapping that gives a score to one option alone is a
-right option. Packages of other systems may contain each item twice, once per language, under
-one identifier. A single item may be an XML file without a package. No file outside the package is opened.
+element, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has no
+correct response, but a mapping that gives each option a score; the scores order the options. If a mapping gives one
+option a higher score and all others the same lower one, that option is the right one of a choice item. Packages of
+other systems may contain each item twice, once per language, under one identifier. A single item may be an XML file
+without a package. No file outside the package is opened.
 """
 
 import io
