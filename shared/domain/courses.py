@@ -50,9 +50,9 @@ class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
     `confidence`: the probability that the course teaches the skill and that whoever holds `from` can enter it. Of
-    matches with a confidence of at least `threshold`, four of five named a right skill. `mapped_from`: the skill was not
-    matched by the description; the provider states this other skill, `framework/skill`, and a framework states that
-    both are the same, so only the levels are estimated.
+    matches with a confidence of at least `threshold`, four of five named a right skill. `mapped_from`: the provider
+    states this other skill, `framework/skill`, and a framework states that both are the same; then the description was
+    not used, and only the levels are estimated.
     """
 
     framework: Identifier

@@ -129,7 +129,7 @@ class Lag:
     async def measured(self) -> int:
         """Return the number of unread records in the assigned partitions; updated at most once a second.
 
-        A rebalance in the meantime takes partitions away: they are left out.
+        Partitions that a rebalance takes away meanwhile are left out.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._next:

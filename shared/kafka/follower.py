@@ -49,7 +49,7 @@ class Follower:
 
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
     is read again from its beginning, or from its end if the follower started there. `on_replaced` is awaited before
-    that; `replaced` counts it. `topic_id`: the topic to which the given offsets belong.
+    that; `replaced` counts how often. `topic_id`: the topic to which the given offsets belong.
 
     Partitions that are added to the topic meanwhile are read from their beginning.
     """

@@ -11,7 +11,7 @@ UNREADABLE = "unreadable-batch"
 Headers = Sequence[tuple[str, bytes | None]]
 
 BULK: Headers = [("bulk", b"1")]
-"""The header of records that announce what an import changed; a reader may process the others of a batch first."""
+"""The header of records that announce what an import changed; a reader may handle the other records first."""
 
 
 class Record(NamedTuple):
