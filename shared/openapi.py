@@ -109,7 +109,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def document(title: str, description: str, routes: Sequence[Route], version: str = "1") -> dict[str, Any]:
-    """Return the OpenAPI document of the routes that are not hidden."""
+    """Return the OpenAPI document of the routes that are not hidden, as builtins ready for JSON."""
     shown = [route for route in routes if not route.hidden]
     schemas = _Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -316,9 +316,9 @@ def _set_by(route: Route, status: int) -> list[Header]:
 def problems_of(route: Route) -> set[int]:
     """Return the error statuses that this route can answer.
 
-    Includes 400 for every route: an unreadable request line or header is rejected before routing. One that is not
-    public rejects a parameter that it does not have (422). Every route but probes has a limit of rate (429) and takes
-    its place among the active requests (503).
+    Includes 400 for every route: an unreadable request line or header is rejected before routing. A route that is not
+    public rejects a parameter that it does not have (422). Every route but probes has a rate limit (429) and counts as
+    an active request, whose number is limited (503).
     """
     found = {400, *route.problems}
     if route.policy and not route.quiet:

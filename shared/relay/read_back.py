@@ -1,4 +1,4 @@
-"""Reads a topic back: stages the present state again after an old or unreadable record, and for a replaced topic."""
+"""Reads a topic back; stages the present state again after an old or unreadable record, or if the topic is replaced."""
 
 import asyncio
 import logging
@@ -22,9 +22,10 @@ Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 class ReadBack:
     """Reads the topic of a relay while its lease is held; the position is stored in the lease.
 
-    `republish`, `on_read_back` and `stamp`: those of the relay. While that sends a backlog (`wake`), each batch waits
-    some seconds: readers wait for the last event, and nobody for it to be read back. `generation` counts the topics of
-    this name: acknowledgements of an earlier one say nothing about this one's offsets.
+    `republish`, `on_read_back` and `stamp`: those of the relay. While the relay sends a backlog, as `wake` tells, each
+    batch is handled some seconds later: readers wait for the last event, but nobody waits for it to be read back.
+    `generation` counts the topics of this name: acknowledgements of an earlier topic say nothing about the offsets of
+    this one.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by a relay

@@ -65,9 +65,8 @@ class Relay:
     send in place of one that is too large, or None; an event that cannot be sent stays in its document, is counted in
     `unsendable`, and delays only later events of that document. The store sets `staged` when it stages something in
     this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many documents of bulks
-    are sent per second, so that a reader that needs longer per document has no backlog when a single event comes; None:
-    unlimited. `backlog`: returns the number of records that the reader has not processed, if known; at most what the
-    rate allows in one pause may wait there, and fewer if the reader is slower.
+    are sent per second, None: without a limit; it should be what the reader can handle, so that no backlog delays a
+    single event. `backlog`: see `BulkPacing`.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
