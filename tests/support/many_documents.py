@@ -83,7 +83,7 @@ SMALL = {("assessment", "leases"), ("catalog", "leases"), ("catalog", "positions
 
 
 async def fill(watched: Watched) -> None:
-    """Copy a document of each collection until it holds enough. Raises AssertionError for an unknown collection."""
+    """Copy a document of each collection until it holds enough. Fails if a collection is empty or not in COPIES."""
     for service in ("assessment", "catalog", "access", "recommender", "owner"):
         database = watched.database(service)
         for name in await database.list_collection_names():

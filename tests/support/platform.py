@@ -154,7 +154,7 @@ class Platform:
 
 
 class Officer:
-    """One officer. `accepted`: {idempotency key: (body, assessment id, sequence)}. `levels`: {skill: those measured}."""
+    """One officer. `accepted`: {idempotency key: (body, assessment id, sequence)}. `levels`: {skill: measured ones}."""
 
     def __init__(self, platform: Platform, tenant: str = TENANT) -> None:
         self.platform, self.tenant = platform, tenant
