@@ -134,7 +134,7 @@ def authorize(principal: Principal, policy: Policy, officer: str | None = None) 
 
 
 def check_agency(principal: Principal, agency: str) -> None:
-    """Check that the key may read an officer of this agency: a supervisor's key may not read those of another one.
+    """Check that the key may read an officer of this agency; a supervisor's key reads only officers of its own agency.
 
     Raises NotFound, as for an officer that does not exist. Called by handlers of routes under `ASSESSORS` and
     `READERS`, because only the stored officer tells the agency.

@@ -141,7 +141,7 @@ _SPECIFIC = re.compile(r"'.*'|\".*\"|\d+(?:[.,]\d+)*", re.DOTALL)
 
 
 def kind_of(detail: str) -> str:
-    """Return a message without what is specific to its row: quoted texts and numbers."""
+    """Return a message with `…` in place of quoted texts and numbers, which are specific to its row."""
     return _SPECIFIC.sub("…", detail)
 
 

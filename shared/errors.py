@@ -15,7 +15,7 @@ Problem
 ├── Unavailable           503  MongoDB, Kafka or another service does not answer; trying again may help
 └── Overloaded            503  the service has too many active requests; Retry-After says when to try again
 
-Rejected                       an event that no retry can process: sent to the dead-letter topic
+Rejected                       an event that can never be accepted: sent to the dead-letter topic
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ An event is a past fact with the complete current state of its subject, so a rea
 supersedes an older one. `sequence` orders the events of one subject. A record without a value is a tombstone. Within a
 version, changes are additive: readers ignore unknown fields.
 
-`shared/cloudevents.py` encodes and decodes them as Kafka records.
+`shared/cloudevents.py` encodes and decodes events as Kafka records.
 """
 
 from collections.abc import Callable, Iterable
@@ -232,9 +232,9 @@ class PathAnnounced(PathHead, frozen=True):
         return cls(event.tenant, event.officer, event.revision, event.cause, event.planned_at, compact(event.path))
 
     def recommended(self) -> PathRecommended:
-        """Return the event with its derived fields, without sentences.
+        """Return the event with its derived fields, without sentences, which `messages.with_sentences` adds.
 
-        `messages.with_sentences` adds them. Raises ValueError.
+        Raises ValueError if the rows of the path do not fit together.
         """
         head = (self.tenant, self.officer, self.revision, self.cause, self.planned_at)
         return PathRecommended(*head, expanded(self.path))

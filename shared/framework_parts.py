@@ -3,8 +3,8 @@
     parts, header = divided(tenant, framework)          # the parts, and the announcement that names them
     events = await assembly.whole(events, position)     # FrameworkPublished where one is complete
 
-The parts of a version are announced before the FrameworkAnnounced that names them. A follower keeps them until every
-part has arrived with the announced hash; until then the previous version stays. No I/O.
+The parts of a version are announced before the FrameworkAnnounced that names them. A follower keeps the parts until
+every part has arrived with the announced hash; until then the previous version stays. No I/O.
 """
 
 import asyncio

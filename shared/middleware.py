@@ -67,7 +67,8 @@ def bearer(request: web.Request) -> str | None:
 class Lifecycle:
     """Whether this process continues; a signal or a failed background task ends it.
 
-    `draining`: no new work is accepted. `failure`: why the process ends with an error.
+    `draining`: the process is about to stop and reports that it is not ready, so that balancers send no more requests.
+    `failure`: why the process ends with an error.
     """
 
     def __init__(self) -> None:
@@ -121,7 +122,7 @@ class Middleware:
         self._routes[resolved] = route
 
     async def finish(self, _: web.Application) -> None:
-        """Wait for changes whose clients have disconnected; log what is not logged yet."""
+        """Log the rejected requests that have no line yet; wait for changes whose clients have disconnected."""
         self._log.log_rejected()
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=_FINISH_SECONDS)

@@ -281,7 +281,7 @@ class KeyStore:
             await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
 
     async def working(self, key_ids: Iterable[str]) -> set[str]:
-        """Return the ids, of those given, of keys that are neither revoked nor expired. Raises Unavailable."""
+        """Return those of the given ids whose keys are neither revoked nor expired. Raises Unavailable."""
         wanted = {"_id": {"$in": list(key_ids)}, "revoked_at": None}
         alive = {"$or": [{"expires_at": None}, {"expires_at": {"$gt": datetime.now(UTC)}}]}
         with unavailable():
@@ -328,7 +328,7 @@ class KeyStore:
         return [_key(document) for document in sorted(found, key=lambda one: one["created_at"], reverse=True)]
 
     async def viewed_until(self, tenant: str, officers: Iterable[str]) -> dict[str, datetime]:
-        """Return {officer: when the last viewer's key expires} of those of these officers who have viewers.
+        """Return {officer: when the last viewer's key expires}, without officers who have no viewers.
 
         Raises Unavailable.
         """
@@ -352,7 +352,7 @@ class KeyStore:
             await self._keys.delete_many({"tenant": str(tenant), "officer": str(officer), "role": "viewer"})
 
     async def list(self, tenant: str | None = None) -> AsyncIterator[StoredKey]:
-        """Yield the keys that were not revoked, oldest first. Raises Unavailable."""
+        """Yield the keys of a tenant, or of all, that were not revoked, oldest first. Raises Unavailable."""
         wanted: Document = {"revoked_at": None} | ({"tenant": str(tenant)} if tenant else {})
         with unavailable():
             async for document in self._keys.find(wanted).sort("created_at", 1):

@@ -99,9 +99,9 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
     `similarity`: the cosine of the levels gained and the values of the gaps, 0 to 1. `unlocks`: later courses of the
     path that cannot be entered without this one, directly or because a course that they need then cannot be entered;
-    `unlock_conditions`: {course: its entry condition that this step itself satisfies}. `alternatives`: runners-up of
-    the course, none of which is in the path; a prerequisite that was added with another course has none. `origin`: why
-    the course was added if not for its value; a prerequisite has the origin of the course that it was added for.
+    `unlock_conditions`: {course: its entry condition that this step itself satisfies}. `alternatives`: the runners-up
+    of this course, none of which is in the path; a prerequisite that was added with another course has none. `origin`:
+    why the course was added if not for its value; a prerequisite has the origin of the course that it was added for.
     """
 
     position: int

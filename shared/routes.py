@@ -155,8 +155,8 @@ def principal(request: web.Request) -> Principal:
 async def read_raw(request: web.Request) -> bytes:
     """Return the decompressed body, of at most the route's `limit`. Raises TooLarge.
 
-    Also raises Malformed if it breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too much
-    memory.
+    Also raises Malformed if the body breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too
+    much memory.
     """
     most = request[ROUTE].limit
     if (request.content_length or 0) > most:
@@ -174,7 +174,7 @@ async def read_raw(request: web.Request) -> bytes:
 
 
 def still_there(request: web.Request) -> None:
-    """Check that the client is still connected. Raises ConnectionResetError otherwise, so that its work is dropped."""
+    """Check that the client is still connected. Raises ConnectionResetError otherwise, which ends the request."""
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client has gone")
 
@@ -288,7 +288,10 @@ def _random_hex(size: int) -> str:
 def json_response(
     content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
 ) -> web.Response:
-    """Return a JSON response with its ETag and the languages of its sentences. Bytes are sent as they are."""
+    """Return a JSON response. `content`: an object to encode, or JSON in bytes, which is sent unchanged.
+
+    `tag`: sent as `ETag`. `languages`: those of the sentences, sent as `Content-Language`.
+    """
     headers = {} if tag is None else {"ETag": str(tag)}
     if languages:
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}

@@ -57,8 +57,8 @@ def _filled(code: str, language: Language) -> Fill:
 def compiled(template: str, language: Language, start: int = 0, counted: str | None = None) -> tuple[Fill, int]:
     """Return a function that fills a template, and the position at which the template ends.
 
-    A nested template is parsed from `start` to its closing bracket. `counted`: the value of `#`. Raises ValueError for
-    an invalid template.
+    A nested template is parsed from `start` to its closing bracket. `counted`: the argument whose number `#` shows.
+    Raises ValueError for an invalid template.
     """
     parts: list[str | Fill] = []
     place = start

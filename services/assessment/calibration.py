@@ -71,7 +71,7 @@ class ItemFit:
 
 @dataclass(frozen=True)
 class SkillFit:
-    """The items of one skill after the fit, and the number of officers whose answers were used."""
+    """The items of one skill after the fit. `sessions`: how many sessions had answers to them."""
 
     skill: str
     sessions: int

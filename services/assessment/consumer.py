@@ -1,4 +1,4 @@
-"""Follows the catalog for its frameworks."""
+"""Reads the frameworks from the topic of the catalog."""
 
 from collections.abc import Sequence
 

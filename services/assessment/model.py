@@ -80,7 +80,7 @@ class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     results: Annotated[list[Result], Meta(min_length=1, max_length=200)] | None = None
 
     def measured(self) -> list[Result]:
-        """Return the results, also of a row with one skill.
+        """Return the results of the row, which states either one skill or a list of results.
 
         Raises InvalidInput naming the field unless the row has either `skill` and `level`, or `results`.
         """
@@ -103,7 +103,8 @@ class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknow
 class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
     """How a file of rows is imported.
 
-    `encoding`: of the text, if it cannot be recognised. `dry_run`: report what would happen, and write nothing.
+    `encoding`: that of the file; by default it is recognised from the bytes. `dry_run`: report what would happen, and
+    write nothing.
     """
 
     encoding: Annotated[str, Meta(max_length=20)] | None = None

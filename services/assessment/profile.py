@@ -118,7 +118,7 @@ Statistics = dict[str, SkillEvidence]
 
 
 def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:
-    """Return the statistics, with the new evidence, of the skills that it is about; its order does not matter."""
+    """Return new statistics of the skills that `evidence` is about, with it added; its order does not matter."""
     found: dict[str, list[Piece]] = {}
     for one in evidence:
         for key, piece in pieces(one):
@@ -131,7 +131,7 @@ def assessed(
 ) -> Profile:
     """Return the profile with the next sequence, and with the levels of the skills in `changed` computed again.
 
-    `framework` and `owner`: the officer's own framework and the tenant that owns it, if the evidence is about it.
+    `framework` and `owner`: the officer's own framework and its owner, if the evidence is about this framework.
     """
     under = {"framework_version": framework.version, "framework_owner": owner} if framework else {}
     levels = fused(before.levels, changed)
@@ -152,7 +152,7 @@ def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]
 
 
 def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> SkillProfile:
-    """Return every level as of the time `at`, with the latest evidence of it and the contradictions in it.
+    """Return the level of every skill as of the time `at`, with the skill's latest evidence and contradictions.
 
     `statistics`: of the evidence up to `at`. A standard deviation, in levels, grows with the age of the evidence.
     """

@@ -43,8 +43,8 @@ class Registrar:
     ) -> tuple[OfficerPut, bool]:
         """Register an officer; return the answer, and whether the officer is new.
 
-        `allow_again` is called before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
-        InvalidInput naming the field, TooLarge, Unavailable.
+        `allow_again` is called before an erased id is registered again; it may raise Conflict. Raises
+        PreconditionFailed, InvalidInput naming the field, TooLarge, Unavailable.
         """
         framework = await self._intake.framework(tenant, body.framework or self._default)
         profiles.check(body, framework)

@@ -67,7 +67,7 @@ def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
 
 
 def usual_sd(kind: EvidenceKind, framework: Framework) -> float:
-    """Return the standard deviation of an assessment of a kind that states none, in levels of the framework."""
+    """Return the standard deviation, in levels of the framework, that counts if an assessment of a kind states none."""
     return _usual_sd(kind, step_of(framework))
 
 

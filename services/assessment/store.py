@@ -96,7 +96,7 @@ class OfficerStore:
             return {one["_id"]: accepted_of(one) async for one in found}
 
     async def accepted(self, officer: Officer, assessment_id: str) -> AcceptedEvidence | None:
-        """Return an accepted assessment, archived or not; None if unknown. Raises Unavailable."""
+        """Return what is known of an assessment, archived or not; None if it was not accepted. Raises Unavailable."""
         if assessment_id in officer.accepted or not officer.archived:
             return officer.accepted.get(assessment_id)
         with unavailable():

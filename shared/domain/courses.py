@@ -24,7 +24,7 @@ from shared.domain.values import (
 class Teaches(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A skill that a course teaches, from a level to a level at least a millionth higher.
 
-    Only who holds the level `from` can enter the course. `mapped_from`: the provider states this other skill,
+    Only officers who hold the level `from` can enter the course. `mapped_from`: the provider states this other skill,
     `framework/skill`, and a framework states that both are the same; only the catalog adds such rows.
     """
 
@@ -121,7 +121,7 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
     `corequisites` should be taken before or at the same time, and learners who have taken one of `antirequisites` are
     not admitted; both are displayed and not enforced, as are `starts` and `ends`. `stated` keeps the provider's wording
-    of facts that were parsed from it, or could not be; `assumed` names the facts that the provider did not state.
+    of facts, whether it could be parsed or not; `assumed` names the facts that the provider did not state.
     """
 
     id: Identifier

@@ -27,8 +27,8 @@ class SkillLevel(Struct, frozen=True, omit_defaults=True, gc=False):
 class Profile(Struct, frozen=True, omit_defaults=True):
     """What the recommender needs to know about an officer. `sequence` grows by one with every accepted change.
 
-    `framework_version` counts the versions of the framework that `framework_owner` publishes: the tenant, or `shared`.
-    `framework_owner` is None in profiles that were written before owners were recorded.
+    `framework_owner`: the tenant that publishes the framework, which may be `shared`; None in profiles from before
+    owners were recorded. `framework_version`: the version of the framework; each owner numbers its own versions.
     """
 
     tenant: Identifier

@@ -38,7 +38,7 @@ def pairs(text: str, parameter: str, facts: Collection[str]) -> list[tuple[str, 
 
 
 def as_map(columns: Mapping[str, Sequence[int]], header: Sequence[str]) -> str:
-    """Return {fact: numbers of its columns} in the syntax of `map`."""
+    """Return the text of `map` that states the same as {fact: numbers of its columns}."""
     items = []
     for fact, numbers in columns.items():
         for number in numbers:

@@ -47,7 +47,8 @@ class ImportRequest(Generic[R]):
 class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass stores rows (`store_rows`) and checks the whole file (`end`).
 
-    `rows_at_once`: while rows are stored, at least so many of the next ones are collected for one call of `store_rows`.
+    `rows_at_once`: while earlier rows are stored, up to about so many rows are collected for the next call of
+    `store_rows`.
     """
 
     rows_at_once = 1000
@@ -68,7 +69,7 @@ class ImportJob(Generic[C, R]):
         raise NotImplementedError
 
     async def end(self) -> None:
-        """Check the file as a whole; a subclass does so, and changes the report."""
+        """Do nothing; in a subclass, check the file as a whole and change the report."""
 
     def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
         """Record in the report how the file was read: encoding, {field: names of its columns}, unused columns."""

@@ -93,7 +93,7 @@ def as_number(text: str) -> float:
 
 
 def with_decimals(text: str) -> str:
-    """Return a text with fractions as decimals: `1½`, `1 1/2`."""
+    """Return a text with fractions as decimals: `1½` and `1 1/2` become `1.5`."""
     for sign, decimals in _FRACTIONS.items():
         text = re.sub(rf"(\d*)\s?(?:{sign})(?![\d/])", lambda found: f"{int(found[1] or 0)}{decimals}", text)  # noqa: B023 - used at once
     return text

@@ -54,9 +54,9 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
 
 
 class ImportReport(Struct, frozen=True, omit_defaults=True):
-    """The result of a whole import. `problem`: why it stopped before the end of the file.
+    """The result of a whole import. `problem`: why the import stopped before the end of the file.
 
-    `interrupted`: the service stopped during the import; what was stored remains.
+    The state `interrupted`: the service stopped during the import; what was stored remains.
     """
 
     import_id: str
@@ -103,7 +103,7 @@ class RowPage(Struct, frozen=True):
 
 @dataclass
 class Row(Generic[T]):
-    """A row of a file, numbered from 1. `content`: None if the row has `problems`.
+    """A row of a file, numbered from 1. `content`: None if the row cannot be read; then `problems` states why.
 
     `begins`: the row's id in the file or its first characters, to identify a rejected row.
     """
@@ -124,7 +124,7 @@ def row_of(  # noqa: PLR0913 - what a row is made of
     *,
     strict: bool = True,
 ) -> Row[T]:
-    """Return the row that `given`, decoded JSON or {column: cell}, makes as a struct of the type `shape`.
+    """Convert `given`, decoded JSON or {column: cell}, into a row whose content is a struct of the type `shape`.
 
     Without `strict`, texts are read as numbers and dates. If `given` has faults, the row has them and no content.
     """
@@ -145,12 +145,12 @@ def refused(number: int, problem: Problem, begins: str | None = None) -> Row[Any
 
 
 def refusal(problem: Problem) -> RowProblem:
-    """Return the fault of a row that states the same as a problem."""
+    """Convert a problem into a fault of a row."""
     return RowProblem(problem.status, problem.detail, problem.field)
 
 
 def beginning(text: str | None) -> str | None:
-    """Return the first 60 characters of a row, in which API keys and passwords are masked; None for an empty one."""
+    """Return the first 60 characters of a row, in which API keys and passwords are masked; None for an empty text."""
     if not text:
         return None
     return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:_BEGINS]

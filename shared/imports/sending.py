@@ -132,7 +132,7 @@ def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
 
 
 class Progress:
-    """A progress bar with rows, rate and remaining time; only on a terminal."""
+    """A progress bar with rows, rate and remaining time, which is shown only on a terminal."""
 
     def __init__(self, size: int) -> None:
         self._size = max(size, 1)

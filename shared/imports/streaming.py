@@ -111,7 +111,7 @@ async def list_imports(request: web.Request) -> web.StreamResponse:
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:
-    """Return a page of the rows of an import, in order, with the result of each."""
+    """Return a page of the rows of an import, in order, with the result of each. 404 for another tenant's import."""
     wanted = read_query(request, ListRows)
     report = await _report(request)
     rows, following = await request.app[REPORTS].page(report.import_id, wanted)

@@ -88,8 +88,8 @@ def addresses(brokers: Brokers) -> str:
 async def start(consumer: AIOKafkaConsumer) -> None:
     """Connect. Raises Unavailable if no broker answers.
 
-    If cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
-    loses track of the connection that it is opening.
+    A cancellation waits until the client has started, so that stopping the client closes all connections: aiokafka
+    loses track of a connection that it is opening.
     """
     starting = asyncio.ensure_future(consumer.start())
     try:

@@ -1,4 +1,4 @@
-"""Reads a topic as a member of a consumer group, at least once."""
+"""Reads a topic as a member of a consumer group, which handles each record at least once."""
 
 import asyncio
 import logging
@@ -134,7 +134,7 @@ class GroupConsumer:
             self._in_hand = False
 
     def stop(self) -> None:
-        """Make `run` return after the current batch is handled and committed; it waits for nothing else."""
+        """Make `run` return; it waits only until the current batch is handled and committed."""
         self._stopping.set()
 
     def _notice_reset(self, polled: list[Record]) -> None:

@@ -84,12 +84,12 @@ class Follower:
 
     @property
     def stalled_seconds(self) -> float:
-        """Seconds since the current records last made progress (one handled or skipped)."""
+        """Seconds since the current records last made progress (one handled or skipped); 0 without records."""
         return self._delivery.stalled_seconds
 
     @property
     def pending(self) -> str | None:
-        """The readiness message with what this reader waits for until it has caught up; None from then on."""
+        """A readiness message that says what the follower waits for; None once it has caught up."""
         return None if self.caught_up.is_set() else f"{self.topic} has not been read to its end: {self._step}"
 
     async def run(self) -> None:

@@ -129,7 +129,7 @@ class TopicState:
 
 
 async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
-    """Return {name: state} of those of these topics that exist; with `configs` also the cleanup policies.
+    """Return {name: state} of the topics with these names that exist; with `configs` also their cleanup policies.
 
     Raises Unavailable if no broker answers.
     """

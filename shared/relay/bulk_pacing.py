@@ -49,7 +49,7 @@ class BulkPacing:
     def besides_bulks(self) -> Document:
         """Return the query condition that excludes events of bulks.
 
-        Without a rate they are excluded only while a bulk is written, and every two seconds not even then.
+        Without a rate it excludes them only while a bulk is written, except once every two seconds.
         """
         now = asyncio.get_running_loop().time()
         if self.rate or (self._wake.in_bulk and now < self._sent_at + _EVERY_SECONDS):

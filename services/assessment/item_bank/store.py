@@ -2,12 +2,12 @@
 
 The items of one draft or version are an `edition`: written once under a new name, never changed. A draft refers to its
 edition; publishing inserts the document of the next version, which refers to the same edition, so a version is either
-absent or complete. A draft is marked before it is published, so that no change of it removes that edition. Editions
-without references are removed.
+absent or complete. A draft is marked before it is published, so that no change of the draft removes the edition that is
+being published. Editions without references are removed.
 
 The publications of a tenant are numbered. Sessions use the bank of their framework that was published under the highest
-number. Versions that earlier releases published have no number; they count as older than all numbered ones, and among
-each other `published_at` decides.
+number. Versions that earlier releases published have no number; they count as older than all numbered ones, and their
+order is that of `published_at`.
 """
 
 import secrets

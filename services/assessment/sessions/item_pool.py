@@ -91,7 +91,7 @@ class Exposure:
         return eligibility(self._shown[skill], self.sessions)
 
     def shares(self) -> Iterable[tuple[str, float]]:
-        """Yield (item, share of sessions that showed it)."""
+        """Yield (item id, share of the counted sessions that showed the item)."""
         for skill, places in self._places.items():
             for item, place in places.items():
                 yield item, float(self._shown[skill][place]) / max(self.sessions, 1)

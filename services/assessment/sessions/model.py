@@ -26,9 +26,9 @@ class SessionSkill(Struct, frozen=True):
 
 
 class SessionPlan(Struct, frozen=True):
-    """The fixed part of a session; it does not change with the bank or the framework.
+    """The fixed part of a session, which later versions of the bank or the framework do not change.
 
-    `request`: the digest of the request that started it.
+    `request`: the digest of the request that started the session.
     """
 
     id: str
@@ -118,10 +118,11 @@ class SessionEnd(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """The stored state of a session. `revision` counts its changes; `stopped`: skill -> why it needs no more items.
+    """The stored state of a session. `revision` counts its changes; `stopped`: {skill: why it needs no more items}.
 
-    `settled`: it has ended and its results are in the profile with `profile_sequence` (null: nothing was measured).
-    `due_at`: when it ends by itself, or when submitting its results is retried; null once it is settled.
+    `settled`: the session has ended, and its results are in the profile with `profile_sequence` (null: nothing was
+    measured). `due_at`: when the session ends by itself, or when its results are submitted again; null once it is
+    settled.
     """
 
     plan: SessionPlan

@@ -93,7 +93,8 @@ class GradedRow(Struct, frozen=True):
 class GradeTable(MappedTable):
     """Converts rows of cells to graded activities; the first row names the columns.
 
-    `rules`: those of the tenant's mapping. A column named as an activity that a rule maps holds its scores.
+    `rules`: those of the tenant's mapping. A column whose name a rule maps holds the scores of the activity of this
+    name.
     """
 
     def __init__(self, rules: ActivityRules, columns: str, default: str | None = None) -> None:

@@ -36,7 +36,7 @@ class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class PutXapiMapping(Struct, frozen=True, forbid_unknown_fields=True):
-    """The mapping of a tenant. `home_page`: of the accounts whose name is the id of an officer."""
+    """The mapping of a tenant. `home_page`: in accounts with this home page, the name is the id of an officer."""
 
     home_page: Iri
     rules: Annotated[list[ActivityRule], Meta(max_length=2000)]

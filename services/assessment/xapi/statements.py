@@ -126,7 +126,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
 
     Raises Malformed naming the field, with the prefix `place`; Forbidden for a voiding statement; TooLarge.
 
-    A statement without an id but with a timestamp gets an id derived from its content, so that repeating it is
+    A statement without an id but with a timestamp gets an id derived from its content, so that a repeated statement is
     detected.
     """
     try:
@@ -177,7 +177,7 @@ def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
 
 
 def scaled_score(result: ActivityResult | None) -> float | None:
-    """Return the score from 0 to 1: `scaled`, or else where `raw` is between `min` (0 if missing) and `max`.
+    """Return the score from 0 to 1: `scaled`, or else the position of `raw` between `min` (0 if missing) and `max`.
 
     None if these are missing, or the range is empty or too wide for a float. A score below 0 counts as 0.
     """
