@@ -271,7 +271,7 @@ class Authenticator:
             del self._known[mark]
 
     async def _look_up(self, credential: str) -> tuple[float, Principal | None, bool]:
-        """Return how long the answer holds, the principal, and whether the credential is right, if only expired."""
+        """Return until when the answer holds, the principal, and whether the credential is right, maybe expired."""
         begun = self._clock()
         key_id, _, secret = credential.partition(".")
         refused = self._clock() + _REFUSED_SECONDS, None, False

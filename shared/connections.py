@@ -350,7 +350,7 @@ with warnings.catch_warnings():
         async def _handle(self, request: web.Request) -> web.StreamResponse:
             """Answer an unknown `Expect` as well: aiohttp refuses it before any middleware.
 
-            For a path that is not there its refusal quotes the header, which fails where that is no text.
+            For an unknown path, aiohttp's refusal quotes the header, which raises an error if the header is no text.
             """
             try:
                 return await super()._handle(request)

@@ -273,7 +273,7 @@ def _too_deep() -> Malformed:
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
-"""JSON that may hold one: escaped, or DEL and what follows it, which may be left as they are."""
+"""Matches JSON that may hold a control character: escaped, or not escaped if it is DEL or one of those after it."""
 
 
 def _check_controls(given: object) -> None:

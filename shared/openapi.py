@@ -190,7 +190,7 @@ def _left_out(cls: type[msgspec.Struct]) -> set[str]:
 
 
 def _close_tuples(schema: Any) -> None:
-    """Remove `items: false` from tuples, of which `maxItems` says the same: some client generators refuse it."""
+    """Remove `items: false` from tuples: some client generators refuse it, and `maxItems` says the same."""
     if isinstance(schema, dict):
         if "prefixItems" in schema and schema.get("items") is False:
             del schema["items"]
@@ -202,7 +202,7 @@ def _close_tuples(schema: Any) -> None:
 
 
 def _without_defaults(schema: dict[str, Any], left_out: set[str] | None) -> None:
-    """Describe defaults in the text, and require all fields but those `left_out`, with None no further one.
+    """Describe defaults in the text, and require all fields but those in `left_out`; None: require no further field.
 
     Client generators treat a property with a `default` as always present, in requests too.
     """

@@ -168,7 +168,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         return [_graded(row, outcomes.get(row.number, [])) for row in rows]
 
     def _submissions(self, row: Row[GradedRow], content: GradedRow, own: str) -> list[tuple[Submission, str]]:
-        """Return the submissions of a row with the names of their columns. Adds its faults to the row."""
+        """Return the submissions of a row with the names of their columns, or add faults to the row."""
         submissions: list[tuple[Submission, str]] = []
         if content.taken_at is None:
             return submissions
@@ -189,7 +189,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
     async def _submitted(
         self, wanted: dict[int, list[tuple[Submission, str]]], rows: dict[int, Row[GradedRow]], *, dry_run: bool
     ) -> dict[int, list[Outcome]]:
-        """Submit the evidence of rows by their numbers; return the outcomes. Adds faults to the rows."""
+        """Submit the evidence of rows; return {number of the row: outcomes}. Adds faults to the rows."""
         flat = [(number, one, column) for number, found in wanted.items() for one, column in found]
         submissions = [one for _, one, _ in flat]
         outcomes = await self.patiently(
@@ -247,7 +247,7 @@ class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
         super().__init__(order, ImportReport)
         self._registrar = registrar
         self._seen: dict[bytes, tuple[int, bytes]] = {}
-        """Digest of an id -> the first row of the officer, which counts, and the digest of its content."""
+        """{digest of an id: the number of the officer's first row, which counts, and the digest of its content}."""
 
     async def store_rows(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
         """Register the officers of rows; return the results of the rows, in order. Raises Unavailable."""

@@ -236,7 +236,7 @@ class OfficerStore:
         return {change.profile.key for change in changes}
 
     async def _written(self, changes: Sequence[Change]) -> set[str]:
-        """Return the keys of the changes that are stored now, or were since."""
+        """Return the keys of the officers whose documents show that the change was written."""
         found = await self.find_many([change.profile.key for change in changes])
         done = set()
         for change in changes:

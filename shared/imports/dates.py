@@ -134,7 +134,10 @@ def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
 
 
 def _is_span(words: str, clock: re.Match[str]) -> bool:
-    """Return whether `10:00-11:00` is a span of time: no zone follows a `T` or seconds, or is after the time of day."""
+    """Return whether `10:00-11:00` is a span of time and not a time with a zone.
+
+    It is a zone after a `T` or after seconds, or if the second part is not later than the first.
+    """
     if clock["sign"] != "-" or not clock["part"] or clock["second"] or words.lstrip().startswith("t"):
         return False
     return (int(clock["ahead"]), int(clock["part"])) > (int(clock["hour"]), int(clock["minute"]))
@@ -168,7 +171,7 @@ def span_of(text: str) -> tuple[str, str] | None:
 
 
 def _day(text: str, *, last: bool = False) -> date | None:
-    """Return a date, the last of all for one that means never; None for a text that is not read as one."""
+    """Return the date of a text, `date.max` if it means never; None if the text is not read as a date."""
     try:
         return date_of(text, last=last) or date.max
     except InvalidDate:

@@ -214,7 +214,7 @@ async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> Async
 
 
 class _Counted:
-    """Forwards rows, and raises once too many of them have no content."""
+    """Forwards rows, and ends once too many of them had no content; then `over` is True."""
 
     def __init__(self) -> None:
         self.over = False

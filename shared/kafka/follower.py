@@ -172,7 +172,7 @@ class Follower:
         return ends
 
     async def _add(self, consumer: AIOKafkaConsumer, numbers: set[int]) -> None:
-        """Read more partitions, from their beginning; the others from where they are."""
+        """Read these partitions too, from their beginning, and go on with the others where they are."""
         log.warning("%s has more partitions than before: reading %s too", self.topic, sorted(numbers))
         positions = {place: await consumer.position(place) for place in consumer.assignment()}
         positions |= {TopicPartition(self.topic, number): 0 for number in numbers}

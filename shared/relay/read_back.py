@@ -143,7 +143,7 @@ class ReadBack:
             raise Unavailable(str(error)) from error
 
     async def _marks(self, keys: Sequence[str]) -> dict[str, Mapping[str, int]]:
-        """Return document id -> what was acknowledged of its newest event."""
+        """Return {document id: what was acknowledged of the document's newest event}."""
         query = {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}
         found = self._documents.find(query, {"acknowledged": 1})
         return {document["_id"]: document["acknowledged"] async for document in found}
@@ -153,9 +153,9 @@ class ReadBack:
         return mark["offset"] if mark.get("topic_generation", 0) == self.generation else -1
 
     def _is_unreadable(self, record: Record) -> bool:
-        """Return whether the data of a record, which a patient follower does not read, are refused by readers.
+        """Return whether readers refuse the data of a record, which a low-priority follower does not decode.
 
-        Not asked of bulks, whose documents share the lowest offset: every one of them would be decoded.
+        The records of bulks count as readable: their documents share the lowest offset, so all would be decoded.
         """
         if self._notify is not None or is_bulk(record):
             return False

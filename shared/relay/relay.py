@@ -346,10 +346,10 @@ class Relay:
 def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]], generation: int) -> Iterator[Write]:
     """Yield the updates that remove acknowledged events and note the newest one of each document.
 
-    Documents with one event each, of the same sequence and in the same partition, share an update: the server needs a
-    third of the time for it. They share the lowest stamp and offset among them. So what is read back from there on and
-    is older counts as late, and whatever else was written to the topic since the first of them; an event that is
-    announced again without need changes nothing.
+    Documents with one event each, of the same sequence and in the same partition, share an update, for which the server
+    needs a third of the time. The update notes the lowest stamp and offset of these events for all of them. So more
+    records count as late when they are read back than are late; an event that is announced again without need changes
+    nothing.
     """
     together: dict[tuple[int, int], dict[str, _Acknowledged]] = {}
     for key, events in acknowledged.items():

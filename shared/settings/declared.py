@@ -342,4 +342,4 @@ BY_SERVICE: dict[str, type[Settings]] = {
 }
 
 EVERY: tuple[type[NamedSettings], ...] = (*BY_SERVICE.values(), TopicsSettings)
-"""All settings of all services: services often share one environment, so a setting of another service is accepted."""
+"""The settings of all services and commands: they often share one environment, so settings of others are accepted."""

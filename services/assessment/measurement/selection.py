@@ -14,7 +14,7 @@ import numpy as np
 from services.assessment.measurement.response_models import Floats, Mask
 
 LIMIT = 0.4
-"""The share of officers that an item may be shown to."""
+"""The share of sessions from which on an item is shown in no further one."""
 
 TARGET = 0.37
 """The share of sessions that exposure control aims at; lower than `LIMIT`, because chance adds to it."""

@@ -7,7 +7,7 @@ from services.assessment.measurement.posterior import Grid, mean_and_sd, probabi
 from services.assessment.measurement.response_models import Floats
 
 PRECISION = 0.4
-"""The standard deviation, in steps of the scale, below which a skill is asked no further."""
+"""The standard deviation, in steps of the scale, at which a skill is precise enough and is asked no further."""
 
 DECIDED = 0.9
 """A requirement counts as decided once the probability of reaching it, or of missing it, is at least this."""

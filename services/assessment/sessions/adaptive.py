@@ -214,7 +214,10 @@ def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
 def _least_asked(
     order: Sequence[SessionSkill], states: Mapping[str, SkillState], done: Container[str]
 ) -> SessionSkill | None:
-    """Return the first skill in order of those asked least; a required one goes before all others. None: all done."""
+    """Return the skill to ask next: the first in order of those asked least, a required one before all others.
+
+    None if all skills are done.
+    """
     found, fewest = None, 0
     for one in order:
         if one.skill in done:
@@ -230,7 +233,7 @@ def _least_asked(
 def _next_of_skill(
     sitting: Sitting, one: SessionSkill, state: SkillState, exposure: Exposure
 ) -> tuple[int, SkillState, StopReason | None]:
-    """Return the position of a skill's next item, the state with the items it may show, and why there is none."""
+    """Return the position of a skill's next item, the state with the items that may be shown, and why there is none."""
     pool = sitting.pool
     of = pool.skills.get(one.skill)
     if of is None:

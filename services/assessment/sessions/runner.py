@@ -51,7 +51,7 @@ _HANDED_IN = timedelta(seconds=5)
 
 _PUT_OFF = timedelta(minutes=5)
 _LATER = 1.1
-"""An open session waits for this many times the idle time at most, and the idle time at least."""
+"""An open session waits for an answer at least the idle time, and at most this many times the idle time."""
 
 
 class SessionRunner:

@@ -68,10 +68,10 @@ class StatementReceiver:
         mapping: PutXapiMapping | None,
         frameworks: Mapping[str, str],
     ) -> dict[str, tuple[str, str]]:
-        """Return id -> (digest, status) of stored statements. Raises Conflict, Malformed naming the field.
+        """Return {id: (digest, status)} of stored statements. Raises Conflict, Malformed naming the field.
 
-        `frameworks`: of the officers that are registered, by key. What is stored was checked then; it is not checked
-        against a mapping that has changed since.
+        `frameworks`: {key: framework} of the officers that are registered. A stored statement is not checked against
+        the mapping, which may have changed since.
         """
         stored = await self._statements.digests(tenant, [one.id for one in batch])
         for one in batch:
@@ -119,9 +119,9 @@ class StatementReceiver:
         mapped: Mapping[str, list[Submission] | str],
         trace: str,
     ) -> dict[str, Outcome]:
-        """Return key -> outcome of the submissions that must not be made.
+        """Return {key: outcome} of the submissions that must not be made.
 
-        A statement is evidence as a whole or not at all: where one of its submissions would be refused, none is made.
+        A statement is evidence as a whole or not at all: if one of its submissions would be rejected, none is made.
         """
         several = [found for one in batch if not isinstance(found := mapped[one.id], str) and len(found) > 1]
         tried = [submission for found in several for submission in found]

@@ -199,7 +199,7 @@ def _set_key(row: _Row, declaration: ET.Element | None) -> None:
 
 
 def _declaration(root: ET.Element, name: str | None) -> ET.Element | None:
-    """Return the response declaration of this name; the first one without a name."""
+    """Return the response declaration of this name, or the first one if `name` is None."""
     declared = (one for one in root if local_name(one) == "qti-response-declaration")
     return next((one for one in declared if name in {None, one.get("identifier")}), None)
 
