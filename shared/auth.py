@@ -91,7 +91,7 @@ class Principal:
         return self.role in PEOPLE
 
     def sees_agency(self, agency: str) -> bool:
-        """Whether the key reads data of this agency: a supervisor's only of its own, an analyst's of its own or all."""
+        """Whether the key reads this agency: a supervisor's key reads only its own, an analyst's key its own or all."""
         return self.agency == agency or (self.agency is None and self.role != "supervisor")
 
 

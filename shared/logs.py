@@ -35,7 +35,7 @@ class DuplicateLines(logging.Filter):
         self._passed: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is to be written."""
+        """Return whether the record is to be written; a repeated line of the Kafka client is counted instead."""
         if not record.name.startswith("aiokafka"):
             return True
         line = record.name, _message(record)

@@ -147,7 +147,7 @@ class Staged(asyncio.Event):
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
-        """Hold back events of bulks during a bulk write, however long it takes; wake the relay after it."""
+        """Keep events of bulks waiting while the block writes a bulk, however long it takes; then wake the relay."""
         if not self.in_bulk:
             self.bulk_since = asyncio.get_running_loop().time()
         self.bulk_writes += 1

@@ -35,7 +35,7 @@ def check(body: PutOfficer, framework: Framework) -> None:
 
 
 def check_pseudonym(officer: str, field: str) -> None:
-    """Check that the id of somebody new is not a citizen's number. Raises InvalidInput naming the field."""
+    """Check that the id of a new officer is not a citizen's number. Raises InvalidInput naming `field`."""
     if is_citizen_number(officer):
         raise InvalidInput(
             "has the form of a Thai citizen's number (13 digits with a valid check digit); an officer's id is in "

@@ -65,7 +65,7 @@ _BY_MONTH = (
 
 
 class InvalidDate(ValueError):
-    """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
+    """Raised for a text that is not a date. People see the message; `locales/refusals/th.json` has it in Thai."""
 
 
 def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:

@@ -147,7 +147,7 @@ class Progress:
         self._show()
 
     def rows(self, count: int) -> None:
-        """Record how many rows were answered."""
+        """Record how many rows the service has answered so far."""
         self._rows = count
         self._show()
 

@@ -15,7 +15,7 @@ _FAULTS = 20
 
 
 class ItemFault(Struct, frozen=True, omit_defaults=True):
-    """One fault of an item."""
+    """One fault of an item: the message and the field."""
 
     detail: str
     field: str | None = None

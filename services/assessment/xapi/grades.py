@@ -74,7 +74,7 @@ _HUNDRED = 100.0
 
 
 class GradedActivity(Struct, frozen=True):
-    """The result of one activity. `score`: from 0 to 1, None without one. `column`: the name of the column it is from."""
+    """The result of one activity. `score`: from 0 to 1, None without one. `column`: the name of the result's column."""
 
     activity: str
     verb: Verb
