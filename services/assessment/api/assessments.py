@@ -33,7 +33,7 @@ async def show_self_assessment(request: web.Request) -> web.StreamResponse:
     """Return the form of a self-assessment: the skills that the job group requires, with the levels to choose from.
 
     Titles and descriptors are in Thai and English if the framework has both. Submit the answers as an assessment of
-    kind `self`.
+    kind `self`. 404 if there is no such officer, or for a supervisor of another agency.
     """
     _, known = await known_officer(request)
     framework = await request.app[INTAKE].framework(known.tenant, known.framework)
@@ -41,7 +41,10 @@ async def show_self_assessment(request: web.Request) -> web.StreamResponse:
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:
-    """Return a page of an officer's assessments, the latest measurement first."""
+    """Return a page of an officer's assessments, the latest measurement first.
+
+    404 if there is no such officer, or for a supervisor of another agency; 422 for an unknown `after`.
+    """
     wanted = read_query(request, ListEvidence)
     officer, _ = await known_officer(request)
     found = await request.app[STORE].evidence(officer, wanted)

@@ -120,7 +120,10 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def export_bank(request: web.Request) -> web.StreamResponse:
-    """Return a draft or a version of an item bank as a file; by default the draft, or the newest version if none."""
+    """Return a draft or a version of an item bank as a file; by default the draft, or the newest version if none.
+
+    404 if there is no such bank or version; 503 while another file is read or written.
+    """
     wanted = read_query(request, ExportBank)
     bank = await request.app[BANKS].whole(await find_bank(request, wanted.version))
     async with _file_lock(request):

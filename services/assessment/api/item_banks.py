@@ -143,7 +143,8 @@ async def put_bank(request: web.Request) -> web.StreamResponse:
 async def get_bank(request: web.Request) -> web.StreamResponse:
     """Return a draft or a version of an item bank with a page of its items.
 
-    A page of long items may hold fewer than `limit`; `next` is null only on the last page.
+    A page of long items may hold fewer than `limit`; `next` is null only on the last page. 404 if there is no such bank
+    or version.
     """
     wanted = read_query(request, ShowBank)
     found = await find_bank(request, wanted.version)
@@ -167,7 +168,10 @@ async def get_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
-    """Delete the draft of an item bank. Published versions stay; to take a bank out of use, publish it as `retired`."""
+    """Delete the draft of an item bank, 404 if there is none.
+
+    Published versions stay. To take a bank out of use, publish it as `retired`.
+    """
     conditions = preconditions(request)
 
     async def decide() -> bool | None:

@@ -57,7 +57,8 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
 async def patch_officer(request: web.Request) -> web.StreamResponse:
     """Change an officer's registration by a JSON merge patch.
 
-    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole. Levels are kept.
+    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole. Levels are kept. 404 if
+    there is no such officer.
     """
     conditions, patch = preconditions(request), await read_patch(request)
 
@@ -85,7 +86,7 @@ async def _register(request: web.Request, body: PutOfficer, conditions: Precondi
 async def get_officer(request: web.Request) -> web.StreamResponse:
     """Return an officer's registration and levels, under the sequence as entity tag.
 
-    A supervisor's key reads only officers of its agency; others are 404.
+    404 if there is no such officer, or for a supervisor of another agency.
     """
     _, known = await known_officer(request)
     return not_modified(request, tag_of(known)) or json_response(known, tag=tag_of(known))
@@ -111,7 +112,8 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
 
     The officer's keys are revoked; profile, evidence, sessions, xAPI statements and share links are deleted, and every
     other service erases what it stores about the officer. The sequence is kept, so that a later registration continues
-    from it. A repeated request completes an unfinished erasure and announces it again.
+    from it. A repeated request completes an unfinished erasure and announces it again. 404 if there was never such an
+    officer.
     """
     conditions = preconditions(request)
     tenant, officer_id = subject_of(request)
@@ -160,7 +162,8 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
 async def count_officers(request: web.Request) -> web.StreamResponse:
     """Return how many officers are registered under a framework, by job group.
 
-    An admin of the tenant `shared` gets the count over all tenants for the shared framework of this id.
+    An admin of the tenant `shared` gets the count over all tenants for the shared framework of this id. 404 if there is
+    no such framework.
     """
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     if request.app[INDEX].find(tenant, name) is None:

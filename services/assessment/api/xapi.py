@@ -103,7 +103,7 @@ async def put_mapping(request: web.Request) -> web.StreamResponse:
     """Replace the tenant's mapping of activities to skills.
 
     The mapping applies to new statements and to grade exports. A stored statement that was not evidence is mapped again
-    when it is sent again.
+    when it is sent again. 422 names the field of a rule whose framework, skill, level or `sd` is not valid.
     """
     body = await read_body(request, PutXapiMapping)
     tenant, index = principal(request).tenant, request.app[INDEX]
