@@ -1,4 +1,7 @@
-"""`make demo`: submits an officer's assessment and shows the path on the live stream, with the time that it took."""
+"""What `make demo` does: submits an officer's assessment, and prints the path that comes on the live stream.
+
+It also prints the time from the submission to the path.
+"""
 
 import asyncio
 import os
@@ -20,7 +23,10 @@ _PUSH_SECONDS = 60
 
 
 async def demo(console: Console) -> None:
-    """Start everything, assess the first sample officer, print the pushed path, stop. Raises CannotStart."""
+    """Start everything, assess the first sample officer, print the path from the live stream, and stop everything.
+
+    Raises CannotStart.
+    """
     display = Terminal(console)
     apart = f"demo-{os.getpid()}-"  # on servers that others use too, every demo is a new one
     async with Stack("demo", namespace=apart, display=display) as stack, aiohttp.ClientSession() as session:

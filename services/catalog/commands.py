@@ -1,7 +1,7 @@
 """The operator's commands for a file of courses: `import`, `export` and `check`.
 
 `import` and `export` connect to a running catalog at `--url` or CATALOG_URL; CATALOG_KEY holds the key of an admin of
-the tenant that owns the courses. `check` needs no service. The exit code is 0 if every row was accepted, 1 if some were
+the tenant that owns the courses. `check` needs no service. The exit code is 0 if every row was accepted, 1 if rows were
 rejected or the file has no course, 2 if the command failed, 130 if it was interrupted.
 """
 
@@ -67,7 +67,7 @@ _DEFAULT_URL = "http://127.0.0.1:8102"
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command and return its exit code."""
+    """Run the command `import`, `export` or `check` with its arguments; return the exit code."""
     args = _parser().parse_args(arguments)
     interrupted = "Stored courses stay; run the same command again to import the rest."
     return carry_out(args.command, lambda: _command(args), interrupted)

@@ -1,4 +1,4 @@
-"""The visible text of HTML, in cells of lists and in texts of frameworks. Pure."""
+"""Removes HTML from the texts of imported files, so that the visible text is left. Pure."""
 
 import re
 
@@ -19,7 +19,7 @@ _UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
 def without_tags(text: str) -> str:
     """Return a text without the tags, comments, styles and scripts of HTML; a line ends where a block ends.
 
-    Other words in angle brackets, such as `List<T>`, are text; so is the name of an element that directly follows a
+    Other words in angle brackets stay, as in `List<T>`. The name of an HTML element stays too if it directly follows a
     word, begins with a capital letter and is never closed, as in `List<A>`.
     """
     if "<" not in text:

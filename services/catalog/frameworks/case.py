@@ -1,8 +1,9 @@
-"""Reads a 1EdTech CASE package, 1.0 or 1.1: a document, its items and their associations. `case_writing` writes one.
+"""Reads a framework from a 1EdTech CASE package, 1.0 or 1.1: a document, items and associations between them.
 
-An item with children is an area, one without is a skill of its nearest parent. Data without a field in CASE (the scale,
-requirements, titles in two languages) are in `extensions`, which 1.1 allows. A package with a cycle of `isChildOf` is
-rejected, and the error names the cycle.
+An item with children becomes an area; an item without children becomes a skill of the area that its parent is. CASE has
+no field for the scale, requirements and titles in two languages: they are in `extensions`, which 1.1 allows. If the
+associations `isChildOf` have a cycle, the package is rejected, and the error names the cycle. `case_writing` writes
+packages.
 """
 
 import re
@@ -40,13 +41,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 _NUMBER = re.compile(r"\d{1,18}")
 CHILD, _PART = "isChildOf", "isPartOf"
 _Association = tuple[str, str, str, str, Any]
-"""Identifier, type, origin, destination and the full record of an association."""
+"""An association as (identifier, type, origin, destination, the whole object)."""
 
 AREA, SKILL, JOB_GROUP = "Area", "Skill", "Job group"
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Read a package and return the framework with its report. Raises Malformed, InvalidInput."""
+    """Return the framework of a CASE package, the only file, with a report.
+
+    Raises Malformed, TooLarge; InvalidInput if it is no CASE package.
+    """
     builder = Builder(options)
     given = json_of(sources, builder)
     if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):

@@ -1,10 +1,11 @@
-"""ESCO as its CSV files: skills, occupations, the skills that an occupation needs, and the groups that contain them.
+"""Reads and writes ESCO's CSV files: skills, groups of skills, occupations, and the skills that an occupation needs.
 
-The files are recognised by their headings, so their names and their number do not matter; an archive may contain them.
-Case, spaces and signs in a heading do not matter, the names of SKOS are known too (`prefLabel`), and columns may be
-added, as later versions of ESCO do. `Options.columns` names a column with another heading.
-An occupation is a job group. ESCO has no levels: an occupation needs a skill or not. An essential skill has a larger
-weight than an optional one; that is an assumption of this importer, and the report says so.
+The files are recognised by their headings, so their names and their number do not matter; they may be in an archive.
+Case, spaces and signs in a heading do not matter, and the names of SKOS are known too (`prefLabel`). Unknown columns,
+which later versions of ESCO add, are ignored. `Options.columns` names columns with other headings.
+
+An occupation becomes a job group. ESCO has no levels: an occupation needs a skill or not. It is assumed that an
+essential skill has a larger weight than an optional one, and the report says so.
 """
 
 import csv
@@ -41,7 +42,7 @@ _FIELDS = {
     _BESIDE: (),
 }
 _LOOKED_AT = 50
-"""How many rows of a list are searched for the type of what it lists."""
+"""The type of the items of a list is looked for in this many rows, the first ones."""
 
 _TYPES = {"SkillGroup": _GROUPS, "KnowledgeSkillCompetence": _SKILLS, "Occupation": _OCCUPATIONS}
 _SKOS = {"uri": "concepturi", "preflabel": "preferredlabel", "altlabel": "altlabels"}
@@ -59,7 +60,10 @@ _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return the result of reading the files. Raises Malformed; InvalidInput if there is no list of skills."""
+    """Return the framework that ESCO's files hold, with a report.
+
+    Raises Malformed; InvalidInput if there is no list of skills, or `options.columns` names an unknown column.
+    """
     builder = Builder(options)
     files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
     headings = {source: row_of(source)[0] for source in sources}
@@ -285,7 +289,7 @@ _BASE = "http://data.europa.eu/esco"
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as an archive of ESCO's files, and the data they cannot hold, such as required levels."""
+    """Return a framework as a ZIP archive of ESCO's files, and the data that they cannot hold, such as levels."""
     skills = {
         skill.id: skill.code if _is_own(skill.code, skill.id) else f"{_BASE}/skill/{skill.id}"
         for skill in framework.skills

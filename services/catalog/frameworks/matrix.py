@@ -1,9 +1,9 @@
-"""A matrix of requirements as CSV: the level of each skill that each job group needs.
+"""Reads and writes a framework as a CSV table of requirements: the level of each skill that each job group needs.
 
-Long: a row for each requirement, with a column for the job group, one for the skill and one for the level. Wide: a row
-for each skill and a column for each job group, or the reverse, with the level in the cell. A table of skills whose
-columns are named by the levels holds what each level of a skill means. Columns are found by their headings in English
-and Thai, and the report names them; `Options.columns` overrides that.
+A long table has a row for each requirement, with columns for the job group, the skill and the level. A wide table has a
+row for each skill and a column for each job group, or the reverse; the cell holds the level. A third kind has a row for
+each skill and a column for each level; the cell holds what the level of the skill means. Columns are recognised by
+their headings in English and Thai, and the report names them; `Options.columns` overrides this.
 """
 
 import re
@@ -52,7 +52,7 @@ _NOT_REQUIRED = frozenset(
     map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
 )
 _LEAST_LEVELS = 2
-"""How many columns are at least named by levels in a table that holds what each level means."""
+"""A table that holds what each level means has at least this many columns with the name of a level."""
 
 _MARKS = frozenset(("x", "✓", "✔", "/", "yes", "y", "●", "•", "o", "ใช่", "ต้องมี"))
 _NUMBER = re.compile(
@@ -86,7 +86,10 @@ class _Cell:
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Read a table and return the framework with its report. Raises Malformed; InvalidInput for a missing column."""
+    """Return the framework of a table, the only file, with a report.
+
+    Raises Malformed; InvalidInput if there are several files, or a needed column is missing.
+    """
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     builder = Builder(options)

@@ -1,7 +1,7 @@
-"""Converts the facts that a file states in its own words to a course. Pure.
+"""Makes a course from facts, which are the texts of a file. Pure.
 
-A fact is a text or a list of texts by name (`FACTS`). Facts that a file does not state come from `defaults`; missing
-hours, language and provider are assumed, and the course lists them in `assumed`.
+A fact has a name (`FACTS`) and is a text or a list of texts. A fact that the file does not state comes from `defaults`.
+If hours, languages or provider are stated nowhere, they are assumed, and the course lists them in `assumed`.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ FACTS = (
     "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
-"""The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
+"""The names of facts. Those from `teaches` on are only in files that this project exported, with lists as JSON."""
 
 MANY = frozenset({"tags", "accredited_against", "offered", "hidden"})
-"""The facts that several columns may be mapped to."""
+"""The facts that several columns may hold together."""
 
 ASSUMED_HOURS = 10.0
-"""The hours of a course whose file does not state them and gives no default; marked as assumed."""
+"""The hours of a course if neither the file nor a default states them; the course lists them in `assumed`."""
 
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
@@ -78,22 +78,26 @@ _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
 def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row[Course]:
-    """Return the row of a course from the values of a file."""
+    """Return the row with the course that facts describe, or with the problems why it is rejected.
+
+    `number`: the number of the row in the file. `stated`: the facts of the row. `defaults`: facts for rows without
+    them.
+    """
     return _Draft(number, stated, defaults).row()
 
 
 def identifier(text: str) -> str:
-    """Return a provider's own id as an identifier, unchanged if it is valid."""
+    """Return the id that a provider uses if it is a valid identifier, otherwise an identifier made from it."""
     return text if _VALID_ID.fullmatch(text) else _named(text, folded(text))
 
 
 def id_by_code(provider: str, code: str) -> str:
-    """Return the id of a provider's course by its code, independent of the spelling of both."""
+    """Return an id made from a provider and the code of its course; `CS 101` and `cs101` give the same id."""
     return _named(f"{folded(provider)}-{code_key(code)}", f"{folded(provider)}\0{code_key(code)}")
 
 
 def id_by_url(url: str) -> str:
-    """Return the id of a course by its address, without tracking parameters, user and password."""
+    """Return an id made from the address of a course, without tracking parameters, user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:  # for example an unclosed bracket: the address is then treated as text

@@ -1,10 +1,11 @@
-"""Courses as JSON: schema.org JSON-LD, alone or inside HTML, and plain objects (`services/catalog/importers/objects.py`).
+"""Reads courses from JSON: schema.org JSON-LD, alone or inside HTML, or plain objects (`objects` reads these). Pure.
 
-One object, a list, a `@graph`, an `ItemList`, a list that an object holds by a usual name, or lines of objects. Pure.
+The document may be an object, a list, a `@graph`, an `ItemList`, an object with a list under a usual name, or lines of
+objects. It is split into its nodes while it arrives, so it may have any length.
 
-The document is split into its nodes as it arrives, so it may have any length. A `@context` is never fetched: names are
-read as schema.org's, with or without its address or prefix. Nodes that are not courses, such as a provider, are found
-by `@id`; up to a thousand courses wait for one that comes later.
+A `@context` is never fetched: names are read as those of schema.org, with or without its address or prefix. A course
+may refer by `@id` to a node that is no course, such as its provider. If that node comes later, the course waits for it;
+up to a thousand courses wait.
 """
 
 import re
@@ -28,12 +29,12 @@ _PIECE = 64 * 1024
 _NODES = 10_000
 _HELD = 1000
 _DEPTH = 10
-"""How deep a course may be inside a page, an organisation or a list."""
+"""The most objects around a course, such as a page, an organisation or a list."""
 _NESTED = 1000
 """How deep lists and objects may be nested: no decoder reads more. A course with deeper ones is refused alone, unless it
 is too large as well; then the rest is not read."""
 _LOOKS = 20
-"""How often an object is decoded while it is incomplete; a list that comes after that is one of its own."""
+"""The most times that an incomplete object is decoded; lists that begin later belong to the object."""
 
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
@@ -41,7 +42,7 @@ _LISTS = re.compile(
     rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)}|({"|".join(objects.VAGUE_LISTS)}))"'
     r"\s*:\s*$".encode()
 )
-"""A name that opens a list of courses; the group holds one that a single course may use for its lessons."""
+"""A name before a list of courses; the group matches a name that a single course may use for its lessons."""
 
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
@@ -49,13 +50,13 @@ _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
     "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS, *objects.WRAPPERS,
 )  # fmt: skip
-"""In which properties a node that is no course holds courses."""
+"""The properties by which a node that is no course holds courses."""
 
 _REFERENCES = ("provider", "publisher", "creator", "hasCourseInstance")
 
 
 class JsonLdReader:
-    """Reads rows from JSON-LD that arrives in pieces. Courses count from 1."""
+    """Reads courses from JSON that arrives in pieces. The row number of the first course is 1."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -68,9 +69,9 @@ class JsonLdReader:
         self._begun = False
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
-        """Yield the rows that a piece completes.
+        """Yield the rows that end in the next bytes of the document.
 
-        Raises TooLarge for a page of HTML over its limit, Malformed for nesting over its limit.
+        Raises TooLarge for a page of HTML over 16 MiB; Malformed for a too large course with too deep nesting.
         """
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -87,7 +88,7 @@ class JsonLdReader:
             raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the last rows. Raises Malformed for a page without JSON-LD and for nesting over its limit."""
+        """Yield the remaining rows. Raises Malformed for a page without JSON-LD, and as `feed` does."""
         if self._html is None:
             yield from self._rows(self._splitter.end())
             yield from self._kept_back()

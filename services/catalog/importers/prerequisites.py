@@ -1,4 +1,4 @@
-"""Prerequisites as providers write them: ids, lists, expressions and prose. Pure.
+"""Reads the prerequisites of a course as providers write them: ids, lists, expressions and prose. Pure.
 
     "CS 101 and (MATH 2 or MATH 3)"                      requires: CS 101, any of MATH 2 and MATH 3
     "CS 101; concurrent with CS 102"                     a corequisite
@@ -6,7 +6,8 @@
     "CS 101 or consent of instructor"                    requires CS 101; the consent is only in the text
     "a good command of English"                          nothing is required; the text is kept and shown
 
-A text that is not understood completely is not enforced at all, because half a condition would be another condition.
+If a text is not understood completely, none of its conditions is used, because a part of a condition can mean something
+else.
 """
 
 import re
@@ -86,14 +87,17 @@ _NOTHING = re.compile(
 
 @dataclass
 class Conditions:
-    """The parsed conditions; if `understood` is false, nothing is enforced and only the text is shown."""
+    """What a text of prerequisites states: conditions, and the ids of corequisites and antirequisites.
+
+    If `understood` is false, there are none, and readers only see the text.
+    """
 
     requires: list[Prerequisite] = field(default_factory=list)
     corequisites: list[str] = field(default_factory=list)
     antirequisites: list[str] = field(default_factory=list)
     understood: bool = True
     whole: bool = True
-    """Whether the text holds only conditions, and nothing else such as "consent of the instructor"."""
+    """Whether the conditions hold everything that the text states; a "consent of the instructor" is left out."""
 
 
 class _NotUnderstood(Exception):
@@ -101,14 +105,15 @@ class _NotUnderstood(Exception):
 
 
 def requires_nothing(text: str) -> bool:
-    """Return whether a text states that nothing is required: `No prior experience required`, `ไม่มีวิชาบังคับก่อน`."""
+    """Return whether a text says that nothing is required, as `No prior experience required` or `ไม่มีวิชาบังคับก่อน`."""
     return len(text) <= _MOST and _NOTHING.fullmatch(folded(text)) is not None
 
 
 def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = False) -> Conditions:
-    """Return the conditions that a text states; `identify` returns the id of a course from its code.
+    """Return the conditions that a text states. `identify` returns the id of the course with a code.
 
-    `ids`: courses may be named by any identifier with a digit, a mark or in capitals, not only by codes as `CS 101`.
+    If `ids` is true, the text may name courses by any identifier with a digit, `-`, `_` or `.`, or in capital letters,
+    and not only by codes such as `CS 101`.
     """
     if len(text) > _MOST:
         return Conditions(understood=False)
@@ -253,5 +258,5 @@ class _Reader:
 
 
 def code_key(code: str) -> str:
-    """Return the canonical spelling of a course's code: `CS 101` and `cs101` are equal."""
+    """Return the form in which the codes of courses are compared: `CS 101` and `cs101` are equal."""
     return folded(code).replace(" ", "")

@@ -1,9 +1,9 @@
-"""Courses as a table: which column holds what. Pure.
+"""Reads courses from the rows of a table, and finds which column holds which fact. Pure.
 
-A header's columns are mapped to facts (`services/catalog/importers/facts.py:FACTS`) by `map`: `title=Course name,
-tags=Skills,tags=Category`, a column by its name or as `#3`, names with commas in quotes. Without `map` the columns must
-be named by facts, as this project's export names them; otherwise the import is rejected, and the error contains a
-guess, which `map=guess` accepts.
+The parameter `map` tells this for the facts in `services/catalog/importers/facts.py:FACTS`, as in `title=Course
+name,tags=Skills,tags=Category`. A column is named by its heading, in quotes if it has a comma, or by its number as
+`#3`. Without `map`, the headings must be names of facts, as in this project's export. Otherwise the import is rejected,
+and the error holds a guess, which `map=guess` accepts.
 """
 
 import re
@@ -22,13 +22,13 @@ from shared.imports.tables import unguarded
 from shared.texts import folded
 
 _CAPTIONS = 10
-"""How many rows over the header may be titles."""
+"""The most rows above the header; they hold titles of the table."""
 
 _LEAST_NAMED = 2
-"""How many columns a second row of a header names at least."""
+"""A second row belongs to the header if it names at least this many columns."""
 
 _NAMES = 2000
-"""How many names of columns are looked at; further ones hold no known fact."""
+"""The facts of columns are guessed for this many columns, the first ones."""
 
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
@@ -37,9 +37,11 @@ _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
 
 @dataclass(frozen=True)
 class Options:
-    """How a list of courses is read. `columns`: the text of `map`; `sheet`: the name of a workbook's sheet.
+    """How a list of courses is read.
 
-    `accept_guess`: if `columns` is empty and the names of the columns are unknown, use the guess.
+    `columns`: the text of the parameter `map`. `defaults`: {fact: value for courses without it}. `header`: whether the
+    first row names the columns. `encoding`: None to detect it. `sheet`: the name of a workbook's sheet. `accept_guess`:
+    whether to use the guess if `columns` is None and the columns are not named by facts.
     """
 
     columns: str | None = None
@@ -51,7 +53,7 @@ class Options:
 
 
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
-    """Guess which columns hold which fact, from their names in Thai or English."""
+    """Return a guess which columns hold which fact, from their names: {fact: numbers of columns, from 0}."""
     found: dict[str, list[int]] = {}
     columns = [(number, column) for number, name in enumerate(header[:_NAMES]) if (column := fact_of(name))]
     for number, column in sorted(columns, key=lambda one: one[1].partly):
@@ -74,7 +76,10 @@ def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, l
 
 
 def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
-    """Return which columns hold which fact. Raises InvalidInput naming `map`."""
+    """Return which columns hold which fact, by `map` or their names: {fact: numbers of columns, from 0}.
+
+    Raises InvalidInput, which names `map`, if that is not known, or if no column holds the title.
+    """
     if options.columns is None:
         guess = guessed(header)
         certain = all(name.strip() in FACTS for name in header if name.strip())
@@ -116,11 +121,11 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
 
 
 class Table(MappedTable):
-    """Converts rows of cells to courses. The first row may name the columns.
+    """Converts rows of cells to courses; the header, a row that names the columns, comes first.
 
-    Rows above that row are skipped, such as a title over the whole width or the date of a report: up to ten that name
-    no title, except in a table with one column. A second row that names the columns below a name for several of them is
-    part of the header.
+    Up to ten rows above the header are skipped, such as a title of the table or the date of a report, if none of their
+    cells names the column of titles. In a table with one column no row is skipped. The header may have two rows: a cell
+    of the first one may name a group of columns, and the cells below it the single columns.
     """
 
     def __init__(self, options: Options) -> None:
@@ -133,7 +138,7 @@ class Table(MappedTable):
         """Whether the header leaves columns without a name, which the next row may name."""
 
     def end(self) -> None:
-        """Raise InvalidInput naming `map` if every row was taken for a title: the table has one column."""
+        """Raise InvalidInput, which names `map`, if no row of the table was a header."""
         if self._header is None and self._above:
             self._header, problem = self._above
             raise problem
@@ -218,14 +223,17 @@ class Table(MappedTable):
             stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
 
     def asks_for(self, cells: Sequence[str]) -> bool:
-        """Return whether a row holds the names of columns that `map` asks for."""
+        """Return whether a row holds all names of columns that `map` contains; False without `map`."""
         if self._options.columns in (None, GUESS):
             return False
         wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
-        """Return the course of a row, None for the header and an empty row. Raises InvalidInput naming `map`."""
+        """Return the course of a row, None for an empty row and the header; a faulty row is returned as rejected.
+
+        `number`: the number of the row in the file. Raises InvalidInput, which names `map`, if the header is not known.
+        """
         if not any(cell.strip() for cell in cells):
             return None
         if self._is_header(cells) or self._header is None:

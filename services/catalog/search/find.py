@@ -1,8 +1,9 @@
-"""Finds courses: scores, filters, facets, and cursors that continue where a page ended. Pure.
+"""Finds the courses that match a query, with scores, filters, facets, and cursors for further pages. Pure.
 
-An n-gram of the query has a larger weight, the fewer courses have it; one that no course has, as from a misspelling,
-has a small weight. A course matches if enough of the weight is in its title, or nearly all of it in its title and the
-rest. All weights are integers and are in the cursor, so a score never changes between two pages.
+The fewer courses contain an n-gram of the query, the larger is its weight; an n-gram that no course contains is
+probably misspelt, and has a small weight. A course matches if its title contains n-grams with a large enough share of
+the weight, or its title and other texts together contain nearly all. All weights are integers and are in the cursor, so
+a score never changes between two pages.
 """
 
 import math
@@ -37,9 +38,9 @@ from shared.errors import InvalidInput
 from shared.texts import folded, shows_something
 
 TITLE_SHARE = 0.45
-"""A course matches if this share of the query's weight is in its title,"""
+"""A course matches if its title contains n-grams with at least this share of the query's weight."""
 WHOLE_SHARE = 0.8
-"""or this share in its title and its other text together."""
+"""A course also matches if its title and other texts together contain at least this share."""
 FACETS = 50
 HOURS = (2.0, 5.0, 10.0, 20.0, 40.0)
 T = TypeVar("T")
@@ -54,14 +55,15 @@ _REST_SHARE = 0.5
 _LENGTH_SHARE = 0.15
 _NUMBERS = 1 << 16
 _SWAPPED = 100
-"""How many characters of a query are looked for with neighbours exchanged."""
+"""Only in this many characters of a query, from its beginning, are neighbouring characters exchanged."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A page of courses, each as (tenant, id), the best first; the total number of matches, and their facets.
+    """A page of a search. `courses`: (tenant, id), the best match first. `next`: the cursor of the following page.
 
-    `query`: the words that were searched for; another spelling than asked for where that one finds nothing.
+    `total` and `facets` count all matching courses. `query` holds the words that were searched: if the words of the
+    request match nothing, these have exchanged characters.
     """
 
     courses: list[tuple[str, str]]
@@ -85,10 +87,10 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
-    """Return a page of the matching courses that a tenant sees. Raises InvalidInput naming the parameter.
+    """Return a page of the matching courses that a tenant sees. Raises InvalidInput, which names the parameter.
 
-    Where the words match nothing, whatever the filters, they are also looked for with two neighbouring characters
-    exchanged, as in `ข้อมลู`.
+    If the words match no course, even without filters, they are searched again with two neighbouring characters of a
+    word exchanged, because that is a frequent typing error: `ข้อมลู`.
     """
     cursor = _read_cursor(wanted, tenant)
     if cursor is not None:
