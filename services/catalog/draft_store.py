@@ -32,7 +32,7 @@ class DraftStore:
         self._approvals = database["framework_approvals"]
 
     async def prepare(self) -> None:
-        """Create the index. Raises Unavailable."""
+        """Create the index of the pieces of drafts in MongoDB. Raises Unavailable."""
         of_draft = IndexModel([("of", ASCENDING), ("number", ASCENDING)], name="of_number")
         await ensure_indexes(self._database, {self._pieces.name: [of_draft]})
 

@@ -104,7 +104,8 @@ class CommentDraft(Struct, frozen=True, forbid_unknown_fields=True):
 class RequirementChange(Struct, frozen=True, omit_defaults=True):
     """The change of one requirement: level and weight, before and after.
 
-    Both are left out before if the skill was not required, and after if it will not be required.
+    `before` and `weight_before` are left out if the skill was not required, `after` and `weight_after` if it will not
+    be required.
     """
 
     job_group: str

@@ -91,9 +91,9 @@ def matching(wanted: ListCourses) -> Document:
 
 
 def matching_mapped(wanted: ListCourses) -> Document | None:
-    """Return the MongoDB filter for courses with a match that maps their skill to the wanted skill or framework.
+    """Return the MongoDB filter for courses to whose skills the wanted skill or framework is mapped by a match.
 
-    Returns None if neither is wanted.
+    Returns None if the list asks for no skill and no framework.
     """
     if not (taught := _taught(wanted)):
         return None

@@ -58,7 +58,7 @@ class HistoryStore:
         self._leases = database["leases"]
 
     async def prepare(self) -> None:
-        """Create the indexes. Raises Unavailable."""
+        """Create the indexes of the history in MongoDB. Raises Unavailable."""
         as_of = IndexModel(_AS_OF, name="as_of")
         by_key = IndexModel([("key", ASCENDING), ("sequence", DESCENDING)], name="by_key")
         of_framework = IndexModel([("key", ASCENDING), ("version", ASCENDING)], name="key_version")
@@ -160,7 +160,7 @@ class HistoryStore:
     # --- reading at a revision ---------------------------------------------------------------------------------------
 
     async def page(self, tenant: str, wanted: ListCourses, revision: int) -> list[tuple[str, Course]]:
-        """Return (id, course) for the courses that a tenant itself offered at a revision, as `wanted` asks, by id.
+        """Return (id, course) for the courses that a tenant itself offered at a revision and `wanted` selects, by id.
 
         Returns the first `limit` + 1 courses after the id `after`; the last one shows that there are more. Raises
         Unavailable.
@@ -185,7 +185,7 @@ class HistoryStore:
         return newest
 
     async def offered(self, tenant: str, courses: Sequence[str], revision: int) -> set[str]:
-        """Return which of these courses the tenant itself offered at a revision. Raises Unavailable."""
+        """Return the ids in `courses` of courses that the tenant itself offered at a revision. Raises Unavailable."""
         pipeline = [
             *_as_of({"tenant": tenant, "id": {"$in": list(courses)}}, revision),
             {"$match": {"withdrawn": False}},

@@ -46,7 +46,8 @@ _PER_PART = 500
 class CourseImport(ImportJob[Course, CourseImportReport]):
     """Imports the rows of one file for one tenant.
 
-    `full`: report the tenant's courses that the file does not contain. `withdraw`: report and withdraw them.
+    `full`: whether to report the tenant's courses that have a provider of the file and are not in the file. `withdraw`:
+    whether to withdraw these courses, too.
     """
 
     def __init__(

@@ -101,7 +101,7 @@ class MatchStore:
         return found if document else None
 
     async def page(self, tenant: str, wanted: ListMatches) -> list[tuple[str, MatchedCourse]]:
-        """Return (id, course with all its matches) for a tenant's courses that have a match as `wanted` asks, by id.
+        """Return (id, course with all its matches) for a tenant's courses with a match that `wanted` selects, by id.
 
         Returns the first `limit` + 1 courses after the id `after`; the last one shows that there are more. Documents
         that cannot be decoded are skipped. Raises Unavailable.
@@ -308,7 +308,8 @@ class MatchStore:
 
         `matched`: (the course as it was read, its new matches). If the matches change the announced course, the same
         write stores the next revision and the event. A course that changed after it was read is not written, and still
-        waits. With `leveled`, only the levels changed, and `levels_due` is cleared instead. Raises Unavailable.
+        waits. With `leveled`, only levels are new: the courses do not need new levels any more, and may still wait to
+        be matched. Raises Unavailable.
         """
         return await self.catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
 
@@ -390,6 +391,7 @@ def fields_of(matches: Sequence[Match], version: int | None) -> Document:
 
 
 def matched_course(document: Mapping[str, Any]) -> MatchedCourse:
+    """Return the course of a document with its matches, and whether it waits."""
     course = course_of(document)
     key, tenant, name, sequence = (document[field] for field in ("_id", "tenant", "id", "sequence"))
     entry = Entry(key, tenant, name, sequence, course, copied=bool(document.get("copied")))

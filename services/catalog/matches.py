@@ -68,7 +68,7 @@ class Match(Struct, frozen=True):
     `confidence`: the probability that the course teaches the skill.
     `entry_confidence`: the probability that an officer at the level `from` can enter the course, if it teaches the
     skill. The product of both is announced.
-    `threshold`: of the matches with this confidence or more, four of five were right.
+    `threshold`: the least confidence at which four of five matches were right.
     `status`: what people decided. `corrected`: what the course teaches instead. `decisions`: the latest decisions.
     `words`: words that the course and the skill share. `like`: the id of a similar course that teaches the skill.
     `labels` and `examples`: the similarities from which `confidence` is computed.
@@ -410,9 +410,10 @@ class CorrectCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CourseMatches(Struct, frozen=True):
-    """The matches of a course. Of the matches with the confidence `threshold` or more, four of five were right.
+    """The matches of a course. `revision`: the revision of the course.
 
-    `revision`: the revision of the course. `waiting`: whether the course is about to be matched again.
+    `threshold`: the least confidence at which four of five matches were right. `waiting`: whether the course is about
+    to be matched again.
     """
 
     course: str
@@ -433,8 +434,8 @@ class MatchedTitle(Struct, frozen=True):
 class MatchPage(Struct, frozen=True):
     """Courses with matches, in the order of their ids.
 
-    `next` is the `after` of the following page, null on the last page. Of the matches with a confidence of `threshold`
-    or more, four of five were right.
+    `next` is the `after` of the following page, null on the last page. `threshold` is the least confidence at which
+    four of five matches were right.
     """
 
     courses: list[MatchedTitle]
@@ -480,7 +481,10 @@ class MatchProblem(Struct, frozen=True, omit_defaults=True):
 
 
 class MatchResult(Struct, frozen=True, omit_defaults=True):
-    """The result of one decision of a request. `revision`: the revision of the course, unless it was rejected."""
+    """The result of one decision of a request.
+
+    `revision`: the revision of the course, null if the decision was refused; then `problem` tells why.
+    """
 
     course: str
     framework: str

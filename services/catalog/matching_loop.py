@@ -38,7 +38,7 @@ _LEVELS_TIMES = 10
 
 
 class MatchingLoop:
-    """Matches waiting courses: `run` until cancelled, `once` until none waits."""
+    """Matches the courses that wait: `run` does so until it is cancelled, `once` until no course waits."""
 
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store

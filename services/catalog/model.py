@@ -43,7 +43,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     `unmapped_skills` and `unmapped_job_groups` list what the previous version had or mapped, and this version neither
     has nor maps. Levels of these skills no longer count, and officers of these job groups get no path; the officers are
     informed. `officers` is explained at FrameworkImpact; it is missing for a new framework, or if it is not known.
-    `scale_changed` is present if the levels of the scale changed: what happens to levels measured on the former scale.
+    `scale_changed` is present if the levels of the scale changed; it tells what happens to levels measured before.
     """
 
     id: str
@@ -86,10 +86,10 @@ class HoursCount(Struct, frozen=True):
 
 
 class CourseFacets(Struct, frozen=True):
-    """Numbers of the found courses by provider, language, skill and range of hours.
+    """Counts of the found courses by provider, language, skill and range of hours.
 
-    Providers, languages and skills are listed by number, the largest first, at most 50 of each; the ranges of hours are
-    in ascending order.
+    The largest counts of providers, languages and skills come first, at most 50 of each. The ranges of hours are in
+    ascending order.
     """
 
     provider: list[ProviderCount]
@@ -102,8 +102,8 @@ class CoursePage(Struct, frozen=True, omit_defaults=True):
     """Courses in the order of their ids; for a search, the best match first.
 
     `next` is the value of `after` for the following page, null on the last page. For a search, `total` counts the
-    matching courses. `highlights` tells where the words of `q` are in a text: course id, then field such as `title.th`,
-    then pairs (begin, end) in characters.
+    matching courses. `highlights` tells where the words of `q` are in the texts of the courses: {course id: {field such
+    as `title.th`: [(begin, end) in characters]}}.
     """
 
     courses: list[Course]
@@ -120,8 +120,9 @@ class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
     """Selects courses by `framework`, `skill` and `language`, at a revision of the catalog.
 
     `q`, `level`, `provider`, `max_hours` and `job_group` make the request a search. `q` holds the words to look for;
-    an empty `q` matches every course. `level` is a number, a level that the course leads to on the framework's scale,
-    or a word, the level that the provider states. `job_group` selects courses that teach a skill that it requires.
+    an empty `q` matches every course. `level` is either a number, which is a level on the framework's scale that the
+    course leads to, or the word for a level that the provider states. `job_group` selects courses that teach a skill
+    that the job group requires.
     """
 
     q: Annotated[str, Meta(max_length=200)] | None = None
@@ -233,10 +234,11 @@ class FrameworkScale:
 
 
 def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], courses: Iterable[str]) -> list[Warned]:
-    """Return warnings about what a course names and does not exist: frameworks, skills and courses.
+    """Return a warning for each framework, skill and course that a course names and that does not exist.
 
-    Such a name is no fault, because a course may be stored before its framework or its prerequisite. `frameworks` is
-    {id: scale}; `courses` holds the ids of the known courses. Raises InvalidInput for the first of `course_faults`.
+    This is no fault, because a course may be stored before its framework or its prerequisite. `matched_warnings` are
+    returned too. `frameworks` is {id: scale}; `courses` holds the ids of the known courses. Raises InvalidInput for the
+    first of `course_faults`.
     """
     for problem in course_faults(course, frameworks):
         raise problem

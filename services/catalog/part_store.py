@@ -64,7 +64,7 @@ class PartStore:
         self._reading = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Create the index. Raises Unavailable."""
+        """Create the index of the parts in MongoDB. Raises Unavailable."""
         announced = IndexModel(
             [(field, ASCENDING) for field in ("kind", "tenant", "withdrawn", "id")],
             name="parts",

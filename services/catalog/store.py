@@ -79,7 +79,7 @@ class CatalogStore:
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
-        """Create the indexes. Raises Unavailable."""
+        """Create the indexes of entries and parts in MongoDB. Raises Unavailable."""
         filters = {
             "by_id": [],
             "by_skill": ["content.teaches.skill"],
@@ -149,7 +149,7 @@ class CatalogStore:
         return None
 
     async def page(self, tenant: str, wanted: ListCourses, *, copies: bool = True) -> list[tuple[str, Course]]:
-        """Return (id, course) for the tenant's own courses as `wanted` asks, by id. Raises Unavailable.
+        """Return (id, course) for the tenant's own courses that `wanted` selects, by id. Raises Unavailable.
 
         Returns the first `limit` + 1 courses after the id `after`; the last one shows that there are more. Documents
         that cannot be decoded are skipped. Without `copies`, copies of shared courses are skipped too.
@@ -466,7 +466,7 @@ class CatalogStore:
         return bool(result.matched_count)
 
     async def republish(self, keys: Sequence[str] | None = None) -> int:
-        """Stage the events of the current state of entries again, without `keys` those of all; return their number.
+        """Stage the events of the entries with these keys again, of all entries without `keys`; return their number.
 
         The parts of a framework come before its announcement. Documents that cannot be decoded are skipped. Raises
         Unavailable.

@@ -61,7 +61,7 @@ def is_compressible(method: str, path: str, status: int, headers: Mapping[str, s
 
 
 def gzip_tag(tag: str) -> str:
-    """Return the entity tag of the compressed answer whose plain form has the entity tag `tag`, in its quotes.
+    """Return the entity tag of a compressed answer. `tag` is that of the plain answer; both are in quotes.
 
     A weak tag is returned unchanged, because it may name both forms.
     """

@@ -270,8 +270,8 @@ def _base64url(data: bytes) -> str:
 class ClaimNames:
     """The names of the claims that identify a person. A name may be a path such as `realm_access.roles`.
 
-    `tenant`: the tenant of all people; if it is empty, `tenant_claim` names the claim. `roles`: (value of the role
-    claim, role), the first that matches counts; without a match a person is an officer.
+    `tenant`: the tenant of all people; if it is empty, `tenant_claim` names the claim. `roles`: pairs (value of the
+    role claim, role); the first that matches counts, and without a match a person is an officer.
     """
 
     tenant: str
@@ -288,7 +288,7 @@ ALL_AGENCIES = "*"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The person who signs in. `subject`: the issuer and its identifier of the person, the same at every sign-in.
+    """The person who signs in. `subject`: the issuer and the issuer's identifier of the person, always the same.
 
     `officer` is None unless the role is `officer`. `agency` is None unless the role is `supervisor`, or `analyst` of
     one agency.

@@ -31,8 +31,8 @@ ID_LIMIT = 64
 async def put_course(request: web.Request) -> web.StreamResponse:
     """Add a course of the caller's tenant, or replace it.
 
-    Admins and editors may call this. If the course names a framework, a skill or a course that does not exist, it is
-    stored, and the answer warns. 422 for a faulty course, 412 if a precondition does not hold.
+    Admins and editors may call this. A course may name a framework, a skill or a course that does not exist; then it is
+    stored, and the answer has a warning. 422 for a faulty course, 412 if a precondition does not hold.
     """
     conditions = preconditions(request)
     course = await read_body(request, Course)

@@ -148,10 +148,11 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def review_draft(request: web.Request) -> web.StreamResponse:
-    """Record that a person has reviewed the draft. 409 if the same person proposed it.
+    """Record that a person has reviewed the draft.
 
-    Admins and editors may call this. People are told apart by their identity at the OpenID Connect provider, or without
-    one by their key. 404 without a draft, 412 if a precondition does not hold.
+    Admins and editors may call this. 409 if the same person proposed the draft; people are told apart by their identity
+    at the OpenID Connect provider, or without one by their key. 404 without a draft, 412 if a precondition does not
+    hold.
     """
     await _draft(request)
     body = await read_body(request, SignDraft)

@@ -74,8 +74,9 @@ async def patch_entry(
 ) -> P:
     """Apply the JSON merge patch of a request to the tenant's own entry under `key`; store the result with `put`.
 
-    `before_id`: the id of the entry, which the patch may not change. `shape`: Course or Framework. Returns what `put`
-    returned first. Raises NotFound, PreconditionFailed, InvalidInput, Conflict, and the errors of `put`.
+    `before_id`: the id of the entry, which the patch may not change. `shape`: Course or Framework. Returns the first
+    value of the pair that `put` returns. Raises NotFound, PreconditionFailed, InvalidInput, Conflict, and what `put`
+    raises.
     """
     conditions, patch = preconditions(request), await read_patch(request)
     store, tenant = request.app[STORE], principal(request).tenant

@@ -14,8 +14,8 @@ ONE: web.AppKey[asyncio.Lock] = web.AppKey("one_health_at_a_time", asyncio.Lock)
 async def show_health(request: web.Request) -> web.StreamResponse:
     """Return the faults of the catalog that the tenant sees: the tenant's own courses and the shared ones.
 
-    Such requests are answered one after the other, because each reads every course. Each list has at most 1,000
-    entries; `counts` has the totals.
+    Admins and editors may call this. Such requests are answered one after the other, because each reads every course.
+    Each list has at most 1,000 entries; `counts` has the totals.
     """
     store, tenant = request.app[MATCHES], principal(request).tenant
     async with request.app[ONE]:

@@ -45,10 +45,10 @@ _UNCONDITIONAL = Preconditions(None, None)
 
 
 async def show_matches(request: web.Request) -> web.StreamResponse:
-    """Return the matches of a course of the caller's tenant. Admins and editors may call this.
+    """Return the matches of a course of the caller's tenant.
 
-    `waiting`: the course is about to be matched again. The ETag changes when the course or a match changes. 404 for a
-    shared course or an unknown one.
+    Admins and editors may call this. `waiting`: the course is about to be matched again. The ETag changes when the
+    course or a match changes. 404 for a shared course or an unknown one.
     """
     found = await request.app[MATCHES].find(principal(request).tenant, request.match_info["course_id"])
     if found is None:
@@ -76,8 +76,9 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
 async def confirm_matches(request: web.Request) -> web.StreamResponse:
     """Confirm matches of a course of the caller's tenant: all of them, or none if one is refused.
 
-    Each match becomes a row of what the course teaches, and paths use it. 404 for an unknown course or match, 409 if
-    somebody else decides the same match at this moment, 412 if a precondition does not hold.
+    Admins and editors may call this. Each match becomes a row of what the course teaches, and paths use it. 404 for an
+    unknown course or match, 409 if somebody else decides the same match at this moment, 412 if a precondition does not
+    hold.
     """
     return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "confirmed")
 
@@ -85,8 +86,9 @@ async def confirm_matches(request: web.Request) -> web.StreamResponse:
 async def reject_matches(request: web.Request) -> web.StreamResponse:
     """Reject matches of a course of the caller's tenant: all of them, or none if one is refused.
 
-    A rejected match is not proposed again while the text of the course stays the same. If it was confirmed before, its
-    row is removed from what the course teaches. 404, 409 and 412 as for `:confirm`.
+    Admins and editors may call this. A rejected match is not proposed again while the text of the course stays the
+    same. If it was confirmed before, its row is removed from what the course teaches. 404, 409 and 412 as for
+    `:confirm`.
     """
     return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "rejected")
 
@@ -94,8 +96,8 @@ async def reject_matches(request: web.Request) -> web.StreamResponse:
 async def correct_matches(request: web.Request) -> web.StreamResponse:
     """Correct matches of a course of the caller's tenant: all of them, or none if one is refused.
 
-    `right` states other levels, or another skill of the same framework; it becomes a row of what the course teaches.
-    404, 409 and 412 as for `:confirm`; 422 if the framework has no such skill or level.
+    Admins and editors may call this. `right` states other levels, or another skill of the same framework; it becomes a
+    row of what the course teaches. 404, 409 and 412 as for `:confirm`; 422 if the framework has no such skill or level.
     """
     return await _decide_one(request, (await read_body(request, CorrectMatches)).matches, "corrected")
 

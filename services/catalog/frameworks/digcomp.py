@@ -1,8 +1,8 @@
 """Reads and writes the JSON-LD of DigComp 3.0: areas, competences, eight proficiency levels, and statements on them.
 
 A competence becomes a skill. Its statements and learning outcomes become descriptors of the level for which they are
-written; if they name one of the four broad levels, of the higher one of its two levels. A `@context` is never fetched:
-terms are recognised by the last part of their name.
+written. A statement for one of the four broad levels becomes a descriptor of the higher of the two levels in it. A
+`@context` is never fetched: terms are recognised by the last part of their name.
 """
 
 import re

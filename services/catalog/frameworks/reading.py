@@ -6,8 +6,8 @@
     return builder.build()                       # a Reading
 
 Every fault is recorded with its row or identifier, its field and the reason. A rejected row is left out, and reading
-continues. But the whole file is rejected if the framework would be wrong without the row, which may hold a level of the
-scale, a required skill, a job group with requirements, or a requirement. `skip_refused` prevents this.
+continues. But the whole file is rejected if the framework would be wrong without the row, because it holds a level of
+the scale, a required skill, a job group with requirements, or a requirement. The option `skip_refused` prevents this.
 """
 
 from collections.abc import Iterable, Mapping
@@ -92,7 +92,7 @@ class Reading(Struct, frozen=True):
 class Options(Struct, frozen=True):
     """What the caller states about a framework file because the file does not contain it.
 
-    `id` and `title`: those of the framework. `columns`: {name of a column here: its heading, or several with ` + `}.
+    `id` and `title`: those of the framework. `columns`: {column, such as `skill`: its heading, or several with ` + `}.
     `scale`: the names of the levels from 0 on, if a table names levels by unknown words. `mark`: the level that a mark
     such as `x` means. `skip_refused`: whether to import the valid rows although the framework is wrong without others.
     """
@@ -207,7 +207,7 @@ class Builder:
     ) -> None:
         """Add the level of a skill that a job group needs. `more`: further fields of Requirement.
 
-        A repeated requirement is reported; with another level or weight, it makes the framework `untrue`.
+        A repeated requirement is reported; one with another level or weight is a fault with the verdict `untrue`.
         """
         fields = {
             "job_group": self._shared(identifier(job_group)),

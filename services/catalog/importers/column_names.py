@@ -1,6 +1,6 @@
 """The usual names of columns in lists of courses, by fact, in Thai, English and other languages.
 
-Names with commas between them, in lower case: {fact: names}.
+NAMES is {fact: names in lower case, with commas between them}.
 """
 
 NAMES: dict[str, str] = {

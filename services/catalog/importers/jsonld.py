@@ -71,7 +71,7 @@ class JsonLdReader:
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Yield the rows that end in the next bytes of the document.
 
-        Raises TooLarge for a page of HTML over 16 MiB; Malformed for a too large course with too deep nesting.
+        Raises TooLarge for a page of HTML over 16 MiB; Malformed if a course is too large and nested too deeply.
         """
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -88,7 +88,7 @@ class JsonLdReader:
             raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the remaining rows. Raises Malformed for a page without JSON-LD, and as `feed` does."""
+        """Yield the remaining rows. Raises Malformed as `feed` does, and for a page of HTML without JSON-LD."""
         if self._html is None:
             yield from self._rows(self._splitter.end())
             yield from self._kept_back()

@@ -89,7 +89,7 @@ _NOTHING = re.compile(
 class Conditions:
     """What a text of prerequisites states: conditions, and the ids of corequisites and antirequisites.
 
-    If `understood` is false, there are none, and readers only see the text.
+    If `understood` is false, the lists are empty, and readers only see the text.
     """
 
     requires: list[Prerequisite] = field(default_factory=list)
@@ -110,7 +110,7 @@ def requires_nothing(text: str) -> bool:
 
 
 def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = False) -> Conditions:
-    """Return the conditions that a text states. `identify` returns the id of the course with a code.
+    """Return the conditions that a text states. `identify` returns the id of a course from its code.
 
     If `ids` is true, the text may name courses by any identifier with a digit, `-`, `_` or `.`, or in capital letters,
     and not only by codes such as `CS 101`.

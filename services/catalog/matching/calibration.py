@@ -4,8 +4,8 @@
     confidence = calibration.confidence(found)          # courses x skills, from 0 to 1
 
 The curve has five coefficients, one for each of `_features`. They and the thresholds are stored in `calibration.json`,
-written by `python -m services.catalog calibrate`. A threshold is the lowest confidence for which the required share of
-the rows with this confidence or more was right. It is measured on courses that the curve was not fitted on.
+written by `python -m services.catalog calibrate`. A threshold is the lowest confidence such that, of the rows with this
+confidence or more, the required share was right. It is measured on courses that the curve was not fitted on.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class ReliabilityBin(Struct, frozen=True):
 
 
 class Reliability(Struct, frozen=True):
-    """The quality of the curve, measured on courses that it was not fitted on.
+    """The quality of a calibration, measured on courses that the curve was not fitted on.
 
     `error` is the expected calibration error over the best match of every course. `precision`, `recall` and `entered`
     (the number of matches) are those at the threshold of `ENTERS`, which is also chosen without these courses. `bins`

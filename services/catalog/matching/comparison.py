@@ -3,9 +3,9 @@
     index = SimilarityIndex(framework.skills, examples)
     found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
 
-The `NEIGHBOURS` examples that are nearest to a course vote for the skills that they teach, with the weight similarity
-** `SHARPNESS`. The result for a skill is its share of all votes times the similarity of the nearest example of all.
-Both constants were chosen on courses that are not in any published figure.
+The `NEIGHBOURS` examples that are most similar to a course vote for the skills that they teach. The weight of a vote
+is similarity ** SHARPNESS. The result for a skill is its share of all votes, times the largest similarity among these
+examples. Both constants were chosen on courses that are not in any published figure.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,7 +68,7 @@ class Comparison(Struct, frozen=True):
 
 
 class SimilarityIndex:
-    """Compares courses with the skills of one framework."""
+    """Computes how similar courses are to the skills of one framework, by labels and by `examples`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Estimates from which level to which level the courses of a catalog probably teach their skills, all together.
+"""Estimates the levels before and after each course of a catalog for the skills that it probably teaches.
 
     table = LevelTable(framework.skills, framework.scale, shipped())
     table.add(text, [LevelRow("dt-analytics", 0.9), ...])         # every course of the catalog
@@ -6,12 +6,12 @@
 
 Each row has a probability for every pair of levels (entry, exit). A log-linear model computes it from level words, from
 the hours (absolute, and relative to the courses of the same skill), and from whether the course has entry conditions.
-If the provider states a level or no hours, the rule in `levels` gives the pair; if people have decided, their decision.
-Then the rows of one skill correct each other in two ways. First, a course begins where the course before it ends: its
-prerequisite, or the lower number of the same title ("Statistics 2"); this is loopy belief propagation (Pearl 1988).
-Second, of two courses that begin or end at the same level, the longer one covers more levels. The result is the median
-of the entries, the median of the exits, and the probability that an officer at that entry can enter the course: an
-officer who takes a course too early loses all its hours.
+If the provider states a level or no hours, the rule in `levels` gives the pair instead; if people have decided, their
+decision does. Then the rows of one skill correct each other in two ways. First, a course probably begins where an
+earlier course ends, which is a prerequisite, or has the number before in its title ("Statistics 1", "Statistics 2");
+this is loopy belief propagation (Pearl 1988). Second, of two courses that begin or end at the same level, the longer
+one covers more levels. The result is the median of the entries, the median of the exits, and the probability that an
+officer at that entry can enter the course: an officer who takes a course too early loses all its hours.
 
 The weights are in `levels.json`, written by `python -m tests.evaluation.matching --fit-levels`.
 """
@@ -82,9 +82,9 @@ class LevelRow(Struct, frozen=True):
 
 
 class LevelSpan(NamedTuple):
-    """From which level to which a course probably teaches a skill.
+    """The levels before (`low`) and after (`high`) a course that probably teaches a skill.
 
-    `entry_confidence`: the probability that whoever holds `low` can enter the course, if it teaches the skill.
+    `entry_confidence`: the probability that an officer at `low` can enter the course, if it teaches the skill.
     """
 
     low: float
@@ -135,7 +135,10 @@ def compared(longer: Floats, steps: int) -> Floats:
 
 
 class LevelTable:
-    """Rows (a course and a skill of one framework), from which it estimates the levels of all rows together."""
+    """Estimates the levels of many rows together. A row is a course and a skill of one framework that it teaches.
+
+    `add` the rows of each course, then call `spans`.
+    """
 
     def __init__(self, skills: Sequence[Skill], scale: Sequence[ScaleLevel], weights: LevelWeights) -> None:
         self._scale = scale

@@ -57,8 +57,8 @@ class SkillMappings:
     def of(self, row: Teaches, framework: str) -> Iterator[MappedSkill]:
         """Yield the skills of a framework that a row of a course stands for; `framework` is an id.
 
-        If the row names this framework, these are the successors of a former skill, otherwise the skills that are the
-        same by an `exact_match`.
+        If the row names a skill of a former version of this framework, these are the successors of the skill. If the
+        row names another framework, these are the skills that are the same by an `exact_match`.
         """
         if row.framework == framework:
             yield from self._successors(row, framework)

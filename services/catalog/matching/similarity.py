@@ -1,11 +1,11 @@
-"""Text similarity: TF-IDF on character n-grams of two to four characters.
+"""Computes the similarity of texts by TF-IDF on n-grams of two to four characters.
 
 N-grams need no word boundaries, so Thai, which has no spaces, can be compared, and misspelt words still match.
 
 The similarity to a label is `cover` * sqrt(cosine). `cover` is the weighted share of the label's n-grams that the text
-contains. The cosine falls as the text contains more other n-grams. So a long title that contains a whole label is more
-similar to the label than a short title that shares half of its letters. The similarity to an example, which is a title
-too, is the plain cosine.
+contains. The cosine is lower, the more other n-grams the text contains. So a long title that contains a whole label is
+more similar to the label than a short title that contains half of the label's letters. The similarity to an example,
+which is a title too, is the plain cosine.
 """
 
 from collections.abc import Sequence

@@ -58,7 +58,10 @@ EMPTY = SearchIndex({}, {})
 
 
 def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
-    """Return a new index after events, which must be in the order of the topic; `index` stays unchanged."""
+    """Return a new index with the changes of events, which must be in the order of the topic.
+
+    `index` itself stays unchanged.
+    """
     changes: defaultdict[str, dict[str, Course | None]] = defaultdict(dict)
     required = dict(index.required)
     revision = index.revision

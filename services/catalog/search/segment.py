@@ -31,7 +31,7 @@ Numbers = NDArray[np.intp]
 
 
 class Names:
-    """Numbers values that several courses have, such as languages, from 0. Only one thread may add values.
+    """Gives a number, from 0, to each value that courses have, such as a language. Only one thread may add values.
 
     A value keeps its number, and is never removed.
     """
@@ -63,7 +63,7 @@ class Vocabulary(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Postings:
-    """The numbers of the courses that contain each n-gram.
+    """For each n-gram, the numbers of the courses that contain it.
 
     `codes`: (n,) the codes of the n-grams, ascending. `docs[starts[i]:starts[i + 1]]`: the numbers of the courses with
     the n-gram `codes[i]`, ascending.
@@ -114,7 +114,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """What the search knows of some courses. All arrays are by the number of a course, its place in `ids`.
+    """What the search knows of some courses. The number of a course is its place in `ids`; arrays are (courses,).
 
     `titles` and `rest` are the postings of titles and of other texts; `rest` leaves out n-grams of the title.
     `title_size`: the number of different n-grams of a title in one language. `provider`: a number of the vocabulary.
@@ -139,7 +139,7 @@ class Segment:
 
 
 def build(courses: Sequence[Course], vocabulary: Vocabulary) -> Segment:
-    """Return a segment of courses, which must have different ids and be in the order of these.
+    """Return a segment of courses. The courses must be in the order of their ids, and no two ids may be equal.
 
     New providers, languages and skills are added to `vocabulary`.
     """

@@ -55,8 +55,8 @@ class StoredPath(PathHead, frozen=True):
 class Live:
     """Serves the live streams of this replica.
 
-    `recommenders`: the replicas that answer the stored path. `following` returns whether this replica reads new paths
-    from Kafka. `lifetime`: the most seconds that a stream stays open.
+    `recommenders`: the replicas from which the stored path is fetched. `following` returns whether this replica reads
+    new paths from Kafka. `lifetime`: the most seconds that a stream stays open.
     """
 
     def __init__(

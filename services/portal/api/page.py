@@ -54,7 +54,10 @@ _NOT_BUILT = (
 
 
 class Asset(Struct, frozen=True):
-    """A file of the pages with the values of its headers. `packed`: the file in gzip; None if gzip saves little."""
+    """A file of the pages with its headers. `packed`: the contents in gzip, None if gzip saves little.
+
+    `caching`: the value of `Cache-Control`.
+    """
 
     body: bytes
     packed: bytes | None

@@ -56,7 +56,7 @@ class Session(Struct, frozen=True):
 
     `officer` is null unless the role is `officer`. `agency` is null unless the role is `supervisor`, or `analyst` of
     one agency. `person` tells people of one role apart: it is a digest of the person's identity at the OpenID Connect
-    provider, or without one of the key's id.
+    provider, or of the id of the key with which the person signed in.
     """
 
     tenant: str
@@ -204,8 +204,8 @@ class Sessions:
     async def sign_out(self, request: web.Request) -> web.Response:
         """Sign out: delete the cookie, and revoke the key if it comes from a sign-in with OpenID Connect.
 
-        With `everywhere`, the keys of the same person on all devices are revoked. Anybody may call this; nothing else
-        happens without a valid key. 403 for a request from another origin.
+        With `everywhere`, the keys of the same person on all devices are revoked. Anybody may call this; without a
+        valid key, only the cookie is deleted. 403 for a request from another origin.
         """
         check_origin(request)
         query = read_query(request, AskSignOut)
@@ -228,9 +228,9 @@ class Sessions:
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
     async def go_to_provider(self, request: web.Request) -> web.Response:
-        """Redirect the browser to the provider, where the person signs in; later it opens the path `to` of this portal.
+        """Redirect the browser to the provider, where the person signs in.
 
-        Anybody may call this. If the provider does not answer, the browser is redirected to `/?sign-in=unavailable`.
+        Anybody may call this. Afterwards the browser opens the path `to` of this portal. If the provider does not answer, the browser is redirected to `/?sign-in=unavailable`.
         400 if `to` is no path of this portal, 404 if no provider is set.
         """
         provider = self._known_provider()
@@ -256,7 +256,7 @@ class Sessions:
         return response
 
     async def come_back(self, request: web.Request) -> web.Response:
-        """Sign the person in who comes back from the provider, and redirect the browser to the requested path.
+        """Sign in the person who comes back from the provider, and redirect the browser to the requested path.
 
         Anybody may call this. If the sign-in fails, the browser is redirected to `/?sign-in=` with a reason: `refused`,
         `expired`, `unknown` or `unavailable`. The fragment of the requested path is kept, so that another attempt leads
