@@ -57,7 +57,7 @@ _INTERRUPTED = 130
 
 
 def _finish(work: Coroutine[None, None, None]) -> int:
-    """Do the work; if it fails, print the reason as one sentence, never a traceback."""
+    """Run `work` and return the exit status; if it fails, print the reason as one sentence, never a traceback."""
     try:
         asyncio.run(_interruptible(work))
     except CannotStart as error:

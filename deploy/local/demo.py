@@ -45,7 +45,7 @@ async def demo(console: Console) -> None:
 async def _assessed(
     stack: Stack, session: aiohttp.ClientSession, officer: dict[str, Any], display: Terminal
 ) -> tuple[dict[str, Any], float]:
-    """Register and assess the officer; return the resulting path and the time from submission to push in ms."""
+    """Register and assess the officer; return the path, and the milliseconds from the submission to the path."""
     name, key = officer["officer"], stack.keys.platform
     url = stack.urls["assessment"][0]
     await register(session, url, key, officer)
@@ -109,7 +109,7 @@ def _print_outcome(console: Console, path: dict[str, Any]) -> None:
 
 
 def _both(text: dict[str, str]) -> list[str]:
-    """Return those of the Thai and English texts that exist."""
+    """Return the Thai and the English text, without one that is missing."""
     return [text[language] for language in ("th", "en") if text.get(language)]
 
 

@@ -131,7 +131,7 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
 
 
 def _sums(libs: Path) -> str:
-    """Return name and SHA-256 of every jar, in the format of `sha256sum *.jar`; empty if there is none."""
+    """Return the SHA-256 and the name of every jar, as `sha256sum *.jar` prints them; empty without a jar."""
     with contextlib.suppress(OSError):
         return "".join(f"{_digest(jar)}  {jar.name}\n" for jar in sorted(libs.glob("*.jar")))
     return ""

@@ -216,7 +216,7 @@ def sizes() -> list[tuple[str, int, int]]:
 
 
 def _files(manifest: dict[str, dict[str, Any]], name: str) -> set[str]:
-    """Return the scripts and styles that a module of the pages needs, imported ones included."""
+    """Return the scripts and styles that a module of the pages needs, also those of the modules that it imports."""
     part = manifest[name]
     imported = [_files(manifest, other) for other in part.get("imports", [])]
     return {part["file"], *part.get("css", []), *(file for files in imported for file in files)}
@@ -258,7 +258,7 @@ def pages(command: str, report: Callable[[str], None]) -> None:
 
 
 def _digest(names: Sequence[str], folder: Path) -> str:
-    """Return one hash of files in a folder and of the contents of its subfolders."""
+    """Return one hash of the named files, and of all files in the named subfolders, of a folder."""
     places = [folder / name for name in names]
     files = [file for place in places for file in sorted([place, *place.rglob("*")]) if file.is_file()]
     hashes = [[str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]

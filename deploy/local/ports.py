@@ -57,7 +57,7 @@ def port_is_free(port: int) -> bool:
 
 
 def _reserve(port: int) -> bool:
-    """Reserve a port for this process until it ends; return whether it is free and nobody else has reserved it."""
+    """Reserve a port until this process ends; return False if another process has reserved or uses it."""
     try:
         fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
@@ -68,6 +68,9 @@ def _reserve(port: int) -> bool:
 
 @cache
 def _reservations() -> int:
-    """Return the file of which byte N is locked for port N; the system unlocks it when the process ends."""
+    """Return the descriptor of the file whose byte N is locked to reserve the port N.
+
+    The operating system removes the locks when the process ends.
+    """
     path = Path(tempfile.gettempdir()) / f"learning-path-ports-{os.getuid()}"
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

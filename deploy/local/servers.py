@@ -172,7 +172,7 @@ def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
 
 
 def _initiate(config: dict[str, Any]) -> None:
-    """Initiate a replica set without a time limit: MongoDB aborts at the next initiation after an interrupted one."""
+    """Initiate a replica set, without a time limit: after an interrupted initiation, MongoDB aborts at the next one."""
     client: MongoClient[dict[str, Any]]
     with MongoClient(config["members"][0]["host"], directConnection=True, serverSelectionTimeoutMS=5000) as client:
         client.admin.command("replSetInitiate", config)

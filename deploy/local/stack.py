@@ -236,7 +236,7 @@ class Stack:
         await self.create_topics()
 
     async def _while_servers_run(self, starting: Awaitable[None]) -> None:
-        """Wait for a start. Raises CannotStart at once if a server ends meanwhile: nothing can become ready then."""
+        """Wait for `starting`. Raises CannotStart at once if a server ends meanwhile, as it cannot succeed then."""
         task = asyncio.ensure_future(starting)
         try:
             while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
@@ -249,7 +249,7 @@ class Stack:
         task.result()
 
     async def _compile_planner(self) -> None:
-        """Compile the planner once per version, so that no replica has to compile at its start."""
+        """Compile the planner if this version of it was not compiled yet, so that no replica has to at its start."""
         argv = [sys.executable, "-m", "services.recommender", "warm"]
         command = Child("compiling the planner", argv, self.directory / "warm.log")
         command.start()
@@ -296,7 +296,7 @@ class Stack:
 
 
 def _fresh_directory(name: str) -> Path:
-    """Return a directory for this run, after removing those of finished runs."""
+    """Return a new directory for this run; remove the directories of runs whose process has ended."""
     runs = LOCAL / "run"
     for old in runs.glob("*-*"):
         pid = old.name.rpartition("-")[2]

@@ -145,12 +145,12 @@ async def _import(args: argparse.Namespace, form: Format, options: Options) -> i
 
 
 def _are_other_lines(form: Format, counts: Counter[str]) -> bool:
-    """Return whether no line is a course in this project's own form."""
+    """Return whether all lines of NDJSON were rejected, so that they are probably objects of another platform."""
     return form == "ndjson" and 0 < counts["refused"] == counts.total()
 
 
 def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: bool) -> str | None:
-    """Return the column mapping to use: none if not needed, or the guess if a person agrees.
+    """Return the value of `map` to use: None if it is not needed, or `guess` for a dry run or if a person agrees.
 
     Raises InvalidInput otherwise.
     """
@@ -175,7 +175,7 @@ def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: b
 
 
 def _header(file: Path, form: Format, options: Options) -> list[str]:
-    """Return the first row of a table."""
+    """Return the names of the columns of a table, as the reader finds them."""
     reader = ListReader(form, dataclasses.replace(options, columns=None, accept_guess=True))
     try:
         for row in _rows(file, reader):

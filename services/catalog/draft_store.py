@@ -70,9 +70,9 @@ class DraftStore:
     async def _save(
         self, key: str, before: FrameworkDraft | None, fields: Document, change: Document
     ) -> tuple[bool, str | None]:
-        """Write the document; return whether it was written, and the pieces of the content that it replaced.
+        """Write the document; return whether it was written, and the name of the pieces that it does not need any more.
 
-        Not written after a write conflict.
+        It is not written if the stored draft is not `before` any more.
         """
         with unavailable():
             if before is None:

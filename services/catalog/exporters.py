@@ -52,7 +52,7 @@ def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
 
 
 def _given(course: Course) -> Course:
-    """Return a course without what only the catalog sets: what is matched, and rows mapped from another framework."""
+    """Return a course without what only the catalog sets: `matched`, and rows mapped from another framework."""
     return replace(course, matched=[], teaches=[row for row in course.teaches if row.mapped_from is None])
 
 

@@ -154,7 +154,7 @@ def _summary(reading: Reading) -> Iterable[str]:
 
 
 def _faults(reading: Reading) -> Iterable[str]:
-    """Yield the first faults of each kind, and the number of the others; those that refuse the framework come first."""
+    """Yield lines with the first faults of each kind and the number of others; the `untrue` ones come first."""
     kinds: dict[tuple[str, str | None, str], list[Fault]] = {}
     for fault in sorted(reading.faults, key=lambda fault: fault.verdict, reverse=True):
         kinds.setdefault((fault.verdict, fault.field, kind_of(fault.reason)), []).append(fault)

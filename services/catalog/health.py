@@ -135,7 +135,7 @@ def health(
 
 
 class _Walk:
-    """What a learner without skills can reach: the courses that open, and the levels they lead to."""
+    """What a learner without skills can reach: `open`, the courses that can be entered, and `levels`."""
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self.open: set[str] = set()
@@ -187,7 +187,7 @@ def _skills_named(course: Course) -> Iterator[Skill]:
 
 
 def _cycles(closed: Mapping[str, Course]) -> Iterator[list[str]]:
-    """Yield a shortest cycle of each group of courses that require each other, through its smallest id."""
+    """Yield, for each group of courses that require each other, a shortest cycle through its smallest id."""
     after = {
         name: sorted({one for one in courses_named(course.requires) if one in closed})
         for name, course in closed.items()
@@ -268,7 +268,7 @@ def _unreachable(
 
 
 def _twins(courses: Sequence[Course]) -> list[list[str]]:
-    """Return groups of courses that are probably the same."""
+    """Return lists of courses with the same title and provider, or the same address."""
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for course in courses:
         provider = folded(course.provider.th or course.provider.en or "")

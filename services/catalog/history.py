@@ -176,7 +176,7 @@ class HistoryStore:
         return [(row["id"], stored(row["content"], Course)) for row in found[: wanted.limit + 1]]
 
     async def _newest(self, tenant: str, after: str, revision: int) -> dict[str, int]:
-        """Return, for the next page of courses by id, the newest row up to a revision; empty after the last course."""
+        """Return {course id: `_id` of its newest row up to a revision} for the next courses; empty after the last."""
         query = {"tenant": tenant, "id": {"$gt": after}, "_id": {"$lte": revision}}
         rows = self._history.find(query, {"id": 1}).sort(_AS_OF).limit(_ROWS)
         newest: dict[str, int] = {}
@@ -217,13 +217,13 @@ class HistoryStore:
 
 
 async def _written(collection: Collection, rows: Sequence[Document]) -> None:
-    """Write rows; one that is there already, from an unfinished batch, is replaced. Raises Unavailable."""
+    """Write rows; replace a row that an unfinished batch has written before. Raises Unavailable."""
     if rows and await bulk_write(collection, [InsertOne(row) for row in rows]) < len(rows):
         await bulk_write(collection, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows], ordered=True)
 
 
 def _key_of(item: ConsumedEvent) -> str:
-    """Return the key of a record's subject; for a part, that of its framework."""
+    """Return the key of the course or framework of a record; for a part, the key of its framework."""
     return item.event.subject.partition("@")[0]
 
 

@@ -115,7 +115,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         return not found
 
     def _held_by_id(self, row: Row[Course]) -> bool:
-        """Return whether a rejected row names its course; the course then counts as contained in the file."""
+        """Return whether a rejected row has the id of its course; if so, note that the file contains the course."""
         if row.content is not None:
             self._seen.setdefault(_hash(row.content.id), row.number << 32)
         return row.content is not None
@@ -206,7 +206,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     async def _missing(self, *, withdraw: bool) -> None:
         """List the courses of the file's providers that are not in the file; withdraw them if the request says so.
 
-        Nothing is withdrawn if a rejected row does not name its course: it may be one of the missing.
+        Nothing is withdrawn if a rejected row has no id, because it may be one of the missing courses.
         """
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
@@ -270,7 +270,7 @@ def _refused(row: Row[Course]) -> RowResult:
 
 
 def _titled(result: RowResult, row: Row[Course]) -> RowResult:
-    """Return a result with the title of its course, if a person should look at the row."""
+    """Return a result; if it has a warning or a problem, with the title of the course, so that people find the row."""
     if row.content is None or not (result.warnings or result.problems):
         return result
     return msgspec.structs.replace(result, title=masked(row.content.title))

@@ -32,7 +32,7 @@ def without_tags(text: str) -> str:
 
 
 def _without(text: str, begin: str, end: str) -> str:
-    """Return a text without its parts from `begin` to `end`, in linear time; one that does not end is kept."""
+    """Return a text without the parts from `begin` to `end`, in linear time; a part that does not end is kept."""
     lower = text.lower()
     if begin not in lower or len(lower) != len(text):  # some letters have another length in lower case
         return text

@@ -357,10 +357,10 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
 
 
 def _concerned(document: Document, framework: str, former: AbstractSet[str]) -> bool:
-    """Return whether a framework changes the matches of a course; False where it cannot be read.
+    """Return whether a course must be matched again because a framework changed; False if it cannot be decoded.
 
-    Its provider names no skill of it, or it teaches a former skill, or a skill that was a former one. A copy of a
-    shared course is compared with that one.
+    That is so if the provider states no skill of the framework, if the course teaches a skill of a former version
+    (`former`), or if a match has replaced such a skill. A copy of a shared course is matched with the shared course.
     """
     if document.get("copied") or (found := readable(document, matched_course)) is None:
         return False

@@ -152,7 +152,7 @@ class MatcherCache:
         return found
 
     def _make_room(self, present: Mapping[str, Matcher], skills: int) -> None:
-        """Drop the matchers of other tenants, those used first, until these skills may be added."""
+        """Drop the matchers of other tenants, the longest unused first, until a matcher of `skills` skills fits."""
         while self._kept:
             others = [matcher for one in self._kept.values() for matcher in one.matchers.values()]
             held = {id(matcher): matcher.size for matcher in (*others, *present.values())}

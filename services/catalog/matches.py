@@ -257,7 +257,7 @@ def proposed(
 
 
 def _entry_confidence(known: Match | None, found: Proposal) -> float:
-    """Return the confidence of the entry of a proposal: the stored one if its levels are the same."""
+    """Return the entry confidence of a proposal: the stored one if the levels are the same, otherwise the new one."""
     source = "mapped" if found.levels_mapped else "matched"
     if known is None or known.status != "proposed" or known.source != source:
         return found.entry_confidence
@@ -266,9 +266,10 @@ def _entry_confidence(known: Match | None, found: Proposal) -> float:
 
 
 def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
-    """Return whether a decided match stays as it is, instead of what is proposed now.
+    """Return whether a known match stays as it is, so that the new proposal is dropped.
 
-    A rejected one does if it was rejected for the same reason: for one of these texts, or for the same mapping.
+    A confirmed or corrected match stays. A rejected one stays if the reason is the same: a text in `texts`, or the
+    mapping.
     """
     if known.status in ("confirmed", "corrected"):
         return True
@@ -277,7 +278,7 @@ def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
 
 
 def _rejected_for(match: Match) -> list[str]:
-    """Return what a match was rejected for; earlier releases stored only the last."""
+    """Return the reasons for which a match was rejected; earlier releases stored only the last one."""
     return match.rejected_for or ([match.cause] if match.status == "rejected" else [])
 
 

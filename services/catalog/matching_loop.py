@@ -94,7 +94,7 @@ class MatchingLoop:
         return count
 
     async def _turn(self, tenant: str) -> int:
-        """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
+        """Match the waiting courses of a tenant until none waits, or for some seconds; return the number of courses."""
         count, begun = 0, time.monotonic()
         await self._store.catalog.after_import(BACKLOG_WAIT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
@@ -109,9 +109,9 @@ class MatchingLoop:
         return count
 
     async def _copy_shared(self) -> bool:
-        """Match the next shared courses to tenants' own frameworks; return whether there were any. Raises Unavailable.
+        """Make the next copies of shared courses; return whether there was anything to do. Raises Unavailable.
 
-        A course that changes meanwhile is matched again.
+        The copies of a course that changes meanwhile are made again.
         """
         if one := await self._copies.next_pass(BATCH):
             if await self._copied(one.tenant, one.courses):
@@ -139,7 +139,7 @@ class MatchingLoop:
     async def _together(
         self, courses: Sequence[MatchedCourse], by: Matchers, only: AbstractSet[str] | None = None
     ) -> list[tuple[MatchedCourse, list[Match]]]:
-        """Match courses in a thread; each by itself if that fails."""
+        """Return (course, new matches), computed in a thread: for all courses together, or if that fails for each."""
         try:
             return await asyncio.to_thread(self.matched, courses, by, only)
         except Exception:
@@ -147,7 +147,7 @@ class MatchingLoop:
             return [await self._alone(one, by, only) for one in courses]
 
     async def _count(self) -> None:
-        """Count what waits, if that was long ago or nothing waited. Raises Unavailable."""
+        """Count what waits, if the last count is ten seconds old or was 0. Raises Unavailable."""
         if not self.waiting or time.monotonic() - self._counted_at > _COUNT_SECONDS:
             self.waiting = await self._store.waiting()
             self._counted_at = time.monotonic()
@@ -257,5 +257,5 @@ class ProposalLevels:
 
 
 def _of_retired(matches: Sequence[Match], by: Matchers) -> list[Match]:
-    """Return what was proposed in frameworks that are retired: it stays, because officers under them go on."""
+    """Return the proposals in retired frameworks: they stay, because officers under these frameworks continue."""
     return [match for match in matches if match.status == "proposed" and match.framework in by.retired]

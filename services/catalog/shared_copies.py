@@ -43,7 +43,7 @@ class SharedCourse(NamedTuple):
 
 
 class _PresentCopy(NamedTuple):
-    """What a tenant has stored in the place of a copy; `course` is None if that is withdrawn."""
+    """What a tenant has stored under the key of a copy; `course` is None if it is withdrawn."""
 
     entry: Entry
     match_version: int | None

@@ -385,7 +385,7 @@ class CatalogStore:
         return found
 
     async def _may_be_copied(self, tenant: str) -> bool:
-        """Return whether a tenant's courses are shared ones, and another tenant has a framework of its own."""
+        """Return whether a tenant's courses may have copies: they are shared, and some tenant has its own framework."""
         if tenant != SHARED_TENANT:
             return False
         with unavailable():

@@ -175,7 +175,7 @@ class OpenIdProvider:
     # --- the provider ------------------------------------------------------------------------------------------------
 
     async def _known(self, *, again: bool = False) -> tuple[ProviderMetadata, KeySet]:
-        """Return metadata and keys, fetched if they are old, or if `again` and not within the last 30 seconds."""
+        """Return metadata and keys; fetch them if they are older than ten minutes, or with `again` than 30 seconds."""
         age = self._clock() - self._fetched_at
         if self._found is None or age >= (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
             if self._fetching is None:
@@ -312,7 +312,7 @@ def identity_of(claims: Claims, names: ClaimNames) -> Identity:
 
 
 def _is_of_agency(role: Role, claims: Claims, names: ClaimNames) -> bool:
-    """Return whether somebody of this role is for one agency; an analyst whose claim is `*` is for all."""
+    """Return whether a person of this role belongs to one agency; an analyst whose claim is `*` reads all agencies."""
     everywhere = role == "analyst" and _claim(claims, names.agency_claim) == ALL_AGENCIES
     return role in ("supervisor", "analyst") and not everywhere
 

@@ -114,7 +114,7 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
 
 
 async def _search(request: web.Request, wanted: ListCourses) -> web.StreamResponse:
-    """Return a page of a search: the index selects the courses, and the store supplies them."""
+    """Return a page of a search: the index finds the ids of the courses, and the store supplies the courses."""
     if wanted.catalog_revision is not None:
         raise InvalidInput("a search is in the catalog as it is now", "catalog_revision")
     who, search = principal(request), request.app[SEARCH]
@@ -130,7 +130,10 @@ async def _search(request: web.Request, wanted: ListCourses) -> web.StreamRespon
 def _merged(
     shared: list[tuple[str, Course]], own: list[tuple[str, Course]], hidden: set[str], limit: int
 ) -> CoursePage:
-    """Merge two pages by id. Hidden rows count towards the limit, so a short page may still have a next one."""
+    """Return one page of shared and own courses, by id, without the shared courses in `hidden`.
+
+    A hidden course counts towards the limit, so a page with fewer courses than the limit may have a next page.
+    """
     places = sorted({identifier for identifier, _ in shared} | {identifier for identifier, _ in own})
     visible = {identifier: course for identifier, course in shared if identifier not in hidden} | dict(own)
     looked_at = places[:limit]

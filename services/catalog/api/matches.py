@@ -141,7 +141,7 @@ async def _decide_one(request: web.Request, names: Sequence[MatchName], status: 
 
 
 async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], status: Status) -> web.StreamResponse:
-    """Apply decisions one by one. A second, other decision on the same match is refused."""
+    """Apply decisions one after the other; refuse a second, different decision on the same match."""
     results = []
     decided: dict[tuple[str, str, str], SkillSpan | None] = {}
     for place, name in enumerate(names):
@@ -167,7 +167,7 @@ def _check_once(
     decided: dict[tuple[str, str, str], SkillSpan | None],
     place: int,
 ) -> None:
-    """Raise InvalidInput if the request decides a match a second time and otherwise; remember the decision."""
+    """Raise InvalidInput if the request has decided the same match before, and differently; note it in `decided`."""
     if decided.setdefault(match, right) != right:
         raise InvalidInput("this request decides the same match twice, and differently", f"matches[{place}]")
 
@@ -179,9 +179,9 @@ def _check_undecided(
     matches: Sequence[Match],
     seen: dict[MatchName, Match],
 ) -> None:
-    """Check that nobody else has decided a match since it was looked at, or since this request first read it.
+    """Raise Conflict if somebody else has decided a match since a person saw it, or since this request first read it.
 
-    Raises Conflict.
+    `decision`: what this request decides. `seen`: the matches as this request first read them.
     """
     for match in matches:
         if match.key == (name.framework, name.skill):
@@ -197,7 +197,7 @@ def _check_undecided(
 async def _decided(
     request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, conditions: Preconditions
 ) -> tuple[MatchedCourse, bool]:
-    """Return a course after all decisions or none, and whether anything changed."""
+    """Apply all decisions on matches of a course, or none; return the course, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
     framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
 

@@ -135,7 +135,7 @@ class _Package:
                     self._builder.not_kept(f"{what}.extensions", ", ".join(others))
 
     def _associations(self) -> Iterable[_Association]:
-        """Yield the associations that have a type and both ends."""
+        """Yield the associations that have a type, an origin and a destination; report the others as faults."""
         for i, one in enumerate(self._list("CFAssociations")):
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
             kind = _string(one, "associationType")
@@ -327,7 +327,7 @@ class _Package:
 
 
 def _level_lists(rubrics: Any) -> Iterable[list[tuple[float, str]]]:
-    """Yield the levels of every criterion: score and name."""
+    """Yield, for each criterion of the rubrics, its levels as (score, name), by score."""
     for rubric in rubrics if isinstance(rubrics, list) else []:
         criteria = _mapping(rubric).get("CFRubricCriteria")
         for criterion in criteria if isinstance(criteria, list) else []:
@@ -355,7 +355,7 @@ def _strings(given: Any) -> list[str]:
 
 
 def _compared(key: str) -> str:
-    """Return what two spellings of an identifier have in common: a UUID means the same in both cases."""
+    """Return the form in which identifiers are compared: a UUID in lower case, others unchanged."""
     return key.lower() if _UUID.fullmatch(key) else key
 
 

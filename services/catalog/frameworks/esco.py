@@ -91,7 +91,7 @@ def read(sources: list[Source], options: Options) -> Reading:
 
 
 def _mapped(columns: Mapping[str, str], headings: list[str]) -> dict[str, str]:
-    """Return {folded heading: our name of its column}. Raises InvalidInput for what is not there."""
+    """Return {folded heading: name of its column}. Raises InvalidInput for an unknown column or a missing heading."""
     found = {}
     for name, heading in columns.items():
         if name.lower() not in _COLUMNS:
@@ -110,10 +110,10 @@ def _name(heading: str, mapped: Mapping[str, str]) -> str:
 
 
 def _kinds(headings: Mapping[Source, list[str]]) -> dict[Source, int | None]:
-    """Return what each file holds, by its columns; a list without `skillType` and `iscoGroup` by its first rows.
+    """Return what each file holds, from its columns, or from its first rows if it has no `skillType` and `iscoGroup`.
 
-    Such a list of skills or occupations is read only in place of the whole one: ESCO adds lists of a part of them
-    (`researchOccupationsCollection`, `greenShareOcc`), which say less.
+    A file that is recognised by its first rows is read only if there is no complete list of skills or occupations: ESCO
+    adds lists of some of them (`researchOccupationsCollection`, `greenShareOcc`), which have fewer columns.
     """
     kinds = {source: _kind(heading) for source, heading in headings.items()}
     whole = {*kinds.values()}
@@ -138,7 +138,7 @@ def _kind(heading: list[str]) -> int | None:
 
 
 def _listed(source: Source) -> int | None:
-    """Return what a list holds by the type of its first rows, None if they say nothing."""
+    """Return what a list holds, from the type in its first rows; None if they hold no type."""
     rows, listed = csv.reader(lines_of(source), delimiter=row_of(source)[1]), set[str]()
     with suppress(csv.Error):  # reported when the rows are read
         listed.update(cell for row in islice(rows, _LOOKED_AT) for cell in row)
@@ -161,7 +161,7 @@ class _Files:
             yield from rows_of(source, builder or self._builder, lambda heading: _name(heading, self._mapped))
 
     def give(self) -> None:
-        """Pass everything to the builder."""
+        """Pass all areas, skills, job groups and requirements to the builder."""
         builder = self._builder
         self._groups = {row.get("concepturi"): row for row in self._rows(_GROUPS)}
         unheard = Builder(builder.options)  # faults are reported when the list itself is read
@@ -246,7 +246,7 @@ class _Files:
         return area
 
     def _area(self, address: str) -> str:
-        """Return the nearest group above a skill, the first named of equally near ones; empty if there is none."""
+        """Return the address of the nearest group above a skill, empty without one; of equally near ones, the first."""
         waiting, seen = [address], {address}
         while waiting:
             above = [one for name in waiting for one in self._broader.get(name, ()) if one not in seen]

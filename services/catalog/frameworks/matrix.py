@@ -189,7 +189,10 @@ class _Matrix:
         return self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
 
     def _note(self, name: str, raw: str, titles: Given, row: int, more: Mapping[str, Any] | None = None) -> str:
-        """Collect a part. If it was named before, the first row counts, and a different title or area is reported."""
+        """Note an area, skill, job group or stage, and return its id.
+
+        If it was noted before, the first row counts, and a different title or area is reported.
+        """
         key = identifier(raw)
         given = {field: value for field, value in (more or {}).items() if value is not None}
         seen = self._parts[name].setdefault(key, _Seen(titles, row, given))
@@ -238,7 +241,7 @@ class _Matrix:
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
 
     def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
-        """Return {skill: descriptors} if columns named by levels hold mostly texts, and take their cells away."""
+        """Return {skill: descriptors} if columns named by levels hold mostly texts, and forget the cells; otherwise {}."""
         if not self._across:
             return {}
         scales = [self._builder.options.scale, *(("none", *one) for one in _KNOWN_SCALES)]
@@ -266,7 +269,7 @@ class _Matrix:
         return descriptors
 
     def _name_scale(self, level_names: Sequence[str], written: Iterable[str]) -> None:
-        """Take the names of a scale from 0 on, as the file writes them where it does."""
+        """Name the levels of the scale, from 0 on; `written` holds the names in the spelling of the file."""
         spelt = {folded(one): one for one in written}
         for i, name in enumerate(level_names):
             self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
@@ -321,14 +324,14 @@ def _known_scale(named: Iterable[str]) -> tuple[str, ...]:
 
 
 def _number(words: str) -> tuple[float, str] | None:
-    """Parse a level written as a number with an optional name."""
+    """Return (number, name) of a level that is written as a number with an optional name; None for other texts."""
     if not (found := _NUMBER.fullmatch(words.translate(_THAI_DIGITS).strip())):
         return None
     return float(found[1].replace(",", ".")), (found[2] or "").strip()
 
 
 def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
-    """Return {name of a column: the headings it is made of}. Raises InvalidInput."""
+    """Return {name of a column: its heading, or the headings that are joined}. Raises InvalidInput."""
     present = {folded(name): name.strip() for name in heading if name.strip()}
     found: dict[str, list[str]] = {}
     for name, given in builder.options.columns.items():

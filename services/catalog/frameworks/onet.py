@@ -84,7 +84,7 @@ class _Tables:
         self._occupations: dict[str, Row] = {}
 
     def give(self) -> None:
-        """Pass everything to the builder."""
+        """Pass all areas, skills, job groups and requirements to the builder."""
         builder = self._builder
         builder.head(id="onet", title=LocalizedText(en="O*NET"))
         for level in range(TOP + 1):

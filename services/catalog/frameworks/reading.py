@@ -232,7 +232,7 @@ class Builder:
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def _shared(self, name: str) -> str:
-        """Return one object for all equal names: there may be 100,000 requirements."""
+        """Return the same object for equal names, to save memory: there may be 100,000 requirements."""
         return self._names.setdefault(name, name)
 
     def has(self, part: str, key: str) -> bool:

@@ -113,7 +113,7 @@ def _tables_in(files: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 
 def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> int:
-    """Return the decompressed size of a file in an archive, in bytes; if it exceeds the limit, any number above it."""
+    """Return the decompressed size of a file in an archive, in bytes; above the limit, any number that exceeds it."""
     size = 0
     with archive.open(member) as file:
         while size <= limit and (part := file.read(_PIECE)):
@@ -225,7 +225,7 @@ def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = fo
 
 
 def _is_quoted(source: Source) -> bool:
-    """Return whether quotes in a table with tabs enclose cells; in many such tables they are characters like others."""
+    """Return whether quotes enclose cells in a table with tabs; in many such tables they are ordinary characters."""
     try:
         deque(csv.reader(lines_of(source), delimiter="\t", strict=True), maxlen=0)
     except csv.Error:

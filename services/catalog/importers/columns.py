@@ -79,7 +79,7 @@ def fact_of(name: str) -> Column | None:
 
 
 def _is_counted(name: str, unit: str) -> bool:
-    """Return whether a column of this name is a number of the unit; hours per week or per day are a pace."""
+    """Return whether a column counts a unit of time, as in `Duration (hours)`; hours per week or day are a pace."""
     fact = _known(name)
     return (
         fact == "duration"

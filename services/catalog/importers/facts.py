@@ -155,7 +155,7 @@ class _Draft:
         return row
 
     def _not_offered(self) -> tuple[str, str] | None:
-        """Return the fact and its words that say that the provider does not offer the course; None if it does."""
+        """Return (fact, words) if a fact says that the provider does not offer the course, otherwise None."""
         for name, words in (("offered", _NOT_OFFERED), ("hidden", _HIDDEN)):
             fact = self._stated.get(name) or self._defaults.get(name, "")
             for text in map(plain, fact if isinstance(fact, list) else [fact]):
@@ -189,7 +189,7 @@ class _Draft:
         self._warnings.append(Warned(field, detail))
 
     def _in_both(self, name: str) -> dict[str, str]:
-        """Return a text by language, which is that of the column or is detected from its letters."""
+        """Return {language: text}; the language is that of the column, or is detected from the letters of the text."""
         found = {language: self._text(f"{name}_{language}") for language in ("th", "en")}
         if plain_text := self._text(name):
             language = language_of_writing(plain_text)
@@ -226,7 +226,7 @@ class _Draft:
         return _named(words, "\0".join(map(folded, (provider, title.get("th", ""), title.get("en", "")))))
 
     def _url(self) -> str:
-        """Return the address; empty for a text that is none."""
+        """Return the address of the course; empty if the file states none, or a text that is no address."""
         url = self._text("url")
         if re.match(r"(?:[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
             url = f"https://{url}"
@@ -238,7 +238,7 @@ class _Draft:
         return f"{scheme.lower()}:{rest}"
 
     def _stated_duration(self) -> str:
-        """Return the duration in words, from the columns that hold its number, its unit or its pace."""
+        """Return the duration as one text, from the facts that hold its number, its unit, or weeks and hours per week."""
         words, unit = self._text("duration"), self._text("duration_unit")
         if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
             return f"{words} {unit}"

@@ -184,7 +184,7 @@ class JsonLdReader:
 
 
 def _scripts(page: bytes) -> Iterator[bytes]:
-    """Yield the JSON-LD of a page in linear time, however many scripts are left open."""
+    """Yield the JSON-LD scripts of a page of HTML, in time that is linear also with scripts that do not end."""
     lower = page.lower()
     place = 0
     while (start := lower.find(b"<script", place)) >= 0:
@@ -198,7 +198,7 @@ def _scripts(page: bytes) -> Iterator[bytes]:
 
 
 class _TooDeep(Exception):
-    """An item that is too large has a bracket beyond the limit of nesting, at a byte counted from 1."""
+    """Raised for an item that is too large and nested too deeply; `byte`, from 1, is where it becomes too deep."""
 
     def __init__(self, byte: int) -> None:
         super().__init__()
@@ -206,9 +206,9 @@ class _TooDeep(Exception):
 
 
 class _Splitter:
-    """Splits JSON that arrives in pieces into the objects that are items of its lists or stand alone.
+    """Splits JSON that arrives in pieces into items: objects that are in a list of courses, or stand alone.
 
-    Raises _TooDeep where an item that is nested too deeply is too large as well: there may be no end to it.
+    Raises _TooDeep if an item is both nested too deeply and too large, because it may never end.
     """
 
     def __init__(self) -> None:
@@ -230,7 +230,7 @@ class _Splitter:
         self._looks = 0
 
     def _start_item(self) -> None:
-        """Forget the item and what was found in it."""
+        """Begin a new item, and forget the one before."""
         self._item.clear()
         self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
 
@@ -242,7 +242,7 @@ class _Splitter:
             yield from self._feed(part)
 
     def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
-        """Take what was read from a list on as its items: it is too long for one course."""
+        """Split the list that begins at a byte of the item into items, because the object is too long for one course."""
         inside = bytes(self._item[begin:]) + self._left
         self._start_item()
         self._before -= len(inside) - len(self._left)
@@ -296,14 +296,14 @@ class _Splitter:
             yield Malformed("the JSON breaks off")
 
     def _is_in_list(self) -> bool:
-        """Return whether what stands at the depth of the items is one: after its list, the rest of an object is not."""
+        """Return whether an object at the depth of the items is an item; after a list, the rest of its object is not."""
         return not self._base or self._stack[self._base - 1 : self._base] == b"["
 
     def _opens_list(self, data: bytes, start: int, end: int) -> bool:
-        """Return whether a bracket opens the list of the courses. `data[start:end]`: what follows the item, up to it.
+        """Return whether the bracket before `end` opens a list of courses. `data[start:end]` is not in the item yet.
 
-        A list that may hold the lessons of a course stays in the item, because only the end of the object shows what it
-        is.
+        A list that may hold the lessons of a course stays in the item, because only the end of the object shows which
+        of both it is.
         """
         if not self._stack:
             return True
@@ -318,9 +318,9 @@ class _Splitter:
         return found is not None and not may_be_inside
 
     def _is_of_course(self, part: bytes) -> bool:
-        """Return whether a list belongs to the course that the object describes so far: its lessons, not its courses.
+        """Return whether a list holds the lessons of a course, because the object around it describes a course so far.
 
-        `part`: what follows the item, up to the list.
+        `part`: the bytes between the item so far and the list.
         """
         self._looks += 1
         if self._looks > _LOOKS:
@@ -369,14 +369,14 @@ def _is_plain(node: Mapping[str, Any]) -> bool:
 
 
 def _held_in(name: str, value: Any) -> list[Any]:
-    """Return what a property of this name holds: the items of a list, or the objects that an object holds by their ids."""
+    """Return the nodes in a property: the items of a list, or an object and the objects that it holds by id."""
     if name in objects.LISTS and isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
         return [value, *value.values()]
     return _many(value)
 
 
 def _is_reference(node: Mapping[str, Any]) -> bool:
-    """Return whether a node only names one that stands elsewhere, perhaps with its type."""
+    """Return whether a node is only a reference to another one: it has an `@id`, and at most a type."""
     return "@id" in node and set(node) <= {"@id", "@type"}
 
 
@@ -443,7 +443,7 @@ class _Facts:
         return self._facts, self._warnings
 
     def _known(self, value: Any) -> dict[str, Any]:
-        """Return a node, or the one that a reference means; empty for other values."""
+        """Return a node; for a reference, the node that it names; empty for other values."""
         if isinstance(value, str):
             value = {"@id": value}
         if not isinstance(value, dict):

@@ -141,7 +141,7 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    """Parses sentences of `or` over `and`; a comma means what the next word between codes means, else `and`."""
+    """Parses sentences in which `and` binds more than `or`; a comma means the next `and` or `or`, otherwise `and`."""
 
     def __init__(self, tokens: list[tuple[str, str]], identify: Callable[[str], str]) -> None:
         self._tokens = tokens
@@ -233,7 +233,7 @@ class _Reader:
         return inner
 
     def _one_of(self, depth: int, word: str) -> Prerequisite | None:
-        """Read the list after `one of` or `either`; what `and` adds after an `or` is no part of it."""
+        """Read the list after `one of` or `either`; after an `or`, the list ends before an `and`."""
         if depth > _DEPTH:
             raise _NotUnderstood
         bracketed = self._kind() == "open"

@@ -66,7 +66,7 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, list[int]]:
-    """Return the columns of Thai and English titles where both have a name for titles, each in its own language.
+    """Return the columns of the Thai and the English title if the names of both say that they are titles.
 
     `ชื่อหลักสูตร` and `Course name` hold one title in both; `หลักสูตร` beside `Course name` may be a programme.
     """
@@ -104,9 +104,9 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
-    """Return the names of columns from two rows: those of the lower row, and of the upper one where that has none.
+    """Return the names of columns from a header of two rows: the lower name, or the upper one if the lower is empty.
 
-    A lower name that alone says nothing, such as `ไทย` below `ชื่อหลักสูตร`, is put after the upper one, which may
+    A lower name that tells no fact alone, such as `ไทย` below `ชื่อหลักสูตร`, is put after the upper name, which may
     stand over several columns.
     """
     width = max(len(above), len(below))
@@ -146,7 +146,7 @@ class Table(MappedTable):
             raise InvalidInput("only one column holds anything; name it, such as title=#1", "map")
 
     def _is_header(self, cells: Sequence[str]) -> bool:
-        """Return whether a row belongs to the header. Raises InvalidInput naming `map`."""
+        """Return whether a row belongs to the header, or stands above it. Raises InvalidInput, which names `map`."""
         if self._header is None and not self._options.header:
             self._header = [f"#{n}" for n in range(1, len(cells) + 1)]
             self._columns = columns_of(self._header, self._options)
@@ -187,7 +187,10 @@ class Table(MappedTable):
         return self._options.columns is None or GUESS in self._options.columns
 
     def _pass_over(self, names: list[str], problem: InvalidInput) -> None:
-        """Skip a row without a title column as one above the header. Raises its problem or that of the first such row."""
+        """Skip a row that names no column of titles, as a row above the header.
+
+        Raises `problem`, or the problem of the first such row, if the row must be the header.
+        """
         self._above = self._above or (names, problem)
         names_title = any(fact.startswith("title") for fact in guessed(names))
         if names_title or self.asks_for(names) or "#" in (self._options.columns or ""):
@@ -199,7 +202,7 @@ class Table(MappedTable):
         self._header = None
 
     def _is_caption(self, cells: Sequence[str]) -> bool:
-        """Return whether a row over the header is a title of the table: one cell, which names no column."""
+        """Return whether a row is a title of the table above the header: it has one cell, which names no column."""
         named = _names(cells)
         if self._captions >= _CAPTIONS or len(cells) == 1 or sum(map(bool, named)) != 1:
             return False
@@ -207,7 +210,7 @@ class Table(MappedTable):
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
 
     def _with_unit(self, place: int, cell: str) -> str:
-        """Return a cell; a bare number with the unit of time that the name of its column gives."""
+        """Return a cell; a number without a unit gets the unit of time in the name of its column."""
         column = fact_of((self._header or [])[place])
         if column is None or not column.unit or not re.fullmatch(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*", cell):
             return cell

@@ -30,9 +30,9 @@ def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = (
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
-    """Return the word by which a row without an id is recognised as totals; None for other rows.
+    """Return the word for totals in a row without an id, which is in the title, or without a title in any cell.
 
-    It is the title, or in any cell of a row without a title.
+    Returns None for other rows.
     """
     if any(name in stated for name in IDENTIFYING):
         return None

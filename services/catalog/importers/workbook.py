@@ -131,7 +131,7 @@ class WorkbookReader:
                 return
 
     def _names_courses(self, sheet: Any) -> bool:
-        """Return whether one of the first rows of a sheet names columns of a list of courses, as `map` or usually."""
+        """Return whether one of the first rows of a sheet holds names of columns: usual ones, or those of `map`."""
         for cells in _first_rows(sheet):
             facts = guessed([" ".join(cell.split()) for cell in cells])
             if any(fact.startswith("title") for fact in facts) and sum(map(bool, cells)) > 1:

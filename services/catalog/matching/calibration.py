@@ -181,7 +181,7 @@ def _curve(weights: Array, features: Array) -> Array:
 
 
 def _candidates(found: SimilarityTable) -> Flags:
-    """Return a mask of the skills of each course that the curve is fitted on."""
+    """Return a mask, courses x skills, of the pairs on which the curve is fitted."""
     if found.labels.shape[1] <= CANDIDATES:
         return np.ones(found.labels.shape, dtype=bool)
     chosen = np.zeros(found.labels.shape, dtype=bool)

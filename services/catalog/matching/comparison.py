@@ -137,7 +137,7 @@ class SimilarityIndex:
         return compared.texts[first + int(text)], self.labels[column + int(label)]
 
     def _votes(self, courses: Sequence[CourseText], vectors: Any, rows: Positions) -> tuple[Floats, Positions]:
-        """Return the votes for each skill and the index of the nearest example that teaches it, courses x skills."""
+        """Return two arrays, courses x skills: the votes, and the index of the nearest example for the skill."""
         shape = (len(courses), len(self.skills))
         votes, nearest = np.zeros(shape, dtype=np.float32), np.full(shape, -1, dtype=np.intp)
         if not self.examples:
@@ -164,5 +164,5 @@ class SimilarityIndex:
 
 
 def _starts(sizes: Sequence[int]) -> Positions:
-    """Return the first index of each of consecutive groups; no group is empty."""
+    """Return the index at which each of consecutive groups of these sizes begins; no group is empty."""
     return np.cumsum([0, *sizes[:-1]], dtype=np.intp)

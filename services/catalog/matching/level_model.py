@@ -281,7 +281,7 @@ class LevelTable:
         return _propagated(beliefs, edges, np.where(above[:, None] == below[None, :], 1.0, _DOUBT))
 
     def _edges(self) -> list[tuple[int, int]]:
-        """Return (earlier row, later row) of the same skill, for courses that follow each other."""
+        """Return (row, row) for each skill that two courses teach of which the second follows the first."""
         rows = defaultdict[int, dict[int, int]](dict)
         for at, (course, skill) in enumerate(zip(self._course, self._skill, strict=True)):
             rows[course].setdefault(skill, at)
@@ -311,7 +311,10 @@ def _thinned(levels: Sequence[float]) -> list[float]:
 
 
 def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats) -> Floats:
-    """Return beliefs after messages along the edges. `fits`: pair before x pair after."""
+    """Return beliefs, rows x pairs, after messages along the edges.
+
+    `fits`: (pairs, pairs), how well a pair of the earlier course fits a pair of the later one.
+    """
     if not edges:
         return beliefs
     before, after = np.array(edges, dtype=np.intp).T
@@ -330,6 +333,6 @@ def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats)
 
 
 def _message(belief: Floats, fits: Floats) -> Floats:
-    """Return the log message that a row sends along an edge."""
+    """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs."""
     sent = np.exp(belief - belief.max(axis=1, keepdims=True)) @ fits
     return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))

@@ -74,9 +74,10 @@ class Found:
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The search that a cursor belongs to, the n-gram weights, and the score and id of the last course of a page.
+    """Where a page of a search ended. `search`: what `_search_of` returns. `weights`: one byte for each n-gram.
 
-    `swaps`: places of characters of the query that are exchanged with the next one.
+    `score` and `id`: those of the last course of the page. `swaps`: the places of characters of the query that are
+    exchanged with the next character.
     """
 
     search: bytes
@@ -170,12 +171,12 @@ class _Query:
         self.highs: Codes = np.array([high for _, high in ranges], dtype=np.uint64)
 
     def postings(self, part: AlivePart) -> tuple[list[Numbers], list[Numbers]]:
-        """Return the courses of a part with each n-gram in the title, and with each trigram elsewhere, as numbers."""
+        """Return, for each n-gram, the numbers of the courses with it in the title; and for each trigram, elsewhere."""
         rest = slice(self.trigrams)
         return part.segment.titles.of(self.lows, self.highs), part.segment.rest.of(self.lows[rest], self.highs[rest])
 
     def weights(self, found: Sequence[tuple[list[Numbers], list[Numbers]]], courses: int) -> list[int]:
-        """Return the weight of each n-gram by how many of the courses have it."""
+        """Return the weight of each n-gram, from 1 to 255; the fewer of the courses contain it, the larger it is."""
         count = Counter[int]()
         for titles, rest in found:
             for places in (titles, rest):
@@ -353,7 +354,7 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
-    """Return the bytes that a cursor must match: the tenant and the search."""
+    """Return a digest of the tenant and the search; a cursor holds it, so that it fits no other search."""
     unpaged = msgspec.structs.replace(wanted, after="", limit=1)
     return blake2b(msgspec.json.encode([tenant, unpaged]), digest_size=8).digest()
 

@@ -130,7 +130,7 @@ class Highlighter:
         return [(first, _with_marks(text, last)) for first, last in _joined(places, marked)]
 
     def _within(self, word: str) -> Iterator[tuple[int, int]]:
-        """Yield matches in a word: all of it if half of it matches, or its parts in a script without spaces."""
+        """Yield (begin, end) of matches in a word: all of it if half matches; in a script without spaces, its parts."""
         if _is_spaced(word[:1]):
             found = [gram in self._grams for gram in _grams(word)] if len(word) >= _TRIGRAM else []
             if word in self._short or (found and sum(found) * 2 >= len(found)):

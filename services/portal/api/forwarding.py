@@ -206,7 +206,7 @@ class _Body:
 
     @property
     def last_patience(self) -> float | None:
-        """How long to wait for an answer where no other replica will be tried; None for bodies that are streamed."""
+        """The seconds to wait for the answer of the last replica; None, no limit, for a body that is streamed."""
         return _LAST_PATIENCE_SECONDS if self._is_small() else None
 
     def _is_small(self) -> bool:
@@ -224,7 +224,7 @@ class _Body:
 
     @property
     def waits(self) -> bool:
-        """Whether the client sends the body only after `100 Continue`: so does the portal, which streams it."""
+        """Whether the client sends the body only after `100 Continue`; then the portal waits for the owner's too."""
         return self._held is None and self._request.body_exists and asks_to_continue(self._request)
 
     @property
@@ -269,7 +269,7 @@ async def _passed_on(request: web.Request, found: ClientResponse) -> web.StreamR
 
 
 def _compress(request: web.Request, answer: web.StreamResponse) -> None:
-    """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly.
+    """Compress an answer while it is sent, if this is allowed and the client accepts it, and change its entity tag.
 
     An answer to HEAD has the headers of the answer to GET, without the length, which only compression determines.
     """
