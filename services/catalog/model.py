@@ -193,9 +193,9 @@ class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
     """The result of an import of courses.
 
     `unknown` counts courses that are required and not offered; `unknown_courses` lists the first of them. `cycles`
-    lists courses of the file that require each other, so that nobody can enter them. `absent` counts courses that are
-    stored and not in the file of a full import; `missing` lists the first of them, and `withdrawn` counts those that
-    were withdrawn.
+    lists courses of the file that require each other, so that nobody can enter them. `absent` counts stored courses of
+    the file's providers that the file of a full import does not contain; `missing` lists the first of them, and
+    `withdrawn` counts those that were withdrawn.
     """
 
     unknown: int = 0

@@ -64,8 +64,8 @@ async def get_course(request: web.Request) -> web.StreamResponse:
 async def withdraw_course(request: web.Request) -> web.StreamResponse:
     """Withdraw a course of the caller's tenant.
 
-    Admins and editors may call this. The course disappears from lists, and new paths do not hold it. A PUT offers it
-    again. 404 for a shared course or an unknown one, 412 if a precondition does not hold.
+    Admins and editors may call this. The course disappears from all lists and paths. A PUT offers it again. 404 for a
+    shared course or an unknown one, 412 if a precondition does not hold.
     """
     store, conditions, trace = request.app[STORE], preconditions(request), trace_of(request)
     tenant = principal(request).tenant

@@ -42,7 +42,8 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
     """Change fields of a framework of the caller's tenant by a JSON merge patch.
 
     Only admins may call this. Fields that the patch leaves out stay; null removes a field; a list is replaced as a
-    whole. 404 for a shared framework or an unknown one, 412 if a precondition does not hold.
+    whole. 404 for a shared framework or an unknown one, 409 for a change of a retired one, 412 if a precondition does
+    not hold.
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
     put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)

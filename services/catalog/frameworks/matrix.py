@@ -241,7 +241,7 @@ class _Matrix:
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
 
     def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
-        """Return {skill: descriptors} if columns named by levels hold mostly texts, and forget the cells; otherwise {}."""
+        """Return {skill: descriptors} and remove the cells if columns named by levels hold mostly texts; else {}."""
         if not self._across:
             return {}
         scales = [self._builder.options.scale, *(("none", *one) for one in _KNOWN_SCALES)]

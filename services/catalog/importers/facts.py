@@ -78,7 +78,7 @@ _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
 def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row[Course]:
-    """Return the row with the course that facts describe, or with the problems why it is rejected.
+    """Return the row with the course that facts describe, or with the problems for which it is rejected.
 
     `number`: the number of the row in the file. `stated`: the facts of the row. `defaults`: facts for rows without
     them.

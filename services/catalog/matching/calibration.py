@@ -153,7 +153,7 @@ def fit_rows(labels: Array, examples: Array, right: Flags, data: str) -> Calibra
 
 
 def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
-    """Return the rows in ten bins of equal width by confidence, without empty bins. Both arrays are (rows,)."""
+    """Return the rows in ten bins of confidence, each 0.1 wide, without empty bins. Both arrays are (rows,)."""
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     inside = [places == place for place in range(BINS) if (places == place).any()]
     return [

@@ -198,7 +198,10 @@ class Sessions:
         return json_response(Start(openid=self._provider is not None, session=session))
 
     async def get_session(self, request: web.Request) -> web.Response:
-        """Return the signed-in person: tenant, role, and officer or agency. 401 if nobody is signed in."""
+        """Return the signed-in person: tenant, role, and officer or agency.
+
+        401 if nobody is signed in, 403 for the key of a share link.
+        """
         return json_response(_session(principal(request)))
 
     async def sign_out(self, request: web.Request) -> web.Response:
