@@ -20,7 +20,7 @@ COMMENTS_LIMIT = 500
 Remark = Annotated[str, Meta(min_length=1, max_length=2000)]
 DraftState = Literal["draft", "reviewed", "approved"]
 Place = tuple[str, str | None, str]
-"""Job group, stage and skill of a requirement."""
+"""(job group, stage, skill): which requirement of a framework it is."""
 
 _PROPOSER_REVIEWS = {
     "th": "ผู้เสนอร่างตรวจร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยรหัสเข้าใช้งานหรือบัญชีของตนแล้วตรวจ",

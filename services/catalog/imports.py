@@ -40,7 +40,7 @@ _MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
 _PER_PART = 500
-"""Courses are stored in parts of so many; while one part is written, the next one is compared with what is stored."""
+"""Courses are stored in parts of this size; while a part is written, the next one is compared with what is stored."""
 
 
 class CourseImport(ImportJob[Course, CourseImportReport]):
@@ -62,7 +62,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._store = store
         self._full, self._withdraws = full, withdraw
         self._seen: dict[int, int] = {}
-        """The hash of an id -> the row that is taken, and the hash of its content."""
+        """{hash of an id: number of the first row with it << 32 | hash of its content}."""
         self._named: dict[str, list[str]] = {}
         self._count_named: dict[str, int] = {}
         self._conditions: dict[str, list[Prerequisite]] = {}

@@ -8,7 +8,7 @@ _NAMES = (
 )
 _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LIKE_A_TYPE = re.compile(r"(?<=\w)<(?!(?:Br|Hr|Img|P|Li|Td|Tr|Th|Dd|Dt|Col)>)([A-Z][a-z]*)>")
-"""`List<A>`, `Vector<Table>`: HTML is rarely written so, and then an element that needs an end has one."""
+"""Words such as `List<A>` and `Vector<Table>`, which are hardly ever HTML: a real element would be closed."""
 
 _CLOSED = re.compile(r"</([a-z]+)")
 _BREAK = re.compile(r"<(?:br|hr|/p|/div|/dd|/dt|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)

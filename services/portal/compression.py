@@ -19,7 +19,7 @@ _NAMES = ("gzip", "x-gzip")
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 _MARK = ";gzip"
-"""No service makes a tag that ends like this: tags consist of numbers, ids and `-`."""
+"""The suffix of the tags of compressed answers. No service's own tag ends so: these hold numbers, ids and `-`."""
 
 _LEAST_BYTES = 1024
 _TYPES = {"application/json", "application/x-ndjson", "text/csv"}

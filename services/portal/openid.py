@@ -29,7 +29,7 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, Unauthorized, Unavailable
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""The accepted signature algorithms, all with a public key: whoever has a shared secret could sign with it."""
+"""The accepted signature algorithms. All have a public key; with a shared secret, whoever has it could sign."""
 
 _KEYS_SECONDS = 600.0
 _KEYS_STALE_SECONDS = 24 * 3600.0

@@ -68,7 +68,7 @@ class _Package:
         self._extension = _mapping(_mapping(self._document.get("extensions")).get(EXTENSION))
         self._items: dict[str, dict[str, Any]] = {}
         self._spelt: dict[str, str] = {}
-        """UUIDs in lower case, and other identifiers -> as their item spells them."""
+        """{identifier, a UUID in lower case: the spelling of its item}."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
         self._nesting = CHILD

@@ -54,7 +54,7 @@ _COLUMNS = {
         "relatedSkillUri",
     )
 }  # fmt: skip
-"""The columns that are read."""
+"""{name in lower case: name} of the columns that are read."""
 
 _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 

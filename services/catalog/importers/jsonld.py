@@ -31,8 +31,8 @@ _HELD = 1000
 _DEPTH = 10
 """The most objects around a course, such as a page, an organisation or a list."""
 _NESTED = 1000
-"""How deep lists and objects may be nested: no decoder reads more. A course with deeper ones is refused alone, unless it
-is too large as well; then the rest is not read."""
+"""The most lists and objects inside each other, because no decoder reads more. A course with more is refused alone; if
+it is too large as well, the rest of the document is not read."""
 _LOOKS = 20
 """The most times that an incomplete object is decoded; lists that begin later belong to the object."""
 
@@ -214,7 +214,7 @@ class _Splitter:
     def __init__(self) -> None:
         self._left = b""
         self._before = 0
-        """How many bytes were split before those of `_left`."""
+        """The number of bytes of the JSON before those in `_left`."""
         self._stack = bytearray()
         """The brackets that are open."""
         self._base = 0
@@ -223,10 +223,10 @@ class _Splitter:
         self._in_string = False
         self._over = False
         self._deep: int | None = None
-        """Where, in the JSON, the item has its first bracket beyond the limit of nesting."""
+        """The byte of the JSON at which the item becomes nested too deeply."""
         self._list_depth = 1
         self._list_begins: int | None = None
-        """Where, in the item, a list begins that holds courses unless a course follows around it."""
+        """The byte of the item at which a list begins that holds courses, unless the object around it is a course."""
         self._looks = 0
 
     def _start_item(self) -> None:

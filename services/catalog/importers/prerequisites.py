@@ -21,7 +21,7 @@ _MOST = 2000
 _DEPTH = 10
 _NO_CODE = r"(?!(?:grade|year|age|level|version|windows|office|python|class|week|java|html|css|iso|top|form|unit|part|อายุ|ชั้น|ปี)\s*\d)"
 _NO_RANGE = r"(?!-?\s?level)"
-"""`CS 100-level` means many courses."""
+"""What may not follow a code: `CS 100-level` means many courses."""
 
 _CODE = (
     rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}+{_NO_RANGE}(?:[\w-]|\.(?=\w))*|"

@@ -133,7 +133,7 @@ class Table(MappedTable):
         self._options = options
         self._captions = 0
         self._above: tuple[list[str], InvalidInput] | None = None
-        """The first row that is not the header, as it names no title, and why; the header may follow."""
+        """The first row that names no column of titles, with the problem; the header may follow."""
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
 

@@ -154,9 +154,9 @@ class _Merged:
 
     def __init__(self, book: Any, sheet: Any) -> None:
         self._starts: dict[int, list[tuple[int, int]]] = {}
-        """The first row -> columns with the last row."""
+        """{first row: [(column, last row)]} of merged cells."""
         self._held: dict[int, tuple[int, str]] = {}
-        """Column -> the last row, and the value, of what is merged at the present row."""
+        """{column: (last row, value)} of the cells that are merged at the present row."""
         rest = b""
         with book._archive.open(sheet._worksheet_path) as opened:  # noqa: SLF001 - openpyxl reads no merged cells row by row
             while len(self._starts) < _MERGED and (piece := opened.read(_PIECE)):

@@ -51,7 +51,7 @@ _OTHERS = 0.5
 _COMPARISONS = 2
 """How many times the hours are compared; each time, the levels of the other courses are known better."""
 _DESCRIBED = 3.0
-"""What a title that contains the whole descriptor of a level adds to the log odds of the level."""
+"""How much a title that contains the whole descriptor of a level adds to the log odds of the level."""
 _ROUNDS = 6
 _AT_ONCE = 20_000
 _NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}

@@ -22,7 +22,7 @@ _INVISIBLE = 0xE0000
 _BITS = 21
 _KEPT_SYMBOLS = frozenset("+#")
 _KEPT_MARKS = frozenset("\u0e38\u0e39")
-"""Sara u and uu: vowels, though Unicode counts them as marks that combine."""
+"""The Thai vowels sara u and sara uu, which Unicode counts among the combining marks."""
 _DROPPED_MARKS = frozenset("\u0e47\u0e4c\u0e4e\u034f")
 _RUNNING_ON = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x2E80, 0xA000), (0xF900, 0xFB00))
 """Blocks of scripts that write no spaces between words: Thai and Lao, Burmese, Khmer, Chinese and Japanese."""
