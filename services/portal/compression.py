@@ -49,8 +49,8 @@ def is_compressible(method: str, path: str, status: int, headers: Mapping[str, s
     """Return whether the answer of a service may be compressed.
 
     It must have the status 200, answer a reading request or be a computed path, and be a text of at least 1,024 bytes.
-    Answers to changes are not compressed, because a new share link contains a key (decision 0049); nor are answers without a
-    length, because compression would delay their parts.
+    Answers to changes are not compressed, because a new share link contains a key (decision 0049); nor are answers
+    without a length, because compression would delay their parts.
     """
     reading = method in (hdrs.METH_GET, hdrs.METH_HEAD) or (method == hdrs.METH_POST and path == _COMPUTED)
     kind = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
