@@ -191,9 +191,10 @@ class Selection:
         return len(self.chosen) > before
 
     def achievers(self) -> dict[Condition, Sequence[Achiever]]:
-        """Return condition -> achievers: for a level, every chosen course that leads there.
+        """Return condition -> achievers, for the conditions in `near`.
 
-        Otherwise those in `near`.
+        The achievers of a level are all chosen courses that lead there; those of another condition are the ones in
+        `near`.
         """
         return {
             condition: [one for one in self.whole.achievers[condition] if one in self.chosen]

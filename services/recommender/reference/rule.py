@@ -83,9 +83,10 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
 def preferred(
     inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
 ) -> "Plan":
-    """Return the plan with preferences.
+    """Return the plan with preferences, unless they cost too much value.
 
-    Or the plan without them, if the first has less than PREFERENCE_FLOOR of its value.
+    If it has less than PREFERENCE_FLOOR per cent of the value of the plan without preferences, return that plan
+    instead.
     """
     plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
     if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):

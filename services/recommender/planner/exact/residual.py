@@ -64,7 +64,7 @@ class MissingHours(Struct, frozen=True):
 class GapBlocker(Struct, frozen=True):
     """Why a skill stays below the requirement. `nearest`: the course that would raise the skill next.
 
-    `courses`: the ids of the shortest sequence found that ends with `nearest`. `matched`: the row of `nearest`, if
+    `courses`: the ids of the shortest sequence found that includes `nearest`. `matched`: the row of `nearest`, if
     nobody has confirmed that it raises the skill. `missing` is set if hours are missing, `exclusion` if the course must
     not be used. A `budget` without missing hours means that steps are missing.
     """

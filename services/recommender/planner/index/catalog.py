@@ -319,7 +319,7 @@ class Snapshot:
 
     @property
     def viewed(self) -> list[str]:
-        """The tenants with courses of their own, and `shared`, whose view was requested from this snapshot."""
+        """The tenants, `shared` or with courses of their own, for whose view this snapshot has built a catalog."""
         return list(self._catalogs)
 
     def build(self, tenants: Iterable[str] = ()) -> None:

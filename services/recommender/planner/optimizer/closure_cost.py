@@ -94,7 +94,10 @@ def empty_heap(conditions: int) -> Records:
 
 @jit()
 def decrease(condition_cost: Longs, heap: Records, condition: int, total: int) -> None:
-    """Lower the cost of a condition to `total` micro-hours and put it into the heap; do nothing if it costs no more."""
+    """Lower the cost of a condition to `total` micro-hours and put it into the heap.
+
+    Do nothing if that is not lower.
+    """
     if total >= condition_cost[condition]:
         return
     at = heap[condition]["place"]

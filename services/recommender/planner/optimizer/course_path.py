@@ -12,7 +12,7 @@ from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
 
 TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
-"""Of a path: its courses, the micro-levels held at its end, and its cost in micro-hours."""
+"""Of a path: the number of its courses, the micro-levels held at its end, and its cost in micro-hours."""
 
 
 class CoursePath(NamedTuple):
@@ -42,7 +42,7 @@ def copy_path(source: CoursePath, target: CoursePath) -> None:
 
 @jit()
 def is_better(one: CoursePath, other: CoursePath) -> bool:
-    """Return whether a path closes more than another, or as much at less cost."""
+    """Return whether the path `one` has a higher value than `other`, or the same value at less cost."""
     if one.totals[0]["value"] != other.totals[0]["value"]:
         return bool(one.totals[0]["value"] > other.totals[0]["value"])
     return bool(one.totals[0]["cost"] < other.totals[0]["cost"])
@@ -58,10 +58,10 @@ def replay(
     skip: int,
     remaining: CoursePath,
 ) -> None:
-    """Replay a path from the start state without the course at `skip` and those that then cannot be entered.
+    """Replay a path from the start state without the course at `skip`, and without courses that then cannot be entered.
 
-    `skip` -1: with all. Writes the courses and totals of what remains to `remaining`, and moves `state` to its end; the
-    costs of `state` are not updated.
+    `skip` -1: no course is left out. Writes the remaining courses and their totals to `remaining`, and moves `state` to
+    the end of these; the costs of `state` are not updated.
     """
     copy_position(start_state, state)
     size = paid = 0

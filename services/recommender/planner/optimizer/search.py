@@ -30,7 +30,10 @@ BEAM_GAPS = PARAMS.beam_gaps
 def search(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]
 ) -> Search:
-    """Return the best path after the fixed courses; without exponents, an empty one."""
+    """Return the search with the best path after the fixed courses as its `best`.
+
+    Without `exponents`, an empty path.
+    """
     targets = targets_of(problem, start_state, workspace)
     best, trial, scratch = empty_path(problem), empty_path(problem), empty_path(problem)
     found = Search(problem, start_state, workspace, targets, best, trial, scratch, copy_of(start_state))

@@ -48,7 +48,7 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 class PreparedInstance(NamedTuple):
-    """What the search of an officer starts from. Another search of the same officer may use it again."""
+    """What an officer's search starts from; another search for the same officer may use it again."""
 
     query: PreparedQuery
     selected: Selection
@@ -56,11 +56,11 @@ class PreparedInstance(NamedTuple):
 
 
 class PlanSolution(NamedTuple):
-    """A plan as numbers. `search`: after the fixed courses; `final_state`: at the end of the path.
+    """A plan as numbers. `search`: its `best` is the path after the fixed courses.
 
-    `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
-    notably better; `finishing`: because it is being studied. `limited`: the search or the trace reached its limit of
-    visits.
+    `final_state`: at the end of the path. `available`: courses that the officer may use and can reach. `kept`: the
+    previous path stayed because no other was notably better. `finishing`: the previous path stayed because it is being
+    studied. `limited`: the search or the trace reached its limit of visits.
     """
 
     context: PlanContext
@@ -91,7 +91,7 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
 
 
 def solve_as_kept(found: PlanSolution, names: Sequence[str]) -> PlanSolution:
-    """Return the solution whose path is these courses, traced like a kept path.
+    """Return the solution whose path is the courses `names`, traced like a kept path.
 
     What is shown of a path (scores, runners-up, open gaps) then depends on the inputs and the path alone, not on the
     previous path.

@@ -84,7 +84,10 @@ class Workspace(NamedTuple):
 
 
 def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
-    """Return a workspace for an instance. `visits`: of the plan; `max_courses`: the most that a closure may hold."""
+    """Return a workspace for an instance.
+
+    `visits`: how many the plan may use; `max_courses`: the most courses that a closure may hold.
+    """
     courses, conditions, branches = instance.problem.graph.sizes
     counters, heap = np.zeros(1, COUNTERS_DTYPE), np.zeros(conditions + 1, HEAP_DTYPE)
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
