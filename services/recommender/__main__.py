@@ -209,7 +209,7 @@ def _measure(
 
 
 async def republish(settings: RecommenderSettings) -> int:
-    """Stage the current path of every officer again; the service's relay sends them."""
+    """Stage the current path of every officer again; return their number. The relay of a running service sends them."""
     with connected(settings, "recommender") as client:
         return await PlanStore(client[settings.database("recommender")]).republish()
 

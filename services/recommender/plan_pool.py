@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PlannedPath:
-    """A path, the validator's findings (if any, it must not be published), and its inputs."""
+    """A path, what the validator found wrong with it, and its inputs (`record`).
+
+    A path with `violations` must not be published.
+    """
 
     path: LearningPath
     violations: list[str]
@@ -47,7 +50,10 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
 
 
 def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedPath:
-    """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework."""
+    """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework.
+
+    `check`: the validator.
+    """
     profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
@@ -73,7 +79,7 @@ def _stamped(path: LearningPath, request: PlanRequest) -> LearningPath:
 
 
 class PlanPool:
-    """Plans outside the event loop. `threads` 0: one per processor. `check` validates every path.
+    """Plans outside the event loop, in `threads` threads; 0: one per processor. `check`: validates every path.
 
     `smallest_gap`: see `inputs.SMALLEST_GAP`; it replaces that of every request.
     """
@@ -85,7 +91,10 @@ class PlanPool:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
     async def solve(self, requests: Sequence[PlanRequest], snapshot: Snapshot) -> list[PlannedPath]:
-        """Return the paths of a batch in its order; equal to planning one by one."""
+        """Return the path of each request, in the order of the requests.
+
+        Each is the same as if it was planned alone.
+        """
         if not requests:
             return []
         views = {tenant: snapshot.view(tenant) for tenant in {request.profile.tenant for request in requests}}
@@ -100,7 +109,7 @@ class PlanPool:
         return [planned for piece in found for planned in piece]
 
     def one(self, request: PlanRequest, view: View) -> PlannedPath:
-        """Return one officer's path, in the caller's thread."""
+        """Return one officer's path; it is planned in the thread of the caller."""
         return solve(replace(request, smallest_gap=self.smallest_gap), view, self._check)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:

@@ -32,7 +32,11 @@ _CATCH_UP_SECONDS = 10.0
 
 
 class Planner:
-    """Plans officers from events and after changes. `zone`: the time zone in which the date of an event is read."""
+    """Plans officers from events and after changes. `zone`: the officers' time zone, in which dates are read.
+
+    `threads`: see `PlanPool`. `planned`, `refused` and `failed` count saved paths, paths that the validator rejected,
+    and stored plans that could not be planned again.
+    """
 
     def __init__(
         self,
@@ -69,9 +73,9 @@ class Planner:
     async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
-        Raises Rejected if the validator rejected a path; the others of the batch are saved by then. If the batch is a
-        single officer without a plan, a plan without steps and with the cause is saved. Also raises Rejected, with
-        nothing planned, if a profile's sequence is further ahead than possible.
+        Raises Rejected if the validator rejected a path; the other paths of the batch are saved by then. If the batch
+        is one officer who has no plan yet, a plan without steps, with the cause, is saved before. Also raises Rejected,
+        with nothing planned, if a profile's sequence is further ahead than possible. Raises Unavailable.
         """
         newest = {
             request.profile.key: request for request in sorted(requests, key=lambda request: request.profile.sequence)
@@ -107,20 +111,19 @@ class Planner:
             raise Rejected(f"the validator rejects the path: {' | '.join(refused)}")
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
-        """Erase an officer; return whether the officer is erased now.
+        """Erase an officer except for the counters; return whether the officer is erased now.
 
-        Raises Rejected if the sequence is too far ahead.
+        Raises Rejected if the sequence is too far ahead; Unavailable.
         """
         await self._check_jumps({key_of(tenant, officer): sequence})
         return await self.store.erase(tenant, officer, sequence, partition)
 
     async def forget(self, tenant: str, officer: str, sequence: int, superseded: int, partition: int) -> bool:
-        """Erase an officer whose profile is a tombstone; return whether the officer is erased now.
+        """Erase the officer of a tombstone; return whether the officer is erased now.
 
-        Nothing is stored for an unknown officer.
-
-        `sequence` 0: the tombstone has none, and follows everything that is known. `superseded`: the sequence of the
-        newest profile before it in the same batch, 0 without one. Raises Rejected if the sequence is too far ahead.
+        For an unknown officer nothing is stored, and the result is True. `sequence` 0: the tombstone has none, and
+        follows everything that is known. `superseded`: the sequence of the newest profile before it in the same batch,
+        0 without one. Raises Rejected if the sequence is too far ahead; Unavailable.
         """
         key = key_of(tenant, officer)
         known = (await self.store.sequences([key])).get(key, 0)
@@ -165,10 +168,10 @@ class Planner:
     async def replan(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
-        """Plan again; return the number of new paths, the plans whose path is the same, and the rejected ones.
+        """Plan stored plans again.
 
-        If planning or saving fails, the batch is halved until the failing plan is alone; it counts as rejected. Raises
-        Unavailable.
+        Return the number of new paths, the plans whose path is the same, and the rejected plans. If planning or saving
+        fails, the batch is halved until the failing plan is alone; it counts as rejected. Raises Unavailable.
         """
         try:
             return await self._replanned(stored, cause)

@@ -75,7 +75,7 @@ def hash_of(content: object) -> str:
 
 
 def record_of(request: PlanRequest, framework: Framework, catalog_revision: int) -> InputsRecord:
-    """Return the record of a path that is about to be computed."""
+    """Return the record of the inputs of a path that is about to be computed."""
     return InputsRecord(
         profile=request.profile,
         feedback=request.feedback,

@@ -45,9 +45,9 @@ class _Page(msgspec.Struct):
 async def catalog_at(
     client: ClientSession, address: str, key: str, framework: str, revision: int
 ) -> tuple[list[Course], Framework]:
-    """Return the courses that the key's tenant saw at a catalog revision, and a framework.
+    """Return the courses that the key's tenant saw at a catalog revision, and a framework at that revision.
 
-    Raises NotFound, Unavailable.
+    Raises NotFound if the catalog does not have them, Unavailable if it cannot be reached.
     """
 
     async def get(path: str, **query: str) -> bytes:

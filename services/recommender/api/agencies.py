@@ -1,4 +1,4 @@
-"""The routes of the agency report."""
+"""Routes for analysts: the agencies that have officers with a path, and the gaps of an agency."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -32,7 +32,7 @@ from shared.paths import PLANNED
 from shared.routes import REQUEST_ID, json_response, principal, read_query
 
 SAMPLE = 64
-"""The most officers that are planned for one question about a deadline."""
+"""The most officers who are planned to answer one question about a deadline."""
 
 
 class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,28 +50,34 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListAgencies(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many agencies to list, and after which one."""
+    """Which agencies to list: at most `limit`, with ids above `after`."""
 
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     after: Identifier | None = None
 
 
 class Agencies(Struct, frozen=True):
-    """Agencies by id. `next` is the `after` of the next page, null on the last."""
+    """Agencies by id. `next` is the `after` of the next page, null on the last page."""
 
     agencies: list[str]
     next: str | None
 
 
 class AgencyView(AgencyGaps, frozen=True):
-    """An agency's gaps; `in_time` if the request has a deadline."""
+    """An agency's gaps. `in_time`: what training cannot close by the deadline of the request.
+
+    `in_time` is null without a deadline, and if too few officers may be published or could be planned.
+    """
 
     in_time: DeadlineReport | None
     request_id: str
 
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
-    """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
+    """Return the agencies of the tenant that have officers with a path, by id.
+
+    For admins, platforms and analysts. The key of an analyst of one agency gets that agency alone.
+    """
     query, caller = read_query(request, ListAgencies), principal(request)
     known = await request.app[STORE].agencies(caller.tenant)
     found = [one for one in known if one > (query.after or "") and caller.sees_agency(one)]

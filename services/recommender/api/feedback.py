@@ -29,7 +29,7 @@ class GiveFeedback(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedbackTaken(Struct, frozen=True):
-    """The result: the path with this `revision` follows the feedback; if `stale`, the old path stays for now."""
+    """The result: the path of this `revision` follows the feedback. If `stale`, the previous path stays for now."""
 
     officer: str
     feedback_sequence: int
@@ -44,7 +44,7 @@ class CourseStatement(Statement, frozen=True, kw_only=True):
 
 
 class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many statements to list, and after which `sequence`."""
+    """Which statements to list: at most `limit`, with a `sequence` above `after`."""
 
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
@@ -77,7 +77,10 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
 
 
 async def get_feedback(request: web.Request) -> web.StreamResponse:
-    """Return an officer's valid statements about courses: all of them, or a page."""
+    """Return an officer's valid statements about courses: all of them, or a page.
+
+    An officer can read the own statements only. 404 while the officer has no path.
+    """
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
     feedback = (await stored_plan(request, officer)).feedback

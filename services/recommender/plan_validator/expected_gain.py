@@ -39,7 +39,10 @@ def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], par
 
 
 def dependents(officer: EntryState, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
-    """Return for each course the positions of the courses it depends on."""
+    """Return for each course of a path the positions of the courses that it depends on.
+
+    `officer`: the state before the path. `begun`: ids of started courses, whose conditions are not checked.
+    """
     path = _Path(officer, courses, begun)
     depends_on: list[set[int]] = [set() for _ in courses]
     for gone in range(len(courses)):

@@ -174,9 +174,9 @@ class View:
         return decoded(entry.encoded) if entry else None
 
     def courses_like(self, name: str) -> list[str]:
-        """Return the ids of the visible courses whose id is `name` when upper and lower case are not distinguished.
+        """Return the ids of the visible courses whose folded id is `name`.
 
-        `name`: folded to lower case.
+        `name`: folded (`shared.texts.folded`).
         """
         catalog, names = self.catalog, VOCABULARY.courses_like([name])
         delta, ids = catalog.delta
@@ -185,7 +185,7 @@ class View:
         return found + [course for course in (catalog.base.ids[n] for n in base) if course not in catalog.overlay]
 
     def providers(self) -> frozenset[str]:
-        """Return the titles of all providers of visible courses, folded to lower case."""
+        """Return the titles of all providers of visible courses, folded (`shared.texts.folded`)."""
         names = list(VOCABULARY.providers)
         return frozenset(title for number in self._held("provider") for title in names[number])
 

@@ -188,9 +188,9 @@ class Vocabulary:
         )
 
     def courses_like(self, names: Iterable[str]) -> list[int]:
-        """Return the numbers of the courses whose ids are among `names`, without regard to upper and lower case.
+        """Return the numbers of the courses whose folded ids are among `names`.
 
-        `names`: folded to lower case.
+        `names`: folded (`shared.texts.folded`).
         """
         exact = (self.courses[name] for name in names if name in self.courses)
         return [*exact, *(number for name in names for number in self._cased.get(name, ()))]

@@ -129,12 +129,10 @@ def drop_and_refill(search: Search) -> bool:
 
 @jit()
 def start_with(search: Search, course: int, size: int, out: int) -> bool:
-    """Try a path that begins with the closure of `course`.
+    """Try a path: the closure of `course`, then courses of the best path, then what the greedy adds.
 
-    Then come courses of the best path, then those of the greedy. The courses are those of the first `size` of the best
-    path that still fit.
-
-    `out`: the position of a course of the best path that is left out; -1: none. Returns whether the best path improved.
+    The courses of the best path are those of its first `size` that still fit. `out`: the position of one of them that
+    is left out; -1: none. Returns whether the best path improved.
     """
     problem, start_state, workspace = search.problem, search.start_state, search.workspace
     state, trial, best = search.state, search.trial, search.best
