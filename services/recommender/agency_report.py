@@ -90,7 +90,10 @@ class GroupGaps(Struct, frozen=True):
 
 
 class PastGroup(Struct, frozen=True):
-    """A job group as published earlier: shares of the requirement held before and after the paths, and its gap."""
+    """A job group as published earlier: means of the shares of the requirement held before and after the paths.
+
+    `gap`: mean of the weighted missing levels.
+    """
 
     job_group: str
     officers: int
@@ -100,7 +103,7 @@ class PastGroup(Struct, frozen=True):
 
 
 class PastFigures(Struct, frozen=True):
-    """Earlier figures, published from `day` on, in total and by job group."""
+    """Figures that were published earlier, from `day` on: of all published groups together, and of each job group."""
 
     day: date
     officers: int
@@ -302,7 +305,7 @@ def _rounded(counts: Mapping[str, int], smallest: int) -> dict[str, int | None]:
 def first_groups(framework: Framework, wanted: Sequence[str]) -> list[str]:
     """Return the ids of the framework's job groups that `wanted` names, in its order.
 
-    `name*` names every id that begins so.
+    `name*` names every id that begins with `name`.
     """
     ids = [group.id for group in framework.job_groups]
     found: list[str] = []

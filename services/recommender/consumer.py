@@ -29,9 +29,9 @@ class ProfileConsumer:
         self._take_back = take_back
 
     async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Plan for the batch, for single changes before those of an import.
+        """Plan for the officers of a batch: first those with a single change, then those of an import.
 
-        Raises Unavailable (try again) or Rejected (dead letter).
+        Raises Unavailable, so that the batch is tried again, or Rejected, so that it becomes a dead letter.
         """
         single = {item.event.subject for item in batch if not is_bulk(item.record)}
         for group in (
@@ -112,9 +112,9 @@ class CatalogConsumer:
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Fold a batch and wait until it is installed; do not wait after a full batch, because others follow.
+        """Fold a batch of events into the next snapshot, and wait until that is installed.
 
-        Raises Rejected for a stamp too far ahead.
+        After a full batch it does not wait, because more events follow. Raises Rejected for a stamp too far ahead.
         """
         events, folded = [item.event for item in batch], self._folded.snapshot
         check_stamps(events, folded.catalog_revision)
@@ -126,7 +126,7 @@ class CatalogConsumer:
             await self.installed()
 
     async def installed(self) -> None:
-        """Wait until everything that is folded now is installed."""
+        """Wait until a snapshot with all events that are folded now is installed."""
         if self._installing is not None:
             await asyncio.shield(self._installing)
 

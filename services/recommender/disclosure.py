@@ -54,7 +54,7 @@ class SkillSums(Struct):
     open: dict[str, int] = {}
 
     def add(self, row: SkillOutcome) -> None:
-        """Add one officer's row."""
+        """Add the levels of one officer who needs the skill."""
         gap, after = max(0.0, row.required - row.level), max(0.0, row.required - row.reached)
         self.level += row.level
         self.required += row.required
@@ -112,7 +112,10 @@ class Version(Struct, kw_only=True):
 
 
 class Cohort(Version, kw_only=True):
-    """A published cohort: `name` is that of a job group and a requirement, or POOL; `as_of`: the day of its release."""
+    """A published cohort. `name`: a job group with a hash of what is required, or POOL.
+
+    `as_of`: the day of its release.
+    """
 
     name: str
     job_group: str
@@ -141,9 +144,9 @@ class PublishedFigures(Struct, frozen=True):
 class Release(Struct):
     """The published figures of an agency under one framework, and the members of earlier versions.
 
-    `number` counts the releases from 1. `history`: the figures of releases whose versions are all remembered, the
-    latest of each day, oldest first; the last one is that of this release, if it publishes anything.
-    `key_id` identifies the key of the officers' hashes; 0: unknown.
+    `number` counts the releases from 1. `history`: the figures of releases whose versions are all still stored, the
+    latest of each day, oldest first; the last one is that of this release, if it publishes anything. `key_id`
+    identifies the key of the officers' hashes; 0: unknown.
     """
 
     cohorts: list[Cohort] = []

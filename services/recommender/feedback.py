@@ -73,7 +73,7 @@ class Feedback(Struct, frozen=True):
         return dict(sorted(found.items()))
 
     def taught(self) -> dict[str, list[Teaches]]:
-        """Return completed course -> what it taught when it was completed, for courses of which that was recorded."""
+        """Return completed course -> what it taught when it was completed, if that was recorded."""
         return {
             statement.course: statement.taught
             for statement in self.statements

@@ -151,8 +151,8 @@ class SkillTarget(Struct, frozen=True):
 class Inputs(Struct, frozen=True, kw_only=True):
     """Everything that the planner reads except the catalog; the same inputs and view give the same path.
 
-    `inputs_for` makes them of a `PlanRequest` and a version of the framework; a request without a stored officer makes
-    them directly.
+    `inputs_for` makes inputs from a `PlanRequest` and a version of the framework. For a request without a stored
+    officer they are made directly.
     """
 
     tenant: str
@@ -165,7 +165,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     levels: dict[str, Estimate] = {}
     """Levels assessed in `framework`; one above the scale counts as its top."""
     elsewhere: dict[str, dict[str, Estimate]] = {}
-    """{framework: {skill: level}} of other frameworks."""
+    """{framework: {skill: level}}: levels assessed in other frameworks."""
     completed: list[str] = []
     """Courses that are never suggested, and satisfy every course that requires them."""
     budget_hours: float | None = None
@@ -314,9 +314,9 @@ NO_RULES = TenantRules()
 class PlanRequest:
     """An officer to plan for, as stored: profile, feedback, rules and previous path. `inputs_for` interprets it.
 
-    `previous`: the courses of the previous path, in order; with `stable` it stays unless another is notably better.
-    `finishing`: only the officer's progress in it, or the date, has changed; it stays as far as it can still be
-    studied. `cause`, `partition` and `traceparent`: of the event that requests the plan.
+    `previous`: the courses of the previous path, in order. `stable`: the previous path stays unless another is notably
+    better. `finishing`: only the officer's progress in the previous path, or the date, has changed; so the path stays
+    as far as it can still be studied. `cause`, `partition` and `traceparent`: of the event that requests the plan.
     """
 
     profile: Profile
@@ -335,8 +335,8 @@ class PlanRequest:
 def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
     """Return the inputs of an officer's plan.
 
-    Levels and job group are mapped to this version of the framework (shared/succession.py). A mandatory course
-    overrides a dismissal from before it was mandatory.
+    Levels and job group are mapped to this version of the framework (shared/succession.py). A mandatory course stays in
+    the path even if the officer dismissed it before it was mandatory.
     """
     profile, feedback, rules = request.profile, request.feedback, request.rules
     elsewhere: dict[str, dict[str, Estimate]] = {}
@@ -384,9 +384,9 @@ def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
 
 
 def check_tenant_rules(rules: TenantRules) -> None:
-    """Check that rules do not contradict each other, independent of the framework.
+    """Check that a tenant's rules do not contradict each other and that no mandatory course is given twice.
 
-    Raises InvalidInput naming the field.
+    No framework is needed. Raises InvalidInput naming the field.
     """
     _check_rules(rules.rules, rules.mandatory)
     for i, course in enumerate(rules.mandatory):

@@ -146,9 +146,10 @@ class Planner:
         return {tenant: await self.store.rules.recent(tenant, version) for tenant, version in known.items()}
 
     async def catch_up(self, before: Collection[PlanHead], news: Sequence[PlanRequest]) -> None:
-        """Wait until the catalog is at least as new as that of the stored plans, and briefly for a missing framework.
+        """Wait until this replica's catalog is at least as new as the one by which the plans `before` were checked.
 
-        Raises Unavailable if this replica stays behind.
+        Also waits briefly for a framework that `news` needs and that is missing. Raises Unavailable if the catalog
+        stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()

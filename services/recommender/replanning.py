@@ -43,12 +43,12 @@ class Replanner:
         self._due.set()
 
     def on_assigned(self, _: Collection[int]) -> None:
-        """Check all plans of the new partitions once."""
+        """Check all stored plans of this replica's partitions once, because some of the partitions are new."""
         self._replanned = 0
         self._due.set()
 
     def check_now(self) -> None:
-        """Check now instead of at the next interval."""
+        """Check for changes, newer rules and deadlines now instead of at the next interval."""
         self._due.set()
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""The routes of the recommender."""
+"""The table of the recommender's routes, with the roles that may use each, what it reads, and its answers."""
 
 from services.recommender.api import (
     agencies,

@@ -39,8 +39,8 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
     """Which officers to report on, and what to include.
 
     `framework`: by default the one with the most officers. `first`: job groups to list first, separated by commas,
-    `name*` for a prefix; by default those of the setting `FIRST_JOB_GROUPS`. `deadline` and `weekly_hours`: also report
-    what training cannot close by then.
+    `name*` for a prefix; by default those of the setting `FIRST_JOB_GROUPS`. `deadline` and `weekly_hours`, together:
+    also report what training cannot close by the deadline.
     """
 
     framework: Identifier | None = None
@@ -88,11 +88,12 @@ async def list_agencies(request: web.Request) -> web.StreamResponse:
 async def get_gaps(request: web.Request) -> web.StreamResponse:
     """Return the gaps of an agency's officers, summed over their stored paths and published by cohort.
 
-    Sums are published for whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least
-    that many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
-    `deadline` and `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that
-    stay open, and whether courses or hours are missing; it stays the same until the figures are updated. An analyst of
-    one agency gets 404 for every other agency.
+    For admins, platforms and analysts; an analyst of one agency gets 404 for every other agency. Sums are published for
+    whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least that many of its
+    officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With `deadline` and
+    `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that stay open, and
+    whether courses or hours are missing; it stays the same until the figures are updated. 404 if no officer of the
+    agency has a path.
     """
     query = read_query(request, AskGaps)
     if (query.deadline is None) != (query.weekly_hours is None):

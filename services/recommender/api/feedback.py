@@ -1,4 +1,4 @@
-"""Feedback of officers about courses."""
+"""Routes for what officers say about courses: completed, started, not wanted, pinned."""
 
 from datetime import datetime
 from typing import Annotated
@@ -65,8 +65,9 @@ class FeedbackPage(Struct, frozen=True):
 async def give_feedback(request: web.Request) -> web.StreamResponse:
     """Give feedback about a course; the path is replanned at once.
 
-    It is stored together with the new path, or answered with an error. A mandatory course cannot be dismissed (409).
-    The newest statement about a course is valid; a completion is valid until it is taken back.
+    An officer can give feedback for the own path only; 404 while there is no path. Feedback is stored together with the
+    new path, or answered with an error. A mandatory course cannot be dismissed (409). The newest statement about a
+    course is valid; a completion is valid until it is taken back.
     """
     body = await read_body(request, GiveFeedback)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]

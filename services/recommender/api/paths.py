@@ -30,7 +30,10 @@ _RENDERED = 128
 
 
 class Messages(Struct, frozen=True):
-    """The templates of sentences: code -> language -> ICU message; the `messages` of a reason fill them with values."""
+    """The templates of sentences: code -> language -> ICU message.
+
+    A `reason` of a path holds `messages`, whose values fill these templates.
+    """
 
     languages: list[Language]
     templates: dict[str, dict[Language, str]]
@@ -139,10 +142,10 @@ def _revision_of(event: PathRecommended) -> PathRevision:
 async def get_path(request: web.Request) -> web.StreamResponse:
     """Return the learning path of an officer, as it is stored and was last pushed.
 
-    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. A
-    supervisor can read the paths of the own agency that officers share, or all of them if the tenant's policy permits;
-    the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
-    shows with the path, for callers that can read neither the framework nor the profile.
+    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. An officer
+    can read the own path only. A supervisor can read the paths of the own agency that officers share, or all of them if
+    the tenant's policy permits; the key of a share link opens the path of its officer. `context` adds the names and the
+    weekly hours that a page shows with the path, for callers that can read neither the framework nor the profile.
     """
     given = request.query.get("context")  # most requests have no query, and converting one takes time
     requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)

@@ -33,7 +33,10 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulesPut(Struct, frozen=True, omit_defaults=True):
-    """The current version; paths follow within a minute. `warnings` name values that match no visible course."""
+    """The version of the rules that is stored now; all paths follow it within a minute.
+
+    `changed`: whether this request stored it. `warnings` name values that match no visible course.
+    """
 
     version: int
     changed: bool

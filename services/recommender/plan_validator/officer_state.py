@@ -90,7 +90,7 @@ class OfficerState(EntryState):
         self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
 
     def entry_state(self) -> EntryState:
-        """Return a copy of what decides about entry alone."""
+        """Return a copy of what decides about entry: levels and completed courses."""
         return EntryState.copy(self)
 
     def copy(self) -> "OfficerState":
@@ -127,7 +127,10 @@ class OfficerState(EntryState):
         return any(self.exclusions(course, started=course.id in self._inputs.started))
 
     def exclusions(self, course: Course, *, started: bool) -> Iterator[str]:
-        """Yield one sentence for each reason why a course must not be used. `started` overrides rules."""
+        """Yield one sentence for each reason why a course must not be used.
+
+        `started`: the officer had started the course, so languages and rules do not exclude it.
+        """
         if course.id in self._inputs.excluded:
             yield "was marked as not relevant"
         if course.id in self._inputs.mandatory or started:

@@ -88,7 +88,7 @@ class PlannerParams:
     max_looked_together: int = 100
     """The same limit for several goals together; few of their closures can be proved minimal."""
     max_pruned: int = 40
-    """In a closure of at most this many courses, it is tried to leave out each course."""
+    """If a closure has at most this many courses, it is searched for courses that are not needed."""
     max_changes: int = 12
     """The most extensions that are tried on one path."""
 

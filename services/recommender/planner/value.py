@@ -57,7 +57,7 @@ def total_value(stairs: Stairs) -> int:
 
 
 def with_stair(stairs: Stairs, step: Stair) -> Stairs:
-    """Return stairs with one more stair, without every stair that another one matches or exceeds in both numbers.
+    """Return stairs with one more stair; a stair that another one matches or exceeds in both numbers is left out.
 
     Returns the same object if nothing changes.
     """

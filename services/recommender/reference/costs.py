@@ -61,7 +61,7 @@ Achiever = CourseOption | Branch
 
 
 class Costs(NamedTuple):
-    """Costs in one state, in micro-hours: of each course or branch its closure cost, of each condition the lowest cost.
+    """Costs in one state, in micro-hours: the closure cost of each course or branch, the lowest cost of each condition.
 
     The compiled planner has the same as arrays: `optimizer.closure_cost.Costs`.
     """

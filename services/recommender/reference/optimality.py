@@ -10,7 +10,7 @@ from services.recommender.planner.value import ValueFunction, slots_of
 def gain_bound(
     value: ValueFunction, courses: Iterable[CourseOption], requested: Collection[str], hours: int | None
 ) -> int:
-    """Return micro-levels that no path of these courses gains more than; conditions of entry are ignored.
+    """Return an upper bound, in micro-levels, of what any path of these courses gains; conditions of entry are ignored.
 
     `requested`: the ids of courses that every path has. `hours`: the most micro-hours of a path; None: no limit.
     """

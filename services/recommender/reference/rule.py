@@ -85,8 +85,8 @@ def preferred(
 ) -> "Plan":
     """Return the plan with preferences, unless they cost too much value.
 
-    If it has less than PREFERENCE_FLOOR per cent of the value of the plan without preferences, return that plan
-    instead.
+    If that plan has less than PREFERENCE_FLOOR per cent of the value of the plan without preferences, the latter is
+    returned.
     """
     plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
     if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):

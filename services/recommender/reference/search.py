@@ -269,7 +269,7 @@ def after_beam(
 
 
 def value_bound(state: PathState, targets: Iterable[CourseOption]) -> int:
-    """Return micro-levels that the value of no path from this state exceeds.
+    """Return an upper bound, in micro-levels, of the value of any path that continues from this state.
 
     It is the fractional knapsack: each target adds its gain by itself, or a part of it, for its hours.
     """
@@ -318,7 +318,7 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
     """Return `path`, or the first better path found that begins with the closure of `course`.
 
     The courses of `path` that still fit follow that closure. If `path` is short (MAX_EXCHANGED), they are also tried
-    without each one of them. `complete`: no path has a higher value than `path`, so this is not tried.
+    without each one of them. `complete`: no path has a higher value than `path`; then none of its courses is left out.
     """
     outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
     for out in (None, *reversed(outs)):

@@ -175,7 +175,10 @@ def pushed(key: IdempotencyRecord, earlier: int) -> Document:
 
 
 def replan_at(profile: Profile, as_of: date) -> datetime | None:
-    """Return when a path is replanned because of its deadline; None without a deadline or after it."""
+    """Return when a path is replanned because of its deadline.
+
+    None if the profile has no deadline or no weekly hours, or if the deadline has passed.
+    """
     if profile.deadline is None or profile.weekly_hours is None or profile.deadline <= as_of:
         return None
     return datetime.now(UTC) + REPLAN_AFTER

@@ -97,10 +97,10 @@ class History:
         return ArchivedPlan(event, found["path"], None, record)
 
     async def page(self, key: str, below: int | None, most: int) -> list[PathRecommended] | None:
-        """Return at most `most` revisions of an officer's path, newest first.
+        """Return at most `most` revisions of an officer's path, newest first; the current one is among them.
 
-        Only revisions lower than `below` if it is set. The current revision is included. Returns None if the officer
-        has no path. Raises Unavailable.
+        `below`: only lower revisions are returned; None: all. Returns None if the officer has no path. Raises
+        Unavailable.
         """
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1})

@@ -397,9 +397,9 @@ class PlanStore:
             await bulk_write(self._plans, changes)
 
     async def republish(self, keys: Collection[str] | None = None) -> int:
-        """Stage the current path of these officers for sending again, of an erased officer the tombstone.
+        """Stage again what was last announced of these officers: the path, or the tombstone of an erased officer.
 
-        Return how many. `keys`: None: all officers. Unreadable paths are skipped. Raises Unavailable.
+        Returns how many were staged; unreadable paths are skipped. `keys`: None: all officers. Raises Unavailable.
         """
         query = {} if keys is None else {"_id": {"$in": list(keys)}}
         count = 0

@@ -135,7 +135,10 @@ def score_of(gain: int, cost: int, exponent: float = 1.0) -> int:
 
 
 def cost_multiplier(inputs: Inputs, course: Course, *, ignore_preferences: bool) -> float:
-    """Return the factor that multiplies the hours of a course; 0 if it must not be used."""
+    """Return the factor that multiplies the hours of a course; 0 if it must not be used.
+
+    `ignore_preferences`: boosts and deferrals do not count.
+    """
     if course.id in inputs.done or course.id in inputs.excluded:
         return 0
     spoken = set(inputs.languages or course.languages)

@@ -129,7 +129,7 @@ class AvailableCourses(ABC):
         return self._bounds[1]
 
     def bounds_once(self, start: PathState) -> "_ClosureBounds":
-        """Return the bounds from a state that is used once: they do not replace the cached ones."""
+        """Return the bounds from a state that is used only once, without replacing the cached bounds."""
         return _ClosureBounds(self, start.copy(), self.closure_costs(start))
 
     def option(self, course_id: str) -> CourseOption | None:
@@ -147,7 +147,7 @@ class AvailableCourses(ABC):
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
         """Return the highest micro-level to which a course raises `skill`, at most `wanted`.
 
-        None if none exceeds `above`.
+        Returns None if no course leads beyond the micro-level `above`.
         """
         found: int | None = None
         for level, _, _ in self.teachers(skill, above + 1):

@@ -1,7 +1,7 @@
 """Refinement: extends a path by minimum closures of open skills that fit into the remaining hours and steps.
 
-So no course is left out of a path that states that the course fits. An extension is kept if the value of the path
-rises, or stays the same at less cost. The number of extensions tried is limited.
+So a path never leaves out a course and states that it would fit. An extension is kept if the value of the path rises,
+or stays the same at less cost. The number of extensions tried is limited.
 """
 
 from collections.abc import Callable, Iterator

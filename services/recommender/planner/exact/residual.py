@@ -48,7 +48,7 @@ Exclusion = Literal["language", "rule", "feedback"]
 class MissingHours(Struct, frozen=True):
     """The hours that some courses need, and the hours left in the budget.
 
-    `proved`: no sequence of courses needs fewer hours; otherwise `needed` is the shortest sequence found.
+    `proved`: no sequence of courses needs fewer hours; otherwise `needed` are the hours of the shortest sequence found.
     """
 
     needed: float

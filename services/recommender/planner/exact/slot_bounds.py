@@ -38,7 +38,10 @@ def slot_bounds(slots: int, courses: Iterable[tuple[int, Collection[tuple[int, i
 
 
 def knapsack(slots: Iterable[SlotBound], hours: int | None) -> int:
-    """Return micro-levels that these slots together do not exceed in `hours` micro-hours; None: no limit."""
+    """Return an upper bound, in micro-levels, of what these slots together gain in `hours` micro-hours.
+
+    None: no limit.
+    """
     if hours is None:
         return sum(slot.most for slot in slots)
     bound, left = 0, hours * _FINE

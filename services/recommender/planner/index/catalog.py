@@ -284,7 +284,7 @@ class Snapshot:
         return self.put_courses(tenant, [course], catalog_revision)
 
     def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
-        """Return a snapshot in which many courses of one tenant are new or changed, with one copy for all."""
+        """Return a snapshot in which many courses of one tenant are new or changed; one call copies less than many."""
         return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
 
     def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":

@@ -77,7 +77,10 @@ class PrerequisiteGraph(NamedTuple):
     level_index: Ints
     """Per skill the conditions on its level, lowest level first."""
     consumers: Ints
-    """Per condition what requires it: a course; ~course, if it is a `from` level of it; or BRANCH + a branch."""
+    """Per condition what requires it: a course; ~course, if the condition is a `from` level of it.
+
+    Or BRANCH + a branch.
+    """
 
     @property
     def sizes(self) -> tuple[int, int, int]:

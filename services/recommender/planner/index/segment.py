@@ -67,9 +67,10 @@ class Segment(NamedTuple):
         return len(self.hours)
 
     def find(self, names: Any) -> Ints:
-        """Return (n,) the numbers of the courses with these n names.
+        """Return (n,) the numbers in this segment of the courses with these n names.
 
-        -1 for a course that is not here, or a negative name. `names`: the courses' numbers in the vocabulary.
+        `names`: the courses' numbers in the vocabulary. The result is -1 for a course that is not here, and for a
+        negative name.
         """
         names = np.asarray(names, np.int64)
         if self.sparse.size:

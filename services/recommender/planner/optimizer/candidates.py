@@ -378,7 +378,10 @@ def clear(keys: Longs, best: Ints, key: int) -> None:
 
 @jit()
 def mark(best: Ints, selected: Flags) -> None:
-    """Select all courses of several top-k lists. `best`: (lists, k) numbers of courses, padded with -1."""
+    """Select in `selected` all courses of several top-k lists.
+
+    `best`: (lists, k) numbers of courses, padded with -1.
+    """
     for row in range(best.shape[0]):
         for place in range(best.shape[1]):
             if best[row, place] >= 0:

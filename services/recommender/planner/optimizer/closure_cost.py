@@ -236,8 +236,8 @@ def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool
 def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Ints, known: int, costs: Costs) -> None:
     """Turn the costs for an officer who holds nothing into those of one officer, in place.
 
-    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold; `changed`: the courses, by number,
-    that are new or cost this officer something else; `known`: conditions from this number on have no cost yet.
+    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold; `changed`: the numbers of courses
+    that are new or have another cost for this officer; `known`: conditions from this number on have no cost yet.
     """
     heap = empty_heap(len(costs.condition_cost))
     fresh = invalidate(graph, changed, costs, heap) if len(changed) else changed

@@ -1,7 +1,7 @@
 """T0: the greedy repeatedly adds the closure of the highest gain per cost that still fits.
 
 It is lazy (Minoux 1978): a target keeps an upper bound of its score until its closure cost changes. The greedy ends
-early where the bound on the value of a path rules out what the caller asks for.
+early if a bound shows that the path cannot reach the value that the caller asks for.
 """
 
 from typing import NamedTuple

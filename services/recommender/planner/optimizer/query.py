@@ -26,7 +26,7 @@ Factors = NDArray[np.float64]
 class CostProfile(NamedTuple):
     """The costs that officers of one framework, with the same languages and rules, share.
 
-    For an officer who holds nothing.
+    They are computed for an officer who holds nothing.
     """
 
     factor: NDArray[np.float64]
@@ -208,7 +208,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
 
 
 def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:
-    """Return the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
+    """Return (count,) the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
     found = np.zeros(count, np.int64)
     for key, level in levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:

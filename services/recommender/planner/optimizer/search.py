@@ -32,7 +32,7 @@ def search(
 ) -> Search:
     """Return the search with the best path after the fixed courses as its `best`.
 
-    Without `exponents`, an empty path.
+    Without `exponents` that path is empty.
     """
     targets = targets_of(problem, start_state, workspace)
     best, trial, scratch = empty_path(problem), empty_path(problem), empty_path(problem)

@@ -3,7 +3,8 @@
     candidates  what may close a gap, and what satisfies its conditions (`candidates`, `instance`)
     fixed       started, mandatory and pinned courses come first, with their prerequisites (`fixed_courses`)
     search      greedy and local search: closes most of the weighted gap in the hours that are left (`search`)
-    stability   the previous path stays unless the new one is notably better; while it is being finished, in any case
+    stability   the previous path stays unless the new one is notably better; a path that an officer is studying stays
+                as far as it can still be studied
     trace       order, value per hour, runners-up (`trace`); texts follow elsewhere (`explain`)
 
 Integers throughout (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.

@@ -191,7 +191,10 @@ def study(problem: ProblemData, state: PlanState, course: int) -> None:
 
 @jit()
 def propagate(problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
-    """Propagate the decreased costs in the heap, spend the visits, and forbid completed courses."""
+    """Propagate the decreased costs in the heap until it is empty; completed courses become FORBIDDEN.
+
+    The visits that this takes are subtracted from those that are left.
+    """
     visited = relax(problem.graph, state.costs, workspace.heap, ADDING)
     workspace.counters[0]["visits_left"] -= len(state.done) + visited
     for course in range(len(state.done)):
