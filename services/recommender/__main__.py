@@ -59,7 +59,10 @@ GROUP = PROFILES_GROUP
 
 
 async def build(settings: RecommenderSettings) -> web.Application:
-    """Return the service: its routes and its background tasks."""
+    """Return the service's application: its routes and its background tasks.
+
+    Connects to the database, makes sure that its indexes exist, and starts the publisher.
+    """
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)

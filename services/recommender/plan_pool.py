@@ -42,7 +42,10 @@ class PlannedPath:
 
 
 def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
-    """Return the validated path for a request. Raises InvalidInput, or AssertionError if the validator rejects it."""
+    """Return the path for these inputs, which the validator has accepted.
+
+    Raises InvalidInput if the inputs contradict the framework, AssertionError if the validator rejects the path.
+    """
     path = pipeline.recommend(inputs, view)
     if found := validate(path, inputs, view.course):
         raise AssertionError(f"the validator rejects a path: {found}")
@@ -113,9 +116,9 @@ class PlanPool:
         return solve(replace(request, smallest_gap=self.smallest_gap), view, self._check)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Run a function in a thread and return its result."""
+        """Run a function in a thread of the pool and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, **named))
 
     def close(self) -> None:
-        """Shut the threads down."""
+        """Stop the threads without waiting for them; work that has not begun is cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -38,7 +38,7 @@ class PlanHead(Struct, frozen=True):
 
 
 class Hashes(Struct, frozen=True):
-    """SHA-256, in hexadecimal, of the JSON of the inputs of a path."""
+    """The hash of each input of a path: SHA-256, in hexadecimal, of its JSON."""
 
     profile: str
     feedback: str

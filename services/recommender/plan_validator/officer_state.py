@@ -169,7 +169,7 @@ class OfficerState(EntryState):
         return self._is_confident(row) and percent_of(row.confidence) > 0 and starts_below
 
     def matches(self, course: Course) -> dict[str, MatchedRow]:
-        """Return the unconfirmed rows of a course for required skills; the most confident of each."""
+        """Return skill -> unconfirmed row of a course, for required skills; of several rows the most confident one."""
         found: dict[str, MatchedRow] = {}
         if not course.matched:
             return found

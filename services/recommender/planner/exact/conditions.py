@@ -215,7 +215,10 @@ def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[
 
 
 def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
-    """Return the cosine of the gap vector (values) and the teaching vector (levels gained), in millionths."""
+    """Return the cosine between the gap vector (values) and the teaching vector (levels gained), in millionths.
+
+    `ours`: the id of the officer's framework. Unconfirmed rows count with their confidence.
+    """
     gaps = {skill: size / MICRO for skill, size in value.gaps.items()}
     teaches = [(key[1], high, low) for key, (low, high) in spec.teaches.items() if key[0] == ours]
     taught = {skill: (micro(high) - micro(low)) / MICRO for skill, high, low in teaches}

@@ -38,9 +38,9 @@ def slot_bounds(slots: int, courses: Iterable[tuple[int, Collection[tuple[int, i
 
 
 def knapsack(slots: Iterable[SlotBound], hours: int | None) -> int:
-    """Return an upper bound, in micro-levels, of what these slots together gain in `hours` micro-hours.
+    """Return an upper bound, in micro-levels, of what these slots gain together.
 
-    None: no limit.
+    `hours`: the micro-hours that they may take; None: no limit.
     """
     if hours is None:
         return sum(slot.most for slot in slots)

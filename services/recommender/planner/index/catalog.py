@@ -80,7 +80,10 @@ class BaseSegment:
         return part_of(self.segment, numbers), numbers
 
     def graph(self, *, champions: bool) -> IndexedGraph:
-        """Return the prerequisite graph of all courses, or of the champions."""
+        """Return the prerequisite graph of all courses; with `champions` that of the champions, if there are any.
+
+        Each graph is built once.
+        """
         with self._lock:
             if (found := self._graphs.get(champions)) is None:
                 segment = self.champions[0] if champions and self.champions else self.segment
@@ -312,7 +315,7 @@ class Snapshot:
         return Snapshot(revision, held, self.frameworks, kept)
 
     def view(self, tenant: str) -> View:
-        """Return what a tenant sees."""
+        """Return what a tenant sees of this snapshot: its own courses and frameworks, and the shared ones."""
         shared = self.frameworks.get(SHARED_TENANT, {})
         frameworks = {**shared, **self.frameworks.get(tenant, {})}
         return View(tenant, self.catalog_revision, self._catalog(tenant), frameworks, shared)

@@ -77,9 +77,9 @@ class PrerequisiteGraph(NamedTuple):
     level_index: Ints
     """Per skill the conditions on its level, lowest level first."""
     consumers: Ints
-    """Per condition what requires it: a course; ~course, if the condition is a `from` level of it.
+    """Per condition what requires it: a course, ~course or BRANCH + a branch.
 
-    Or BRANCH + a branch.
+    It is ~course if the condition is a `from` level of the course.
     """
 
     @property

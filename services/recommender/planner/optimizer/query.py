@@ -338,7 +338,7 @@ def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], i
 
 
 def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the courses of a base that their languages and the rules permit."""
+    """Return a mask (N,) of the courses of a base that the officer's languages and the rules permit."""
     key = "usable", inputs.framework.id, tuple(sorted(inputs.languages)), msgspec.json.encode(inputs.rules)
     return base.cost_profile(key, lambda: _factors(inputs, base.segment, ignore_preferences=True) > 0)
 
