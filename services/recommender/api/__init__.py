@@ -1,4 +1,4 @@
-"""The table of the recommender's routes, with the roles that may use each, what it reads, and its answers."""
+"""The table of the recommender's routes: path, handler, roles, input and answers of each."""
 
 from services.recommender.api import (
     agencies,

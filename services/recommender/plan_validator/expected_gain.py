@@ -1,7 +1,8 @@
 """The validator's own computation of dependencies between courses, and of a path's gain at usual completion rates.
 
-It simulates the path without each course: a later one depends on it if it then cannot be entered. The probability that
-a course is completed is its own rate times those of all courses it depends on.
+Each course in turn is left out of the path, and the rest is simulated: later courses that cannot be entered any more
+depend on it. The probability that a course is completed is its own completion rate times the rates of all courses that
+it depends on.
 """
 
 from collections import defaultdict

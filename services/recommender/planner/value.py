@@ -39,8 +39,8 @@ CERTAIN = 100
 def share(percent: int, value: int) -> int:
     """Return `percent` per cent of a value, in whole micro-levels.
 
-    The value is split into 100 parts that differ by one unit at most; the result is the sum of the first `percent`
-    parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
+    The value is split into 100 parts that differ by one micro-level at most; the result is the sum of the first
+    `percent` parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
     """
     return value if percent == CERTAIN else percent * (value // CERTAIN) + min(value % CERTAIN, percent)
 
@@ -151,7 +151,10 @@ class ValueFunction:
         return added(gained, step)
 
     def certain(self, skill: str, level: float) -> int:
-        """Return the additional value of holding `level`, as if no completed course had unconfirmed rows."""
+        """Return the additional value of holding `level`, as if no completed course had unconfirmed rows.
+
+        0 if the skill is no gap or the level is not above the current one.
+        """
         if (known := self._certain.get((skill, level))) is None:
             known = self._certain[skill, level] = self._beyond_present(skill, level)
         return known

@@ -87,7 +87,8 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
 class StoredPlan:
     """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`.
 
-    `keys`: the idempotency keys of accepted feedback, oldest first; only `PlanStore.find` reads them, elsewhere empty.
+    `keys`: the idempotency keys of accepted feedback, oldest first. Only `PlanStore.find` reads them; otherwise the
+    list is empty.
     """
 
     partition: int

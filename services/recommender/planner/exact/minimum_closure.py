@@ -372,9 +372,9 @@ def _one_by_one(start: PathState, goals: Sequence[Condition], available: Availab
 def without_redundant(
     start: PathState, courses: Sequence[CourseOption], goals: Sequence[Condition]
 ) -> list[CourseOption]:
-    """Return `courses`, which meet all goals in this order of study, without those that are not needed.
+    """Return `courses` without those that the goals do not need, tried from the last to the first.
 
-    Courses are tried from the last to the first.
+    `courses`: in order of study; together they meet all `goals`.
     """
     kept = list(courses)
     for option in reversed(courses):

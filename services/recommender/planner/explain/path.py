@@ -293,9 +293,10 @@ def waiting_for_framework(profile: Profile, catalog_revision: int, as_of: date) 
 
 
 def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
-    """Return a path without steps for an officer whose path the validator rejected.
+    """Return a path without steps for an officer for whom no valid path was found.
 
-    `why`: the cause, which the path shows; it is cut if it is long.
+    `why`: the cause, which the path shows: what the validator found, or which input the framework does not have. A long
+    cause is cut.
     """
     return LearningPath(
         status="refused",

@@ -60,7 +60,7 @@ def same_courses(one: Longs, other: Longs) -> bool:
 
 @jit()
 def keep(beam: Beam, path: Longs, value: int) -> None:
-    """Insert a path if it is among the best W; of equal values the earlier one is better.
+    """Insert a path into a beam if it is among the best W; of equal values the earlier path is better.
 
     `path`: rows in order of study; `value`: see `Beam.values`. A path of the same courses in another order is not
     inserted again.

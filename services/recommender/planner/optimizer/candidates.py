@@ -322,7 +322,7 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags)
 def select_top_candidates(
     graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints, selected: Flags
 ) -> None:
-    """Select, of these courses, the cheapest per gap and level, and those of the highest value per cost.
+    """Select, of `candidates`, the cheapest courses per gap and level, and those of the highest value per closure cost.
 
     `candidates`: numbers of courses that may raise a gap. `selected`: (N,) the mask to be filled in.
     """

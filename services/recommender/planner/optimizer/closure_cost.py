@@ -137,7 +137,10 @@ def pop_cheapest(condition_cost: Longs, heap: Records) -> int:
 
 @jit()
 def satisfy(graph: PrerequisiteGraph, condition_cost: Longs, heap: Records, course: int, total: int) -> None:
-    """Lower the cost of every condition that a course satisfies to `total` micro-hours, and put it into the heap."""
+    """Lower the cost of every condition that a course satisfies to `total` micro-hours, and put these into the heap.
+
+    A condition that costs no more already is left as it is.
+    """
     for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
         skill = graph.rows[row]["skill"]
         first, place = graph.skills[skill]["level"], graph.skills[skill + 1]["level"] - 1
@@ -185,7 +188,7 @@ def relax(graph: PrerequisiteGraph, costs: Costs, heap: Records, adding: bool) -
 
 @jit()
 def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> None:
-    """Set the closure cost of a course: its own cost and that of each of its conditions, each condition once."""
+    """Set the closure cost of a course: its own cost plus the costs of its conditions, each of which counts once."""
     first, last = graph.courses[course]["row"], graph.courses[course + 1]["row"]
     total = costs.cost[course] or FORBIDDEN
     for row in range(first, last):
@@ -201,7 +204,7 @@ def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> 
 
 @jit()
 def satisfy_held(graph: PrerequisiteGraph, costs: Costs, heap: Records, levels: Longs, held: Ints) -> None:
-    """Lower the cost of every condition that holds to 0, and put it into the heap.
+    """Lower the cost of every condition that holds to 0, and put these conditions into the heap.
 
     `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold, whatever the levels are.
     """

@@ -97,7 +97,7 @@ def value_without(
 
 @jit(allocates=True)
 def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
-    """Return (size,) whether each course of a path adds value that no other of its courses adds."""
+    """Return (size,) whether each course of a path adds value that no other course of the path adds."""
     first = start_state.held.copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
     for place in range(path.totals[0]["size"]):
@@ -124,9 +124,10 @@ def prune(
     path: CoursePath,
     scratch: CoursePath,
 ) -> None:
-    """Drop, from the end, every course without which the path stays feasible and keeps its value; set the totals.
+    """Drop, from the last to the first, every course without which the path stays feasible and keeps its value.
 
-    Moves `state` to the end of what remains, without its costs. `scratch`: a path as scratch space.
+    Sets the totals, and moves `state` to the end of what remains, without updating its costs. `scratch`: a path as
+    scratch space.
     """
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)

@@ -36,7 +36,7 @@ MAX_PAIRED = PARAMS.max_paired
 
 
 def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
-    """Return a copy of a problem and its start state in which each course costs its plain hours."""
+    """Return a copy of a problem and of its start state, in which each course costs its plain hours."""
     courses, graph = problem.courses.copy(), problem.graph
     courses["cost"] = courses["hours"]
     state = copy_of(start_state)

@@ -89,8 +89,8 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
     """Return an upper bound, in micro-levels, of the value of any path that continues from a state.
 
     It is the fractional knapsack (Dantzig 1957) of the slots; prerequisites are ignored. A course's hours are divided
-    among the slots in proportion to what it adds to them. So a slot takes no fewer hours per value than the best of its
-    courses, and gains no more than the largest addition of one course.
+    among the slots in proportion to what the course adds to each. So no slot gains more per hour than the best of its
+    courses, and none gains more in total than the largest addition of one course.
     """
     courses, effects, held, hours = problem.courses, problem.effects, state.held, state.left[0]["hours"]
     slots, bound = workspace.slot_bounds, ZERO
@@ -197,9 +197,10 @@ def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, ta
 
 @jit()
 def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: int) -> None:
-    """Reset the upper bounds of all targets for a state. `excluded`: a course that is no target here, or -1.
+    """Set the upper bounds of all targets for a state, before a run of the greedy.
 
-    Gains only shrink along a path, so a closure of unchanged cost cannot score above its score at the start.
+    `excluded`: a course that is no target here, or -1. Gains only shrink along a path, so a closure of unchanged cost
+    cannot score above its score at the start.
     """
     for place in range(len(targets)):
         target = targets[place]
@@ -215,7 +216,10 @@ def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: 
 
 @jit()
 def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None:
-    """Reset the upper bound of every target whose closure cost has changed; see `reset_bounds`."""
+    """Set the upper bound of every target whose closure cost has changed: 0 if it is no target now, else UNBOUNDED.
+
+    `excluded`: see `reset_bounds`.
+    """
     for place in range(len(targets)):
         target = targets[place]
         closure_cost = state.costs.closure_cost[target["course"]]

@@ -68,7 +68,8 @@ class Instance(NamedTuple):
 def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Instance:
     """Return the problem instance of one officer.
 
-    `graph`: of the search space; `query`, `costs`: of the officer; `selected`: what the plan weighs of the graph.
+    `graph`: that of the search space; `query`, `costs`: those of the officer; `selected`: the part of the graph that
+    the plan weighs.
     """
     part = subgraph(graph, selected, costs.ours)
     count = len(part.courses)
