@@ -254,10 +254,10 @@ def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanHead | No
 
 
 def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
-    """Return whether a path differs from a stored one only in the versions and the date that it was made from.
+    """Return whether a path is the same as a stored one, except for the versions and the date that it was made from.
 
-    `runners_up`: the stored alternatives of each step. These differences are ignored too: that the previous path
-    stayed, how the search ended and whether it is proved, and notes on withdrawn or unknown courses.
+    `runners_up`: the stored alternatives of each step. Other differences that are ignored: whether the previous path
+    stayed, how the search ended, whether the path is proved, and notes on withdrawn or unknown courses.
     """
     apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing", "proved")}
     gone = {note.course: note for note in path.notes if note.kind == "unknown"}

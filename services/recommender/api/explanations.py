@@ -43,7 +43,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     """Return why a course is not in an officer's path.
 
     The course with the prerequisites that it lacks is tried at each step of the path; the answer is about the step
-    where its score is highest. An officer can ask about the own path only. 404 if there is no such path or course, or
+    where its score is highest. Officers can ask about their own paths only. 404 if there is no such path or course, or
     if what the path was computed from is not here.
     """
     languages_of(request)

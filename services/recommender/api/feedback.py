@@ -65,7 +65,7 @@ class FeedbackPage(Struct, frozen=True):
 async def give_feedback(request: web.Request) -> web.StreamResponse:
     """Give feedback about a course; the path is replanned at once.
 
-    An officer can give feedback for the own path only; 404 while there is no path. Feedback is stored together with the
+    Officers can give feedback on their own paths only; 404 while there is no path. Feedback is stored together with the
     new path, or answered with an error. A mandatory course cannot be dismissed (409). The newest statement about a
     course is valid; a completion is valid until it is taken back.
     """
@@ -80,7 +80,7 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
 async def get_feedback(request: web.Request) -> web.StreamResponse:
     """Return an officer's valid statements about courses: all of them, or a page.
 
-    An officer can read the own statements only. 404 while the officer has no path.
+    Officers can read their own statements only. 404 while the officer has no path.
     """
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]

@@ -121,7 +121,7 @@ class PathRevisions(Struct, frozen=True):
 async def list_paths(request: web.Request) -> web.StreamResponse:
     """Return an officer's paths, the newest first: the current one and up to 50 earlier ones.
 
-    An officer can read the own paths only. 404 while the officer has no path.
+    Officers can read their own paths only. 404 while the officer has no path.
     """
     wanted = read_query(request, ListPaths)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -142,10 +142,10 @@ def _revision_of(event: PathRecommended) -> PathRevision:
 async def get_path(request: web.Request) -> web.StreamResponse:
     """Return the learning path of an officer, as it is stored and was last pushed.
 
-    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. An officer
-    can read the own path only. A supervisor can read the paths of the own agency that officers share, or all of them if
-    the tenant's policy permits; the key of a share link opens the path of its officer. `context` adds the names and the
-    weekly hours that a page shows with the path, for callers that can read neither the framework nor the profile.
+    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. Officers
+    can read their own paths only. A supervisor can read the paths of the own agency that officers share, or all of them
+    if the tenant's policy permits; the key of a share link opens the path of its officer. `context` adds the names and
+    the weekly hours that a page shows with the path, for callers that can read neither the framework nor the profile.
     """
     given = request.query.get("context")  # most requests have no query, and converting one takes time
     requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)

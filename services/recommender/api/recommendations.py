@@ -94,8 +94,8 @@ class Recommendation(Struct, frozen=True, omit_defaults=True):
 async def recommend(request: web.Request) -> web.StreamResponse:
     """Return a learning path for the request; nothing is stored.
 
-    With `compare_with` the path is for that officer, under the request's conditions; an officer can name the own id
-    only. 404 if that officer has no path.
+    With `compare_with` the path is for that officer, under the request's conditions; officers can name only themselves.
+    404 if that officer has no path.
     """
     languages = languages_of(request)
     body = await read_body(request, RecommendationRequest)

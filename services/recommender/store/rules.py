@@ -37,10 +37,11 @@ class RuleStore:
         return rules
 
     async def recent(self, tenant: str, known: int = 0) -> TenantRules:
-        """Return rules that are at most ten seconds old, and not older than `versions`. Raises Unavailable.
+        """Return rules that were read at most ten seconds ago. Raises Unavailable.
 
-        They suffice for answers that are not stored; and for plans, because a plan that follows older rules is
-        replanned within 30 s. `known`: a version that the caller knows of; older rules are not returned.
+        They are not older than the version in `versions` or the version `known`, of which the caller knows. Such rules
+        suffice for answers that are not stored, and for plans, because a plan that follows older rules is replanned
+        within 30 s.
         """
         until, rules = self._recent.get(tenant, (0.0, None))
         if rules is None or until <= time.monotonic() or rules.version < max(known, self.versions.get(tenant, 0)):

@@ -150,7 +150,7 @@ class Vocabulary:
         self.conditions = ConditionTable()
 
     def entry(self, course: Course) -> EncodedCourse:
-        """Return a course in the form of the index; its names that are new get numbers."""
+        """Return a course in the form of the index, and give numbers to its names that are new."""
         with self._adding:
             return self._entry(course)
 

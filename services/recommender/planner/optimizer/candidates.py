@@ -112,7 +112,7 @@ def follow(
     waiting: Longs,
     count: int,
 ) -> None:
-    """Select the conditions of the first `count` items of `waiting`, the achievers of those conditions, and so on.
+    """Select the conditions of the first `count` items of `waiting`, and the achievers of these, recursively.
 
     `waiting`: (N + B,) a stack of courses, and of branches as N + their number. `levels`: see `achievers_of`.
     """

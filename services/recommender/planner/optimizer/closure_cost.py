@@ -47,7 +47,7 @@ class Costs(NamedTuple):
 
 
 def empty_costs(graph: PrerequisiteGraph, cost: Longs, ours: Flags) -> Costs:
-    """Return costs with these `cost` and `ours`; the other arrays are still to be filled in."""
+    """Return costs with these `cost` and `ours`; closure and condition costs are still to be filled in."""
     courses, conditions, _ = graph.sizes
     return Costs(cost, np.empty(courses, np.int64), np.empty(conditions, np.int64), ours)
 
@@ -84,7 +84,7 @@ def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int, ad
 
 @jit(allocates=True)
 def empty_heap(conditions: int) -> Records:
-    """Return an empty heap for a graph with so many conditions: (conditions + 1,) HEAP_DTYPE."""
+    """Return an empty heap for a graph with this number of `conditions`: (conditions + 1,) HEAP_DTYPE."""
     heap = np.empty(conditions + 1, HEAP_DTYPE)
     for condition in range(conditions):
         heap[condition]["place"] = -1
@@ -270,7 +270,7 @@ def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) ->
 
 @jit(allocates=True)
 def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Records) -> Ints:
-    """Invalidate every cost that may depend on the courses `changed`, and recompute it from the costs that do not.
+    """Recompute every cost that may depend on the courses `changed`, from the costs that do not depend on them.
 
     Returns (n,) the numbers of the affected courses. Conditions that have become reachable again are in the heap:
     `relax` must follow.
