@@ -33,8 +33,11 @@ METADATA_SECONDS = 0.1
 """The least time between two requests of a client for the metadata of the same topics."""
 
 BATCH = 500
+FETCH_WAIT_MS = 100
+"""How long an idle fetch waits; the embedded broker looks again only after half of this."""
+PATIENT_WAIT_MS = 500
 PATIENT_BYTES = 256 * 1024
-"""How many bytes end the wait of a low-priority fetch; any fetch waits half a second at most, which is the default."""
+"""How long a low-priority fetch waits for more records, and how many bytes end the wait."""
 
 _POLL_MS = 500
 _STOP_SECONDS = 2.0

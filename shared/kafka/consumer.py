@@ -11,7 +11,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from shared.cloudevents import from_kafka
 from shared.errors import Rejected, Unavailable
 from shared.events import Event
-from shared.kafka.client import BATCH, Brokers, Lag, backoff, connection, poll, start, within
+from shared.kafka.client import BATCH, FETCH_WAIT_MS, Brokers, Lag, backoff, connection, poll, start, within
 from shared.kafka.delivery import Delivery
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import OnEvents, Record, dead_letter
@@ -103,6 +103,7 @@ class GroupConsumer:
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_NEVER_MS,
             session_timeout_ms=6_000,  # how long nobody reads the partitions of a killed replica; brokers allow no less
             heartbeat_interval_ms=1_000,  # how late a member notices that another joins or leaves, and all wait for it

@@ -15,7 +15,9 @@ from shared.errors import Unavailable
 from shared.events import TYPES, Event
 from shared.kafka.client import (
     BATCH,
+    FETCH_WAIT_MS,
     PATIENT_BYTES,
+    PATIENT_WAIT_MS,
     Brokers,
     Lag,
     backoff,
@@ -121,6 +123,7 @@ class Follower:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
+            fetch_max_wait_ms=PATIENT_WAIT_MS if self._patient else FETCH_WAIT_MS,
             fetch_min_bytes=PATIENT_BYTES if self._patient else 1,
         )
         self._step = _CONNECTING
