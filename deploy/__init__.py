@@ -1,3 +1,3 @@
-"""Everything that puts the services on a machine: images, topics, starter data and the local stack."""
+"""What is needed to run the services on a machine: the image, topics, starter data and the local stack."""
 
 import shared  # noqa: F401 - first of all: how Ctrl-C is reported while the other modules are loaded

@@ -1,7 +1,8 @@
 """Creates missing topics of deploy/topics.yaml: `python -m deploy.topics`.
 
-With `--recreate` it deletes all of them first, with every record: a step of restoring a backup (docs/operating.md).
-The environment holds TopicsSettings: the address and protocol of Kafka, NAMESPACE and TOPIC_REPLICATION.
+With `--recreate` it first deletes all these topics with their records; this is a step of restoring a backup
+(docs/operating.md). The settings are in the environment: the address and protocol of Kafka, NAMESPACE and
+TOPIC_REPLICATION.
 """
 
 import argparse
@@ -24,7 +25,11 @@ _TRIES = 30
 
 
 def read_topics(namespace: str = "", replication: int = 1) -> list[TopicSpec]:
-    """Return every topic of the list, with the prefix; with three or more replicas, two must be in sync to write."""
+    """Return the specification of every topic in topics.yaml.
+
+    `namespace`: a prefix for the names. `replication`: the replicas of each partition; from three on, a record is
+    accepted only if two of them are in sync.
+    """
     safe = {"min.insync.replicas": "2"} if replication >= _SAFE_REPLICATION else {}
     return [
         TopicSpec(
@@ -38,9 +43,9 @@ def read_topics(namespace: str = "", replication: int = 1) -> list[TopicSpec]:
 
 
 async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int = 1) -> list[str]:
-    """Create missing topics and return their names. Waits at most 30 s for a broker that is still starting.
+    """Create the topics of topics.yaml that do not exist, and return their names.
 
-    Raises Unavailable.
+    Tries for about 30 s if the broker is still starting. Raises Unavailable.
     """
     for attempt in range(_TRIES):
         try:
@@ -53,19 +58,22 @@ async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int 
 
 
 async def recreate_topics(brokers: Brokers, namespace: str = "", replication: int = 1) -> list[str]:
-    """Delete every topic of the list with its records, create all again and return their names. Raises Unavailable."""
+    """Delete the topics of topics.yaml with all records, create them again, and return their names.
+
+    Raises Unavailable.
+    """
     await delete_topics(brokers, [topic.name for topic in read_topics(namespace)])
     return await ensure_topics(brokers, namespace, replication)
 
 
 async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Return a sentence for each topic of the broker that is not as planned. Raises Unavailable."""
+    """Return a sentence for each topic that the broker lacks, or has with other settings. Raises Unavailable."""
     planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
     return deviations(planned, await describe_topics(brokers, planned, configs=True))
 
 
 def main() -> int:
-    """Run the command; the status is 0 if every topic is as planned, 2 if the settings are invalid."""
+    """Run the command; return 0 if every topic is as planned, otherwise 1. Invalid settings end the process with 2."""
     parser = argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__)
     parser.add_argument("--recreate", action="store_true", help="delete all topics with their records first")
     make = recreate_topics if parser.parse_args().recreate else ensure_topics

@@ -1,4 +1,4 @@
-"""What the services share: shapes, events and errors without I/O; and HTTP, MongoDB, Kafka and settings.
+"""What the services share: data types, events and errors; and the code for HTTP, MongoDB, Kafka and settings.
 
 without I/O   domain · paths · compact_paths · events · cloudevents · messages · errors · texts · decoding
 with I/O      settings · logs · process · app, middleware, routes, openapi, api_page (HTTP) · auth, keys ·

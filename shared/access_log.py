@@ -4,9 +4,9 @@
     requests.note("GET", route, 200, seconds, request_id, address, caller)
     requests.note_rejection("GET", route, 503, seconds, request_id, address, caller)      # the service is full
 
-Under overload most requests are rejected, and a line for each would cost as much as the rejection itself. So of the
-rejected requests of one route, address and key within a second, the first has a line, and one more line has the number
-of the others (`count`). Each of them is measured.
+Under overload most requests are rejected, and a line for each would cost as much as the rejection itself. So the
+requests of one key, address and route that are rejected within a second have two lines: one for the first request, and
+one with the number of the others (`count`). Every request is measured.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class AccessLog:
         address: str,
         caller: Principal | None,
     ) -> None:
-        """Measure a request and log it, unless it is a probe."""
+        """Measure a request, which took `seconds`, and log it; a probe is only measured."""
         self._measure(route, status, seconds)
         if route is not None and route.quiet:
             return
@@ -91,7 +91,7 @@ class AccessLog:
         self.note(method, route, status, seconds, request_id, address, caller)
 
     def log_rejected(self) -> None:
-        """Log the rejected requests that have no line yet."""
+        """Log how many rejected requests have no line yet, with a line for each route, status, address and key."""
         rejected, self._rejected = self._rejected, Counter()
         for (route, status, address, caller), count in rejected.items():
             if count:

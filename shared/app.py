@@ -68,7 +68,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 READINESS: web.AppKey[Callable[[], Awaitable[Readiness]]] = web.AppKey("readiness")
-"""Checks what the service needs, as `/readyz` does."""
+"""The function that checks what the service needs; `/readyz` answers what it returns."""
 
 
 def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
@@ -84,9 +84,11 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     limits: Limits | None = None,
     docs: bool = True,
 ) -> web.Application:
-    """Return the application of a service. `docs`: also serve the page `/docs`, which shows the OpenAPI document.
+    """Return the application of a service.
 
-    Raises ValueError if a route declares no policy.
+    `checks`, `warnings`: by name, functions that return what is wrong, or None. `credential`: finds the credential of a
+    request. `docs`: also serve the page `/docs`, which shows the OpenAPI document. Raises ValueError if a route
+    declares no policy.
     """
     open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
     if open_to_all:
@@ -121,7 +123,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
 
 
 def authenticator_of(settings: Settings, client: Client) -> Authenticator:
-    """Return the authenticator that reads API keys from MongoDB and limits wrong ones."""
+    """Return the authenticator that reads API keys from MongoDB and limits attempts with wrong ones."""
     guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
     return Authenticator(KeyStore(client, settings), settings.api_key_pepper, guesses=guesses)
 

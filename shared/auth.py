@@ -91,7 +91,7 @@ class Principal:
         return self.role in PEOPLE
 
     def sees_agency(self, agency: str) -> bool:
-        """Whether the key reads this agency: a supervisor's reads its own, an analyst's its own or all."""
+        """Whether the key reads this agency: a supervisor's key reads only its own, an analyst's key its own or all."""
         return self.agency == agency or (self.agency is None and self.role != "supervisor")
 
 
@@ -134,10 +134,10 @@ def authorize(principal: Principal, policy: Policy, officer: str | None = None) 
 
 
 def check_agency(principal: Principal, agency: str) -> None:
-    """Check that a supervisor asks for an officer of the own agency.
+    """Check that the key may read an officer of this agency; a supervisor's key reads only officers of its own agency.
 
-    Raises NotFound, as for an officer that does not exist. For handlers of routes under `ASSESSORS` and `READERS`,
-    which learn the agency only from the stored officer.
+    Raises NotFound, as for an officer that does not exist. Called by handlers of routes under `ASSESSORS` and
+    `READERS`, because only the stored officer tells the agency.
     """
     if not principal.sees_agency(agency):
         raise NotFound("no such officer")
@@ -169,7 +169,7 @@ class Keys(Protocol):
     """A store of keys: shared.mongo.KeyStore, or a dictionary in a unit test."""
 
     async def find(self, key_id: str) -> StoredKey | None:
-        """Return a stored key unless it was revoked. Raises Unavailable."""
+        """Return a stored key, None if it is unknown or was revoked. Raises Unavailable."""
 
     async def create(self, key: StoredKey) -> None:
         """Store a new key. Raises Unavailable."""
@@ -239,7 +239,7 @@ class Authenticator:
     async def authenticate(self, credential: str | None, address: str = "") -> Principal:
         """Return the principal of a credential; `address`: the client's address.
 
-        A credential that was looked up before, or that has expired, does not count as a further wrong one.
+        Each wrong credential counts once as an attempt of the address; an expired one does not count.
 
         Raises Unauthorized; TooManyRequests if the address has tried too many wrong credentials; Unavailable if the
         keys cannot be read.
@@ -260,7 +260,7 @@ class Authenticator:
         return principal
 
     def cached(self, credential: str) -> Principal | None:
-        """Return the principal of a credential that needs no look-up now; None for any other."""
+        """Return the principal of a credential if the cache holds it as valid; None otherwise."""
         until, principal = self._known.get(_mark(credential), (0.0, None))
         return principal if until > self._clock() else None
 
@@ -271,7 +271,7 @@ class Authenticator:
             del self._known[mark]
 
     async def _look_up(self, credential: str) -> tuple[float, Principal | None, bool]:
-        """Return how long the answer holds, the principal, and whether the credential is right, if only expired."""
+        """Return until when the answer holds, the principal, and whether the credential is right, maybe expired."""
         begun = self._clock()
         key_id, _, secret = credential.partition(".")
         refused = self._clock() + _REFUSED_SECONDS, None, False
@@ -307,7 +307,7 @@ def _mark(credential: str) -> bytes:
 
 
 class WrongKeyLimiter:
-    """Limits how many wrong credentials one address may try, in total and per key id.
+    """Limits how many wrong credentials one address may try in a minute, in total and per key id.
 
     Attempts are counted by address, so that nobody can lock out the owner of a key by guessing.
     """

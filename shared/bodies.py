@@ -26,7 +26,7 @@ _ZLIB_METHOD = 8
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a request's body may be read: `seconds` limits the whole body, or each piece if `stream` is set."""
+    """How a request's body may be read, within `seconds`: the whole body, or each piece if `stream` is set."""
 
     slot: Slot
     seconds: float
@@ -77,9 +77,10 @@ async def received(request: web.Request, *, whole: bool = False) -> AsyncIterato
 
 
 async def pieces(request: web.Request, limit: int | None = None) -> AsyncIterator[bytes]:
-    """Yield the decompressed body; a compressed body comes in pieces of at most 64 KiB. Raises what `received` raises.
+    """Yield the decompressed body; a compressed body comes in pieces of at most 64 KiB.
 
-    Raises TooLarge if more than `limit` compressed bytes came, whatever they decompress to.
+    Raises what `received` raises, Malformed for broken compression, and TooLarge if more than `limit` compressed bytes
+    came, whatever they decompress to.
     """
     coding = coding_of(request)
     if coding is None:

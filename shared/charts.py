@@ -32,7 +32,10 @@ class Axis:
 
 
 def chart(title: str, across: Axis, up: Axis, series: Mapping[str, Points]) -> str:
-    """Return a line chart as SVG. `across`, `up`: the axes; series without points are left out."""
+    """Return a line chart as SVG, with a line for each series that has points.
+
+    `across`, `up`: the horizontal and the vertical axis. `series`: {label: points}.
+    """
     drawn = {name: points for name, points in series.items() if points}
     font = 'font-family="system-ui, sans-serif" font-size="13"'
     parts = [

@@ -177,7 +177,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
 
 
 def _bound(value: bytes) -> None:
-    """Raise Rejected for data that are too large or nested too deeply to decode and store."""
+    """Raise ValueError for data that are too large or nested too deeply to decode and store."""
     if len(value) > MAX_VALUE_BYTES:
         raise ValueError(f"the value holds {len(value)} bytes, over {MAX_VALUE_BYTES}")
     # Brackets in texts count at first, as most values have few of either.

@@ -39,11 +39,11 @@ from shared.paths import (
 
 Number = Whole | float
 Title = tuple[str | None, str | None]
-"""Thai and English."""
+"""A title in Thai and in English."""
 
 
 class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A required skill; see Gap. `area` "" repeats that of the previous row."""
+    """A required skill; see Gap. An empty `area` stands for the area of the row before."""
 
     skill: str
     title: Title
@@ -57,10 +57,10 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A gap that a step narrows: the skill's position, the level after the step, its share of the value (micro-levels).
+    """A gap that a step narrows. `skill`: its position among the gaps. `to_level`: the level after the step.
 
-    `confidence`: the probability that the course teaches the skill, if it was only matched and nobody has confirmed it.
-    `mapped_from`: see Closes.
+    `contribution`: what the step adds to the value of the path, in micro-levels. `confidence`: the probability that the
+    course teaches the skill, if the skill was only matched and nobody has confirmed it. `mapped_from`: see Closes.
     """
 
     skill: Whole
@@ -71,10 +71,10 @@ class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A later step, by its position, that cannot be entered without this one.
+    """A later step that cannot be entered without this one. `step`: its position among the steps.
 
-    `because`: "course" if this step is its prerequisite; "skill" if it needs the level of a skill, given by its
-    position among the gaps or else by id and title; None if other steps lie between.
+    `because`: "course" if this step is a prerequisite of the later one; "skill" if the later one needs the level of a
+    skill, which is given by its position among the gaps or else by id and title; None if other steps lie between.
     """
 
     step: Whole
@@ -102,7 +102,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A requirement, by its skill's position, that the path does not reach, and the cause; see OpenGap."""
+    """A requirement that the path does not reach, and the cause; see OpenGap. `skill`: its position among the gaps."""
 
     skill: Whole
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
@@ -117,7 +117,7 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A skill to be assessed, by its position; see AssessFirst."""
+    """A skill to be assessed; see AssessFirst. `skill`: its position among the gaps."""
 
     skill: Whole
     kind: Literal["first", "confirm", "matched"] = "first"
@@ -138,7 +138,7 @@ class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """Something that the officer was assessed or registered in and the framework no longer has; see Succession."""
+    """What has replaced a skill, job group or stage of the officer that the framework no longer has; see Succession."""
 
     kind: Literal["skill", "job_group", "stage"]
     id: str
@@ -147,7 +147,7 @@ class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True
 
 
 class CompactCoverage(Struct, frozen=True, array_like=True):
-    """See Coverage."""
+    """The coverage of a path; see Coverage."""
 
     before: Number
     after: Number
@@ -157,7 +157,7 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
-    """A LearningPath without its derivable fields; `versions` names its framework."""
+    """A LearningPath without the fields that follow from the others; `versions` names the framework."""
 
     job_group: str
     versions: Versions
@@ -183,11 +183,11 @@ class CompactPath(Struct, frozen=True, omit_defaults=True):
 
 
 _SIMILARITY_PLACES = 3
-"""A similarity is shown as a whole per cent."""
+"""The decimal places of a similarity, which is shown as a whole per cent."""
 
 
 def alternatives(path: LearningPath) -> list[list[tuple[str, Number]]]:
-    """Return for each step the ids and scores of its runners-up."""
+    """Return, for each step, (course id, score) of each of its runners-up."""
     return [[(other.course.id, _short(other.score)) for other in step.alternatives] for step in path.steps]
 
 

@@ -36,7 +36,7 @@ UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
 
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
-"""The response of a request that is sent in pieces, once it has begun."""
+"""The response to a request, if it is sent in pieces and sending has begun."""
 
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
@@ -50,7 +50,7 @@ _EVENTS = "text/event-stream"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Refusal = Callable[[RawRequestMessage, str], bytes | None]
-"""Returns the whole answer to a request from this peer that is rejected by its head, or None."""
+"""Takes the head of a request and the client's address; returns the whole answer if it is rejected, else None."""
 
 
 class _Middleware(Protocol):
@@ -183,7 +183,10 @@ class Connection(web.RequestHandler):
         return True
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp says None: close; True keeps it open
-        """Keep the connection open while an answer is pending; close it otherwise, and for a stream of events."""
+        """Decide what to do when the client has closed its side: close the connection unless an answer is pending.
+
+        A stream of events is closed too.
+        """
         if self._head_deadline is not None:
             return self._head_ended(HTTPStatus.BAD_REQUEST) or None
         return self.broken or self._break_off() or self._await_answers() or None
@@ -284,7 +287,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
     ) -> web.StreamResponse:
-        """Answer an error that no middleware has caught. Nothing of the request is answered or logged.
+        """Answer an error that no middleware has caught. Neither the answer nor the log repeats what the client sent.
 
         Raises ConnectionError if the client has disconnected.
         """
@@ -347,7 +350,7 @@ with warnings.catch_warnings():
         async def _handle(self, request: web.Request) -> web.StreamResponse:
             """Answer an unknown `Expect` as well: aiohttp refuses it before any middleware.
 
-            For a path that is not there its refusal quotes the header, which fails where that is no text.
+            For an unknown path, aiohttp's refusal quotes the header, which raises an error if the header is no text.
             """
             try:
                 return await super()._handle(request)

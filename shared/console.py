@@ -17,7 +17,7 @@ from yarl import URL
 from shared.errors import InvalidInput, Problem
 
 OK, REFUSED, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all accepted; some refused; not possible; interrupted."""
+"""Exit codes: everything was accepted, something was refused, the command failed, it was interrupted."""
 
 F = TypeVar("F", bound=str)
 
@@ -42,7 +42,7 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def where(field: str | None) -> str:
-    """Return the prefix of an error message: the name of the wrong field."""
+    """Return the prefix of an error message that names the wrong field; empty without a field."""
     return f"{field}: " if field else ""
 
 
@@ -94,7 +94,7 @@ def add_url(parser: argparse.ArgumentParser, variable: str, default: str) -> Non
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return the type of an argument that is a whole number within these bounds, as argparse takes it."""
+    """Return the `type` of an argparse argument that is a whole number from `least` to `most`."""
     bounds = f"of at least {least}" if most is None else f"between {least} and {most}"
 
     def parsed(text: str) -> int:
@@ -118,7 +118,7 @@ def _address(text: str) -> str:
 
 
 def format_of(file: Path, given: F | None, endings: Mapping[str, F]) -> F:
-    """Return the given format of a file, else the one of its ending. Raises InvalidInput if neither determines it."""
+    """Return the format `given`, or else the one of the file name's ending. Raises InvalidInput if neither is known."""
     if form := given or endings.get(file.suffix.lower()):
         return form
     raise InvalidInput(f"say in which format {file.name} is: --format {', '.join(dict.fromkeys(endings.values()))}")
@@ -141,13 +141,13 @@ _SPECIFIC = re.compile(r"'.*'|\".*\"|\d+(?:[.,]\d+)*", re.DOTALL)
 
 
 def kind_of(detail: str) -> str:
-    """Return a message without what is specific to its row: quoted texts and numbers."""
+    """Return a message with `…` in place of quoted texts and numbers, which are specific to its row."""
     return _SPECIFIC.sub("…", detail)
 
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Yield a path to write to; the new file replaces `file` once it is complete."""
+    """Yield a path to write to; the written file replaces `file` unless an error is raised before."""
     part = file.with_name(f"{file.name}.part")
     yield part
     part.replace(file)

@@ -18,7 +18,7 @@ PATTERNS = {
     r"^https?://": "is to be an address that begins with https:// or http://",
     r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)": "is to be an IRI, such as https://lms.example.org/quiz/1",
 }
-"""What texts of the patterns in the models consist of."""
+"""{pattern of a text in a struct: the sentence that states what the text is to be}."""
 
 _WHOLE = {
     "Invalid RFC3339 encoded datetime": _TIME,
@@ -64,7 +64,10 @@ _RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
 
 
 def plainly(message: str) -> str:
-    """Return a message of the decoder (without the path of the field at its end) as a sentence; others unchanged."""
+    """Return the sentence for a message of the decoder, or the message if it is not a known one.
+
+    `message`: without the path of the field that the decoder writes at its end.
+    """
     if message in _WHOLE:
         return _WHOLE[message]
     begins = (text for begin, text in _BEGINS.items() if message.startswith(begin))

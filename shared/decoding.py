@@ -45,7 +45,7 @@ _TOKEN = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
 
 
 def decode(raw: bytes, shape: type[T]) -> T:
-    """Return JSON decoded into a struct type.
+    """Return JSON decoded into a struct type, after all checks of this module.
 
     Raises Malformed if it is not JSON, InvalidInput naming the wrong field.
     """
@@ -64,16 +64,16 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
 
 def decode_patch(raw: bytes) -> object:
-    """Return decoded JSON of any shape, to be applied with `patched`. Raises Malformed, InvalidInput naming a field."""
+    """Return decoded JSON of any shape, which `patched` applies. Raises Malformed; InvalidInput for a repeated name."""
     found = _of_any_shape(raw)
     _refuse_repeated_names(raw, found)
     return found
 
 
 def refuse_repeated_names(raw: bytes) -> None:
-    """Raise InvalidInput naming a field that an object gives twice: decoders keep the last one only.
+    """Raise InvalidInput naming a field that an object gives twice: decoders keep only the last value.
 
-    Raises Malformed if it is not JSON: a decoder of a struct type does not look at the values of unknown fields.
+    Raises Malformed if `raw` is not JSON, which a decoder does not notice in the values of fields that it skips.
     """
     _refuse_repeated_names(raw, _of_any_shape(raw))
 
@@ -123,7 +123,7 @@ def _malformed(error: Exception, raw: bytes) -> Malformed:
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
     """Return builtins converted into a struct type; without `strict`, texts are read as numbers and dates.
 
-    Raises InvalidInput.
+    Raises InvalidInput naming the wrong field, Malformed if the data are nested too deeply.
     """
     if not strict:
         _check_times(given, shape, "")
@@ -192,8 +192,8 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
 def patched(present: T, patch: object, most: int) -> T:
     """Return a value with a JSON merge patch (RFC 7396) applied: absent fields stay, null removes a field.
 
-    A field that the patch leaves out is not refused: an earlier version may have allowed its value. Raises InvalidInput
-    naming the field, TooLarge if the result is over `most` bytes.
+    Only the fields in the patch are checked again: an earlier version may have allowed the value of another one. Raises
+    InvalidInput naming the field, TooLarge if the JSON of the result is over `most` bytes.
     """
     try:
         whole = _merged(msgspec.to_builtins(present), patch)
@@ -253,9 +253,9 @@ def _merged(present: object, patch: object) -> object:
 
 
 def check(found: object, shape: Any) -> None:
-    """Reject dates with a year out of range and texts without visible characters.
+    """Reject dates with a year out of range, and localized texts without a visible character, at any depth.
 
-    Raises InvalidInput naming the field, Malformed if the value is nested too deeply.
+    `shape`: the type of `found`. Raises InvalidInput naming the field, Malformed if the value is nested too deeply.
     """
     if not _is_checked(shape):
         return
@@ -273,7 +273,7 @@ def _too_deep() -> Malformed:
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
-"""JSON that may hold one: escaped, or DEL and what follows it, which may be left as they are."""
+"""Matches JSON that may hold a control character: escaped, or not escaped if it is DEL or one of those after it."""
 
 
 def _check_controls(given: object) -> None:
@@ -399,7 +399,7 @@ def _at(place: str) -> str | None:
 def stored(given: Any, shape: type[T]) -> T:
     """Return a decoded document or event (builtins) of any version as a struct. Raises msgspec.ValidationError.
 
-    Unknown fields are ignored. Structs reject them elsewhere, so that clients notice mistakes.
+    Fields that only another version knows are ignored. In requests they are rejected, so that clients notice mistakes.
     """
     try:
         return msgspec.convert(given, shape)

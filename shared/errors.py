@@ -15,7 +15,7 @@ Problem
 ├── Unavailable           503  MongoDB, Kafka or another service does not answer; trying again may help
 └── Overloaded            503  the service has too many active requests; Retry-After says when to try again
 
-Rejected                       an event that no retry can process: sent to the dead-letter topic
+Rejected                       an event that can never be accepted: sent to the dead-letter topic
 """
 
 from collections.abc import Mapping
@@ -127,7 +127,7 @@ TITLES: dict[int, str] = {
         *(TooSlow, TooLarge, Unsupported, TooManyRequests, Unavailable),
     )
 }
-"""The title of a problem by its status."""
+"""{status: the title of a problem with this status}."""
 
 
 class Warned(Struct, frozen=True):
@@ -138,4 +138,7 @@ class Warned(Struct, frozen=True):
 
 
 class Rejected(Exception):
-    """An event that no retry can process. The consumer sends it to the dead-letter topic with this reason."""
+    """An event that cannot be accepted, however often it is read; the consumer sends it to the dead-letter topic.
+
+    The text is the reason, which the dead letter holds.
+    """

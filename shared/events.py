@@ -4,7 +4,7 @@ An event is a past fact with the complete current state of its subject, so a rea
 supersedes an older one. `sequence` orders the events of one subject. A record without a value is a tombstone. Within a
 version, changes are additive: readers ignore unknown fields.
 
-`shared/cloudevents.py` encodes and decodes them as Kafka records.
+`shared/cloudevents.py` encodes and decodes events as Kafka records.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ from shared.paths import LearningPath
 
 PROFILES_TOPIC = "assessment.profiles"
 PROFILES_GROUP = "recommender"
-"""The group that plans a path for each profile; a bulk of profiles is sent as fast as it reads them."""
+"""The consumer group that plans a path for each profile; a bulk of profiles is sent as fast as the group reads it."""
 
 CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
@@ -40,8 +40,8 @@ MAX_STAMP = 100_000_000_000_000
 """The largest stamp of `catalog.state`."""
 
 MAX_STAMP_JUMP = 10_000_000_000
-"""How far a stamp may be above the last one used. Every attempt to send uses a stamp for each waiting event; with 500
-of them, two attempts a second use this many in 115 days without a broker."""
+"""How far a stamp may be above the last one used. Every attempt to send uses a stamp for each waiting event. If 500
+events wait and two attempts are made each second, 115 days without a broker use this many stamps."""
 
 
 YEARS = range(1900, 9999)
@@ -64,7 +64,10 @@ TOPICS = {
 
 
 def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[str, TopicPlan]:
-    """Return the plans of these topics and their dead-letter topics, by their names on the broker."""
+    """Return {name on the broker: plan} of these topics and of their dead-letter topics.
+
+    `name_on_broker`: returns the name that a topic has on the broker.
+    """
     wanted = [name for topic in topics for name in (topic, f"{topic}.dead") if name in TOPICS]
     return {name_on_broker(name): TOPICS[name] for name in wanted}
 
@@ -153,7 +156,7 @@ class FrameworkPart(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """`tenant/framework:id@version-digest/number`."""
+        """The record key of the part: `tenant/framework:id@version-digest/number`."""
         return part_key(self.tenant, self.framework, self.version, self.digest, self.number)
 
 
@@ -170,7 +173,7 @@ class FrameworkAnnounced(Struct, frozen=True):
 
 
 def part_key(tenant: str, framework: str, version: int, digest: str, number: int) -> str:
-    """Return the key of a part of a version of a framework."""
+    """Return the record key of one part of a framework version; see `FrameworkPart.key`."""
     return f"{key_of(tenant, f'framework:{framework}')}@{version}-{digest}/{number}"
 
 
@@ -229,9 +232,9 @@ class PathAnnounced(PathHead, frozen=True):
         return cls(event.tenant, event.officer, event.revision, event.cause, event.planned_at, compact(event.path))
 
     def recommended(self) -> PathRecommended:
-        """Return the event with its derived fields, without sentences.
+        """Return the event with its derived fields, without sentences, which `messages.with_sentences` adds.
 
-        `messages.with_sentences` adds them. Raises ValueError.
+        Raises ValueError if the rows of the path do not fit together.
         """
         head = (self.tenant, self.officer, self.revision, self.cause, self.planned_at)
         return PathRecommended(*head, expanded(self.path))
@@ -351,9 +354,9 @@ def _new_id() -> str:
 
 
 def sendable(moment: datetime) -> datetime:
-    """Return a time within the bounds of events.
+    """Return a time that an event may hold: with a zone, by default UTC, and in one of `YEARS`.
 
-    One that was stored before the bounds existed is moved to the nearest.
+    A time outside these years, as older versions stored it, becomes the first day of the nearest one.
     """
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

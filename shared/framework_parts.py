@@ -3,8 +3,8 @@
     parts, header = divided(tenant, framework)          # the parts, and the announcement that names them
     events = await assembly.whole(events, position)     # FrameworkPublished where one is complete
 
-The parts of a version are announced before the FrameworkAnnounced that names them. A follower keeps them until every
-part has arrived with the announced hash; until then the previous version stays. No I/O.
+The parts of a version are announced before the FrameworkAnnounced that names them. A follower keeps the parts until
+every part has arrived with the announced hash; until then the previous version stays. No I/O.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ def divided(tenant: str, framework: Framework) -> AnnouncedParts:
 
 
 def hash_of_content(content: bytes) -> str:
-    """Return the hash of a part, as an announcement contains it."""
+    """Return the SHA-256 of a part's content in hexadecimal, as an announcement contains it."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -164,9 +164,9 @@ class FrameworkAssembly:
     async def whole(self, events: Sequence[Event], position: int) -> list[Event]:
         """Return the events, with FrameworkPublished in place of the record that completes a framework.
 
-        Other records about parts keep their stamps and lose their data. `position`: the largest stamp read before;
-        records up to it change nothing. The same events may be passed again until they are processed. Raises Rejected
-        if the parts do not form a framework. Contents are decoded in a thread.
+        Other records about parts are returned without their data, for their stamps. `position`: the largest stamp read
+        before; records up to it change nothing. The same events may be passed again until the caller has stored them.
+        Raises Rejected if the parts do not form a framework. Contents are decoded in a thread.
         """
         for (tenant, framework), pending in list(self._pending.items()):
             pending.prune(self._held(tenant, framework))
@@ -206,7 +206,7 @@ class FrameworkAssembly:
         return framework
 
     def unfinished(self) -> dict[str, int]:
-        """Return {`tenant/framework@version`: number of missing or wrong parts} of incomplete announced frameworks."""
+        """Return {`tenant/framework@version`: number of missing or wrong parts} of announced, incomplete frameworks."""
         return {
             f"{tenant}/{framework}@{header.version}": len(header.parts) - len(pending.matching())
             for (tenant, framework), pending in self._pending.items()

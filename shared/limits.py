@@ -67,7 +67,7 @@ class Admission:
 
     @property
     def rejects(self) -> bool:
-        """Whether any request is rejected now: all places are taken, or a key has used its share."""
+        """Whether some requests are rejected now, because all places are taken or because a key has used its share."""
         return self.active >= self._limits.concurrent_requests or bool(self._at_share)
 
     def rejection(self, key: str | None) -> Overloaded | None:
@@ -132,10 +132,10 @@ class Slot:
         """Whether something other than the request gives the place back."""
 
     def claim(self, key: str, share: int, *, apart: bool = False) -> None:
-        """Count the request for this key.
+        """Count the request as one of this key. Raises Overloaded if the key has `share` requests already.
 
-        `apart`: separately from active requests, for a stream or a queue with its own limits. Raises Overloaded over
-        the share; a key may have four times as many apart.
+        `apart`: count it apart from active requests, as a stream or as work in a queue that has limits of its own; of
+        these a key may have four times `share`.
         """
         self._admission._claimed(key, share * _TIMES_APART if apart else share, apart=apart)  # noqa: SLF001 - parts of one concept
         self._key = key
@@ -150,7 +150,7 @@ class Slot:
         self._bytes += size
 
     def leave(self) -> None:
-        """Release the place."""
+        """Release the place and the bytes of the request; repeated calls change nothing."""
         if self._left:
             return
         self._left = True
@@ -167,7 +167,10 @@ class Slot:
 
 
 class Buckets:
-    """Token buckets by name: `rate` per second, up to `burst`. The least recently used is dropped, which refills it."""
+    """Token buckets by name: each gets `rate` tokens per second, up to `burst`.
+
+    Beyond `capacity`, the least recently used bucket is dropped; when it is used again, it is full.
+    """
 
     def __init__(self, rate: float, burst: float | None = None, capacity: int = _REMEMBERED) -> None:
         self._rate = rate
@@ -188,7 +191,7 @@ class Buckets:
         return 0.0
 
     def charge(self, name: str, now: float) -> None:
-        """Take a token; the balance may become negative."""
+        """Take a token even if there is none: the balance may become negative, down to `-burst`."""
         self._keep(name, max(-self._burst, self._tokens(name, now) - 1), now)
 
     def _keep(self, name: str, tokens: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Logs: one JSON line per record on standard error, for any record; API keys and passwords are removed."""
+"""Logs: one JSON line per record on standard error, whatever it holds; API keys and passwords are masked."""
 
 import logging
 import re
@@ -35,7 +35,7 @@ class DuplicateLines(logging.Filter):
         self._passed: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is to be written."""
+        """Return whether the record is to be written; a repeated line of the Kafka client is counted instead."""
         if not record.name.startswith("aiokafka"):
             return True
         line = record.name, _message(record)
@@ -70,7 +70,7 @@ class JsonLines(logging.Handler):
         self._lines: list[bytes] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line, after those that wait; or let it wait."""
+        """Write the record's line after the lines that wait, or let it wait with them."""
         self._lines.append(self.line(record))
         if not self._may_wait(record):
             self.flush()
@@ -115,7 +115,7 @@ class JsonLines(logging.Handler):
 
 
 def without_secrets(written: bytes) -> bytes:
-    """Return a text with what looks like an API key, or like the password of a connection string, masked."""
+    """Return a text in which what looks like an API key, or like a password in a connection string, is masked."""
     for secret, instead in _SECRETS:
         written = secret.sub(instead, written)
     return written

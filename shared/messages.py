@@ -30,14 +30,18 @@ from shared.templates import LANGUAGES, Language, render
 NAMED_UNLOCKS = 2
 NAMED_SUCCESSIONS = 5
 OFTEN_LEFT = 10
-"""Percentage points between the expected and the whole result from which on both are shown."""
+"""If the two `shares` of a path differ by more percentage points than this, both are shown."""
 
 NOTABLY = 1.25
-"""A weight this many times the mean of the requirements counts as high; its inverse as low."""
+"""A weight of at least this many times the mean of the requirements counts as high, and of at most the mean divided by
+this as low."""
 
 
 def with_sentences(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> LearningPath:
-    """Return the path with every reason rendered in these languages."""
+    """Return the path with every reason rendered in these languages.
+
+    A reason that was stored with sentences keeps those in these languages.
+    """
 
     def worded(reason: Reason, messages: Iterator[Message]) -> Reason:
         return reason_of(list(messages), languages) if not (reason.th or reason.en) else _only(reason, languages)
@@ -220,7 +224,10 @@ def _remarks(path: LearningPath) -> Iterator[Message]:
 
 
 def shares(path: LearningPath) -> tuple[int, int]:
-    """Return the closed share of the gap in whole per cent: if all courses are completed, and as they usually are."""
+    """Return two shares of the gap, in whole per cent, that a path closes.
+
+    The first is closed if all courses are completed, the second if they are completed as often as usual.
+    """
     coverage = path.coverage
     parts = (coverage.gained, coverage.gained if coverage.expected is None else coverage.expected)
     every, usually = (100 * part // coverage.gap if coverage.gap else 100 for part in parts)

@@ -1,6 +1,6 @@
 """The metrics that every service exposes about its relay and its readers, under the same names.
 
-`docs/operating.md` explains each of them; a test keeps the two equal.
+`docs/operating.md` explains each metric; a test compares the document with the code.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ class _Count(Collector):
 
 
 def count(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float], **labels: str) -> None:
-    """Expose a counter as `learning_path_NAME_total`."""
+    """Expose a counter as `learning_path_NAME_total`. `sentence`: its description; `value`: returns the count."""
     registry.register(_Count(f"{NAMESPACE}_{name}", sentence, value, labels))
 
 
 def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float]) -> None:
-    """Expose a gauge as `learning_path_NAME`."""
+    """Expose a gauge as `learning_path_NAME`. `sentence`: its description; `value`: returns the present number."""
     Gauge(name, sentence, namespace=NAMESPACE, registry=registry).set_function(value)
 
 
@@ -63,7 +63,7 @@ def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
 
 
 def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None:
-    """Expose a consumer's lag, its owned partitions, how long it has worked on the same records, and dead letters."""
+    """Expose a consumer's lag, partitions, dead letters, topic replacements, and how long it holds the same records."""
     gauge(
         registry,
         "consumer_lag_records",
@@ -97,7 +97,7 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
 
 
 def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
-    """Expose a follower's lag, the seconds that its records have been held, and the number of skipped records."""
+    """Expose a follower's lag, skipped records, topic replacements, and how long it holds the same records."""
     gauge(
         registry,
         "follower_lag_records",
@@ -125,7 +125,7 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
 
 
 def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
-    """Expose the active pieces of work, and how many were rejected and dropped."""
+    """Expose how many requests' tasks wait or run in the queue, and how many were rejected or abandoned."""
     gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: work.tasks)
     count(
         registry,
@@ -142,5 +142,5 @@ def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
 
 
 def watch_assembly(registry: CollectorRegistry, missing: Callable[[], int]) -> None:
-    """Expose the number of missing parts of announced frameworks."""
+    """Expose the number of missing or wrong parts of announced frameworks, which `missing` returns."""
     gauge(registry, "framework_parts_missing", "Parts of announced frameworks that are missing or wrong.", missing)

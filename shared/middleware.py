@@ -65,7 +65,11 @@ def bearer(request: web.Request) -> str | None:
 
 
 class Lifecycle:
-    """Whether this process continues; signals and failed background tasks end it."""
+    """Whether this process continues; a signal or a failed background task ends it.
+
+    `draining`: the process is about to stop and reports that it is not ready, so that balancers send no more requests.
+    `failure`: why the process ends with an error.
+    """
 
     def __init__(self) -> None:
         self.draining = False
@@ -114,18 +118,18 @@ class Middleware:
         held.set_function(lambda: self._admission.bytes)
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
-        """Register the declaration of a route."""
+        """Register the declaration of a route. `resolved`: the route as aiohttp's router finds it."""
         self._routes[resolved] = route
 
     async def finish(self, _: web.Application) -> None:
-        """Wait for changes whose clients have disconnected; log what is not logged yet."""
+        """Log the rejected requests that have no line yet; wait for changes whose clients have disconnected."""
         self._log.log_rejected()
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=_FINISH_SECONDS)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer one request."""
+        """Check, answer, log and measure one request; an error is answered as a problem."""
         started = perf_counter()
         route = self._routes.get(request.match_info.route)
         given = request.headers.get("X-Request-Id", "")
@@ -148,7 +152,8 @@ class Middleware:
     def refusal(self, message: RawRequestMessage, peer: str) -> bytes | None:
         """Return the whole answer to a request for which there is no capacity; None if there is, or for a probe.
 
-        Decided from the head alone. Streams and what has a queue of its own are left to the middleware.
+        `message`: the head of the request. `peer`: the client's address. Returns None also for streams and for routes
+        with a queue of their own, about which `middleware` decides.
         """
         if not self._admission.rejects:
             return None

@@ -91,9 +91,9 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
 
 
 def close(client: Client) -> None:
-    """Disconnect, within a second: without a limit the driver waits 25 s for a server that hangs to end its sessions.
+    """Disconnect within a second. Without this limit the driver waits 25 s for a server that hangs.
 
-    It blocks the event loop, which has nothing else to do by then.
+    Blocks the event loop, which has nothing else to do by then.
     """
     with pymongo.timeout(_CLOSE_SECONDS):
         client.close()
@@ -111,7 +111,7 @@ def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turn transient errors (no server, no primary, time-out) into Unavailable; re-raise others."""
+    """Turn transient errors (no server, no primary, time-out) and a refused user into Unavailable; re-raise others."""
     try:
         yield
     except PyMongoError as error:
@@ -132,16 +132,16 @@ def is_transient(error: PyMongoError) -> bool:
 
 
 def had_conflict(error: BaseException | None) -> bool:
-    """Return whether the server aborted a transaction because of a write conflict. Nothing of it is written."""
+    """Return whether the server aborted a transaction because of a write conflict. Then it has written nothing."""
     return isinstance(error, OperationFailure) and error.has_error_label("TransientTransactionError")
 
 
 async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered: bool = False) -> int:
     """Run writes together; return how many matched or inserted a document (a duplicate key does not count).
 
-    Raises Unavailable if a majority has not confirmed them: a primary about to be replaced may have applied them alone,
-    and they may be rolled back. The server reports that in an answer that otherwise is a success, and the driver raises
-    a BulkWriteError without any write error.
+    Raises Unavailable if a majority has not confirmed the writes: a primary that is about to be replaced may have
+    applied them alone, and they may be rolled back. The server reports that in an answer that otherwise is a success,
+    and the driver raises a BulkWriteError without any write error.
     """
     with unavailable():
         try:
@@ -157,9 +157,9 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
 
 
 async def overlapped(work: Callable[[T], Awaitable[None]], parts: Iterable[T]) -> None:
-    """Process the parts of a bulk, two at a time: while one part is written, the next one is prepared.
+    """Call `work` for the parts of a bulk, two at a time: while one part is written, the next one is prepared.
 
-    After an error no further part starts. Raises the first error once the running parts have ended.
+    After an error `work` is called for no further part. Raises the first error once the running calls have ended.
     """
     turns = asyncio.Semaphore(_PARTS_AT_ONCE)
     errors: list[Exception] = []
@@ -179,9 +179,9 @@ async def overlapped(work: Callable[[T], Awaitable[None]], parts: Iterable[T]) -
 
 
 def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
-    """Return a decoded document, or None if decoding fails: for callers that read many documents and skip that one.
+    """Return a decoded document, or None if decoding fails: callers that read many documents skip such a one.
 
-    A newer version may have written it, or an older one that allowed more. The failure is logged with its `_id`.
+    A newer version may have written it, or an older one that allowed more. The failure is logged with the `_id`.
     """
     try:
         return decode(document)
@@ -242,7 +242,7 @@ class KeyStore:
         await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all, of_person, over]})
 
     async def find(self, key_id: str) -> StoredKey | None:
-        """Return a stored key unless it was revoked. Raises Unavailable."""
+        """Return a stored key, None if it is unknown or was revoked. Raises Unavailable."""
         with unavailable():
             document = await self._keys.find_one({"_id": str(key_id), "revoked_at": None})
         return _key(document) if document else None
@@ -281,16 +281,16 @@ class KeyStore:
             await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
 
     async def working(self, key_ids: Iterable[str]) -> set[str]:
-        """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+        """Return those of the given ids whose keys are neither revoked nor expired. Raises Unavailable."""
         wanted = {"_id": {"$in": list(key_ids)}, "revoked_at": None}
         alive = {"$or": [{"expires_at": None}, {"expires_at": {"$gt": datetime.now(UTC)}}]}
         with unavailable():
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
     async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke an officer's keys created until then, and delete labels and subjects; return how many.
+        """Revoke an officer's keys that were created by `until`; return how many. Raises Unavailable.
 
-        Raises Unavailable. Idempotent.
+        Deletes the labels, subjects and times of use of these keys. May be repeated.
         """
         theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
         with unavailable():
@@ -301,7 +301,10 @@ class KeyStore:
         return int(result.modified_count)
 
     async def revoke(self, key_id: str) -> bool:
-        """Revoke a key; return whether a valid key was revoked. Replicas notice within 30 s. Raises Unavailable."""
+        """Revoke a key; return False if it is unknown or was revoked before. Raises Unavailable.
+
+        Other replicas may accept the key for 30 s more.
+        """
         with unavailable():
             result = await self._keys.update_one(
                 {"_id": str(key_id), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
@@ -325,7 +328,7 @@ class KeyStore:
         return [_key(document) for document in sorted(found, key=lambda one: one["created_at"], reverse=True)]
 
     async def viewed_until(self, tenant: str, officers: Iterable[str]) -> dict[str, datetime]:
-        """Return officer -> expiry of the last viewer key, for those of these officers who have viewers.
+        """Return {officer: when the last viewer's key expires}, without officers who have no viewers.
 
         Raises Unavailable.
         """
@@ -349,7 +352,7 @@ class KeyStore:
             await self._keys.delete_many({"tenant": str(tenant), "officer": str(officer), "role": "viewer"})
 
     async def list(self, tenant: str | None = None) -> AsyncIterator[StoredKey]:
-        """Yield the keys that were not revoked, oldest first. Raises Unavailable."""
+        """Yield the keys of a tenant, or of all, that were not revoked, oldest first. Raises Unavailable."""
         wanted: Document = {"revoked_at": None} | ({"tenant": str(tenant)} if tenant else {})
         with unavailable():
             async for document in self._keys.find(wanted).sort("created_at", 1):

@@ -109,7 +109,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def document(title: str, description: str, routes: Sequence[Route], version: str = "1") -> dict[str, Any]:
-    """Return the OpenAPI document of the routes that are not hidden."""
+    """Return the OpenAPI document of the routes that are not hidden, as builtins ready for JSON."""
     shown = [route for route in routes if not route.hidden]
     schemas = _Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -190,7 +190,7 @@ def _left_out(cls: type[msgspec.Struct]) -> set[str]:
 
 
 def _close_tuples(schema: Any) -> None:
-    """Remove `items: false` from tuples, of which `maxItems` says the same: some client generators refuse it."""
+    """Remove `items: false` from tuples: some client generators refuse it, and `maxItems` says the same."""
     if isinstance(schema, dict):
         if "prefixItems" in schema and schema.get("items") is False:
             del schema["items"]
@@ -202,7 +202,7 @@ def _close_tuples(schema: Any) -> None:
 
 
 def _without_defaults(schema: dict[str, Any], left_out: set[str] | None) -> None:
-    """Describe defaults in the text, and require all fields but those `left_out`, with None no further one.
+    """Describe defaults in the text, and require all fields but those in `left_out`; None: require no further field.
 
     Client generators treat a property with a `default` as always present, in requests too.
     """
@@ -316,9 +316,9 @@ def _set_by(route: Route, status: int) -> list[Header]:
 def problems_of(route: Route) -> set[int]:
     """Return the error statuses that this route can answer.
 
-    Includes 400 for every route: an unreadable request line or header is rejected before routing. One that is not
-    public rejects a parameter that it does not have (422). Every route but probes has a limit of rate (429) and takes
-    its place among the active requests (503).
+    Includes 400 for every route: an unreadable request line or header is rejected before routing. A route that is not
+    public rejects a parameter that it does not have (422). Every route but probes has a rate limit (429) and counts as
+    an active request, whose number is limited (503).
     """
     found = {400, *route.problems}
     if route.policy and not route.quiet:

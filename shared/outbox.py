@@ -37,14 +37,14 @@ MOST_HANDED_OVER = 100
 """The most events that are kept in memory for the relay; it reads the others from their documents."""
 
 BACKLOG_WAIT_SECONDS = 5.0
-"""While the relay of a process sends whole batches, its other work does a batch of its own after so many seconds: the
-readers of the topic wait for the last event."""
+"""How long the background work of a process waits before each batch of its own while the relay sends whole batches,
+because the readers of the topic wait for the last event."""
 
 _BACKLOG_SECONDS = 2.0
 """How long after a whole batch the relay may be sending the next one."""
 
 PENDING = {"outbox.sequence": {"$exists": True}}
-"""Selects documents with staged events; the query is led by PENDING_INDEX."""
+"""The query for documents with staged events; give it PENDING_INDEX as its hint."""
 
 PENDING_INDEX = "outbox_pending"
 OUTBOX_INDEXES = [IndexModel([("staged_at", 1)], name=PENDING_INDEX, partialFilterExpression=PENDING)]
@@ -53,9 +53,10 @@ _SEQUENCE = attrgetter("sequence")
 
 
 class Staged(asyncio.Event):
-    """Wakes the relay of this process when an event was staged, which it reads unless the event is handed over.
+    """Wakes the relay of this process when an event was staged.
 
-    `bulk_since` and `bulk_at` are the times of the first and the last write of the latest bulk.
+    The relay reads the event from its document, unless the store hands it over. `bulk_since` and `bulk_at` are the
+    times, by the event loop's clock, of the first and the last write of the latest bulk.
     """
 
     bulk_since = bulk_at = float("-inf")
@@ -74,10 +75,10 @@ class Staged(asyncio.Event):
         super().set()
 
     def hand_over(self, key: str, envelope: Envelope) -> None:
-        """Wake the relay and give it the stored event of a document, which it then need not read.
+        """Wake the relay and give it an event that is stored in the document `key`, which it then need not read.
 
-        Only for an event that is the only one waiting in its document. It is sent from memory at most once, and stays
-        in the document until it is acknowledged.
+        Only for an event that is the only one waiting in its document. The event is sent from memory at most once, and
+        stays in the document until it is acknowledged.
         """
         if len(self._handed_over) >= MOST_HANDED_OVER:
             self.set()
@@ -87,10 +88,11 @@ class Staged(asyncio.Event):
         super().set()
 
     def report(self, key: str) -> None:
-        """Process a report of the change stream: an event of a document was staged.
+        """Wake the relay because the change stream reported a staged event, unless the event was handed over.
 
-        It wakes the relay, except for an event that was handed over. A report may come before its hand-over. Counts
-        are forgotten when the relay reads, so a report that is mistaken for another one waits for the relay's timer.
+        A report may come before the hand-over. Reports and hand-overs of a document are only counted, and the counts
+        are forgotten when the relay reads. If a report is counted for another event, its own event waits for the
+        relay's timer.
         """
         if self._count_unreported(key, -1) < 0:
             self.set()
@@ -117,9 +119,9 @@ class Staged(asyncio.Event):
         return taken
 
     def drop_handed_over(self, keys: Iterable[str], read: Collection[str]) -> None:
-        """Forget the events of documents that the relay has read.
+        """Forget the handed-over events of documents that the relay has read. `read`: the ids of the events it found.
 
-        `read`: the ids of the events in them. The relay reads again if another one was staged after that.
+        The relay is woken to read again if a handed-over event is not among them: it was staged after the reading.
         """
         for key in keys:
             dropped = self._handed_over.pop(key, None)
@@ -145,7 +147,7 @@ class Staged(asyncio.Event):
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
-        """Hold back events of bulks during a bulk write, however long it takes; wake the relay after it."""
+        """Keep events of bulks waiting while the block writes a bulk, however long it takes; then wake the relay."""
         if not self.in_bulk:
             self.bulk_since = asyncio.get_running_loop().time()
         self.bulk_writes += 1
@@ -188,15 +190,15 @@ def outbox_insert(*envelopes: Envelope, bulk: bool = False) -> Document:
 
 
 def outbox_push_held(envelope: Envelope, field: str) -> Document:
-    """Return the update operators that stage an event. Its data are in `field`, which the same update sets, as bytes.
+    """Return the update operators that stage an event without its data; the same update must set `field` to the data.
 
-    It replaces all staged events, because the field holds the data of the newest event only.
+    The data are bytes. The event replaces all staged events, because the field holds the data of the newest one only.
     """
     return _push([_held_entry(envelope, field)], 1)
 
 
 def outbox_insert_held(envelope: Envelope, field: str) -> Document:
-    """Return the fields that stage an event in a new document whose `field` holds the event's data, in bytes."""
+    """Return the fields that stage an event in a new document whose `field` holds the event's data as bytes."""
     return {"outbox": [_held_entry(envelope, field)], "staged_at": _staged_at()}
 
 

@@ -28,9 +28,11 @@ class Message(Struct, frozen=True):
 
 
 class Reason(Struct, frozen=True, omit_defaults=True):
-    """Sentences as messages, which fill the templates of any language, and rendered in the requested languages.
+    """The sentences that explain something in a path.
 
-    `shared/messages.py` renders them when a path is shown. Paths of events of the first version have no messages.
+    `messages`: their codes and values, which fill the templates of any language. `th`, `en`: the sentences rendered in
+    the requested languages. `shared/messages.py` makes both when a path is shown. A path from an event of the first
+    version has sentences and no messages.
     """
 
     th: str | None = None
@@ -43,12 +45,13 @@ UNRENDERED = Reason()
 
 
 class Closes(Struct, frozen=True, omit_defaults=True):
-    """One gap that a step narrows: the level before and after it, the required level, and its share of the value.
+    """One gap that a step narrows: the level before and after the step, and the required level.
 
-    `contribution` is in micro-levels; the contributions of all steps add up to `coverage.gained`. `confidence`: the
-    course was matched to the skill by its description and nobody has confirmed it; its value is multiplied by this, and
-    the level counts neither as reached nor as an entry condition. `mapped_from`: the course's provider states this
-    skill, `framework/skill`, and a framework states that both are the same.
+    `contribution`: what the step adds to the value of the path, in micro-levels; the contributions of all steps add up
+    to `coverage.gained`. `confidence`: set if the course was matched to the skill by its description and nobody has
+    confirmed it. Then the value is multiplied by the confidence, and the level counts neither as reached nor as an
+    entry condition. `mapped_from`: the course's provider states this other skill, `framework/skill`, and a framework
+    states that both are the same.
     """
 
     skill: str
@@ -74,14 +77,17 @@ class CourseCard(Struct, frozen=True, omit_defaults=True):
 
 
 class Alternative(Struct, frozen=True):
-    """A runner-up at a step, with its score: micro-levels per weighted hour, its prerequisites included."""
+    """A runner-up at a step. `score`: the micro-levels that it and its prerequisites gain per weighted hour."""
 
     course: CourseCard
     score: float
 
 
 class UnlockCondition(Struct, frozen=True, omit_defaults=True):
-    """An entry condition of another course that a step satisfies itself: a level of a skill, or its completion."""
+    """An entry condition of a later course that a step itself satisfies.
+
+    It is the `level` of a `skill`, or without these that the step's course is completed.
+    """
 
     skill: str | None = None
     title: LocalizedText | None = None
@@ -89,15 +95,13 @@ class UnlockCondition(Struct, frozen=True, omit_defaults=True):
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """One course of the path. `score`: micro-levels per weighted hour of the prerequisite closure that added it.
+    """One course of the path. `score`: the micro-levels per weighted hour of the closure with which it was added.
 
-    `similarity`: cosine, 0 to 1.
-
-    `unlocks`: later courses of the path that cannot be entered if this one, and the courses that then fail too, are
-    left out; `unlock_conditions` gives the reason if the step itself satisfies one of their conditions. No course of
-    the path is among the `alternatives`; they belong to the course that was picked, not to the prerequisites added with
-    it. `origin`: why the course was added if not for its value; a prerequisite has the origin of the course that it was
-    added for.
+    `similarity`: the cosine of the levels gained and the values of the gaps, 0 to 1. `unlocks`: later courses of the
+    path that cannot be entered without this one, directly or because a course that they need then cannot be entered;
+    `unlock_conditions`: {course: its entry condition that this step itself satisfies}. `alternatives`: the runners-up
+    of this course, none of which is in the path; a prerequisite that was added with another course has none. `origin`:
+    why the course was added if not for its value; a prerequisite has the origin of the course that it was added for.
     """
 
     position: int
@@ -138,13 +142,14 @@ class CourseName(Struct, frozen=True):
 class OpenGap(Struct, frozen=True, omit_defaults=True):
     """A requirement that the path does not reach, and the cause.
 
-    `courses`: the shortest sequence found, from the end of the path, to a course that raises the skill. If the budget
-    does not suffice, `hours` is its length and `missing_hours` the excess; `at_most`: a shorter sequence was not ruled
-    out. `little`: it fits, and adds almost nothing. `too_small`: the gap is smaller than an assessment can measure.
-    `kept`: a course would close it, and the path that the officer is studying stays as promised. `unconfirmed`:
-    `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`: the course that would raise
-    it next if it were allowed; `exclusion`: why it is not. With a `confidence` it is only matched to the skill, up to
-    `level`.
+    `nearest`: the course that would raise the skill next if it were allowed; `exclusion`: why it is not allowed. With a
+    `confidence`, `nearest` is only matched to the skill, up to `level`. `courses`: the shortest sequence found that
+    could follow the path and raise the skill. If the budget is too small for the sequence, `hours` is its length and
+    `missing_hours` how much the budget lacks; `at_most`: a shorter sequence was not ruled out.
+
+    Causes: `little`: the sequence fits, and adds almost nothing. `too_small`: the gap is smaller than an assessment can
+    measure. `kept`: a course would close the gap, and the path that the officer is studying stays as promised.
+    `unconfirmed`: `nearest` is in the path, and nobody has confirmed that it raises the skill.
     """
 
     skill: str
@@ -164,10 +169,11 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
-    """Shares of the requirement held (0 to 1) before and after; `gap` and the part `gained` of it, in micro-levels.
+    """The share of the requirement, 0 to 1, that the officer holds `before` and `after` the path.
 
+    `gap`: what the officer lacks before the path; `gained`: what the path closes of the gap; both in micro-levels.
     `after` and `gained` assume that every course is completed; `expected` is the gain at the usual completion rates,
-    never more than `gained`. Paths stored before it was computed have none.
+    never more than `gained`. Paths of earlier versions have no `expected`.
     """
 
     before: float
@@ -194,9 +200,9 @@ class Versions(Struct, frozen=True, omit_defaults=True):
 class AssessFirst(Struct, frozen=True, omit_defaults=True):
     """A required skill to be assessed.
 
-    `first`: its gap is mostly uncertainty; assessing it may close as much as a course. `confirm`: its level comes from
-    completed courses and was not assessed since; `measured`: the level before them. `matched`: a completed course leads
-    to `level` by its description, with this `confidence`, unconfirmed.
+    `first`: the gap is mostly uncertainty; an assessment may close as much as a course. `confirm`: the level comes from
+    completed courses and was not assessed since; `measured`: the level before these courses. `matched`: a completed
+    course leads, by its description and with this `confidence`, to `level`, and nobody has confirmed that.
     """
 
     skill: str
@@ -211,8 +217,9 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
 class Note(Struct, frozen=True, omit_defaults=True):
     """A requested course (mandatory, pinned, started), or one of the previous path, that is not in this path.
 
-    `unknown`: the catalog has no course with this id; also used for a `completed` one. `does_not_fit`: it exceeds the
-    budget by `missing_hours` (with `at_most`, by no more than that); without them, it would have too many courses.
+    `unknown`: the catalog has no course with this id; `completed`: the officer has completed it. `does_not_fit`: with
+    the course the path would exceed the budget by `missing_hours` (`at_most`: or by less); if these are null, it would
+    have too many courses.
     """
 
     course: str
@@ -242,12 +249,13 @@ WhyNotCause = Literal[
 
 
 class WhyNot(Struct, frozen=True, omit_defaults=True):
-    """Why a course is not in a path. At its best `step` its closure would have gained so many micro-levels in `hours`.
+    """Why a course is not in a path.
 
-    `score` and `taken_score`: micro-levels per weighted hour of its closure, and of the closure chosen there. With
-    `does_not_fit`, `hours` is the excess over the budget; `at_most`: a smaller excess was not ruled out. `no_path`: the
-    officer has no path. `confidence`: an upper bound on the confidence that it teaches one of the gaps, if it is only
-    matched to them; `unsure`: that is below what a path accepts.
+    `step`: where the course would have scored best; there its closure would have gained `gain` micro-levels in `hours`.
+    `score`, `taken_score`: micro-levels per weighted hour of this closure, and of the closure that was chosen there.
+    With `does_not_fit`, `hours` is the excess over the budget; `at_most`: a smaller excess was not ruled out.
+    `confidence`: the highest confidence of its matches with gaps, if nobody has confirmed that it closes any of them.
+    Causes: `no_path`: the officer has no path. `unsure`: the confidence is below what a path accepts.
     """
 
     course: str
@@ -263,7 +271,7 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
 
 
 class Similar(Struct, frozen=True):
-    """A course with similar learning outcomes; `similarity`: cosine, 0 to 1."""
+    """A course similar to another one; `similarity`: the cosine of the levels that both gain, 0 to 1."""
 
     course: CourseCard
     similarity: float
@@ -290,8 +298,8 @@ class Successor(Struct, frozen=True):
 class Succession(Struct, frozen=True, omit_defaults=True):
     """A skill, job group or stage that the framework no longer has, with its successors.
 
-    Without `successors` the level does not count; without a job group or stage no path can be planned. `title`: the
-    name of the former one.
+    A level of a skill without `successors` does not count; for a job group or stage without `successors` no path can be
+    planned. `title`: the name of the former skill, job group or stage.
     """
 
     kind: Literal["skill", "job_group", "stage"]
@@ -312,9 +320,9 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     `over_budget_hours`: by how much started and mandatory courses exceed the budget. `short_hours`: how many more hours
     would close everything that courses can close; `short_at_most`: a smaller number was not ruled out. `kept`: the
     previous path stayed, because no other was notably better. `limited`: the search reached its work limit.
-    `finishing`: the previous path stays as promised. `proved`: no path closes more that consists of the courses that
-    were weighed, holds this path's requested courses, and takes no more hours than the budget or this path; without it
-    a better one was not ruled out. `refusal`: why no path may be given, for operators of the system.
+    `finishing`: the previous path stays as promised. `proved`: among the paths that consist of the weighed courses,
+    hold the requested courses of this path, and take no more hours than the budget or this path, none closes more; if
+    false, a better path was not ruled out. `refusal`: why no path may be given, for operators of the system.
     """
 
     status: Status

@@ -47,7 +47,10 @@ class Preconditions(Struct, frozen=True):
         return self.match is not None or self.none_match is not None
 
     def check(self, present: Tag | None) -> None:
-        """Check that the preconditions allow a change. Raises PreconditionFailed naming the header."""
+        """Check that the preconditions allow a change of what has the tag `present`, None if it does not exist.
+
+        Raises PreconditionFailed naming the header.
+        """
         self._check_match(present)
         if self.none_match is not None and _is_one_of(self.none_match, present):
             raise PreconditionFailed(f"it is there already, as {present}", "If-None-Match")

@@ -39,8 +39,8 @@ times, is not to wait 20 ms while a thread plans."""
 def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
     """Serve until SIGTERM or SIGINT, then exit with 0; exit with 1 if the start or a background task failed.
 
-    The exit waits neither for threads nor for tasks that do not end: one may still compile the planner, or wait for a
-    MongoDB that hangs, where closing a cursor has no time limit. What was accepted is stored by then.
+    The exit waits neither for threads nor for tasks that do not end: a thread may still compile the planner, and a task
+    may wait for a MongoDB that hangs, because closing a cursor has no time limit. What was accepted is stored by then.
     """
     logs.configure(settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -167,7 +167,7 @@ def main(
 ) -> NoReturn:
     """Serve, or run one operator command that the command line names and print how many records it sent.
 
-    `about` is printed for `--help` and for an unknown command. The settings are read only after that.
+    `about` is printed for `--help` and for an unknown command. Only then are the settings of the type `shape` read.
     """
     named = sys.argv[1:]
     if named in (["-h"], ["--help"]):

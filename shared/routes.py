@@ -104,10 +104,12 @@ FILE_NAME = Header("Content-Disposition", "A name for the file.", required=True)
 class Route:
     """One route of a service.
 
-    `answers`: status -> shape of the body (None: no body; a struct; a list or union of structs; a tuple of structs, of
-    which each line is one). `problems` adds error statuses to those derived from the rest. `accepts` and `produces`
-    name media types other than JSON; of several that `produces` names, the shape is that of the first.
-    `sets`: headers of a success, besides `ETag` and `Content-Language`.
+    `answers`: {status: type of the body}, which is None for no body, a struct, a list or union of structs, or a tuple
+    of structs if each line of the body is one of these. `problems` adds error statuses to those derived from the rest.
+    `limit`: the most bytes of the body. `streams`: the body is read in pieces, without this limit. `accepts` and
+    `produces` name media types other than JSON; if `produces` names several, `answers` describes the first. `sets`:
+    headers of a success, besides `ETag` and `Content-Language`.
+
     `reads`: the route changes nothing, whatever its method, so it is cancelled if the client disconnects. `basic`: HTTP
     Basic is accepted too, with the API key as the password, for clients that support nothing else. `apart`: the request
     waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI document.
@@ -135,7 +137,7 @@ class Route:
 
     @property
     def quiet(self) -> bool:
-        """Whether requests are left out of the access log: probes."""
+        """Whether the route is a probe, whose requests are left out of the access log."""
         return self.path in ("/livez", "/readyz", "/metrics")
 
 
@@ -153,8 +155,8 @@ def principal(request: web.Request) -> Principal:
 async def read_raw(request: web.Request) -> bytes:
     """Return the decompressed body, of at most the route's `limit`. Raises TooLarge.
 
-    Also raises Malformed if it breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too much
-    memory.
+    Also raises Malformed if the body breaks off, TooSlow, Unsupported, and Overloaded if all bodies together use too
+    much memory.
     """
     most = request[ROUTE].limit
     if (request.content_length or 0) > most:
@@ -172,7 +174,7 @@ async def read_raw(request: web.Request) -> bytes:
 
 
 def still_there(request: web.Request) -> None:
-    """Check that the client is still connected. Raises ConnectionResetError otherwise, so that its work is dropped."""
+    """Check that the client is still connected. Raises ConnectionResetError otherwise, which ends the request."""
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client has gone")
 
@@ -250,7 +252,7 @@ def preconditions(request: web.Request) -> Preconditions:
 
 
 def idempotency_key(request: web.Request) -> str:
-    """Return the client's idempotency key. Raises Malformed."""
+    """Return the client's idempotency key. Raises Malformed if it is missing or has other characters than allowed."""
     key = request.headers.get(IDEMPOTENCY_KEY.name, "").strip()
     if not re.fullmatch(r"[!-~]{1,200}", key):
         raise Malformed("needs 1 to 200 printable ASCII characters without spaces", IDEMPOTENCY_KEY.name)
@@ -258,7 +260,7 @@ def idempotency_key(request: web.Request) -> str:
 
 
 def import_key(request: web.Request) -> str | None:
-    """Return the client's own name of an import, if it has one. Raises Malformed."""
+    """Return the client's own name of an import, None if it gives none. Raises Malformed."""
     return idempotency_key(request) if IMPORT_KEY.name in request.headers else None
 
 
@@ -286,7 +288,10 @@ def _random_hex(size: int) -> str:
 def json_response(
     content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
 ) -> web.Response:
-    """Return a JSON response with its ETag and the languages of its sentences. Bytes are sent as they are."""
+    """Return a JSON response. `content`: an object to encode, or JSON in bytes, which is sent unchanged.
+
+    `tag`: sent as `ETag`. `languages`: those of the sentences, sent as `Content-Language`.
+    """
     headers = {} if tag is None else {"ETag": str(tag)}
     if languages:
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}

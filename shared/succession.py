@@ -24,7 +24,7 @@ _LARGEST_SD = 100.0
 
 
 class CarriedLevels(NamedTuple):
-    """The levels of the framework's current skills, by skill, and the successions of the others."""
+    """The levels in the framework's current skills, by skill, and what became of the former skills."""
 
     levels: dict[str, SkillLevel]
     successions: list[Succession]
@@ -53,7 +53,7 @@ def carried(levels: Iterable[SkillLevel], framework: Framework) -> CarriedLevels
 
 
 def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succession]]:
-    """Return the officer's current job group, and the successions from the former one."""
+    """Return the job group that counts for the officer now, and what became of `job_group` if it no longer exists."""
     groups = {group.id: group.title for group in framework.job_groups}
     if job_group in groups:
         return job_group, []
@@ -64,7 +64,7 @@ def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succes
 
 
 def stage_of(stage: str | None, framework: Framework) -> list[Succession]:
-    """Return the succession of an officer's stage: empty, or a record that the stage no longer exists."""
+    """Return a succession without successors if the officer's stage no longer exists, else nothing."""
     known = stage is None or any(one.id == stage for one in framework.stages)
     return [] if known or stage is None else [Succession("stage", stage)]
 
@@ -79,7 +79,10 @@ def _offer(
 
 
 def carried_level(level: float, row: VersionMapping, top: float) -> float:
-    """Return what a level of a former skill counts as in its successor, on the framework's scale up to `top`."""
+    """Return the level in the successor that a level of the former skill counts as.
+
+    `row`: the version mapping of the two skills. `top`: the highest level of the framework's scale.
+    """
     return millionths(level * SHARE[row.kind] * _scaled(row, top))
 
 

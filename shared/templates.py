@@ -23,11 +23,11 @@ Values = Mapping[str, Value]
 TEMPLATES: dict[str, dict[Language, str]] = msgspec.json.decode(
     Path(__file__).with_name("templates.json").read_bytes(), type=dict[str, dict[Language, str]]
 )
-"""Code -> language -> template, as `templates.json` has them."""
+"""{code: {language: template}}, as in `templates.json`."""
 
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 6
-"""A number is shown with at most two decimals, unless two different ones of a message, or one and 0, would look alike;
-levels and hours are kept to the millionth."""
+"""A number is shown with at most two decimals, or with up to six if otherwise two different numbers of a message, or a
+number and 0, would look alike. Levels and hours are kept to the millionth."""
 
 _PLAIN = re.compile(r"[^{}#]+|#")
 _ARGUMENT = re.compile(r"{\s*(\w+)\s*(?:,\s*(plural|select)\s*,)?")
@@ -55,10 +55,10 @@ def _filled(code: str, language: Language) -> Fill:
 
 
 def compiled(template: str, language: Language, start: int = 0, counted: str | None = None) -> tuple[Fill, int]:
-    """Return a function that fills a template, and the end of the template.
+    """Return a function that fills a template, and the position at which the template ends.
 
-    A nested template is parsed from `start` to its closing bracket. `counted`: the value of `#`. Raises ValueError for
-    an invalid template.
+    A nested template is parsed from `start` to its closing bracket. `counted`: the argument whose number `#` shows.
+    Raises ValueError for an invalid template.
     """
     parts: list[str | Fill] = []
     place = start
@@ -117,7 +117,7 @@ def number(value: float, places: int = FEWEST_DECIMALS) -> str:
 
 
 def decimals(values: Values) -> int:
-    """Return how many decimals, two to six, distinguish different values of a message from each other and from 0."""
+    """Return the fewest decimals, two to six, with which different numbers of a message, and 0, look different."""
     numbers = {value for value in values.values() if not isinstance(value, _NO_NUMBERS)} | {0}
     for places in range(FEWEST_DECIMALS, MOST_DECIMALS):
         if len({round(value, places) for value in numbers}) == len(numbers):

@@ -32,8 +32,9 @@ def blank_in(text: str) -> str | None:
 def fold(text: str) -> str:
     """Return the canonical spelling of a name, for comparison.
 
-    NFC; Thai sara am for nikhahit with sara aa, before or after the tone mark, and sara ae for two sara e; without
-    zero-width characters; spaces trimmed and collapsed; case folded.
+    The spelling is in NFC and case-folded, has no zero-width characters, and no spaces but single ones between words.
+    In Thai, nikhahit with sara aa becomes sara am, two sara e become sara ae, and a tone mark stands before sara am and
+    after other vowels of the same letter.
     """
     text = unicodedata.normalize("NFC", text)
     if without_width := [char for char in set(text) if _has_no_width(char)]:

@@ -46,7 +46,10 @@ class Caller:
 
 
 class WorkQueue:
-    """A queue of work. `threads` 0 means THREADS. `refused` and `dropped` count pieces."""
+    """A queue of work. `threads` 0 means THREADS.
+
+    `refused`: how many pieces were over a limit. `dropped`: how many lost their caller before their turn.
+    """
 
     def __init__(self, threads: int = 0) -> None:
         self.refused = 0
@@ -128,5 +131,5 @@ class WorkQueue:
             del self._held[caller]
 
     def close(self) -> None:
-        """Shut the threads down."""
+        """End the threads without waiting for what they run."""
         self._pool.shutdown(wait=False, cancel_futures=True)

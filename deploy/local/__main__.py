@@ -1,4 +1,4 @@
-"""The local stack's commands: `python -m deploy.local demo | run | key | lock | pages`."""
+"""The commands of the local stack: `python -m deploy.local demo | run | key | lock | pages`."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ _CRASH = LOCAL / "crash.log"
 
 
 def main() -> int:
-    """Run a command; return the exit status: 0 done, 1 something is missing or failed, 130 interrupted."""
+    """Run a command; return the exit status: 0 if it is done, 1 if it failed, 130 if it was interrupted."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The whole system on this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="an assessment becomes a learning path, once")
@@ -57,7 +57,7 @@ _INTERRUPTED = 130
 
 
 def _finish(work: Coroutine[None, None, None]) -> int:
-    """Do the work; if it fails, print the reason as one sentence, never a traceback."""
+    """Run `work` and return the exit status; if it fails, print the reason as one sentence, never a traceback."""
     try:
         asyncio.run(_interruptible(work))
     except CannotStart as error:

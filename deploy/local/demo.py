@@ -1,4 +1,7 @@
-"""`make demo`: submits an officer's assessment and shows the path on the live stream, with the time that it took."""
+"""What `make demo` does: submits an officer's assessment, and prints the path that comes on the live stream.
+
+It also prints the time from the submission to the path.
+"""
 
 import asyncio
 import os
@@ -20,7 +23,10 @@ _PUSH_SECONDS = 60
 
 
 async def demo(console: Console) -> None:
-    """Start everything, assess the first sample officer, print the pushed path, stop. Raises CannotStart."""
+    """Start everything, assess the first sample officer, print the path from the live stream, and stop everything.
+
+    Raises CannotStart.
+    """
     display = Terminal(console)
     apart = f"demo-{os.getpid()}-"  # on servers that others use too, every demo is a new one
     async with Stack("demo", namespace=apart, display=display) as stack, aiohttp.ClientSession() as session:
@@ -39,7 +45,7 @@ async def demo(console: Console) -> None:
 async def _assessed(
     stack: Stack, session: aiohttp.ClientSession, officer: dict[str, Any], display: Terminal
 ) -> tuple[dict[str, Any], float]:
-    """Register and assess the officer; return the resulting path and the time from submission to push in ms."""
+    """Register and assess the officer; return the path, and the milliseconds from the submission to the path."""
     name, key = officer["officer"], stack.keys.platform
     url = stack.urls["assessment"][0]
     await register(session, url, key, officer)
@@ -103,7 +109,7 @@ def _print_outcome(console: Console, path: dict[str, Any]) -> None:
 
 
 def _both(text: dict[str, str]) -> list[str]:
-    """Return those of the Thai and English texts that exist."""
+    """Return the Thai and the English text, without one that is missing."""
     return [text[language] for language in ("th", "en") if text.get(language)]
 
 

@@ -1,4 +1,4 @@
-"""What the local stack prints: steps and progress, or nothing in tests."""
+"""Prints the steps and the progress of the local stack; in tests it prints nothing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,17 +9,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Display(Protocol):
-    """Shows steps and progress."""
+    """Shows people the steps and the progress of a command."""
 
     def say(self, text: str) -> None:
-        """Report one step."""
+        """Show one step, such as `starting the services`."""
 
     def progress(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
-        """Show the progress of a task; each call of the yielded function counts one more of `total`."""
+        """Show the progress of a task in the block; each call of the yielded function counts one more of `total`."""
 
 
 class Quiet:
-    """Prints nothing."""
+    """A Display that shows nothing, for tests."""
 
     def say(self, text: str) -> None:
         """Print nothing."""
@@ -31,7 +31,7 @@ class Quiet:
 
 
 class Terminal:
-    """Prints lines and progress bars on a terminal."""
+    """A Display that prints lines and progress bars on a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
@@ -42,7 +42,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a progress bar that stays, filled, when the task is done."""
+        """Show a progress bar; it stays on the terminal after the task."""
         columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(what, total=total)

@@ -1,7 +1,7 @@
 """Makes `.venv` and installs exactly the locked requirements: `python3 deploy/local/environment.py local|dev`.
 
-Uses the standard library only, in a syntax that an old Python can run, so that it can report an unsuitable version. A
-second run does nothing unless the requirements have changed. The log is optional: without write access it is left out.
+It uses only the standard library, and a syntax that an old Python can run, so that it can report an unsuitable version.
+A second run does nothing unless the requirements have changed. If the log cannot be written, it is left out.
 """
 
 import errno
@@ -62,11 +62,11 @@ SOURCES = re.compile(
 INSTALLED = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
 LEAST_FREE_BYTES = 32 * 2**20  # bytes
 output: "list[str]" = []
-"""The output of the commands."""
+"""The output of all commands so far, in pieces."""
 
 
 def main(kind: str) -> int:
-    """Make the environment; return the exit status."""
+    """Make `.venv` with the requirements of a kind (`local` or `dev`), unless it is there; return the exit status."""
     if kind not in KINDS:
         return say("usage: environment.py " + "|".join(KINDS), 2)
     wanted = stamps(kind)
@@ -91,12 +91,15 @@ def main(kind: str) -> int:
 
 
 def today() -> "list[str]":
-    """Return the hash of each requirements file; an environment made from other files is rebuilt."""
+    """Return the SHA-256 of each file of locked requirements as it is now."""
     return [hashlib.sha256(read(requirements(kind)).encode()).hexdigest() for kind in KINDS]
 
 
 def stamps(kind: str) -> "list[str]":
-    """Return what to record once `kind` is installed: its own hash, and that of `local` too if it includes it."""
+    """Return what STAMP holds after `kind` is installed: the hashes of the requirements files that are fulfilled then.
+
+    These are the file of `kind`, and each file whose packages it includes.
+    """
     texts = {name: read(requirements(name)) for name in KINDS}
     pins = {name: set(re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE)) for name, text in texts.items()}
     held = [kind] + [name for name in KINDS if name != kind and pins[name] <= pins[kind]]
@@ -104,7 +107,7 @@ def stamps(kind: str) -> "list[str]":
 
 
 def find_python() -> "str | None":
-    """Return the path of a suitable Python: this one, else one on PATH; None if there is none."""
+    """Return the path of a suitable Python: this one, or else one on PATH; None if there is none."""
     for candidate in [sys.executable, "python3.13", "python3.12", "python3.11"]:
         path = shutil.which(candidate)
         if path and is_suitable(path):
@@ -113,7 +116,7 @@ def find_python() -> "str | None":
 
 
 def is_suitable(path: "str | Path") -> bool:
-    """Return whether a Python has a version that the requirements are locked for."""
+    """Return whether the requirements are locked for the version of a Python."""
     try:
         output = subprocess.check_output(
             [str(path), "-c", "import sys; print(*sys.version_info[:2])"], stderr=subprocess.DEVNULL
@@ -124,7 +127,7 @@ def is_suitable(path: "str | Path") -> bool:
 
 
 def install(kind: str) -> bool:
-    """Install the locked requirements and nothing else, and verify them; return whether all are installed."""
+    """Install the locked requirements of a kind and nothing else; return whether all are installed as locked."""
     total = len(re.findall(r"^[\w.-]+==", read(requirements(kind)), re.MULTILINE))
     status = command([*pip_install(venv_python()), "-r", str(requirements(kind))], total)
     if sys.stderr.isatty():
@@ -138,23 +141,23 @@ def install(kind: str) -> bool:
 
 
 def pip(python: "str | Path") -> "list[str]":
-    """Return the command of a Python's pip."""
+    """Return the command that runs the pip of a Python."""
     return [str(python), "-I", "-m", "pip", "--disable-pip-version-check"]
 
 
 def pip_install(python: "str | Path") -> "list[str]":
-    """Return the command that installs wheels as locked and nothing else, whatever the user's pip.conf asks."""
+    """Return the command by which a Python's pip installs only locked wheels, also if the user's pip.conf differs."""
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input", "--no-warn-script-location"]
     return [*pip(python), "install", "--no-user", *options]
 
 
 def pip_environment() -> "dict[str, str]":
-    """Return the environment variables for pip: of the user's PIP_ settings only where packages come from."""
+    """Return the environment for pip: of the variables `PIP_...`, only those that say where packages come from."""
     return {name: text for name, text in os.environ.items() if name[:4] != "PIP_" or SOURCES.match(name)}
 
 
 def differing(kind: str) -> "list[str]":
-    """Return the locked packages that are missing or have another version in the environment."""
+    """Return the names of locked packages that are missing in `.venv`, or have another version there."""
     output = subprocess.check_output([str(venv_python()), "-I", "-c", INSTALLED]).decode()
     held = {plain(name): version for name, _, version in (pin.partition("==") for pin in output.split())}
     pins = re.findall(r"^([\w.-]+)==([^\s;]+)( ;)?", read(requirements(kind)), re.MULTILINE)
@@ -166,12 +169,15 @@ def differing(kind: str) -> "list[str]":
 
 
 def plain(name: str) -> str:
-    """Return a package's name in the normalized form of package registries."""
+    """Return the name of a package in the normalized form of package registries."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def progress(line: str, total: int) -> None:
-    """Show the progress of pip: on a terminal in one line, elsewhere every tenth package."""
+    """Show how far pip is, from a line of its output: on a terminal in one line, elsewhere at every tenth package.
+
+    `total`: the number of packages to fetch.
+    """
     count = sum(text.startswith(("Collecting ", "Processing ")) for text in output)
     words = line.split()
     if words[:1] in (["Collecting"], ["Processing"]):
@@ -188,7 +194,10 @@ def progress(line: str, total: int) -> None:
 
 
 def command(argv: "list[str]", total: int = 0) -> int:
-    """Run a command, log its output and report its progress of `total`; return its status, 127 if it cannot run."""
+    """Run a command and log its output; return its exit status, 127 if it cannot run.
+
+    With `total`, the number of packages, it is pip, and its progress is shown.
+    """
     none, pipe, same = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
     try:
         running = subprocess.Popen(argv, stdin=none, stdout=pipe, stderr=same, cwd=str(ROOT), env=pip_environment())
@@ -204,7 +213,7 @@ def command(argv: "list[str]", total: int = 0) -> int:
 
 
 def note(text: str, mode: str = "a") -> None:
-    """Remember the output, and write it to the log if possible."""
+    """Add a text to `output`, and write it to the log if that is possible. `mode`: the mode to open the log with."""
     output.append(text)
     try:
         LOG.parent.mkdir(parents=True, exist_ok=True)
@@ -215,7 +224,7 @@ def note(text: str, mode: str = "a") -> None:
 
 
 def no_venv(python: str) -> int:
-    """Report why there is no virtual environment."""
+    """Print why the virtual environment could not be made, and remove what there is of it; return the status 1."""
     known = known_cause()
     shutil.rmtree(str(VENV), ignore_errors=True)
     if known:
@@ -225,7 +234,7 @@ def no_venv(python: str) -> int:
 
 
 def known_cause() -> "str | None":
-    """Return a sentence that explains why the last command failed, None if its output is not recognised."""
+    """Return a sentence on why a command failed, from the output so far; None if no known cause is in it."""
     text = "".join(output)
     found = [sentence for pattern, sentence in CAUSES.items() if re.search(pattern, text)]
     if not found and shutil.disk_usage(str(ROOT)).free < LEAST_FREE_BYTES:  # `venv` hides the output of its pip
@@ -234,14 +243,14 @@ def known_cause() -> "str | None":
 
 
 def failed(known: "str | None" = None) -> int:
-    """Report why the requirements were not installed."""
+    """Print why the requirements were not installed; return the status 1. `known`: the cause, if it is known."""
     sentence = known or known_cause() or "pip failed:\n" + "\n".join("".join(output).splitlines()[-12:])
     logged = output[-1:] and read(LOG).endswith(output[-1])
     return say(sentence + ("\nThe full log: .local/setup.log" if logged else ""), 1)
 
 
 def sentence_of(error: OSError) -> str:
-    """Return a message for a file system error."""
+    """Return a sentence for people on an error of the file system."""
     path = str(error.filename or "")
     path = os.path.relpath(path, str(ROOT)) if path.startswith(str(ROOT) + os.sep) else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -254,24 +263,24 @@ def sentence_of(error: OSError) -> str:
 
 
 def runs(python: Path) -> bool:
-    """Return whether the environment has a Python of a suitable version, with pip."""
+    """Return whether a Python exists, has a suitable version, and has pip."""
     if not python.exists() or not is_suitable(python):
         return False
     return subprocess.call([str(python), "-c", "import pip"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
 def venv_python() -> Path:
-    """Return the path of the environment's Python."""
+    """Return the path of the Python in `.venv`."""
     return VENV / "bin" / "python"
 
 
 def requirements(kind: str) -> Path:
-    """Return the path of a file of locked requirements."""
+    """Return the path of the file with the locked requirements of a kind."""
     return ROOT / "deploy" / "requirements" / f"{kind}.txt"
 
 
 def read(path: Path) -> str:
-    """Return a file's text, empty if it does not exist."""
+    """Return the text of a file, empty if the file cannot be read."""
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:
@@ -279,7 +288,7 @@ def read(path: Path) -> str:
 
 
 def say(text: str, status: int = 0) -> int:
-    """Print a text and return the status."""
+    """Print a text to the error output, and return `status`."""
     sys.stderr.write(text + "\n")
     return status
 

@@ -1,6 +1,7 @@
-"""Apache Kafka's jars: those of KAFKA_HOME, else downloaded once through Maven into `.local/kafka/`.
+"""Finds Java and the jars of Apache Kafka: those of KAFKA_HOME, or else those that Maven downloads.
 
-Each jar is compared with its locked checksum (`kafka/jars.sha256`, in the format of `sha256sum`) at each use.
+Maven downloads the jars once into `.local/kafka/`. They are compared with their locked checksums in `kafka/jars.sha256`
+(in the format of `sha256sum`) at each use.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from deploy.local.processes import LOCAL, CannotStart, shown
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 LOCK = Path(__file__).parent / "kafka" / "jars.sha256"
 JAVA_LOCALE = {"LC_ALL": "C.UTF-8"}
-"""The environment of every `java`: in the locale C it cannot open a file whose path has a letter beyond ASCII."""
+"""Variables for every `java`: in the locale C it cannot open a file whose path has letters beyond ASCII."""
 
 _JAVA_NEEDED = 17
 _FETCH_SECONDS = 600
@@ -27,7 +28,10 @@ _GET_MAVEN = "install Maven (`apt install maven`, `brew install maven`), or set 
 
 
 def find_java() -> Path:
-    """Return a `java` of version 17 or newer: that of JAVA_HOME, else the one on PATH. Raises CannotStart."""
+    """Return the path of the `java` in JAVA_HOME, or else on PATH.
+
+    Raises CannotStart if there is none, or if it is older than Java 17.
+    """
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=str(Path(home) / "bin")) if home else None
     if (java := found or shutil.which("java")) is None:
@@ -43,7 +47,10 @@ def find_java() -> Path:
 
 
 def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock: Path = LOCK) -> Path:
-    """Return the directory of Apache Kafka's jars, downloading them the first time. Raises CannotStart."""
+    """Return the directory with the jars of Apache Kafka; download them if they are missing. Raises CannotStart.
+
+    `report` prints a download. `cache`: where jars are stored. `lock`: the file with their checksums.
+    """
     if home := os.environ.get("KAFKA_HOME"):
         if not any((Path(home) / "libs").glob("kafka_2.*.jar")):
             raise CannotStart(f"KAFKA_HOME={home} holds no libs/kafka_2.*.jar: set it to an unpacked Apache Kafka")
@@ -56,7 +63,7 @@ def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock
 
 
 def lock_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock: Path = LOCK) -> None:
-    """Write the checksums of the jars that Maven downloads for the current POM. Raises CannotStart."""
+    """Download the jars that the POM names, and write their checksums to the file `lock`. Raises CannotStart."""
     place = _place(cache)
     with _alone(place / "lock"):
         _copy(place, [], report)
@@ -64,7 +71,7 @@ def lock_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock
 
 
 def version_of(jars: Path) -> str:
-    """Return the version of Apache Kafka in a directory of jars."""
+    """Return the version of Apache Kafka whose jars are in a directory; empty if it has none."""
     return next((jar.stem.partition("-")[2] for jar in jars.glob("kafka_2.*.jar")), "")
 
 
@@ -124,7 +131,7 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
 
 
 def _sums(libs: Path) -> str:
-    """Return name and SHA-256 of every jar, in the format of `sha256sum *.jar`; empty if there is none."""
+    """Return the SHA-256 and the name of every jar, as `sha256sum *.jar` prints them; empty without a jar."""
     with contextlib.suppress(OSError):
         return "".join(f"{_digest(jar)}  {jar.name}\n" for jar in sorted(libs.glob("*.jar")))
     return ""

@@ -1,4 +1,4 @@
-"""Development keys: the local stack issues them to itself, for a day, and only if every server is on this machine."""
+"""Issues API keys for the local stack: for a day, and only if every server is on this machine."""
 
 import os
 import secrets
@@ -23,10 +23,11 @@ TENANT = "example"
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys of one stack: an admin and an editor of `shared`; officers and one key of every other role of `example`.
+    """The API keys of one stack.
 
-    The supervisor belongs to the agency of the first sample officer, the analyst to no agency: it reads all of them.
-    `head` is the admin of `example`, whose pages are about the sample officers; `admin` loads the starter data.
+    `admin` and `editor` belong to the tenant `shared`; `admin` loads the starter data. All others belong to the tenant
+    `example`: `head` is its admin, `supervisor` has the agency of the first sample officer, and `analyst` reads all
+    agencies. `officers`: {id of a sample officer: key}.
     """
 
     admin: str
@@ -39,10 +40,10 @@ class Keys:
 
 
 def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
-    """Return, for each role, the address of the portal that signs in with its key.
+    """Return {role: address of the portal that signs in with the role's key}.
 
-    `officer`: one of the keys' officers. The key is in the fragment, which browsers do not send to a server; the page
-    removes it from the address at once.
+    `officer`: the sample officer for the role `officer`. The key is in the fragment of the address, which browsers do
+    not send to a server; the page removes it at once.
     """
     by_role: dict[Role, str] = {
         "officer": keys.officers[officer],
@@ -56,18 +57,24 @@ def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
 
 
 class Issuer:
-    """Issues development keys for the stack with these settings."""
+    """Issues API keys for a stack.
+
+    `environment`: the settings of the stack. `addresses`: its servers, which must all be on this machine.
+    """
 
     def __init__(self, environment: Mapping[str, str], addresses: Iterable[str]) -> None:
         self._settings = read(StoreSettings, environment)
         self._addresses = list(addresses)
 
     async def issue(self, tenant: str, role: Role, officer: str | None = None, agency: str | None = None) -> str:
-        """Return a new key that works for a day. Raises CannotStart."""
+        """Return a new API key for a role, which works for a day.
+
+        Raises CannotStart if a server is not on this machine, or the role does not fit `officer` and `agency`.
+        """
         return (await self._issue([(tenant, role, officer, agency)]))[0]
 
     async def sample_keys(self) -> Keys:
-        """Return keys for loading the starter data, and for people of every role. Raises CannotStart."""
+        """Return new keys for loading the starter data and for every role, see Keys. Raises CannotStart."""
         samples = sample_officers()
         officers = [officer["officer"] for officer in samples]
         wanted: list[_Wanted] = [
@@ -105,7 +112,7 @@ class Issuer:
 
 
 def pepper_file(directory: Path) -> Path:
-    """Return the file with this stack's pepper, created the first time."""
+    """Return the path of the file with the stack's secret for hashing keys; make the file if it is missing."""
     path = directory / "pepper"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)

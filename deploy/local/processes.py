@@ -1,4 +1,4 @@
-"""Child processes that never outlive this one: start, wait, stop, kill, and the last lines of their logs."""
+"""Starts, stops and kills child processes, and reads their logs; no child outlives this process."""
 
 import asyncio
 import atexit
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The repository."""
+"""The root directory of the repository."""
 
 LOCAL = ROOT / ".local"
-"""What the local stack downloads, stores and logs; `make clean` removes it."""
+"""The directory for what the local stack downloads, stores and logs; `make clean` removes it."""
 
 _SHOWN = 300
 _TAIL_LINES = 15
@@ -36,13 +36,14 @@ _alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
 
 
 class CannotStart(Exception):
-    """Something that is needed is missing; the message says what, and what to do about it."""
+    """Something that is needed is missing, or a process failed; the message says what happened and what to do."""
 
 
 class Child:
-    """One child process with its own log file.
+    """One child process, which can be started several times; its output goes to the file `log`.
 
-    It is killed when this process ends; on Linux the kernel kills it even if this process is killed.
+    It is killed when this process ends; on Linux, also if this process is killed. `env`: variables in addition to the
+    environment of this process.
     """
 
     def __init__(self, name: str, argv: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> None:
@@ -59,17 +60,17 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None when it is not running."""
+        """The process id, None if the process is not running."""
         return self._process.pid if self._process and self.running else None
 
     @property
     def returncode(self) -> int | None:
-        """The exit status of the last run, None while running or never started."""
+        """The exit status of the last run; None while the process runs, and before its first start."""
         return None if self._process is None else self._process.poll()
 
     @property
     def outcome(self) -> str:
-        """How the last run ended: "status 1" or "signal SIGKILL"."""
+        """How the last run ended, for people: "status 1" or "signal SIGKILL"."""
         status = self.returncode
         if status is None:
             return "no status"
@@ -77,7 +78,10 @@ class Child:
         return f"status {status}" if status >= 0 else f"signal {names.get(-status, -status)}"
 
     def start(self) -> None:
-        """Start the process and append its output to its log. Raises CannotStart if the program cannot be run."""
+        """Start the process unless it runs; append its output to the log.
+
+        Raises CannotStart if the program cannot be run.
+        """
         if self.running:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +105,7 @@ class Child:
             raise CannotStart(f"{self.name}: cannot run {self._argv[0]}: {error.strerror}") from error
 
     async def stop(self, grace: float = 15.0) -> None:
-        """Ask the process to end (SIGTERM) and kill it after `grace` seconds."""
+        """Ask the process to end (SIGTERM); kill it if it still runs after `grace` seconds."""
         if not self.running:
             return
         self._signal(signal.SIGTERM)
@@ -110,7 +114,7 @@ class Child:
             await self.ended(5)
 
     def kill(self) -> None:
-        """Kill the process at once (SIGKILL) and reap it."""
+        """Kill the process at once (SIGKILL) and wait for its end."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -134,7 +138,7 @@ class Child:
         return True
 
     def tail(self) -> str:
-        """Return the last lines of the log, each cut to what can be read in a terminal."""
+        """Return the last 15 lines of the log, each cut to 300 characters; empty without a log."""
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 20_000))
             last = log.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
@@ -142,7 +146,10 @@ class Child:
         return ""
 
     def failure(self, what: str) -> CannotStart:
-        """Return an error that says what failed, with the last lines of the log."""
+        """Return an error to raise: the name of the process, `what` it did wrong, and the last lines of the log.
+
+        A known cause, such as a full disk, comes first.
+        """
         status = "" if self.running else f" (it ended with {self.outcome})"
         cause = full_disk_of(self.log) or missing_library(self.tail())
         return CannotStart(f"{cause}{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
@@ -159,7 +166,7 @@ def _die_with_parent() -> None:
 
 
 def kill_all() -> None:
-    """Kill every child process that is still running."""
+    """Kill every child process of this process that still runs."""
     for child in list(_alive):
         child.kill()
 
@@ -170,9 +177,10 @@ atexit.register(kill_all)
 async def until(
     ready: Callable[[], Awaitable[bool]], child: Child | None, seconds: float, what: str, every: float = 0.05
 ) -> None:
-    """Wait until `ready` returns True.
+    """Call `ready` every `every` seconds until it returns True.
 
-    Raises CannotStart, with the end of the log, if the child ends or time runs out.
+    `child`: the process that becomes ready, None if there is none. `what`: its name. Raises CannotStart, with the end
+    of the log, if the process ends, or if it is not ready after `seconds`.
     """
     deadline = time.monotonic() + seconds
     while not await ready():
@@ -185,7 +193,10 @@ async def until(
 
 
 def full_disk_of(log: Path) -> str:
-    """Return a line for the user if the disk of a log is full, else "": the process itself could not log its cause."""
+    """Return a line for people if the disk of a log is full, otherwise "".
+
+    A process cannot write to its log then that the disk is full.
+    """
     with contextlib.suppress(OSError):
         if shutil.disk_usage(log.parent).free < _HARDLY_ANY_BYTES:
             return f"The disk of {shown(log.parent)} is full: free some 500 MB there.\n"
@@ -193,11 +204,11 @@ def full_disk_of(log: Path) -> str:
 
 
 def missing_library(output: str) -> str:
-    """Return a line for the user if a program's output says that a library of the system is missing, else ""."""
+    """Return a line for people if the output of a program names a missing library of the system, otherwise ""."""
     found = _NO_LIBRARY.search(output)
     return f"The library {found[1]} is missing: install its package{_PACKAGES.get(found[1], '')}.\n" if found else ""
 
 
 def shown(path: Path) -> str:
-    """Return a path for display: relative to the repository if it is inside."""
+    """Return a path as it is printed: relative to the root of the repository if it is inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,4 +1,4 @@
-"""One running replica of a service: its port, its process, and whether it is alive and ready."""
+"""Runs one replica of a service as a process, and waits until it is ready."""
 
 import os
 import sys
@@ -16,17 +16,21 @@ from deploy.local.processes import CannotStart, Child, until
 Service = Literal["assessment", "catalog", "recommender", "portal"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 PORTS: dict[Service, int] = {"portal": 8100, "assessment": 8101, "catalog": 8102, "recommender": 8103}
-"""Where `make run` listens by default."""
+"""{service: port of its first replica in `make run`}, unless PORT names others."""
 
 CATALOG_REVISION = "learning_path_catalog_revision"
-"""The metric of the services that follow the catalog."""
+"""The metric that tells up to which revision a service has read the catalog."""
 
 _START_SECONDS = 180
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Replica:
-    """One replica of a service, on a port that it keeps when it is restarted."""
+    """One replica of a service; it has the same port after a restart.
+
+    `number`: the place among the replicas of the service, from 0. `directory`: where the log is. `port`: by default a
+    free one.
+    """
 
     def __init__(self, service: Service, number: int, directory: Path, port: int | None = None) -> None:
         self.service = service
@@ -38,17 +42,17 @@ class Replica:
 
     @property
     def url(self) -> str:
-        """The base URL, without a trailing slash."""
+        """The base URL of the replica, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, environment: Mapping[str, str], module: str | None = None) -> None:
-        """Start the process with these settings; a test may pass another module than the service's."""
+        """Start a new process with these settings. `module`: a test may run another module than that of the service."""
         settings = {**environment, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.port)}
         self.child = self._child(module or f"services.{self.service}", settings)
         self.child.start()
 
     async def until(self, session: aiohttp.ClientSession, probe: Literal["livez", "readyz"]) -> None:
-        """Wait until a probe answers 200. Raises CannotStart with the end of the log."""
+        """Wait until the replica answers 200 to a probe. Raises CannotStart with the end of the log."""
 
         async def ready() -> bool:
             try:
@@ -60,10 +64,7 @@ class Replica:
         await until(ready, self.child, _START_SECONDS, self.name)
 
     async def until_catalog(self, session: aiohttp.ClientSession, revision: int) -> None:
-        """Wait until this replica works with the catalog at this revision or a later one.
-
-        Raises CannotStart with the end of the log.
-        """
+        """Wait until the replica has read the catalog up to a revision. Raises CannotStart with the end of the log."""
 
         async def has_read_it() -> bool:
             try:
@@ -81,7 +82,10 @@ class Replica:
 
 
 def fixed_ports() -> dict[Service, int]:
-    """Return the ports of `make run`: 8100-8103, or four from PORT on. Raises CannotStart if one is in use."""
+    """Return the ports of `make run`: 8100 to 8103, or four ports from the variable PORT on.
+
+    Raises CannotStart if PORT is no port, or a port is in use.
+    """
     first = os.environ.get("PORT") or str(PORTS["portal"])
     if not first.isdecimal() or not 0 < int(first) < 2**16 - len(PORTS):
         raise CannotStart(f"PORT={first} is no port: make run PORT=9100")
@@ -96,7 +100,10 @@ def fixed_ports() -> dict[Service, int]:
 
 
 def wanted_replicas() -> dict[Service, int]:
-    """Return how many replicas of each service the environment requests (RECOMMENDER=2), 1 by default."""
+    """Return how many replicas of each service the environment asks for (as RECOMMENDER=2), 1 by default.
+
+    Raises CannotStart for a number that is not from 1 to 24.
+    """
     wanted: dict[Service, int] = {}
     for name in SERVICES:
         text = os.environ.get(name.upper()) or "1"

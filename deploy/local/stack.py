@@ -1,4 +1,4 @@
-"""The whole system on free ports: servers, topics, keys, four services, starter data. For demo, run, tests and bench.
+"""Runs the whole system: servers, topics, keys, the four services and starter data. Demo, tests and benchmarks use it.
 
 async with Stack("demo") as stack:
     stack.urls["catalog"][0], stack.keys.platform, stack.broker.name
@@ -35,10 +35,12 @@ _STATEFUL: tuple[Service, ...] = ("catalog", "assessment", "recommender")
 
 
 class Stack:
-    """MongoDB, a broker and the services as separate processes, for the duration of the context.
+    """Runs MongoDB, a broker and the services as separate processes while its context is open.
 
-    Servers that are passed in are used and not stopped; pass a `namespace` with them. With `directory` the data are
-    kept there; without it they are under `.local/run/` and are deleted after a clean end.
+    `mongodb` and `broker`: servers to use, which are not stopped; a `namespace` then keeps stacks apart.
+    `force_broker`: as `forced` of `find_broker`. `replicas`: {service: number of replicas}, 1 by default. `ports`:
+    {service: port of the first replica}, a free port by default. `environment`: further settings of the services.
+    `directory`: where the data are kept; without it they are under `.local/run/`, and are deleted after a clean end.
     """
 
     mongodb: Server
@@ -72,9 +74,9 @@ class Stack:
         self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
 
     async def __aenter__(self) -> Self:
-        """Start everything; return when every replica works with the catalog that is stored, starter data included.
+        """Start everything, load the starter data, and wait until every replica knows the whole catalog.
 
-        If that fails, stop what was started and raise CannotStart.
+        If that fails, what was started is stopped. Raises CannotStart.
         """
         try:
             await asyncio.gather(self._start_servers(), self._compile_planner())
@@ -91,17 +93,17 @@ class Stack:
 
     @property
     def urls(self) -> dict[Service, list[str]]:
-        """The base URL of every replica of every service."""
+        """{service: base URLs of its replicas}."""
         return {service: [replica.url for replica in copies] for service, copies in self.running.items()}
 
     @property
     def broker_name(self) -> str:
-        """The name of the broker for people."""
+        """The name of the broker as it is printed."""
         return self.broker.name
 
     @property
     def servers(self) -> dict[str, str]:
-        """The settings that name the servers, as any process of this stack needs them."""
+        """The settings that every process of this stack needs, such as the addresses of the servers."""
         return {
             "MONGODB_URI": self.mongodb.address,
             "MONGODB_URI_FILE": "",
@@ -116,7 +118,7 @@ class Stack:
         }
 
     def environment(self) -> dict[str, str]:
-        """Return every setting that the services are started with."""
+        """Return all settings of the services: those of `servers`, and the addresses of the services."""
         urls = {
             f"{service.upper()}_URL": ",".join(self.urls[service]) for service in _STATEFUL if self.running[service]
         }
@@ -125,14 +127,17 @@ class Stack:
     # --- one copy of a service ---------------------------------------------------------------------------------------
 
     async def start(self, service: Service, number: int = 0, environment: Mapping[str, str] | None = None) -> None:
-        """Start a replica again, on its own port, with additional settings; return when it is ready."""
+        """Start a replica on its port and wait until it is ready. Raises CannotStart.
+
+        `number`: the place of the replica in `running`. `environment`: further settings for this start.
+        """
         replica = self.running[service][number]
         replica.start({**self.environment(), **(environment or {})})
         async with aiohttp.ClientSession() as session:
             await replica.until(session, "readyz")
 
     async def stop(self, service: Service, number: int = 0) -> None:
-        """Stop a replica cleanly."""
+        """Stop a replica by SIGTERM, so that it ends its requests first."""
         await self.running[service][number].child.stop()
 
     def kill(self, service: Service, number: int = 0) -> None:
@@ -140,7 +145,7 @@ class Stack:
         self.running[service][number].child.kill()
 
     async def join(self, service: Service) -> int:
-        """Start one more replica on a free port; return its number when it is ready."""
+        """Start one more replica on a free port and wait until it is ready; return its number. Raises CannotStart."""
         self.running[service].append(Replica(service, len(self.running[service]), self.directory))
         number = len(self.running[service]) - 1
         await self.start(service, number)
@@ -148,9 +153,10 @@ class Stack:
 
     @contextlib.asynccontextmanager
     async def restored(self) -> AsyncIterator[None]:
-        """Restore the present state of the stack after the block: resume frozen processes, start killed ones again.
+        """Let a test disturb the stack in the block, and repair the stack afterwards.
 
-        A replica that was started in the block is restarted with the settings of all.
+        Suspended processes are resumed, and processes that have ended are started again. A replica that was started in
+        the block is restarted with the usual settings.
         """
         before = {copy.name: copy.child for copies in self.running.values() for copy in copies}
         try:
@@ -178,18 +184,18 @@ class Stack:
     # --- all of it ---------------------------------------------------------------------------------------------------
 
     async def create_topics(self) -> None:
-        """Create missing topics. Raises CannotStart."""
+        """Create the topics that the broker does not have yet. Raises CannotStart."""
         try:
             await ensure_topics(self.broker.address, self.namespace)
         except Unavailable as error:
             raise CannotStart(f"the topics were not created on {self.broker.name}: {error}") from error
 
     async def revive(self, server: Server) -> None:
-        """Start a server that has ended. Raises CannotStart; the server does not run then, and may be revived again.
+        """Start a server that has ended. Raises CannotStart; then the server does not run, and this may be tried again.
 
-        The embedded broker has lost all data by then: topics are created and the state is announced again, from
-        MongoDB, which is started first if it has ended too; and the services are stopped, because they would continue
-        at offsets of another log.
+        The embedded broker has lost all its data. So the topics are created, and the services' state is announced again
+        from MongoDB, which is started first if it has ended too. Then the services are stopped, because they would
+        continue at offsets of the lost topics.
         """
         if not isinstance(server, EmbeddedBroker):
             return await server.start()
@@ -205,11 +211,11 @@ class Stack:
         return None
 
     async def republish(self) -> None:
-        """Make each owner announce its current state again, for a broker that lost its data. Raises CannotStart."""
+        """Announce the stored state of every service again, for a broker that lost its data. Raises CannotStart."""
         await asyncio.gather(*(self._republish(service) for service in _STATEFUL))
 
     async def close(self) -> None:
-        """Stop the services, then the servers that this stack started."""
+        """Stop all services, then the servers that this stack started; data stay."""
         copies = [replica.child.stop() for replicas in self.running.values() for replica in replicas]
         await asyncio.gather(*copies)
         await asyncio.gather(*(server.stop() for server in self.owned))
@@ -230,7 +236,7 @@ class Stack:
         await self.create_topics()
 
     async def _while_servers_run(self, starting: Awaitable[None]) -> None:
-        """Wait for a start. Raises CannotStart at once if a server ends meanwhile: nothing can become ready then."""
+        """Wait for `starting`. Raises CannotStart at once if a server ends meanwhile, as it cannot succeed then."""
         task = asyncio.ensure_future(starting)
         try:
             while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
@@ -243,7 +249,7 @@ class Stack:
         task.result()
 
     async def _compile_planner(self) -> None:
-        """Compile the planner once per version, so that no replica has to compile at its start."""
+        """Compile the planner if this version of it was not compiled yet, so that no replica has to at its start."""
         argv = [sys.executable, "-m", "services.recommender", "warm"]
         command = Child("compiling the planner", argv, self.directory / "warm.log")
         command.start()
@@ -290,7 +296,7 @@ class Stack:
 
 
 def _fresh_directory(name: str) -> Path:
-    """Return a directory for this run, after removing those of finished runs."""
+    """Return a new directory for this run; remove the directories of runs whose process has ended."""
     runs = LOCAL / "run"
     for old in runs.glob("*-*"):
         pid = old.name.rpartition("-")[2]

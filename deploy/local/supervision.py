@@ -1,4 +1,4 @@
-"""Supervises what `make run` started: reports when a server or a service has ended, with its log, and restarts it."""
+"""Restarts servers and services of `make run` that have ended, and prints the end of their logs."""
 
 import asyncio
 import time
@@ -13,22 +13,22 @@ from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
 
 FIRST_SECONDS, LONGEST_SECONDS = 1.0, 60.0
-"""The pause before a start; it doubles for a part that ends again before it has run for STEADY_SECONDS."""
+"""The first and the longest pause before a restart; it doubles if a part ends before it ran for STEADY_SECONDS."""
 STEADY_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 
 
 class Owner(Protocol):
-    """The owner of a process: a server, or a replica of a service, which makes a new process at each start."""
+    """Something with a process: a server, or a replica of a service. A replica has a new Child at each start."""
 
     @property
     def child(self) -> Child | None:
-        """The current process."""
+        """The present process, None if somebody else runs it."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A server or a replica of a service, and how it is restarted."""
+    """A server or a replica of a service that is supervised. `start` starts it again."""
 
     name: str
     owner: Owner
@@ -36,7 +36,7 @@ class Part:
 
 
 def parts_of(stack: Stack) -> list[Part]:
-    """Return everything whose process the stack started."""
+    """Return the servers and the replicas whose processes a stack started."""
     servers = [Part(server.name, server, partial(stack.revive, server)) for server in stack.owned if server.child]
     return servers + [
         Part(replica.name, replica, partial(stack.start, service, number))
@@ -46,7 +46,7 @@ def parts_of(stack: Stack) -> list[Part]:
 
 
 async def supervise(stack: Stack, say: Callable[[str], None]) -> None:
-    """Keep every part of the stack running until cancelled."""
+    """Restart each part of a stack when it has ended, until cancelled; `say` prints each end and each start."""
     async with asyncio.TaskGroup() as group:
         for part in parts_of(stack):
             group.create_task(keep(part, say))
@@ -58,7 +58,10 @@ async def keep(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     steady: float = STEADY_SECONDS,
 ) -> None:
-    """Restart a part whenever it has ended, until cancelled; `say` is called at each end and each start."""
+    """Restart a part when it has ended, until cancelled; `say` prints each end and each start.
+
+    `pause` waits before a restart; the wait is short again after the part has run for `steady` seconds.
+    """
     delay = 0.0
     while True:
         begun = time.monotonic()

@@ -1,6 +1,7 @@
 """Assessment: officers and the evidence of their skills.
 
-owns    officers (profile, evidence, outbox: one document each) and the archive of old evidence; item banks
+owns    officers (one document each: profile, evidence, outbox), the archive of old evidence, item banks, adaptive
+        sessions, xAPI statements with their mapping, and reports of imports
 reads   `catalog.state`, for the frameworks
 emits   `assessment.completed.v1`, `officer.changed.v1`, `officer.erased.v1` on `assessment.profiles`
 serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · GET …/profile, …/self-assessment

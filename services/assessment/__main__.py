@@ -1,9 +1,9 @@
 """Starts the assessment service: `python -m services.assessment`.
 
-import, export, check   items of a file; see services/assessment/commands.py
+import, export, check   store, write or check a file of items; see services/assessment/commands.py
 calibrate               fit item parameters to stored answers; see services/assessment/calibrating.py
 import-results,
-import-officers         rows of a file; see services/assessment/import_commands.py
+import-officers         send the rows of a file; see services/assessment/import_commands.py
 republish               stage every officer's present state once more; a running service sends it
 """
 
@@ -56,7 +56,7 @@ from shared.settings import AssessmentSettings
 
 
 async def build(settings: AssessmentSettings) -> web.Application:
-    """Return the service: its routes and its background tasks."""
+    """Prepare the collections, connect to Kafka, and return the application with its routes and background tasks."""
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
     staged = Staged()

@@ -1,10 +1,10 @@
 """`python -m services.assessment calibrate --bank ID`: fits item parameters to stored answers and publishes a version.
 
 The answers are those of all sessions of the bank's newest version, and of earlier versions for items whose text,
-options and key have not changed. Only items with enough answers are changed. It prints a table and, with `--report
-FOLDER`, writes it as Markdown with a chart for each skill. `--dry-run` publishes nothing. The command reads the
-database of the settings, needs the extra `calibration` (girth), and may take minutes; the service can run at the same
-time.
+options and key have not changed. Only items with enough answers are changed. The command prints a table and, with
+`--report FOLDER`, writes the table as Markdown with a chart for each skill. `--dry-run` publishes nothing. The command
+reads the database of the settings, needs the extra `calibration` (girth), and may take minutes; the service can run at
+the same time.
 """
 
 import argparse
@@ -61,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def calibrate(database: Database, args: argparse.Namespace) -> int:
-    """Fit, report and publish. Raises Problem, ImportError, OSError."""
+    """Fit the items of a bank, print and write the report, publish the next version; return the exit code.
+
+    `args`: those of the command line. Raises Problem, ImportError without girth, OSError.
+    """
     banks, sessions = ItemBankStore(database), SessionStore(database)
     newest = await banks.version(args.tenant, args.bank)
     if newest is None:
@@ -89,7 +92,10 @@ async def calibrate(database: Database, args: argparse.Namespace) -> int:
 async def answers_of(
     banks: ItemBankStore, sessions: SessionStore, tenant: str, bank: ItemBank
 ) -> list[Mapping[str, int]]:
-    """Return the scores of every session, {item id: score}, for items that are unchanged in the bank."""
+    """Return {item id: score} of each session of any version of the bank, for items that `bank` holds unchanged.
+
+    Sessions without such answers are left out. Raises Unavailable.
+    """
     present = {item.id: _asked(item) for item in bank.items}
     found: list[Mapping[str, int]] = []
     for number in range(1, bank.version + 1):
@@ -127,7 +133,7 @@ async def _publish(banks: ItemBankStore, newest: StoredBank, items: Sequence[Ite
 
 
 def table(found: Sequence[SkillFit]) -> list[str]:
-    """Return the table as lines, with misfitting items marked and a summary at the end."""
+    """Return the lines of a table with a row for each item, misfitting ones marked, and a summary at the end."""
     head = ("item", "answers", "discrimination", "difficulty or thresholds", "misfit", "correlation", "")
     rows = [head, *(_row(one) for of in found for one in of.items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -160,7 +166,10 @@ def _row(one: ItemFit) -> tuple[str, ...]:
 
 
 def write_report(folder: Path, bank: ItemBank, found: Sequence[SkillFit], lines: Sequence[str]) -> None:
-    """Write `calibration.md`, and a chart for each skill with enough answers. Raises OSError."""
+    """Write `calibration.md` with the table `lines`, and an SVG chart of each skill with enough answers.
+
+    Raises OSError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     parts = [f"# Calibration of {bank.id}, version {bank.version}", "", "```text", *lines, "```"]
     for of in found:
@@ -172,7 +181,10 @@ def write_report(folder: Path, bank: ItemBank, found: Sequence[SkillFit], lines:
 
 
 def picture(skill: str, items: Sequence[ItemFit]) -> str:
-    """Return an SVG chart of expected and observed scores on each item, by groups of officers."""
+    """Return an SVG chart of the expected and the observed score on each item, over the levels of groups of officers.
+
+    A score is a share of the item's highest score.
+    """
     levels = [level for one in items for level, _, _ in one.curve]
     low, high = min(levels), max(levels)
     across = Axis(

@@ -3,8 +3,8 @@
 The parameters of a skill's items are fitted together by marginal maximum likelihood of the graded response model; a
 choice item has two grades (`girth`, an optional extra, imported only for a fit). The unit of the fit is the standard
 deviation of the officers who answered, not a level. Mean-sigma linking (Kolen & Brennan, Test equating, scaling, and
-linking, 2014) transforms it back, keeping mean and spread of the thresholds of the fitted items. So a calibration moves
-items relative to each other and never the scale.
+linking, 2014) turns the fit into levels, keeping mean and spread of the thresholds of the fitted items. So a
+calibration moves items relative to each other and never the scale.
 
 Fit is judged by comparing every answer with its expectation from the officer's other answers: `misfit` is the mean
 squared standardised residual, 1 if the model is right; the correlation shows whether an item agrees with the others.
@@ -26,16 +26,16 @@ LEAST_ANSWERS = 200
 """How many answers an item needs to be fitted, unless asked otherwise."""
 
 LEAST_OF_OPTION = 5
-"""How many answers each option of a graded item, or right and wrong of a choice item, needs."""
+"""How many officers must have chosen each option of a graded item, or answered a choice item right, and wrong."""
 
 LEAST_ITEMS = 3
 """The smallest number of items of a skill that are fitted together."""
 
 MISFIT = (0.7, 1.3)
-"""The range of the fit statistic outside of which an item does not follow the model."""
+"""The range of `misfit` in which an item follows the model."""
 
 LEAST_DISCRIMINATION = 0.4
-"""A discrimination, per level; an item below it is reported as a misfit too."""
+"""A fitted item whose discrimination, per level, is below this is reported as misfitting too."""
 
 _GROUPS = 5
 _SPREAD = (0.2, 5.0)
@@ -49,8 +49,8 @@ Scores = NDArray[np.int64]
 class ItemFit:
     """The result for one item. `parameters`: the fitted ones, or None with a `reason` if the item is unchanged.
 
-    `misfit`, `correlation`: None without enough answers. `curve`: (level, expected share, observed share) of groups of
-    officers; a share is the score divided by the highest one.
+    `misfit`, `correlation`: None without enough answers. `curve`: (level, expected share, observed share) of each group
+    of officers with similar levels; a share is the mean score divided by the item's highest one.
     """
 
     item: Item
@@ -71,7 +71,7 @@ class ItemFit:
 
 @dataclass(frozen=True)
 class SkillFit:
-    """The items of one skill after the fit, and the number of officers whose answers were used."""
+    """The items of one skill after the fit. `sessions`: how many sessions had answers to them."""
 
     skill: str
     sessions: int
@@ -81,9 +81,10 @@ class SkillFit:
 def calibrated(
     items: Sequence[Item], sessions: Sequence[Mapping[str, int]], scale: Sequence[float], least: int = LEAST_ANSWERS
 ) -> list[SkillFit]:
-    """Fit the items of every skill to the scores of sessions, {item id: score}; return the skills in their order.
+    """Fit the items of every skill to stored answers; return the skills in the order of their first items.
 
-    Raises ImportError without girth.
+    `sessions`: {item id: score} of each session. `scale`: the levels of the framework. `least`: how many answers an
+    item needs to be fitted. Raises ImportError without girth.
     """
     by_skill: dict[str, list[Item]] = {}
     for item in items:
@@ -92,7 +93,7 @@ def calibrated(
 
 
 def with_parameters(items: Sequence[Item], found: Sequence[SkillFit]) -> list[Item]:
-    """Return the items with their fitted parameters."""
+    """Return the items with their fitted parameters; items that were not fitted are unchanged."""
     fitted = {one.item.id: one.parameters for of in found for one in of.items if one.parameters is not None}
     return [msgspec.structs.replace(item, parameters=fitted.get(item.id, item.parameters)) for item in items]
 

@@ -52,7 +52,7 @@ OVERRIDDEN: tuple[EvidenceKind, ...] = ("self", "completion")
 """Kinds of evidence that count only if they are later than the latest measurement."""
 
 APART = 2.0
-"""Two levels contradict each other if their difference exceeds this many of its standard deviations."""
+"""Two levels contradict each other if they differ by more than this many standard deviations of their difference."""
 
 LARGEST_SD = 100.0
 
@@ -85,8 +85,9 @@ class Piece(Struct, frozen=True, array_like=True, gc=False):
 class SkillEvidence(Struct, frozen=True, array_like=True):
     """The stored evidence of one skill.
 
-    `precision` and `moment`: the sums over all measurements of the weight and of weight times level, in whole units at
-    the reference date, as hexadecimal numbers. `latest`: the latest piece of each kind; of measurements the two latest.
+    `count`: how many pieces there are. `precision` and `moment`: the sums, over all measurements, of the weight and of
+    weight times level, in whole units at the reference date, as hexadecimal numbers. `latest`: the latest piece of each
+    kind; of each kind of measurement the two latest.
     """
 
     count: int = 0
@@ -114,7 +115,7 @@ class Contradiction(Struct, frozen=True):
 
 
 def added(held: SkillEvidence, *pieces: Piece) -> SkillEvidence:
-    """Return the evidence of a skill with more pieces; their order does not matter."""
+    """Return the evidence of a skill with `pieces` added; the order of the pieces does not matter."""
     precision, moment = int(held.precision, 16), int(held.moment, 16)
     for piece in pieces:
         if piece.kind in MEASUREMENTS:
@@ -160,7 +161,7 @@ def estimate(held: SkillEvidence) -> Estimate | None:
 
 
 def widened(sd: float, since: datetime, at: datetime) -> float:
-    """Return a standard deviation of time `since` as it is at time `at`; unchanged for an earlier time."""
+    """Return how large a standard deviation, measured at `since`, is at `at`; unchanged if `at` is earlier."""
     years = max((at - since) / _YEAR, 0.0)
     return min(max(millionths(sd * 2.0 ** (min(years, 200.0) / 2 / HALF_LIFE_YEARS)), LEAST), LARGEST_SD)
 
@@ -168,8 +169,8 @@ def widened(sd: float, since: datetime, at: datetime) -> float:
 def contradictions(held: SkillEvidence) -> list[Contradiction]:
     """Return the contradicting pairs among the latest pieces of each kind.
 
-    The older piece is widened to the time of the later one. A rating that a newer rating of the same kind replaced is
-    left out.
+    The standard deviation of the older piece is widened to the time of the later one. Completed courses, and ratings
+    that a newer rating of the same kind replaced, are left out.
     """
     found = []
     for first, second in combinations(sorted(held.latest, key=lambda one: one.rank), 2):

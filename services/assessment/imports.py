@@ -1,9 +1,9 @@
 """Imports of results and of officers: a result for every row, and a report on the whole.
 
 A row of results is identified by its key, as a single submission is, or else by its content. So importing the same file
-again changes nothing, and an interrupted import is completed by sending the file again. The origin of a row, its import
-and its number, is stored with what the row creates. So its result is the same if it is tried again, within one import
-or by a request that repeats the `Idempotency-Key` of the first one.
+again changes nothing, and an interrupted import is completed by sending the file again. The origin of a row, which
+names the import and the number of the row, is stored with what the row creates. So a row that is tried again has the
+same result, within one import or in a request that repeats the `Idempotency-Key` of the first one.
 
 Results come in this project's own columns, or as the grade export of a learning platform.
 """
@@ -75,21 +75,24 @@ class FileReader(Generic[T]):
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of the text."""
+        """The encoding that was given or recognised; `ascii` while the text needs no other one."""
         return self._recoder.found or "ascii"
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """For CSV: {field: the names of its columns}, and the columns that are not read. None for NDJSON."""
+        """{field: the names of its columns}, and the columns that are not read. Both are empty for NDJSON."""
         return self._table.mapping, self._table.unused
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
-        """Yield the rows that a chunk completes. Raises Problem for the whole file."""
+        """Yield the rows that a piece of the file completes, None for an empty one.
+
+        Raises Problem if the file cannot be read.
+        """
         for text in self._recoder.feed(piece):
             yield from self._reader.feed(text)
 
     def end(self) -> Iterator[Row[T] | None]:
-        """Yield the rows that remain at the end. Raises Problem for the whole file."""
+        """Yield the rows that remain at the end, None for an empty one. Raises Problem if the file cannot be read."""
         for text in self._recoder.end():
             yield from self._reader.feed(text)
         yield from self._reader.end()
@@ -108,7 +111,7 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
         self._intake = intake
 
     async def store_rows(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
-        """Return the results of rows, in order. Raises Unavailable."""
+        """Submit the assessments of rows; return the results of the rows, in order. Raises Unavailable."""
         good: list[tuple[ImportedResult, Row[ImportedResult]]] = []
         submissions: list[Submission] = []
         for row in rows:
@@ -129,8 +132,8 @@ class ResultImport(ImportJob[ImportedResult, ImportReport]):
 class GradeImport(ImportJob[GradedRow, ImportReport]):
     """Imports the rows of a grade export; the tenant's mapping states what its activities say of which skills.
 
-    A graded activity is identified by the officer, the activity, the time, the outcome and the score. One that is
-    evidence stays as it is when it comes again under another mapping.
+    A graded activity is identified by the officer, the activity, the time, the outcome and the score. Evidence that it
+    gave before stays unchanged when it is imported again under another mapping.
     """
 
     rows_at_once = 4000
@@ -142,7 +145,10 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         self._intake, self._officers, self._rules = intake, officers, rules
 
     async def store_rows(self, rows: Sequence[Row[GradedRow]]) -> list[RowResult]:
-        """Return the results of rows, in order; a row is stored as a whole or not at all. Raises Unavailable."""
+        """Submit the evidence of rows; return the results of the rows, in order. Raises Unavailable.
+
+        The evidence of a row is stored as a whole or not at all.
+        """
         keys = {key_of(self._tenant, row.content.officer) for row in rows if row.content}
         frameworks = await self.patiently(lambda: self._officers.frameworks(keys))
         wanted: dict[int, list[tuple[Submission, str]]] = {}
@@ -162,7 +168,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
         return [_graded(row, outcomes.get(row.number, [])) for row in rows]
 
     def _submissions(self, row: Row[GradedRow], content: GradedRow, own: str) -> list[tuple[Submission, str]]:
-        """Return the submissions of a row with the names of their columns. Adds its faults to the row."""
+        """Return the submissions of a row with the names of their columns, or add faults to the row."""
         submissions: list[tuple[Submission, str]] = []
         if content.taken_at is None:
             return submissions
@@ -183,7 +189,7 @@ class GradeImport(ImportJob[GradedRow, ImportReport]):
     async def _submitted(
         self, wanted: dict[int, list[tuple[Submission, str]]], rows: dict[int, Row[GradedRow]], *, dry_run: bool
     ) -> dict[int, list[Outcome]]:
-        """Submit the evidence of rows by their numbers; return the outcomes. Adds faults to the rows."""
+        """Submit the evidence of rows; return {number of the row: outcomes}. Adds faults to the rows."""
         flat = [(number, one, column) for number, found in wanted.items() for one, column in found]
         submissions = [one for _, one, _ in flat]
         outcomes = await self.patiently(
@@ -234,17 +240,17 @@ def _in_row(problem: Problem, content: ImportedResult) -> Problem:
 class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
     """Imports registrations.
 
-    The first row of an officer counts; a later equal one is unchanged, another is rejected.
+    The first row of an officer counts; a later row that is equal is unchanged, one that differs is rejected.
     """
 
     def __init__(self, registrar: Registrar, order: ImportRequest[ImportReport]) -> None:
         super().__init__(order, ImportReport)
         self._registrar = registrar
         self._seen: dict[bytes, tuple[int, bytes]] = {}
-        """Digest of an id -> the first row of the officer, which counts, and the digest of its content."""
+        """{digest of an id: the number of the officer's first row, which counts, and the digest of its content}."""
 
     async def store_rows(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
-        """Return the results of rows, in order. Raises Unavailable."""
+        """Register the officers of rows; return the results of the rows, in order. Raises Unavailable."""
         results: dict[int, RowResult] = {}
         first: list[tuple[Row[ImportedOfficer], ImportedOfficer]] = []
         for row in rows:

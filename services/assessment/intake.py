@@ -1,4 +1,4 @@
-"""Accepts evidence of every kind: checks it, fuses it into the profile, and writes it with its event together."""
+"""Accepts evidence of every kind: checks it, fuses it into the profile, and stores it in one write with its event."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,9 +59,10 @@ class Submission(Struct, frozen=True, gc=False):
 
 
 class Outcome(Struct):
-    """The result of a submission: new, repeated, or with `problems`; `sequence` of the profile.
+    """The result of a submission: it is new (`is_new`), repeated, or rejected with `problems`.
 
-    `same_origin`: evidence of the same origin was accepted under this key before, maybe with other content.
+    `sequence`: that of the profile which first held the evidence. `same_origin`: evidence of the same origin was
+    accepted under this key before, maybe with other content.
     """
 
     assessment_id: str = ""
@@ -128,11 +129,11 @@ class Intake:
     async def submit_many(
         self, tenant: str, submissions: Sequence[Submission], trace: str, *, dry_run: bool = False, bulk: bool = True
     ) -> list[Outcome]:
-        """Accept evidence of many officers with one write per officer.
+        """Accept evidence about many officers; return an outcome for each submission, in order.
 
-        Events of a `bulk` are sent after single changes. The faults of a submission are in its outcome and do not
-        affect others. Submissions of one officer are processed in order. With `dry_run` nothing is written. Raises
-        Unavailable; then the same may be sent again.
+        An officer's submissions are decided in order and stored together. The faults of a submission are in its outcome
+        and do not affect others. Events of a `bulk` are sent after those of single changes. With `dry_run` nothing is
+        written. Raises Unavailable; then the same submissions may be sent again.
         """
         outcomes = [Outcome() for _ in submissions]
         places: dict[str, list[int]] = {}
@@ -156,7 +157,10 @@ class Intake:
         dry_run: bool,
         bulk: bool,
     ) -> None:
-        """Process the submissions of some officers, by key, and fill in the outcomes. Raises Unavailable."""
+        """Store the submissions of some officers and fill in the outcomes. `waiting`: {key of the officer: positions}.
+
+        Raises Unavailable.
+        """
         frameworks: dict[str, Framework | Problem] = {}
         lost = 0
         while waiting:

@@ -80,7 +80,7 @@ class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     results: Annotated[list[Result], Meta(min_length=1, max_length=200)] | None = None
 
     def measured(self) -> list[Result]:
-        """Return the results, also of a row with one skill.
+        """Return the results of the row, which states either one skill or a list of results.
 
         Raises InvalidInput naming the field unless the row has either `skill` and `level`, or `results`.
         """
@@ -101,7 +101,11 @@ class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknow
 
 
 class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file of rows is imported. `dry_run`: report what would happen, and write nothing."""
+    """How a file of rows is imported.
+
+    `encoding`: that of the file; by default it is recognised from the bytes. `dry_run`: report what would happen, and
+    write nothing.
+    """
 
     encoding: Annotated[str, Meta(max_length=20)] | None = None
     dry_run: bool = False
@@ -129,7 +133,7 @@ class AssessmentAccepted(Struct, frozen=True):
 class Evidence(Struct, frozen=True, omit_defaults=True):
     """One accepted assessment, and the sequence of the profile that resulted.
 
-    `origin`: the import and the row of bulk evidence.
+    `origin`: the import and the row, or the xAPI statement, that the evidence came from; otherwise left out.
     """
 
     assessment_id: str
@@ -244,7 +248,7 @@ class ListEvidence(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def assessment_id_of(tenant: str, officer: str, idempotency_key: str) -> str:
-    """Return the id of an assessment, which is unique for the tenant, officer and key."""
+    """Return the id of an assessment: a digest of tenant, officer and key, so a repeated submission has the same id."""
     return hashlib.sha256(msgspec.json.encode([tenant, officer, idempotency_key])).hexdigest()[:32]
 
 

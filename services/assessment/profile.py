@@ -35,7 +35,7 @@ def check(body: PutOfficer, framework: Framework) -> None:
 
 
 def check_pseudonym(officer: str, field: str) -> None:
-    """Check that the id of somebody new is not a citizen's number. Raises InvalidInput naming the field."""
+    """Check that the id of a new officer is not a citizen's number. Raises InvalidInput naming `field`."""
     if is_citizen_number(officer):
         raise InvalidInput(
             "has the form of a Thai citizen's number (13 digits with a valid check digit); an officer's id is in "
@@ -47,8 +47,8 @@ def check_pseudonym(officer: str, field: str) -> None:
 def is_citizen_number(identifier: str) -> bool:
     """Return whether an identifier is 13 digits of which the last is the check digit of a Thai citizen's number.
 
-    Dots, dashes and underscores are ignored. The check digit is 11 minus the remainder by 11 of the sum of the first
-    twelve digits, weighted 13 to 2; of that, the last digit (Central Registration Bureau, Department of Provincial
+    Dots, dashes and underscores are ignored. The first twelve digits are weighted 13 to 2 and added up; the check digit
+    is the last digit of 11 minus the remainder of this sum by 11 (Central Registration Bureau, Department of Provincial
     Administration).
     """
     digits = identifier.translate(_WITHOUT_SEPARATORS)
@@ -87,9 +87,9 @@ def registered(  # noqa: PLR0913 - by name, from one place
     sequence: int,
     owner: str | None = None,
 ) -> Profile | None:
-    """Return the officer's next profile, `sequence` + 1; None if the body changes nothing. Levels are kept.
+    """Return the officer's profile after a registration, numbered `sequence` + 1; None if `body` changes nothing.
 
-    `owner`: the tenant that owns the framework; see Profile.
+    The levels of `before` are kept. `owner`: the tenant that owns the framework; see Profile.
     """
     after = Profile(
         tenant=tenant,
@@ -114,11 +114,11 @@ def registered(  # noqa: PLR0913 - by name, from one place
 
 
 Statistics = dict[str, SkillEvidence]
-"""Sums over all evidence of an officer, by `framework/skill`."""
+"""{`framework/skill`: the sums over all evidence of the skill} of an officer."""
 
 
 def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:
-    """Return the statistics of the skills with new evidence; the order of evidence does not matter."""
+    """Return new statistics of the skills that `evidence` is about, with it added; its order does not matter."""
     found: dict[str, list[Piece]] = {}
     for one in evidence:
         for key, piece in pieces(one):
@@ -129,9 +129,9 @@ def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Stati
 def assessed(
     before: Profile, changed: Statistics, framework: Framework | None = None, owner: str | None = None
 ) -> Profile:
-    """Return the profile with levels from all evidence of these skills, and the next sequence.
+    """Return the profile with the next sequence, and with the levels of the skills in `changed` computed again.
 
-    `framework`, of this `owner`: the officer's own, if the evidence is about it.
+    `framework` and `owner`: the officer's own framework and its owner, if the evidence is about this framework.
     """
     under = {"framework_version": framework.version, "framework_owner": owner} if framework else {}
     levels = fused(before.levels, changed)
@@ -139,9 +139,9 @@ def assessed(
 
 
 def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]:
-    """Return one level per framework and skill, as announced: with the sd at the time of the last measurement.
+    """Return `levels` with those of the skills in `changed` computed again, in the order of framework and skill.
 
-    Levels of other skills stay unchanged.
+    The sd of a level, in levels, is the one at the time of its last measurement, as events announce it.
     """
     held = {key_of(level.framework, level.skill): level for level in levels}
     for key, evidence in changed.items():
@@ -152,7 +152,10 @@ def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]
 
 
 def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> SkillProfile:
-    """Return every level at a given time, with its evidence and contradictions."""
+    """Return the level of every skill as of the time `at`, with the skill's latest evidence and contradictions.
+
+    `statistics`: of the evidence up to `at`. A standard deviation, in levels, grows with the age of the evidence.
+    """
     skills, apart = [], []
     for key, evidence in sorted(statistics.items()):
         framework, _, skill = key.partition("/")

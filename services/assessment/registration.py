@@ -43,8 +43,8 @@ class Registrar:
     ) -> tuple[OfficerPut, bool]:
         """Register an officer; return the answer, and whether the officer is new.
 
-        `allow_again` is called before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
-        InvalidInput naming the field, TooLarge, Unavailable.
+        `allow_again` is called before an erased id is registered again; it may raise Conflict. Raises
+        PreconditionFailed, InvalidInput naming the field, TooLarge, Unavailable.
         """
         framework = await self._intake.framework(tenant, body.framework or self._default)
         profiles.check(body, framework)
@@ -73,6 +73,7 @@ class Registrar:
 
         A row is the officer, the registration and the row's origin. A row that was applied by an earlier attempt is not
         applied again, and its result is the same. An erased id is rejected: an admin registers it again individually.
+        With `dry_run` nothing is written.
         """
         done: dict[int, OfficerPut | Problem] = {}
         frameworks: dict[str, Framework | Problem] = {}
@@ -113,7 +114,7 @@ class Registrar:
         framework: Framework,
         trace: str,
     ) -> OfficerPut | Change:
-        """Return a change that can be saved, or the result of a row that changes nothing, or did so before.
+        """Return a change that can be saved, or the result of a row that changes nothing or was saved before.
 
         Raises Conflict, InvalidInput, TooLarge.
         """

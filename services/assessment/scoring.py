@@ -49,10 +49,10 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
 
 
 def step_of(framework: Framework) -> float:
-    """Return the step of a framework's scale: what the standard deviations of `fusion` are multiples of.
+    """Return the step of a framework's scale, in levels; `fusion` states standard deviations in such steps.
 
-    It is the mean distance between two levels, or a tenth of the scale if that is more: nobody tells apart the points
-    of a scale from 0 to 100.
+    It is the mean distance between neighbouring levels, or a tenth of the scale if that is more: nobody tells apart the
+    points of a scale from 0 to 100.
     """
     steps = len(framework.scale) - 1
     return framework.level_step * max(1.0, steps / _MOST_STEPS)
@@ -67,7 +67,7 @@ def least_sd(kind: EvidenceKind, framework: Framework | None = None) -> float:
 
 
 def usual_sd(kind: EvidenceKind, framework: Framework) -> float:
-    """Return the standard deviation of an assessment of a kind that states none, in levels of the framework."""
+    """Return the standard deviation, in levels of the framework, that counts if an assessment of a kind states none."""
     return _usual_sd(kind, step_of(framework))
 
 
@@ -79,8 +79,8 @@ def _usual_sd(kind: EvidenceKind, step: float) -> float:
 def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Framework) -> list[Result]:
     """Return results to store: those without a standard deviation get the usual one of the framework's scale.
 
-    On a scale with steps of 1 level it is left out, because it is then the same for every framework. On any other scale
-    it is stored, so that a later change of the scale does not change old evidence.
+    On a scale with steps of 1 level the usual one is not stored, because it is the same for every such framework. On
+    any other scale it is stored, so that a later change of the scale does not change old evidence.
     """
     if framework.level_step == 1.0 and len(framework.scale) <= _MOST_STEPS + 1:  # as of most frameworks
         return [*results]
@@ -91,12 +91,15 @@ def with_usual_sd(results: Sequence[Result], kind: EvidenceKind, framework: Fram
 
 
 def too_sure(kind: EvidenceKind, least: float) -> str:
-    """Return the error for a standard deviation that is too small."""
+    """Return the message for a standard deviation that is too small. `least`: the smallest allowed one, in levels."""
     return f"evidence of the kind {kind!r} is not surer than {least:g} of a level; leave `sd` out for the usual one"
 
 
 def successor_note(framework: Framework, of: str, former: str) -> str:
-    """Return the successor of a skill or a job group of an earlier version, as the end of a sentence."""
+    """Return the end of a sentence that names the successors of `former`; empty if it has none.
+
+    `of`: `skill` or `job_group`. `former`: the id in an earlier version of the framework.
+    """
     present = [row.target for row in framework.successors.get((of, former), ())]
     return f"; it is {', '.join(map(repr, present))} now" if present else ""
 

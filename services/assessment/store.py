@@ -1,7 +1,7 @@
 """Officers in MongoDB: one document each, holding profile, newest evidence and outbox; older evidence in an archive.
 
-Every change is one compare-and-set on `sequence`; False means a write conflict: read again, decide again. An erased
-officer's document keeps only the sequence and the time of the erasure.
+Every change is one compare-and-set on `sequence`. A change that returns False met a write conflict: the caller reads
+the officer and decides again. An erased officer's document keeps only the sequence and the time of the erasure.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -56,9 +56,9 @@ class OfficerStore:
         await ensure_indexes(self._database, {COLLECTION: [*OUTBOX_INDEXES, by_framework], "archive": archive})
 
     async def job_groups_under(self, tenant: str, framework: str) -> dict[str, int]:
-        """Return {job group: officers under a framework} of a tenant.
+        """Return {job group: number of officers} of a tenant under a framework.
 
-        For `shared`, of all tenants under the shared framework. Raises Unavailable.
+        For the tenant `shared`, of all tenants under the shared framework of this id. Raises Unavailable.
         """
         whose = {"profile.framework_owner": SHARED_TENANT} if tenant == SHARED_TENANT else {"tenant": str(tenant)}
         pipeline: list[Document] = [
@@ -69,25 +69,25 @@ class OfficerStore:
             return {row["_id"]: row["officers"] async for row in self._officers.aggregate(pipeline)}
 
     async def find(self, tenant: str, officer: str) -> Officer | None:
-        """Return an officer, erased ones too. Raises Unavailable."""
+        """Return an officer, also an erased one; None if there was never one with this id. Raises Unavailable."""
         with unavailable():
             document = await self._officers.find_one({"_id": key_of(tenant, officer)}, _WITHOUT_BULK)
         return officer_of(document) if document else None
 
     async def find_many(self, keys: Sequence[str]) -> dict[str, Officer]:
-        """Return key -> officer for those of these keys that exist, erased ones included. Raises Unavailable."""
+        """Return {key: officer} of the officers with these keys, also erased ones. Raises Unavailable."""
         with unavailable():
             found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK, batch_size=len(keys) + 1)
             return {document["_id"]: officer_of(document) for document in await found.to_list(None)}
 
     async def frameworks(self, keys: Iterable[str]) -> dict[str, str]:
-        """Return key -> the officer's framework for those of these keys that are registered. Raises Unavailable."""
+        """Return {key: framework} of the officers with these keys that are not erased. Raises Unavailable."""
         with unavailable():
             found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"profile.framework": 1})
             return {document["_id"]: document["profile"]["framework"] async for document in found}
 
     async def archived(self, assessment_ids: Sequence[str]) -> dict[str, AcceptedEvidence]:
-        """Return those of these assessments that are archived, by assessment id. Raises Unavailable."""
+        """Return {assessment id: what is known of it} of those assessments that are archived. Raises Unavailable."""
         if not assessment_ids:
             return {}
         wanted = {"digest": 1, "evidence.profile_sequence": 1, "evidence.origin": 1}
@@ -96,7 +96,7 @@ class OfficerStore:
             return {one["_id"]: accepted_of(one) async for one in found}
 
     async def accepted(self, officer: Officer, assessment_id: str) -> AcceptedEvidence | None:
-        """Return an accepted assessment, archived or not; None if unknown. Raises Unavailable."""
+        """Return what is known of an assessment, archived or not; None if it was not accepted. Raises Unavailable."""
         if assessment_id in officer.accepted or not officer.archived:
             return officer.accepted.get(assessment_id)
         with unavailable():
@@ -132,7 +132,10 @@ class OfficerStore:
         return await self.recomputed(officer)
 
     async def recomputed(self, officer: Officer, at: datetime | None = None) -> Statistics:
-        """Return the statistics of all evidence taken by a time, archived evidence included. Raises Unavailable."""
+        """Return the statistics of all evidence taken by `at` (without it, of all), archived evidence included.
+
+        Raises Unavailable.
+        """
         found: Statistics = {}
         async for evidence in self._all_evidence(officer, at):
             found |= with_evidence(found, [evidence])
@@ -174,10 +177,10 @@ class OfficerStore:
         return saved
 
     async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
-        """Write changes of different officers together; return the keys of those that were written.
+        """Write changes of different officers together; return the keys of the officers that were written.
 
-        The others had a write conflict. Each is one write as in `save`; events of a `bulk` are sent after single
-        changes. Changes whose `check` raises TooLarge must be left out. Raises Unavailable.
+        The other officers had a write conflict. A change is written whole or not at all; events of a `bulk` are sent
+        after those of single changes. Changes whose `check` raises TooLarge must be left out. Raises Unavailable.
         """
         updates = [change for change in changes if change.before is not None]
         with self._staged.bulk() if bulk else nullcontext():
@@ -233,7 +236,7 @@ class OfficerStore:
         return {change.profile.key for change in changes}
 
     async def _written(self, changes: Sequence[Change]) -> set[str]:
-        """Return the keys of the changes that are stored now, or were since."""
+        """Return the keys of the officers whose documents show that the change was written."""
         found = await self.find_many([change.profile.key for change in changes])
         done = set()
         for change in changes:
@@ -250,9 +253,9 @@ class OfficerStore:
         return done
 
     async def erase(self, before: Officer, envelope: Envelope) -> bool:
-        """Erase an officer except for the sequence; False after a write conflict.
+        """Delete what is stored of an officer except the sequence, and stage `envelope`; False after a write conflict.
 
-        Events that were not sent are deleted too, because they contain the profile. Raises Unavailable.
+        Earlier events that were not sent are deleted too, because they contain the profile. Raises Unavailable.
         """
         change = outbox_push(envelope)
         change["$push"]["outbox"]["$slice"] = -1
@@ -298,9 +301,10 @@ class OfficerStore:
     # --- announcing again --------------------------------------------------------------------------------------------
 
     async def republish(self, keys: Sequence[str] | None = None) -> int:
-        """Stage the current state of officers (all, without keys) again under the same sequence; return how many.
+        """Stage an event with the present state of the officers with these keys; return how many. Raises Unavailable.
 
-        Also deletes archived evidence of erased officers. Unreadable documents are skipped. Raises Unavailable.
+        Without `keys`, of all officers. The sequence stays the same. Also deletes archived evidence of erased officers.
+        Unreadable documents are skipped.
         """
         count = 0
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}

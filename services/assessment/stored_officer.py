@@ -1,4 +1,4 @@
-"""An officer as stored, the next change of one, and the documents of both. Without I/O."""
+"""An officer as stored, a change of an officer, and the conversion of both from and to documents. Without I/O."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,7 +27,10 @@ STATISTICS_BYTES = 2_000_000
 
 
 class AcceptedEvidence(NamedTuple):
-    """What is known of an accepted assessment: digest of its body, sequence of the profile, and its `origin`."""
+    """What is known of an accepted assessment.
+
+    `digest`: of its body. `sequence`: of the profile that resulted. `origin`: as in `Evidence`.
+    """
 
     digest: str
     sequence: int
@@ -35,16 +38,17 @@ class AcceptedEvidence(NamedTuple):
 
 
 class ImportedRow(NamedTuple):
-    """The bulk registration that an officer had last: its row, and the sequence of the profile that it made."""
+    """An officer's last bulk registration. `origin`: its import and row. `sequence`: of the profile that resulted."""
 
     origin: str
     sequence: int
 
 
 class Officer(Struct, frozen=True):
-    """A stored officer; `profile` is None after an erasure. `accepted`: by assessment id.
+    """A stored officer; `profile` is None after an erasure.
 
-    `statistics` is None if an older version wrote the evidence: `OfficerStore.statistics` computes them. `announced`:
+    `accepted`: the evidence in the officer's document, by assessment id. `archived`: there is more in the archive.
+    `statistics` is None if an earlier release wrote the evidence: `OfficerStore.statistics` computes them. `announced`:
     no event of the officer waits to be sent.
     """
 
@@ -61,14 +65,15 @@ class Officer(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """`tenant/officer`."""
+        """The key of the officer: `tenant/officer`."""
         return key_of(self.tenant, self.officer)
 
 
 class Change(Struct, frozen=True, dict=True):
-    """An officer's next profile, with its event, new evidence with digests, and the statistics of all evidence.
+    """A change of an officer: the next profile with its event, the new evidence, the statistics of all evidence.
 
-    `origin`: the import and the row of a bulk registration.
+    `before`: the officer as read, None for a new one. `evidence`: with the digests of the bodies. `origin`: the import
+    and the row of a bulk registration.
     """
 
     before: Officer | None
@@ -80,7 +85,7 @@ class Change(Struct, frozen=True, dict=True):
 
     @property
     def overfull(self) -> bool:
-        """Whether evidence must be moved to the archive afterwards."""
+        """Whether the document holds too much evidence after the change, so that some must move to the archive."""
         return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
 
     def check(self) -> None:
@@ -104,7 +109,10 @@ class Change(Struct, frozen=True, dict=True):
         return {**owner, **self._fields(), "evidence": [], **outbox_insert(self.envelope, bulk=bulk)}
 
     def operators(self, *, bulk: bool = False) -> Document:
-        """Return the operators of the update, for a compare-and-set on the previous sequence."""
+        """Return the operators of the update, for a compare-and-set on the previous sequence.
+
+        `bulk`: the event is sent after single changes.
+        """
         change = outbox_push(self.envelope, bulk=bulk)
         change["$set"] |= self._fields()
         if self.evidence:

@@ -16,5 +16,5 @@ serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses, a li
 model → matching, matches → entries → store → importers, match_store → imports, matching_loop → api → __main__; the
 history is written from what the relay reads back from the topic. `python -m services.catalog` serves; `republish`
 announces every entry again, `match` matches again each course that lacks rows in a framework in use, `calibrate` fits
-the confidence of matches, and `import`, `export` and `check` process a file of courses.
+the confidence of matches, `import` and `check` read a file of courses, and `export` writes one.
 """

@@ -56,7 +56,7 @@ from shared.work_queue import WorkQueue
 
 
 async def build(settings: CatalogSettings) -> web.Application:
-    """Return the service: its routes and its background tasks."""
+    """Return the catalog as an application with its routes and background tasks; create the indexes in MongoDB."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
     staged = Staged()
@@ -143,13 +143,13 @@ def _measure(registry: CollectorRegistry, search: SearchReplica, work: WorkQueue
 
 
 def calibration_of(settings: CatalogSettings) -> Calibration:
-    """Return the calibration from the settings, or the packaged one. Raises InvalidInput."""
+    """Return the calibration in the file that the settings name, without one the packaged one. Raises InvalidInput."""
     named = settings.matching_calibration
     return calibrating.read_calibration(Path(named)) if named else shipped()
 
 
 async def match(settings: CatalogSettings) -> int:
-    """Match every course without given skills, for all tenants; return when all are matched."""
+    """Match again each course that states no skill in a framework in use, of all tenants; return their number."""
     with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         matches = MatchStore(database, CatalogStore(database))
@@ -159,7 +159,7 @@ async def match(settings: CatalogSettings) -> int:
 
 
 async def republish(settings: CatalogSettings) -> int:
-    """Stage the current state of every course and framework again; the service's relay sends them."""
+    """Stage every course and framework again, which a running service sends; return their number."""
     with connected(settings, "catalog") as client:
         return await CatalogStore(client[settings.database("catalog")]).republish()
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class LabelledCourse(Struct, frozen=True, forbid_unknown_fields=True):
-    """A course, and the skills of the framework that it is known to teach."""
+    """A course of a labelled file. `skills`: the ids of all skills of the framework that the course teaches."""
 
     id: str
     title: LocalizedText
@@ -43,7 +43,11 @@ class LabelledCourse(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) -> Calibration:
-    """Return the calibration of labelled courses. Raises InvalidInput naming the file."""
+    """Return the calibration that is fitted on the courses of a labelled file.
+
+    `examples`: a file of courses to compare with. `data`: a description of the data. Raises InvalidInput, which names
+    the file.
+    """
     read = decode(_bytes(framework), Framework)
     known = _lines(examples, Course) if examples else []
     index = SimilarityIndex(read.skills, Example.of_courses(known, read.id))
@@ -59,7 +63,10 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
 
 
 async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Calibration:
-    """Return the calibration from the decisions of a tenant's people. Raises InvalidInput, Unavailable."""
+    """Return the calibration that is fitted on the matches that people of a tenant have decided.
+
+    `data`: a description of the data. Raises Unavailable; InvalidInput if there are too few decisions to learn from.
+    """
     with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         store = MatchStore(database, CatalogStore(database))
@@ -72,7 +79,7 @@ async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Cal
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Return the calibration of a file. Raises InvalidInput naming it."""
+    """Return the calibration that a file holds. Raises InvalidInput, which names the file."""
     try:
         return decoded(_bytes(path))
     except msgspec.MsgspecError as error:
@@ -80,7 +87,7 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def main(arguments: Sequence[str]) -> str:
-    """Run the command; return its output. Raises SystemExit with the reason of a failure."""
+    """Run `calibrate` with its arguments; return a summary to print. Raises SystemExit with the reason of a failure."""
     parser = argparse.ArgumentParser(prog="python -m services.catalog calibrate", description=__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--labelled", type=Path)

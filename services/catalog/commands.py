@@ -1,7 +1,7 @@
 """The operator's commands for a file of courses: `import`, `export` and `check`.
 
 `import` and `export` connect to a running catalog at `--url` or CATALOG_URL; CATALOG_KEY holds the key of an admin of
-the tenant that owns the courses. `check` needs no service. The exit code is 0 if every row was accepted, 1 if some were
+the tenant that owns the courses. `check` needs no service. The exit code is 0 if every row was accepted, 1 if rows were
 rejected or the file has no course, 2 if the command failed, 130 if it was interrupted.
 """
 
@@ -67,7 +67,7 @@ _DEFAULT_URL = "http://127.0.0.1:8102"
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command and return its exit code."""
+    """Run the command `import`, `export` or `check` with its arguments; return the exit code."""
     args = _parser().parse_args(arguments)
     interrupted = "Stored courses stay; run the same command again to import the rest."
     return carry_out(args.command, lambda: _command(args), interrupted)
@@ -145,12 +145,12 @@ async def _import(args: argparse.Namespace, form: Format, options: Options) -> i
 
 
 def _are_other_lines(form: Format, counts: Counter[str]) -> bool:
-    """Return whether no line is a course in this project's own form."""
+    """Return whether all lines of NDJSON were rejected, so that they are probably objects of another platform."""
     return form == "ndjson" and 0 < counts["refused"] == counts.total()
 
 
 def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: bool) -> str | None:
-    """Return the column mapping to use: none if not needed, or the guess if a person agrees.
+    """Return the value of `map` to use: None if it is not needed, or `guess` for a dry run or if a person agrees.
 
     Raises InvalidInput otherwise.
     """
@@ -175,7 +175,7 @@ def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: b
 
 
 def _header(file: Path, form: Format, options: Options) -> list[str]:
-    """Return the first row of a table."""
+    """Return the names of the columns of a table, as the reader finds them."""
     reader = ListReader(form, dataclasses.replace(options, columns=None, accept_guess=True))
     try:
         for row in _rows(file, reader):

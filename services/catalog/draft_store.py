@@ -1,7 +1,7 @@
-"""Drafts of frameworks in MongoDB, one document each, and the approvals of versions that were made from them.
+"""Stores drafts of frameworks in MongoDB, one document each, and the approvals of the versions made from them.
 
-A framework that is too large for the document of its draft is stored in pieces. They are written under a name of their
-own before the draft that refers to them, and deleted after the draft no longer refers to them.
+A framework that is too large for the document of its draft is stored in pieces, in a collection of their own. The
+pieces are written before the document that names them, and deleted when no document names them any more.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ class DraftStore:
         self._approvals = database["framework_approvals"]
 
     async def prepare(self) -> None:
-        """Create the index. Raises Unavailable."""
+        """Create the index of the pieces of drafts in MongoDB. Raises Unavailable."""
         of_draft = IndexModel([("of", ASCENDING), ("number", ASCENDING)], name="of_number")
         await ensure_indexes(self._database, {self._pieces.name: [of_draft]})
 
     async def find(self, tenant: str, framework: str) -> FrameworkDraft | None:
-        """Return the tenant's draft of a framework. Raises Unavailable."""
+        """Return the tenant's draft of a framework, None if there is none. Raises Unavailable."""
         with unavailable():
             found = await self._drafts.find_one({"_id": framework_key(tenant, framework)})
             if found is None or "pieces" not in found:
@@ -47,7 +47,10 @@ class DraftStore:
         return stored({**found["content"], "framework": whole}, FrameworkDraft)
 
     async def save(self, tenant: str, before: FrameworkDraft | None, after: FrameworkDraft) -> bool:
-        """Store a draft; return False after a write conflict. Raises Unavailable."""
+        """Store the draft `after` in place of `before`, None for a new draft. Raises Unavailable.
+
+        Returns False, and stores nothing, if the stored draft is not `before` any more.
+        """
         key = framework_key(tenant, after.framework.id)
         raw = await asyncio.to_thread(msgspec.json.encode, after.framework)
         fields: Document = {"revision": after.revision, "content": _without_framework(after)}
@@ -67,9 +70,9 @@ class DraftStore:
     async def _save(
         self, key: str, before: FrameworkDraft | None, fields: Document, change: Document
     ) -> tuple[bool, str | None]:
-        """Write the document; return whether it was written, and the pieces of the content that it replaced.
+        """Write the document; return whether it was written, and the name of the pieces that it does not need any more.
 
-        Not written after a write conflict.
+        It is not written if the stored draft is not `before` any more.
         """
         with unavailable():
             if before is None:
@@ -90,7 +93,7 @@ class DraftStore:
         return name
 
     async def remove(self, tenant: str, draft: FrameworkDraft) -> bool:
-        """Delete a draft; return False after a write conflict. Raises Unavailable."""
+        """Delete a draft; return False if another revision of it is stored. Raises Unavailable."""
         wanted = {"_id": framework_key(tenant, draft.framework.id), "revision": draft.revision}
         with unavailable():
             found = await self._drafts.find_one_and_delete(wanted, {"pieces": 1})
@@ -99,9 +102,9 @@ class DraftStore:
         return found is not None
 
     async def keep_approval(self, tenant: str, draft: FrameworkDraft, version: int) -> None:
-        """Store who proposed, reviewed and approved a version. Repeating the call changes nothing.
+        """Store the signatures and comments of the draft from which a version was published.
 
-        Raises Unavailable.
+        If they are stored already, nothing changes. Raises Unavailable.
         """
         key = f"{framework_key(tenant, draft.framework.id)}@{version}"
         content = _without_framework(draft)
@@ -111,9 +114,10 @@ class DraftStore:
     async def approvals(
         self, tenant: str, framework: str, versions: Sequence[int], most_bytes: int
     ) -> tuple[int, dict[int, dict[str, Any]]]:
-        """Return (count, {version: signatures and comments of its draft}) for the first `count` of these versions.
+        """Return (count, {version: signatures and comments of its draft}) for the first `count` versions.
 
-        So many that the documents hold at most `most_bytes` bytes together, but at least one. Raises Unavailable.
+        `count` is the largest number whose documents have at most `most_bytes` bytes together, but at least 1. A
+        version that was published without a draft is not in the result. Raises Unavailable.
         """
         keys = {version: f"{framework_key(tenant, framework)}@{version}" for version in versions}
         with unavailable():

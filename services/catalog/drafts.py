@@ -1,8 +1,9 @@
-"""Drafts of frameworks: proposal, review, approval, and the changes that publishing would make. Pure.
+"""Drafts of frameworks: their proposal, review and approval, and the changes that publishing would make. Pure.
 
-draft → reviewed → approved → published; a change of content makes it a draft again. Three different people propose,
-review and approve, unless the tenant permits one person to do all (`alone`). A published version never changes. A
-retired framework gets no new version until `retired` is false again.
+The states are draft → reviewed → approved → published. If its content changes, a reviewed or approved draft is in the
+state `draft` again. Three different people propose, review and approve a draft, unless the tenant permits one person to
+do all (`alone`). A published version never changes. A retired framework can only be changed by setting `retired` to
+false.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ COMMENTS_LIMIT = 500
 Remark = Annotated[str, Meta(min_length=1, max_length=2000)]
 DraftState = Literal["draft", "reviewed", "approved"]
 Place = tuple[str, str | None, str]
-"""Job group, stage and skill of a requirement."""
+"""(job group, stage, skill): which requirement of a framework it is."""
 
 _PROPOSER_REVIEWS = {
     "th": "ผู้เสนอร่างตรวจร่างของตนเองไม่ได้ ให้ผู้อื่นเข้าใช้ด้วยรหัสเข้าใช้งานหรือบัญชีของตนแล้วตรวจ",
@@ -36,9 +37,10 @@ _REVIEWER_APPROVES = {
 
 
 class Signature(Struct, frozen=True):
-    """The person who acted on a draft, with the name as the agency writes it, the API key and the time.
+    """The person who acted on a draft, and when (`at`).
 
-    `subject`: the person's subject at the OpenID Connect provider; null for an issued key.
+    `by`: the name as the agency writes it. `key`: the id of the API key. `subject`: the person's identifier at the
+    OpenID Connect provider; null if the person did not sign in there.
     """
 
     by: str
@@ -48,12 +50,12 @@ class Signature(Struct, frozen=True):
 
     @property
     def person(self) -> str:
-        """An identifier of the person: the subject, because every sign-in of a person has another key, else the key."""
+        """What identifies the person: the subject if there is one, otherwise the key; each sign-in has another key."""
         return self.subject or self.key
 
 
 class DraftComment(Struct, frozen=True):
-    """A comment on a draft."""
+    """A comment on a draft, with the name and the key of its writer, and the time."""
 
     by: str
     key: str
@@ -64,7 +66,7 @@ class DraftComment(Struct, frozen=True):
 class FrameworkDraft(Struct, frozen=True):
     """A framework that is not published yet. `base_version`: the version that it was made from, 0 for a new framework.
 
-    Reviews and approvals apply to exactly this content.
+    `reviewed` and `approved` hold the signatures for exactly this content; they are removed when it changes.
     """
 
     framework: Framework
@@ -78,7 +80,7 @@ class FrameworkDraft(Struct, frozen=True):
 
 
 class ProposeDraft(Struct, frozen=True, forbid_unknown_fields=True):
-    """A proposed framework, and who proposes it."""
+    """A request to propose a framework. `by`: the name of the person who proposes it."""
 
     framework: Framework
     by: ShortText
@@ -86,21 +88,25 @@ class ProposeDraft(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignDraft(Struct, frozen=True, forbid_unknown_fields=True):
-    """The reviewer or approver of a draft."""
+    """A request to review or to approve a draft. `by`: the name of the person who does so."""
 
     by: ShortText
     comment: Remark | None = None
 
 
 class CommentDraft(Struct, frozen=True, forbid_unknown_fields=True):
-    """A comment on a draft."""
+    """A request to comment on a draft. `by`: the name of the person who comments."""
 
     by: ShortText
     comment: Remark
 
 
 class RequirementChange(Struct, frozen=True, omit_defaults=True):
-    """The change of a required level; null if the skill was not, or will not be, required."""
+    """The change of one requirement: level and weight, before and after.
+
+    `before` and `weight_before` are left out if the skill was not required, `after` and `weight_after` if it will not
+    be required.
+    """
 
     job_group: str
     skill: str
@@ -112,12 +118,13 @@ class RequirementChange(Struct, frozen=True, omit_defaults=True):
 
 
 class FrameworkImpact(Struct, frozen=True):
-    """What publishing the draft would change. `exact_matches`: {removed skill: new skills that match it}.
+    """What publishing a draft would change, compared with the framework that the tenant's officers have now.
 
-    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut. `scale_note` is what `scale_changed` says there.
-
-    `job_groups`: those with changed required levels. `officers`: how many are in these and in the removed ones, of the
-    caller's tenant, or of all tenants for an admin of `shared`. Null if the assessment service did not answer.
+    `version`: the version of the tenant's own framework. `outdated`: it is not the version that the draft was made
+    from. `exact_matches`: {removed skill: new skills that are the same}. `job_groups`: the job groups with a changed
+    requirement. `officers`: the number of officers in these and in the removed job groups, of the caller's tenant, or
+    for an admin of `shared` of all tenants; null if the assessment service did not answer. `unmapped_skills`,
+    `unmapped_job_groups`: see FrameworkPut. `scale_note`: the text that FrameworkPut has as `scale_changed`.
     """
 
     framework: str
@@ -140,9 +147,10 @@ class FrameworkImpact(Struct, frozen=True):
 
 
 def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
-    """Return the draft after a proposal; None if nothing changes. Comments are kept, reviews of other content removed.
+    """Return the draft after the proposal `body`; None if it changes nothing and has no comment.
 
-    Raises Conflict if there are too many comments.
+    `base` is the version that the draft is made from. Comments are kept. If the framework or `base` changed, the review
+    and the approval are removed. Raises Conflict if there are too many comments.
     """
     if before and before.framework == body.framework and before.base_version == base and body.comment is None:
         return None
@@ -161,9 +169,9 @@ def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, b
 
 
 def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
-    """Return the draft after a review, which removes an earlier approval.
+    """Return the draft after a review by a person; an earlier approval is removed.
 
-    Raises Conflict if the same person proposed it, unless one person may act alone.
+    Raises Conflict if the person proposed the draft, unless `alone` permits this, or if there are too many comments.
     """
     if not alone:
         _check_different(draft.proposed, by, _PROPOSER_REVIEWS)
@@ -172,10 +180,10 @@ def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone
 
 
 def approved(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone: bool = False) -> FrameworkDraft:
-    """Return the draft after an approval.
+    """Return the draft after an approval by a person.
 
-    Raises Conflict if it was not reviewed, or if the same person proposed or reviewed it, unless one person may act
-    alone.
+    Raises Conflict if the draft is not reviewed, if the person proposed or reviewed it, unless `alone` permits this, or
+    if there are too many comments.
     """
     if draft.reviewed is None:
         raise Conflict("the draft was not reviewed yet, or has changed since", "state")
@@ -187,7 +195,7 @@ def approved(draft: FrameworkDraft, by: Signature, comment: str | None, *, alone
 
 
 def commented(draft: FrameworkDraft, by: Signature, comment: str) -> FrameworkDraft:
-    """Return the draft with a comment; its state does not change. Raises Conflict."""
+    """Return the draft with one more comment, in the same state. Raises Conflict if there are too many comments."""
     return _commented(msgspec.structs.replace(draft, revision=draft.revision + 1), by, comment)
 
 
@@ -200,7 +208,11 @@ def _commented(draft: FrameworkDraft, by: Signature, comment: str | None) -> Fra
 
 
 def check_publishable(draft: FrameworkDraft, version: int, *, alone: bool = False) -> None:
-    """Raise Conflict unless the draft is approved, by different people or `alone`, and based on the current version."""
+    """Raise Conflict unless a draft may be published as the version after `version`, the current one.
+
+    The draft must be approved and made from the current version. Unless `alone` permits otherwise, different people
+    must have proposed, reviewed and approved it.
+    """
     if draft.state != "approved" or draft.reviewed is None or draft.approved is None:
         raise Conflict(f"the draft is {draft.state}: it is published once it is approved", "state")
     if not alone:  # it may have been signed while one person was enough
@@ -220,16 +232,16 @@ def _check_different(before: Signature, by: Signature, texts: Mapping[str, str])
 
 
 def check_change(before: Framework | None, after: Framework) -> None:
-    """Raise Conflict for a change of a retired framework that leaves it retired."""
+    """Raise Conflict if `after` changes a retired framework and leaves it retired."""
     if before and before.retired and after.retired and msgspec.structs.replace(after, version=before.version) != before:
         raise Conflict("the framework is retired; set `retired` to false to change it", "retired")
 
 
 def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
-    """Return the changes that publishing a draft would make for the tenant's officers.
+    """Return the changes that publishing a draft would make for the tenant's officers, without their number.
 
-    `present`: their current framework, the tenant's own version or else the shared one. `version`: the version of
-    the tenant's own framework, 0 if it has none.
+    `present`: the framework that the officers have now, the tenant's own one or else the shared one. `version`: the
+    version of the tenant's own framework, 0 if it has none.
     """
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
@@ -260,7 +272,7 @@ def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> Fr
 
 
 def scale_change(before: Framework | None, after: Framework) -> LocalizedText | None:
-    """Return what happens to measured levels if a version has another scale; None if it has the same one."""
+    """Return a text about what happens to measured levels; None if the levels of the scale stay the same."""
     if before is None or _steps(before) == _steps(after):
         return None
     old, new = (f"{min(levels):g}-{max(levels):g}" for levels in (_steps(before), _steps(after)))
@@ -285,7 +297,7 @@ def _steps(framework: Framework) -> list[float]:
 
 
 def concerned(before: Framework | None, after: Framework) -> set[str]:
-    """Return the job groups whose required levels change, or that are removed."""
+    """Return the ids of the job groups that are removed, or of which a requirement changes."""
     if before is None:
         return set()
     gone = {one.id for one in before.job_groups} - {one.id for one in after.job_groups}
@@ -293,7 +305,7 @@ def concerned(before: Framework | None, after: Framework) -> set[str]:
 
 
 def unmapped(before: Framework | None, after: Framework, of: Literal["skill", "job_group"]) -> list[str]:
-    """Return the skills, or job groups, that a version had or mapped and the next one neither has nor maps."""
+    """Return the ids of skills (or job groups) that `before` has or maps, and `after` neither has nor maps."""
     if before is None:
         return []
     had, has = (

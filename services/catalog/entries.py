@@ -1,7 +1,7 @@
-"""The stored document of a course or a framework: its key, its decoded form, and the filters of lists.
+"""Decodes the stored document of a course or a framework, makes its key, and makes the filters of lists.
 
-A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier contains a colon, so a course and a
-framework of the same id have different keys, in the collection and in the compacted topic.
+The key of a course is `tenant/id`, the key of a framework `tenant/framework:id`. No id contains a colon, so a course
+and a framework with the same id have different keys, in the collection and in the compacted topic.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,11 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored course or framework; `content` is None for a withdrawn course.
+    """A stored course or framework. `sequence` is the revision of a course, or the version of a framework.
 
-    `unreadable`: the document cannot be decoded, for instance after a manual change. Putting the entry replaces it; its
-    `sequence` is 0 if none is stored. `copied`: the catalog's copy of a shared course, see `shared_copies`.
+    `content` is None for a withdrawn course. `unreadable`: whether the document cannot be decoded, for instance after a
+    manual change; then `content` is None too, and a PUT replaces the document. `copied`: whether the course is a copy
+    that the catalog made of a shared course, see `shared_copies`.
     """
 
     key: str
@@ -36,22 +37,25 @@ class Entry:
     copied: bool = False
 
     def with_confirmed(self, course: Course) -> Course:
-        """Return `course`, the new content; if it lists no skills, with the skills that people confirmed here."""
+        """Return the new content `course` with the skills that people confirmed in matches of this entry.
+
+        They are added in the frameworks in which `course` lists no skill.
+        """
         return with_confirmed(course, self.matches)
 
     def is_own(self, course: Course | None = None) -> bool:
-        """Return whether the tenant itself offers the course, with this content if one is given."""
+        """Return whether the tenant itself offers this course; if `course` is given, with exactly this content."""
         offered = isinstance(self.content, Course) and not self.copied
         return offered and (course is None or self.content == course)
 
     @property
     def shown(self) -> Course | Framework | None:
-        """The content as it is shown and announced: a course with its `matched` skills."""
+        """The content as readers see it: a course has its proposals in `matched`, a framework is unchanged."""
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
 
 
 def cannot_be_read() -> Conflict:
-    """Return the problem of an unreadable entry."""
+    """Return the problem (409) that answers a request for an unreadable entry."""
     return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")
 
 
@@ -61,33 +65,36 @@ def framework_key(tenant: str, framework: str) -> str:
 
 
 def is_framework(key: str) -> bool:
-    """Return whether a key is that of a framework."""
+    """Return whether a key names a framework, not a course."""
     return ":" in key
 
 
 def match_fields(course: Course, matches: Sequence[Match], in_use: Mapping[str, AbstractSet[str]]) -> Document:
-    """Return the field that marks a course as due to be matched.
+    """Return the field `match_due`, which tells whether a course waits to be matched.
 
-    It is due if its provider states no skill in one of the frameworks in use (their former skills, by id), or if it
-    teaches a former skill of one.
+    It waits if its provider states no skill in one of the frameworks in use, or if it teaches a skill of a former
+    version of one. `in_use`: {framework id: skills of its former versions}.
     """
     lacks = bool(in_use.keys() - {row.framework for row in given_rows(course, matches)})
     return {"match_due": lacks or any(row.skill in in_use.get(row.framework, ()) for row in course.teaches)}
 
 
 def copies_due(tenant: str) -> Document:
-    """Return the field that marks a shared course whose copies are to be made again; nothing for other tenants."""
+    """Return the field that marks a shared course as due for copies; no field for another tenant's course."""
     return {"copies_due": True} if tenant == SHARED_TENANT else {}
 
 
 def matching(wanted: ListCourses) -> Document:
-    """Return the MongoDB filter for a list's parameters, all of which are texts."""
+    """Return the MongoDB filter for the `framework`, `skill` and `language` that a list asks for."""
     taught = _taught(wanted)
     return ({"content.teaches": {"$elemMatch": taught}} if taught else {}) | _in_language(wanted)
 
 
 def matching_mapped(wanted: ListCourses) -> Document | None:
-    """Return the filter for courses to which a wanted skill is mapped; None if no skill is wanted."""
+    """Return the MongoDB filter for courses to whose skills the wanted skill or framework is mapped by a match.
+
+    Returns None if the list asks for no skill and no framework.
+    """
     if not (taught := _taught(wanted)):
         return None
     mapped: Document = {"matches.source": "mapped", "matches": {"$elemMatch": taught | {"source": "mapped"}}}
@@ -103,7 +110,7 @@ def _in_language(wanted: ListCourses) -> Document:
 
 
 def teaches(course: Course, wanted: ListCourses) -> bool:
-    """Return whether a course teaches the wanted skill, in the wanted framework."""
+    """Return whether a course teaches the wanted skill in the wanted framework; both may be None for any."""
     if wanted.framework is None and wanted.skill is None:
         return True
     return any(
@@ -112,12 +119,12 @@ def teaches(course: Course, wanted: ListCourses) -> bool:
 
 
 def shown_course(document: Mapping[str, Any]) -> Course:
-    """Return the course of a document as it is shown and announced, with its `matched` skills."""
+    """Return the course of a document as readers see it, with its proposals in `matched`."""
     return announced(course_of(document), matches_of(document))
 
 
 def entry_of(document: Mapping[str, Any]) -> Entry:
-    """Return the entry of a document; without the content of a framework in parts."""
+    """Return the entry of a document; `content` is None for a framework in parts."""
     content: Course | Framework | None = None
     if document.get("content"):
         content = framework_of(document) if document["kind"] == "framework" else course_of(document)
@@ -141,7 +148,7 @@ def sequence_of(document: Mapping[str, Any]) -> int:
 
 
 def course_of(document: Mapping[str, Any]) -> Course:
-    """Return the course of a document, without what is matched to it."""
+    """Return the course of a document as it was put, without proposals in `matched`."""
     return stored(document["content"], Course)
 
 
@@ -156,14 +163,14 @@ def framework_of(document: Mapping[str, Any]) -> Framework:
 
 
 def summary_of(document: Mapping[str, Any]) -> FrameworkSummary:
-    """Return the summary of a framework's document."""
+    """Return the summary of a framework from its document, also if the framework is in parts."""
     if "summary" in document:
         return stored(document["summary"], FrameworkSummary)
     return framework_summary(framework_of(document), shared=document["tenant"] == SHARED_TENANT)
 
 
 def framework_summary(framework: Framework, *, shared: bool) -> FrameworkSummary:
-    """Return the summary of a framework; `shared`: of the tenant `shared`."""
+    """Return the summary of a framework; `shared` tells whether all tenants see it."""
     return FrameworkSummary(
         id=framework.id,
         version=framework.version,

@@ -1,4 +1,4 @@
-"""Writes courses as NDJSON, CSV, Excel and schema.org JSON-LD, in a form that an import can read."""
+"""Writes courses as NDJSON, CSV, an Excel workbook or schema.org JSON-LD, in a form that an import can read."""
 
 import csv
 import io
@@ -22,13 +22,17 @@ COLUMNS = (
     "modality", "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "stated",
     "assumed", "example",
 )  # fmt: skip
-"""The columns of a table, each a fact that the import reads."""
+"""The columns of an exported table; each is a fact that the import reads."""
 
 _NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class Form(Struct, frozen=True):
-    """A format that is written course by course: the text before the first, between two, and after the last."""
+    """How a format is written course by course.
+
+    `row` returns the bytes of a course; `before`, `between` and `after` are the bytes before the first course, between
+    two courses and after the last one.
+    """
 
     row: Callable[[Course], bytes]
     before: bytes = b""
@@ -37,7 +41,7 @@ class Form(Struct, frozen=True):
 
 
 def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
-    """Write courses to a file one by one."""
+    """Write courses to a file in a format; a workbook is written at the end, the others course by course."""
     if form == "xlsx":
         _write_workbook(courses, file)
         return
@@ -48,7 +52,7 @@ def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
 
 
 def _given(course: Course) -> Course:
-    """Return a course without what only the catalog sets: what is matched, and rows mapped from another framework."""
+    """Return a course without what only the catalog sets: `matched`, and rows mapped from another framework."""
     return replace(course, matched=[], teaches=[row for row in course.teaches if row.mapped_from is None])
 
 
@@ -150,4 +154,4 @@ FORMS: dict[Format, Form] = {
         after=b"\n]}\n",
     ),
 }
-"""The formats that are written as a stream; a workbook is written as a whole."""
+"""The formats that are written course by course; a workbook is written as a whole."""

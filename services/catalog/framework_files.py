@@ -3,7 +3,7 @@
 import-framework FILE... --format case-1.1 [--id ID] [--map 'job_group=Role,skill=Skill Name'] [--dry-run]
 export-framework ID --format csv [--output FILE]
 
-They use the database of the settings; a running service announces what was imported.
+They read and write the database that the settings name; a running service announces what was imported.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SHOWN = 50
 
 
 async def import_framework(arguments: Sequence[str]) -> int:
-    """Run `import-framework`; return 0, or 1 if the framework was rejected. Raises Problem, OSError."""
+    """Run `import-framework` with its arguments; return 0, or 1 if the file was rejected. Raises Problem, OSError."""
     args = _import_parser().parse_args(arguments)
     title = LocalizedText(th=args.title_th, en=args.title_en) if args.title_th or args.title_en else None
     options = Options(
@@ -60,7 +60,7 @@ async def import_framework(arguments: Sequence[str]) -> int:
 
 
 async def export_framework(arguments: Sequence[str]) -> int:
-    """Run `export-framework`; return 0. Raises Problem, OSError."""
+    """Run `export-framework` with its arguments: write a framework to a file; return 0. Raises Problem, OSError."""
     args = _export_parser().parse_args(arguments)
     settings = load(CatalogSettings)
     with connected(settings, "catalog") as client:
@@ -77,7 +77,10 @@ async def export_framework(arguments: Sequence[str]) -> int:
 
 
 async def run(arguments: Sequence[str]) -> int:
-    """Run one of COMMANDS; return its exit code. A failure is printed in one line."""
+    """Run the command of COMMANDS that the first argument names; return its exit code.
+
+    A failure is printed in one line, and gives the exit code 2.
+    """
     try:
         return await COMMANDS[arguments[0]](arguments[1:])
     except Problem as problem:
@@ -151,7 +154,7 @@ def _summary(reading: Reading) -> Iterable[str]:
 
 
 def _faults(reading: Reading) -> Iterable[str]:
-    """Yield the first faults of each kind, and the number of the others; those that refuse the framework come first."""
+    """Yield lines with the first faults of each kind and the number of others; the `untrue` ones come first."""
     kinds: dict[tuple[str, str | None, str], list[Fault]] = {}
     for fault in sorted(reading.faults, key=lambda fault: fault.verdict, reverse=True):
         kinds.setdefault((fault.verdict, fault.field, kind_of(fault.reason)), []).append(fault)

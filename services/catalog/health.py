@@ -1,8 +1,8 @@
-"""Faults of a catalog as a whole, which no single course shows. Pure.
+"""Finds faults of a whole catalog, which no single course shows. Pure.
 
-Whether a course can be entered is found by simulating a learner without skills who takes every open course until no
-other opens. A course that stays closed is in a cycle of prerequisites, names a missing course, or requires a level to
-which no course leads.
+To find the courses that can be entered, it simulates a learner without skills who takes every course whose conditions
+hold, until no other course opens. A course that stays closed is in a cycle of prerequisites, requires a course that
+does not exist, or requires a level to which no course leads.
 """
 
 from collections import Counter, defaultdict, deque
@@ -17,23 +17,23 @@ from shared.domain import Course, Framework, Prerequisite, courses_named
 from shared.texts import folded, letters_of
 
 LISTED = 1000
-"""How many of each kind are listed; `counts` has them all."""
+"""The most faults of each kind that are listed; `counts` counts all of them."""
 
 Skill = tuple[str, str]
 
 
 class DanglingPrerequisite(Struct, frozen=True):
-    """A course, and those of its prerequisites that do not exist."""
+    """A course, and the ids of the courses that it requires and that do not exist."""
 
     course: str
     missing: list[str]
 
 
 class UnreachableLevel(Struct, frozen=True):
-    """A required level that no officer can reach through courses.
+    """A level that a job group requires, and that an officer without skills cannot reach through courses.
 
-    `taught` is the highest level that a course teaches, `reached` the highest that courses lead to from no skills.
-    Cause `no_course`: no course teaches that level; `no_way`: one does, and it cannot be entered.
+    `taught` is the highest level that a course teaches; `reached` is the highest level that the officer can reach.
+    `cause` is `no_course` if no course teaches the required level, `no_way` if a course does and cannot be entered.
     """
 
     framework: str
@@ -47,7 +47,7 @@ class UnreachableLevel(Struct, frozen=True):
 
 
 class WeakMatch(Struct, frozen=True):
-    """A proposed match that is announced with a confidence below the threshold, and with which."""
+    """A proposed match whose announced `confidence` is below the threshold."""
 
     course: str
     framework: str
@@ -56,10 +56,12 @@ class WeakMatch(Struct, frozen=True):
 
 
 class CatalogHealth(Struct, frozen=True):
-    """The state of a catalog as a tenant sees it.
+    """The numbers and the faults of a catalog as a tenant sees it.
 
-    `cycles`: courses that require each other in this order, and the last one the first; `twins`: courses with the same
-    title and provider, or the same address. `hosts`: the hosts of the courses' addresses, which were not contacted.
+    `cycles`: lists of courses, each of which requires the next one, and the last one the first. `twins`: lists of
+    courses with the same title and provider, or the same address. `counts`: numbers of all faults, and of matches by
+    status. `languages` and `hosts`: numbers of courses by language, and by the host of their address; no host was
+    contacted. `without_skills`: courses that teach no skill. `waiting`: courses that wait to be matched.
     """
 
     courses: int
@@ -83,7 +85,11 @@ def health(
     threshold: float,
     waiting: int,
 ) -> CatalogHealth:
-    """Return the state of the courses and frameworks that a tenant sees, with its own matches by course id."""
+    """Return the faults of the courses and frameworks that a tenant sees.
+
+    `matches`: {id of a course of the tenant: its matches}. `threshold`: matches with a lower confidence are weak.
+    `waiting`: the number of courses that wait to be matched.
+    """
     known = {course.id: course for course in courses}
     walk = _Walk(courses)
     dangling = [
@@ -129,7 +135,7 @@ def health(
 
 
 class _Walk:
-    """What a learner without skills can reach: the courses that open, and the levels they lead to."""
+    """What a learner without skills can reach: `open`, the courses that can be entered, and `levels`."""
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self.open: set[str] = set()
@@ -181,7 +187,7 @@ def _skills_named(course: Course) -> Iterator[Skill]:
 
 
 def _cycles(closed: Mapping[str, Course]) -> Iterator[list[str]]:
-    """Yield a shortest cycle of each group of courses that require each other, through its smallest id."""
+    """Yield, for each group of courses that require each other, a shortest cycle through its smallest id."""
     after = {
         name: sorted({one for one in courses_named(course.requires) if one in closed})
         for name, course in closed.items()
@@ -262,7 +268,7 @@ def _unreachable(
 
 
 def _twins(courses: Sequence[Course]) -> list[list[str]]:
-    """Return groups of courses that are probably the same."""
+    """Return lists of courses with the same title and provider, or the same address."""
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for course in courses:
         provider = folded(course.provider.th or course.provider.en or "")

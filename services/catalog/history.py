@@ -1,10 +1,10 @@
-"""The history of courses and frameworks by catalog revision, built from the records of the topic.
+"""Stores the courses and frameworks of every revision of the catalog, from the records of the topic `catalog.state`.
 
-A revision is the stamp of a record. As in every reader, a record is used only if its stamp is above the largest
-accepted one, so that "catalog N" never changes its meaning; a repeated sequence changes nothing.
+A revision is the stamp of a record. As in every reader, a record is used only if its stamp is above the largest stamp
+so far, so the catalog at a revision never changes later. A record with a repeated sequence changes nothing.
 
-A framework in parts gets its revision when the announcement and all parts have arrived, as in every reader. Until then
-`framework_publications` records which of them have arrived; the contents stay in the parts' own documents.
+A framework in parts gets the stamp of the record that completes it: the announcement or the last part. Until then
+`framework_publications` records which of these have arrived; the contents stay in the documents of the parts.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class HistoryStore:
         self._leases = database["leases"]
 
     async def prepare(self) -> None:
-        """Create the indexes. Raises Unavailable."""
+        """Create the indexes of the history in MongoDB. Raises Unavailable."""
         as_of = IndexModel(_AS_OF, name="as_of")
         by_key = IndexModel([("key", ASCENDING), ("sequence", DESCENDING)], name="by_key")
         of_framework = IndexModel([("key", ASCENDING), ("version", ASCENDING)], name="key_version")
@@ -72,15 +72,15 @@ class HistoryStore:
         )
 
     async def position(self) -> int:
-        """Return the revision up to which the history is written, 0 before the first. Raises Unavailable."""
+        """Return the latest revision in the history, 0 if there is none. Raises Unavailable."""
         with unavailable():
             document = await self._positions.find_one({"_id": _ACCEPTED}) or {}
         return int(document.get("accepted", 0))
 
     async def on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Store records of the topic, in its order; a repeated record changes nothing. Raises Unavailable.
+        """Add records to the history; they must be in the order of the topic. A repeated record changes nothing.
 
-        Raises Rejected, without storing any record, if a stamp or a sequence is impossibly high.
+        Raises Unavailable. Raises Rejected, without storing any record, if a stamp or a sequence is impossibly high.
         """
         accepted = await self.position()
         check_stamps([item.event for item in batch], accepted)
@@ -160,7 +160,11 @@ class HistoryStore:
     # --- reading at a revision ---------------------------------------------------------------------------------------
 
     async def page(self, tenant: str, wanted: ListCourses, revision: int) -> list[tuple[str, Course]]:
-        """Return the first courses of one tenant, by id, at a revision. Raises Unavailable."""
+        """Return (id, course) for the courses that a tenant itself offered at a revision and `wanted` selects, by id.
+
+        Returns the first `limit` + 1 courses after the id `after`; the last one shows that there are more. Raises
+        Unavailable.
+        """
         found: list[Document] = []
         after = wanted.after
         with unavailable():
@@ -172,7 +176,7 @@ class HistoryStore:
         return [(row["id"], stored(row["content"], Course)) for row in found[: wanted.limit + 1]]
 
     async def _newest(self, tenant: str, after: str, revision: int) -> dict[str, int]:
-        """Return, for the next page of courses by id, the newest row up to a revision; empty after the last course."""
+        """Return {course id: `_id` of its newest row up to a revision} for the next courses; empty after the last."""
         query = {"tenant": tenant, "id": {"$gt": after}, "_id": {"$lte": revision}}
         rows = self._history.find(query, {"id": 1}).sort(_AS_OF).limit(_ROWS)
         newest: dict[str, int] = {}
@@ -181,7 +185,7 @@ class HistoryStore:
         return newest
 
     async def offered(self, tenant: str, courses: Sequence[str], revision: int) -> set[str]:
-        """Return which of these courses the tenant itself offered at a revision. Raises Unavailable."""
+        """Return the ids in `courses` of courses that the tenant itself offered at a revision. Raises Unavailable."""
         pipeline = [
             *_as_of({"tenant": tenant, "id": {"$in": list(courses)}}, revision),
             {"$match": {"withdrawn": False}},
@@ -191,7 +195,7 @@ class HistoryStore:
             return {row["id"] async for row in self._history.aggregate(pipeline)}
 
     async def framework(self, tenant: str, framework: str, revision: int) -> Framework | None:
-        """Return a framework of this tenant (not a shared one) at a revision. Raises Unavailable."""
+        """Return the tenant's own framework at a revision, None if it had none. Raises Unavailable, Rejected."""
         query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
         with unavailable():
             found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])
@@ -202,9 +206,9 @@ class HistoryStore:
     async def framework_versions(
         self, tenant: str, framework: str, below: int | None, limit: int
     ) -> list[FrameworkRevision]:
-        """Return the latest versions of the tenant's own framework, the newest first. Raises Unavailable.
+        """Return at most `limit` versions of the tenant's own framework, the newest first. Raises Unavailable.
 
-        `below`: only those published before this revision of the catalog.
+        With `below`, only versions published before this revision of the catalog are returned.
         """
         query: Document = {"tenant": tenant, "id": framework} | ({"_id": {"$lt": below}} if below else {})
         with unavailable():
@@ -213,13 +217,13 @@ class HistoryStore:
 
 
 async def _written(collection: Collection, rows: Sequence[Document]) -> None:
-    """Write rows; one that is there already, from an unfinished batch, is replaced. Raises Unavailable."""
+    """Write rows; replace a row that an unfinished batch has written before. Raises Unavailable."""
     if rows and await bulk_write(collection, [InsertOne(row) for row in rows]) < len(rows):
         await bulk_write(collection, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows], ordered=True)
 
 
 def _key_of(item: ConsumedEvent) -> str:
-    """Return the key of a record's subject; for a part, that of its framework."""
+    """Return the key of the course or framework of a record; for a part, the key of its framework."""
     return item.event.subject.partition("@")[0]
 
 

@@ -1,7 +1,7 @@
-"""One import: a result for every row, and a report on the whole file at the end.
+"""Imports a file of courses: a result for every row, and a report on the whole file at the end.
 
-The first row of a course counts; a later equal row is unchanged, and a different one is rejected, so importing one file
-twice gives the same result. Each course is one write with its event, so an import may stop after any row.
+The first row of a course counts; a later equal row is unchanged, and a different one is rejected. So importing a file
+twice gives the same result. Each course is stored with its event in one write, so an import may stop after any row.
 """
 
 import asyncio
@@ -34,17 +34,21 @@ from shared.texts import folded
 T = TypeVar("T")
 
 MOST_COURSES = 500_000
-"""The most courses of one import: the ids of all are kept in memory, to detect repeated ones."""
+"""The most courses of one import; their ids are kept in memory to detect repeated courses."""
 
 _MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
 _PER_PART = 500
-"""Courses are stored in parts of so many; while one part is written, the next one is compared with what is stored."""
+"""Courses are stored in parts of this size; while a part is written, the next one is compared with what is stored."""
 
 
 class CourseImport(ImportJob[Course, CourseImportReport]):
-    """Imports the rows of one file for one tenant."""
+    """Imports the rows of one file for one tenant.
+
+    `full`: whether to report the tenant's courses that have a provider of the file and are not in the file. `withdraw`:
+    whether to withdraw these courses, too.
+    """
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._store = store
         self._full, self._withdraws = full, withdraw
         self._seen: dict[int, int] = {}
-        """The hash of an id -> the row that is taken, and the hash of its content."""
+        """{hash of an id: number of the first row with it << 32 | hash of its content}."""
         self._named: dict[str, list[str]] = {}
         self._count_named: dict[str, int] = {}
         self._conditions: dict[str, list[Prerequisite]] = {}
@@ -66,7 +70,10 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._unknown_rows = False
 
     async def store_rows(self, rows: Sequence[Row[Course]]) -> list[RowResult]:
-        """Return the results of rows, in order. Raises TooLarge above the maximum number of courses, Unavailable."""
+        """Store the courses of rows; return the results, in the order of the rows.
+
+        Raises Unavailable; TooLarge if the file has more than `MOST_COURSES` courses.
+        """
         framework_scales = await self.patiently(
             lambda: self._store.framework_scales(
                 self._tenant, {name for row in rows if row.content for name in frameworks_named(row.content)}
@@ -108,7 +115,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         return not found
 
     def _held_by_id(self, row: Row[Course]) -> bool:
-        """Return whether a rejected row names its course; the course then counts as contained in the file."""
+        """Return whether a rejected row has the id of its course; if so, note that the file contains the course."""
         if row.content is not None:
             self._seen.setdefault(_hash(row.content.id), row.number << 32)
         return row.content is not None
@@ -176,7 +183,10 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     # --- the end -----------------------------------------------------------------------------------------------------
 
     async def end(self) -> None:
-        """Check the file as a whole. Raises Unavailable."""
+        """Add to the report what only the whole file shows: unknown courses, cycles, and missing courses.
+
+        If the request says so, the missing courses are withdrawn. Raises Unavailable.
+        """
         names = [name for name in self._count_named if _hash(name) not in self._seen]
         unknown: list[str] = []
         for at in range(0, len(names), 1000):
@@ -196,7 +206,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     async def _missing(self, *, withdraw: bool) -> None:
         """List the courses of the file's providers that are not in the file; withdraw them if the request says so.
 
-        Nothing is withdrawn if a rejected row does not name its course: it may be one of the missing.
+        Nothing is withdrawn if a rejected row has no id, because it may be one of the missing courses.
         """
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
@@ -235,7 +245,10 @@ def differing(one: Course | None, other: Course | None) -> list[str]:
 
 
 def same_course(first: int, fields: Sequence[str]) -> RowProblem:
-    """Return the problem of a row that gives the course of an earlier row with another content."""
+    """Return the problem of a row with the course of an earlier row but another content.
+
+    `first`: the number of the earlier row. `fields`: the names of the fields that differ.
+    """
     where = f" in {', '.join(fields)}" if fields else ""
     return RowProblem(409, f"row {first} is the same course and was taken; this one differs{where}", "id")
 
@@ -257,7 +270,7 @@ def _refused(row: Row[Course]) -> RowResult:
 
 
 def _titled(result: RowResult, row: Row[Course]) -> RowResult:
-    """Return a result with the title of its course, if a person should look at the row."""
+    """Return a result; if it has a warning or a problem, with the title of the course, so that people find the row."""
     if row.content is None or not (result.warnings or result.problems):
         return result
     return msgspec.structs.replace(result, title=masked(row.content.title))
@@ -272,10 +285,10 @@ def _accepted(row: Row[Course], done: Stored) -> RowResult:
 
 
 def cycles_of(conditions: Mapping[str, list[Prerequisite]]) -> Iterator[list[str]]:
-    """Yield the cycles of courses that nobody can enter: each requires the next, and the last requires the first.
+    """Yield lists of courses that nobody can enter, because each requires the next one, and the last one the first.
 
-    `conditions`: {course: its prerequisite}, for courses that require another course. A course that can be entered
-    without the cycle is not reported.
+    `conditions`: {course id: its prerequisites}, for courses that require another course. A course that can be entered
+    in another way is not reported.
     """
     blocked = set(conditions)
     needed_by: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The visible text of HTML, in cells of lists and in texts of frameworks. Pure."""
+"""Removes HTML from the texts of imported files, so that the visible text is left. Pure."""
 
 import re
 
@@ -8,7 +8,7 @@ _NAMES = (
 )
 _TAG = re.compile(rf"</?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _LIKE_A_TYPE = re.compile(r"(?<=\w)<(?!(?:Br|Hr|Img|P|Li|Td|Tr|Th|Dd|Dt|Col)>)([A-Z][a-z]*)>")
-"""`List<A>`, `Vector<Table>`: HTML is rarely written so, and then an element that needs an end has one."""
+"""Words such as `List<A>` and `Vector<Table>`, which are hardly ever HTML: a real element would be closed."""
 
 _CLOSED = re.compile(r"</([a-z]+)")
 _BREAK = re.compile(r"<(?:br|hr|/p|/div|/dd|/dt|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
@@ -19,7 +19,7 @@ _UNSEEN = (("<!--", "-->"), ("<style", "</style>"), ("<script", "</script>"))
 def without_tags(text: str) -> str:
     """Return a text without the tags, comments, styles and scripts of HTML; a line ends where a block ends.
 
-    Other words in angle brackets, such as `List<T>`, are text; so is the name of an element that directly follows a
+    Other words in angle brackets stay, as in `List<T>`. The name of an HTML element stays too if it directly follows a
     word, begins with a capital letter and is never closed, as in `List<A>`.
     """
     if "<" not in text:
@@ -32,7 +32,7 @@ def without_tags(text: str) -> str:
 
 
 def _without(text: str, begin: str, end: str) -> str:
-    """Return a text without its parts from `begin` to `end`, in linear time; one that does not end is kept."""
+    """Return a text without the parts from `begin` to `end`, in linear time; a part that does not end is kept."""
     lower = text.lower()
     if begin not in lower or len(lower) != len(text):  # some letters have another length in lower case
         return text

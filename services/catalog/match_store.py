@@ -1,11 +1,11 @@
-"""Matches in MongoDB: in the document of their course, so that a decision is one write.
+"""Stores matches in MongoDB, in the document of their course, so that a decision is one write.
 
-match_due      the course, or the courses of a framework, wait to be matched
-match_from     of a framework: the last course that was marked as due because of it; later ones are not marked yet
-matches        proposals and decisions
-matched        there are matches
-levels_due     matches changed since the levels of the tenant's courses were estimated together
-match_version  grows with every change of the matches: every write is a compare-and-set on it and on the sequence
+match_due      of a course: it waits to be matched; of a framework: its courses must be marked so
+match_from     of a framework: the key of the last course that was marked; the courses after it are not marked yet
+matches        the proposed and the decided matches of a course
+matched        whether a course has matches
+levels_due     the matches of a course changed after the levels of the tenant's courses were estimated together
+match_version  grows with every change of the matches; a write succeeds only if this and the sequence are unchanged
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from shared.mongo import Database, Document, drop_indexes, ensure_indexes, reada
 from shared.outbox import outbox_push
 
 EXAMPLES = 5000
-"""The most examples that a course is compared with: the first by tenant and id."""
+"""The most examples with which a course is compared: the tenant's own courses first, then shared ones."""
 
 _FORMER_INDEXES = ("by_match_status", "matched", "to_match")
 """Indexes of earlier releases, to be dropped: they held every course and made imports slower."""
@@ -36,7 +36,11 @@ _WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "con
 
 @dataclass(frozen=True)
 class MatchedCourse:
-    """A course with its matches. `waiting`: it is to be matched; `levels_due`: its levels are to be estimated."""
+    """A course with its matches.
+
+    `version`: the stored `match_version`, None before the first match. `waiting`: whether the course waits to be
+    matched. `levels_due`: whether the levels of its proposals must be estimated together with those of other courses.
+    """
 
     entry: Entry
     course: Course
@@ -53,7 +57,10 @@ class MatchStore:
         self._entries = database[COLLECTION]
 
     async def prepare(self) -> None:
-        """Create the indexes, and mark what an earlier release did not. Raises Unavailable."""
+        """Create the indexes, and mark the frameworks for whose tenants an earlier release made no copies.
+
+        Raises Unavailable.
+        """
         by_key = [("match_due", ASCENDING), ("_id", ASCENDING)]
         due = IndexModel(by_key, name="match_due", partialFilterExpression={"match_due": True})
         levels = IndexModel(
@@ -83,7 +90,7 @@ class MatchStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, tenant: str, course: str) -> MatchedCourse | None:
-        """Return the tenant's own course with its matches, None if it offers no course with this id.
+        """Return the tenant's own course with its matches, None if the tenant offers no course with this id.
 
         Raises Unavailable; Conflict if the document cannot be decoded.
         """
@@ -94,10 +101,10 @@ class MatchStore:
         return found if document else None
 
     async def page(self, tenant: str, wanted: ListMatches) -> list[tuple[str, MatchedCourse]]:
-        """Return the first courses after `after` that have a match of the requested kind, with all their matches.
+        """Return (id, course with all its matches) for a tenant's courses with a match that `wanted` selects, by id.
 
-        Returns one more than the limit if there are more. Documents that cannot be decoded are skipped. Raises
-        Unavailable.
+        Returns the first `limit` + 1 courses after the id `after`; the last one shows that there are more. Documents
+        that cannot be decoded are skipped. Raises Unavailable.
         """
         named = {
             name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
@@ -116,12 +123,15 @@ class MatchStore:
         return found
 
     async def waiting(self) -> int:
-        """Return how many courses wait to be matched, of all tenants. Raises Unavailable."""
+        """Return how many courses and frameworks of all tenants are marked as due. Raises Unavailable."""
         with unavailable():
             return int(await self._entries.count_documents({"match_due": True}, hint="match_due"))
 
     async def next_due(self, after: str) -> str | None:
-        """Return the tenant after this one, or else the first one, whose courses wait. Raises Unavailable."""
+        """Return the first tenant after the tenant `after` with waiting courses. Raises Unavailable.
+
+        After the last tenant the search begins again with the first one. Returns None if no course waits.
+        """
         with unavailable():
             for begin in (_end_of(after), "") if after else ("",):
                 query = {"match_due": True, "_id": {"$gte": begin}, "kind": "course"}
@@ -130,7 +140,10 @@ class MatchStore:
         return None
 
     async def due(self, tenant: str, limit: int) -> list[MatchedCourse]:
-        """Return courses of a tenant that wait to be matched. Raises Unavailable."""
+        """Return at most `limit` courses of a tenant that wait to be matched. Raises Unavailable.
+
+        A document that cannot be decoded is left out, and does not wait any more.
+        """
         query = {"match_due": True, "_id": {"$gte": f"{tenant}/", "$lt": _end_of(tenant)}, "kind": "course"}
         with unavailable():
             documents = await self._entries.find(query, {"outbox": 0}).sort("_id", 1).limit(limit).to_list(None)
@@ -142,7 +155,7 @@ class MatchStore:
         return found
 
     async def versions(self, tenant: str) -> dict[str, int]:
-        """Return the version of each framework that a tenant sees, by key, shared ones too. Raises Unavailable."""
+        """Return {key: version} of all shared frameworks, then of the tenant's own ones. Raises Unavailable."""
         found: dict[str, int] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
@@ -151,14 +164,17 @@ class MatchStore:
         return found
 
     async def framework(self, key: str) -> Framework | None:
-        """Return a framework by the key of its document; None where it cannot be read. Raises Unavailable."""
+        """Return the framework with a key; None if it does not exist or cannot be decoded. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
             entry = await self.catalog.whole(document) if document else None
         return entry.content if entry and isinstance(entry.content, Framework) else None
 
     async def frameworks(self, tenant: str) -> dict[str, Framework]:
-        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable."""
+        """Return {id: framework} of the frameworks that a tenant sees. Raises Unavailable.
+
+        A framework of the tenant hides the shared one with the same id. Documents that cannot be decoded are skipped.
+        """
         found: dict[str, Framework] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
@@ -170,7 +186,10 @@ class MatchStore:
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:
-        """Return courses that teach a skill of a framework, the tenant's own and shared ones. Raises Unavailable."""
+        """Return courses that teach a skill of a framework: the tenant's own ones, then shared ones.
+
+        At most `EXAMPLES` are returned; documents that cannot be decoded are skipped. Raises Unavailable.
+        """
         found: list[Course] = []
         with unavailable():
             for owner in dict.fromkeys((tenant, SHARED_TENANT)):
@@ -180,7 +199,7 @@ class MatchStore:
         return found[:EXAMPLES]
 
     async def decided(self, tenant: str) -> AsyncIterator[Match]:
-        """Yield the matches of a tenant that people have decided. Raises Unavailable."""
+        """Yield the matches of a tenant that people have confirmed, rejected or corrected. Raises Unavailable."""
         for status in ("confirmed", "rejected", "corrected"):
             query = {"tenant": tenant, "matched": True, "matches.status": status}
             with unavailable():
@@ -190,15 +209,15 @@ class MatchStore:
                             yield match
 
     async def without_levels(self) -> list[str]:
-        """Return the tenants whose matches changed since their levels were estimated together. Raises Unavailable."""
+        """Return the tenants with matches that changed after their levels were estimated. Raises Unavailable."""
         with unavailable():
             found: list[str] = await self._entries.distinct("tenant", {"levels_due": True, "withdrawn": False})
             return found
 
     async def with_skills(self, tenant: str, at_once: int) -> AsyncIterator[list[MatchedCourse]]:
-        """Yield the courses with skills or matches that a tenant sees, its own first. Raises Unavailable.
+        """Yield lists of the courses that teach a skill or have a match: a tenant's own ones, then shared ones.
 
-        Matches of shared courses are visible to their owner only. Documents that cannot be decoded are skipped.
+        A list has at most `at_once` courses. Documents that cannot be decoded are skipped. Raises Unavailable.
         """
         some = {"$or": [{"matched": True}, {"content.teaches.0": {"$exists": True}}]}
         with unavailable():
@@ -214,10 +233,10 @@ class MatchStore:
                     yield found
 
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
-        """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
+        """Return (courses that a tenant sees, {id of a course of its own: matches}, number of these that wait).
 
-        Without descriptions and tags, which are most of their size. Its own courses come before shared ones. Documents
-        that cannot be decoded are skipped. Raises Unavailable.
+        A course of the tenant hides the shared one with the same id. The courses are read without descriptions and
+        tags, which are most of their size. Documents that cannot be decoded are skipped. Raises Unavailable.
         """
         courses: dict[str, Course] = {}
         matches: dict[str, list[Match]] = {}
@@ -237,11 +256,12 @@ class MatchStore:
     # --- changing ----------------------------------------------------------------------------------------------------
 
     async def spread(self, limit: int) -> bool:
-        """Mark the next courses of a changed framework as due to be matched; return whether there was such a framework.
+        """Mark courses as due to be matched because a framework changed; return whether a framework was marked as due.
 
-        Courses whose provider states no skill of it, or which teach a former one: those of its tenant, or of every
-        tenant if it is shared. The framework's document records the last one, so that another process continues from
-        there. Raises Unavailable.
+        One call reads the next `limit` courses of the framework's tenant, or of every tenant if it is shared. A course
+        is marked if its provider states no skill of the framework, or if it teaches a skill of a former version. The
+        framework's document records the last course that was read, so that another process can continue. Raises
+        Unavailable.
         """
         with unavailable():
             framework = await self._entries.find_one(
@@ -271,7 +291,10 @@ class MatchStore:
         return True
 
     async def mark(self) -> int:
-        """Mark the courses of every framework in use as due; return the number of frameworks. Raises Unavailable."""
+        """Mark every framework in use as due, so that `spread` marks its courses. Raises Unavailable.
+
+        Returns the number of frameworks that this changed.
+        """
         with unavailable():
             change = {"$set": {"match_due": True, "match_from": ""}}
             used: Document = {"kind": "framework", "retired": {"$ne": True}}
@@ -281,16 +304,17 @@ class MatchStore:
         return int(result.modified_count)
 
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
-        """Store the proposed matches of courses and clear their due mark; return the number of courses.
+        """Store the matches of courses, which do not wait any more; return the number of courses written.
 
-        If they change the announced course, its next revision and its event are part of the same write. A course that
-        changed meanwhile stays due. `leveled`: only the levels of existing proposals are new, estimated together.
-        Raises Unavailable.
+        `matched`: (the course as it was read, its new matches). If the matches change the announced course, the same
+        write stores the next revision and the event. A course that changed after it was read is not written, and still
+        waits. With `leveled`, only levels are new: the courses do not need new levels any more, and may still wait to
+        be matched. Raises Unavailable.
         """
         return await self.catalog.write_staged([_proposal(before, matches, leveled) for before, matches in matched])
 
     async def leveled(self, courses: Iterable[MatchedCourse]) -> None:
-        """Record that the levels are up to date, unless the matches have changed meanwhile. Raises Unavailable."""
+        """Clear `levels_due` of courses, except of those whose matches changed meanwhile. Raises Unavailable."""
         by_version = defaultdict[int | None, list[str]](list)
         for one in courses:
             by_version[one.version].append(one.entry.key)
@@ -300,9 +324,10 @@ class MatchStore:
                 await self._entries.update_many(query, {"$unset": {"levels_due": ""}})
 
     async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
-        """Store decisions; if they change the announced course, also its next revision and event.
+        """Store a course after people's decisions: the content `course` and the matches `matches`.
 
-        Returns the revision of the course, None after a write conflict. Raises Unavailable, TooLarge.
+        If they change the announced course, the same write stores the next revision and the event. Returns the revision
+        of the course, None if the stored course is not `before` any more. Raises Unavailable, TooLarge.
         """
         fields = _fields(before, matches)
         if announced(course, matches) != announced(before.course, before.matches):
@@ -332,10 +357,10 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
 
 
 def _concerned(document: Document, framework: str, former: AbstractSet[str]) -> bool:
-    """Return whether a framework changes the matches of a course; False where it cannot be read.
+    """Return whether a course must be matched again because a framework changed; False if it cannot be decoded.
 
-    Its provider names no skill of it, or it teaches a former skill, or a skill that was a former one. A copy of a
-    shared course is compared with that one.
+    That is so if the provider states no skill of the framework, if the course teaches a skill of a former version
+    (`former`), or if a match has replaced such a skill. A copy of a shared course is matched with the shared course.
     """
     if document.get("copied") or (found := readable(document, matched_course)) is None:
         return False
@@ -360,12 +385,13 @@ def _fields(before: MatchedCourse, matches: Sequence[Match]) -> Document:
 
 
 def fields_of(matches: Sequence[Match], version: int | None) -> Document:
-    """Return the fields that hold the matches of a course. `version`: that of the stored matches."""
+    """Return the fields of a course's document that hold its matches. `version`: the stored `match_version`."""
     rows = [msgspec.to_builtins(match) for match in matches]
     return {"matches": rows, "matched": bool(rows), "match_version": (version or 0) + 1, "levels_due": bool(rows)}
 
 
 def matched_course(document: Mapping[str, Any]) -> MatchedCourse:
+    """Return the course of a document with its matches, and whether it waits."""
     course = course_of(document)
     key, tenant, name, sequence = (document[field] for field in ("_id", "tenant", "id", "sequence"))
     entry = Entry(key, tenant, name, sequence, course, copied=bool(document.get("copied")))

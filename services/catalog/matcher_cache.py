@@ -1,12 +1,12 @@
-"""A cache of the matchers of tenants' frameworks.
+"""Keeps the matchers of tenants' frameworks in memory while courses wait to be matched.
 
     cache = MatcherCache(store, calibration)
     by = await cache.of(tenant)     # the matchers for a tenant's courses
     cache.drop_unused()             # when no course waits
 
-Tenants share the matcher of a version of a framework if the courses whose skills are known in it are the same ones.
-One matcher is made at a time. If all matchers together would hold too many skills, those of other tenants are dropped
-first.
+Two tenants use the same matcher for a version of a framework if they have the same examples (courses whose skills in it
+are known). One matcher is made at a time. If all matchers together would have too many skills, the matchers of other
+tenants are dropped first.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from shared.memory import release
 log = logging.getLogger(__name__)
 
 Names = Mapping[tuple[str, str], list[str]]
-"""The names of skills in every language, by framework and skill."""
+"""{(framework, skill): names of the skill, one for each language}."""
 
 KEEP_SECONDS = 60.0
 KEEP_TIMES = 10
-"""Matchers are kept for a minute, or for this many times the time that it took to make them."""
+"""Matchers are used for a minute, or for this many times as long as it took to make them, if that is longer."""
 _KEPT_TENANTS = 8
 """The most tenants whose matchers are kept."""
 _KEPT_SKILLS = 20_000
@@ -50,10 +50,12 @@ class _Version:
 
 @dataclass(frozen=True)
 class Matchers:
-    """A matcher for each framework in use of a tenant, by id, and the names and mappings of its skills.
+    """The matchers of a tenant, {id of a framework in use: matcher}, and the names and mappings of the skills.
 
-    `seconds`: how long they took to make; `until`: when they are to be made again, if the known courses have changed.
-    `retired`: the frameworks without a matcher. `own`: those that are not shared.
+    `versions`: {key: version} of all frameworks that the tenant sees. `seconds`: how long the matchers took to make.
+    `until`: the time (of the monotonic clock) after which they are made again, with the examples of then. `retired`:
+    the ids of retired frameworks, which have no matcher. `own`: the ids of the tenant's own frameworks. `loaded`: keeps
+    the frameworks in memory.
     """
 
     versions: dict[str, int]
@@ -68,7 +70,7 @@ class Matchers:
 
 
 class MatcherCache:
-    """The matchers of the tenants whose courses were matched last. One task at a time may use it."""
+    """The matchers of the tenants whose courses were matched last. Only one task at a time may use the cache."""
 
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
@@ -79,7 +81,10 @@ class MatcherCache:
         self._matchers = WeakValueDictionary[tuple[str, int, tuple[Example, ...]], Matcher]()
 
     async def of(self, tenant: str) -> Matchers:
-        """Return the matchers for a tenant's courses. Raises Unavailable."""
+        """Return the matchers for a tenant's courses; make them if a framework changed or they are too old.
+
+        Raises Unavailable.
+        """
         versions = await self._store.versions(tenant)
         kept = self._kept.pop(tenant, None)
         if kept is None or kept.versions != versions or time.monotonic() > kept.until:
@@ -95,7 +100,7 @@ class MatcherCache:
         return kept
 
     def drop_unused(self) -> None:
-        """Drop the matchers that are to be made again anyway."""
+        """Drop the matchers that are so old that they would be made again."""
         for tenant in [name for name, one in self._kept.items() if time.monotonic() > one.until]:
             del self._kept[tenant]
 
@@ -147,7 +152,7 @@ class MatcherCache:
         return found
 
     def _make_room(self, present: Mapping[str, Matcher], skills: int) -> None:
-        """Drop the matchers of other tenants, those used first, until these skills may be added."""
+        """Drop the matchers of other tenants, the longest unused first, until a matcher of `skills` skills fits."""
         while self._kept:
             others = [matcher for one in self._kept.values() for matcher in one.matchers.values()]
             held = {id(matcher): matcher.size for matcher in (*others, *present.values())}

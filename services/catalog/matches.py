@@ -1,7 +1,8 @@
 """The stored matches of a course, and the effect of people's decisions on them. Pure.
 
-A match is `proposed` until a person decides. `confirmed` and `corrected` ones are rows of what the course teaches; a
-`rejected` one is not proposed again while the course's text stays the same. A decision may be changed by another one.
+A match is `proposed` until a person decides. A `confirmed` or `corrected` match adds a row to what the course teaches.
+A `rejected` match is not proposed again while the text of the course stays the same. A later decision replaces an
+earlier one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,22 +24,25 @@ Status = Annotated[
 ]
 Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
-"""How many decisions of a match are kept: the latest ones."""
+"""The most decisions of a match that are stored; the oldest ones are dropped."""
 _COMPARED = 2 * PIECE * PIECES
-"""How many characters of a text are compared with skills, at most."""
+"""The most characters of a text of a course that its digest covers."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 LEAST_DOUBT = 0.000_001
-"""The distance from 0 and from 1 that every announced confidence keeps."""
+"""An announced confidence is at least this number, and at most 1 minus this number."""
 LEAST_CHANGE = 0.05
-"""By how much the confidence of an entry must change to be stored and announced without a change of the levels: a new
-course changes it a little for most other courses of its catalog."""
+"""A new entry confidence with the same levels is stored and announced only if it differs by at least this much: a new
+course changes the entry confidence of most other courses a little."""
 AT_ONCE = 500
 """The most matches that one request decides."""
 
 
 class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
-    """A skill of the same framework, and the levels before and after the course."""
+    """A skill that a course teaches, with the levels before (`from`) and after (`to`) the course.
+
+    Raises ValueError if `to` is not above `from`.
+    """
 
     skill: Identifier
     from_level: Level = field(name="from")
@@ -51,7 +55,7 @@ class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchDecision(Struct, frozen=True):
-    """A person's decision on a match, when, and by which key."""
+    """A person's decision on a match. `by`: the id of the API key. `at`: the time."""
 
     status: Status
     by: str
@@ -59,14 +63,19 @@ class MatchDecision(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """A skill that a course probably teaches, from a level to a level.
+    """A skill that a course probably teaches, with the levels before (`from`) and after (`to`) the course.
 
-    `confidence`: the probability that it teaches the skill; `entry_confidence`: that whoever holds `from` can enter it
-    then. It is announced with their product. `words`: the words of the course that matched; `like`: a similar course
-    that teaches the skill. `corrected`: what the course teaches instead. `labels` and `examples`: the similarities from
-    which `confidence` is computed; at `threshold` or more, four of five matches were right. `mapped_from`: the same
-    skill in another framework, as the provider states it; if the levels are converted from there, `source` is `mapped`.
-    `rejected_for`: the texts, by digest, and the skills that it was mapped from, for which people have rejected it.
+    `confidence`: the probability that the course teaches the skill.
+    `entry_confidence`: the probability that an officer at the level `from` can enter the course, if it teaches the
+    skill. The product of both is announced.
+    `threshold`: the least confidence at which four of five matches were right.
+    `status`: what people decided. `corrected`: what the course teaches instead. `decisions`: the latest decisions.
+    `words`: words that the course and the skill share. `like`: the id of a similar course that teaches the skill.
+    `labels` and `examples`: the similarities from which `confidence` is computed.
+    `text`: the digest of the course's text when the match was proposed.
+    `mapped_from`: the framework and the skill that the provider states, if this skill follows from them by a mapping.
+    `source`: `mapped` if the levels are converted from the levels that the provider states, otherwise `matched`.
+    `rejected_for`: the reasons of past rejections: the digest of a text, or a `framework/skill` of `mapped_from`.
     """
 
     framework: Identifier
@@ -89,7 +98,10 @@ class Match(Struct, frozen=True):
     rejected_for: list[str] = []
 
     def with_levels(self, low: float, high: float, entry_confidence: float) -> "Match":
-        """Return the match with levels that were estimated again; itself if they differ too little to be stored."""
+        """Return the match with newly estimated levels and entry confidence.
+
+        Returns the match itself if the levels are the same and the confidence differs by less than `LEAST_CHANGE`.
+        """
         same = (low, high) == (self.from_level, self.to_level)
         if same and abs(entry_confidence - self.entry_confidence) < LEAST_CHANGE:
             return self
@@ -97,32 +109,32 @@ class Match(Struct, frozen=True):
 
     @property
     def announced_confidence(self) -> float:
-        """The probability that the course teaches the skill and can be entered at `from`, above 0 and below 1."""
+        """The probability that the course teaches the skill and an officer at `from` can enter it: above 0, below 1."""
         return min(max(millionths(self.confidence * self.entry_confidence), LEAST_DOUBT), 1 - LEAST_DOUBT)
 
     @property
     def cause(self) -> str:
-        """The reason for the proposal: the skill that it is mapped from, or else the text of the course."""
+        """The reason for the proposal: `source_skill` if there is one, otherwise the digest of the course's text."""
         return self.source_skill or self.text
 
     @property
     def key(self) -> tuple[str, str]:
-        """Framework and skill."""
+        """(framework, skill): the name of the match among the matches of its course."""
         return self.framework, self.skill
 
     @property
     def source_skill(self) -> str | None:
-        """The skill that it is mapped from, as `framework/skill`."""
+        """The skill of `mapped_from` as `framework/skill`; None if the match does not come from a mapping."""
         return f"{self.mapped_from.framework}/{self.mapped_from.skill}" if self.mapped_from else None
 
     @property
     def succeeds(self) -> bool:
-        """Whether it replaces a skill of an earlier version of the same framework."""
+        """Whether the skill replaces a skill of an earlier version of the same framework."""
         return self.mapped_from is not None and self.mapped_from.framework == self.framework
 
     @property
     def row(self) -> Teaches | None:
-        """The row that the decision adds to what the course teaches, None if it adds none."""
+        """The row that the match adds to what the course teaches; None unless it is confirmed or corrected."""
         if self.status == "confirmed":
             return Teaches(self.framework, self.skill, self.from_level, self.to_level)
         if self.status == "corrected" and self.corrected is not None:
@@ -132,22 +144,23 @@ class Match(Struct, frozen=True):
 
 
 class MatchName(Struct, frozen=True, forbid_unknown_fields=True):
-    """One match of a course."""
+    """Names one match of a course by its framework and skill."""
 
     framework: Identifier
     skill: Identifier
 
 
 class MatchCorrection(MatchName, frozen=True, forbid_unknown_fields=True):
-    """One match of a course, and what the course teaches instead."""
+    """A correction of one match of a course: `right` is what the course teaches instead."""
 
     right: SkillSpan
 
 
 class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One match of any course.
+    """Names one match by its course, framework and skill.
 
-    `seen`: its status when it was displayed. If somebody else has decided it differently since then, that stays (409).
+    `seen`: the status of the match when a person looked at it. If somebody else has decided otherwise since then, this
+    decision is rejected with 409.
     """
 
     course: Identifier
@@ -155,28 +168,28 @@ class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A correction of one match: its course and skill, and what the course teaches instead (`right`)."""
+    """A correction of one match of any course: `right` is what the course teaches instead."""
 
     right: SkillSpan
 
 
 def text_of(course: Course) -> str:
-    """Return a short digest of a course's title, tags and the beginning of its description.
+    """Return a digest of a course's title, tags and the beginning of its description, as 16 hexadecimal digits.
 
-    Spaces, punctuation, case, Unicode's forms and the order of tags do not change it.
+    Spaces, punctuation, case, Unicode's forms and the order of the tags do not change the digest.
     """
     texts = [*languages(course.title), *sorted(set(map(letters_of, course.tags))), *languages(course.description)]
     return _digest(letters_of(normalised(text[:_COMPARED])) for text in texts)
 
 
 def former_text_of(course: Course) -> str:
-    """Return the digest that earlier releases stored; it depends on spaces and punctuation."""
+    """Return the digest that earlier releases stored for a course; spaces and punctuation change it."""
     pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
     return _digest(pieces)
 
 
 def texts_of(course: Course, before: Iterable[Match]) -> list[str]:
-    """Return the digest of a course's text, and that of earlier releases if matches may be rejected for it."""
+    """Return the digest of a course's text; if a match in `before` was ever rejected, also that of earlier releases."""
     digests = [text_of(course)]
     if any(_rejected_for(match) for match in before):
         digests.append(former_text_of(course))
@@ -194,12 +207,13 @@ def proposed(
     given: Sequence[Teaches],
     threshold: float = 1.0,
 ) -> list[Match]:
-    """Return the matches of a course after it was matched again: decided ones stay, other proposals are replaced.
+    """Return the matches of a course after it was matched again: decided matches stay, proposals are replaced.
 
-    `found`: framework id -> proposals. Skills that the course teaches are not proposed, nor those rejected for the same
-    text or the same mapping, also if another text was proposed meanwhile. A proposal with the same levels keeps the
-    confidence of its entry, which was estimated together with those of other courses. `threshold`: that of the
-    calibration; `texts`: the digest of the text, and perhaps that of earlier releases.
+    `before`: the former matches. `found`: {framework id: new proposals}. `texts`: the digests from `texts_of`. `given`:
+    the rows that the provider stated. `threshold`: the threshold of the calibration.
+
+    A skill in `given` is not proposed, nor a skill that was rejected for the same text or the same mapping. A proposal
+    with the same levels as before keeps its entry confidence, which was estimated together with other courses.
     """
     known_by = {match.key: match for match in before}
     taught = {(row.framework, row.skill) for row in given}
@@ -243,7 +257,7 @@ def proposed(
 
 
 def _entry_confidence(known: Match | None, found: Proposal) -> float:
-    """Return the confidence of the entry of a proposal: the stored one if its levels are the same."""
+    """Return the entry confidence of a proposal: the stored one if the levels are the same, otherwise the new one."""
     source = "mapped" if found.levels_mapped else "matched"
     if known is None or known.status != "proposed" or known.source != source:
         return found.entry_confidence
@@ -252,9 +266,10 @@ def _entry_confidence(known: Match | None, found: Proposal) -> float:
 
 
 def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
-    """Return whether a decided match stays as it is, instead of what is proposed now.
+    """Return whether a known match stays as it is, so that the new proposal is dropped.
 
-    A rejected one does if it was rejected for the same reason: for one of these texts, or for the same mapping.
+    A confirmed or corrected match stays. A rejected one stays if the reason is the same: a text in `texts`, or the
+    mapping.
     """
     if known.status in ("confirmed", "corrected"):
         return True
@@ -263,14 +278,17 @@ def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
 
 
 def _rejected_for(match: Match) -> list[str]:
-    """Return what a match was rejected for; earlier releases stored only the last."""
+    """Return the reasons for which a match was rejected; earlier releases stored only the last one."""
     return match.rejected_for or ([match.cause] if match.status == "rejected" else [])
 
 
 def decide(
     matches: Sequence[Match], name: MatchName, decision: MatchDecision, right: SkillSpan | None = None
 ) -> list[Match]:
-    """Return the matches after a decision; the same object if nothing changed. Raises NotFound."""
+    """Return the matches of a course after a decision on the match `name`; an equal list if it changes nothing.
+
+    `right`: for a correction, what the course teaches instead. Raises NotFound if there is no such match.
+    """
     for place, match in enumerate(matches):
         if match.key == (name.framework, name.skill):
             if match.status == decision.status and match.corrected == right:
@@ -283,7 +301,7 @@ def decide(
 
 
 def rows_of(matches: Sequence[Match]) -> list[Teaches]:
-    """Return the rows made by people's decisions; for each skill the last decision counts."""
+    """Return the rows that confirmed and corrected matches add; if several name one skill, the last decision counts."""
     if not matches:
         return []
     decided = sorted(matches, key=lambda match: match.decisions[-1].at if match.decisions else _NEVER)
@@ -291,15 +309,16 @@ def rows_of(matches: Sequence[Match]) -> list[Teaches]:
 
 
 def given_rows(course: Course, matches: Sequence[Match]) -> list[Teaches]:
-    """Return the rows that the provider stated, without those made by decisions."""
+    """Return the rows of what a course teaches that its provider stated, without those of `rows_of(matches)`."""
     made = rows_of(matches)
     return [row for row in course.teaches if row not in made]
 
 
 def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Match]) -> Course:
-    """Return a course after decisions changed: outdated rows of decisions removed, new ones added.
+    """Return a course after decisions changed its matches from `before` to `after`.
 
-    A new row replaces another one of the same skill. Rows that the provider has put since stay.
+    The rows of `rows_of(before)` that are not in `rows_of(after)` are removed, and new rows are added. A new row
+    replaces any other row of the same skill. Other rows of the provider stay.
     """
     made, makes = rows_of(before), rows_of(after)
     fresh = [row for row in makes if row not in made]
@@ -311,9 +330,10 @@ def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Matc
 
 
 def with_confirmed(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course that was put, with the rows that people confirmed before, and without what only the catalog adds.
+    """Return a course that a client put, with the rows that people confirmed before.
 
-    The confirmed rows stay in frameworks in which it was put without rows.
+    The confirmed rows are added in frameworks in which the client put no row. What only the catalog sets is removed:
+    `matched`, and rows that are mapped from another framework.
     """
     given = [row for row in course.teaches if row.mapped_from is None]
     if not matches and not course.matched and len(given) == len(course.teaches):
@@ -324,11 +344,11 @@ def with_confirmed(course: Course, matches: Sequence[Match]) -> Course:
 
 
 def announced(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course as it is announced and shown: its proposals are in `matched`, apart from what it teaches.
+    """Return a course as it is announced and shown, with its proposals.
 
-    Left out are proposals for skills that the course teaches, and proposals in frameworks in which the provider states
-    a skill, unless they are successors of a former skill there. Rows that are mapped with their levels are among those
-    that the course teaches, with `mapped_from`.
+    Proposals are listed in `matched`. A proposal whose levels are converted from those of the provider is listed in
+    `teaches` instead, with `mapped_from`. Two kinds of proposals are left out: for skills that the course teaches, and
+    in frameworks in which the provider states a skill (successors of a former skill are kept).
     """
     if not matches and not course.matched:
         return course
@@ -367,31 +387,35 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
 
 
 class DecideMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Matches of one course to confirm or to reject."""
+    """A request to confirm, or to reject, matches of one course."""
 
     matches: Annotated[list[MatchName], Meta(min_length=1, max_length=AT_ONCE)]
 
 
 class CorrectMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Matches of one course, each with what the course teaches instead."""
+    """A request to correct matches of one course."""
 
     matches: Annotated[list[MatchCorrection], Meta(min_length=1, max_length=AT_ONCE)]
 
 
 class DecideCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Matches of several courses to confirm or to reject."""
+    """A request to confirm, or to reject, matches of several courses."""
 
     matches: Annotated[list[CourseMatchName], Meta(min_length=1, max_length=AT_ONCE)]
 
 
 class CorrectCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Matches of several courses, each with what its course teaches instead."""
+    """A request to correct matches of several courses."""
 
     matches: Annotated[list[CourseMatchCorrection], Meta(min_length=1, max_length=AT_ONCE)]
 
 
 class CourseMatches(Struct, frozen=True):
-    """The matches of a course. At a confidence of `threshold` or more, four of five matches were right."""
+    """The matches of a course. `revision`: the revision of the course.
+
+    `threshold`: the least confidence at which four of five matches were right. `waiting`: whether the course is about
+    to be matched again.
+    """
 
     course: str
     revision: int
@@ -401,7 +425,7 @@ class CourseMatches(Struct, frozen=True):
 
 
 class MatchedTitle(Struct, frozen=True):
-    """The title of a course, with those of its matches that were requested."""
+    """The id and the title of a course, with the matches that the request asks for."""
 
     course: str
     title: LocalizedText
@@ -409,7 +433,11 @@ class MatchedTitle(Struct, frozen=True):
 
 
 class MatchPage(Struct, frozen=True):
-    """Courses with matches, by id. `next` is the `after` of the following page, null on the last one."""
+    """Courses with matches, in the order of their ids.
+
+    `next` is the `after` of the following page, null on the last page. `threshold` is the least confidence at which
+    four of five matches were right.
+    """
 
     courses: list[MatchedTitle]
     next: str | None
@@ -417,7 +445,10 @@ class MatchPage(Struct, frozen=True):
 
 
 class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which matches: by status, framework, skill, and lowest and highest confidence; `limit` counts courses."""
+    """Selects matches by status, framework, skill, and a confidence from `least` to `most`.
+
+    A page has at most `limit` courses, with ids after `after`.
+    """
 
     status: Status | None = None
     framework: Identifier | None = None
@@ -428,7 +459,7 @@ class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
     def wants(self, match: Match) -> bool:
-        """Return whether a match fits the request."""
+        """Return whether the request selects a match."""
         return (
             self.status in (None, match.status)
             and self.framework in (None, match.framework)
@@ -438,7 +469,7 @@ class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchProblem(Struct, frozen=True, omit_defaults=True):
-    """The reason why a decision was rejected."""
+    """The reason why a decision was rejected: the HTTP status, a sentence, and the field that is wrong."""
 
     status: int
     detail: str
@@ -446,12 +477,15 @@ class MatchProblem(Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of(cls, problem: Problem) -> "MatchProblem":
-        """Return a problem in the form of a result."""
+        """Return a problem as a part of a MatchResult."""
         return cls(problem.status, problem.detail, problem.field)
 
 
 class MatchResult(Struct, frozen=True, omit_defaults=True):
-    """The result of one of several decisions, in their order."""
+    """The result of one decision of a request.
+
+    `revision`: the revision of the course, null if the decision was refused; then `problem` tells why.
+    """
 
     course: str
     framework: str
@@ -462,13 +496,17 @@ class MatchResult(Struct, frozen=True, omit_defaults=True):
 
 
 class MatchResults(Struct, frozen=True):
-    """The results of several decisions."""
+    """The results of the decisions of a request, in the order of the request."""
 
     results: list[MatchResult]
 
 
 def check_right(right: SkillSpan, place: str, top: float | None, skills: frozenset[str]) -> None:
-    """Raise InvalidInput, naming the field, if the framework lacks what a correction names."""
+    """Raise InvalidInput if the framework lacks the skill or the level that a correction names.
+
+    `place`: the path of the correction in the request. `top`: the framework's highest level, None if there is no such
+    framework. `skills`: the ids of its skills.
+    """
     if top is None:
         raise InvalidInput("the framework is not there any more", f"{place}.framework")
     if right.skill not in skills:

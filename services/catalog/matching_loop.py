@@ -1,11 +1,10 @@
 """Matches waiting courses in a thread and stores the proposals.
 
-A framework is in use if the tenant sees it and it is not retired. A course waits if it was stored without skills of a
-framework in use, after it changed, and after such a framework changed. Its document records that, so nothing is lost
-when a process ends; if two replicas match the same course, one result is stored. Each framework in use is matched,
-unless the provider states a skill in it. Tenants take turns, so that none waits for all courses of another one. When no
-course waits any more, the levels of all proposals for a tenant's courses are estimated together, with those of the
-other courses.
+A framework is in use if the tenant sees it and it is not retired. A course is matched to each framework in use in which
+its provider states no skill. It waits for this after it was stored or changed, and after such a framework changed. The
+document of the course records that it waits, so nothing is lost when a process ends; if two replicas match the same
+course, one result is stored. Tenants take turns, so that none waits for all courses of another tenant. When no course
+waits any more, the levels of all proposals for a tenant's courses are estimated together.
 """
 
 import asyncio
@@ -29,17 +28,17 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 MARKED = 1000
-"""The most courses of a changed framework that are marked as due at a time."""
+"""The most courses that are marked as due at a time after a framework changed."""
 _TURN_SECONDS = 10.0
 _COUNT_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
 _LEVELS_SOON = 1.0
 _LEVELS_TIMES = 10
-"""Levels that took longer than a second to estimate are estimated again after this many times that time."""
+"""If estimating the levels took more than a second, the next estimate begins after this many times as long."""
 
 
 class MatchingLoop:
-    """Matches waiting courses: `run` until cancelled, `once` until none waits."""
+    """Matches the courses that wait: `run` does so until it is cancelled, `once` until no course waits."""
 
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
@@ -48,13 +47,16 @@ class MatchingLoop:
         self._last = ""
         self._counted_at = float("-inf")
         self.waiting = 0
-        """How many courses and frameworks waited when they were last counted, at most ten seconds ago."""
+        """The number of courses and frameworks that waited when they were last counted."""
         self.matched_courses = 0
         self._levels_after: dict[str, float] = {}
         self._copies = SharedCopies(store)
 
     async def run(self) -> None:
-        """Look for waiting courses every few seconds, and match them."""
+        """Match the waiting courses, then look again after two seconds, until cancelled.
+
+        If MongoDB is unavailable, this is logged and tried again.
+        """
         while True:
             try:
                 await self.once()
@@ -63,7 +65,10 @@ class MatchingLoop:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def once(self) -> int:
-        """Match every course that waits; return how many. Raises Unavailable."""
+        """Match courses until none waits, then estimate levels; return the number of matched courses.
+
+        Raises Unavailable.
+        """
         count = 0
         await self._count()
         while True:
@@ -89,7 +94,7 @@ class MatchingLoop:
         return count
 
     async def _turn(self, tenant: str) -> int:
-        """Match what waits of a tenant until nothing does, or until others have waited for long; return how many."""
+        """Match the waiting courses of a tenant until none waits, or for some seconds; return the number of courses."""
         count, begun = 0, time.monotonic()
         await self._store.catalog.after_import(BACKLOG_WAIT_SECONDS)
         while batch := await self._store.due(tenant, BATCH):
@@ -104,9 +109,9 @@ class MatchingLoop:
         return count
 
     async def _copy_shared(self) -> bool:
-        """Match the next shared courses to tenants' own frameworks; return whether there were any. Raises Unavailable.
+        """Make the next copies of shared courses; return whether there was anything to do. Raises Unavailable.
 
-        A course that changes meanwhile is matched again.
+        The copies of a course that changes meanwhile are made again.
         """
         if one := await self._copies.next_pass(BATCH):
             if await self._copied(one.tenant, one.courses):
@@ -134,7 +139,7 @@ class MatchingLoop:
     async def _together(
         self, courses: Sequence[MatchedCourse], by: Matchers, only: AbstractSet[str] | None = None
     ) -> list[tuple[MatchedCourse, list[Match]]]:
-        """Match courses in a thread; each by itself if that fails."""
+        """Return (course, new matches), computed in a thread: for all courses together, or if that fails for each."""
         try:
             return await asyncio.to_thread(self.matched, courses, by, only)
         except Exception:
@@ -142,7 +147,7 @@ class MatchingLoop:
             return [await self._alone(one, by, only) for one in courses]
 
     async def _count(self) -> None:
-        """Count what waits, if that was long ago or nothing waited. Raises Unavailable."""
+        """Count what waits, if the last count is ten seconds old or was 0. Raises Unavailable."""
         if not self.waiting or time.monotonic() - self._counted_at > _COUNT_SECONDS:
             self.waiting = await self._store.waiting()
             self._counted_at = time.monotonic()
@@ -173,7 +178,10 @@ class MatchingLoop:
     def matched(
         self, courses: Sequence[MatchedCourse], by: Matchers, only: AbstractSet[str] | None = None
     ) -> list[tuple[MatchedCourse, list[Match]]]:
-        """Return courses with their new matches, `only` in these frameworks if they are given."""
+        """Return (course, its new matches) for each course, computed by the matchers `by`.
+
+        `only` limits the computed matches to these frameworks.
+        """
         given = [given_rows(one.course, one.matches) for one in courses]
         found: list[dict[str, list[Proposal]]] = [{} for _ in courses]
         for framework, matcher in by.matchers.items():
@@ -199,7 +207,10 @@ class MatchingLoop:
 
 
 class ProposalLevels:
-    """The levels of the proposals for a tenant's courses, estimated together with the levels that are known."""
+    """Estimates the levels of all proposals for a tenant's courses together: `add` courses, `estimate`, then `of`.
+
+    The levels that providers or people have stated are used too.
+    """
 
     def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Names) -> None:
         self._tenant = tenant
@@ -210,7 +221,7 @@ class ProposalLevels:
         self._spans: dict[tuple[str, str, str], LevelSpan] = {}
 
     def add(self, courses: Iterable[MatchedCourse]) -> None:
-        """Add courses; those of the tenant come before shared ones, which they hide."""
+        """Add courses, those of the tenant before shared ones. A course with a repeated id is left out."""
         for one in courses:
             if one.course.id in self._seen:
                 continue
@@ -233,18 +244,18 @@ class ProposalLevels:
                     ]
 
     def estimate(self) -> None:
-        """Estimate the levels of all added courses."""
+        """Estimate the levels of the proposals for all added courses."""
         for framework, table in self._tables.items():
             for row, span in zip(self._rows[framework], table.spans(), strict=True):
                 if row is not None:
                     self._spans[framework, *row] = span
 
     def of(self, course: MatchedCourse) -> list[Match]:
-        """Return the matches of a course of the tenant with their levels; others stay as they are."""
+        """Return the matches of a course of the tenant: proposals with the estimated levels, others unchanged."""
         found = [(match, self._spans.get((match.framework, course.course.id, match.skill))) for match in course.matches]
         return [match.with_levels(*span) if span and match.status == "proposed" else match for match, span in found]
 
 
 def _of_retired(matches: Sequence[Match], by: Matchers) -> list[Match]:
-    """Return what was proposed in frameworks that are retired: it stays, because officers under them go on."""
+    """Return the proposals in retired frameworks: they stay, because officers under these frameworks continue."""
     return [match for match in matches if match.status == "proposed" and match.framework in by.retired]

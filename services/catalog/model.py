@@ -1,4 +1,4 @@
-"""Requests and answers, and the checks of a course: faults reject it, warnings do not. Pure."""
+"""The requests and answers of the catalog, and the checks of a course: a fault rejects it, a warning does not. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,10 +40,10 @@ class CoursePut(Struct, frozen=True):
 class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     """The result of storing a framework. `changed` is false if nothing changed; then there is no new version.
 
-    `unmapped_skills`, `unmapped_job_groups`: those that the previous version had, or mapped, and this one neither has
-    nor maps. Levels of these skills no longer count, and officers of these job groups get no path; both are informed.
-    `officers`: see FrameworkImpact; missing for a new framework and if it is not known. `scale_changed`: present if the
-    scale has other levels than that of the previous version; says what happens to levels measured on that one.
+    `unmapped_skills` and `unmapped_job_groups` list what the previous version had or mapped, and this version neither
+    has nor maps. Levels of these skills no longer count, and officers of these job groups get no path; the officers are
+    informed. `officers` is explained at FrameworkImpact; it is missing for a new framework, or if it is not known.
+    `scale_changed` is present if the levels of the scale changed; it tells what happens to levels measured before.
     """
 
     id: str
@@ -86,7 +86,11 @@ class HoursCount(Struct, frozen=True):
 
 
 class CourseFacets(Struct, frozen=True):
-    """Counts of properties of the found courses, the most frequent first, at most 50 of each kind."""
+    """Counts of the found courses by provider, language, skill and range of hours.
+
+    The largest counts of providers, languages and skills come first, at most 50 of each. The ranges of hours are in
+    ascending order.
+    """
 
     provider: list[ProviderCount]
     language: list[LanguageCount]
@@ -95,10 +99,11 @@ class CourseFacets(Struct, frozen=True):
 
 
 class CoursePage(Struct, frozen=True, omit_defaults=True):
-    """Courses by id, or by how well they match. `next` is the `after` of the following page, null on the last one.
+    """Courses in the order of their ids; for a search, the best match first.
 
-    For a search, `total` counts the matching courses, and `highlights` gives, by course id and field (`title.th`),
-    begin and end of the words of `q`, in characters.
+    `next` is the value of `after` for the following page, null on the last page. For a search, `total` counts the
+    matching courses. `highlights` tells where the words of `q` are in the texts of the courses: {course id: {field such
+    as `title.th`: [(begin, end) in characters]}}.
     """
 
     courses: list[Course]
@@ -112,11 +117,12 @@ EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, at a revision of the catalog.
+    """Selects courses by `framework`, `skill` and `language`, at a revision of the catalog.
 
-    Any other parameter makes it a search: `q` are words, an empty one matches every course. `level` is a level that the
-    course leads to, on the scale of its framework, or its intended audience. `job_group`: courses that teach a skill
-    that it requires.
+    `q`, `level`, `provider`, `max_hours` and `job_group` make the request a search. `q` holds the words to look for;
+    an empty `q` matches every course. `level` is either a number, which is a level on the framework's scale that the
+    course leads to, or the word for a level that the provider states. `job_group` selects courses that teach a skill
+    that the job group requires.
     """
 
     q: Annotated[str, Meta(max_length=200)] | None = None
@@ -138,13 +144,16 @@ class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """The current framework, or the framework at a revision of the catalog."""
+    """Selects the state of a framework: the one at a revision of the catalog, or without it the current one."""
 
     catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class FrameworkSummary(Struct, frozen=True):
-    """A framework without its rows. `shared` ones are visible to all tenants."""
+    """A framework without its contents: `areas`, `skills` and `job_groups` are counts.
+
+    A framework with `shared` is visible to all tenants.
+    """
 
     id: str
     version: int
@@ -156,21 +165,24 @@ class FrameworkSummary(Struct, frozen=True):
 
 
 class ListFrameworks(Struct, frozen=True, forbid_unknown_fields=True):
-    """The maximum number, and the id after which the page begins."""
+    """Selects a page of frameworks: at most `limit` of them, with ids after `after`."""
 
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
 class FrameworkList(Struct, frozen=True):
-    """Frameworks by id. `next` is the `after` of the following page, null on the last one."""
+    """Frameworks in the order of their ids. `next` is the `after` of the following page, null on the last page."""
 
     frameworks: list[FrameworkSummary]
     next: str | None
 
 
 class UnknownCourse(Struct, frozen=True):
-    """A course that rows require and no one offers: how many rows, and the first of them by their ids."""
+    """A course that rows of an import require and nobody offers.
+
+    `rows` counts the courses that require it; `required_by` holds the first of their ids.
+    """
 
     course: str
     rows: int
@@ -180,9 +192,10 @@ class UnknownCourse(Struct, frozen=True):
 class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
     """The result of an import of courses.
 
-    `unknown` counts courses that are required and not offered, `unknown_courses` lists the first. `absent` counts
-    courses that a full import does not contain, `missing` lists the first. `cycles`: courses of the file that require
-    each other, so nobody can enter them.
+    `unknown` counts courses that are required and not offered; `unknown_courses` lists the first of them. `cycles`
+    lists courses of the file that require each other, so that nobody can enter them. `absent` counts stored courses of
+    the file's providers that the file of a full import does not contain; `missing` lists the first of them, and
+    `withdrawn` counts those that were withdrawn.
     """
 
     unknown: int = 0
@@ -196,10 +209,10 @@ class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
 class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
     """How an import reads and stores a list of courses.
 
-    `map`: for a table, `fact=column` items separated by commas, or `guess`. `default`: `fact=value` items for facts
-    that the file does not state. `sheet`: the sheet of a workbook, by its name. `header` false: the first row is a
-    course. `full`: list the courses of the file's providers that the file does not contain, and with `withdraw`
-    withdraw them.
+    `map` tells which column of a table holds which fact: items `fact=column`, separated by commas, or `guess`.
+    `default` gives values for facts that the file does not state: items `fact=value`. `sheet` is the name of a sheet of
+    a workbook. If `header` is false, the first row is a course. With `dry_run`, nothing is stored. With `full`, the
+    report lists the stored courses of the file's providers that the file does not contain; `withdraw` withdraws them.
     """
 
     map: Annotated[str, Meta(max_length=10_000)] | None = None
@@ -214,17 +227,18 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class FrameworkScale:
-    """The parts of a framework that courses are checked against: the top of its scale, and its skills."""
+    """What a course is checked against in a framework: the top of the scale, and the ids of the skills."""
 
     max_level: float
     skills: frozenset[str]
 
 
 def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], courses: Iterable[str]) -> list[Warned]:
-    """Return warnings about references to frameworks, skills and courses that do not exist.
+    """Return a warning for each framework, skill and course that a course names and that does not exist.
 
-    A catalog may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming the
-    field, for a level above its framework's scale, a course that requires itself, and conditions nested too deeply.
+    This is no fault, because a course may be stored before its framework or its prerequisite. `matched_warnings` are
+    returned too. `frameworks` is {id: scale}; `courses` holds the ids of the known courses. Raises InvalidInput for the
+    first of `course_faults`.
     """
     for problem in course_faults(course, frameworks):
         raise problem
@@ -238,7 +252,11 @@ def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], cours
 
 
 def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[InvalidInput]:
-    """Return all faults of a course that the types do not exclude."""
+    """Return all faults of a course that decoding does not find, each with its field.
+
+    They are: a level above the framework's scale, a wrong address, a course that requires itself, and conditions that
+    are nested too deeply.
+    """
     too_deep = [
         InvalidInput(f"conditions may be nested {DEPTH_LIMIT} deep", f"requires[{i}]")
         for i, condition in enumerate(course.requires)
@@ -262,14 +280,14 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
 
 
 def matched_warnings(course: Course) -> list[Warned]:
-    """Return warnings about what only the catalog sets, if a client sent it, for instance by sending back an answer."""
+    """Return a warning for each field that only the catalog sets and a client sent, for instance `matched`."""
     fields = ["matched"] if course.matched else []
     fields += [f"teaches[{place}]" for place, row in enumerate(course.teaches) if row.mapped_from is not None]
     return [Warned(field, "is set by the catalog; what was sent is not used") for field in fields]
 
 
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
-    """Return warnings about frameworks and skills that a course names and that do not exist."""
+    """Return a warning for each framework or skill that a course names and that does not exist."""
     warnings: list[Warned] = []
     for place_of, framework, skill, _ in _levels(course):
         place = place_of.rpartition(".")[0]
@@ -281,7 +299,7 @@ def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale])
 
 
 def frameworks_named(course: Course) -> set[str]:
-    """Return the frameworks that a course names."""
+    """Return the ids of the frameworks in which a course teaches or requires a skill."""
     taught = {row.framework for row in course.teaches}
     return taught | {framework for _, framework, _, _ in _required_levels("requires", course.requires)}
 

@@ -1,8 +1,9 @@
-"""The parts of frameworks that are too large for one document and one event; entries refer to them.
+"""Stores the parts of frameworks that are too large for one document and one event.
 
-A part is a document in the entries' collection, so that the same relay announces it. Its key contains the version and
-the digest of the content, so publishing the same content again reuses its parts. Once a version is announced, parts of
-other contents up to it are withdrawn from the topic; they stay stored, because the history reads them.
+A part is a document in the collection of the entries, so that the same relay announces it. Its key contains the
+version and the digest of the framework's content, so publishing the same content again reuses the parts. After a
+version was announced, the parts of earlier versions are withdrawn from the topic. They stay stored, because the history
+reads them.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from shared.outbox import outbox_insert_held, outbox_push, outbox_push_held
 
 SOURCE = "/catalog"
 DATA = "data"
-"""The field that holds the data of a part's event."""
+"""The field of a part's document that holds the data of the event."""
 
 _KIND = "framework_part"
 _AT_ONCE = 16
@@ -28,30 +29,33 @@ _HELD = 2
 
 
 class PartedFramework(NamedTuple):
-    """The entry of a framework that is stored in parts."""
+    """What the document of a framework in parts holds: version, digest of the content, and digests of the parts."""
 
     version: int
     digest: str
     parts: list[str]
 
     def header(self, tenant: str, framework: str) -> FrameworkAnnounced:
-        """Return the event that names the parts."""
+        """Return the data of the event that announces the framework and names its parts."""
         return FrameworkAnnounced(tenant, framework, self.version, self.digest, self.parts)
 
 
 def parted(document: Document) -> PartedFramework | None:
-    """Return the entry of a framework in parts; None if the document holds the framework itself."""
+    """Return what a document tells of a framework in parts; None if it holds the framework itself."""
     found = document.get("publication")
     return PartedFramework(found["version"], found["digest"], found["parts"]) if found else None
 
 
 def publication_of(header: FrameworkAnnounced) -> Document:
-    """Return the fields that name a framework in parts."""
+    """Return the stored form of an announcement, which `parted` reads again."""
     return {"version": header.version, "digest": header.digest, "parts": header.parts}
 
 
 class PartStore:
-    """Stores and reads the parts, with a cache of the frameworks that were read last."""
+    """Stores and reads the parts; the frameworks that were read last stay in memory.
+
+    `entries` is the name of the collection.
+    """
 
     def __init__(self, database: Database, entries: str) -> None:
         self._database = database
@@ -60,7 +64,7 @@ class PartStore:
         self._reading = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Create the index. Raises Unavailable."""
+        """Create the index of the parts in MongoDB. Raises Unavailable."""
         announced = IndexModel(
             [(field, ASCENDING) for field in ("kind", "tenant", "withdrawn", "id")],
             name="parts",
@@ -69,7 +73,7 @@ class PartStore:
         await ensure_indexes(self._database, {self._entries.name: [announced]})
 
     async def stage(self, publication: AnnouncedParts) -> None:
-        """Store parts with their events; existing parts stay unchanged. Raises Unavailable."""
+        """Store the parts of a framework with their events; existing parts stay unchanged. Raises Unavailable."""
         for start in range(0, len(publication.parts), _AT_ONCE):
             writes = []
             for part in publication.parts[start : start + _AT_ONCE]:
@@ -87,7 +91,10 @@ class PartStore:
             await bulk_write(self._entries, writes)
 
     async def read(self, tenant: str, framework: str, named: PartedFramework) -> Framework:
-        """Return a framework in parts, decoded in a thread, one framework at a time. Raises Unavailable, Rejected."""
+        """Return a framework that is stored in parts; one framework is read at a time, and decoded in a thread.
+
+        Raises Unavailable; Rejected if a part is missing or wrong.
+        """
         key = (tenant, framework, f"{named.version}-{named.digest}")
         async with self._reading:
             if (found := self._held.pop(key, None)) is None:
@@ -103,9 +110,9 @@ class PartStore:
         return found
 
     async def retire(self, tenant: str, framework: str, version: int, digest: str = "") -> int:
-        """Withdraw from the topic the parts of this version and of earlier ones, except those of the current content.
+        """Withdraw from the topic the parts of a framework's versions up to `version`; return their number.
 
-        Returns their number. Raises Unavailable.
+        The parts with this version and this `digest` are not withdrawn. Raises Unavailable.
         """
         ids = {"$gt": f"{framework}@", "$lt": f"{framework}A"}  # `A` follows `@`, which no identifier holds
         query = {"kind": _KIND, "tenant": tenant, "withdrawn": False, "id": ids}
@@ -124,7 +131,7 @@ class PartStore:
         return await bulk_write(self._entries, writes) if writes else 0
 
     async def republish(self, keys: Sequence[str]) -> int:
-        """Stage parts again, withdrawn ones as withdrawn; return their number. Raises Unavailable."""
+        """Stage the events of parts again, for withdrawn parts a tombstone; return their number. Raises Unavailable."""
         count = 0
         for key in keys:
             with unavailable():
@@ -141,7 +148,7 @@ class PartStore:
 
 
 def is_part(key: str) -> bool:
-    """Return whether this is the key of a part."""
+    """Return whether a key names a part of a framework."""
     return "@" in key
 
 

@@ -1,10 +1,10 @@
-"""The search index of this replica: it follows the catalog's own topic, and is searched in a thread.
+"""Keeps the search index of this replica up to date from the catalog's own topic, and searches it in a thread.
 
-Every replica reads `catalog.state` from its beginning, as the recommenders do, so it finds what was announced. Events
-are applied in a thread, which makes a new index; the event loop replaces the old one in one step.
+Every replica reads `catalog.state` from its beginning, as the recommenders do, so it finds what was announced. A thread
+applies events by making a new index, and the event loop replaces the old index by the new one in one step.
 
-While the relay of this process sends a backlog, such as an import that is stored, the index follows slowly: all of it
-is the work of one process, and the other readers wait for the last event.
+While the relay of this process sends a backlog, such as the courses of an import, events are applied more slowly, so
+that the relay has more of the processor: the other services wait for its events.
 """
 
 import asyncio
@@ -26,9 +26,10 @@ Highlights = dict[str, dict[str, list[tuple[int, int]]]]
 
 
 class SearchReplica:
-    """The current index, and the follower that updates it. Used only from the event loop; searches run in `work`.
+    """The current search index, and the follower that updates it. Only the event loop may use it.
 
-    `assembly`: the frameworks whose parts have not all arrived. `staged`: what the stores of this process have staged.
+    `work` runs the searches in threads. `assembly` holds the frameworks of which parts have not arrived yet. `staged`
+    tells whether the stores of this process have events to send.
     """
 
     def __init__(self, brokers: Brokers, topic: str, work: WorkQueue, staged: Staged) -> None:
@@ -41,7 +42,7 @@ class SearchReplica:
         self._complete = False
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Apply events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
+        """Replace the index by one with these events of `catalog.state`. Raises Rejected if a stamp is too high."""
         if self._complete and not self._staged.in_bulk:
             await self._staged.after_backlog(BACKLOG_WAIT_SECONDS)
         events = [item.event for item in batch]
@@ -53,23 +54,32 @@ class SearchReplica:
         self.index = await asyncio.to_thread(tidy, self.index)
 
     async def is_ready(self) -> str | None:
-        """Return None once the topic was read to its end, else what is missing."""
+        """Return None if the topic has been read to its end once, otherwise a sentence on what is missing."""
         self._complete = self._complete or self.follower.caught_up.is_set()
         return None if self._complete else f"the search index is being built: {self.follower.pending}"
 
     async def find(self, caller: Caller, tenant: str, wanted: ListCourses) -> Found:
-        """Return a page of courses. Raises InvalidInput, TooManyRequests, Overloaded; Unavailable while it is built."""
+        """Return a page of the courses that a tenant sees, as `wanted` asks; `caller` decides the turn in the queue.
+
+        Raises InvalidInput, TooManyRequests, Overloaded; Unavailable until the index has been built.
+        """
         if await self.is_ready():
             raise Unavailable("the search index is being built; try again soon")
         return await self._work.run(caller, find, self.index, tenant, wanted)
 
     async def highlights(self, caller: Caller, query: str, courses: Sequence[Course]) -> Highlights:
-        """Return the positions of a query's words in courses. Raises TooManyRequests, Overloaded."""
+        """Return where the words of a query are in courses, see the function `highlights`.
+
+        Raises TooManyRequests, Overloaded.
+        """
         return await self._work.run(caller, highlights, query, courses)
 
 
 def highlights(query: str, courses: Sequence[Course]) -> Highlights:
-    """Return course id -> field -> begin and end of each of the query's words, in characters."""
+    """Return where the words of a query are in courses: {course id: {field: [(begin, end)]}}, in characters.
+
+    A field is named as in `title.th` or `tags[0]`; fields and courses without a word are left out.
+    """
     of = Highlighter(query).spans
     found: Highlights = {}
     for course in courses:

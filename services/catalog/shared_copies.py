@@ -1,14 +1,14 @@
-"""Shared courses with matches in the frameworks of one tenant, which only this tenant sees.
+"""Makes copies of shared courses for tenants with frameworks of their own.
 
-A tenant with a framework of its own gets a copy of each shared course that matches one of its skills: a document
-`tenant/id` in place of the shared course, with everything that is shown of that one. The tenant's matches and decisions
-are in the copy, and the copy's events belong to the tenant. `copied` marks it: the catalog changes it with the shared
-course, and withdraws it with that one. The tenant can put a course of the same id in its place, and neither changes,
-withdraws nor exports the copy.
+If a shared course matches a skill of a tenant's own framework, the tenant gets a copy of the course: a document with
+the key `tenant/id`, which only this tenant sees, in place of the shared course. The copy holds what is shown of the
+shared course, and the tenant's matches and decisions; its events belong to the tenant. The field `copied` marks it. The
+catalog changes and withdraws the copy together with the shared course. The tenant cannot change, withdraw or export the
+copy, but can put a course of its own with the same id in its place.
 
 copies_due    of a shared course: its copies must be made again
-uncovers      of a tenant's course that was withdrawn: a shared one of the same id may need a copy again
-shared_from   of a tenant's framework: the last shared course that was compared with it; later ones are not yet
+uncovers      of a tenant's course that was withdrawn: the shared course with the same id may need a copy again
+shared_from   of a tenant's framework: the key of the last shared course that was compared with the framework
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,10 @@ from shared.outbox import outbox_insert, outbox_push
 
 
 class SharedCourse(NamedTuple):
-    """A shared course: its document's key, sequence and match version, and what is shown of it, None if withdrawn."""
+    """A shared course: the key, sequence and match version of its document, and the course as it is shown.
+
+    `shown` is None if the course is withdrawn or cannot be decoded.
+    """
 
     key: str
     id: str
@@ -40,7 +43,7 @@ class SharedCourse(NamedTuple):
 
 
 class _PresentCopy(NamedTuple):
-    """What a tenant has stored in the place of a copy; `course` is None if that is withdrawn."""
+    """What a tenant has stored under the key of a copy; `course` is None if it is withdrawn."""
 
     entry: Entry
     match_version: int | None
@@ -49,7 +52,11 @@ class _PresentCopy(NamedTuple):
 
 
 class PlannedCopy(NamedTuple):
-    """A copy to be matched: what is stored in its place, and the copy with the tenant's former matches."""
+    """A copy of a shared course that must be matched.
+
+    `present`: what the tenant has stored under the same id, a former copy or a withdrawn course; None if nothing.
+    `copy`: the new content, with the former matches of the tenant.
+    """
 
     present: _PresentCopy | None
     copy: MatchedCourse
@@ -64,29 +71,30 @@ class _FrameworkPass(NamedTuple):
 
 
 class SharedCopies:
-    """The copies of shared courses, in the collection of the entries."""
+    """Finds the shared courses that need copies, and stores the copies in the collection of the entries."""
 
     def __init__(self, store: MatchStore) -> None:
         self._store = store
         self._entries = store.database[COLLECTION]
 
     async def tenants(self) -> list[str]:
-        """Return the tenants with a framework of their own, retired ones too. Raises Unavailable."""
+        """Return the tenants with a framework of their own, also if it is retired. Raises Unavailable."""
         with unavailable():
             found: list[str] = await self._entries.distinct("tenant", {"kind": "framework"})
         return [tenant for tenant in found if tenant != SHARED_TENANT]
 
     async def due(self, limit: int) -> list[SharedCourse]:
-        """Return shared courses whose copies must be made again. Raises Unavailable."""
+        """Return at most `limit` shared courses whose copies must be made again. Raises Unavailable."""
         with unavailable():
             found = self._entries.find({"copies_due": True}, {"outbox": 0}, hint="copies_due").sort("_id", 1)
             documents = await found.limit(limit).to_list(None)
         return [_shared(document) for document in documents]
 
     async def uncover(self, limit: int) -> bool:
-        """Mark a shared course as due if a tenant has withdrawn its own course of the same id; return whether any was.
+        """Mark shared courses as due for copies if a tenant withdrew its own course with the same id.
 
-        If the tenant's course was put and withdrawn again meanwhile, it stays marked. Raises Unavailable.
+        One call reads at most `limit` withdrawn courses; it returns whether there was one. A course that was put and
+        withdrawn again meanwhile is read by the next call. Raises Unavailable.
         """
         with unavailable():
             found = self._entries.find({"uncovers": True}, {"id": 1, "sequence": 1}, hint="uncovers").limit(limit)
@@ -102,7 +110,7 @@ class SharedCopies:
         return bool(rows)
 
     async def done(self, courses: Sequence[SharedCourse]) -> None:
-        """Record that the copies of these courses are made, unless a course has changed since. Raises Unavailable."""
+        """Record that the copies of courses are made; a course that changed since stays due. Raises Unavailable."""
         clear: Document = {"$unset": {"copies_due": ""}}
         writes: list[Write] = [
             UpdateOne({"_id": one.key, "sequence": one.sequence, "match_version": one.match_version}, clear)
@@ -112,9 +120,9 @@ class SharedCopies:
             await bulk_write(self._entries, writes)
 
     async def next_pass(self, limit: int) -> _FrameworkPass | None:
-        """Return the next shared courses to be compared with a framework that changed; None without one.
+        """Return the next shared courses, at most `limit`, to compare with a tenant's framework that changed.
 
-        Raises Unavailable.
+        Returns None if no framework is left to compare with. Raises Unavailable.
         """
         with unavailable():
             framework = await self._entries.find_one(
@@ -131,7 +139,7 @@ class SharedCopies:
         return _FrameworkPass(framework["tenant"], same, [_shared(row) for row in rows])
 
     async def passed(self, one: _FrameworkPass) -> None:
-        """Record that these courses were compared, unless the framework has changed since. Raises Unavailable."""
+        """Record that the courses of a pass were compared, unless the framework has changed. Raises Unavailable."""
         change: Document = {"$set": {"shared_from": one.courses[-1].key if one.courses else None}}
         with unavailable():
             await self._entries.update_one(one.same, change)
@@ -139,10 +147,10 @@ class SharedCopies:
     async def planned(
         self, tenant: str, courses: Sequence[SharedCourse], own: AbstractSet[str]
     ) -> list[PlannedCopy] | None:
-        """Return the copies to be matched: of the offered courses in whose place the tenant offers none of its own.
+        """Return the copies of shared courses that must be matched for a tenant; withdraw those of withdrawn courses.
 
-        Copies of withdrawn courses are withdrawn. `own`: the ids of the tenant's frameworks. Returns None after a write
-        conflict. Raises Unavailable.
+        A course gets no copy if the tenant offers a course of its own with the same id. `own`: the ids of the tenant's
+        own frameworks. Returns None after a write conflict. Raises Unavailable.
         """
         query = {"_id": {"$in": [key_of(tenant, one.id) for one in courses]}}
         with unavailable():
@@ -165,9 +173,9 @@ class SharedCopies:
         return found
 
     async def write(self, copies: Sequence[tuple[PlannedCopy, list[Match]]]) -> bool:
-        """Write copies with their new matches; return whether none of them changed meanwhile. Raises Unavailable.
+        """Store copies with their new matches; return False if one of them changed meanwhile. Raises Unavailable.
 
-        A shared course without a match of the tenant gets no copy.
+        A shared course without a match of the tenant gets no copy, but an existing copy stays.
         """
         writes = [write for one, matches in copies if (write := _write(one, matches)) is not None]
         return await self._store.catalog.write_staged(writes) == len(writes)

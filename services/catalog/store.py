@@ -1,7 +1,8 @@
-"""Courses and frameworks in MongoDB: one document each in one collection, so that one relay gives them one order.
+"""Stores courses and frameworks in MongoDB, one document each in one collection, so that one relay sends their events.
 
-`entries` decodes the documents. A large framework is stored in parts, see `part_store`. `sequence` is a course's
-revision and a framework's version. Every change is one compare-and-set on it; None means a write conflict.
+`entries` decodes the documents. A large framework is stored in parts, see `part_store`. `sequence` is the revision of a
+course or the version of a framework. A change is written only if the stored `sequence` is the one that was read;
+otherwise it is a write conflict, and the method returns None.
 """
 
 import asyncio
@@ -53,21 +54,21 @@ log = logging.getLogger(__name__)
 SOURCE = "/catalog"
 COLLECTION = "entries"
 _NO_SEQUENCE = {"$not": {"$gt": 0}}
-"""The condition that a document without a sequence meets."""
+"""A MongoDB condition on `sequence`, which a document without a valid sequence meets."""
 _MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
-"""How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
+"""The most bytes of an event, because brokers accept records of one megabyte. A larger framework is stored in parts."""
 
 
 class Stored(NamedTuple):
-    """The result of putting a course."""
+    """The result of putting a course: what happened, and the revision of the course afterwards."""
 
     status: Literal["created", "changed", "unchanged"]
     revision: int
 
 
 class CatalogStore:
-    """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
+    """Reads and writes the entries of all tenants. `staged` tells the relay of this process that events were staged."""
 
     def __init__(self, database: Database, staged: Staged | None = None) -> None:
         self._staged = staged or Staged()
@@ -78,7 +79,7 @@ class CatalogStore:
         self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
-        """Create the indexes. Raises Unavailable."""
+        """Create the indexes of entries and parts in MongoDB. Raises Unavailable."""
         filters = {
             "by_id": [],
             "by_skill": ["content.teaches.skill"],
@@ -103,13 +104,16 @@ class CatalogStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, key: str) -> Entry | None:
-        """Return an entry, also if it is withdrawn, or None. Raises Unavailable."""
+        """Return the entry with a key, also if it is withdrawn or unreadable; None without one. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
         return (await self.whole(document) or unreadable_entry(document)) if document else None
 
     async def whole(self, document: Document) -> Entry | None:
-        """Return the entry of a document, of a framework in parts too; None if unreadable. Raises Unavailable."""
+        """Return the entry of a document; a framework in parts is assembled. Raises Unavailable.
+
+        Returns None if the document cannot be decoded, or a part is missing or wrong.
+        """
         if (entry := readable(document, entry_of)) is None or parted(document) is None:
             return entry
         try:
@@ -125,11 +129,17 @@ class CatalogStore:
         return replace(entry, content=await self.parts.read(entry.tenant, entry.id, named))
 
     async def visible(self, tenant: str, course: str) -> Entry | None:
-        """Return the tenant's own course of this id, else the shared one. Raises Unavailable."""
+        """Return the tenant's own course with an id, or else the shared one, None without either.
+
+        Raises Unavailable.
+        """
         return await self._first(key_of(tenant, course), key_of(SHARED_TENANT, course))
 
     async def visible_framework(self, tenant: str, framework: str) -> Entry | None:
-        """Return the tenant's own framework of this id, else the shared one. Raises Unavailable."""
+        """Return the tenant's own framework with an id, or else the shared one, None without either.
+
+        Raises Unavailable.
+        """
         return await self._first(framework_key(tenant, framework), framework_key(SHARED_TENANT, framework))
 
     async def _first(self, *keys: str) -> Entry | None:
@@ -139,9 +149,10 @@ class CatalogStore:
         return None
 
     async def page(self, tenant: str, wanted: ListCourses, *, copies: bool = True) -> list[tuple[str, Course]]:
-        """Return the first matching courses of one tenant after `after`, by id. Raises Unavailable.
+        """Return (id, course) for the tenant's own courses that `wanted` selects, by id. Raises Unavailable.
 
-        Unreadable documents are skipped, and without `copies` those of shared courses.
+        Returns the first `limit` + 1 courses after the id `after`; the last one shows that there are more. Documents
+        that cannot be decoded are skipped. Without `copies`, copies of shared courses are skipped too.
         """
         within: Document = {"kind": "course", "tenant": tenant, "withdrawn": False, "id": {"$gt": wanted.after}}
         within |= {} if copies else {"copied": None}
@@ -164,22 +175,26 @@ class CatalogStore:
         return found
 
     async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
-        """Return key -> course for those of these courses that are offered and can be decoded. Raises Unavailable."""
+        """Return {key: course} for the keys of courses that are offered and can be decoded. Raises Unavailable."""
         with unavailable():
             found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1, "matches": 1})
             return {one["_id"]: course async for one in found if (course := readable(one, shown_course))}
 
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
-        """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""
+        """Return the ids in `courses` under which the tenant itself offers a course. Raises Unavailable.
+
+        A copy of a shared course counts; a shared course of another tenant does not.
+        """
         keys = [key_of(tenant, course) for course in courses]
         with unavailable():
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
 
     async def frameworks_in_use(self, tenant: str) -> dict[str, frozenset[str]]:
-        """Return the frameworks that a tenant sees and that are not retired; its own hide shared ones.
+        """Return {framework id: skills of former versions that it maps} for the frameworks in use of a tenant.
 
-        With the skills of former versions that each one maps to present ones. Raises Unavailable.
+        A framework is in use if the tenant sees it and it is not retired. A framework of the tenant hides the shared
+        one with the same id. Raises Unavailable.
         """
         found: dict[str, Document] = {}
         with unavailable():
@@ -208,7 +223,10 @@ class CatalogStore:
         }  # fmt: skip
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
-        """Return framework id -> the scale that courses are checked against. Raises Unavailable."""
+        """Return {framework id: what courses are checked against} for the frameworks that a tenant sees.
+
+        Ids of other frameworks are left out. Raises Unavailable.
+        """
         found: dict[str, FrameworkScale] = {}
         for framework in frameworks:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
@@ -217,7 +235,10 @@ class CatalogStore:
         return found
 
     async def _framework_scale(self, key: str) -> FrameworkScale | None:
-        """Read only the version first: an import checks thousands of courses against the same large framework."""
+        """Return what courses are checked against in a framework, None without one. Raises Unavailable.
+
+        It stays in memory until the version changes, because an import checks thousands of courses against it.
+        """
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"sequence": 1})
             if document is None:
@@ -231,10 +252,10 @@ class CatalogStore:
         return scale
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
-        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable.
+        """Return the summaries of the frameworks that a tenant sees, by id. Raises Unavailable.
 
-        Returns the first ones after `after`, one more than `limit` if there are more. Documents that cannot be decoded
-        are skipped.
+        A framework of the tenant hides the shared one with the same id. Returns the first `limit` + 1 after the id
+        `after`; the last one shows that there are more. Documents that cannot be decoded are skipped.
         """
         most = wanted.limit + 1
         found: dict[str, FrameworkSummary] = {}
@@ -262,11 +283,12 @@ class CatalogStore:
         only_if: Document | None = None,
         matches: Sequence[Match] | None = None,
     ) -> Entry | None:
-        """Write a course's next revision and its event; return the entry, None if `before` is no longer the stored one.
+        """Store the next revision of a course with its event; return the entry, None after a write conflict.
 
-        `fields`: further fields to write; without them `match_fields` decides whether the course is due to be matched.
-        `only_if`: a condition on the stored document in addition to its sequence. `matches`: the matches that `fields`
-        hold; by default those of `before`. Raises Unavailable.
+        `before`: the entry as it was read, None without one. `fields`: further fields of the document; without them,
+        the course is marked as due to be matched if it must be. `only_if`: a MongoDB condition that the stored document
+        must meet too. `matches`: the matches that `fields` hold, by default those of `before`. Raises Unavailable,
+        TooLarge.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:
@@ -277,16 +299,20 @@ class CatalogStore:
         )
 
     async def write_staged(self, writes: list[Write]) -> int:
-        """Run updates that stage events as a bulk; return how many were applied. Raises Unavailable."""
+        """Write entries with their events, which the relay sends after all others; return how many were written.
+
+        Raises Unavailable.
+        """
         if not writes:
             return 0
         with self._staged.bulk():
             return await bulk_write(self._entries, writes)
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
-        """Store that a course is no longer offered, with its event. Raises Unavailable.
+        """Store that a course is no longer offered, with its event; return the entry, None after a write conflict.
 
-        The tenant sees a shared course of the same id again, which may need a copy then: `uncovers` marks that.
+        The tenant then sees the shared course with the same id again. Because that course may need a copy, the field
+        `uncovers` is set. Raises Unavailable.
         """
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
         fields = await self._match_fields(after)
@@ -295,17 +321,17 @@ class CatalogStore:
         return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace, fields)
 
     async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
-        """Write many courses, each with its next revision and its event; return mark -> result.
+        """Store the next revisions of many courses with their events; return {mark: result}.
 
-        A mark names one row of one import, and is stored with its course: if the answer was lost, a repeated call finds
-        it. Courses missing from the answer had a write conflict; call again with them. Ids must be distinct. Raises
-        Unavailable; then any of them may be stored.
+        `marked`: {mark: course}, with different course ids. A mark names one row of one import, and is stored with the
+        course, so that a repeated call recognises what an interrupted call has stored. A mark that is not in the result
+        had a write conflict; call again with its course. Raises Unavailable; then some of the courses may be stored.
         """
         with self._imports.bulk():
             return await self._put_courses(tenant, marked, trace)
 
     async def after_import(self, most: float) -> None:
-        """Wait until this process stores no import and its relay has announced all events, at most `most` seconds."""
+        """Wait until this process stores no import and its relay has sent all events, but at most `most` seconds."""
         begun = asyncio.get_running_loop().time()
         await self._imports.after_bulk(most)
         await self._staged.after_backlog(begun + most - asyncio.get_running_loop().time())
@@ -359,7 +385,7 @@ class CatalogStore:
         return found
 
     async def _may_be_copied(self, tenant: str) -> bool:
-        """Return whether a tenant's courses are shared ones, and another tenant has a framework of its own."""
+        """Return whether a tenant's courses may have copies: they are shared, and some tenant has its own framework."""
         if tenant != SHARED_TENANT:
             return False
         with unavailable():
@@ -367,7 +393,11 @@ class CatalogStore:
             return await self._entries.find_one(others, {"_id": 1}, hint="by_id") is not None
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
-        """Write a framework's next version and its event; a large one in parts. Raises Unavailable, TooLarge."""
+        """Store the next version of a framework with its event; return the entry, None after a write conflict.
+
+        `before`: the entry as it was read, None without one. A large framework is stored in parts. Raises Unavailable,
+        TooLarge.
+        """
         version = before.sequence + 1 if before else 1
         numbered = msgspec.structs.replace(framework, version=version)
         after = Entry(framework_key(tenant, framework.id), tenant, framework.id, version, numbered)
@@ -436,7 +466,7 @@ class CatalogStore:
         return bool(result.matched_count)
 
     async def republish(self, keys: Sequence[str] | None = None) -> int:
-        """Stage the current state of entries (all, without keys) again; return their number.
+        """Stage the events of the entries with these keys again, of all entries without `keys`; return their number.
 
         The parts of a framework come before its announcement. Documents that cannot be decoded are skipped. Raises
         Unavailable.

@@ -1,6 +1,6 @@
 """The portal: the web pages and the live stream of officers' paths.
 
-owns     open connections, one slot each: the latest path wins
+owns     open streams; each keeps only the newest path that was not sent yet
 reads    `recommender.paths`, every partition from its end, without a group: each replica reads every new path
 emits    nothing
 serves   the pages and their files (`/static`), `/session`, `/v1/officers/{officer_id}/live` (SSE), `/v1/system`,

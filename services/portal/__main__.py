@@ -39,7 +39,7 @@ _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
 
 def provider_of(settings: PortalSettings, client: ClientSession) -> OpenIdProvider | None:
-    """Return the OpenID provider, None if people sign in with keys only."""
+    """Return the OpenID Connect provider that the settings name, None if people sign in with keys only."""
     if not settings.openid_issuer:
         return None
     return OpenIdProvider(
@@ -55,7 +55,7 @@ def provider_of(settings: PortalSettings, client: ClientSession) -> OpenIdProvid
 
 
 def claim_names_of(settings: PortalSettings) -> ClaimNames:
-    """Return which claims identify a person."""
+    """Return the names of the claims that identify a person, from the settings."""
     return ClaimNames(
         settings.openid_tenant,
         settings.openid_tenant_claim,
@@ -72,9 +72,10 @@ async def build(
     keys_every: float = KEYS_SECONDS,
     pages: Path = BUILT,
 ) -> web.Application:
-    """Return the portal with its tasks. `pages`: the folder of the built pages.
+    """Return the portal as an application with its routes and background tasks.
 
-    `lifetime`: seconds that a stream may stay open; `keys_every`: seconds between checks of its key.
+    `lifetime`: the most seconds that a stream stays open. `keys_every`: the seconds between two checks of the keys of
+    open streams. `pages`: the folder of the built pages.
     """
     mongodb = connect(settings, "portal")
     client = ClientSession(

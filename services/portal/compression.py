@@ -1,8 +1,8 @@
-"""Compresses answers with gzip for clients that accept it: which answers, their entity tags, and the live stream.
+"""Decides which answers are compressed with gzip, makes their entity tags, and compresses the live stream.
 
-A strong entity tag names one sequence of bytes (RFC 9110, 8.8.3), so the tag of a compressed answer has a suffix:
-`"7"` becomes `"7;gzip"`. The suffix is removed from the preconditions that a client sends, so that the owner of a
-resource compares the tags that it made.
+A strong entity tag names one sequence of bytes (RFC 9110, 8.8.3), so the tag of a compressed answer gets a suffix:
+`"7"` becomes `"7;gzip"`. The suffix is removed from the preconditions that a client sends, so that the service that
+made the tag can compare it.
 """
 
 import re
@@ -19,15 +19,15 @@ _NAMES = ("gzip", "x-gzip")
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 _MARK = ";gzip"
-"""No service makes a tag that ends like this: tags consist of numbers, ids and `-`."""
+"""The suffix of the tags of compressed answers. No service's own tag ends so: these hold numbers, ids and `-`."""
 
 _LEAST_BYTES = 1024
 _TYPES = {"application/json", "application/x-ndjson", "text/csv"}
 _COMPUTED = "/v1/recommendations"
-"""A path that is computed for a request and not stored: the one answer to a POST that is compressed."""
+"""The route that computes a path without storing it: the only POST whose answer is compressed."""
 
 _LEVEL = 3
-"""A path of 60 kB takes 1 ms; level 6 takes almost 4 ms and makes it a seventh smaller."""
+"""The level of compression. 60 kB take 1 ms; level 6 would take almost 4 ms and give a seventh less."""
 
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # RFC 1952: deflate, no name, no time, unknown system
 _LAST_BLOCK = b"\x03\x00"  # RFC 1951: an empty block that ends the data
@@ -35,7 +35,7 @@ _WORD = 2**32
 
 
 def accepts_gzip(lines: Iterable[str]) -> bool:
-    """Return whether the lines of `Accept-Encoding` accept gzip (RFC 9110, 12.5.3). Without lines: False."""
+    """Return whether the values of the headers `Accept-Encoding` accept gzip (RFC 9110, 12.5.3); False without one."""
     wanted: dict[str, bool] = {}
     for part in ",".join(lines).split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
@@ -46,10 +46,11 @@ def accepts_gzip(lines: Iterable[str]) -> bool:
 
 
 def is_compressible(method: str, path: str, status: int, headers: Mapping[str, str]) -> bool:
-    """Return whether an owner's answer may be compressed: text of known and sufficient length, without a credential.
+    """Return whether the answer of a service may be compressed.
 
-    Answers to changes are left out, because a new share link contains a key (0049). An answer without a length is
-    written as its parts become known, and compression would hold them back.
+    It must have the status 200, answer a reading request or be a computed path, and be a text of at least 1,024 bytes.
+    Answers to changes are not compressed, because a new share link contains a key (decision 0049); nor are answers
+    without a length, because compression would delay their parts.
     """
     reading = method in (hdrs.METH_GET, hdrs.METH_HEAD) or (method == hdrs.METH_POST and path == _COMPUTED)
     kind = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
@@ -60,25 +61,28 @@ def is_compressible(method: str, path: str, status: int, headers: Mapping[str, s
 
 
 def gzip_tag(tag: str) -> str:
-    """Return the entity tag of the compressed form of what `tag` names; a weak one names both."""
+    """Return the entity tag of a compressed answer. `tag` is that of the plain answer; both are in quotes.
+
+    A weak tag is returned unchanged, because it may name both forms.
+    """
     return tag if tag.startswith("W/") else f'{tag[:-1]}{_MARK}"'
 
 
 def owners_tags(tags: str) -> str:
-    """Return the value of If-Match or If-None-Match with the tags that the owner made."""
+    """Return the value of an If-Match or If-None-Match with the suffix removed from its tags."""
     return tags.replace(f'{_MARK}"', '"')
 
 
 def vary_by_coding(headers: CIMultiDict[str]) -> None:
-    """State that an answer depends on `Accept-Encoding`."""
+    """Add `Accept-Encoding` to the header `Vary` of an answer, because its form depends on it."""
     headers[hdrs.VARY] = ", ".join([*headers.getall(hdrs.VARY, []), hdrs.ACCEPT_ENCODING])
 
 
 class GzipParts:
-    """One gzip stream whose parts can each be read as soon as they arrive.
+    """Makes one gzip stream of parts; a client can decompress each part as soon as it arrives.
 
-    Each part is compressed by itself and ends at a whole byte, so nothing but a checksum and a length is kept between
-    parts. zlib's own state would keep 256 kB for as long as a stream is open.
+    Each part is compressed by itself and ends at a whole byte, so only a checksum and a length are kept between parts.
+    The state of zlib would take 256 kB of memory for each open stream.
     """
 
     def __init__(self) -> None:
@@ -96,22 +100,22 @@ class GzipParts:
         return head + packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
 
     def end(self) -> bytes:
-        """Return the end of the stream."""
+        """Return the bytes that end the gzip stream; call this once, after the last part."""
         head = b"" if self._begun else _HEADER
         trailer = self._checksum.to_bytes(4, "little") + (self._length % _WORD).to_bytes(4, "little")
         return head + _LAST_BLOCK + trailer
 
 
 class EventStream(EventSourceResponse):
-    """Server-sent events, each compressed and sent by itself if the client accepts gzip.
+    """An answer of server-sent events; if the client accepts gzip, each event is compressed and sent at once.
 
-    aiohttp's own compression would hold an event back until more of them fill its buffer, so aiohttp-sse refuses it.
+    The compression of aiohttp would delay an event until its buffer is full, so aiohttp-sse does not allow it.
     """
 
     _parts: GzipParts | None = None
 
     def choose_coding(self, request: web.BaseRequest) -> None:
-        """Set the headers of the coding that the client accepts."""
+        """Decide whether this answer is compressed, by the request's `Accept-Encoding`, and set its headers."""
         vary_by_coding(self.headers)
         if accepts_gzip(request.headers.getall(hdrs.ACCEPT_ENCODING, [])):
             self._parts = GzipParts()

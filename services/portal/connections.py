@@ -1,4 +1,7 @@
-"""Open streams, with one slot per connection for the newest unsent message. No HTTP, no Kafka."""
+"""Keeps the open streams of this replica; each stream holds the newest message that was not sent yet.
+
+This module uses neither HTTP nor Kafka.
+"""
 
 import asyncio
 import time
@@ -21,9 +24,9 @@ Renderer = Callable[[Languages], str]
 
 
 class StreamMessage(Struct, frozen=True):
-    """A message for a stream: JSON, or a function that renders it in the languages of the stream.
+    """A message for a stream. `data`: JSON, or a function that returns the JSON in the languages of the stream.
 
-    `revision` orders paths and erasures of one officer; 0 for messages without one.
+    `revision` orders the paths and the erasure of one officer; it is 0 for a status.
     """
 
     event: Literal["path", "status", "erased"]
@@ -31,12 +34,16 @@ class StreamMessage(Struct, frozen=True):
     revision: int = 0
 
     def render(self, languages: Languages) -> str:
-        """Return the JSON to send, with sentences in these languages."""
+        """Return the JSON to send, with sentences in these languages if `data` is a function."""
         return self.data if isinstance(self.data, str) else self.data(languages)
 
 
 class Connection:
-    """One open stream, and the newest message that was not sent yet."""
+    """One open stream, with the newest message that was not sent yet.
+
+    `key_id`: the API key with which it was opened. `last_event_id`: the revision that the client has. `newest`: the
+    largest revision that was offered, 0 before the first.
+    """
 
     def __init__(self, key_id: str = "", last_event_id: str | None = None) -> None:
         self.key_id = key_id
@@ -48,11 +55,14 @@ class Connection:
 
     @property
     def has_result(self) -> bool:
-        """Whether a path or an erasure was offered, and not only a status."""
+        """Whether a path or an erasure was offered; a status does not count."""
         return self.newest > 0
 
     def offer(self, push: StreamMessage) -> bool:
-        """Store a message unless a newer one was offered; return whether it replaced an unsent one."""
+        """Keep a message for sending, unless it is older than one that was offered, or the client has it.
+
+        A status is ignored after a path or an erasure. Returns whether the message replaced one that was not sent yet.
+        """
         if push.event == "status":
             if self.has_result:
                 return False
@@ -69,7 +79,7 @@ class Connection:
         return replaced
 
     async def next(self) -> StreamMessage | None:
-        """Wait for the next message and return it; None when the stream is to end."""
+        """Wait for the next message and return it; return None if the stream was closed."""
         await self._wake.wait()
         if self._closed:
             return None
@@ -78,13 +88,17 @@ class Connection:
         return push if push is not None else await self.next()
 
     def close(self) -> None:
-        """End the stream. The client fetches unsent messages when it reconnects."""
+        """End the stream without sending a waiting message; the client gets the path when it reconnects."""
         self._closed = True
         self._wake.set()
 
 
 class Connections(Collector):
-    """All open streams of this replica, by officer key (`tenant/officer`), and their metrics."""
+    """All open streams of this replica, by officer, and their metrics. The key of an officer is `tenant/officer`.
+
+    `pushes`: the number of sent messages. `superseded`: the number of messages that a newer one replaced before they
+    were sent. `dropped`: the number of streams that the portal ended, by reason.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._shut = False
@@ -102,7 +116,7 @@ class Connections(Collector):
 
     @contextmanager
     def open(self, key: str, key_id: str, last_event_id: str | None = None) -> Iterator[Connection]:
-        """Register an officer's stream (`tenant/officer`) and its API key for the duration of the block."""
+        """Register a stream of the officer `key`, opened with the API key `key_id`, until the block ends."""
         connection = Connection(key_id, last_event_id)
         if self._shut:
             connection.close()
@@ -115,19 +129,19 @@ class Connections(Collector):
                 del self._by_key[key]
 
     def watches(self, key: str) -> bool:
-        """Return whether a stream of an officer is open."""
+        """Return whether a stream of the officer `key` is open."""
         return key in self._by_key
 
     def newest(self, key: str) -> int:
-        """Return the largest revision that a stream of an officer has or was offered; 0 without a stream."""
+        """Return the largest revision that was offered to a stream of the officer `key`; 0 without one."""
         return max((connection.newest for connection in self._by_key.get(key, ())), default=0)
 
     def was_erased(self, key: str) -> bool:
-        """Return whether an officer was erased recently, while an older key may still be cached here."""
+        """Return whether the officer `key` was erased so recently that this process may still accept an old API key."""
         return self._erased.get(key, -FORGOTTEN_SECONDS) > self._clock() - FORGOTTEN_SECONDS
 
     def push(self, key: str, push: StreamMessage) -> None:
-        """Offer a message to every stream of an officer."""
+        """Offer a message to every open stream of the officer `key`."""
         if push.event == "erased":
             self._erased = {one: at for one, at in self._erased.items() if self.was_erased(one)} | {key: self._clock()}
         for connection in self._by_key.get(key, ()):
@@ -135,11 +149,11 @@ class Connections(Collector):
 
     @property
     def key_ids(self) -> set[str]:
-        """The ids of the API keys that opened the streams."""
+        """The ids of the API keys with which the open streams were opened."""
         return {connection.key_id for connections in self._by_key.values() for connection in connections}
 
     def drop_keys(self, key_ids: Collection[str]) -> None:
-        """End the streams that were opened with these API keys: they were revoked."""
+        """End the streams that were opened with these API keys, which were revoked or have expired."""
         for connections in self._by_key.values():
             for connection in connections:
                 if connection.key_id in key_ids:
@@ -147,13 +161,16 @@ class Connections(Collector):
                     self.dropped["revoked"] += 1
 
     def drop(self, key: str, why: Drop) -> None:
-        """End the streams of an officer, so that their clients reconnect."""
+        """End the streams of the officer `key`, so that the clients reconnect; count them under the reason `why`."""
         for connection in self._by_key.get(key, ()):
             connection.close()
             self.dropped[why] += 1
 
     def drop_all(self, why: Drop) -> None:
-        """End every stream, so that clients reconnect, here or, after a shutdown, to another replica."""
+        """End every stream, so that the clients reconnect; count them under the reason `why`.
+
+        If the reason is `shutdown`, new streams end at once too, so that clients go to another replica.
+        """
         self._shut = self._shut or why == "shutdown"
         for connections in self._by_key.values():
             for connection in connections:
@@ -161,7 +178,7 @@ class Connections(Collector):
                 self.dropped[why] += 1
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics."""
+        """Yield the metrics of the streams, for Prometheus."""
         yield GaugeMetricFamily("learning_path_portal_streams", "Live streams that are open.", self.streams)
         yield CounterMetricFamily("learning_path_portal_pushed_events", "Events sent on live streams.", self.pushes)
         yield CounterMetricFamily(

@@ -1,4 +1,4 @@
-"""Pushes an officer's new path to the open streams."""
+"""Reads new paths from the topic `recommender.paths`, and sends them to the open streams of their officers."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -17,29 +17,35 @@ ERASED = "{}"
 
 
 class PathConsumer:
-    """Follows `recommender.paths` from its end.
+    """Sends the paths of `recommender.paths` to open streams, from the end of the topic on.
 
-    While it does not read, all streams are closed, because they would miss new paths.
+    When it stops reading, it closes all streams, because they would miss new paths.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     async def follow(self, follower: Follower) -> None:
-        """Read until cancelled. When reading ends for any reason, every stream is closed and its client reconnects."""
+        """Read the topic by `follower` until cancelled; when this ends for any reason, close every stream.
+
+        The clients then reconnect.
+        """
         try:
             await follower.run()
         finally:
             self._connections.drop_all("follower")
 
     async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Push a batch in order. Raises Rejected if a revision is further ahead than possible."""
+        """Send a batch of records to the open streams, in order; records of unknown types are skipped.
+
+        Raises Rejected if a revision is impossibly high, or a record cannot be decoded.
+        """
         for item in batch:
             if handle := HANDLERS.get(item.event.type):
                 handle(self, item)
 
     def on_path_recommended(self, item: ConsumedEvent) -> None:
-        """Push a new path to the officer's open streams. Raises Rejected if it cannot be read."""
+        """Send a new path to the officer's open streams. Raises Rejected if it cannot be decoded."""
         data = data_of(item.record.value, item.record.headers)
         if isinstance(item.event.data, PathHead) and data is not None and self._connections.watches(item.event.subject):
             holds_sentences = item.event.type == "path.recommended.v1"
@@ -49,12 +55,12 @@ class PathConsumer:
     def on_path_stored(self, item: ConsumedEvent) -> None:
         """Close the officer's streams, because the new path is too large for an event.
 
-        Clients that reconnect get the stored path.
+        The clients reconnect, and get the stored path from the recommender.
         """
         self._connections.drop(item.event.subject, "large")
 
     def on_erased(self, item: ConsumedEvent) -> None:
-        """Close the streams of an erased officer."""
+        """Send `erased` to the open streams of an officer who was erased; the streams then end."""
         self._push(item, StreamMessage("erased", ERASED, item.event.sequence))
 
     def _push(self, item: ConsumedEvent, push: StreamMessage) -> None:

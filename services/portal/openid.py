@@ -1,4 +1,4 @@
-"""Sign-in with OpenID Connect: the authorization code flow with PKCE, as a client of one provider.
+"""Signs people in with OpenID Connect, by the authorization code flow with PKCE, at one provider.
 
     provider = OpenIdProvider(session, client)
     address = await provider.authorization_address(state, nonce, verifier)   # the browser is sent there
@@ -29,7 +29,7 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, Unauthorized, Unavailable
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signature algorithms with a public key. With a shared secret everybody who has the secret could sign."""
+"""The accepted signature algorithms. All have a public key; with a shared secret, whoever has it could sign."""
 
 _KEYS_SECONDS = 600.0
 _KEYS_STALE_SECONDS = 24 * 3600.0
@@ -48,7 +48,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class OpenIdClient:
-    """How this portal is registered with the provider. `secret` is empty for a public client."""
+    """How this portal is registered with the provider.
+
+    `issuer`: the address of the provider. `secret`: empty for a public client. `redirect_address`: where browsers
+    return. `scopes`: what the portal asks for, separated by spaces.
+    """
 
     issuer: str
     client_id: str
@@ -58,7 +62,7 @@ class OpenIdClient:
 
 
 class ProviderMetadata(Struct, frozen=True):
-    """The fields of `/.well-known/openid-configuration` that are used."""
+    """The used fields of the provider's `/.well-known/openid-configuration`."""
 
     issuer: str
     authorization_endpoint: str
@@ -68,17 +72,17 @@ class ProviderMetadata(Struct, frozen=True):
 
 
 class TokenAnswer(Struct, frozen=True):
-    """The fields of the token endpoint's answer that are used."""
+    """The used fields of an answer of the provider's token endpoint."""
 
     id_token: Annotated[str, Meta(max_length=100_000)]
 
 
 class OpenIdProvider:
-    """One provider: its metadata and its keys are fetched on first use, and cached for ten minutes.
+    """One OpenID Connect provider, with a cache of its metadata and keys.
 
-    While the provider does not answer, cached keys are used for a day. A token with an unknown key makes the keys be
-    fetched again, at most every 30 seconds, so that a provider may change its keys at any time. Concurrent callers
-    share one fetch, so that a slow provider does not serialise sign-ins.
+    They are fetched on first use, and again after ten minutes. If the provider does not answer then, they are used for
+    up to a day. A token with an unknown key makes the portal fetch the keys again, at most every 30 seconds, so that a
+    provider may change its keys at any time. Callers that need them at the same time share one request.
     """
 
     def __init__(self, session: ClientSession, client: OpenIdClient, *, clock: Callable[[], float] = monotonic) -> None:
@@ -90,7 +94,10 @@ class OpenIdProvider:
         self._fetched_at = float("-inf")
 
     async def authorization_address(self, state: str, nonce: str, verifier: str) -> str:
-        """Return the URL at which the browser signs in. Raises Unavailable."""
+        """Return the URL of the provider at which a person signs in. Raises Unavailable.
+
+        `state`, `nonce` and `verifier` are new secrets of this sign-in.
+        """
         metadata, _ = await self._known()
         challenge = _base64url(hashlib.sha256(verifier.encode()).digest())
         parameters = {
@@ -107,9 +114,10 @@ class OpenIdProvider:
         return metadata.authorization_endpoint + joint + urlencode(parameters, quote_via=quote)
 
     async def claims_of(self, code: str, nonce: str, verifier: str) -> Claims:
-        """Exchange a code for an ID token, verify it, and return its claims.
+        """Exchange the code that the browser brings for an ID token, verify the token, and return its claims.
 
-        Raises Unauthorized for an invalid code or token, Unavailable while the provider does not answer.
+        `nonce` and `verifier` are those of `authorization_address`. Raises Unauthorized for an invalid code or token,
+        Unavailable if the provider does not answer.
         """
         metadata, _ = await self._known()
         client = self._client
@@ -167,7 +175,7 @@ class OpenIdProvider:
     # --- the provider ------------------------------------------------------------------------------------------------
 
     async def _known(self, *, again: bool = False) -> tuple[ProviderMetadata, KeySet]:
-        """Return metadata and keys, fetched if they are old, or if `again` and not within the last 30 seconds."""
+        """Return metadata and keys; fetch them if they are older than ten minutes, or with `again` than 30 seconds."""
         age = self._clock() - self._fetched_at
         if self._found is None or age >= (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
             if self._fetching is None:
@@ -260,10 +268,10 @@ def _base64url(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """The names of the claims that identify a person. A name may be a path: `realm_access.roles`.
+    """The names of the claims that identify a person. A name may be a path such as `realm_access.roles`.
 
-    `tenant`: the tenant of everybody, if no claim names it. `roles`: values of the role claim and their roles, the
-    strongest first; without a matching value a person is an officer.
+    `tenant`: the tenant of all people; if it is empty, `tenant_claim` names the claim. `roles`: pairs (value of the
+    role claim, role); the first that matches counts, and without a match a person is an officer.
     """
 
     tenant: str
@@ -275,12 +283,16 @@ class ClaimNames:
 
 
 ALL_AGENCIES = "*"
-"""The agency claim of an analyst of every agency; it is no identifier. A missing claim gives no access."""
+"""The value of the agency claim for an analyst of all agencies. An analyst without the claim gets no access."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The person who signs in. `subject`: the provider's identifier of the person, the same at every sign-in."""
+    """The person who signs in. `subject`: the issuer and the issuer's identifier of the person, always the same.
+
+    `officer` is None unless the role is `officer`. `agency` is None unless the role is `supervisor`, or `analyst` of
+    one agency.
+    """
 
     subject: str
     tenant: str
@@ -290,7 +302,7 @@ class Identity:
 
 
 def identity_of(claims: Claims, names: ClaimNames) -> Identity:
-    """Return the identity in verified claims. Raises Forbidden, naming the missing claim."""
+    """Return the person whom verified claims identify. Raises Forbidden, which names a missing or invalid claim."""
     held = _texts(_claim(claims, names.role_claim))
     role: Role = next((role for value, role in names.roles if value in held), "officer")
     tenant = names.tenant or _identifier(claims, names.tenant_claim)
@@ -300,7 +312,7 @@ def identity_of(claims: Claims, names: ClaimNames) -> Identity:
 
 
 def _is_of_agency(role: Role, claims: Claims, names: ClaimNames) -> bool:
-    """Return whether somebody of this role is for one agency; an analyst whose claim is `*` is for all."""
+    """Return whether a person of this role belongs to one agency; an analyst whose claim is `*` reads all agencies."""
     everywhere = role == "analyst" and _claim(claims, names.agency_claim) == ALL_AGENCIES
     return role in ("supervisor", "analyst") and not everywhere
 

@@ -59,7 +59,10 @@ GROUP = PROFILES_GROUP
 
 
 async def build(settings: RecommenderSettings) -> web.Application:
-    """Return the service: its routes and its background tasks."""
+    """Return the service's application: its routes and its background tasks.
+
+    Connects to the database, makes sure that its indexes exist, and starts the publisher.
+    """
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
@@ -209,7 +212,7 @@ def _measure(
 
 
 async def republish(settings: RecommenderSettings) -> int:
-    """Stage the current path of every officer again; the service's relay sends them."""
+    """Stage the current path of every officer again; return their number. The relay of a running service sends them."""
     with connected(settings, "recommender") as client:
         return await PlanStore(client[settings.database("recommender")]).republish()
 

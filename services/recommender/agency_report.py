@@ -28,7 +28,10 @@ _LEVELS = ("level", "required", "gap", "after")
 
 
 class Size(Struct, frozen=True):
-    """How many officers lack more than `above` and at most `up_to` levels of a skill, rounded down."""
+    """How many officers lack more than `above` and at most `up_to` levels of a skill.
+
+    `above` null: no lower bound; `up_to` null: no upper bound. `officers` is rounded down; null: some, but too few.
+    """
 
     above: float | None
     up_to: float | None
@@ -38,7 +41,7 @@ class Size(Struct, frozen=True):
 class GroupSkill(Struct, frozen=True):
     """One skill: the number of officers of a job group who need it, and means of their levels.
 
-    `gap` and `after`: the levels missing before and after their paths.
+    `gap` and `after`: the mean of the levels missing before and after the officers' paths.
     """
 
     skill: str
@@ -51,7 +54,7 @@ class GroupSkill(Struct, frozen=True):
 
 
 class SkillGaps(GroupSkill, frozen=True):
-    """One required skill of all published officers who need it, with the causes of open gaps.
+    """One required skill: the officers in all published groups who need it, with the causes of open gaps.
 
     `sizes`: officers by the size of their gap. `open`: cause -> officers whose path does not reach the requirement,
     rounded down.
@@ -69,9 +72,9 @@ class CourseDemand(Struct, frozen=True):
 
 
 class GroupGaps(Struct, frozen=True):
-    """A job group: its officers' shares of the requirement held (0 to 1) before and after their paths.
+    """A job group with the means of its officers: shares of the requirement held (0 to 1) before and after their paths.
 
-    `gap` is in weighted levels per officer, `hours` is the mean length of the paths. `as_of`: the day of the figures.
+    `gap`: mean of the weighted missing levels; `hours`: mean length of the paths. `as_of`: the day of the figures.
     `skills`: ordered by the total gap, largest first.
     """
 
@@ -87,7 +90,10 @@ class GroupGaps(Struct, frozen=True):
 
 
 class PastGroup(Struct, frozen=True):
-    """A job group as published earlier: shares of the requirement held before and after the paths, and its gap."""
+    """A job group as published earlier: means of the shares of the requirement held before and after the paths.
+
+    `gap`: mean of the weighted missing levels.
+    """
 
     job_group: str
     officers: int
@@ -97,7 +103,7 @@ class PastGroup(Struct, frozen=True):
 
 
 class PastFigures(Struct, frozen=True):
-    """Earlier figures, published from `day` on, in total and by job group."""
+    """Figures that were published earlier, from `day` on: of all published groups together, and of each job group."""
 
     day: date
     officers: int
@@ -146,7 +152,7 @@ class UnclosableGap(Struct, frozen=True):
 
 
 class DeadlineReport(Struct, frozen=True):
-    """What training cannot close until the deadline, from a sample of officers planned for this question alone.
+    """What training cannot close by a deadline, from a sample of officers planned for this question alone.
 
     `as_of`: the day from which the hours are counted, which is when the question was first asked; null in an answer
     that an older version stored.
@@ -171,7 +177,11 @@ def agency_report(  # noqa: PLR0913 - one report, by name
     history: Sequence[PublishedFigures] = (),
     first: Collection[str] = (),
 ) -> AgencyGaps:
-    """Return the report of an agency. `cards`: the visible courses; `first`: job groups to list first."""
+    """Return the report of an agency from its released cohorts.
+
+    `frameworks`: framework -> number of published officers. `cards`: course -> what is shown of it; other courses are
+    left out. `history`: earlier published figures. `first`: job groups to list first.
+    """
     return AgencyGaps(
         agency,
         framework.id,
@@ -263,7 +273,10 @@ def _group(
 
 
 def unclosable_gaps(sample: Iterable[PathSummary], framework: Framework, smallest: int) -> list[UnclosableGap]:
-    """Return the skills that stay below the requirement in these paths; those of most officers first."""
+    """Return the skills that stay below the requirement in the paths of a sample; those of most officers first.
+
+    Counts are rounded down to multiples of `smallest`; a skill that fewer officers need or lack is left out.
+    """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for one in sample:
         for row in one.skills:
@@ -290,7 +303,10 @@ def _rounded(counts: Mapping[str, int], smallest: int) -> dict[str, int | None]:
 
 
 def first_groups(framework: Framework, wanted: Sequence[str]) -> list[str]:
-    """Return the job groups to list first: by id, or by prefix as `name*`."""
+    """Return the ids of the framework's job groups that `wanted` names, in its order.
+
+    `name*` names every id that begins with `name`.
+    """
     ids = [group.id for group in framework.job_groups]
     found: list[str] = []
     for name in map(str.strip, wanted):

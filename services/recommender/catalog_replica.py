@@ -1,8 +1,8 @@
 """The catalog as followed by this replica: the current snapshot, and when each subject changed. No I/O.
 
-A stamp that is not above the largest applied one is an old or repeated record, and changes nothing. Events are applied
-in a thread to a new snapshot, and another thread builds its indexes; the event loop installs it in one step (see
-"Threads" in docs/architecture.md).
+A record whose stamp is not above the largest applied one is old or repeated, and changes nothing. Events are applied in
+a thread to a new snapshot, and another thread builds its indexes; the event loop installs it in one step (see "Threads"
+in docs/architecture.md).
 """
 
 from collections import defaultdict
@@ -23,21 +23,21 @@ Stamps = dict[tuple[str, PlanField, str], int]
 
 
 class FoldedCatalog(NamedTuple):
-    """The next snapshot, and the stamps of what the folded events changed."""
+    """A snapshot to which events have been applied, and the stamps of what these events changed."""
 
     snapshot: Snapshot
     stamps: Stamps
 
     def after(self, earlier: "FoldedCatalog") -> "FoldedCatalog":
-        """Return an earlier fold and this one, which continued from its snapshot, as one."""
+        """Return this fold with the stamps of an earlier one, from whose snapshot it continued."""
         return FoldedCatalog(self.snapshot, earlier.stamps | self.stamps)
 
 
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
-    """Return the next snapshot after events, in the order of the log.
+    """Return the snapshot after `events`, with the stamps of what they changed. `events`: in the order of the topic.
 
     Consecutive courses of one tenant are applied together, without the fields that no path uses: most of a catalog is
-    descriptions. A change of only these has no stamp.
+    descriptions. A course in which only such fields changed gets no stamp.
     """
     stamps: Stamps = {}
     waiting: dict[str, Course] = {}
@@ -107,16 +107,16 @@ class CatalogReplica:
         return self.snapshot.catalog_revision
 
     def take(self, news: FoldedCatalog) -> None:
-        """Install a snapshot with the stamps of all that changed since the current one."""
+        """Install a snapshot, with the stamps of all that changed since the current one."""
         self.snapshot = news.snapshot
         self._stamps.update(news.stamps)
         self.has_framework = self.has_framework or any(field == "framework_id" for _, field, _ in news.stamps)
 
     def is_stale(self, plan: PlanHead) -> bool:
-        """Return whether a plan contains a changed course, leaves open what one teaches, or is out of date.
+        """Return whether a path is stale: it does not follow feedback or a change of the catalog that concerns it.
 
-        Out of date: computed under an older version of its framework, or of the officer's statements. Costs one
-        comparison if nothing has changed.
+        A change concerns a plan if it is of a course in the path, of a course that teaches a skill that the path leaves
+        open, or of the officer's framework. Costs one comparison if nothing has changed.
         """
         if plan.stale:
             return True
@@ -135,7 +135,10 @@ class CatalogReplica:
         )
 
     def changes_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
-        """Return (tenant, field of a plan) -> what changed after a revision; None if it is too much to list."""
+        """Return (tenant, field of a plan) -> the names that changed after a revision.
+
+        None if more than 2,000 changed.
+        """
         names: dict[tuple[str, PlanField], list[str]] = defaultdict(list)
         for (tenant, field, name), stamp in self._stamps.items():
             if stamp > revision:

@@ -29,9 +29,9 @@ class ProfileConsumer:
         self._take_back = take_back
 
     async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Plan for the batch, for single changes before those of an import.
+        """Plan for the officers of a batch: first those with a single change, then those of an import.
 
-        Raises Unavailable (try again) or Rejected (dead letter).
+        Raises Unavailable, so that the batch is tried again, or Rejected, so that it becomes a dead letter.
         """
         single = {item.event.subject for item in batch if not is_bulk(item.record)}
         for group in (
@@ -47,15 +47,18 @@ class ProfileConsumer:
                 await self._planner.plan(requests)
 
     async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Return the requests with a plan for an officer who was registered or moved."""
+        """Return the requests, with one more for an officer who was registered or moved."""
         return [*requests, self._request(item, "officer")]
 
     async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Return the requests with a plan for an officer who was assessed."""
+        """Return the requests, with one more for an officer who was assessed."""
         return [*requests, self._request(item, "assessment")]
 
     async def on_officer_erased(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Erase an officer except for the counters; return the remaining requests."""
+        """Erase an officer except for the counters, and delete the officer's dead letters.
+
+        Return the requests unchanged.
+        """
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
             if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
@@ -63,7 +66,10 @@ class ProfileConsumer:
         return requests
 
     async def on_tombstone(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Erase the officer of a tombstone. One without a sequence counts as newer than all earlier events."""
+        """Erase the officer of a tombstone; return the requests that it does not cancel.
+
+        A tombstone cancels the officer's requests of the same or a lower sequence; without a sequence, all of them.
+        """
         tenant, _, officer = item.event.subject.partition("/")
         sequence = item.event.sequence
         superseded = [request for request in requests if _is_superseded(request, item.event)]
@@ -92,8 +98,9 @@ def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
 class CatalogConsumer:
     """Handles the events of `catalog.state`. `changed` is called after the replica was updated.
 
-    `assembly`: the frameworks whose parts have not all arrived. A snapshot is installed once its indexes are built;
-    plans use the previous one meanwhile. What is folded until the next build begins is built together.
+    `assembly`: the frameworks whose parts have not all arrived. Events are folded into a snapshot, which is installed
+    once its indexes are built; plans use the previous one meanwhile. All events that are folded before the next build
+    begins are built together.
     """
 
     def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:
@@ -105,9 +112,9 @@ class CatalogConsumer:
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Fold a batch and wait until it is installed; do not wait after a full batch, because others follow.
+        """Fold a batch of events into the next snapshot, and wait until that is installed.
 
-        Raises Rejected for a stamp too far ahead.
+        After a full batch it does not wait, because more events follow. Raises Rejected for a stamp too far ahead.
         """
         events, folded = [item.event for item in batch], self._folded.snapshot
         check_stamps(events, folded.catalog_revision)
@@ -119,7 +126,7 @@ class CatalogConsumer:
             await self.installed()
 
     async def installed(self) -> None:
-        """Wait until everything that is folded now is installed."""
+        """Wait until a snapshot with all events that are folded now is installed."""
         if self._installing is not None:
             await asyncio.shield(self._installing)
 

@@ -54,7 +54,7 @@ class SkillSums(Struct):
     open: dict[str, int] = {}
 
     def add(self, row: SkillOutcome) -> None:
-        """Add one officer's row."""
+        """Add the levels of one officer who needs the skill."""
         gap, after = max(0.0, row.required - row.level), max(0.0, row.required - row.reached)
         self.level += row.level
         self.required += row.required
@@ -101,9 +101,9 @@ class Figures(Struct):
 class Version(Struct, kw_only=True):
     """The officers from whom a cohort's figures were computed.
 
-    `members`: an array of (hash of the officer, plan revision), as bytes. `levels`: a hash of each one's levels, in the
-    same order; empty in versions that were stored without. `until`: the number of the last release that contained this
-    version, if it is no longer published.
+    `members`: an array of (hash of the officer, plan revision), as bytes. `levels`: a hash of each officer's levels, in
+    the same order; empty in versions that were stored without. `until`: the number of the last release that contained
+    this version; 0 while it is published.
     """
 
     members: bytes
@@ -112,7 +112,10 @@ class Version(Struct, kw_only=True):
 
 
 class Cohort(Version, kw_only=True):
-    """A published cohort: `name` is that of a job group and a requirement, or POOL; `as_of`: the day of its release."""
+    """A published cohort. `name`: a job group with a hash of what is required, or POOL.
+
+    `as_of`: the day of its release.
+    """
 
     name: str
     job_group: str
@@ -141,9 +144,9 @@ class PublishedFigures(Struct, frozen=True):
 class Release(Struct):
     """The published figures of an agency under one framework, and the members of earlier versions.
 
-    `number` counts the releases from 1. `history`: the figures of releases whose versions are all remembered, the
-    latest of each day, oldest first; the last one is that of this release, if it publishes anything.
-    `key_id` identifies the key of the officers' hashes; 0: unknown.
+    `number` counts the releases from 1. `history`: the figures of releases whose versions are all still stored, the
+    latest of each day, oldest first; the last one is that of this release, if it publishes anything. `key_id`
+    identifies the key of the officers' hashes; 0: unknown.
     """
 
     cohorts: list[Cohort] = []
@@ -167,7 +170,10 @@ def token_of(key: bytes, officer: str) -> int:
 
 
 def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[Cohort]:
-    """Return the cohorts of at least `smallest` officers by name; smaller ones are merged into one cohort."""
+    """Return the cohorts of at least `smallest` officers by name.
+
+    Smaller ones are merged into the cohort POOL, which is left out if it is too small as well.
+    """
     groups: dict[tuple[str, str], list[Officer]] = defaultdict(list)
     for one in officers:
         groups[one.summary.job_group, _requirement(one.summary)].append(one)
@@ -184,7 +190,7 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
 
 
 def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: int = 0) -> Release:
-    """Return the next release: each cohort's current version if it may be published, else the released one.
+    """Return the next release: each cohort's current version if it may be published, otherwise its released version.
 
     A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes, and
     if its officers were hashed with another key, because the versions cannot be compared then. `history` retains the
@@ -251,7 +257,7 @@ def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
 
 
 def differences(one: Version, other: Version) -> tuple[int, int]:
-    """Return in how many officers two versions differ, and in how many of them the levels differ.
+    """Return in how many officers two versions differ, and for how many officers the levels differ.
 
     An officer of one version only is counted in both numbers.
     """
@@ -273,7 +279,10 @@ def _may_both_be_published(one: Version, other: Version, smallest: int) -> bool:
 
 
 def rounded_down(number: int, smallest: int) -> int | None:
-    """Return a count of some officers in published form: a multiple of `smallest`, or None for less; 0 stays 0."""
+    """Return a count for publication: rounded down to a multiple of `smallest`.
+
+    0 stays 0; None stands for a count from 1 to below `smallest`.
+    """
     return number - number % smallest or None if number else 0
 
 

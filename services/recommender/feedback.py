@@ -26,7 +26,7 @@ DEFERRED_FACTOR = 1.5
 """The cost factor of a course that is not wanted now."""
 
 RETAINED_PER_COURSE = 5
-"""How many statements about one course are retained, the newest and the newest completion, and can be taken back."""
+"""The most statements about one course that are kept and can be taken back: the newest, and the newest completion."""
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
@@ -37,7 +37,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Statement(Struct, frozen=True, omit_defaults=True):
-    """One statement. `sequence` counts an officer's statements; `at` is when it became true.
+    """One statement about a course. `sequence` counts an officer's statements; `at` is when the statement became true.
 
     `taught`: what a completed course taught at that time, so that the level reached does not depend on later changes.
     """
@@ -63,7 +63,7 @@ class Feedback(Struct, frozen=True):
         return [statement for statement in self.statements if statement.course == course]
 
     def current(self) -> dict[str, Statement]:
-        """Return course -> its newest statement, in the order in which they were made."""
+        """Return course -> newest statement about it, in the order in which these statements were made."""
         newest = {statement.course: statement for statement in self.statements}
         return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
 
@@ -73,7 +73,7 @@ class Feedback(Struct, frozen=True):
         return dict(sorted(found.items()))
 
     def taught(self) -> dict[str, list[Teaches]]:
-        """Return completed course -> what it taught when it was completed, for courses of which that was recorded."""
+        """Return completed course -> what it taught when it was completed, if that was recorded."""
         return {
             statement.course: statement.taught
             for statement in self.statements
@@ -81,17 +81,20 @@ class Feedback(Struct, frozen=True):
         }
 
     def courses_with(self, action: FeedbackType) -> list[str]:
-        """Return the courses with this current statement, oldest statement first, without completed courses."""
+        """Return the courses whose newest statement is `action`, oldest statement first, without completed courses."""
         done = self.completed_at()
         return [name for name, statement in self.current().items() if statement.action == action and name not in done]
 
     def started(self, path: Sequence[str]) -> list[str]:
-        """Return the started courses: those of the previous path first, in its order; then by statement."""
+        """Return the started courses: those in `path` first, in its order; then the others, oldest statement first.
+
+        `path`: the ids of the previous path's courses.
+        """
         held = self.courses_with("started")
         return [course for course in path if course in held] + [course for course in held if course not in path]
 
     def cost_multipliers(self) -> dict[str, float]:
-        """Return course -> the factor that multiplies its cost."""
+        """Return course -> the factor that multiplies its cost, for courses that were put off (`not_now`)."""
         return dict.fromkeys(sorted(self.courses_with("not_now")), DEFERRED_FACTOR)
 
 
@@ -110,7 +113,7 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
     `teaches`: what the course teaches now; stored with a completion while the size limit permits.
 
     Raises InvalidInput for a time in the future, Conflict for a statement that is not allowed: dismissing a mandatory
-    course, taking back a missing statement, starting a completed course.
+    course, taking back a missing statement, starting a completed course, or a statement about one course too many.
     """
     sequence = feedback.sequence + 1
     about = feedback.about(course)

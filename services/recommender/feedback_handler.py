@@ -25,7 +25,7 @@ _COME_BACK_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCommand:
-    """One feedback as sent, with its Idempotency-Key and the digest of its body."""
+    """One feedback as the officer sent it, with its Idempotency-Key and the digest of the request's body."""
 
     tenant: str
     officer: str
@@ -38,7 +38,7 @@ class FeedbackCommand:
 
 
 class FeedbackHandler:
-    """Stores feedback and plans again.
+    """Stores feedback, and plans the officer's path again.
 
     `taken` counts stored feedback; `stored_stale` counts feedback whose new path the validator rejected.
     """
@@ -51,7 +51,7 @@ class FeedbackHandler:
         self._queue = queue
 
     async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
-        """Store feedback and return its record; repeats of an Idempotency-Key within 24 hours are stored once.
+        """Store feedback and return its record; a repeated Idempotency-Key within 24 hours stores nothing.
 
         Raises NotFound without a plan, Conflict or InvalidInput for invalid feedback, TooManyRequests above 2,000 a
         day, Unavailable if it could not be stored, and the errors of WorkQueue.run. After an error nothing is stored.

@@ -101,7 +101,7 @@ class Estimate(Struct, frozen=True):
 
 
 class MatchedSpan(NamedTuple):
-    """A matched row: micro-levels, and its confidence and threshold in millionths."""
+    """A matched row: from `low` to `high` in micro-levels, with confidence and threshold in millionths."""
 
     low: int
     high: int
@@ -118,8 +118,8 @@ class SkillTarget(Struct, frozen=True):
     """One required skill and the officer's estimated level. Levels are on the framework's scale.
 
     `measured` and `sd`: as assessed, or the prior. `level`: the level that counts, which is the measured one or a
-    higher one that completed courses lead to. `smallest`: smaller gaps count as none. `evidence`: unconfirmed rows of
-    completed courses, each (from, to, confidence, threshold) in millionths; they do not change the level.
+    higher one that completed courses lead to. `smallest`: a gap below this number of levels counts as none. `evidence`:
+    unconfirmed rows of completed courses, which do not change the level.
     """
 
     skill: Skill
@@ -151,8 +151,8 @@ class SkillTarget(Struct, frozen=True):
 class Inputs(Struct, frozen=True, kw_only=True):
     """Everything that the planner reads except the catalog; the same inputs and view give the same path.
 
-    `inputs_for` makes them of a `PlanRequest` and a version of the framework; a request without a stored officer makes
-    them directly.
+    `inputs_for` makes inputs from a `PlanRequest` and a version of the framework. For a request without a stored
+    officer they are made directly.
     """
 
     tenant: str
@@ -165,7 +165,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     levels: dict[str, Estimate] = {}
     """Levels assessed in `framework`; one above the scale counts as its top."""
     elsewhere: dict[str, dict[str, Estimate]] = {}
-    """{framework: {skill: level}} of other frameworks."""
+    """{framework: {skill: level}}: levels assessed in other frameworks."""
     completed: list[str] = []
     """Courses that are never suggested, and satisfy every course that requires them."""
     budget_hours: float | None = None
@@ -196,7 +196,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """Only the officer's own progress has changed: the previous path stays as far as it can still be studied."""
     smallest_gap: float = SMALLEST_GAP
     least_confidence: float | None = None
-    """Of the unconfirmed rows that count; None: the threshold of their calibration."""
+    """The confidence from which an unconfirmed row counts, 0 to 1; None: the threshold of the row's calibration."""
     successions: list[Succession] = []
     """The officer's former skills, job group and stage that the framework no longer has, for display."""
 
@@ -211,7 +211,10 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return f"{self.framework.id}@{self.framework.version}"
 
     def check(self) -> None:
-        """Check references to the framework. Raises InvalidInput naming the field."""
+        """Check that the framework has all that the inputs name, and that the inputs do not contradict each other.
+
+        Raises InvalidInput naming the field.
+        """
         skills = self.framework.skills_by_id.keys()
         if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
             raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
@@ -282,7 +285,10 @@ def _estimate(held: SkillLevel) -> Estimate:
 
 
 def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) -> float | None:
-    """Return the hours of study from `as_of` to a deadline; None (no limit) unless pace and deadline are set."""
+    """Return the hours of study from `as_of` to a deadline.
+
+    None if the deadline or the weekly hours are not set: no limit.
+    """
     if deadline is None or weekly_hours is None:
         return None
     return round(max((deadline - as_of).days, 0) / 7 * weekly_hours, 2)
@@ -308,9 +314,9 @@ NO_RULES = TenantRules()
 class PlanRequest:
     """An officer to plan for, as stored: profile, feedback, rules and previous path. `inputs_for` interprets it.
 
-    `previous`: the courses of the previous path, in order; with `stable` it stays unless another is notably better.
-    `finishing`: only the officer's progress in it, or the date, has changed; it stays as far as it can still be
-    studied. `cause`, `partition` and `traceparent`: of the event that requests the plan.
+    `previous`: the courses of the previous path, in order. `stable`: the previous path stays unless another is notably
+    better. `finishing`: only the officer's progress in the previous path, or the date, has changed; so the path stays
+    as far as it can still be studied. `cause`, `partition` and `traceparent`: of the event that requests the plan.
     """
 
     profile: Profile
@@ -329,8 +335,8 @@ class PlanRequest:
 def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
     """Return the inputs of an officer's plan.
 
-    Levels and job group are mapped to this version of the framework (shared/succession.py). A mandatory course
-    overrides a dismissal from before it was mandatory.
+    Levels and job group are mapped to this version of the framework (shared/succession.py). A mandatory course stays in
+    the path even if the officer dismissed it before it was mandatory.
     """
     profile, feedback, rules = request.profile, request.feedback, request.rules
     elsewhere: dict[str, dict[str, Estimate]] = {}
@@ -367,7 +373,7 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
 
 
 def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
-    """Return the rules of a tenant without skills that the framework does not have."""
+    """Return a tenant's rules without skills that the framework does not have, and without rules left empty by that."""
     known = {folded(skill.id) for skill in framework.skills} if rules else set()
     found = []
     for rule in rules:
@@ -378,9 +384,9 @@ def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
 
 
 def check_tenant_rules(rules: TenantRules) -> None:
-    """Check that rules do not contradict each other, independent of the framework.
+    """Check that a tenant's rules do not contradict each other and that no mandatory course is given twice.
 
-    Raises InvalidInput naming the field.
+    No framework is needed. Raises InvalidInput naming the field.
     """
     _check_rules(rules.rules, rules.mandatory)
     for i, course in enumerate(rules.mandatory):

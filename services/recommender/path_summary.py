@@ -26,8 +26,9 @@ class SkillOutcome(Struct, frozen=True, array_like=True):
 class PathSummary(Struct, frozen=True, omit_defaults=True):
     """The figures of one officer's path.
 
-    `closes`: {course: value of the gaps that it closes}; `hours`: of the path; `short_hours`: the hours missing from
-    the budget to close all gaps that courses can close.
+    `gap`, `gained`: the value of all gaps, and the part that the path closes. `before`, `after`: shares of the
+    requirement held. `closes`: {course: value of the gaps that it closes}. `hours`: of the path. `short_hours`: the
+    hours missing from the budget to close all gaps that courses can close.
     """
 
     status: str
@@ -43,7 +44,7 @@ class PathSummary(Struct, frozen=True, omit_defaults=True):
 
 
 def path_summary(path: LearningPath) -> PathSummary:
-    """Return the figures of a path."""
+    """Return the figures of a path that an agency's report sums."""
     causes = {row.skill: row.cause for row in path.open if row.cause != "too_small"}
     return PathSummary(
         status=path.status,

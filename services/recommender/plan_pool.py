@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PlannedPath:
-    """A path, the validator's findings (if any, it must not be published), and its inputs."""
+    """A path, what the validator found wrong with it, and its inputs (`record`).
+
+    A path with `violations` must not be published.
+    """
 
     path: LearningPath
     violations: list[str]
@@ -39,7 +42,10 @@ class PlannedPath:
 
 
 def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
-    """Return the validated path for a request. Raises InvalidInput, or AssertionError if the validator rejects it."""
+    """Return the path for these inputs, which the validator has accepted.
+
+    Raises InvalidInput if the inputs contradict the framework, AssertionError if the validator rejects the path.
+    """
     path = pipeline.recommend(inputs, view)
     if found := validate(path, inputs, view.course):
         raise AssertionError(f"the validator rejects a path: {found}")
@@ -47,7 +53,10 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
 
 
 def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedPath:
-    """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework."""
+    """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework.
+
+    `check`: the validator.
+    """
     profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
@@ -73,7 +82,7 @@ def _stamped(path: LearningPath, request: PlanRequest) -> LearningPath:
 
 
 class PlanPool:
-    """Plans outside the event loop. `threads` 0: one per processor. `check` validates every path.
+    """Plans outside the event loop, in `threads` threads; 0: one per processor. `check`: validates every path.
 
     `smallest_gap`: see `inputs.SMALLEST_GAP`; it replaces that of every request.
     """
@@ -85,7 +94,10 @@ class PlanPool:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
     async def solve(self, requests: Sequence[PlanRequest], snapshot: Snapshot) -> list[PlannedPath]:
-        """Return the paths of a batch in its order; equal to planning one by one."""
+        """Return the path of each request, in the order of the requests.
+
+        Each is the same as if it was planned alone.
+        """
         if not requests:
             return []
         views = {tenant: snapshot.view(tenant) for tenant in {request.profile.tenant for request in requests}}
@@ -100,13 +112,13 @@ class PlanPool:
         return [planned for piece in found for planned in piece]
 
     def one(self, request: PlanRequest, view: View) -> PlannedPath:
-        """Return one officer's path, in the caller's thread."""
+        """Return one officer's path; it is planned in the thread of the caller."""
         return solve(replace(request, smallest_gap=self.smallest_gap), view, self._check)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Run a function in a thread and return its result."""
+        """Run a function in a thread of the pool and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, **named))
 
     def close(self) -> None:
-        """Shut the threads down."""
+        """Stop the threads without waiting for them; work that has not begun is cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -32,7 +32,11 @@ _CATCH_UP_SECONDS = 10.0
 
 
 class Planner:
-    """Plans officers from events and after changes. `zone`: the time zone in which the date of an event is read."""
+    """Plans officers from events and after changes. `zone`: the officers' time zone, in which dates are read.
+
+    `threads`: see `PlanPool`. `planned`, `refused` and `failed` count saved paths, paths that the validator rejected,
+    and stored plans that could not be planned again.
+    """
 
     def __init__(
         self,
@@ -69,9 +73,9 @@ class Planner:
     async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
-        Raises Rejected if the validator rejected a path; the others of the batch are saved by then. If the batch is a
-        single officer without a plan, a plan without steps and with the cause is saved. Also raises Rejected, with
-        nothing planned, if a profile's sequence is further ahead than possible.
+        Raises Rejected if the validator rejected a path; the other paths of the batch are saved by then. If the batch
+        is one officer who has no plan yet, a plan without steps, with the cause, is saved before. Also raises Rejected,
+        with nothing planned, if a profile's sequence is further ahead than possible. Raises Unavailable.
         """
         newest = {
             request.profile.key: request for request in sorted(requests, key=lambda request: request.profile.sequence)
@@ -107,20 +111,19 @@ class Planner:
             raise Rejected(f"the validator rejects the path: {' | '.join(refused)}")
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
-        """Erase an officer; return whether the officer is erased now.
+        """Erase an officer except for the counters; return whether the officer is erased now.
 
-        Raises Rejected if the sequence is too far ahead.
+        Raises Rejected if the sequence is too far ahead; Unavailable.
         """
         await self._check_jumps({key_of(tenant, officer): sequence})
         return await self.store.erase(tenant, officer, sequence, partition)
 
     async def forget(self, tenant: str, officer: str, sequence: int, superseded: int, partition: int) -> bool:
-        """Erase an officer whose profile is a tombstone; return whether the officer is erased now.
+        """Erase the officer of a tombstone; return whether the officer is erased now.
 
-        Nothing is stored for an unknown officer.
-
-        `sequence` 0: the tombstone has none, and follows everything that is known. `superseded`: the sequence of the
-        newest profile before it in the same batch, 0 without one. Raises Rejected if the sequence is too far ahead.
+        For an unknown officer nothing is stored, and the result is True. `sequence` 0: the tombstone has none, and
+        follows everything that is known. `superseded`: the sequence of the newest profile before it in the same batch,
+        0 without one. Raises Rejected if the sequence is too far ahead; Unavailable.
         """
         key = key_of(tenant, officer)
         known = (await self.store.sequences([key])).get(key, 0)
@@ -143,9 +146,10 @@ class Planner:
         return {tenant: await self.store.rules.recent(tenant, version) for tenant, version in known.items()}
 
     async def catch_up(self, before: Collection[PlanHead], news: Sequence[PlanRequest]) -> None:
-        """Wait until the catalog is at least as new as that of the stored plans, and briefly for a missing framework.
+        """Wait until this replica's catalog is at least as new as the one by which the plans `before` were checked.
 
-        Raises Unavailable if this replica stays behind.
+        Also waits briefly for a framework that `news` needs and that is missing. Raises Unavailable if the catalog
+        stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -165,10 +169,10 @@ class Planner:
     async def replan(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
-        """Plan again; return the number of new paths, the plans whose path is the same, and the rejected ones.
+        """Plan stored plans again.
 
-        If planning or saving fails, the batch is halved until the failing plan is alone; it counts as rejected. Raises
-        Unavailable.
+        Return the number of new paths, the plans whose path is the same, and the rejected plans. If planning or saving
+        fails, the batch is halved until the failing plan is alone; it counts as rejected. Raises Unavailable.
         """
         try:
             return await self._replanned(stored, cause)
@@ -250,10 +254,10 @@ def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanHead | No
 
 
 def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
-    """Return whether a path differs from a stored one only in the versions and the date that it was made from.
+    """Return whether a path is the same as a stored one, except for the versions and the date that it was made from.
 
-    `runners_up`: the stored alternatives of each step. These differences are ignored too: that the previous path
-    stayed, how the search ended and whether it is proved, and notes on withdrawn or unknown courses.
+    `runners_up`: the stored alternatives of each step. Other differences that are ignored: whether the previous path
+    stayed, how the search ended, whether the path is proved, and notes on withdrawn or unknown courses.
     """
     apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing", "proved")}
     gone = {note.course: note for note in path.notes if note.kind == "unknown"}

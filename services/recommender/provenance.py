@@ -12,7 +12,7 @@ from services.recommender.inputs import ALGORITHM, SMALLEST_GAP, PlanRequest, Te
 from shared.domain import Framework, Profile
 
 PlanField = Literal["courses", "open_skills", "framework_id"]
-"""The fields of a stored plan by which the plans that a catalog change concerns are found."""
+"""A field of a stored plan, by which the plans are found that a change of the catalog concerns."""
 
 
 class PlanHead(Struct, frozen=True):
@@ -38,7 +38,7 @@ class PlanHead(Struct, frozen=True):
 
 
 class Hashes(Struct, frozen=True):
-    """SHA-256, in hexadecimal, of the JSON of the inputs of a path."""
+    """The hash of each input of a path: SHA-256, in hexadecimal, of its JSON."""
 
     profile: str
     feedback: str
@@ -49,10 +49,11 @@ class Hashes(Struct, frozen=True):
 class InputsRecord(Struct, frozen=True, omit_defaults=True):
     """A `PlanRequest` as it is stored with its path, so that the path can be computed again (`request_of`).
 
-    Courses, framework and rules are stored elsewhere and named by version. The event that requested it is left out.
+    Courses, framework and rules are stored elsewhere and named by version. The event that requested the plan is left
+    out.
 
-    `previous`: the courses of the previous path; with `stable` that path stayed unless another was notably better, and
-    with `finishing` as far as it could still be studied.
+    `previous`: the courses of the previous path. `stable`: that path stayed unless another was notably better.
+    `finishing`: it stayed as far as it could still be studied.
     """
 
     profile: Profile
@@ -70,12 +71,12 @@ class InputsRecord(Struct, frozen=True, omit_defaults=True):
 
 
 def hash_of(content: object) -> str:
-    """Return the SHA-256 of the JSON of a value."""
+    """Return the SHA-256, in hexadecimal, of the JSON of a value."""
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
 def record_of(request: PlanRequest, framework: Framework, catalog_revision: int) -> InputsRecord:
-    """Return the record of a path that is about to be computed."""
+    """Return the record of the inputs of a path that is about to be computed."""
     return InputsRecord(
         profile=request.profile,
         feedback=request.feedback,

@@ -45,9 +45,9 @@ class _Page(msgspec.Struct):
 async def catalog_at(
     client: ClientSession, address: str, key: str, framework: str, revision: int
 ) -> tuple[list[Course], Framework]:
-    """Return the courses that the key's tenant saw at a catalog revision, and a framework.
+    """Return the courses that the key's tenant saw at a catalog revision, and a framework at that revision.
 
-    Raises NotFound, Unavailable.
+    Raises NotFound if the catalog does not have them, Unavailable if it cannot be reached.
     """
 
     async def get(path: str, **query: str) -> bytes:
@@ -74,7 +74,11 @@ async def catalog_at(
 def compared(
     past: ArchivedPlan, record: InputsRecord, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
-    """Return the differences between the recomputed path and the stored bytes; empty if every byte is the same."""
+    """Return the differences between the recomputed path and the stored bytes; empty if every byte is the same.
+
+    `courses`, `framework`, `rules`: in the versions that `record` names. A changed hash of an input or another
+    algorithm is a difference too.
+    """
     differences = [
         f"{name}: the hash was {was}, it is {now}"
         for name, was, now in (
@@ -99,7 +103,10 @@ def compared(
 def by_reference(
     past: ArchivedPlan, record: InputsRecord, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
-    """Return the differences between the path of the readable rule and the stored bytes; empty if there are none."""
+    """Return the differences between the path of the readable rule and the stored bytes; empty if there are none.
+
+    `courses`, `framework`, `rules`: in the versions that `record` names.
+    """
     path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)
     difference = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
     return [f"by the reference, {difference}"] if difference else []

@@ -43,16 +43,16 @@ class Replanner:
         self._due.set()
 
     def on_assigned(self, _: Collection[int]) -> None:
-        """Check all plans of the new partitions once."""
+        """Check all stored plans of this replica's partitions once, because some of the partitions are new."""
         self._replanned = 0
         self._due.set()
 
     def check_now(self) -> None:
-        """Check now instead of at the next interval."""
+        """Check for changes, newer rules and deadlines now instead of at the next interval."""
         self._due.set()
 
     async def run(self) -> None:
-        """Replan after every change, and every 30 s what changed within the hour. Never returns."""
+        """Replan after every change, and every 30 s for what changed within the last hour. Never returns."""
         while True:
             changed = await self._wait()
             revision = self._catalog.revision
@@ -97,10 +97,10 @@ class Replanner:
     # --- which -------------------------------------------------------------------------------------------------------
 
     async def after_catalog_change(self, partitions: Collection[int], since: int) -> int:
-        """Replan the plans that changes after a revision affect; return the number of new paths. Raises Unavailable.
+        """Replan the plans that changes after the revision `since` affect; return the number of new paths.
 
         A plan whose path is the same is marked as checked. If the validator rejects the new path, the old one stays and
-        is checked again next time.
+        is checked again next time. Raises Unavailable.
         """
         revision = self._catalog.revision
         count = 0
@@ -115,7 +115,7 @@ class Replanner:
         return count
 
     async def after_newer_rules(self, partitions: Collection[int]) -> int:
-        """Replan the plans made under older rules of their tenant; return the number of new paths.
+        """Replan the plans that follow older rules than their tenant has now; return the number of new paths.
 
         Raises Unavailable.
         """
@@ -130,7 +130,10 @@ class Replanner:
         return count
 
     async def near_deadlines(self, partitions: Collection[int], now: datetime | None = None) -> int:
-        """Replan the paths with a deadline that are a week old; return the number of new paths. Raises Unavailable."""
+        """Replan the plans whose weekly replanning for a deadline is due; return the number of new paths.
+
+        Raises Unavailable.
+        """
         count = 0
         async for stored in _batches(self._store.due_by(now or datetime.now(UTC), partitions)):
             saved, same, refused = await self._planner.replan(stored, "deadline")

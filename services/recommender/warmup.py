@@ -32,10 +32,10 @@ _DAY = date(2026, 1, 1)
 
 
 def warm_up() -> None:
-    """Plan and answer once for every kind of officer and catalog. Slow only if nothing is cached.
+    """Plan, and answer every question about a path, once for every kind of officer and catalog.
 
-    Raises RuntimeError if a function was compiled for two signatures, which means that its arrays have two memory
-    layouts.
+    Slow if nothing is cached. Raises RuntimeError if a function was compiled for two signatures, which means that its
+    arrays have two memory layouts.
     """
     few = Snapshot().put_courses(SHARED_TENANT, _courses(), 1)
     many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_THRESHOLD + 1)], 2)

@@ -1,4 +1,4 @@
-"""The page that shows a service's OpenAPI document without internet access: Swagger UI with its own style and start.
+"""The page that shows a service's OpenAPI document without internet access: Swagger UI with a style of the project.
 
 document_route(document)                         -> the route /openapi.json, served by shared.app
 page_routes("Catalog")                           -> the routes of /docs
@@ -63,17 +63,20 @@ def _installed(name: str) -> bytes:
 
 
 def page(title: str, address: str, assets: str, head: str = "") -> str:
-    """Return the page that shows the document at `address`; its files are in the folder `assets`; `head` is HTML."""
+    """Return the page that shows the OpenAPI document at `address`.
+
+    `assets`: the folder of the page's scripts and styles. `head`: HTML that comes before the main part.
+    """
     return _PAGE.format(title=html.escape(title), address=html.escape(address), assets=html.escape(assets), head=head)
 
 
 def document_route(described: dict[str, Any]) -> Route:
-    """Return the route of the document."""
+    """Return the route `/openapi.json`, which serves the OpenAPI document `described`."""
     return _static("/openapi.json", lambda: (msgspec.json.encode(described), "application/json"))
 
 
 def page_routes(title: str) -> list[Route]:
-    """Return the routes of the page; their addresses are relative, so that a proxy can serve it under another path."""
+    """Return the routes of the page and its files. Addresses are relative, so a proxy may serve them under a path."""
     return [
         _static("/docs", lambda: (page(title, "openapi.json", "docs").encode(), "text/html")),
         *(_static(f"/docs/{name}", functools.partial(asset, name)) for name in _FILES),

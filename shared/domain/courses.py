@@ -24,8 +24,8 @@ from shared.domain.values import (
 class Teaches(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A skill that a course teaches, from a level to a level at least a millionth higher.
 
-    `from` is a condition of entry. `mapped_from`: the provider states this skill, `framework/skill`, and a framework
-    states that both are the same; only the catalog adds such rows.
+    Only officers who hold the level `from` can enter the course. `mapped_from`: the provider states this other skill,
+    `framework/skill`, and a framework states that both are the same; only the catalog adds such rows.
     """
 
     framework: Identifier
@@ -49,9 +49,10 @@ Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that
 class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
-    `confidence`: the probability that it teaches the skill and that who holds `from` can enter it. At `threshold` or
-    more, four of five matches named a right skill. `mapped_from`: it was not matched by its description; the provider
-    states this skill, `framework/skill`, and a framework states that both are the same. Only its levels are estimated.
+    `confidence`: the probability that the course teaches the skill and that whoever holds `from` can enter it. Of
+    matches with a confidence of at least `threshold`, four of five named a right skill. `mapped_from`: the provider
+    states this other skill, `framework/skill`, and a framework states that both are the same; then the description was
+    not used, and only the levels are estimated.
     """
 
     framework: Identifier
@@ -120,7 +121,7 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
     `corequisites` should be taken before or at the same time, and learners who have taken one of `antirequisites` are
     not admitted; both are displayed and not enforced, as are `starts` and `ends`. `stated` keeps the provider's wording
-    of facts that were parsed from it, or could not be; `assumed` names the facts that the provider did not state.
+    of facts, whether it could be parsed or not; `assumed` names the facts that the provider did not state.
     """
 
     id: Identifier

@@ -32,7 +32,7 @@ class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A group of skills."""
+    """A group of skills of a framework."""
 
     id: Identifier
     title: LocalizedText
@@ -104,8 +104,8 @@ class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     `exact`: another name for the same. `broader`: the former skill is a part of the new one. `partial`: the two
     overlap. A job group has exactly one successor, which is `exact`. `title`: the name of the former skill or group.
-    `scale_top`: the highest level of the scale on which the former skill was measured, if it was another one; levels of
-    the former skill are converted in proportion. Without it they keep their numbers.
+    `scale_top`: the highest level of the scale on which the former skill was measured, if that was another scale; then
+    levels of the former skill are converted in proportion. Without `scale_top` they keep their numbers.
     """
 
     origin: Identifier
@@ -145,17 +145,17 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 
     @cached_property
     def level_step(self) -> float:
-        """The mean distance between two levels of the scale."""
+        """The mean distance between neighbouring levels of the scale."""
         return (self.max_level - min(step.level for step in self.scale)) / (len(self.scale) - 1)
 
     @cached_property
     def content_hash(self) -> str:
-        """The SHA-256 of the JSON, in hexadecimal."""
+        """The SHA-256 of the framework's JSON, in hexadecimal."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
 
     @cached_property
     def skills_by_id(self) -> Mapping[str, Skill]:
-        """Skill id -> skill, in the framework's order."""
+        """{skill id: skill}, in the framework's order."""
         return {skill.id: skill for skill in self.skills}
 
     @cached_property
@@ -163,13 +163,13 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return {skill: place for place, skill in enumerate(self.skills_by_id)}
 
     def in_order(self, skills: Iterable[str]) -> list[Skill]:
-        """Return those of these skills that the framework has, in its order."""
+        """Return the skills with these ids, in the framework's order; unknown ids are left out."""
         known = self.skills_by_id
         return [known[name] for name in sorted({*skills} & known.keys(), key=self._places.__getitem__)]
 
     @cached_property
     def successors(self) -> Mapping[tuple[str, str], list[VersionMapping]]:
-        """(`skill` or `job_group`, former id) -> the version mappings."""
+        """{(`skill` or `job_group`, former id): the version mappings that name its successors}."""
         found: dict[tuple[str, str], list[VersionMapping]] = {}
         for row in self.mappings:
             found.setdefault((row.of, row.origin), []).append(row)
@@ -184,12 +184,15 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return found
 
     def required(self, job_group: str, stage: str | None) -> dict[str, Requirement]:
-        """Return skill id -> requirement of a job group; a row of the stage overrides the row for every stage."""
+        """Return {skill id: requirement} of a job group; a row for this stage overrides the row for every stage."""
         rows = [row for row in self._requirements_of.get(job_group, ()) if row.stage in (None, stage)]
         return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
 
     def check(self) -> None:
-        """Raise InvalidInput, naming the field, for dangling references and duplicates."""
+        """Check ids, references, required levels, relations and version mappings.
+
+        Raises InvalidInput naming the field of the first fault.
+        """
         known = {
             "areas": _distinct("areas", [area.id for area in self.areas]),
             "skills": _distinct("skills", [skill.id for skill in self.skills]),
@@ -236,7 +239,10 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 def mapping_faults(
     mappings: Iterable[VersionMapping], known: Mapping[str, Container[str | None]]
 ) -> Iterator[tuple[int, InvalidInput]]:
-    """Yield (position, fault) of invalid mappings. `known`: the current ids of skills and of job groups."""
+    """Yield (position, fault) of each invalid version mapping.
+
+    `known`: the present ids of skills and of job groups, by `skill` and `job_group`.
+    """
     seen: set[tuple[str, str, str]] = set()
     for i, row in enumerate(mappings):
         what, place = row.of.replace("_", " "), (row.of, row.origin, row.target if row.of == "skill" else "")
@@ -266,7 +272,7 @@ def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def cycle_text(cycle: Sequence[str]) -> str:
-    """Return a cycle as text; of one over 50 nodes, the first ones and the total."""
+    """Return a cycle as text; if it has more than 50 nodes, only the first 50 and how many there are."""
     most = 50
     if len(cycle) <= most:
         return " → ".join(cycle)

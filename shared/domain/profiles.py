@@ -27,8 +27,8 @@ class SkillLevel(Struct, frozen=True, omit_defaults=True, gc=False):
 class Profile(Struct, frozen=True, omit_defaults=True):
     """What the recommender needs to know about an officer. `sequence` grows by one with every accepted change.
 
-    `framework_version` is the version of the framework as `framework_owner` publishes it: the tenant, or `shared`. Each
-    owner counts versions separately. None: written before owners were recorded.
+    `framework_owner`: the tenant that publishes the framework, which may be `shared`; None in profiles from before
+    owners were recorded. `framework_version`: the version of the framework; each owner numbers its own versions.
     """
 
     tenant: Identifier
@@ -50,5 +50,5 @@ class Profile(Struct, frozen=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """`tenant/officer`: the officer's document key and Kafka key."""
+        """The key of the officer, `tenant/officer`, in MongoDB and Kafka."""
         return key_of(self.tenant, self.officer)

@@ -32,7 +32,7 @@ NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
 
 
 def key_of(tenant: str, identifier: str) -> str:
-    """Return `tenant/id`: the document key, and the record key by which its events are ordered."""
+    """Return `tenant/id`: the key of a document in MongoDB, and of the records about the same subject in Kafka."""
     return f"{tenant}/{identifier}"
 
 
@@ -42,7 +42,7 @@ def millionths(value: float, least: float = 0.0) -> float:
 
 
 def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
-    """Round these numbers of a record to the millionth. For `__post_init__`."""
+    """Round these fields of a struct as `millionths` does; called by `__post_init__`. Fields without a float stay."""
     for name in fields:
         value = getattr(record, name)
         if not isinstance(value, float) or (value >= least and value.is_integer() and copysign(1.0, value) > 0):

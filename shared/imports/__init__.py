@@ -4,7 +4,7 @@ rows        a row with its content or all of its faults; its result; the report
 encodings   detects the encoding of a text
 ndjson      rows as JSON, one object per line
 tables      rows as CSV, and tables whose columns are the fields of a struct
-columns     which column of a file in other words holds which fact, as `map` states it
+columns     which column of a table with names of its own holds which fact, as `map` states it
 numerals, dates   numbers and dates as they are written, Thai and English
 job         an import of a tenant: counts, report, waiting for an unavailable database
 reports     reports in MongoDB

@@ -1,4 +1,4 @@
-"""ZIP archives of senders: a bound on the list of their files, and error messages."""
+"""Reads the list of files in a ZIP archive from outside, within bounds, and states why an archive is unreadable."""
 
 import zipfile
 import zlib

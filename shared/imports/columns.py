@@ -1,7 +1,7 @@
 """Which columns of a table hold which fact, as the parameter `map` states it. Pure.
 
-`title=Course name,tags=Skills,tags=Category`: a column by its name or as `#3`, names with commas in quotes; `guess`
-stands for what is guessed from the names of the columns.
+`title=Course name,tags=Skills,tags=Category`: each item states a fact and a column, by its name or as `#3`; an item
+with a comma stands in quotes. The item `guess` stands for what is guessed from the names of the columns.
 """
 
 import csv
@@ -15,7 +15,10 @@ GUESS = "guess"
 
 
 def pairs(text: str, parameter: str, facts: Collection[str]) -> list[tuple[str, str]]:
-    """Return the `fact=value` items of a parameter, separated by commas. Raises InvalidInput naming it."""
+    """Return (fact, value) for each `fact=value` item of a parameter's text. Raises InvalidInput naming the parameter.
+
+    `facts`: the allowed ones. The item `guess` of `map` becomes ("guess", "").
+    """
     found: list[tuple[str, str]] = []
     try:
         items = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True, strict=True), [])
@@ -35,7 +38,7 @@ def pairs(text: str, parameter: str, facts: Collection[str]) -> list[tuple[str, 
 
 
 def as_map(columns: Mapping[str, Sequence[int]], header: Sequence[str]) -> str:
-    """Return a mapping of columns in the syntax of `map`."""
+    """Return the text of `map` that states the same as {fact: numbers of its columns}."""
     items = []
     for fact, numbers in columns.items():
         for number in numbers:
@@ -51,9 +54,10 @@ def mapped(
     several: Collection[str],
     guessed: Callable[[Sequence[str]], dict[str, list[int]]],
 ) -> dict[str, list[int]]:
-    """Return the numbers of the columns that hold each fact by the text of `map`. Raises InvalidInput naming `map`.
+    """Return {fact: numbers of its columns, from 0} as `text`, the value of `map`, states it.
 
-    `several`: the facts that more than one column may hold.
+    `several`: the facts that more than one column may hold. `guessed`: returns what it guesses from a header. Raises
+    InvalidInput naming `map`.
     """
     names = [folded(name) for name in header]
     found: dict[str, list[int]] = {}
@@ -79,7 +83,7 @@ def mapped(
 class MappedTable:
     """Which column of a table holds which fact (a field of the result), as stated or guessed from the first row.
 
-    Its properties are empty until the first row is read.
+    Until that row is read, the properties are empty.
     """
 
     def __init__(self) -> None:

@@ -65,18 +65,19 @@ _BY_MONTH = (
 
 
 class InvalidDate(ValueError):
-    """Raised for a text that is not a date. Its text is shown to people: `locales/refusals/th.json` has it in Thai."""
+    """Raised for a text that is not a date. People see the message; `locales/refusals/th.json` has it in Thai."""
 
 
 def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:
-    """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
+    """Return the date that a text states, in the Gregorian calendar; None for 0 and for years that mean never.
 
-    Years from 2400 on are Buddhist Era. `order`: which of two numbers before a year of the Common Era is the day; None
-    refuses a date that is another one in the other order. Before a Buddhist year the day comes first.
+    Years from 2400 on are Buddhist Era. Years from 2050 on, as of 2599 or 9999, mean never. `order`: whether the day or
+    the month comes first before a year of the Common Era; None refuses a date that the other order would change. Before
+    a Buddhist year the day comes first.
 
     A number of five or six digits is a day as workbooks count them, or a year and a month, such as 202401; one of ten
-    or thirteen digits counts seconds or milliseconds since 1970, and 0 is no date. A year or a month means its first
-    day, or with `last` its last one. Raises InvalidDate.
+    or thirteen digits counts seconds or milliseconds since 1970. A year or a month alone means its first day, or with
+    `last` its last one. Raises InvalidDate.
     """
     if len(text) > LONGEST_WORDS:
         raise InvalidDate("not read as a date")
@@ -104,9 +105,9 @@ def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -
 
 
 def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
-    """Return a date with its time of day: 00:00 if none is stated, and Thai time if no zone is stated.
+    """Return the date and time that a text states: 00:00 if it states no time, and Thai time if it states no zone.
 
-    Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too; None for
+    Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too. None for
     a date that means never. `order`: see `date_of`. Raises InvalidDate.
     """
     words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
@@ -133,18 +134,21 @@ def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
 
 
 def _is_span(words: str, clock: re.Match[str]) -> bool:
-    """Return whether `10:00-11:00` is a span of time: no zone follows a `T` or seconds, or is after the time of day."""
+    """Return whether `10:00-11:00` is a span of time and not a time with a zone.
+
+    It is a zone after a `T` or after seconds, or if the second part is not later than the first.
+    """
     if clock["sign"] != "-" or not clock["part"] or clock["second"] or words.lstrip().startswith("t"):
         return False
     return (int(clock["ahead"]), int(clock["part"])) > (int(clock["hour"]), int(clock["minute"]))
 
 
 def span_of(text: str) -> tuple[str, str] | None:
-    """Return the first and the last day of a span in words: `15 - 17 มกราคม 2567`, `1 มี.ค. ถึง 5 เม.ย. 2567`.
+    """Return the texts of the first and the last day of a span: `15 - 17 มกราคม 2567`, `1 มี.ค. ถึง 5 เม.ย. 2567`.
 
-    A first day without a year has that of the last one, or the year before: `28 ธ.ค. - 5 ม.ค. 2567`. None for a text
-    whose ends are not both read as dates, in this order; only where nothing else is read from it, the last day may be
-    any words.
+    A first day without a year is in the year of the last day, or in the year before: `28 ธ.ค. - 5 ม.ค. 2567`. None
+    unless both ends are dates, the first one not after the last. But if the text as a whole is no date either, the last
+    day may be any words.
     """
     if len(text) > LONGEST_WORDS:
         return None
@@ -167,7 +171,7 @@ def span_of(text: str) -> tuple[str, str] | None:
 
 
 def _day(text: str, *, last: bool = False) -> date | None:
-    """Return a date, the last of all for one that means never; None for a text that is not read as one."""
+    """Return the date of a text, `date.max` if it means never; None if the text is not read as a date."""
     try:
         return date_of(text, last=last) or date.max
     except InvalidDate:

@@ -41,7 +41,10 @@ def eight_bit(raw: bytes) -> str:
 
 
 class Recoder:
-    """Converts a body that arrives in pieces to UTF-8. `found`: the detected encoding, None while only ASCII came."""
+    """Converts a body that arrives in pieces to UTF-8.
+
+    `found`: the named or detected encoding; None while only ASCII has come.
+    """
 
     def __init__(self, named: str | None = None) -> None:
         """Raises InvalidInput for an unknown encoding."""
@@ -60,14 +63,17 @@ class Recoder:
             self._decide(self.found)
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Yield UTF-8. Invalid bytes in a file that is otherwise UTF-8 are passed on unchanged."""
+        """Yield, as UTF-8, a piece of the body, and earlier pieces that waited for the detection of the encoding.
+
+        Invalid bytes in a file that is otherwise UTF-8 are passed on unchanged.
+        """
         if self._decoder is None and self.found is None:
             yield from self._look(piece)
         else:
             yield from self._through(piece)
 
     def end(self) -> Iterator[bytes]:
-        """Yield the remaining buffered bytes."""
+        """Yield, as UTF-8, what remains at the end of the body."""
         if self._held:
             yield from self._settle()
         if self._decoder is not None:

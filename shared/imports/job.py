@@ -31,7 +31,8 @@ _SAVED_EVERY = timedelta(seconds=1)
 class ImportRequest(Generic[R]):
     """The options of an import. `form`: the format; `patience`: seconds to wait for an unavailable database.
 
-    `key`: the client's own identifier of the import; a repeated request with it returns the results of the first one.
+    `trace`: the traceparent of the request. `key`: the client's own identifier of the import; a repeated request with
+    this key returns the results of the first one.
     """
 
     reports: ReportStore[R]
@@ -46,7 +47,8 @@ class ImportRequest(Generic[R]):
 class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass stores rows (`store_rows`) and checks the whole file (`end`).
 
-    `rows_at_once`: while rows are stored, at least so many of the next ones are collected for one call of `store_rows`.
+    `rows_at_once`: while earlier rows are stored, up to about so many rows are collected for the next call of
+    `store_rows`.
     """
 
     rows_at_once = 1000
@@ -63,14 +65,14 @@ class ImportJob(Generic[C, R]):
         self._keeping: asyncio.Task[None] | None = None
 
     async def store_rows(self, rows: Sequence[Row[C]]) -> list[RowResult]:
-        """Return the results of rows, in order. Raises Problem if the rest must not be read."""
+        """Store rows; return their results, in order. Raises Problem if the rest of the file must not be read."""
         raise NotImplementedError
 
     async def end(self) -> None:
-        """Check the file as a whole."""
+        """Do nothing; in a subclass, check the file as a whole and change the report."""
 
     def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
-        """Record how the file was read."""
+        """Record in the report how the file was read: encoding, {field: names of its columns}, unused columns."""
         self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_MOST_LISTED])
 
     def name_of(self, row: Row[Any]) -> str | None:
@@ -83,10 +85,9 @@ class ImportJob(Generic[C, R]):
         await self._save()
 
     async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
-        """Return the results of rows, in order. Raises Problem.
+        """Store the next rows and count them in the report; return their results, in order. Raises Problem.
 
-        Results are written to the report while the next rows are processed; `finish` and `stop` return after all are
-        written.
+        The results are stored while the next rows are read; `finish` and `stop` wait until all are stored.
         """
         results = await self.store_rows(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
@@ -102,7 +103,7 @@ class ImportJob(Generic[C, R]):
         return results
 
     async def finish(self) -> R:
-        """Check the file as a whole and store the report. Raises Unavailable."""
+        """Check the file as a whole, store the report and return it. Raises Unavailable."""
         await self.end()
         await self._kept()
         self.change(state="finished")
@@ -110,7 +111,10 @@ class ImportJob(Generic[C, R]):
         return self.report
 
     async def stop(self, problem: Problem) -> R:
-        """Store that the import ended before the end of its file."""
+        """Store that the import ended, for this reason, before the end of its file; return the report.
+
+        Raises Unavailable.
+        """
         with suppress(Unavailable):
             await self._kept()
         self.change(state="stopped", problem=RowProblem(problem.status, problem.detail, problem.field))
@@ -124,7 +128,10 @@ class ImportJob(Generic[C, R]):
         self.report = msgspec.structs.replace(self.report, updated_at=datetime.now(UTC), **fields)
 
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of work, retried while MongoDB is unavailable. Raises Unavailable after a time limit."""
+        """Return what `work` returns; while MongoDB is unavailable, call `work` again.
+
+        Raises Unavailable once `patience` is over.
+        """
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + self._patience, 0.1
         while True:
@@ -152,7 +159,7 @@ class ImportJob(Generic[C, R]):
 
 
 def refused_row(row: Row[Any], identifier: str | None) -> RowResult:
-    """Return the result of a row that has faults."""
+    """Return the result of a row that has faults, with up to 50 of them. `identifier`: the id that the row names."""
     problems = row.problems[:_TOLD_OF_A_ROW]
     if len(row.problems) > _TOLD_OF_A_ROW:
         problems.append(RowProblem(422, f"and {len(row.problems) - _TOLD_OF_A_ROW} more"))

@@ -53,7 +53,7 @@ def without_spaces(text: str) -> str:
 
 
 def number_of(text: str) -> float | None:
-    """Return the one number of a cell: `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`."""
+    """Return the number in a cell, `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`; None if it has none or several."""
     if THAI_NUMBER.fullmatch(text.strip()) and (digits := thai_digits(text)).isdecimal():
         return float(digits)
     found = re.findall(NUMBER, without_spaces(text.translate(THAI_DIGITS)))
@@ -61,7 +61,10 @@ def number_of(text: str) -> float | None:
 
 
 def count_of(text: str) -> int | None:
-    """Return the one whole number of a cell, in which `1.234` and `1,234` are thousands, and `1.2k` is 1200."""
+    """Return the whole number in a cell; None if it has none or several.
+
+    `1.234` and `1,234` are thousands, and `1.2k` is 1200.
+    """
     if rounded := _ROUNDED.search(text):
         number = number_of(rounded[1])
         return (
@@ -77,7 +80,10 @@ def count_of(text: str) -> int | None:
 
 
 def as_number(text: str) -> float:
-    """Return a number in which a comma separates thousands or, if it cannot, decimals: `1,200`, `1,5`, `1.234,5`."""
+    """Return the number that figures state; a comma separates thousands, or decimals where it cannot be thousands.
+
+    `1,200` is 1200, `1,5` is 1.5, `1.234,5` is 1234.5.
+    """
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
         return float(text.replace(",", ""))
     if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}", text):
@@ -87,14 +93,14 @@ def as_number(text: str) -> float:
 
 
 def with_decimals(text: str) -> str:
-    """Return a text with fractions as decimals: `1½`, `1 1/2`."""
+    """Return a text with fractions as decimals: `1½` and `1 1/2` become `1.5`."""
     for sign, decimals in _FRACTIONS.items():
         text = re.sub(rf"(\d*)\s?(?:{sign})(?![\d/])", lambda found: f"{int(found[1] or 0)}{decimals}", text)  # noqa: B023 - used at once
     return text
 
 
 def thai_digits(words: str) -> str:
-    """Return a number in Thai words in digits, and `สองสาม`, two or three, as a range."""
+    """Return a number in Thai words as digits; `สองสาม`, two or three, becomes the range `2-3`."""
     whole, digits = 0, list[int]()
     for word in re.findall(_THAI_WORD, words):
         if place := _THAI_PLACE_WORDS.get(word):
@@ -107,7 +113,7 @@ def thai_digits(words: str) -> str:
 
 
 def english_digits(words: str) -> str:
-    """Return a number in English words in digits: `twenty-five`, `one hundred and twenty`."""
+    """Return a number in English words as digits: `twenty-five`, `one hundred and twenty`."""
     number = 0.0
     for word in re.findall(rf"\b(?:{_WORD})\b", words):
         value = _WORD_NUMBERS[word]

@@ -1,6 +1,6 @@
 """Reports of imports in MongoDB: one document per import, and its rows as JSON in parts of 200.
 
-They are kept for 90 days, without the API keys and passwords that a file may contain.
+Reports and rows are kept for 90 days, without the API keys and passwords that a file may contain.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class ReportStore(Generic[R]):
         )
 
     async def find(self, tenant: str, import_id: str) -> R | None:
-        """Return a report of this tenant. Raises Unavailable.
+        """Return a report of this tenant, None if there is none. Raises Unavailable.
 
         A running import without an update for five minutes counts as interrupted.
         """
@@ -81,9 +81,9 @@ class ReportStore(Generic[R]):
         return report
 
     async def page(self, import_id: str, wanted: ListRows) -> tuple[list[RowResult], int | None]:
-        """Return rows of an import, and the row after which the next page begins (None: last page).
+        """Return rows of an import in order, and the number of the row after which the next page begins.
 
-        Raises Unavailable.
+        The number is None on the last page. Raises Unavailable.
         """
         query: dict[str, Any] = {"import_id": import_id, "last": {"$gt": wanted.after}}
         if wanted.verdict:

@@ -25,7 +25,7 @@ _MASKED = 2000
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One fault of a row: the field and the message."""
+    """One fault of a row: the field and the message. `status`: that of an error answer with the same fault."""
 
     status: int
     detail: str
@@ -39,8 +39,8 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
     `begins`: for a rejected row, its id in the file or its first characters; API keys and passwords are masked.
-    `problems`: all faults of the row. `title`: of its course, masked likewise, if the row
-    has warnings or problems and the title can be read.
+    `problems`: the faults of the row. `title`: the title of the row's course, masked likewise, if the row has warnings
+    or problems and the title can be read.
     """
 
     line: int
@@ -54,9 +54,9 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
 
 
 class ImportReport(Struct, frozen=True, omit_defaults=True):
-    """The result of a whole import. `problem`: why it stopped before the end of the file.
+    """The result of a whole import. `problem`: why the import stopped before the end of the file.
 
-    `interrupted`: the service stopped during the import; what was stored remains.
+    The state `interrupted`: the service stopped during the import; what was stored remains.
     """
 
     import_id: str
@@ -88,7 +88,7 @@ class ImportList(Struct, frozen=True):
 
 
 class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows of an import to list: those after a row number, those with a given result."""
+    """Which rows of an import to list: those after the row number `after`, with the result `verdict` if it is given."""
 
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     verdict: RowStatus | None = None
@@ -103,7 +103,10 @@ class RowPage(Struct, frozen=True):
 
 @dataclass
 class Row(Generic[T]):
-    """A row, numbered from 1. `begins`: its id in the file or its first characters, to identify a rejected row."""
+    """A row of a file, numbered from 1. `content`: None if the row cannot be read; then `problems` states why.
+
+    `begins`: the row's id in the file or its first characters, to identify a rejected row.
+    """
 
     number: int
     content: T | None = None
@@ -121,7 +124,10 @@ def row_of(  # noqa: PLR0913 - what a row is made of
     *,
     strict: bool = True,
 ) -> Row[T]:
-    """Return a row with `given`, decoded JSON or cells by name, as a struct. Not `strict`: numbers may be text."""
+    """Convert `given`, decoded JSON or {column: cell}, into a row whose content is a struct of the type `shape`.
+
+    Without `strict`, texts are read as numbers and dates. If `given` has faults, the row has them and no content.
+    """
     row = Row[T](number, begins=beginning(begins or _begins(given)), warnings=warnings or [])
     try:
         wrong: list[Problem] = list(faults(given, shape, strict=strict))
@@ -134,17 +140,17 @@ def row_of(  # noqa: PLR0913 - what a row is made of
 
 
 def refused(number: int, problem: Problem, begins: str | None = None) -> Row[Any]:
-    """Return a row that cannot be read."""
+    """Return a row without content whose only fault is `problem`. `begins`: the text with which the row begins."""
     return Row(number, begins=beginning(begins), problems=[refusal(problem)])
 
 
 def refusal(problem: Problem) -> RowProblem:
-    """Return a problem in the form in which a row's result holds it."""
+    """Convert a problem into a fault of a row."""
     return RowProblem(problem.status, problem.detail, problem.field)
 
 
 def beginning(text: str | None) -> str | None:
-    """Return the first characters of a row; API keys and passwords in it are masked first, so that none is cut."""
+    """Return the first 60 characters of a row, in which API keys and passwords are masked; None for an empty text."""
     if not text:
         return None
     return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:_BEGINS]

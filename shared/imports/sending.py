@@ -27,10 +27,10 @@ _BAR = 24
 async def send_rows(
     file: Path, url: str, query: Mapping[str, str], headers: Mapping[str, str], shape: type[R]
 ) -> tuple[R | None, "Tally"] | None:
-    """Send a file and return the report and the counts of the rows.
+    """Send a file to an import and return the report and the counts of the rows.
 
-    None if the service closed the connection (printed). The report is None if the answer ended before it. Raises
-    Problem if the service rejects the whole file, OSError if the file cannot be opened.
+    The report is None if the answer ended before it. Prints why and returns None if the service cannot be reached or
+    closes the connection. Raises Problem if the service rejects the whole file, OSError if the file cannot be opened.
     """
     progress, tally = Progress((await asyncio.to_thread(file.stat)).st_size), Tally()
     try:
@@ -86,7 +86,7 @@ class Tally:
         self._examples: dict[tuple[str, str], str] = {}
 
     def take(self, row: RowResult) -> None:
-        """Count a row."""
+        """Count the result of a row, and keep what `say` prints of it."""
         self.counts[row.status] += 1
         for one in row.warnings:
             kind = one.field, kind_of(one.detail)
@@ -112,7 +112,7 @@ class Tally:
 
 
 def add_import(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> None:
-    """Add the arguments for a file of rows. `endings`: file name ending -> format."""
+    """Add the arguments for a file of rows, its format and its encoding. `endings`: {file name ending: format}."""
     add_file(parser, endings)
     parser.add_argument("--encoding", help="default: recognised from the bytes")
 
@@ -132,7 +132,7 @@ def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
 
 
 class Progress:
-    """A progress bar with rows, rate and remaining time; only on a terminal."""
+    """A progress bar with rows, rate and remaining time, which is shown only on a terminal."""
 
     def __init__(self, size: int) -> None:
         self._size = max(size, 1)
@@ -147,7 +147,7 @@ class Progress:
         self._show()
 
     def rows(self, count: int) -> None:
-        """Record how many rows were answered."""
+        """Record how many rows the service has answered so far."""
         self._rows = count
         self._show()
 

@@ -42,17 +42,17 @@ class Reader(Protocol[T]):
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of the text; None if it is not known."""
+        """The encoding of the file; None if it is not known, or if the file is no text."""
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
         """For a table: ({field: names of its columns}, columns that are not read)."""
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
-        """Yield the rows that a chunk completes; None for an empty one. Raises Problem for the whole file."""
+        """Yield the rows that a chunk completes, None for an empty row. Raises Problem if the file cannot be read."""
 
     def end(self) -> Iterator[Row[T] | None]:
-        """Yield the rows that remain at the end. Raises Problem for the whole file."""
+        """Yield the rows that remain at the end. Raises Problem if the file cannot be read."""
 
     def close(self) -> None:
         """Release what the reader holds."""
@@ -63,9 +63,8 @@ async def answer_import(
 ) -> web.StreamResponse:
     """Answer each row of the body with one line, in order, and end with the report.
 
-    `report`: the path at which the report can be read later, for `Location`. Closes the reader.
-
-    Raises Problem if the body cannot be read before the first answer; later errors are in the report.
+    `report`: the path at which the report can be read later, for `Location`. Closes the reader. Raises Problem if
+    reading the body fails before the first answer; a later failure is stated in the report.
     """
     try:
         return await _answer(request, _answered(request, reader, job), job, report)
@@ -86,7 +85,7 @@ def named_format(request: web.Request, formats: Mapping[str, F]) -> F:
 
 
 def import_request(request: web.Request, form: str, *, dry_run: bool, key: str | None = None) -> ImportRequest[Any]:
-    """Return the options of an import that a request contains. `key`: the client's own identifier of the import."""
+    """Return the options of the import that a request asks for. `key`: the client's own identifier of the import."""
     reports, tenant = request.app[REPORTS], principal(request).tenant
     return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run, key=key)
 
@@ -100,7 +99,7 @@ def named_encoding(request: web.Request) -> str | None:
 async def show_import(request: web.Request) -> web.StreamResponse:
     """Return the report of an import: its counts, and the findings about the whole file.
 
-    It is kept for 90 days.
+    The report is kept for 90 days. 404 for an import of another tenant.
     """
     return json_response(await _report(request))
 
@@ -112,7 +111,7 @@ async def list_imports(request: web.Request) -> web.StreamResponse:
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:
-    """Return a page of the rows of an import, in order, with the result of each."""
+    """Return a page of the rows of an import, in order, with the result of each. 404 for another tenant's import."""
     wanted = read_query(request, ListRows)
     report = await _report(request)
     rows, following = await request.app[REPORTS].page(report.import_id, wanted)
@@ -215,7 +214,7 @@ async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> Async
 
 
 class _Counted:
-    """Forwards rows, and raises once too many of them have no content."""
+    """Forwards rows, and ends once too many of them had no content; then `over` is True."""
 
     def __init__(self) -> None:
         self.over = False
@@ -262,11 +261,12 @@ def _line(result: RowResult | ImportReport) -> bytes:
 
 
 class Answers:
-    """Sends answers while more of the request is read: a client may send everything before it reads, as many do.
+    """Buffers the answers to rows and sends them while the request is still being read.
 
-    At most `limit` bytes are buffered; results that wait are compressed to about a twelfth, so that those of some
-    million rows fit. If the buffer is full or the request has ended, a client that reads nothing for `patience` seconds
-    ends the import with TooSlow. Rows stored before that remain.
+    Many clients send the whole request before they read anything. The buffer holds about `limit` bytes; answers that
+    wait are compressed to about a twelfth, so that those of some million rows fit. The import ends with TooSlow if the
+    client reads nothing for `patience` seconds while the buffer is full, or after the request has ended. Rows that were
+    stored before remain.
     """
 
     def __init__(self, stream: web.StreamResponse, limit: int = 16 * 1024 * 1024, patience: float = 60.0) -> None:
@@ -294,7 +294,7 @@ class Answers:
             await asyncio.wait({self._sender})
 
     async def put(self, answers: bytes) -> None:
-        """Add answers to the buffer. Raises TooSlow, ConnectionError."""
+        """Add answers to the buffer once it has room. Raises TooSlow, ConnectionError."""
         while self._held > self._limit:
             await self._progress()
         self._waiting += answers

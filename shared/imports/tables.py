@@ -28,12 +28,12 @@ _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r
 
 
 def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula; one that it might gets an apostrophe in front."""
+    """Return the text of a cell, after an apostrophe if a spreadsheet might take the text for a formula."""
     return f"'{cell}" if _COMPUTED.match(cell) else cell
 
 
 def unguarded(cell: str) -> str:
-    """Return a cell without the apostrophe of `guarded`."""
+    """Return the text of a cell without the apostrophe that `guarded` puts before it."""
     found = _COMPUTED.match(cell)
     return cell[1:] if found and found["mark"] else cell
 
@@ -46,7 +46,7 @@ class Table(Protocol[T]):
         """The number of columns, None before the first row."""
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:
-        """Return a row, None for the header and an empty row. Raises InvalidInput for the whole table."""
+        """Return a row, None for the header and an empty row. Raises InvalidInput if the table cannot be read."""
 
 
 class FieldTable(Generic[T]):
@@ -156,7 +156,10 @@ class CsvReader(Generic[T]):
         self._newline = b"\n"
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
-        """Yield the rows that a chunk completes; None for an empty row and the header."""
+        """Yield the rows that a chunk completes, None for an empty row and the header.
+
+        Raises Malformed for a binary file, and what `table` raises.
+        """
         if not self._number and not self._rest and piece.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             raise Malformed("this is a workbook or another binary file, not CSV")
         self._rest += piece
@@ -283,7 +286,10 @@ class CsvReader(Generic[T]):
 
 
 def delimiter_of(line: str) -> str:
-    """Return what divides the cells of the first line of a table: what a line `sep=;` states, or what is most often."""
+    """Return the character that divides the cells of a table, whose first line is given.
+
+    It is the one that a line such as `sep=;` states, or the most frequent one of comma, semicolon, tab and bar.
+    """
     if found := re.fullmatch(r'sep=([^"\r\n])\s*', line):
         return found[1]
     bare = re.sub(r'"[^"]*"', "", line)

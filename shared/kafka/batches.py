@@ -1,4 +1,4 @@
-"""Handles batches of records that would make aiokafka's reader fail; any client can write them.
+"""Reads batches of records on which aiokafka's own reader would fail. Any client can write such batches.
 
 If a header name is not UTF-8, the batch is read once more with lenient decoding of names. If a compressed batch
 decompresses to more than `MAX_UNPACKED_BYTES` (a broker limits the compressed size only), one record marked UNREADABLE

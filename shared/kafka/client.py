@@ -91,8 +91,8 @@ def addresses(brokers: Brokers) -> str:
 async def start(consumer: AIOKafkaConsumer) -> None:
     """Connect. Raises Unavailable if no broker answers.
 
-    If cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
-    loses track of the connection that it is opening.
+    A cancellation waits until the client has started, so that stopping the client closes all connections: aiokafka
+    loses track of a connection that it is opening.
     """
     starting = asyncio.ensure_future(consumer.start())
     try:
@@ -132,7 +132,7 @@ class Lag:
     async def measured(self) -> int:
         """Return the number of unread records in the assigned partitions; updated at most once a second.
 
-        A rebalance in the meantime takes partitions away: they are left out.
+        Partitions that a rebalance takes away meanwhile are left out.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._next:

@@ -1,4 +1,4 @@
-"""Reads a topic as a member of a consumer group, at least once."""
+"""Reads a topic as a member of a consumer group, which handles each record at least once."""
 
 import asyncio
 import logging
@@ -35,8 +35,9 @@ async def _nothing() -> None:
 class GroupConsumer:
     """Reads a topic as a member of a consumer group; the package's docstring states its guarantees.
 
-    `on_assigned` receives the partitions after every rebalance. `lag`: their unread records. A topic that was deleted
-    and created again, or that ends before the position, is read from its beginning; `replaced` counts that.
+    `on_assigned` receives the partitions after every rebalance. `lag`: how many records in them are unread. A topic
+    that was deleted and created again, or that ends before the position, is read from its beginning; `replaced` counts
+    how often.
     """
 
     def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
@@ -134,7 +135,7 @@ class GroupConsumer:
             self._in_hand = False
 
     def stop(self) -> None:
-        """Make `run` return after the current batch is handled and committed; it waits for nothing else."""
+        """Make `run` return; it waits only until the current batch is handled and committed."""
         self._stopping.set()
 
     def _notice_reset(self, polled: list[Record]) -> None:

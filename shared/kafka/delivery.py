@@ -1,4 +1,4 @@
-"""How both readers process a batch: decode it, deliver it until the handler accepts it, and isolate the failing record.
+"""Delivers batches for both readers: decodes a batch, passes it on until the handler accepts it, isolates bad records.
 
 `Unavailable` is retried in place. `Rejected`, and whatever fails three times, is given up with a reason, but only for a
 single record: a failing batch is halved until the record is alone.

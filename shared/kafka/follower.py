@@ -51,7 +51,7 @@ class Follower:
 
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
     is read again from its beginning, or from its end if the follower started there. `on_replaced` is awaited before
-    that; `replaced` counts it. `topic_id`: the topic to which the given offsets belong.
+    that; `replaced` counts how often. `topic_id`: the topic to which the given offsets belong.
 
     Partitions that are added to the topic meanwhile are read from their beginning.
     """
@@ -86,12 +86,12 @@ class Follower:
 
     @property
     def stalled_seconds(self) -> float:
-        """Seconds since the current records last made progress (one handled or skipped)."""
+        """Seconds since the current records last made progress (one handled or skipped); 0 without records."""
         return self._delivery.stalled_seconds
 
     @property
     def pending(self) -> str | None:
-        """The readiness message with what this reader waits for until it has caught up; None from then on."""
+        """A readiness message that says what the follower waits for; None once it has caught up."""
         return None if self.caught_up.is_set() else f"{self.topic} has not been read to its end: {self._step}"
 
     async def run(self) -> None:
@@ -175,7 +175,7 @@ class Follower:
         return ends
 
     async def _add(self, consumer: AIOKafkaConsumer, numbers: set[int]) -> None:
-        """Read more partitions, from their beginning; the others from where they are."""
+        """Read these partitions too, from their beginning, and go on with the others where they are."""
         log.warning("%s has more partitions than before: reading %s too", self.topic, sorted(numbers))
         positions = {place: await consumer.position(place) for place in consumer.assignment()}
         positions |= {TopicPartition(self.topic, number): 0 for number in numbers}

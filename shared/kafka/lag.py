@@ -1,4 +1,4 @@
-"""The lag of a consumer group on a topic, for a sender that limits its rate by it."""
+"""The lag of a consumer group on a topic, by which a sender limits its rate."""
 
 import asyncio
 import logging

@@ -88,11 +88,12 @@ class Publisher:
     async def send(
         self, topic: str, envelopes: Iterable[Envelope], *, headers: Headers = ()
     ) -> list[RecordMetadata | Exception]:
-        """Send events in order and wait for all; return, per event, its position or the error (outcome unknown).
+        """Send events in order and wait for all; return, for each event, its position or an error.
 
-        Records of up to 768 KiB share a batch, which the broker refuses as a whole. Each record of a refused batch is
-        sent again alone, so a permanent error is that of its own event; it may come after later ones of its key then.
-        `headers`: added to those of every event.
+        After an error that is not permanent the event may still have been written. Records of up to 768 KiB share a
+        batch, which the broker refuses as a whole. Each record of a refused batch is sent again alone, so a permanent
+        error concerns its own event only; such a record may land after later records of its key. `headers`: added to
+        those of every event.
         """
         records = [(key, value, [*own, *headers]) for key, value, own in map(to_kafka, envelopes)]
         return await self._send_records(topic, records)

@@ -11,7 +11,7 @@ UNREADABLE = "unreadable-batch"
 Headers = Sequence[tuple[str, bytes | None]]
 
 BULK: Headers = [("bulk", b"1")]
-"""The header of records that announce what an import changed; a reader may process the others of a batch first."""
+"""The header of records that announce what an import changed; a reader may handle the other records first."""
 
 
 class Record(NamedTuple):
@@ -69,7 +69,7 @@ def dead_letter(
 
     The key is the record's own, so that an erasure can retract it; without one it is the record's position. Headers
     beyond 100 or 64 KiB are left out, those of CloudEvents last; a key is cut to 4 KiB. `room`: keep at most so many
-    bytes of the value, and an eighth of that of the headers. The header `dead_cut` names what was cut.
+    bytes of the value, and an eighth as many of the headers. The header `dead_cut` names what was cut.
     """
     value = record.value if room is None or record.value is None else record.value[:room]
     headers = _fitting(record.headers, _HEADERS_ROOM if room is None else min(_HEADERS_ROOM, room // 8))

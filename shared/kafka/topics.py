@@ -129,7 +129,7 @@ class TopicState:
 
 
 async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
-    """Return the state of those topics that exist; with `configs` also their cleanup policy.
+    """Return {name: state} of the topics with these names that exist; with `configs` also their cleanup policies.
 
     Raises Unavailable if no broker answers.
     """
@@ -178,7 +178,7 @@ def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]
 
 
 class TopicWarning:
-    """The readiness warning about topics; None if all are as planned. Asks the broker at most every five seconds."""
+    """A readiness check that compares topics with the plan. Asks the broker at most every five seconds."""
 
     def __init__(self, brokers: Brokers, planned: Mapping[str, TopicPlan]) -> None:
         self._brokers = brokers
@@ -187,7 +187,7 @@ class TopicWarning:
         self._warning: str | None = None
 
     async def __call__(self) -> str | None:
-        """Return the deviations as text, or None."""
+        """Return the deviations from the plan, or why they are unknown, as a text; None if there are none."""
         now = asyncio.get_running_loop().time()
         if now >= self._next:
             self._next = now + _ASK_SECONDS
@@ -239,11 +239,11 @@ class TopicIdentity:
         return before is not None and before != self.id
 
     def forget(self) -> None:
-        """Take the topic of the next answer as the known one, and ask for it at once."""
+        """Forget the known id: the next call of `changed` asks at once and accepts the id in the answer as known."""
         self.id, self.partitions, self._next = None, 0, 0.0
 
     async def stop(self) -> None:
-        """Stop asking; the next reader waits for its first answer, unless one came within five seconds."""
+        """Stop asking; the next call of `changed` waits for an answer, unless one came within the last five seconds."""
         asking, self._asking, self._waits = self._asking, None, True
         if asking:
             asking.cancel()

@@ -21,10 +21,11 @@ _ANSWER_SECONDS = 10.0
 
 
 class BulkPacing:
-    """The pace of bulks. `wake`: what the stores of this process have staged; `rate`: documents per second, None: all.
+    """Decides when and how many documents of bulks are sent. `rate`: documents per second, None: without a limit.
 
-    `backlog` returns the number of records that the reader has not processed, if known. At most what the rate allows in
-    one pause may wait there, and fewer if the reader is slower.
+    `wake`: tells what the stores of this process have staged. `backlog`: returns how many records the reader has not
+    handled, None if that is unknown. At most as many may wait there as the rate allows in one pause, and fewer if the
+    reader is slower.
     """
 
     def __init__(self, wake: Staged, topic: str, rate: float | None, backlog: Backlog | None) -> None:
@@ -46,7 +47,10 @@ class BulkPacing:
         return self._wake.in_bulk or self._more
 
     def besides_bulks(self) -> Document:
-        """Return the condition that excludes events of a running bulk, except every two seconds."""
+        """Return the query condition that excludes events of bulks.
+
+        Without a rate it excludes them only while a bulk is written, except once every two seconds.
+        """
         now = asyncio.get_running_loop().time()
         if self.rate or (self._wake.in_bulk and now < self._sent_at + _EVERY_SECONDS):
             return {"staged_at": {"$lt": _bulks_from()}}
@@ -55,15 +59,15 @@ class BulkPacing:
 
     @staticmethod
     def bulks_only() -> Document:
-        """Return the condition that selects events of bulks."""
+        """Return the query condition that selects events of bulks."""
         return {"staged_at": {"$gte": _bulks_from()}}
 
     async def allowance(self) -> int:
-        """Return how many documents of bulks may be sent now, at most those of one pause.
+        """Return how many documents of bulks may be sent now: at most as many as the rate allows in one pause.
 
-        0 after less than a pause, if no bulk is known: not every single event costs a query for the bulks of other
-        processes. In the first minute of a bulk that is still being written, one pause's documents are sent every two
-        seconds.
+        0 if no bulk is known and less than a pause has passed: otherwise each single event would cost a query for the
+        bulks of other processes. In the first minute of a bulk that is still being written, the documents of one pause
+        are sent every two seconds.
         """
         now = asyncio.get_running_loop().time()
         if not self.rate or not (self.is_running or now >= self._sent_at + BULK_PAUSE_SECONDS):

@@ -37,7 +37,7 @@ class Lease:
         await self._leases.update_one({"_id": self._name}, {"$setOnInsert": {"holder": None}}, upsert=True)
 
     async def renew(self) -> bool:
-        """Acquire or renew the lease if no other process holds it; return whether it was not held before."""
+        """Acquire or renew the lease unless another process holds it; return whether this process has gained it now."""
         sent_at = asyncio.get_running_loop().time()
         free = {"$lt": [{"$ifNull": ["$until", datetime.fromtimestamp(0, UTC)]}, "$$NOW"]}
         found = await self._leases.find_one_and_update(
@@ -64,7 +64,7 @@ class Lease:
         await self._leases.update_one({"_id": self._name} | ({"holder": self.holder} if as_holder else {}), change)
 
     async def reserve(self, count: int) -> int:
-        """Reserve so many catalog revisions, which are never given out again; return the first one."""
+        """Reserve `count` successive catalog revisions, which are never given out again; return the first one."""
         lease = await self._leases.find_one_and_update(
             {"_id": self._name}, {"$inc": {"catalog_revision": count}}, return_document=ReturnDocument.AFTER
         )

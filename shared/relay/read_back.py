@@ -1,4 +1,4 @@
-"""Reads a topic back: stages the present state again after an old or unreadable record, and for a replaced topic."""
+"""Reads a topic back; stages the present state again after an old or unreadable record, or if the topic is replaced."""
 
 import asyncio
 import logging
@@ -22,9 +22,10 @@ Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 class ReadBack:
     """Reads the topic of a relay while its lease is held; the position is stored in the lease.
 
-    `republish`, `on_read_back` and `stamp`: those of the relay. While that sends a backlog (`wake`), each batch waits
-    some seconds: readers wait for the last event, and nobody for it to be read back. `generation` counts the topics of
-    this name: acknowledgements of an earlier one say nothing about this one's offsets.
+    `republish`, `on_read_back` and `stamp`: those of the relay. While the relay sends a backlog, as `wake` tells, each
+    batch is handled some seconds later: readers wait for the last event, but nobody waits for it to be read back.
+    `generation` counts the topics of this name: acknowledgements of an earlier topic say nothing about the offsets of
+    this one.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by a relay
@@ -142,7 +143,7 @@ class ReadBack:
             raise Unavailable(str(error)) from error
 
     async def _marks(self, keys: Sequence[str]) -> dict[str, Mapping[str, int]]:
-        """Return document id -> what was acknowledged of its newest event."""
+        """Return {document id: what was acknowledged of the document's newest event}."""
         query = {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}
         found = self._documents.find(query, {"acknowledged": 1})
         return {document["_id"]: document["acknowledged"] async for document in found}
@@ -152,9 +153,9 @@ class ReadBack:
         return mark["offset"] if mark.get("topic_generation", 0) == self.generation else -1
 
     def _is_unreadable(self, record: Record) -> bool:
-        """Return whether the data of a record, which a patient follower does not read, are refused by readers.
+        """Return whether readers refuse the data of a record, which a low-priority follower does not decode.
 
-        Not asked of bulks, whose documents share the lowest offset: every one of them would be decoded.
+        The records of bulks count as readable: their documents share the lowest offset, so all would be decoded.
         """
         if self._notify is not None or is_bulk(record):
             return False

@@ -65,9 +65,8 @@ class Relay:
     send in place of one that is too large, or None; an event that cannot be sent stays in its document, is counted in
     `unsendable`, and delays only later events of that document. The store sets `staged` when it stages something in
     this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many documents of bulks
-    are sent per second, so that a reader that needs longer per document has no backlog when a single event comes; None:
-    unlimited. `backlog`: returns the number of records that the reader has not processed, if known; at most what the
-    rate allows in one pause may wait there, and fewer if the reader is slower.
+    are sent per second, None: without a limit; it should be what the reader can handle, so that no backlog delays a
+    single event. `backlog`: see `BulkPacing`.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -347,10 +346,10 @@ class Relay:
 def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]], generation: int) -> Iterator[Write]:
     """Yield the updates that remove acknowledged events and note the newest one of each document.
 
-    Documents with one event each, of the same sequence and in the same partition, share an update: the server needs a
-    third of the time for it. They share the lowest stamp and offset among them. So what is read back from there on and
-    is older counts as late, and whatever else was written to the topic since the first of them; an event that is
-    announced again without need changes nothing.
+    Documents with one event each, of the same sequence and in the same partition, share an update, for which the server
+    needs a third of the time. The update notes the lowest stamp and offset of these events for all of them. So more
+    records count as late when they are read back than are late; an event that is announced again without need changes
+    nothing.
     """
     together: dict[tuple[int, int], dict[str, _Acknowledged]] = {}
     for key, events in acknowledged.items():

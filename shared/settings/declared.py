@@ -11,7 +11,10 @@ from shared.settings.parsers import Parser
 
 
 def setting(sentence: str, parse: Parser, default: str | None = None, *, secret: bool = False) -> Any:
-    """Declare a setting. Its name is the field's in capitals; `default` None makes it required."""
+    """Declare a setting, whose name is that of the field in capitals. `default`: its text; None: it must be set.
+
+    `sentence`: what the setting means. `secret`: it may be read from a file, and is not shown.
+    """
     about = {"sentence": sentence, "parse": parse, "default": default, "secret": secret}
     if default is None:
         return field(metadata=about, repr=not secret)
@@ -20,7 +23,7 @@ def setting(sentence: str, parse: Parser, default: str | None = None, *, secret:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSettings:
-    """The names of one installation, for installations that share servers."""
+    """The names of databases, topics and groups of one installation; several installations may share servers."""
 
     namespace: str = setting("A prefix of every database, topic and consumer group.", parsers.namespace, "")
 
@@ -339,4 +342,4 @@ BY_SERVICE: dict[str, type[Settings]] = {
 }
 
 EVERY: tuple[type[NamedSettings], ...] = (*BY_SERVICE.values(), TopicsSettings)
-"""All settings of all services: services often share one environment, so a setting of another service is accepted."""
+"""The settings of all services and commands: they often share one environment, so settings of others are accepted."""

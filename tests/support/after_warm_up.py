@@ -1,7 +1,7 @@
 """A fresh process that warms up, then plans and answers for catalogs of every shape.
 
-`python -m tests.support.after_warm_up` writes one line of JSON: what was compiled or loaded after the
-warm-up, by the request.
+`python -m tests.support.after_warm_up` writes one line of JSON: for each request, what was compiled or loaded after
+the warm-up.
 """
 
 import json
@@ -23,7 +23,7 @@ from tests.support.builders import MOMENT, TENANT, after, catalog, framework, in
 SKILLS = 8
 SKILL_FRAMEWORK = framework({f"s{n:02}": 3 for n in range(SKILLS)})
 SIZES = ((0, 0), (0, 1), (0, 513), (1, 511), (600, 0), (600, 1), (600, 511), (600, 512), (600, 513), (600, 5000))
-"""Shared courses, and courses of the tenant's own: below and above what is kept beside a base."""
+"""(number of shared courses, number of the tenant's own): fewer and more than are kept beside a base segment."""
 
 CHAMPIONS_OF = ((600, 0), (600, 513), (600, 5000))
 

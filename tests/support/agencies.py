@@ -1,4 +1,4 @@
-"""Agencies whose officers have paths, for the tests of what is published of an agency."""
+"""Agencies whose officers have paths, for the tests of the figures of an agency."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from tests.support.platform import Officer, Platform, required
 
 
 async def agency_of(platform: Platform, **job_groups: int) -> tuple[str, list[Officer]]:
-    """Return a new agency with so many officers of each job group, all of them assessed and planned, and these."""
+    """Return the id of a new agency and its officers: for each job group as many as stated, all with a path."""
     name = unique("agency")
     officers = [(Officer(platform), group) for group, number in job_groups.items() for _ in range(number)]
 

@@ -1,4 +1,4 @@
-"""The assessment service on real servers with a small framework, and what its tests ask of it."""
+"""The assessment service on real servers with a small framework, and the requests that its tests send."""
 
 import json
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ PUT = {"job_group": "service", "agency": "north"}
 
 @asynccontextmanager
 async def assessment_service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    """Start the service; it has a framework when it is handed out."""
+    """Start the service; it has received a framework when the block begins."""
     settings = settings_of(AssessmentSettings, mongodb_uri, kafka_bootstrap, DEFAULT_FRAMEWORK=FRAMEWORK)
     plain = framework({"reading": 3, "writing": 4})
     shown = msgspec.structs.replace(

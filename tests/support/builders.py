@@ -107,17 +107,17 @@ def course(
 
 
 def after(course_id: str) -> Prerequisite:
-    """Return the condition that a course is done."""
+    """Return the entry condition that a course was completed."""
     return Prerequisite(course=course_id)
 
 
 def at(skill: str, level: float, of: str = FRAMEWORK) -> Prerequisite:
-    """Return the condition that a level is held."""
+    """Return the entry condition that a level of a skill is held."""
     return Prerequisite(framework=of, skill=skill, level=level)
 
 
 def view_of(courses: Iterable[Course], *, tenant: str = TENANT) -> View:
-    """Return what a tenant sees of these shared courses."""
+    """Return the view that a tenant has of a catalog with these shared courses."""
     return Snapshot().put_courses(SHARED_TENANT, courses, 1).view(tenant)
 
 
@@ -132,7 +132,7 @@ def inputs(
     max_steps: int | None = None,
     **wishes: Any,
 ) -> Inputs:
-    """Return the inputs of an officer of the job group, with these levels assessed."""
+    """Return the inputs for an officer of the job group of `yardstick`, in whom these levels were assessed."""
     return Inputs(
         tenant=TENANT,
         framework=yardstick,
@@ -173,9 +173,9 @@ def _known(draw: random.Random) -> dict[str, Completions | Rating]:
 
 
 def catalog(count: int, skills: int, seed: int) -> list[Course]:
-    """Return generated courses over skills s00, s01...: levels, hours, prerequisites and some circles among them.
+    """Return generated courses that teach the skills s00, s01..., with prerequisites, some of which are circular.
 
-    Half of them have completions, half ratings.
+    Half of the courses have completions, half have ratings.
     """
     draw = random.Random(seed)  # noqa: S311 - test data
     learners = random.Random(seed + 1)  # noqa: S311 - test data

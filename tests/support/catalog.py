@@ -1,4 +1,4 @@
-"""The catalog on real servers with a small framework, and what its tests ask of it."""
+"""The catalog on real servers with a small framework, and the requests that its tests send."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from tests.support.services import Started, settings_of, started
 
 @asynccontextmanager
 async def catalog(mongodb_uri: str, kafka_bootstrap: str, **more: str) -> AsyncIterator[Started]:
-    """Start the service; it holds a framework when it is handed out."""
+    """Start the service; it holds a framework when the block begins."""
     async with started(build, settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap, **more)) as service:
         body = msgspec.to_builtins(framework({"reading": 3, "writing": 4}))
         got = await service.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=body)
@@ -40,7 +40,7 @@ async def put(service: Started, body: dict[str, Any], **options: Any) -> tuple[i
 
 
 async def ids(service: Started, query: str = "", tenant: str = "agency") -> list[str]:
-    """Return the ids of every page of a list."""
+    """Return the ids on all pages of the list of courses."""
     found: list[str] = []
     after = ""
     while True:

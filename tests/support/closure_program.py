@@ -1,10 +1,10 @@
 """The least hours of a closure by mixed-integer programming (HiGHS), for tests of the planner's own search.
 
-minimise    sum of the hours of the courses taken
-goals       a course that satisfies each is taken
-entry       a course is taken only with one, taken too, that satisfies each of its conditions that does not hold
-order       courses that only satisfy each other's conditions are cut off when they turn up: one of them is taken
-            only with a course from outside that satisfies a condition of theirs; then the program is solved again
+minimise    the total hours of the courses that are taken
+goals       for each goal, a course that satisfies it is taken
+entry       if a course is taken, then for each of its unmet conditions a course that satisfies it is taken too
+order       if a solution holds courses that only satisfy each other's conditions, a constraint is added: one of them
+            is taken only with another course that satisfies one of their conditions; the program is solved again
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from services.recommender.planner.exact.minimum_closure import AvailableCourses
 
 
 class ClosureProgram:
-    """The program of one set of goals, all of them reachable."""
+    """The program of one set of goals, all of which can be reached from `start`."""
 
     def __init__(self, start: PathState, goals: Sequence[Condition], available: AvailableCourses) -> None:
         self._start, self._available = start, available
@@ -37,7 +37,7 @@ class ClosureProgram:
                     self._add({**self._satisfied_by(condition), self._x[option.id]: -1.0}, 0.0)
 
     def hours(self) -> int:
-        """Return the micro-hours of a shortest closure."""
+        """Return the hours of a shortest closure, in millionths."""
         if not self._goals:
             return 0
         while True:

@@ -1,4 +1,4 @@
-"""Every answer that a test gets is compared with the OpenAPI document of the service that gave it."""
+"""Compares every answer that a test gets with the OpenAPI document of the service that gave it."""
 
 import json
 import re
@@ -21,9 +21,9 @@ _GENERAL = {
 
 
 class Contract:
-    """The OpenAPI document of a service. `hidden`: paths that are served and left out of it.
+    """The OpenAPI document of a service. `hidden`: paths that are served and not documented.
 
-    Objects are closed: a property that the document does not name is a failure.
+    An answer with a property that the document does not name is a failure.
     """
 
     def __init__(self, document: Mapping[str, Any], hidden: Iterable[str] = ()) -> None:
@@ -103,10 +103,10 @@ def _closed(schema: Any) -> Any:
 
 
 def answers_of(app: web.Application) -> type[ClientResponse]:
-    """Return the class of a service's answers, which compare themselves with its document.
+    """Return a class of answers, for `ClientSession(response_class=...)`, that compare themselves with a document.
 
-    For `ClientSession(response_class=...)`. Status and headers are compared as soon as they are there, the body when a
-    test reads it as a whole. Raises AssertionError there.
+    The document is that of `app`. Status and headers are compared when they arrive, the body when a test reads it as a
+    whole. The comparison raises AssertionError.
     """
     document: dict[str, Any] = app[DOCUMENT]
     contract = Contract(document, [route.path for route in app[TABLE] if route.hidden])

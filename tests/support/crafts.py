@@ -19,7 +19,7 @@ POTTERY = {"id": "pottery", "area": "crafts", "title": {"th": "เครื่�
 
 
 def crafts(identifier: str, *skills: dict[str, Any], top: int = 4, **changed: Any) -> dict[str, Any]:
-    """Return a framework about crafts with levels from 0 to `top`, of which everybody needs half."""
+    """Return a framework about crafts with levels from 0 to `top`; everybody needs half of `top` in each skill."""
     levels = [{"level": level, "title": {"en": f"Level {level}"}} for level in range(top + 1)]
     body = {
         "id": identifier,
@@ -64,7 +64,7 @@ class Agency:
         return await self.ask("PUT", f"/v1/courses/{identifier}", status, json=body | changed)
 
     async def matches(self, course: str) -> dict[tuple[str, str], dict[str, Any]]:
-        """Let everything that waits be matched, and return the matches of a course."""
+        """Have all waiting courses matched, and return the matches of one course."""
         await MatchingLoop(self.service.client.app[MATCHES], shipped()).once()
         found = await self.ask("GET", f"/v1/courses/{course}/matches")
         assert not found["waiting"]
@@ -84,7 +84,7 @@ def row(framework: str, skill: str, low: float = 0, high: float = 1) -> dict[str
 
 @asynccontextmanager
 async def stores_of(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
-    """Yield the stores of a catalog that no service works on."""
+    """Yield the stores of a catalog whose database no service uses."""
     client = connect(settings_of(CatalogSettings, mongodb_uri, "127.0.0.1:1"))
     database = client[unique("in-use")]
     catalog_store = CatalogStore(database)

@@ -1,8 +1,8 @@
-"""A test that hangs ends as any failing test does: its own clean-up runs, and nothing of it runs on in later tests.
+"""Ends a test that hangs as any failing test ends: its clean-up runs, and no task of it runs on in later tests.
 
-pytest-timeout raises its failure out of the event loop, so the task of the test would go on there while later tests
-run, and what it froze or killed would stay so. Therefore a coroutine is cancelled inside the loop some time before
-that; and a task that is left all the same, because its clean-up hangs too, is cancelled once more and waited for.
+pytest-timeout raises its failure outside of the event loop, so the task of the test would continue while later tests
+run, and processes that it froze or killed would stay so. Therefore a coroutine test is cancelled inside the loop some
+time before pytest-timeout acts. If its task remains because the clean-up hangs too, it is cancelled again and awaited.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _TASK = pytest.StashKey["asyncio.Task[Any]"]()
 
 
 def bound_tests(items: Iterable[pytest.Item]) -> None:
-    """Give every coroutine test the time limit that pytest-timeout has for it, minus the time to clean up."""
+    """Limit the time of every coroutine test to 90 % of what pytest-timeout allows; the rest is for the clean-up."""
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _bounded(item, item.obj, _limit(item))
@@ -29,7 +29,7 @@ def bound_tests(items: Iterable[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """End the task of a test that was given up before it ended."""
+    """End the task of a test if pytest-timeout ended the test first."""
     try:
         return (yield)
     finally:

@@ -1,4 +1,4 @@
-"""A tenant with a catalog of its own, and its editor at the page."""
+"""A tenant with a catalog of its own, and an editor of it at the portal's page."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,11 +22,11 @@ class Tenant:
         self.key = key
 
     async def editor(self) -> str:
-        """Return the key of one more person who maintains the catalog."""
+        """Return the key of another person of the role editor."""
         return await self.platform.stack.issuer.issue(self.name, "editor")
 
     async def ask(self, method: str, path: str, **options: Any) -> Any:
-        """Return the catalog's answer to the admin; it is a success."""
+        """Return the JSON of the catalog's answer to the admin. Raises AssertionError unless it is a success."""
         return await self.platform.insist("catalog", method, path, key=self.key, **options)
 
     async def offer(self, course: str, title: dict[str, str], **more: Any) -> None:
@@ -35,14 +35,14 @@ class Tenant:
         await self.ask("PUT", f"/v1/courses/{course}", json=body)
 
     async def teaches(self, course: str) -> list[tuple[str, float, float]]:
-        """Return the skills that a course teaches, from which level to which."""
+        """Return (skill, from level, to level) of each skill that a course teaches."""
         found = await self.ask("GET", f"/v1/courses/{course}")
         return [(row["skill"], row["from"], row["to"]) for row in found.get("teaches", [])]
 
 
 @asynccontextmanager
 async def editing(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Tenant, Reader]]:
-    """Yield a new tenant, and its admin at the page, not signed in yet."""
+    """Yield a new tenant, and a reader for its admin, who is not signed in yet."""
     name = unique("editors")
     tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
     async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:

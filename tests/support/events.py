@@ -18,7 +18,7 @@ def things(count: int, first: int = 1) -> list[Envelope]:
 
 
 class Reader:
-    """Remembers what it was handed; `refuse` may raise instead."""
+    """A handler that keeps the events it is called with in `taken`. `refuse`: may raise, so that they are not kept."""
 
     def __init__(self, refuse: Callable[[Sequence[ConsumedEvent]], None] = lambda _: None) -> None:
         self.taken: list[ConsumedEvent] = []
@@ -34,7 +34,7 @@ class Reader:
 
 
 async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
-    """Return the first records of a topic as they are on the wire."""
+    """Return the first `count` records of a topic, not decoded."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     found: list[Record] = []
     await start(consumer)
@@ -65,7 +65,7 @@ async def whole_log(bootstrap: str, topic: str) -> list[Record]:
 
 
 def compacted_at_once(topic: str, name: str) -> TopicSpec:
-    """Return a topic of the list under another name, which Apache Kafka compacts within a second or two of a write."""
+    """Return the planned topic under another `name`, with settings by which Apache Kafka compacts it within seconds."""
     planned = {spec.name: spec for spec in read_topics()}[topic]
     at_once = {
         "min.compaction.lag.ms": "0",

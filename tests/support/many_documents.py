@@ -1,4 +1,4 @@
-"""Fills the collections of all services with documents like those that are in them."""
+"""Fills the collections of all services with varied copies of a document that each holds."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def _of_sessions(n: int) -> Document:
 
 
 def _of_keys(n: int) -> Document:
-    """Return what differs from one key to the next; one of ten is a viewer's."""
+    """Return the fields in which key number `n` differs from the others; one of ten is a viewer's key."""
     viewer: Document = {"role": "viewer", "expires_at": LATER} if n % 10 == 0 else {}
     return {"_id": f"k{n}", "officer": f"o{n}", **viewer, **_made(n)}
 
@@ -76,14 +76,14 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("recommender", "agency_releases"): lambda n: {"_id": f"{TENANT}/agency{n}/{FRAMEWORK}", "agency": f"agency{n}"},
     ("owner", COLLECTION): lambda n: {"_id": f"t/{n}", "outbox": []},
 }
-"""What differs from one document to the next, by database and collection."""
+"""{(database, collection): returns the fields in which copy number n differs from the other copies}."""
 
 SMALL = {("assessment", "leases"), ("catalog", "leases"), ("catalog", "positions"), ("owner", "leases")}
-"""Collections of one document for each relay."""
+"""Collections that hold one document for each relay."""
 
 
 async def fill(watched: Watched) -> None:
-    """Copy a document of each collection until there are enough. Fails where a collection is not known here."""
+    """Copy a document of each collection until it holds enough. Fails if a collection is empty or not in COPIES."""
     for service in ("assessment", "catalog", "access", "recommender", "owner"):
         database = watched.database(service)
         for name in await database.list_collection_names():

@@ -1,4 +1,4 @@
-"""The catalog with the seeded framework, and what the tests of matches ask of it."""
+"""The catalog with the seeded framework, and the requests that the tests of matches send."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def matching_catalog(mongodb_uri: str, kafka_bootstrap: str) -> AsyncItera
 
 
 def bare(identifier: str, **changed: Any) -> dict[str, Any]:
-    """Return a course without skills, about data."""
+    """Return a course about data that states no skills."""
     body = {
         "id": identifier,
         "title": {"th": "การวิเคราะห์ข้อมูลเบื้องต้น", "en": "Introduction to Data Analytics"},
@@ -47,7 +47,7 @@ async def put(service: Started, body: dict[str, Any], tenant: str = "agency") ->
 
 
 async def matched(service: Started, course: str, tenant: str = "agency") -> dict[str, Any]:
-    """Let everything that waits be matched, and return the matches of a course."""
+    """Have all waiting courses matched, and return the matches of one course."""
     await MatchingLoop(service.client.app[MATCHES], shipped()).once()
     got = await service.ask("GET", f"/v1/courses/{course}/matches", "admin", tenant=tenant)
     assert got.status == 200, await got.text()
@@ -68,6 +68,6 @@ async def teaches(service: Started, course: str) -> list[dict[str, Any]]:
 
 
 async def shown(service: Started, course: str) -> list[tuple[str, str]]:
-    """Return framework and skill of what is matched to a course, as the course itself is shown."""
+    """Return (framework, skill) of each match that the course itself shows."""
     got = await service.ask("GET", f"/v1/courses/{course}")
     return [(row["framework"], row["skill"]) for row in (await got.json()).get("matched", [])]

@@ -18,10 +18,10 @@ CLIENT_ID, CLIENT_SECRET = "learning-path", "s3cret of the portal"
 
 
 class Provider:
-    """Signs in the person of `claims`, without asking.
+    """Signs in the person whom `claims` describe, without asking for a password.
 
-    `changed_claims` and `changed_header` are merged into each token's claims and header. `token_of`, where it is set,
-    makes each token from its claims.
+    `changed_claims` and `changed_header` are merged into the claims and the header of each token. If `token_of` is set,
+    it makes each token from the claims.
     """
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ def thing(key: str, sequence: int) -> Envelope:
 
 
 class Owner:
-    """A service in small: a collection whose documents announce their changes, and the topic they go to."""
+    """A small service: a collection whose documents announce their changes, and the topic of these events."""
 
     def __init__(self, database: Database, bootstrap: str, topic: str, publisher: Publisher) -> None:
         self.database, self.bootstrap, self.topic, self.publisher = database, bootstrap, topic, publisher
@@ -98,7 +98,7 @@ async def until_sent(owner: Owner) -> None:
 
 
 async def until_read_back(owner: Owner) -> None:
-    """Return once the relay has looked at every record that was read."""
+    """Return once the relay has read back every record that the owner has read."""
     ends = {str(item.record.partition): item.record.offset + 1 for item in owner.read}
 
     async def is_read_back() -> bool:
@@ -110,7 +110,7 @@ async def until_read_back(owner: Owner) -> None:
 
 @asynccontextmanager
 async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
-    """Yield an owner whose topic is followed from its beginning."""
+    """Yield an owner that reads its topic from the beginning."""
     settings = read(
         StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
     )
@@ -129,7 +129,7 @@ async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owne
 
 
 class Paused(Publisher):
-    """Holds its sends back until it is released."""
+    """A publisher that holds back what it is to send until it is released."""
 
     def __init__(self, bootstrap: str) -> None:
         super().__init__(bootstrap)

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of the page: the one on PATH, cut off from everything but this machine."""
+"""A real Chromium for the tests of the page: the one on PATH, which reaches no address but this machine."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
 
 def chromium() -> str | None:
-    """Return where Chromium is, or None."""
+    """Return the path of Chromium, None if there is none."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -54,7 +54,7 @@ async def switch_language(page: Page) -> None:
 
 
 class Reader:
-    """Somebody at the page: what they see, and the requests and errors of their browser."""
+    """A person at the page: what the person sees, and the requests and errors of the browser."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -71,13 +71,13 @@ class Reader:
         await self.page.press("#key", "Enter")
 
     async def shows(self, view: str) -> None:
-        """Wait until the page is in this state."""
+        """Wait until the page shows this view."""
         await self.page.wait_for_selector(f'main[data-view="{view}"][aria-busy="false"]')
         if view == "path":
             await self.page.wait_for_selector("#history-title")  # the last of what is drawn after the head was painted
 
     async def goes_to(self, name: str) -> None:
-        """Open another page of the role by its link, which on a phone is in a menu."""
+        """Open another page of the person's role by its link, which on a narrow screen is in a menu."""
         link = self.page.locator(f"[data-keep=to-{name}]")
         await link.wait_for(state="attached")
         if not await link.is_visible():
@@ -92,12 +92,12 @@ class Reader:
         return await self.page.inner_text("#news")
 
     async def shows_change(self) -> None:
-        """Ask for the path that the news announce."""
+        """Press the button that shows the new path which the news announces."""
         await self.page.click("#show-change")
         await self.page.wait_for_selector("#show-change", state="detached")
 
     async def dismisses(self) -> None:
-        """Take note of the news, so that the next news is new."""
+        """Dismiss the news, so that the next news is a new one."""
         await self.page.click("#dismiss")
         await self.page.wait_for_selector("#dismiss", state="detached")
         await expect(self.page.locator("#news")).to_be_empty()
@@ -107,7 +107,7 @@ class Reader:
         await expect(self.page.locator(selector).first).to_contain_text(words, use_inner_text=True)
 
     async def text(self, selector: str) -> str:
-        """Return the text of an element; a space that holds a number to its word counts as any other."""
+        """Return the text of an element, with plain spaces for the ones that keep a number beside its word."""
         return (await self.page.inner_text(selector)).replace("\u00a0", " ")
 
     async def tab_to(self, name: str) -> None:
@@ -119,7 +119,7 @@ class Reader:
         raise AssertionError(name)
 
     async def has_focus(self, name: str) -> None:
-        """Wait until the element of this `data-keep` or id has the focus: the page moves it after it is drawn."""
+        """Wait until the element of this `data-keep` or id has the focus, which the page moves after drawing."""
         await self.page.wait_for_selector(f'[data-keep="{name}"]:focus, [id="{name}"]:focus', state="attached")
 
     async def focused(self) -> str:
@@ -128,7 +128,7 @@ class Reader:
         return found
 
     async def violations(self, inside: str = "", outside: str = "") -> list[str]:
-        """Return what axe finds wrong now: of the whole page, or inside or outside what a selector names."""
+        """Return the faults that axe finds now, on the whole page or only `inside`, or `outside`, of a selector."""
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(AXE_SCRIPT)
         context = {"include": [[inside]]} if inside else {"exclude": [[outside]]} if outside else None
@@ -166,9 +166,10 @@ async def reading(
     scheme: Literal["light", "dark"] = "light",
     provider: str = "",
 ) -> AsyncIterator[Reader]:
-    """Open a fresh page, signed in as nobody; at the end nothing may have gone wrong in it or left the machine.
+    """Open a fresh page on which nobody is signed in.
 
-    `provider`: the address of an OpenID provider that people are sent to.
+    At the end of the block the page must have had no error and sent no request to another machine. `provider`: the
+    address of the OpenID provider to which the page may lead.
     """
     context = await browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
@@ -199,7 +200,7 @@ async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> As
 
 
 async def in_both_languages(reader: Reader, selector: str, thai: str, english: str) -> None:
-    """Find the words there in Thai and then in English, with nothing that axe or the window objects to."""
+    """Check that an element shows these words in Thai, then in English, without faults of axe and without overflow."""
     for language, words in (("th", thai), ("en", english)):
         await reader.page.wait_for_selector(f"html[lang={language}]")
         await reader.page.wait_for_selector(f"{selector}:has-text('{words}')")
@@ -218,7 +219,7 @@ async def wait_for_toast(reader: Reader, words: str) -> str:
 
 
 async def reached(reader: Reader, course: str, action: str) -> Locator:
-    """Return the button of an action on the step of a course, in sight: some stand in a part that opens."""
+    """Return the button of an action on the step of a course, after opening the part of the step that holds it."""
     card = reader.page.locator(f'.step[data-course="{course}"]')
     if action == "completed":
         await card.locator(f'[data-keep="finish-{course}"]').click()
@@ -228,7 +229,7 @@ async def reached(reader: Reader, course: str, action: str) -> Locator:
 
 
 async def press_action(reader: Reader, course: str, action: str) -> None:
-    """Press the button of an action on the step of a course; what is finished is finished today."""
+    """Press the button of an action on the step of a course; a course that is finished is finished today."""
     await (await reached(reader, course, action)).click()
 
 

@@ -1,4 +1,4 @@
-"""Every page of the portal in the state in which it is worth looking at: for the accessibility tests and the walk."""
+"""Opens every page of the portal in a state that shows much of it, for the accessibility tests and the walk."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,14 +21,14 @@ OF_EDITORS = ("matches", "courses", "load", "health", "frameworks", "supervision
 PLACES = ("sign-in", *OF_OFFICERS, "agencies", "agency", *OF_SUPERVISORS, *OF_EDITORS, "documents")
 
 _agencies: dict[int, str] = {}
-"""By the stack, the agency of enough officers that was made in it."""
+"""{id of a stack: the agency in it that has enough officers for figures}."""
 
 
 @asynccontextmanager
 async def at(
     place: str, platform: Platform, browser: Browser, *, width: int = 390, height: int = 844, **more: Any
 ) -> AsyncIterator[Reader]:
-    """Open one of the PLACES, as who may be there."""
+    """Open one of the PLACES, signed in with a role that may open it."""
     window = {"width": width, "height": height, **more}
     async with AsyncExitStack() as stack:
         if place == "sign-in":
@@ -139,7 +139,7 @@ async def _at_the_documents(reader: Reader, tenant: Tenant) -> None:
 
 
 async def _at_a_supervisors(reader: Reader, platform: Platform, place: str) -> None:
-    """Sign in as the supervisor of an officer who shows the plan."""
+    """Sign in as the supervisor of an officer who shares the learning path."""
     agency = unique("agency")
     officer = await _planned(Officer(platform), agency)
     await _link(officer)

@@ -75,7 +75,7 @@ class Office:
         return event_of(await self.plan_of(officer))
 
     async def announced(self, officer: str) -> list[tuple[int, int]]:
-        """Return (revision, profile sequence) of the path that waits to be sent; a newer one has taken its place."""
+        """Return (revision, profile sequence) of the one path that waits to be sent: a newer path replaces it."""
         document = await self.plan_of(officer)
         event = event_of(document)
         assert [(one["held_in"], one["sequence"]) for one in document["outbox"]] == [(ANNOUNCED, event.revision)]

@@ -1,6 +1,7 @@
-"""An e-learning platform that records what was accepted, whatever happens to the services, and audits it afterwards.
+"""An e-learning platform that records what the services accepted, also while they fail, and audits it afterwards.
 
-Only a 2xx counts. After anything else, no answer included, the platform asks again under the same Idempotency-Key.
+Only a 2xx counts as accepted. After any other answer, or none, the platform sends the request again under the same
+Idempotency-Key.
 """
 
 import asyncio
@@ -115,7 +116,7 @@ class Platform:
     # --- the audit ---------------------------------------------------------------------------------------------------
 
     async def audit(self, officers: Sequence["Officer"], watchers: dict[str, "Watcher"]) -> None:
-        """Find every accepted assessment applied once, in order, in a stored path and on the stream."""
+        """Check that every accepted assessment is applied once and in order, in the stored path and on the stream."""
         for officer in officers:
             await officer.audit_evidence()
         stored = {officer.key: await officer.newest_path() for officer in officers}
@@ -136,7 +137,7 @@ class Platform:
             assert made_from[-1] == officer.sequence
 
     async def _announced(self, topic: str, ends: dict[str, int]) -> dict[str, list[Event]]:
-        """Return what a reader of a whole topic takes of these subjects: what is newer than all before it."""
+        """Return the events of these subjects that a reader of the whole topic keeps: those newer than all before."""
         taken: dict[str, list[Event]] = {key: [] for key in ends}
 
         async def take(batch: Sequence[ConsumedEvent]) -> None:
@@ -153,7 +154,7 @@ class Platform:
 
 
 class Officer:
-    """One officer: what was accepted (idempotency key -> body, assessment id, sequence), and the levels measured."""
+    """One officer. `accepted`: {idempotency key: (body, assessment id, sequence)}. `levels`: {skill: measured ones}."""
 
     def __init__(self, platform: Platform, tenant: str = TENANT) -> None:
         self.platform, self.tenant = platform, tenant
@@ -181,7 +182,7 @@ class Officer:
         await self._insist("assessment", "PUT", json=PROFILE | changes)
 
     async def assess(self, levels: dict[str, float], sd: float = 0.3) -> int:
-        """Submit levels measured now, and return the profile's sequence. They are not in the account."""
+        """Submit levels measured now, and return the profile's sequence. `accepted` and `levels` do not record them."""
         results = [{"skill": skill, "level": level, "sd": sd} for skill, level in levels.items()]
         return (await self._submit(unique(self.name), _assessment(results, datetime.now(UTC))))[1]
 
@@ -209,7 +210,7 @@ class Officer:
         return found
 
     async def what_if(self, **wish: Any) -> dict[str, Any]:
-        """Return what is recommended to this officer under other conditions, with the changes."""
+        """Return the recommendation to this officer for other conditions, and the changes to the stored path."""
         body = {"compare_with": self.name, **wish}
         key = await self._key_of_platform()
         found: dict[str, Any] = await self.platform.insist(
@@ -218,7 +219,7 @@ class Officer:
         return found
 
     async def is_planned(self) -> None:
-        """Wait until the stored path is one after an assessment."""
+        """Wait until the officer has a stored path that was made after an assessment."""
 
         async def is_so() -> bool:
             key = await self._key_of_platform()
@@ -233,7 +234,7 @@ class Officer:
         return found
 
     async def newest_path(self) -> dict[str, Any]:
-        """Return the stored path once it was made from the newest profile; it shows every level accepted."""
+        """Return the stored path once it was made from the newest profile; check that it shows every accepted level."""
         stored: dict[str, Any] = await until(self._up_to_date, f"a path of {self.name}")
         shown = {gap["skill"]: gap["level"] for gap in stored["path"]["gaps"] if gap["assessed"]}
         assert shown.keys() == self.levels.keys()
@@ -253,7 +254,7 @@ class Officer:
         await self._insist("assessment", "DELETE")
 
     async def audit_evidence(self) -> None:
-        """Find what was accepted in the assessment service, and nothing else, and submit it again without effect."""
+        """Check that the assessment service holds exactly what it accepted, and that repeating it changes nothing."""
         profile = await self._insist("assessment", "GET")
         assert profile["sequence"] == self.sequence
         assessments = (await self._insist("assessment", "GET", "/assessments?limit=500"))["assessments"]
@@ -277,7 +278,7 @@ class Officer:
         return await self.platform.insist(service, method, f"/v1/officers/{self.name}{path}", key=key, **options)
 
     async def _key_of_platform(self) -> str:
-        """Return a key of the platform of the officer's tenant."""
+        """Return a key of the role platform in the officer's tenant."""
         if self.tenant == TENANT:
             return self.platform.stack.keys.platform
         self._platform_key = self._platform_key or await self.platform.stack.issuer.issue(self.tenant, "platform")
@@ -285,7 +286,7 @@ class Officer:
 
 
 class Watcher:
-    """An open page: it reconnects with the last id it saw, to whichever portal answers."""
+    """An open page of an officer. It reconnects to any portal that answers, with the last event id that it saw."""
 
     def __init__(self, platform: Platform, officer: str) -> None:
         self.paths: list[dict[str, Any]] = []

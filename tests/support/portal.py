@@ -1,4 +1,4 @@
-"""A portal as it is wired in production, on a real broker and a real MongoDB; a small server plays the rest."""
+"""A portal as in production, on a real broker and a real MongoDB; a small server takes the place of other services."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ from tests.support.services import issue_key, settings_of
 from tests.support.waiting import WAIT_SECONDS, until
 
 NO_PAGES = Path("/nowhere")
-"""Where no pages were built: what a portal does besides needs none."""
+"""A folder without built pages, for a portal of which only other routes are tested."""
 
 
 def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended:
@@ -136,7 +136,7 @@ class Portal:
             client.close()
 
     async def officer(self) -> tuple[str, str]:
-        """Return an officer nobody else has, and a key of it."""
+        """Return the id of a new officer, and the officer's key."""
         name = unique("officer")
         return name, await self.key("officer", name)
 
@@ -217,7 +217,7 @@ async def running_portal(
 
 @asynccontextmanager
 async def staged(kafka: str, mongodb: str) -> AsyncIterator[tuple[PortalSettings, Owner]]:
-    """Serve the small server and make the topic; the settings name both."""
+    """Start the small server and create the topic; yield settings that name both, and the server."""
     owner = Owner()
     app = web.Application()
     app.router.add_get("/v1/officers/{officer}/path", owner.get_path)

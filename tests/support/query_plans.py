@@ -1,4 +1,4 @@
-"""The commands that calls send to MongoDB, and what is wrong with how the server carries them out."""
+"""Records the commands that calls send to MongoDB, and finds those that the server carries out without an index."""
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from shared.mongo import Client, Database, Document
 from shared.settings import StoreSettings
 
 MOST_EXAMINED = 1000
-"""Index keys, or documents, that the server may look at for one command on 20,000 documents of one tenant."""
+"""How many index keys, or documents, the server may examine for one command if a tenant has 20,000 documents."""
 
 Call = tuple[str, Awaitable[object] | AsyncIterator[object]]
 """A label, which begins with the name of a store's method, and the call."""
@@ -23,19 +23,19 @@ class Commands(CommandListener):
     sent: list[tuple[str, Document]] = field(default_factory=list)
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Take down a command with its database."""
+        """Record a command with its database."""
         self.sent.append((event.database_name, dict(event.command)))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Not needed."""
+        """Do nothing: only the start of a command is recorded."""
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Not needed."""
+        """Do nothing: only the start of a command is recorded."""
 
 
 @dataclass
 class Watched:
-    """A client of which every command is taken down."""
+    """A client and the commands that it has sent."""
 
     client: Client
     settings: StoreSettings
@@ -71,7 +71,7 @@ _WRITES = {"update": "updates", "delete": "deletes"}
 
 
 def _explainable(command: Document) -> Iterator[Document]:
-    """Yield the parts of a command that `explain` takes, each write of a bulk alone; nothing for pure inserts."""
+    """Yield the commands that `explain` accepts in place of a command, one for each write; none for inserts."""
     name = next(iter(command))
     if name in _WRITES:
         for one in command[_WRITES[name]]:
@@ -83,12 +83,12 @@ def _explainable(command: Document) -> Iterator[Document]:
 
 
 def _watches(command: Document) -> bool:
-    """Return whether this opens a change stream: it reads the log of the replica set and no collection."""
+    """Return whether a command opens a change stream, which reads the log of the replica set and no collection."""
     return any("$changeStream" in step for step in command.get("pipeline", []))
 
 
 def _stages(plan: Any) -> Iterator[str]:
-    """Yield the names of the stages of a plan, and "$sort" where a pipeline sorts what an index did not."""
+    """Yield the names of the stages of a plan, and "$sort" if a pipeline sorts without an index."""
     if isinstance(plan, Mapping):
         if isinstance(plan.get("stage"), str):
             yield plan["stage"]
@@ -103,7 +103,7 @@ def _stages(plan: Any) -> Iterator[str]:
 
 
 def _examined(plan: Any) -> int:
-    """Return how many keys or documents the server looked at, at most, in any part of a plan."""
+    """Return the largest number of keys or of documents that the server examined in one part of a plan."""
     if isinstance(plan, Mapping):
         own = [plan.get(name, 0) for name in ("totalKeysExamined", "totalDocsExamined")]
         inner = [_examined(part) for name, part in plan.items() if name != "allPlansExecution"]
@@ -112,7 +112,10 @@ def _examined(plan: Any) -> int:
 
 
 async def query_faults(database: Database, command: Document) -> list[str]:
-    """Return what is wrong with how the server carries out a command: nothing, where an index leads to all of it."""
+    """Return the faults of the plan by which the server carries out a command; none if it uses indexes throughout.
+
+    A fault is a scan of the collection, a sort without an index, or more than MOST_EXAMINED keys or documents.
+    """
     merges = any("$merge" in step for step in command.get("pipeline", []))
     verbosity = "queryPlanner" if merges else "executionStats"
     plan = await database.command({"explain": command, "verbosity": verbosity})

@@ -1,4 +1,4 @@
-"""Random catalogs and officers for property tests, and the comparison of the planner with the readable rule."""
+"""Random catalogs and officers for property tests, and the comparison of the planner with the reference planner."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ IDS = [f"c{n:05}" for n in range(25)]
 
 
 def entangled(count: int, skills: int, seed: int) -> list[Course]:
-    """Return generated courses with conditions in each other, another framework, and what is counted of them."""
+    """Return generated courses with nested conditions, rows of another framework, completions and ratings."""
     draw = random.Random(seed)  # noqa: S311 - test data
     # any; many ties; many ways at about the same price; as they are read from minutes and months
     hours = draw.choice([None, [1, 2, 4], [3, 3.6, 3.75, 3.9, 4], [0.333333, 1.000001, 3.141593, 6.5]])
@@ -58,7 +58,7 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
 
 
 def unconfirmed(one: Course, draw: random.Random) -> Course:
-    """Return a course of which some rows, and others as well, are only matched to it."""
+    """Return a course that keeps some of the skills that it teaches; others, and new ones, are only matched to it."""
     kept = [row for row in one.teaches if draw.random() < 0.3]
     rows = [row for row in one.teaches if row not in kept or draw.random() < 0.1]
     rows += course("x", (f"s{draw.randrange(8):02}", draw.choice([0, 0, 1]), draw.choice([2, 3, 4]))).teaches
@@ -77,7 +77,7 @@ def unconfirmed(one: Course, draw: random.Random) -> Course:
 
 
 def published(courses: Sequence[Course]) -> list[Course]:
-    """Return courses as they come out of the catalog, where every number of levels and hours is a float."""
+    """Return courses as the catalog announces them: all levels and hours are floats."""
     return msgspec.json.decode(msgspec.json.encode(courses), type=list[Course])
 
 
@@ -112,7 +112,7 @@ LEVELS = st.just(NOTHING_YET) | st.dictionaries(
 
 @st.composite
 def officers(draw: st.DrawFn) -> Inputs:
-    """Something of everything that a plan depends on."""
+    """Draw the inputs of an officer, with a value for everything that a plan depends on."""
     sd, when = draw(st.sampled_from([0, 0, 0.4, 1, 0.000001, 0.287341, 100])), draw(st.sampled_from([None, MOMENT]))
     mandatory, completed, excluded = (draw(often_none(some(most), [])) for most in (2, 3, 4))
     dated = {name: MOMENT + timedelta(place - 1) for place, name in enumerate(draw(often_none(some(2), [])))}
@@ -142,7 +142,7 @@ def officers(draw: st.DrawFn) -> Inputs:
 
 
 def differences(plan: Inputs, view: View, courses: Iterable[Course]) -> str | None:
-    """Return where the two paths first differ; None if every byte is the same."""
+    """Return where the paths of the two planners first differ; None if they are equal in every byte."""
     one = msgspec.json.encode(recommend(plan, view))
     other = msgspec.json.encode(reference.recommend(plan, courses, 1))
     if one == other:

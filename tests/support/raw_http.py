@@ -1,4 +1,4 @@
-"""Bytes on a connection to a minimal service, and its answers; and its log of that time."""
+"""Sends bytes to a minimal service and reads its answers and its log."""
 
 import asyncio
 import io
@@ -31,14 +31,14 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The problem document. Raises AssertionError if it is none."""
+        """The body as a problem. Raises AssertionError if the answer is no problem."""
         assert self.headers["content-type"] == "application/problem+json", self
         found: dict[str, Any] = json.loads(self.body)
         return found
 
 
 class Wire:
-    """A connection to a minimal service, in bytes."""
+    """Connections to a minimal service, on which bytes are sent."""
 
     def __init__(self, server: TestServer, keys: KeysInMemory, app: web.Application) -> None:
         self.server = server
@@ -51,7 +51,7 @@ class Wire:
         return f"Authorization: {(await bearer(self.keys, 'a', role, officer))['Authorization']}\r\n".encode()
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return a new connection; it is closed with the wire."""
+        """Return a new connection, which `close` closes."""
         reader, writer = await asyncio.open_connection(self.server.host, self.server.port)
         self._open.append(writer)
         return reader, writer
@@ -64,7 +64,7 @@ class Wire:
                 await writer.wait_closed()
 
     async def ask(self, *parts: bytes, end: bool = False) -> Answer:
-        """Send bytes on a connection of its own; return the first answer. `end`: then send EOF."""
+        """Send bytes on a new connection; return the first answer. `end`: close the client's side after the bytes."""
         reader, writer = await self.open()
         for part in parts:
             writer.write(part)
@@ -78,7 +78,7 @@ class Wire:
 
 
 async def answer_on(reader: asyncio.StreamReader) -> Answer:
-    """Return the next answer of a connection."""
+    """Return the next answer that arrives on a connection."""
     async with asyncio.timeout(PATIENCE):
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").strip().split("\r\n")
@@ -91,7 +91,7 @@ async def answer_on(reader: asyncio.StreamReader) -> Answer:
 async def wired(
     shelf: Shelf | None = None, limits: Limits | None = None, keys: KeysInMemory | None = None, **options: Any
 ) -> AsyncIterator[Wire]:
-    """Serve a shelf under limits; `options` are the authenticator's."""
+    """Serve a shelf with these limits; `options` are those of the authenticator."""
     keys = keys or KeysInMemory()
     authenticator = Authenticator(keys, PEPPER, **options)
     app = build_app("Shelf", (shelf or Shelf()).routes(), authenticator, limits=limits)
@@ -107,7 +107,7 @@ async def wired(
 
 @contextmanager
 def logged() -> Iterator[io.BytesIO]:
-    """Return what the process logs, as on standard error."""
+    """Yield a buffer that receives what the process logs during the block, as on standard error."""
     written = io.BytesIO()
     handler = JsonLines(written)
     root = logging.getLogger()

@@ -1,7 +1,7 @@
 """Officers as they are in real life: levels fused from many results, odd hours and dates, and what happens to them.
 
-Everything comes from a seed. Levels have six decimals, or are exactly what is required, a millionth off it, or just
-at the smallest gap; standard deviations are of any size.
+Everything follows from a seed. A level has six decimals, or it equals the required one, differs from it by a millionth,
+or leaves just the smallest gap; standard deviations are of any size.
 """
 
 import random
@@ -27,7 +27,7 @@ _ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 def fused_level(chance: random.Random, required: float, top: float) -> float:
-    """Return a level as results of many kinds leave it, of a scale from 0 to `top`; sometimes above it."""
+    """Return a level, on a scale from 0 to `top`, as it is fused from many results; sometimes above `top`."""
     gap = SMALLEST_GAP * top / 4
     millionth = chance.choice([-0.000001, 0.0, 0.000001])
     level = chance.choice(
@@ -44,12 +44,12 @@ def fused_level(chance: random.Random, required: float, top: float) -> float:
 
 
 def sureness(chance: random.Random) -> float:
-    """Return a standard deviation, mostly of a fused level."""
+    """Return a standard deviation in levels, mostly one of a fused level."""
     return chance.choice([round(chance.uniform(0.05, 1.2), 6), 0.0, 0.000001, 100.0])
 
 
 def unconfirmed(chance: random.Random, course: Course) -> Course:
-    """Return a course of which some rows are only matched, with confidences of six decimals."""
+    """Return a course with some of its skills only matched, with confidences of six decimals."""
     kept = [row for row in course.teaches if chance.random() < 0.4]
     matched = [
         MatchedRow(
@@ -68,9 +68,9 @@ def unconfirmed(chance: random.Random, course: Course) -> Course:
 
 @dataclass
 class Officer:
-    """One officer from the first path on; every further path follows from what happened.
+    """One officer, to whom things happen after which a new path is planned.
 
-    `framework`: the officer's; `courses`: all there are.
+    `framework`: that of the officer. `courses`: all courses of the catalog.
     """
 
     chance: random.Random
@@ -100,11 +100,11 @@ class Officer:
         self._assess([skill.id for skill in self.framework.skills if self.chance.random() < share])
 
     def first(self) -> tuple[PlanRequest, PlannedPath]:
-        """Return the first path, and its request."""
+        """Return the request for the first path, and the path."""
         return self._plan()
 
     def go_on(self, changes: int) -> Iterator[tuple[PlanRequest, PlannedPath]]:
-        """Yield the path after each of so many changes; a statement that is refused changes nothing."""
+        """Make so many changes; yield the request and the path after each, except after a refused statement."""
         for _ in range(changes):
             self.now += timedelta(days=self.chance.choice([0, 1, 7, 40]), seconds=self.chance.randint(0, 9999))
             planned = (
@@ -114,7 +114,7 @@ class Officer:
                 yield planned
 
     def finish(self) -> Iterator[tuple[PlanRequest, PlannedPath]]:
-        """Yield the path after each of its courses in turn."""
+        """Complete the courses of the path one after another; yield the request and the path after each."""
         while self.path and self.path.steps:
             self.now += timedelta(seconds=1)
             self._apply_feedback(self.path.steps[0].course.id, "completed", self.now)
@@ -207,5 +207,5 @@ class Officer:
 
 
 def repeated_request(request: PlanRequest, path: LearningPath) -> PlanRequest:
-    """Return the request that follows where nothing has changed: with this path before it."""
+    """Return the request that follows `request` if only the path has changed, to this one."""
     return replace(request, previous=[step.course.id for step in path.steps], stable=True)

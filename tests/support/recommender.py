@@ -1,4 +1,4 @@
-"""A recommender on real servers with a small catalog, and what its tests ask of it."""
+"""A recommender on real servers with a small catalog, and the requests that its tests send."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ def registered(one: Profile) -> tuple[str, int, Data]:
 
 
 def somebody(tenant: str = "agency", *, levels: dict[str, float] | None = None, **fields: Any) -> Profile:
-    """Return the profile of an officer nobody else has."""
+    """Return the profile of a new officer."""
     one = profile(unique("officer"), levels if levels is not None else {"reading": 0, "writing": 0})
     return msgspec.structs.replace(one, tenant=tenant, **fields)
 

@@ -1,4 +1,4 @@
-"""The recommender as one test starts it: it takes events and saves plans, and never commits its place on a topic."""
+"""The recommender as one test starts it: it handles events and saves plans, but never commits its offsets."""
 
 import asyncio
 import runpy

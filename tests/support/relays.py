@@ -1,4 +1,4 @@
-"""A relay between a browser and the portal, which a test holds or cuts in the middle of an upload."""
+"""A relay between a browser and the portal, whose connections a test holds or cuts in the middle of an upload."""
 
 import asyncio
 import socket
@@ -11,9 +11,10 @@ _BUFFER = 256 * 1024
 
 
 class Relay:
-    """Passes bytes on, until one connection has brought so many for the portal: then it holds them, or cuts the line.
+    """Passes bytes on until one connection has sent a given number to the portal; then holds them, or cuts all.
 
-    A browser repeats by itself, on another connection, a request whose connection ended: a cut line lets none through.
+    After a cut no connection gets through, because a browser itself repeats, on another connection, a request whose
+    connection ended.
     """
 
     def __init__(self, portal: str) -> None:
@@ -27,18 +28,18 @@ class Relay:
         self.url = ""
 
     def hold(self, after: int) -> None:
-        """Hold a connection once it has brought so many bytes, until `release`."""
+        """Hold the bytes of a connection after the first `after` ones, until `release`."""
         self._held_from = after
         self._free.clear()
         self.reached.clear()
 
     def release(self) -> None:
-        """Pass on what is held."""
+        """Pass on the held bytes."""
         self._held_from = None
         self._free.set()
 
     def cut(self, after: int) -> None:
-        """Cut the line once a connection has brought so many bytes, until `mend`."""
+        """End all connections once one of them has sent `after` bytes, until `mend`."""
         self._cut_from = after
         self.reached.clear()
 
@@ -91,7 +92,7 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 @asynccontextmanager
 async def relayed(portal: str) -> AsyncIterator[Relay]:
-    """Start a relay to a portal for as long as the block runs; its `url` takes the place of the portal's."""
+    """Run a relay to a portal during the block; a browser uses the `url` of the relay in place of the portal's."""
     relay = Relay(portal)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)  # so that a held upload stays in the browser

@@ -1,4 +1,4 @@
-"""A replica set of three on this machine, of which members can be frozen: what a majority is, and what it is not."""
+"""A replica set of three on this machine, whose members a test can freeze: for writes with and without a majority."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ _LIMIT_MS = 2000
 
 
 class ReplicaSet:
-    """Three members on 127.0.0.1; `members[0]` is the primary while nothing happens to it."""
+    """Three members on 127.0.0.1; `members[0]` is the primary unless a test freezes or stops it."""
 
     def __init__(self, binary: str, directory: Path) -> None:
         self.ports = [free_port() for _ in range(3)]
@@ -35,7 +35,7 @@ class ReplicaSet:
         return f"mongodb://{hosts}/?replicaSet={_NAME}"
 
     async def start(self) -> None:
-        """Start and initiate; return when the first member is the primary and the others follow it."""
+        """Start and initiate the set; return when the first member is the primary and the others follow it."""
         for member in self.members:
             member.start()
         members = [
@@ -64,7 +64,7 @@ class ReplicaSet:
         await self._until_complete()
 
     async def until_caught_up(self, number: int) -> None:
-        """Wait until a member has applied what the primary has now."""
+        """Wait until a member has applied all writes that the primary has now."""
 
         async def caught_up() -> bool:
             statuses = [
@@ -84,7 +84,7 @@ class ReplicaSet:
         await until(reached, self.members[number], 60, f"member {number}")
 
     async def elect(self, number: int) -> None:
-        """Have a member stand for election, without the 10 seconds that it would wait, until it is the primary."""
+        """Make a member the primary: it stands for election at once, and not after the usual 10 seconds."""
 
         async def elected() -> bool:
             await self._command(self.ports[number], {"replSetStepUp": 1})
@@ -106,7 +106,7 @@ class ReplicaSet:
             self._signal(signal.SIGCONT, numbers)
 
     def stop(self) -> None:
-        """End every member at once: nothing of it is wanted any more."""
+        """Kill every member; nothing of the set is used afterwards."""
         for member in self.members:
             member.kill()
 
@@ -144,7 +144,7 @@ def _member(binary: str, directory: Path, port: int) -> Child:
 
 @asynccontextmanager
 async def replica_set(directory: Path) -> AsyncIterator[ReplicaSet]:
-    """Yield a running replica set of three, from the `mongod` that the local stack would take."""
+    """Yield a running replica set of three, of the `mongod` that the local stack uses."""
     found = find_mongodb(directory / "unused")
     if not isinstance(found, Mongod):
         missing("a MongoDB that is not ours cannot be frozen")

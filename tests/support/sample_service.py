@@ -1,4 +1,4 @@
-"""A service of nothing but the HTTP shell: what its handlers do, its keys, and a client of it."""
+"""A minimal service, to test the HTTP layer alone: its handlers, its keys in memory, and a client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ class KeysInMemory:
         return self.found.get(key_id)
 
     async def note_use(self, key_id: str) -> None:
-        """Nothing is kept."""
+        """Do nothing: uses are not recorded."""
 
     async def create(self, key: StoredKey) -> None:
         self.found[key.key_id] = key
@@ -55,7 +55,7 @@ class Paging(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Shelf:
-    """What the handlers of these tests do."""
+    """The handlers of the minimal service, and what they store."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Real servers that ask for TLS and a user: an Apache Kafka with SASL_SSL and SCRAM, a MongoDB with SCRAM."""
+"""Real servers that require TLS and a user: an Apache Kafka with SASL_SSL and SCRAM, a MongoDB with SCRAM."""
 
 import asyncio
 import subprocess
@@ -28,7 +28,7 @@ class Certificates:
 
 
 def certificates(directory: Path) -> Certificates:
-    """Make them with the `openssl` command."""
+    """Make an authority and a certificate with the `openssl` command, in files of this directory."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
 
@@ -46,7 +46,7 @@ def certificates(directory: Path) -> Certificates:
 
 
 class SecuredKafka(ApacheKafka):
-    """An Apache Kafka whose clients need TLS and a user; only the broker itself uses plain text, with itself."""
+    """An Apache Kafka whose clients need TLS and a user; only the broker's connections to itself are in plain text."""
 
     def __init__(self, java: Path, jars: Path, directory: Path, made: Certificates) -> None:
         super().__init__(java, jars, directory, "the tests need it")
@@ -82,7 +82,7 @@ class SecuredKafka(ApacheKafka):
 
 
 class SecuredMongod:
-    """A `mongod` that takes TLS only, and a user that may do what a service has to do."""
+    """A `mongod` that accepts only TLS, with a user who may do what a service needs."""
 
     def __init__(self, binary: str | Path, directory: Path, made: Certificates) -> None:
         self._directory = directory
@@ -110,7 +110,7 @@ class SecuredMongod:
         await self.child.stop(30)
 
     def _prepared(self) -> bool:
-        """Initiate the set and make the user, as the first one on this machine may without any."""
+        """Initiate the replica set and create the first user, which a client on this machine may do without a user."""
         client: MongoClient[dict[str, Any]] = MongoClient(
             "127.0.0.1",
             self.port,

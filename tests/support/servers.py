@@ -1,4 +1,4 @@
-"""Starting the servers that tests need, and deleting and creating topics on them."""
+"""Starts the servers that tests need, and deletes and creates topics on them."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ def missing(reason: str) -> NoReturn:
 
 
 async def started_server(find: Callable[[], Server]) -> AsyncIterator[Server]:
-    """Yield a started server and stop it afterwards; skip where it cannot start."""
+    """Yield a started server and stop it afterwards; skip the test if it cannot start."""
     server: Server | None = None
     try:
         server = find()
@@ -38,7 +38,7 @@ async def started_server(find: Callable[[], Server]) -> AsyncIterator[Server]:
 
 
 async def recreate_topic(bootstrap: str, topic: str, partitions: int) -> None:
-    """Delete a topic and create it with the same name; return when it has another id."""
+    """Delete a topic and create one of the same name; return when the broker shows the new id."""
     before = (await describe_topics(bootstrap, [topic]))[topic].id
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()

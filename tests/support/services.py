@@ -34,7 +34,7 @@ async def issue_key(
 ) -> str:
     """Return the credential of a new key.
 
-    Where none is named, that of a supervisor is for the agency `north`, and that of a viewer works for an hour.
+    Without `agency` a supervisor's key is for the agency `north`; without `expires_at` a viewer's key lasts an hour.
     """
     if role == "supervisor" and agency is None:
         agency = "north"
@@ -90,7 +90,7 @@ class Started:
         return (await self.client.get("/readyz")).status == 200
 
     async def publish(self, topic: str, *announced: tuple[str, int, Data]) -> None:
-        """Send events as their owner would, stamped in order. A recommender has folded those of the catalog by then."""
+        """Send events as their owner would, stamped in order; wait until a recommender has read the catalog's."""
         envelopes = []
         for subject, sequence, data in announced:
             self._revision += 1
@@ -112,7 +112,7 @@ def _fields(struct: Any) -> dict[str, Any]:
 
 
 class Topic:
-    """Everything that was announced on a topic, as it comes."""
+    """Collects the events that are announced on a topic."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -121,7 +121,7 @@ class Topic:
         self.events += [item.event for item in batch]
 
     async def newest(self, subject: str, sequence: int) -> Event:
-        """Return the event of a subject with a sequence, once it is there. A newer one may replace older ones."""
+        """Wait for the event of a subject with this sequence, and return it; older ones may have been replaced."""
         await until(
             lambda: any(self._is(event, subject, sequence) for event in self.events), f"{sequence} of {subject}"
         )
@@ -132,7 +132,7 @@ class Topic:
         return (event.subject, event.sequence) == (subject, sequence)
 
     async def of(self, subject: str, count: int) -> list[Event]:
-        """Return the events of a subject once there are so many."""
+        """Wait until a subject has `count` events, and return them."""
         await until(lambda: sum(event.subject == subject for event in self.events) >= count, f"{count} of {subject}")
         return [event for event in self.events if event.subject == subject]
 

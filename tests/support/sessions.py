@@ -16,7 +16,7 @@ Answering = Callable[[dict[str, Any]], int]
 
 
 def graded(name: str, skill: str, middle: float, discrimination: float = 2.0) -> Item:
-    """Return an item of five descriptors whose thresholds are around a level."""
+    """Return a graded item of five options whose thresholds are around the level `middle`."""
     thresholds = [round(middle + 0.7 * (k - 1.5), 3) for k in range(4)]
     options = [OptionText(f"ระดับ {k}", f"step {k} of {name}") for k in range(5)]
     parameters = ItemParameters(discrimination, thresholds=thresholds)
@@ -24,7 +24,7 @@ def graded(name: str, skill: str, middle: float, discrimination: float = 2.0) ->
 
 
 def choice(name: str, skill: str, difficulty: float, discrimination: float = 1.7) -> Item:
-    """Return a question of four options of which the third is right."""
+    """Return a choice item of four options; the third one is right."""
     options = [OptionText(f"ข้อ {k}", f"option {k} of {name}") for k in range(4)]
     parameters = ItemParameters(discrimination, difficulty=difficulty)
     return Item(name, skill, "choice", max(difficulty, 0), _stem(name), options, 2, parameters)
@@ -35,7 +35,7 @@ def _stem(name: str) -> StemText:
 
 
 def items_of(skill: str, count: int) -> list[Item]:
-    """Return items of a skill over the levels 0 to 4.5, graded and choice in turn."""
+    """Return items of a skill, spread over the levels 0 to 4.5, alternately graded and choice items."""
     middles = [4.5 * i / max(count - 1, 1) for i in range(count)]
     return [(graded, choice)[i % 2](f"{skill}-{i}", skill, round(middle, 3)) for i, middle in enumerate(middles)]
 
@@ -58,7 +58,7 @@ async def publish(service: Started, *items: Item, tenant: str = SHARED_TENANT, f
 
 
 def honest(item: Item, level: float, chance: random.Random) -> int:
-    """Return the response of somebody at a level, by the item's own model."""
+    """Return the response of somebody at this level, drawn by the response model of the item."""
     assert item.parameters is not None
     at_least = [
         1 / (1 + pow(2.718281828, -item.parameters.discrimination * (level - b))) for b in item.parameters.boundaries
@@ -97,7 +97,7 @@ async def answer(
 
 
 async def finish(service: Started, step: dict[str, Any], answering: Answering) -> dict[str, Any]:
-    """Answer until the session ends; return the last answer's."""
+    """Answer items until the session ends; return the last step."""
     while step["status"] == "open":
         step = await answer(service, step, answering(step["item"]))
     return step

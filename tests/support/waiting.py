@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 WAIT_SECONDS = 120
-"""When a wait becomes a failure: far more than any wait takes on a busy machine."""
+"""After how many seconds a wait fails: far more than any wait takes on a busy machine."""
 
 
 class Runner(Protocol):
@@ -21,7 +21,7 @@ async def until(
 ) -> Any:
     """Return the first true result of a condition, plain or async. Raises AssertionError naming `what`.
 
-    It is asked again after 10 ms, and then after longer and longer pauses of up to 0.1 s.
+    The condition is called again after 10 ms, and then after longer and longer pauses of up to 0.1 s.
     """
     pause = 0.01
     try:
@@ -40,7 +40,7 @@ async def until(
 
 @asynccontextmanager
 async def running(*runners: Runner) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run these during the block; an error that ended one of them is raised at the end of the block."""
+    """Run these relays or readers during the block; at its end, raise the error that ended one of them."""
     tasks = [asyncio.ensure_future(runner.run()) for runner in runners]
     try:
         yield tasks

@@ -1,4 +1,4 @@
-"""The sentences of a path, as they are rendered where it is shown."""
+"""The sentences of a path, as they are rendered when the path is shown."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from shared.paths import AssessFirst, LearningPath, Note, OpenGap, Reason, Step,
 
 
 class Sentences(NamedTuple):
-    """A sentence or two in both languages."""
+    """One or more sentences, in both languages."""
 
     th: str
     en: str

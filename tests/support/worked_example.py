@@ -51,12 +51,12 @@ def officer() -> Inputs:
 
 
 def level(skill: str) -> float:
-    """Return the level that counts: the one measured, or what the completed course leads to where that is higher."""
+    """Return the level that counts: the measured one, or the one that the completed course leads to if it is higher."""
     return max([MEASURED[skill], *(row.to_level for row in _named(DONE).teaches if row.skill == skill)])
 
 
 def whole(skill: str, reached: float) -> int:
-    """Return the value of holding a level beyond the measured one: weight x psi, by the normal's own table."""
+    """Return the value of a level above the measured one, in micro-levels: weight x psi, by the normal distribution."""
     z = (reached - MEASURED[skill]) / SD
     expected = SD * _NORMAL.pdf(z) + (reached - MEASURED[skill]) * _NORMAL.cdf(z)
     return round(MICRO * WEIGHTS[skill] * expected)
@@ -104,21 +104,24 @@ CLOSURES = {
     "guard": ["guard"],
     "letters": ["letters"],
 }
-"""Course -> its closure at the start; only the prerequisites of `analysis` are not met."""
+"""{course: its closure at the start}; only the prerequisites of `analysis` are not met."""
 
 
 def gain(name: str) -> int:
-    """Return what a course closes at the start."""
+    """Return the value that a course closes at the start, in micro-levels."""
     return sum(value_of_level(row.skill, row.to_level) for row in _named(name).teaches)
 
 
 def closure_cost(name: str) -> float:
-    """Return the hours of a course with all of its prerequisites."""
+    """Return the hours of the closure of a course at the start."""
     return sum(_named(member).hours for member in CLOSURES[name])
 
 
 def score(name: str, power: float) -> int:
-    """Return what the closure of a course closes per hour, the hours to a power, which is kept to six places."""
+    """Return the value that the closure of a course closes per hour, in micro-levels.
+
+    The hours are raised to `power` and rounded to six places.
+    """
     return int(gain(name) / round(closure_cost(name) ** power, 6))
 
 
@@ -130,7 +133,7 @@ def _closures() -> Iterable[Sequence[str]]:
 
 
 def closed(taken: Iterable[str]) -> dict[str, int]:
-    """Return skill -> the value of the highest level that these courses lead to, if it is above the present one."""
+    """Return {skill: value of the highest level that these courses lead to}, for skills whose level they raise."""
     best: dict[str, int] = {}
     for name in taken:
         for row in _named(name).teaches:
@@ -156,7 +159,7 @@ def scores_after(taken: Sequence[str], power: float = 1) -> list[tuple[int, str]
 
 
 def greedy_path(power: float) -> tuple[list[str], list[str]]:
-    """Return the courses in the order in which the highest scores add them, and the pruned path."""
+    """Return the courses in the order in which the greedy adds them, and those that remain after pruning."""
     taken: list[str] = []
     while found := scores_after(taken, power):
         taken += [member for member in CLOSURES[found[0][1]] if member not in taken]
@@ -170,7 +173,10 @@ def greedy_path(power: float) -> tuple[list[str], list[str]]:
 
 
 def best_path() -> list[str]:
-    """Return the path that closes most, or a better one by an exchange: first a closure, then what still fits."""
+    """Return the greedy path that closes most, or a better path that an exchange finds.
+
+    An exchange begins with a closure that the path lacks, and adds the courses of the path that still fit.
+    """
     best = max((greedy_path(power)[1] for power in EXPONENTS), key=_value_of)
     for goal, members in CLOSURES.items():
         if _value_of([*best, goal]) > _value_of(best):
@@ -187,7 +193,7 @@ def _value_of(taken: Iterable[str]) -> int:
 
 
 def in_order() -> Iterable[tuple[int, str, list[str]]]:
-    """Yield score and goal of each closure of the best path in order of study, and the courses before it."""
+    """Yield (score, goal, courses before it) of each closure of the best path, in the order of study."""
     kept, before = best_path(), list[str]()
     while set(before) != set(kept):
         score, goal = next((score, name) for score, name in scores_after(before) if name in kept)
@@ -260,7 +266,7 @@ def tables() -> dict[str, str]:
 
 
 def written(page: str) -> str:
-    """Return the page with its tables made again."""
+    """Return the text of the page with its tables replaced by newly made ones."""
     for name, table in tables().items():
         begin, end = f"<!-- by hand: {name} -->", "<!-- /by hand -->"
         page = re.sub(f"{begin}.*?{end}", f"{begin}\n{table}\n{end}", page, count=1, flags=re.DOTALL)

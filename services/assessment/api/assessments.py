@@ -12,9 +12,10 @@ from shared.routes import idempotency_key, json_response, principal, read_body, 
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
     """Submit evidence about an officer's levels.
 
-    It is fused with all earlier evidence of the same skill, weighted by precision. The new path is pushed to the
-    officer's page and can be read from the recommender. An officer's own key may submit self-assessments only; a
-    supervisor's key may submit only ratings of the kind `supervisor`, for officers of its agency.
+    The evidence is fused with all earlier evidence of the same skill, weighted by precision. The new path is pushed to
+    the officer's page and can be read from the recommender. An officer's own key may submit only self-assessments; a
+    supervisor's key only ratings of the kind `supervisor`, for officers of its agency. Repeating a request under its
+    `Idempotency-Key` changes nothing; another assessment under the same key is 409.
     """
     body = await read_body(request, SubmitAssessment)
     role = principal(request).role
@@ -32,7 +33,7 @@ async def show_self_assessment(request: web.Request) -> web.StreamResponse:
     """Return the form of a self-assessment: the skills that the job group requires, with the levels to choose from.
 
     Titles and descriptors are in Thai and English if the framework has both. Submit the answers as an assessment of
-    kind `self`.
+    kind `self`. 404 if there is no such officer, or for a supervisor of another agency.
     """
     _, known = await known_officer(request)
     framework = await request.app[INTAKE].framework(known.tenant, known.framework)
@@ -40,7 +41,10 @@ async def show_self_assessment(request: web.Request) -> web.StreamResponse:
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:
-    """Return a page of an officer's assessments, the latest first."""
+    """Return a page of an officer's assessments, the latest measurement first.
+
+    404 if there is no such officer, or for a supervisor of another agency; 422 for an unknown `after`.
+    """
     wanted = read_query(request, ListEvidence)
     officer, _ = await known_officer(request)
     found = await request.app[STORE].evidence(officer, wanted)

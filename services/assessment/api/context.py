@@ -1,4 +1,4 @@
-"""The shared objects of the application, and functions that several routes use on a request."""
+"""The objects of the application that handlers use, and functions that read the officer of a request."""
 
 from aiohttp import web
 
@@ -23,14 +23,14 @@ REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
 
 
 def subject_of(request: web.Request) -> tuple[str, str]:
-    """Return the caller's tenant and the officer in the path."""
+    """Return the caller's tenant and the id of the officer in the request's path."""
     return principal(request).tenant, request.match_info["officer_id"]
 
 
 async def known_officer(request: web.Request) -> tuple[Officer, Profile]:
-    """Return the officer in the path with the profile.
+    """Return the stored officer whom the request's path names, and the officer's profile.
 
-    Raises NotFound, also for supervisors of another agency, and Unavailable.
+    Raises NotFound if there is none, or if the caller is a supervisor of another agency; Unavailable.
     """
     officer = await request.app[STORE].find(*subject_of(request))
     if officer is None or officer.profile is None:
@@ -40,5 +40,5 @@ async def known_officer(request: web.Request) -> tuple[Officer, Profile]:
 
 
 def tag_of(profile: Profile) -> Tag:
-    """Return the tag of a profile: its sequence."""
+    """Return the entity tag of a profile, which is its sequence."""
     return Tag(str(profile.sequence))

@@ -26,14 +26,15 @@ REPORT = f"{IMPORTS}/{{import_id}}"
 async def import_results(request: web.Request) -> web.StreamResponse:
     """Submit many results: NDJSON, or CSV whose first row names the fields.
 
-    With `map` CSV is a grade export of a learning platform, whose activities and scores are evidence by the tenant's
-    mapping of activities to skills.
+    With `map` or `default` the CSV is a grade export of a learning platform; the tenant's mapping of activities to
+    skills states what its scores are evidence of.
 
-    Each row is answered with one line once it is stored or rejected, in order, with all its faults. The last line is
-    the report, which can be read again for 90 days. A rejected row does not stop the import until 100,000 rows were
-    empty or rejected. A row is identified by its `key`, or else by its content: a repeated row is unchanged, and other
-    content under the same key is rejected. A request repeated under the same `Idempotency-Key` returns what the first
-    request did with each row. Paths are updated after those of single submissions. With `dry_run` nothing is written.
+    Rows are answered in order, each with one line, once it is stored or rejected; the line of a rejected row holds its
+    faults. The last line is the report, which can be read again for 90 days. The import goes on after a rejected row,
+    until 100,000 rows were empty or rejected. A row is identified by its `key`, or else by its content: a repeated row
+    is unchanged, and other content under the same key is rejected. A request repeated under the same `Idempotency-Key`
+    returns what the first request did with each row. Paths of these officers are updated after those of single
+    submissions. With `dry_run` nothing is written.
     """
     query = read_query(request, ImportResults)
     reader, options = _read(request, ImportedResult, query)
@@ -54,7 +55,7 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
 
     Rows are answered as in the import of results. Each row is a whole registration, as in `PUT
     /v1/officers/{officer_id}`: a field that is left out is removed, levels are kept. The first row of an officer
-    counts; a later equal row is unchanged, a different one is rejected. An erased id is rejected.
+    counts; a later equal row is unchanged, a different one is rejected. An id whose officer was erased is rejected.
     """
     reader, options = _read(request, ImportedOfficer, read_query(request, ImportRows))
     return await answer_import(request, reader, OfficerImport(request.app[REGISTRAR], options), REPORT)

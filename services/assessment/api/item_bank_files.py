@@ -1,4 +1,4 @@
-"""Files of items: a file in place of the items of a draft, and a draft or a version as a file. For admins."""
+"""Imports a file as the draft of an item bank, and exports a draft or a version as a file. Only for admins."""
 
 import asyncio
 from typing import Annotated, Any, Literal
@@ -50,7 +50,7 @@ BankFile = Annotated[str, Meta(description="JSON, CSV (UTF-8), or QTI 3.0 as a Z
 
 
 class ExportBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """The format of the file, and which version (by default the draft, else the newest)."""
+    """The format of the file, and which version to export; by default the draft, or the newest version if none."""
 
     format: Annotated[FormatName, Meta(description="The format of the file.")] = "json"
     version: Version = None
@@ -60,8 +60,8 @@ class ImportBank(Struct, frozen=True, forbid_unknown_fields=True):
     """How a file replaces the items of the draft.
 
     `dry_run`: nothing is stored. `publish`: the draft is published at once. `skip_refused`: valid items are imported
-    although others are rejected. `framework` and titles: of a new bank, if the file does not give them. `skill`,
-    `level`: of items for which the file gives none.
+    although others are rejected. `framework`, `title_th`, `title_en`: replace those of the file and of the stored bank;
+    a new bank needs a framework and a title. `skill`, `level`: for items whose file gives none.
     """
 
     format: Annotated[FormatName, Meta(description="The format of the file.")]
@@ -82,10 +82,11 @@ class RefusedBank(ProblemDetails, frozen=True, omit_defaults=True):
 
 
 async def import_bank(request: web.Request) -> web.StreamResponse:
-    """Import the items of a file as the draft, and optionally publish it: JSON, CSV or QTI 3.0 choice interactions.
+    """Replace the draft of an item bank by the items of a file: JSON, CSV, or choice interactions of QTI 3.0.
 
-    The answer lists every item with its result and all its faults. If an item is rejected, nothing is stored (422),
-    unless `skip_refused` is given. Importing the same file again changes nothing.
+    The answer lists every item with its result and up to 20 faults. If an item is rejected, nothing is stored (422)
+    unless `skip_refused` is true. With `publish` the draft is published at once; 409 if another version was published
+    meanwhile. Importing the same file again changes nothing.
     """
     conditions, wanted = preconditions(request), read_query(request, ImportBank)
     raw = await read_raw(request)
@@ -119,7 +120,10 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def export_bank(request: web.Request) -> web.StreamResponse:
-    """Return a draft or a version of an item bank as a file."""
+    """Return a draft or a version of an item bank as a file; by default the draft, or the newest version if none.
+
+    404 if there is no such bank or version; 503 while another file is read or written.
+    """
     wanted = read_query(request, ExportBank)
     bank = await request.app[BANKS].whole(await find_bank(request, wanted.version))
     async with _file_lock(request):
@@ -130,7 +134,7 @@ async def export_bank(request: web.Request) -> web.StreamResponse:
 
 
 def _file_lock(request: web.Request) -> asyncio.Semaphore:
-    """Return the semaphore for files. Raises Overloaded if another file is being processed."""
+    """Return the semaphore for files. Raises Overloaded if another file is being read or written."""
     lock = request.app[BANK_FILES]
     if lock.locked():
         raise Overloaded("another file of items is being read; try again soon")

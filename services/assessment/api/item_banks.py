@@ -54,9 +54,9 @@ class PutItemBank(BankFacts, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class BankPut(Struct, frozen=True):
-    """The result of a change; `changed` is false if nothing changed.
+    """The stored draft or the published version; `changed` is false if the request changed nothing.
 
-    `version` of a draft: the version it was made from.
+    `version` of a draft: the version that it was made from, 0 if there was none. `items`: how many items it has.
     """
 
     id: str
@@ -67,7 +67,10 @@ class BankPut(Struct, frozen=True):
 
 
 class BankSummary(Struct, frozen=True):
-    """A bank without its items. `shared` banks are used by all tenants without a bank of their own."""
+    """The newest version of a bank, with the number of its `items`.
+
+    `shared`: the bank is for every tenant that has no bank of its own for the framework.
+    """
 
     id: str
     framework: str
@@ -95,9 +98,9 @@ class ListBanks(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShowBank(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which version to return (by default the draft, else the newest) and which of its items.
+    """Which version to return, by default the draft or the newest version if none, and which page of its items.
 
-    `after`: how many items come before the page.
+    `after`: how many items come before the page. `limit`: how many items the page may hold.
     """
 
     version: Version = None
@@ -125,7 +128,8 @@ class BankPage(Struct, frozen=True):
 async def put_bank(request: web.Request) -> web.StreamResponse:
     """Replace the draft of an item bank, with all its items.
 
-    Sessions use published items only. The draft is checked against the framework; the answer names the first fault.
+    Sessions use published items only. A draft that does not fit its framework is rejected; the answer names the first
+    fault.
     """
     conditions, body = preconditions(request), await read_body(request, PutItemBank)
     facts = BankFacts(body.framework, body.title, body.label, body.retired)
@@ -139,7 +143,8 @@ async def put_bank(request: web.Request) -> web.StreamResponse:
 async def get_bank(request: web.Request) -> web.StreamResponse:
     """Return a draft or a version of an item bank with a page of its items.
 
-    A page holds fewer items than `limit` where they are long; `next` is null on the last one only.
+    A page of long items may hold fewer than `limit`; `next` is null only on the last page. 404 if there is no such bank
+    or version.
     """
     wanted = read_query(request, ShowBank)
     found = await find_bank(request, wanted.version)
@@ -163,7 +168,10 @@ async def get_bank(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
-    """Delete the draft of an item bank. Published versions stay; to take a bank out of use, publish it as `retired`."""
+    """Delete the draft of an item bank, 404 if there is none.
+
+    Published versions stay. To take a bank out of use, publish it as `retired`.
+    """
     conditions = preconditions(request)
 
     async def decide() -> bool | None:
@@ -191,7 +199,8 @@ async def list_banks(request: web.Request) -> web.StreamResponse:
 async def publish_bank(request: web.Request) -> web.StreamResponse:
     """Publish the draft as the next version, which never changes; new sessions of its framework use its items.
 
-    409 if another version was published since the draft was made. A draft that equals the newest version is deleted.
+    409 if another version was published since the draft was made. A draft that equals the newest version is deleted,
+    and no version is published.
     """
     conditions = preconditions(request)
 
@@ -211,12 +220,15 @@ def bank_name(request: web.Request) -> str:
 
 
 async def framework_of(request: web.Request, facts: BankFacts) -> Framework:
-    """Return the framework of a bank. Raises InvalidInput, Unavailable."""
+    """Return the framework that `facts` name, as the caller's tenant uses it. Raises InvalidInput, Unavailable."""
     return await request.app[INTAKE].framework(principal(request).tenant, facts.framework)
 
 
 async def find_bank(request: web.Request, version: int | None) -> StoredBank:
-    """Return the draft or a version: the tenant's own before a shared one. Raises NotFound."""
+    """Return a version of the bank in the path; without `version` the tenant's draft, or the newest version if none.
+
+    The tenant's own bank comes before the shared one. Raises NotFound, Unavailable.
+    """
     store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
     if version is None and (draft := await store.draft(tenant, name)):
         return draft
@@ -236,7 +248,7 @@ async def _own_draft(request: web.Request, conditions: Preconditions) -> StoredB
 
 
 async def _check(request: web.Request, conditions: Preconditions, draft: StoredBank | None) -> None:
-    """Check the preconditions against the tag of `GET`. Raises PreconditionFailed."""
+    """Check the preconditions against the tag that `GET` shows. Raises PreconditionFailed."""
     if draft is None:
         try:
             draft = await find_bank(request, None)
@@ -248,7 +260,10 @@ async def _check(request: web.Request, conditions: Preconditions, draft: StoredB
 async def save_draft(
     request: web.Request, facts: BankFacts, items: Sequence[Item], framework: Framework, conditions: Preconditions
 ) -> tuple[StoredBank, bool, bool]:
-    """Store a draft; return it, whether it is the bank's first, and whether anything changed."""
+    """Store a draft; return it, whether the bank had no draft before, and whether anything changed.
+
+    Raises PreconditionFailed, Unavailable.
+    """
     store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
 
     async def decide() -> tuple[StoredBank, bool, bool] | None:
@@ -271,7 +286,11 @@ async def _same(store: ItemBankStore, before: StoredBank, wanted: NewDraft, item
 
 
 async def publish_draft(request: web.Request, draft: StoredBank) -> BankPut | None:
-    """Publish a draft; None after a write conflict. Raises Conflict, InvalidInput."""
+    """Publish a draft as the next version, or delete it if it equals the newest one; None after a write conflict.
+
+    Raises Conflict if another version was published since the draft was made, InvalidInput naming the first fault,
+    Unavailable.
+    """
     store = request.app[BANKS]
     newest = await store.version(draft.tenant, draft.bank)
     if newest and newest.edition != draft.edition:
@@ -306,7 +325,7 @@ def _put(bank: StoredBank, *, changed: bool) -> BankPut:
 
 
 def tag_of(bank: StoredBank) -> Tag:
-    """Return the entity tag: the edition, which every change replaces, and the version if it is published."""
+    """Return the entity tag of a bank: its edition, which every change replaces; of a version with its number."""
     edition = bank.edition.rpartition("/")[2]
     return Tag(edition if bank.draft else f"{edition}-{bank.version}")
 

@@ -46,7 +46,7 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
     """Register an officer, or replace the registration: a field that is left out is removed.
 
     Levels are kept. If nothing changes there is no new sequence and no event. An erased id may now belong to another
-    person, so only an admin may register it again (409 for others), and keys made before the erasure are revoked.
+    person, so only an admin may register it again (409 for others), and all keys of this id are revoked first.
     """
     conditions = preconditions(request)
     body = await read_body(request, PutOfficer)
@@ -57,7 +57,8 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
 async def patch_officer(request: web.Request) -> web.StreamResponse:
     """Change an officer's registration by a JSON merge patch.
 
-    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole. Levels are kept.
+    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole. Levels are kept. 404 if
+    there is no such officer.
     """
     conditions, patch = preconditions(request), await read_patch(request)
 
@@ -83,16 +84,19 @@ async def _register(request: web.Request, body: PutOfficer, conditions: Precondi
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:
-    """Return an officer's skill profile."""
+    """Return an officer's registration and levels, under the sequence as entity tag.
+
+    404 if there is no such officer, or for a supervisor of another agency.
+    """
     _, known = await known_officer(request)
     return not_modified(request, tag_of(known)) or json_response(known, tag=tag_of(known))
 
 
 async def show_profile(request: web.Request) -> web.StreamResponse:
-    """Return the level of each skill at a given time: value, uncertainty, and contradictions in the evidence.
+    """Return the level of each skill at a time, with its standard deviation and the contradictions in its evidence.
 
-    With `at`, only evidence taken by then counts. The standard deviation grows with age: the profile shows that of
-    `at`, while events carry that of `measured_at`.
+    With `at`, only evidence taken by then counts. A standard deviation grows with the age of the evidence: this answer
+    shows the one at `at`, by default now, while events carry the one at `measured_at`.
     """
     wanted = read_query(request, ShowProfile)
     officer, known = await known_officer(request)
@@ -106,9 +110,10 @@ async def show_profile(request: web.Request) -> web.StreamResponse:
 async def erase_officer(request: web.Request) -> web.StreamResponse:
     """Erase an officer.
 
-    The officer's keys are revoked; share links, profile and evidence are deleted, and every service erases its data.
-    The sequence is kept, so that a later registration continues from it. A repeated request completes an unfinished
-    erasure and announces it again.
+    The officer's keys are revoked; profile, evidence, sessions, xAPI statements and share links are deleted, and every
+    other service erases what it stores about the officer. The sequence is kept, so that a later registration continues
+    from it. A repeated request completes an unfinished erasure and announces it again. 404 if there was never such an
+    officer.
     """
     conditions = preconditions(request)
     tenant, officer_id = subject_of(request)
@@ -157,7 +162,8 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
 async def count_officers(request: web.Request) -> web.StreamResponse:
     """Return how many officers are registered under a framework, by job group.
 
-    An admin of the tenant `shared` gets the count over all tenants for the shared framework of this id.
+    An admin of the tenant `shared` gets the count over all tenants for the shared framework of this id. 404 if there is
+    no such framework.
     """
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     if request.app[INDEX].find(tenant, name) is None:

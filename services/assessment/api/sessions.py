@@ -29,7 +29,7 @@ async def start_session(request: web.Request) -> web.StreamResponse:
     """Start an adaptive session, or continue the open one.
 
     Answers 201 with the first item of a new session. An officer has at most one open session: repeating the same
-    request answers 200 with its current state, a different request 409.
+    request answers 200 with the current state of that session, a different request 409.
     """
     body = await read_body(request, StartSession)
     runner = request.app[RUNNER]
@@ -38,7 +38,7 @@ async def start_session(request: web.Request) -> web.StreamResponse:
 
 
 async def list_sessions(request: web.Request) -> web.StreamResponse:
-    """Return a page of an officer's sessions, the newest first."""
+    """Return a page of an officer's sessions, the newest first; 404 if there is no such officer."""
     wanted = read_query(request, ListSessions)
     await known_officer(request)
     found = await request.app[SESSIONS].page(*subject_of(request), wanted)
@@ -52,7 +52,7 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
 async def get_session(request: web.Request) -> web.StreamResponse:
     """Return a session: the item to answer, the items asked so far, and the current estimate of each level.
 
-    A client that lost its connection continues from here.
+    A client that lost its connection continues from here. 404 if the officer has no such session.
     """
     sitting = await request.app[RUNNER].find(*subject_of(request), request.match_info["session_id"])
     return json_response(detail_of(sitting, datetime.now(UTC)))
@@ -61,8 +61,8 @@ async def get_session(request: web.Request) -> web.StreamResponse:
 async def answer_item(request: web.Request) -> web.StreamResponse:
     """Answer the current item; returns the next one, or the result.
 
-    Repeating the same answer changes nothing and returns the current state. 409 names the field: another item or
-    sequence than the current one, another response to an answered item, a finished session, or an expired time limit.
+    Repeating the same answer changes nothing and returns the current state. 409 for another item or sequence than the
+    current one, another response to an answered item, a finished session, or an expired time limit; it names the field.
     The result is added to the officer's profile as an assessment of kind `test`, and a new path follows.
     """
     body = await read_body(request, SubmitAnswer)
@@ -72,7 +72,7 @@ async def answer_item(request: web.Request) -> web.StreamResponse:
 
 
 async def stop_session(request: web.Request) -> web.StreamResponse:
-    """End a session; the answers given so far count. A finished session stays unchanged."""
+    """End a session; the answers given so far count. A finished session stays unchanged; an unknown one is 404."""
     session = request.match_info["session_id"]
     sitting = await request.app[RUNNER].stop(*subject_of(request), session, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)))

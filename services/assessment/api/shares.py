@@ -74,14 +74,14 @@ async def create_share(request: web.Request) -> web.StreamResponse:
 
 
 async def list_shares(request: web.Request) -> web.StreamResponse:
-    """Return the officer's open share links, the newest first, without their keys."""
+    """Return the officer's open share links, the newest first, without their keys; 404 if there is no such officer."""
     await known_officer(request)
     found = await request.app[KEYS].viewers_of(*subject_of(request))
     return json_response(Shares([_share(key) for key in found]))
 
 
 async def end_share(request: web.Request) -> web.StreamResponse:
-    """End a share link. It stops working within two seconds on every server."""
+    """End a share link, 404 if there is none. It stops working within two seconds on every server."""
     await known_officer(request)
     if not await request.app[KEYS].remove_viewer(*subject_of(request), request.match_info["share_id"]):
         raise NotFound("no such share link")

@@ -74,7 +74,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
 
 
 async def put_statement(request: web.Request) -> web.StreamResponse:
-    """Store one statement under an id; see `POST` for several."""
+    """Store one statement under the id in the query, by the same rules as `POST`."""
     version, wanted = _version(request), read_query(request, NamedStatement)
     given = await _given(request)
     if not isinstance(given, dict):
@@ -87,7 +87,7 @@ async def put_statement(request: web.Request) -> web.StreamResponse:
 
 
 async def get_statement(request: web.Request) -> web.StreamResponse:
-    """Return one statement by its id. Statements cannot be searched."""
+    """Return one statement by its id, 404 if there is none. Statements cannot be searched."""
     version, wanted = _version(request), read_query(request, NamedStatement)
     tenant = principal(request).tenant
     found = await request.app[STATEMENTS].find(tenant, _uuid(wanted.statementId, "statementId"))
@@ -102,7 +102,8 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
 async def put_mapping(request: web.Request) -> web.StreamResponse:
     """Replace the tenant's mapping of activities to skills.
 
-    It applies to new statements. A stored statement that was not evidence is mapped again when it is sent again.
+    The mapping applies to new statements and to grade exports. A stored statement that was not evidence is mapped again
+    when it is sent again. 422 names the field of a rule whose framework, skill, level or `sd` is not valid.
     """
     body = await read_body(request, PutXapiMapping)
     tenant, index = principal(request).tenant, request.app[INDEX]

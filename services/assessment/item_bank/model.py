@@ -1,4 +1,4 @@
-"""Items, their parameters, item banks, and the checks of both. Pure.
+"""Items with their parameters, item banks, and the checks of items and banks. Pure.
 
 An item is `graded` (a descriptor that officers rate themselves on) or `choice` (a question with one right option).
 Discrimination (per level), difficulty and thresholds (levels) are on the level scale of the framework:
@@ -91,7 +91,7 @@ class Item(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class BankFacts(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A bank without its items. `retired`: new sessions do not use it."""
+    """What a bank states besides its items. `retired`: new sessions do not use the bank."""
 
     framework: Identifier
     title: LocalizedText
@@ -102,8 +102,8 @@ class BankFacts(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 class ItemBank(Struct, frozen=True, omit_defaults=True):
     """A draft or a version of a bank.
 
-    `framework_version`: the version of the framework that it was checked against. `version`: 0 for a draft that was
-    never published, otherwise the version that the draft was made from, or the published version itself.
+    `framework_version`: the version of the framework that the items were checked against. `version`: the number of a
+    published version; of a draft, the version that it was made from, 0 if there was none.
     """
 
     id: Identifier
@@ -119,7 +119,7 @@ class ItemBank(Struct, frozen=True, omit_defaults=True):
 def parameters_of(item: Item) -> ItemParameters:
     """Return the parameters of an item, or the starting values for its kind and level.
 
-    Officers who have just reached the level of an item are half a level above the middle of its thresholds.
+    The starting difficulty, or the middle of the starting thresholds, is half a level below the level of the item.
     """
     if item.parameters is not None:
         return item.parameters

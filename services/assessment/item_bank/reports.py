@@ -15,7 +15,7 @@ _FAULTS = 20
 
 
 class ItemFault(Struct, frozen=True, omit_defaults=True):
-    """One fault of an item."""
+    """One fault of an item: the message and the field."""
 
     detail: str
     field: str | None = None
@@ -31,7 +31,11 @@ class ItemResult(Struct, frozen=True, omit_defaults=True):
 
 
 class BankImport(Struct, frozen=True):
-    """The result of an import. For a dry run, `status` is what would happen. `removed`: items that the file lacks."""
+    """The result of an import, with the number of items for each result.
+
+    `status` is `checked` for a dry run, whose numbers are what an import would do. `removed`: items of the draft, or of
+    the newest version if there is no draft, that the file lacks.
+    """
 
     id: str
     status: Literal["checked", "drafted", "published", "unchanged", "refused"]

@@ -2,11 +2,12 @@
 
 The items of one draft or version are an `edition`: written once under a new name, never changed. A draft refers to its
 edition; publishing inserts the document of the next version, which refers to the same edition, so a version is either
-absent or complete. A draft is marked before it is published, so that no change of it removes that edition. Editions
-without references are removed.
+absent or complete. A draft is marked before it is published, so that no change of the draft removes the edition that is
+being published. Editions without references are removed.
 
-The publications of a tenant are numbered. The bank of a framework is the one with the highest number; versions of
-earlier releases have none, come after all that have one, and are in the order of `published_at`.
+The publications of a tenant are numbered. Sessions use the bank of their framework that was published under the highest
+number. Versions that earlier releases published have no number; they count as older than all numbered ones, and their
+order is that of `published_at`.
 """
 
 import secrets
@@ -47,7 +48,8 @@ class NewDraft:
 class StoredBank:
     """A draft or a version without its items.
 
-    `version` of a draft: the version that it was made from. `revision` of a draft: counts its changes.
+    `items`: how many items there are, in the edition named `edition`. Of a draft, `version` is the version that it was
+    made from, `revision` counts its changes, and `publishing` tells that its publication has begun.
     """
 
     tenant: str
@@ -63,7 +65,7 @@ class StoredBank:
 
     @property
     def key(self) -> str:
-        """`tenant/bank`."""
+        """The key of the bank: `tenant/bank`."""
         return key_of(self.tenant, self.bank)
 
     @property
@@ -102,9 +104,10 @@ class ItemBankStore:
     # --- published versions ------------------------------------------------------------------------------------------
 
     async def current(self, tenant: str, framework: str) -> StoredBank | None:
-        """Return the version of a framework's bank that was published last and is not retired, without its items.
+        """Return the bank that new sessions of a framework use, without its items; None if there is none.
 
-        The tenant's own before a shared one; None if there is none. Raises Unavailable.
+        It is the one published last of those whose newest version is not retired; the tenant's own banks come before
+        shared ones. Raises Unavailable.
         """
         for owner in dict.fromkeys((tenant, SHARED_TENANT)):
             query: Document = {"tenant": owner, "framework": framework, "newest": True}
@@ -115,14 +118,20 @@ class ItemBankStore:
         return None
 
     async def version(self, tenant: str, bank: str, version: int | None = None) -> StoredBank | None:
-        """Return a version of the tenant's own bank, by default the newest. Raises Unavailable."""
+        """Return a version of the tenant's own bank, by default the newest; None if there is none.
+
+        Raises Unavailable.
+        """
         query: Document = {"key": key_of(tenant, bank)} | ({} if version is None else {"version": version})
         with unavailable():
             document = await self._versions.find_one(query, sort=[("version", DESCENDING)])
         return _version(document) if document else None
 
     async def newest(self, tenant: str, after: str, limit: int) -> list[StoredBank]:
-        """Return the newest version of each of the tenant's banks in the order of their ids. Raises Unavailable."""
+        """Return the newest version of each of the tenant's banks: the first `limit` whose id is after `after`, by id.
+
+        Raises Unavailable.
+        """
         query: Document = {"tenant": tenant, "newest": True, "bank": {"$gt": after}}
         with unavailable():
             rows = self._versions.find(query).sort("bank").limit(limit + 1)
@@ -181,7 +190,7 @@ class ItemBankStore:
     # --- drafts ------------------------------------------------------------------------------------------------------
 
     async def draft(self, tenant: str, bank: str) -> StoredBank | None:
-        """Return the draft of a bank. Raises Unavailable."""
+        """Return the draft of a bank without its items; None if there is none. Raises Unavailable."""
         with unavailable():
             document = await self._drafts.find_one({"_id": key_of(tenant, bank)})
         return _draft(document) if document else None
@@ -189,7 +198,7 @@ class ItemBankStore:
     async def save_draft(self, before: StoredBank | None, draft: NewDraft, items: Sequence[Item]) -> StoredBank | None:
         """Store the draft that replaces `before`; None after a write conflict. Raises Unavailable.
 
-        An interrupted publication of the previous draft is completed first.
+        If the publication of `before` was interrupted, completes it and returns None.
         """
         if before and before.publishing:
             await self.publish(before, before.framework_version)
@@ -254,9 +263,9 @@ class ItemBankStore:
         return found
 
     async def page(self, bank: StoredBank, position: int, limit: int, most_bytes: int | None = None) -> list[Item]:
-        """Return up to `limit` items from a position, counted from 0. Raises Unavailable.
+        """Return up to `limit` items of a bank, beginning with the one at `position`, from 0. Raises Unavailable.
 
-        `most_bytes`: only the first of them, at least one, that together hold so many bytes in MongoDB.
+        `most_bytes`: return fewer items, but at least one, so that they hold no more bytes than this in MongoDB.
         """
         if limit <= 0:
             return []

@@ -35,9 +35,10 @@ _MOST_CERTAIN = 0.01
 
 @dataclass(frozen=True)
 class Grid:
-    """The levels of the grid points; `step` is the mean distance between two levels of the scale.
+    """The grid of a scale: `points` (81,), in levels.
 
-    `held`: a cache of `at_least` for up to 100 levels; a session asks for those that its job group requires.
+    `step`: the mean distance between neighbouring levels of the scale. `top`: the highest level. `held`: a cache of
+    `at_least` for up to 100 levels; a session asks for those that its job group requires.
     """
 
     points: Floats
@@ -47,24 +48,24 @@ class Grid:
 
     @classmethod
     def over(cls, scale: Sequence[float]) -> "Grid":
-        """Return the grid for a framework's scale; level 0, none, belongs to every scale."""
+        """Return the grid for the levels of a framework's scale, to which 0 always belongs."""
         levels = sorted({0.0, *scale})
         step = fmean(upper - lower for lower, upper in pairwise(levels))
         return cls(np.linspace(-step / 2, levels[-1] + step / 2, GRID_POINTS), step, levels[-1])
 
     @cached_property
     def powers(self) -> Floats:
-        """The powers 0, 1 and 2 of the levels: (3, 81). With a posterior they give its sum and its moments."""
+        """The powers 0, 1 and 2 of the points: (3, 81). Times a posterior: its sum, its mean and its mean square."""
         return np.stack([np.ones(GRID_POINTS), self.points, self.points**2])
 
     @cached_property
     def edges(self) -> Floats:
-        """The levels between which the cells of the grid lie: (82,)."""
+        """The levels at which the cells around the points begin and end: (82,)."""
         width = self.points[1] - self.points[0]
         return np.concatenate([self.points - width / 2, [self.points[-1] + width / 2]])
 
     def at_least(self, level: float) -> Floats:
-        """Return which share of each cell is at a level or above, (81,): 0, 1, or a part of the cell around it."""
+        """Return the share of each cell that is at `level` or above, (81,): 0, 1, or less in the cell around it."""
         found = self.held.get(level)
         if found is None:
             width = self.points[1] - self.points[0]
@@ -93,19 +94,22 @@ class LevelEstimate:
 
 
 def updated(posterior: Floats, likelihood: Floats) -> Floats:
-    """Return the posterior (81,) after one more answer. `likelihood`: (81,) its probability at each level."""
+    """Return the posterior (81,) after one more answer; unchanged if the answer is impossible at every level.
+
+    `likelihood`: the probability of the answer at each level (81,).
+    """
     total = posterior @ likelihood
     return posterior if total <= 0 else np.asarray(posterior * likelihood / total)
 
 
 def mean_and_sd(grid: Grid, posterior: Floats) -> tuple[float, float]:
-    """Return mean and standard deviation in levels, not clipped to the scale."""
+    """Return mean and standard deviation of a posterior (81,), in levels, not clipped to the scale."""
     _, mean, square = (grid.powers @ posterior).tolist()
     return mean, sqrt(max(square - mean**2, 0.0))
 
 
 def estimate(grid: Grid, posterior: Floats) -> LevelEstimate:
-    """Return level, standard deviation and intervals, clipped to the scale."""
+    """Return the level with its intervals, clipped to the scale, and the standard deviation of a posterior (81,)."""
     mean, sd = mean_and_sd(grid, posterior)
     cumulative = np.concatenate([[0.0], posterior.cumsum()])
     ends = np.interp(_INTERVAL_ENDS, cumulative, grid.edges).tolist()

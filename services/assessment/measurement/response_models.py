@@ -43,7 +43,10 @@ def reached(discrimination: Floats, thresholds: Floats, levels: Floats) -> Float
 
 
 def option_probabilities(discrimination: Floats, thresholds: Floats, levels: Floats) -> Floats:
-    """Return the probability of each option as (items, K + 1, levels); over the options they add up to 1."""
+    """Return the probability of each option as (items, K + 1, levels); over the options they add up to 1.
+
+    The parameters have the shapes that `reached` states.
+    """
     at_least = reached(discrimination, thresholds, levels)
     return np.asarray(at_least[:, :-1] - at_least[:, 1:])
 
@@ -51,7 +54,7 @@ def option_probabilities(discrimination: Floats, thresholds: Floats, levels: Flo
 def information(discrimination: Floats, thresholds: Floats, levels: Floats) -> Floats:
     """Return the Fisher information of items as (items, levels), per squared level: the sum of P'^2 / P over options.
 
-    Samejima (1969); with one threshold it is a^2 P (1 - P).
+    Samejima (1969); with one threshold it is a^2 P (1 - P). The parameters have the shapes that `reached` states.
     """
     at_least = reached(discrimination, thresholds, levels)
     slope = discrimination[:, None, None] * at_least * (1.0 - at_least)

@@ -4,9 +4,9 @@ An item is most informative where the officer's level is likely to be, so its Fi
 posterior (Veerkamp & Berger, Some new item selection criteria for adaptive testing, 1997). Without further control,
 that shows the same few items to everybody, and they become known. So each session may show only a subset of a skill's
 items, drawn with the session's seed: item i with probability k_i (Sympson & Hetter, Controlling item-exposure rates in
-computerized adaptive testing, 1985; item eligibility of van der Linden & Veldkamp, 2004). k_i falls from 1 to `TARGET`
-with the share of sessions that showed the item, and below it if that share exceeds the target, so the share settles at
-or below the target whatever the population. An item without data has k_i = TARGET.
+computerized adaptive testing, 1985; item eligibility of van der Linden & Veldkamp, 2004). k_i depends on the share of
+sessions that showed the item: it is 1 for a small share, `TARGET` if the share equals `TARGET`, and less above that. So
+the share settles at `TARGET` or below, whoever the officers are. An item without data has k_i = TARGET.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ import numpy as np
 from services.assessment.measurement.response_models import Floats, Mask
 
 LIMIT = 0.4
-"""The share of officers that an item may be shown to."""
+"""The share of sessions from which on an item is shown in no further one."""
 
 TARGET = 0.37
-"""The share that exposure control aims at, below the limit by what chance adds."""
+"""The share of sessions that exposure control aims at; lower than `LIMIT`, because chance adds to it."""
 
 _FREE = 0.25
 """Below this share, an item may be shown in every session."""
@@ -29,16 +29,17 @@ _FEW = 100
 
 
 def eligibility(shown: Floats, sessions: float) -> Floats:
-    """Return k_i, (items,), for items shown `shown` times in recent `sessions`.
+    """Return k_i (items,), the probability with which a session may show each item.
 
-    Without sessions, and while they are few, the share counts as the target.
+    `shown`: how many of the last `sessions` showed each item (items,). While these are few, the shares are close to
+    `TARGET`: 20 sessions that showed each item with this share are added.
     """
     share = (shown + TARGET * _PRIOR_SESSIONS) / (sessions + _PRIOR_SESSIONS)
     return np.asarray(np.interp(share, (_FREE, TARGET, LIMIT), (1.0, TARGET, 0.0)))
 
 
 def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
-    """Return a mask of the items that a session may show. It contains each item with the probability of that item.
+    """Return a mask (items,) of the items that a session may show, each with its probability in `probabilities`.
 
     Systematic sampling in a random order (Madow, On the theory of systematic sampling, 1949): the number of items is
     the sum of the probabilities, rounded up or down, at least one. The same seed and skill draw the same items.
@@ -56,7 +57,10 @@ def drawn(probabilities: Floats, seed: int, skill: int) -> Mask:
 
 
 def most_informative(informations: Floats, posterior: Floats, allowed: Mask) -> int | None:
-    """Return the index of the most informative allowed item; None if none is allowed. `informations`: (items, 81)."""
+    """Return the index of the allowed item that is expected to give most information; None if none is allowed.
+
+    `informations`: (items, 81). `posterior`: (81,). `allowed`: (items,).
+    """
     if len(informations) > _FEW:
         expected = np.einsum("ij,j->i", informations, posterior)  # `@` would take every processor for a large bank
         best = int(np.where(allowed, expected, -1.0).argmax())

@@ -7,22 +7,25 @@ from services.assessment.measurement.posterior import Grid, mean_and_sd, probabi
 from services.assessment.measurement.response_models import Floats
 
 PRECISION = 0.4
-"""The standard deviation, in steps of the scale, below which a skill is asked no further."""
+"""The standard deviation, in steps of the scale, at which a skill is precise enough and is asked no further."""
 
 DECIDED = 0.9
-"""The probability of reaching or of missing a requirement from which on it counts as decided."""
+"""A requirement counts as decided once the probability of reaching it, or of missing it, is at least this."""
 
 LEAST_REDUCTION = 0.02
 """An item is not asked if it is expected to lower the standard deviation, in steps, by less than this."""
 
 LEAST_ITEMS, MOST_ITEMS = 2, 15
-"""How many items of one skill are answered before it counts as decided, and how many at most."""
+"""How many answers a skill needs before its requirement can be decided, and how many items are asked at most."""
 
 StopReason = Literal["precise", "decided", "little_to_gain", "item_limit", "no_items_left"]
 
 
 def stop_reason(grid: Grid, posterior: Floats, answered: int, required: float | None) -> StopReason | None:
-    """Return why a skill needs no more items given the answers; None to continue."""
+    """Return why a skill needs no more items; None to continue.
+
+    `posterior`: (81,). `answered`: how many items. `required`: the level that the job group needs, if it needs one.
+    """
     if answered and mean_and_sd(grid, posterior)[1] <= PRECISION * grid.step:
         return "precise"
     if required is not None and answered >= LEAST_ITEMS:
@@ -35,7 +38,7 @@ def stop_reason(grid: Grid, posterior: Floats, answered: int, required: float | 
 def expected_reduction(grid: Grid, posterior: Floats, options: Floats) -> float:
     """Return by how much one item is expected to lower the standard deviation, in steps of the scale.
 
-    `options`: the item's option probabilities on the grid, (options, 81).
+    `posterior`: (81,). `options`: the probabilities of the item's options at the grid points, (options, 81).
     """
     expected = 0.0
     for chance, mean, square in (

@@ -42,7 +42,7 @@ from shared.errors import Conflict, InvalidInput, Problem
 
 @dataclass(frozen=True)
 class SkillState:
-    """The state of one skill: the posterior on the grid, how many items were shown, and how many answered.
+    """The state of one skill: its posterior (81,), how many items were shown, and how many of these were answered.
 
     `open`: a mask of the items that this session may still show; None before the first one is chosen.
     """
@@ -81,7 +81,7 @@ class Sitting:
 
 
 def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
-    """Return a new session with its first item. Raises InvalidInput if the bank has no item of any skill."""
+    """Return a new session with its first item. Raises InvalidInput if the bank has no item of any of its skills."""
     first = Sitting.of(Session(plan, 1, [], None, {}), pool)
     if not any(one.skill in pool.skills for one in plan.skills):
         raise InvalidInput("the item bank has no item of any of the skills", "skills")
@@ -91,10 +91,10 @@ def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
 def answered(
     sitting: Sitting, answer: SubmitAnswer, exposure: Exposure, now: datetime
 ) -> tuple[Sitting, Problem | None]:
-    """Return the session after an answer, and a problem to report once it is stored: the answer came too late.
+    """Return the session after an answer; with a problem, to be raised after storing, if the answer came too late.
 
     Repeating an answer changes nothing and returns the same sitting. Raises Conflict or InvalidInput, naming the field,
-    for an answer that is not one of the current item.
+    for an answer that does not fit the current item.
     """
     session = sitting.session
     if answer.sequence <= len(session.answers):
@@ -128,7 +128,7 @@ def answered(
 
 
 def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
-    """Return the ended session with its results; an ended one is returned unchanged."""
+    """Return the session after it was ended now, with its results; a session that has ended is returned unchanged."""
     session = sitting.session
     if session.end is not None:
         return sitting
@@ -214,7 +214,10 @@ def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
 def _least_asked(
     order: Sequence[SessionSkill], states: Mapping[str, SkillState], done: Container[str]
 ) -> SessionSkill | None:
-    """Return the first skill in order of those asked least; a required one goes before all others. None: all done."""
+    """Return the skill to ask next: the first in order of those asked least, a required one before all others.
+
+    None if all skills are done.
+    """
     found, fewest = None, 0
     for one in order:
         if one.skill in done:
@@ -230,7 +233,7 @@ def _least_asked(
 def _next_of_skill(
     sitting: Sitting, one: SessionSkill, state: SkillState, exposure: Exposure
 ) -> tuple[int, SkillState, StopReason | None]:
-    """Return the position of a skill's next item, the state with the items it may show, and why there is none."""
+    """Return the position of a skill's next item, the state with the items that may be shown, and why there is none."""
     pool = sitting.pool
     of = pool.skills.get(one.skill)
     if of is None:

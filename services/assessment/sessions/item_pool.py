@@ -18,10 +18,11 @@ _HELD_OPTIONS = 100
 
 @dataclass(frozen=True)
 class SkillItems:
-    """The items of one skill; row i of each array is item i. `number`: the index of the skill in the bank.
+    """The items of one skill. `number`: the index of the skill in the bank. `places`: {item id: index in `items`}.
 
-    `held`: a cache of option probabilities for up to 100 items; an answer needs those of two or three items, which most
-    sessions share.
+    Row i of an array is item i: `discrimination` (items,), `thresholds` (items, K), `informations` (items, 81). `held`:
+    a cache of option probabilities for up to 100 items; an answer needs those of two or three, which most sessions
+    share.
     """
 
     number: int
@@ -67,7 +68,7 @@ class ItemPool:
 
 
 class Exposure:
-    """How often each item of a pool was shown in the newest sessions, as counted by this process."""
+    """How many of the newest sessions showed each item: as counted in the database, and by this process since then."""
 
     def __init__(self, pool: ItemPool, sessions: int = 0, shown: Mapping[str, int] | None = None) -> None:
         self.sessions = sessions
@@ -78,7 +79,7 @@ class Exposure:
         self._places = {skill: of.places for skill, of in pool.skills.items()}
 
     def started(self) -> None:
-        """Count a session."""
+        """Count a session that has begun."""
         self.sessions += 1
 
     def show(self, skill: str, item: str) -> None:
@@ -90,7 +91,7 @@ class Exposure:
         return eligibility(self._shown[skill], self.sessions)
 
     def shares(self) -> Iterable[tuple[str, float]]:
-        """Yield (item, share of sessions that showed it)."""
+        """Yield (item id, share of the counted sessions that showed the item)."""
         for skill, places in self._places.items():
             for item, place in places.items():
                 yield item, float(self._shown[skill][place]) / max(self.sessions, 1)

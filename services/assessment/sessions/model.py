@@ -26,9 +26,9 @@ class SessionSkill(Struct, frozen=True):
 
 
 class SessionPlan(Struct, frozen=True):
-    """The fixed part of a session; it does not change with the bank or the framework.
+    """The fixed part of a session, which later versions of the bank or the framework do not change.
 
-    `request`: the digest of the request that started it.
+    `request`: the digest of the request that started the session.
     """
 
     id: str
@@ -49,17 +49,17 @@ class SessionPlan(Struct, frozen=True):
 
     @property
     def officer_key(self) -> str:
-        """`tenant/officer`."""
+        """The key of the officer: `tenant/officer`."""
         return key_of(self.tenant, self.officer)
 
     @property
     def key(self) -> str:
-        """`tenant/officer/session`."""
+        """The key of the session: `tenant/officer/session`."""
         return f"{self.officer_key}/{self.id}"
 
     @property
     def bank_key(self) -> str:
-        """`owner/bank@version`."""
+        """The key of the bank version: `owner/bank@version`."""
         return f"{key_of(self.bank_owner, self.bank)}@{self.bank_version}"
 
 
@@ -87,12 +87,12 @@ class SessionAnswer(Struct, frozen=True):
 
 
 class SkillResult(Struct, frozen=True):
-    """The result of one skill. Levels are on the framework's scale; without answers all other fields are null.
+    """The result of one skill. Levels are on the framework's scale; without answers, `level` to `reached` are null.
 
     `level` is the posterior mean, `sd` its standard deviation; the level is between `low_68` and `high_68` with a
     probability of 68 %, and between `low_95` and `high_95` with 95 %. `reached`: the probability that the level is
     `required` or above. `reason`: why the skill needs no more items, null while it continues or if the session ended
-    before; `precise`: whether the sd is at most 0.4 of a level, the target of a session.
+    before. `precise`: whether the sd is at most 0.4 steps of the scale, the target of a session.
     """
 
     skill: str
@@ -118,10 +118,11 @@ class SessionEnd(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """The stored state of a session. `revision` counts its changes; `stopped`: skill -> why it needs no more items.
+    """The stored state of a session. `revision` counts its changes; `stopped`: {skill: why it needs no more items}.
 
-    `settled`: it has ended and its results are in the profile with `profile_sequence` (null: nothing was measured).
-    `due_at`: when it ends by itself, or when submitting its results is retried; null once it is settled.
+    `settled`: the session has ended, and its results are in the profile with `profile_sequence` (null: nothing was
+    measured). `due_at`: when the session ends by itself, or when its results are submitted again; null once it is
+    settled.
     """
 
     plan: SessionPlan
@@ -176,7 +177,10 @@ class SessionItem(Struct, frozen=True):
 
 
 class SessionSummary(Struct, frozen=True):
-    """The progress of a session: items shown and answered, the maximum, skills that are complete, and all skills."""
+    """The progress of a session: how many items were shown and answered, and at how many it ends.
+
+    `skills_measured`: how many of its `skills` need no more items.
+    """
 
     shown: int
     answered: int
@@ -188,9 +192,10 @@ class SessionSummary(Struct, frozen=True):
 class SessionResult(Struct, frozen=True):
     """The result of a finished session.
 
-    `not_precise`: the skills whose sd is above the target. `accepted`: the measured levels are in the officer's profile
-    with `profile_sequence`, as the assessment `assessment_id`; both are null if nothing was measured. Until it is true
-    the levels are stored, and added to the profile shortly after.
+    `not_precise`: the skills whose sd is above the target, except those asked no further because it is decided whether
+    the requirement is reached. `accepted`: the measured levels are in the officer's profile with `profile_sequence`, as
+    the assessment `assessment_id`; both are null if nothing was measured. While `accepted` is false, the levels are
+    stored; they are added to the profile shortly after.
     """
 
     ending: SessionEnding
@@ -215,7 +220,7 @@ class SessionStep(Struct, frozen=True):
 
 
 class AskedItem(Struct, frozen=True):
-    """An item that was asked before; `response` null: no answer came in time."""
+    """An item that was shown before. `response`: the index of the chosen option, null if no answer came in time."""
 
     sequence: int
     item: str
@@ -242,7 +247,7 @@ class SessionDetail(Struct, frozen=True):
 
 
 class SessionRow(Struct, frozen=True):
-    """A session in a list."""
+    """A session in a list. `answered`: how many items. `ending` and `profile_sequence` are null while it is open."""
 
     session: str
     status: Literal["open", "finished"]
@@ -273,5 +278,5 @@ def submission_key(plan: SessionPlan) -> str:
 
 
 def digest_of_request(body: StartSession) -> str:
-    """Return a digest that identifies the content of a request for a session."""
+    """Return a digest of the options of a new session, to tell a repeated request from a different one."""
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()

@@ -16,7 +16,7 @@ _EXPOSURE_SECONDS = 120.0
 
 @dataclass
 class OpenBank:
-    """A bank version in memory, with the exposure of its items and when that was counted last."""
+    """A bank version in memory. `counted_at`: when `exposure` was last counted, in seconds of the loop's clock."""
 
     pool: ItemPool
     exposure: Exposure
@@ -24,7 +24,7 @@ class OpenBank:
 
 
 class OpenBanks:
-    """The up to 8 bank versions that were used last."""
+    """The bank versions that were used last, up to 8; others are read from the database when a session needs them."""
 
     def __init__(self, banks: ItemBankStore, sessions: SessionStore) -> None:
         self._banks = banks
@@ -33,10 +33,10 @@ class OpenBanks:
         self._reading = asyncio.Lock()
 
     async def of(self, plan: SessionPlan, stored: StoredBank | None = None) -> OpenBank:
-        """Return the bank version of a session.
+        """Return the bank version of a session. Raises NotFound, Unavailable.
 
-        `stored`: the version, for a new session, whose items are chosen by an exposure that was counted in the last two
-        minutes. Raises NotFound, Unavailable.
+        `stored`: the bank version, given for a new session only; then the exposure is counted again if it was counted
+        more than two minutes ago.
         """
         key = (plan.bank_key, tuple(plan.scale))
         bank = self._held.get(key)

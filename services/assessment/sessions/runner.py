@@ -1,4 +1,4 @@
-"""Runs sessions for requests and time limits: read, decide, write if unchanged, submit the result.
+"""Runs sessions for requests and time limits: reads, decides, writes if nothing changed meanwhile, submits the result.
 
 An answer is one write: the sessions that this process wrote last are cached, and the write itself detects a change by
 another process. An ended session is stored as ended before its result is submitted. `run` finds results that were not
@@ -51,13 +51,13 @@ _HANDED_IN = timedelta(seconds=5)
 
 _PUT_OFF = timedelta(minutes=5)
 _LATER = 1.1
-"""An open session waits for this many times the idle time at most, and the idle time at least."""
+"""An open session waits for an answer at least the idle time, and at most this many times the idle time."""
 
 
 class SessionRunner:
     """Runs the sessions of all tenants. `idle`: how long to wait for an answer. `clock` returns the current time.
 
-    `trace` returns the traceparent for a new event.
+    Each method calls `trace` for the traceparent of a new event.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by name, in a __main__
@@ -121,7 +121,7 @@ class SessionRunner:
     async def answer(
         self, tenant: str, officer: str, session: str, body: SubmitAnswer, trace: Callable[[], str]
     ) -> Sitting:
-        """Return the session after an answer; repeating the answer changes nothing.
+        """Store an answer; return the session with its next item or its result. Repeating the answer changes nothing.
 
         Raises NotFound, Conflict or InvalidInput naming the field, Unavailable.
         """
@@ -148,7 +148,7 @@ class SessionRunner:
         return sitting
 
     async def stop(self, tenant: str, officer: str, session: str, trace: Callable[[], str]) -> Sitting:
-        """Return the ended session with its result. Raises NotFound, Unavailable."""
+        """End a session and submit its result; return the session. Raises NotFound, Unavailable."""
         return await self._end(await self._fresh(tenant, officer, session), "stopped", trace)
 
     async def find(self, tenant: str, officer: str, session: str) -> Sitting:
@@ -158,7 +158,7 @@ class SessionRunner:
     # --- time limits -------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """End abandoned sessions and submit missing results, until cancelled."""
+        """End abandoned sessions and submit results that are not in a profile yet, every 10 s until cancelled."""
         while True:
             try:
                 while await self.sweep():
@@ -168,7 +168,10 @@ class SessionRunner:
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def sweep(self) -> int:
-        """Process up to 100 due sessions; return their number. Raises Unavailable."""
+        """End up to 100 due sessions and submit their results; return how many were due. Raises Unavailable.
+
+        A session that cannot be ended is postponed.
+        """
         due = await self._sessions.due(self._clock(), _AT_ONCE)
         for session in due:
             try:

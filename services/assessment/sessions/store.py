@@ -9,8 +9,8 @@
 
 `answered` yields the answers of a bank version, from which item parameters are calibrated. How often items were shown
 is counted from the newest sessions of the bank version, so answers need not write a counter. An officer has at most one
-open session. `due_at`: when an open session counts as abandoned; now, for an ended one whose result is not in the
-profile yet; absent once the result is in.
+open session. `due_at`: when an open session counts as abandoned; of an ended one, when its result is submitted again;
+absent once the result is in the profile.
 """
 
 from collections.abc import AsyncIterator
@@ -81,13 +81,13 @@ class SessionStore:
         return bool(result.matched_count)
 
     async def find(self, tenant: str, officer: str, session: str) -> Session | None:
-        """Return a session of an officer. Raises Unavailable."""
+        """Return a session of an officer, None if there is none with this id. Raises Unavailable."""
         with unavailable():
             document = await self._sessions.find_one({"_id": f"{key_of(tenant, officer)}/{session}"})
         return _session(document) if document else None
 
     async def open_of(self, tenant: str, officer: str) -> Session | None:
-        """Return the officer's open session. Raises Unavailable."""
+        """Return the officer's open session, None if there is none. Raises Unavailable."""
         with unavailable():
             document = await self._sessions.find_one({"officer_key": key_of(tenant, officer), "open": True})
         return _session(document) if document else None
@@ -111,7 +111,7 @@ class SessionStore:
             return [_session(document) async for document in rows]
 
     async def due(self, now: datetime, limit: int) -> list[Session]:
-        """Return abandoned sessions, and ended ones whose result is not in a profile. Raises Unavailable.
+        """Return up to `limit` sessions whose `due_at` has passed, the earliest first. Raises Unavailable.
 
         Documents that cannot be decoded are postponed for a day.
         """
@@ -126,7 +126,7 @@ class SessionStore:
         return found
 
     async def postpone(self, session: Session, until: datetime) -> None:
-        """Set a later `due_at` for a session whose result could not be submitted. Raises Unavailable."""
+        """Set a later `due_at` for a session that could not be ended or submitted. Raises Unavailable."""
         with unavailable():
             at_present = {"_id": session.plan.key, "revision": session.revision}
             await self._sessions.update_one(at_present, {"$set": {"due_at": until}})
@@ -142,7 +142,7 @@ class SessionStore:
             await self._sessions.delete_many({"officer_key": officer_key})
 
     async def exposure(self, bank_key: str) -> tuple[int, dict[str, int]]:
-        """Return the number of newest sessions of a bank version that were counted, and how many showed each item.
+        """Count the newest sessions of a bank version, up to 1,000; return their number, and how many showed each item.
 
         Raises Unavailable.
         """

@@ -1,4 +1,4 @@
-"""The representations of a session in answers. Pure."""
+"""Represents a session in answers: as a step, in full, or as a row of a list. Pure."""
 
 from datetime import datetime
 
@@ -47,7 +47,7 @@ def step_of(sitting: Sitting, now: datetime) -> SessionStep:
 
 
 def detail_of(sitting: Sitting, now: datetime) -> SessionDetail:
-    """Return a whole session: the items asked, and the estimate of each level."""
+    """Return a whole session: the items asked, the estimate of each level, and the item to answer or the result."""
     session, plan = sitting.session, sitting.plan
     return SessionDetail(
         session=plan.id,

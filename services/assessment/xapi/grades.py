@@ -39,7 +39,7 @@ NAMES: dict[str, str] = {
     "outcome": "outcome,result,success,passed,pass fail,status,completion status,ผล,ผลสอบ,ผลการสอบ,ผลการทดสอบ,ผลการประเมิน,ผลการอบรม,ผลการเรียน,สถานะ,สถานะการเรียน,สถานะการสอบ",
     "taken_at": "taken at,date,time,timestamp,date taken,test date,exam date,completed,completed on,completed at,completion date,completion time,date completed,finished,finished on,submitted,submitted at,submission time,submission date,end time,วันที่,วันที่สอบ,วันสอบ,วันเวลาที่สอบ,วันที่และเวลา,วันที่ทำแบบทดสอบ,วันที่ส่ง,วันที่ทดสอบ,วันที่เรียนจบ,วันที่จบ,วันที่ประเมิน,ประทับเวลา,เวลาที่ส่ง",
 }
-"""The usual names of columns; those of a fact from the surest to the least sure."""
+"""{fact: the usual names of its column, separated by commas}; the first name is the surest sign of the fact."""
 
 _FACT_OF = {name: (fact, place) for fact, names in NAMES.items() for place, name in enumerate(names.split(","))}
 _VERBS: dict[str, Verb] = {
@@ -74,7 +74,7 @@ _HUNDRED = 100.0
 
 
 class GradedActivity(Struct, frozen=True):
-    """The result of one activity: `score` from 0 to 1. `column`: the name of the column that holds it."""
+    """The result of one activity. `score`: from 0 to 1, None without one. `column`: the name of the result's column."""
 
     activity: str
     verb: Verb
@@ -93,11 +93,12 @@ class GradedRow(Struct, frozen=True):
 class GradeTable(MappedTable):
     """Converts rows of cells to graded activities; the first row names the columns.
 
-    `rules`: the tenant's; a column whose name one of them maps holds the scores of that activity.
+    `rules`: those of the tenant's mapping. A column whose name a rule maps holds the scores of the activity of this
+    name.
     """
 
     def __init__(self, rules: ActivityRules, columns: str, default: str | None = None) -> None:
-        """`columns`: the text of `map`. Raises InvalidInput naming the parameter."""
+        """`columns`, `default`: the texts of the parameters `map` and `default`. Raises InvalidInput naming `default`."""
         super().__init__()
         self._rules, self._asked = rules, columns
         self._maxima: dict[int, float] = {}
@@ -111,7 +112,10 @@ class GradeTable(MappedTable):
             raise InvalidInput(str(error), "default") from error
 
     def row(self, number: int, cells: Sequence[str]) -> Row[GradedRow] | None:
-        """Return a row; None for the header, an empty row and a row of maxima. Raises InvalidInput naming `map`."""
+        """Return a row of graded activities; None for the header, an empty row and a row of highest possible scores.
+
+        Raises InvalidInput naming `map` or `default` if the header lacks a needed column.
+        """
         if not any(cell.strip() for cell in cells):
             return None
         if self._header is None:

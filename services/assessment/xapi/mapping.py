@@ -21,7 +21,8 @@ class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     `level`: the level of a full score or a pass; a score of 0.5 gives half of it. `failed_level`: the level of a fail
     without a score; without it such a fail gives no evidence. `kind`: for passed, failed and scored; a completed course
-    is always weak evidence. `framework` missing: the officer's own. `sd`: the standard deviation of a level of `kind`.
+    is always weak evidence. `framework` missing: the officer's own. `verbs`: the outcomes that the rule applies to, by
+    default all. `sd`: the standard deviation of the evidence of this `kind`, in levels.
     """
 
     activity: Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -35,7 +36,7 @@ class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class PutXapiMapping(Struct, frozen=True, forbid_unknown_fields=True):
-    """The mapping of a tenant. `home_page`: in accounts of this home page, the name is the officer id."""
+    """The mapping of a tenant. `home_page`: in accounts with this home page, the name is the id of an officer."""
 
     home_page: Iri
     rules: Annotated[list[ActivityRule], Meta(max_length=2000)]
@@ -52,7 +53,10 @@ class UnmappedStatement(Struct, frozen=True):
 
 
 class XapiMapping(Struct, frozen=True):
-    """The mapping, the counts of statements with evidence (`mapped`) and without, and the latest of those without."""
+    """The mapping of a tenant, null and empty if there is none, with counts of the stored statements.
+
+    `mapped`: how many gave evidence. `unmapped`: how many gave none; `latest_unmapped` shows the latest of these.
+    """
 
     home_page: str | None
     rules: list[ActivityRule]
@@ -84,11 +88,11 @@ def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None])
 
 
 Found = dict[tuple[EvidenceKind, str | None], list[Result]]
-"""Results by their kind and framework, which is missing for the officer's own."""
+"""{(kind, framework): results}; the framework is None for the officer's own."""
 
 
 class ActivityRules:
-    """The rules of a tenant by activity: those of the exact IRI, or else of the longest prefix."""
+    """The rules of a tenant by activity: those that name it in full, or else those with its longest prefix."""
 
     def __init__(self, rules: Iterable[ActivityRule]) -> None:
         self._exact: dict[str, list[ActivityRule]] = {}

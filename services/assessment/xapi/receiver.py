@@ -1,4 +1,4 @@
-"""Stores the statements of a request, all or none, each once, and submits their evidence to the intake."""
+"""Stores the statements of a request, all or none and each once, and submits the evidence that they give."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _BULK = 20
 
 
 class StatementReceiver:
-    """Stores the statements of all tenants."""
+    """Takes xAPI statements: checks them, submits those that a mapping covers as evidence, and stores all of them."""
 
     def __init__(self, statements: StatementStore, officers: OfficerStore, intake: Intake) -> None:
         self._statements = statements
@@ -26,10 +26,11 @@ class StatementReceiver:
         self._intake = intake
 
     async def take(self, tenant: str, given: Sequence[object], trace: str, *, several: bool) -> list[str]:
-        """Store statements and return their ids in order; an equal statement that is stored already changes nothing.
+        """Store statements and return their ids in order; a statement that is stored already changes nothing.
 
-        Raises Malformed for an invalid statement, Forbidden for a voiding one, Conflict for another statement of the
-        same id; then nothing new is stored. Raises Unavailable; then the same may be sent again.
+        `several`: the request holds a list, so faults name a position. Raises Malformed for an invalid statement,
+        Forbidden for a voiding one, Conflict for another statement with the same id; then nothing is stored. Raises
+        Unavailable; then the same statements may be sent again.
         """
         now = datetime.now(UTC)
         received: list[ReceivedStatement] = []
@@ -67,10 +68,10 @@ class StatementReceiver:
         mapping: PutXapiMapping | None,
         frameworks: Mapping[str, str],
     ) -> dict[str, tuple[str, str]]:
-        """Return id -> (digest, status) of stored statements. Raises Conflict, Malformed naming the field.
+        """Return {id: (digest, status)} of stored statements. Raises Conflict, Malformed naming the field.
 
-        `frameworks`: of the officers that are registered, by key. What is stored was checked then; it is not checked
-        against a mapping that has changed since.
+        `frameworks`: {key: framework} of the officers that are registered. A stored statement is not checked against
+        the mapping, which may have changed since.
         """
         stored = await self._statements.digests(tenant, [one.id for one in batch])
         for one in batch:
@@ -118,9 +119,9 @@ class StatementReceiver:
         mapped: Mapping[str, list[Submission] | str],
         trace: str,
     ) -> dict[str, Outcome]:
-        """Return key -> outcome of the submissions that must not be made.
+        """Return {key: outcome} of the submissions that must not be made.
 
-        A statement is evidence as a whole or not at all: where one of its submissions would be refused, none is made.
+        A statement is evidence as a whole or not at all: if one of its submissions would be rejected, none is made.
         """
         several = [found for one in batch if not isinstance(found := mapped[one.id], str) and len(found) > 1]
         tried = [submission for found in several for submission in found]

@@ -22,7 +22,7 @@ VERSIONS = ("1.0.3", "2.0.0")
 """The supported versions, as `GET /xapi/about` lists them."""
 
 XAPI_VERSION = re.compile(r"(?P<major>[12])\.0(\.\d{1,4})?")
-"""The accepted versions: patches change nothing of what a statement holds."""
+"""The accepted versions; a patch version does not change what a statement holds."""
 
 MOST_STATEMENTS = 10_000
 """How many statements one request may hold."""
@@ -53,7 +53,7 @@ class Account(Struct):
 
 
 class Actor(Struct):
-    """The person of a statement. Only agents with an account are officers."""
+    """The person whom a statement is about; only an agent with an account can be an officer."""
 
     objectType: Literal["Agent", "Group"] = "Agent"  # noqa: N815 - the standard's own name
     account: Account | None = None
@@ -122,9 +122,11 @@ class ReceivedStatement:
 
 
 def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
-    """Return a statement of a request. Raises Malformed naming the field, with the prefix `place`; Forbidden; TooLarge.
+    """Check a statement of a request and return it; `place` is the statement's place in the request, as `[3]`.
 
-    A statement without an id but with a timestamp gets an id derived from its content, so that repeating it is
+    Raises Malformed naming the field, with the prefix `place`; Forbidden for a voiding statement; TooLarge.
+
+    A statement without an id but with a timestamp gets an id derived from its content, so that a repeated statement is
     detected.
     """
     try:
@@ -166,7 +168,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
 
 
 def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
-    """Return whether a result says that what the verb states did not happen: `completed` with `completion` false."""
+    """Return whether a result says the opposite of the verb, such as `completed` with `completion` false."""
     if result is None:
         return False
     if verb == "completed":
@@ -175,9 +177,9 @@ def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
 
 
 def scaled_score(result: ActivityResult | None) -> float | None:
-    """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one.
+    """Return the score from 0 to 1: `scaled`, or else the position of `raw` between `min` (0 if missing) and `max`.
 
-    Also None if the range is too wide for a float. A `raw` below 0 without `min` is 0.
+    None if these are missing, or the range is empty or too wide for a float. A score below 0 counts as 0.
     """
     score = result.score if result else None
     if score is None:

@@ -22,7 +22,7 @@ _LATEST = 20
 
 @dataclass(frozen=True)
 class KeptStatement:
-    """A stored statement; `reason`: why it is no evidence."""
+    """A statement to be stored. `status`: whether it gave evidence. `reason`: why it gave none."""
 
     received: ReceivedStatement
     officer_key: str
@@ -46,19 +46,19 @@ class StatementStore:
         await ensure_indexes(self._database, {"statements": [officer, latest]})
 
     async def mapping(self, tenant: str) -> PutXapiMapping | None:
-        """Return the mapping of a tenant. Raises Unavailable."""
+        """Return the mapping of a tenant, None if there is none. Raises Unavailable."""
         with unavailable():
             found = await self._mappings.find_one({"_id": tenant, "content": {"$exists": True}})
         return msgspec.convert(found["content"], PutXapiMapping) if found else None
 
     async def put_mapping(self, tenant: str, mapping: PutXapiMapping) -> None:
-        """Store the mapping of a tenant. Raises Unavailable."""
+        """Store the mapping of a tenant in place of an earlier one. Raises Unavailable."""
         with unavailable():
             content = {"$set": {"content": msgspec.to_builtins(mapping)}}
             await self._mappings.update_one({"_id": tenant}, content, upsert=True)
 
     async def shown_mapping(self, tenant: str) -> XapiMapping:
-        """Return the mapping with the counts and the latest unmapped statements. Raises Unavailable."""
+        """Return the mapping of a tenant with the counts and the 20 latest unmapped statements. Raises Unavailable."""
         with unavailable():
             found = await self._mappings.find_one({"_id": tenant}) or {}
             query = {"tenant": tenant, "status": "unmapped"}
@@ -76,21 +76,25 @@ class StatementStore:
         )
 
     async def digests(self, tenant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Return id -> (digest, status) for those of these statements that are stored. Raises Unavailable."""
+        """Return {id: (digest, status)} of the statements with these ids that are stored. Raises Unavailable."""
         wanted = {"_id": {"$in": [key_of(tenant, one) for one in ids]}}
         with unavailable():
             found = self._statements.find(wanted, {"id": 1, "digest": 1, "status": 1})
             return {one["id"]: (one["digest"], one["status"]) async for one in found}
 
     async def find(self, tenant: str, statement_id: str) -> Document | None:
-        """Return a statement: its `content` as JSON, when it was `stored`. Raises Unavailable."""
+        """Return the document of a statement, with `content` (JSON) and `stored` (a time); None if there is none.
+
+        Raises Unavailable.
+        """
         with unavailable():
             return await self._statements.find_one({"_id": key_of(tenant, statement_id)})
 
     async def keep(self, tenant: str, statements: Sequence[KeptStatement], again: Mapping[str, Any]) -> int:
-        """Store statements; return how many were stored. `again`: the ids of statements that were unmapped before.
+        """Store statements and count them; return how many were stored.
 
-        A statement that another request has stored meanwhile stays unchanged. Raises Unavailable.
+        `again`: the ids of statements that are stored as unmapped; only their status and reason change. A statement
+        that another request has stored meanwhile stays unchanged. Raises Unavailable.
         """
         writes: list[Any] = []
         for one in statements:

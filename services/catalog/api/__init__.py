@@ -1,4 +1,4 @@
-"""The routes of the catalog."""
+"""The table of the catalog's routes: method, path, handler, roles, request and answers of each."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Courses: single ones and lists."""
+"""The routes that store, read, withdraw, list and search courses."""
 
 from aiohttp import web
 
@@ -29,9 +29,10 @@ ID_LIMIT = 64
 
 
 async def put_course(request: web.Request) -> web.StreamResponse:
-    """Add a course, or change it.
+    """Add a course of the caller's tenant, or replace it.
 
-    References to frameworks, skills and courses that do not exist are answered as warnings.
+    Admins and editors may call this. A course may name a framework, a skill or a course that does not exist; then it is
+    stored, and the answer has a warning. 422 for a faulty course, 412 if a precondition does not hold.
     """
     conditions = preconditions(request)
     course = await read_body(request, Course)
@@ -41,9 +42,10 @@ async def put_course(request: web.Request) -> web.StreamResponse:
 
 
 async def patch_course(request: web.Request) -> web.StreamResponse:
-    """Change fields of the tenant's own course by a JSON merge patch.
+    """Change fields of a course of the caller's tenant by a JSON merge patch.
 
-    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole.
+    Admins and editors may call this. Fields that the patch leaves out stay; null removes a field; a list is replaced as
+    a whole. 404 for a shared course or an unknown one, 412 if a precondition does not hold.
     """
     tenant, course_id = principal(request).tenant, request.match_info["course_id"]
     put = await patch_entry(request, key_of(tenant, course_id), course_id, Course, store_course)
@@ -51,15 +53,19 @@ async def patch_course(request: web.Request) -> web.StreamResponse:
 
 
 async def get_course(request: web.Request) -> web.StreamResponse:
-    """Return a course: the tenant's own, else the shared one."""
+    """Return a course with its ETag: the tenant's own course with this id, or else the shared one.
+
+    404 if neither exists.
+    """
     entry = await request.app[STORE].visible(principal(request).tenant, request.match_info["course_id"])
     return shown(request, entry, "course")
 
 
 async def withdraw_course(request: web.Request) -> web.StreamResponse:
-    """Withdraw a course.
+    """Withdraw a course of the caller's tenant.
 
-    It disappears from all lists and paths. Putting it again offers it again.
+    Admins and editors may call this. The course disappears from all lists and paths. A PUT offers it again. 404 for a
+    shared course or an unknown one, 412 if a precondition does not hold.
     """
     store, conditions, trace = request.app[STORE], preconditions(request), trace_of(request)
     tenant = principal(request).tenant
@@ -77,13 +83,13 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
 
 async def list_courses(request: web.Request) -> web.StreamResponse:
-    """Return a page of the courses that the caller sees, by id.
+    """Return a page of the courses that the caller sees, in the order of their ids.
 
-    A tenant's own course hides a shared one of the same id. `catalog_revision` selects the catalog at that revision.
-    With any of `q`, `level`, `provider`, `max_hours` and `job_group` it is a search: the best courses first, with their
-    total, facets and the positions of the words of `q`. Search finds Thai and English despite misspellings and missing
-    tone marks. `next` continues after the page: a course that does not change is listed once, and one that changes
-    meanwhile may be listed again at its new position.
+    A tenant's own course hides the shared one with the same id. With `catalog_revision`, the list is that of the
+    catalog at this revision. With `q`, `level`, `provider`, `max_hours` or `job_group`, the request is a search: the
+    answer has the best match first, the number of all matches, facets, and the positions of the words of `q`. The
+    search finds Thai and English words despite misspellings and missing tone marks. `next` leads to the following page.
+    A course that does not change is listed once; a course that changes meanwhile may be listed again.
     """
     wanted = read_query(request, ListCourses)
     if wanted.searches:
@@ -108,7 +114,7 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
 
 
 async def _search(request: web.Request, wanted: ListCourses) -> web.StreamResponse:
-    """Return a page of a search: the index selects the courses, and the store supplies them."""
+    """Return a page of a search: the index finds the ids of the courses, and the store supplies the courses."""
     if wanted.catalog_revision is not None:
         raise InvalidInput("a search is in the catalog as it is now", "catalog_revision")
     who, search = principal(request), request.app[SEARCH]
@@ -124,7 +130,10 @@ async def _search(request: web.Request, wanted: ListCourses) -> web.StreamRespon
 def _merged(
     shared: list[tuple[str, Course]], own: list[tuple[str, Course]], hidden: set[str], limit: int
 ) -> CoursePage:
-    """Merge two pages by id. Hidden rows count towards the limit, so a short page may still have a next one."""
+    """Return one page of shared and own courses, by id, without the shared courses in `hidden`.
+
+    A hidden course counts towards the limit, so a page with fewer courses than the limit may have a next page.
+    """
     places = sorted({identifier for identifier, _ in shared} | {identifier for identifier, _ in own})
     visible = {identifier: course for identifier, course in shared if identifier not in hidden} | dict(own)
     looked_at = places[:limit]
@@ -133,7 +142,11 @@ def _merged(
 
 
 async def store_course(request: web.Request, course: Course, conditions: Preconditions) -> tuple[CoursePut, bool]:
-    """Store a course; return the result, and whether it is new (or offered again)."""
+    """Store a course of the caller's tenant if the preconditions hold.
+
+    Returns the result, and whether the tenant did not offer the course before. Raises InvalidInput, PreconditionFailed,
+    Conflict, TooLarge, Unavailable.
+    """
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
     framework_scales = await store.framework_scales(tenant, frameworks_named(course))
     named = set(courses_named(course.requires))

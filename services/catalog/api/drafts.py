@@ -1,4 +1,4 @@
-"""Drafts of frameworks, and published versions."""
+"""The routes of drafts of frameworks, and of the list of published versions."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,16 +35,16 @@ from shared.routes import json_response, no_content, not_modified, preconditions
 from shared.texts import shows_something
 
 SOLE_EDITORS: web.AppKey[frozenset[str]] = web.AppKey("sole editors", frozenset)
-"""The tenants in which one person may propose, review and approve a draft."""
+"""The tenants in which the same person may propose, review and approve a draft."""
 
 DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
 
 PAGE_BYTES = 4 * 1024 * 1024
-"""How many bytes of signatures and comments a page of versions may hold; a draft alone may have 3 MB of comments."""
+"""The most bytes of signatures and comments in a page of versions; one draft alone may have 3 MB of comments."""
 
 
 class DraftPut(Struct, frozen=True):
-    """The result of a proposal. `changed` is false if nothing changed; then there is no new revision."""
+    """The state of a draft after a request. `changed` is false if nothing changed; then there is no new revision."""
 
     id: str
     revision: int
@@ -54,14 +54,20 @@ class DraftPut(Struct, frozen=True):
 
 
 class ListVersions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which versions: at most `limit`, the newest first; with `after`, only those of lower catalog revisions."""
+    """Selects a page of versions: at most `limit`, the newest first.
+
+    With `after`, only versions that were published before this revision of the catalog.
+    """
 
     after: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
 class FrameworkVersion(Struct, frozen=True):
-    """A published version. `superseded`: there is a newer one. The signatures are those of its draft."""
+    """A published version of a framework, and the revision of the catalog that published it.
+
+    `state` is `superseded` if a newer version is published. The signatures and comments are those of the draft.
+    """
 
     version: int
     catalog_revision: int
@@ -73,7 +79,7 @@ class FrameworkVersion(Struct, frozen=True):
 
 
 class FrameworkVersions(Struct, frozen=True):
-    """Versions, the newest first. `next` is the `after` of the following page, null on the last one."""
+    """Versions of a framework, the newest first. `next` is the `after` of the following page, null on the last page."""
 
     versions: list[FrameworkVersion]
     next: int | None
@@ -87,10 +93,11 @@ class _Approval(Struct, frozen=True):
 
 
 async def put_draft(request: web.Request) -> web.StreamResponse:
-    """Propose a framework, or change its draft.
+    """Propose a framework as a draft, or change the draft.
 
-    Only admins and editors of the tenant can read the draft, and it has no effect until it is published. A change of
-    its content removes reviews and approvals. Its base is the currently published version.
+    Admins and editors of the tenant may call this, and only they can read the draft. It has no effect until it is
+    published. If the content changes, the review and the approval are removed. The draft is based on the version that
+    is published now. 409 if the draft has too many comments, 412 if a precondition does not hold.
     """
     conditions, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
@@ -115,14 +122,20 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def get_draft(request: web.Request) -> web.StreamResponse:
-    """Return the draft of a framework with its history: who proposed, reviewed and approved it, and all comments."""
+    """Return the draft of a framework: its content, who proposed, reviewed and approved it, and all comments.
+
+    Admins and editors may call this. 404 without a draft.
+    """
     draft = await _draft(request)
     tag = Tag(str(draft.revision))
     return not_modified(request, tag) or json_response(draft, tag=tag)
 
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
-    """Delete the draft of a framework."""
+    """Delete the draft of a framework, with its signatures and comments; published versions stay.
+
+    Admins and editors may call this. 404 without a draft, 412 if a precondition does not hold.
+    """
     conditions = preconditions(request)
 
     async def decide() -> bool | None:
@@ -135,9 +148,11 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def review_draft(request: web.Request) -> web.StreamResponse:
-    """Record that a person has reviewed this revision of the draft. 409 for the person who proposed it.
+    """Record that a person has reviewed the draft.
 
-    People are distinguished by the subject of their sign-in with OpenID Connect, else by their key.
+    Admins and editors may call this. 409 if the same person proposed the draft; people are told apart by their identity
+    at the OpenID Connect provider, or without one by their key. 404 without a draft, 412 if a precondition does not
+    hold.
     """
     await _draft(request)
     body = await read_body(request, SignDraft)
@@ -146,9 +161,10 @@ async def review_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def approve_draft(request: web.Request) -> web.StreamResponse:
-    """Record that a person approves this revision of the draft.
+    """Record that a person approves the draft.
 
-    409 if it was not reviewed, and for the people who proposed and reviewed it.
+    Admins and editors may call this. 409 if the draft is not reviewed, or if the same person proposed or reviewed it.
+    404 without a draft, 412 if a precondition does not hold.
     """
     await _draft(request)
     body = await read_body(request, SignDraft)
@@ -157,7 +173,10 @@ async def approve_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def comment_draft(request: web.Request) -> web.StreamResponse:
-    """Comment on the draft; its state does not change."""
+    """Add a comment to the draft; its state does not change.
+
+    Admins and editors may call this. 404 without a draft, 409 if it has too many comments.
+    """
     await _draft(request)
     body = await read_body(request, CommentDraft)
     by = _signature(request, body.by)
@@ -165,10 +184,10 @@ async def comment_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def publish_draft(request: web.Request) -> web.StreamResponse:
-    """Publish an approved draft as the next version.
+    """Publish an approved draft as the next version of the framework, and delete the draft.
 
-    409 if it is not approved, or if another version was published since it was made, also at the same moment. Repeating
-    a request that was interrupted completes the publication.
+    Admins and editors may call this. 409 if the draft is not approved, or if another version was published after the
+    draft was made. If a request was interrupted, repeating it completes the publication.
     """
     conditions, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
     draft = await _draft(request)
@@ -195,7 +214,10 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def show_impact(request: web.Request) -> web.StreamResponse:
-    """Return what publishing the draft would change: skills, job groups, required levels, number of officers."""
+    """Return what publishing the draft would change: skills, job groups, requirements, and the number of officers.
+
+    Admins and editors may call this. 404 without a draft.
+    """
     draft = await _draft(request)
     name = draft.framework.id
     # A tenant's first version replaces the shared one, which its officers have until then.
@@ -210,10 +232,11 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
-    """Return the published versions of a framework, the newest first: the tenant's own, else the shared one's.
+    """Return the published versions of a framework, the newest first.
 
-    A published version never changes; `GET /v1/frameworks/{id}` with its `catalog_revision` returns it. Only admins and
-    editors of its tenant can read who proposed, reviewed and approved it.
+    The framework is the tenant's own one with this id, or else the shared one. A published version never changes; `GET
+    /v1/frameworks/{id}` with its `catalog_revision` returns it. Only admins and editors of the tenant that owns the
+    framework can read who proposed, reviewed and approved a version. 404 without a framework.
     """
     wanted, tenant, name = (
         read_query(request, ListVersions),

@@ -1,4 +1,4 @@
-"""Functions that the routes of courses and frameworks share."""
+"""What the handlers of courses and of frameworks have in common: tags, checks, and changes by a patch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,10 @@ P = TypeVar("P", CoursePut, FrameworkPut)
 
 
 def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamResponse:
-    """Return an entry with its ETag, or 304 if the client holds it. Raises NotFound."""
+    """Return the response with an entry and its ETag, or 304 if the client has this revision.
+
+    `what` names the kind of the entry in texts. Raises NotFound without an entry, Conflict for an unreadable one.
+    """
     if entry is None:
         raise NotFound(f"no such {what}")
     if entry.unreadable:
@@ -35,25 +38,29 @@ def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamRes
 
 
 def tag_of(sequence: int, owner: str, reader: str) -> Tag:
-    """Return the entity tag of a revision. A shared entry and a tenant's own one of the same id have different tags."""
+    """Return the entity tag of the revision `sequence` of an entry, for a caller of the tenant `reader`.
+
+    If the entry belongs to another tenant, the tag names this owner: so a shared entry and a tenant's own one with the
+    same id and revision have different tags.
+    """
     return Tag(str(sequence) if owner == reader else f"{owner}-{sequence}")
 
 
 def present_tag(entry: Entry | None, reader: str) -> Tag | None:
-    """Return the entity tag of the representation for this reader, None if there is none."""
+    """Return the entity tag that an entry has for a caller of the tenant `reader`; None if it has no content."""
     if entry is None or entry.content is None:
         return None
     return tag_of(entry.sequence, entry.tenant, reader)
 
 
 def same_id(given: str, expected: str) -> None:
-    """Check that the body's id is that of the path. Raises InvalidInput."""
+    """Raise InvalidInput if the id in the body (`given`) is not the id in the path (`expected`)."""
     if given != expected:
         raise InvalidInput(f"is not {expected!r}, as the path says", "id")
 
 
 async def reached(history: HistoryStore, revision: int) -> None:
-    """Check that the history has reached a revision. Raises InvalidInput, Unavailable."""
+    """Raise InvalidInput if the history has not reached a revision of the catalog yet. Raises Unavailable."""
     if revision > (position := await history.position()):
         raise InvalidInput(f"the catalog is at {position}", "catalog_revision")
 
@@ -65,9 +72,11 @@ async def patch_entry(
     shape: type[E],
     put: Callable[[web.Request, E, Preconditions], Awaitable[tuple[P, bool]]],
 ) -> P:
-    """Apply a JSON merge patch to the tenant's own entry under `key`, and store the result with `put`.
+    """Apply the JSON merge patch of a request to the tenant's own entry under `key`; store the result with `put`.
 
-    Raises NotFound, PreconditionFailed, InvalidInput.
+    `before_id`: the id of the entry, which the patch may not change. `shape`: Course or Framework. Returns the first
+    value of the pair that `put` returns. Raises NotFound, PreconditionFailed, InvalidInput, Conflict, and what `put`
+    raises.
     """
     conditions, patch = preconditions(request), await read_patch(request)
     store, tenant = request.app[STORE], principal(request).tenant

@@ -1,4 +1,4 @@
-"""Exports the tenant's own courses as a file, which is written while it is sent."""
+"""The route that exports the tenant's own courses as a file; the file is sent while the courses are read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ COURSE_FILES = {
     "csv": "text/csv; charset=utf-8",
     "jsonld": "application/ld+json",
 }
-"""The content type of each format."""
+"""{format: content type of the file}."""
 
 _PAGE = 500
 
 
 class ExportCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """The format of the file."""
+    """Selects the format of the exported file."""
 
     format: Literal["ndjson", "csv", "jsonld"] = "ndjson"
 
 
 async def export_courses(request: web.Request) -> web.StreamResponse:
-    """Return all courses of the tenant as a file, by id, in a format that an import can read.
+    """Return all courses of the caller's tenant as a file, by id, in a format that an import can read.
 
-    The file is sent while it is read: a course that changes meanwhile is exported in either state, and the response
-    ends early if the database becomes unavailable.
+    Admins, editors and platforms may call this. The courses are read while the file is sent: a course that changes
+    meanwhile is exported in its old or its new state, and the answer ends early if the database fails.
     """
     wanted, store, tenant = read_query(request, ExportCourses), request.app[STORE], principal(request).tenant
     form = FORMS[wanted.format]

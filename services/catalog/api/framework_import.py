@@ -1,4 +1,4 @@
-"""Imports and exports framework files over HTTP. Files are read in a thread, one at a time."""
+"""The routes that import and export framework files. Files are read in a thread, one at a time."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
 """The semaphore that a request holds while it reads a file."""
 
 FILE_LIMIT = 64 * 1024 * 1024
-"""The most bytes of a file as it is sent. It is stored on disk while it arrives, not in memory."""
+"""The most bytes of a file that a client sends. The file is stored on disk while it arrives, not in memory."""
 
 NOT_HELD = Header("X-Not-Held", "What the format cannot represent, with counts; empty if it represents everything.")
 
@@ -50,7 +50,11 @@ FrameworkFile = Annotated[
 
 
 class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a file is read; see Options of the readers. `dry_run`: nothing is stored."""
+    """How a framework file is read: its format, and what the file does not state.
+
+    `map` tells which column of a table holds what: items `column=heading`, separated by commas. With `dry_run`, nothing
+    is stored.
+    """
 
     format: Annotated[FormatName, Meta(description="The format of the file.")]
     dry_run: bool = False
@@ -69,15 +73,16 @@ class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExportFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """The format of the file."""
+    """Selects the format of the exported file."""
 
     format: Annotated[FormatName, Meta(description="The format of the file.")]
 
 
 class FrameworkImport(Struct, frozen=True):
-    """The result of an import.
+    """The result of an import of a framework: what was stored, counts, and the faults of the file.
 
-    For a dry run, `status` is what would happen, `version` is null and nothing was stored.
+    For a dry run nothing is stored, `version` is null, and `status` is `checked` or `refused`. `not_kept` lists data of
+    the file that a framework cannot hold; `assumed` lists what the file does not state and was assumed.
     """
 
     status: Literal["created", "changed", "unchanged", "checked", "refused"]
@@ -99,18 +104,19 @@ class FrameworkImport(Struct, frozen=True):
 
 
 class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
-    """The problem of a file that is rejected as a whole, with its report."""
+    """The answer if a whole file is rejected: a problem with the report of the import."""
 
     report: FrameworkImport | None = None
 
 
 async def import_framework(request: web.Request) -> web.StreamResponse:
-    """Add a framework from a file, or change it.
+    """Add a framework of the caller's tenant from a file, or replace it.
 
-    docs/frameworks.md describes the formats and the results in the report. A rejected row is left out; if the framework
-    would be wrong without it, the file is rejected with 422 and the report, unless `skip_refused` is true. With
-    `dry_run` the report is answered and nothing is stored. `map`: `column=heading` items; `scale`: the names of the
-    levels from 0 on; both are separated by commas.
+    Only admins may call this. docs/frameworks.md describes the formats and the report. A rejected row is left out. If
+    the framework would be wrong without the row, the whole file is rejected with 422 and the report, unless
+    `skip_refused` is true. With `dry_run`, the report is answered and nothing is stored. `map` holds items
+    `column=heading`, `scale` the names of the levels from 0 on; both are separated by commas. 503 while another file is
+    read.
     """
     conditions, wanted = preconditions(request), read_query(request, ImportFramework)
     if request.content_type not in (accepted := FORMATS[wanted.format].accepts):
@@ -152,9 +158,9 @@ async def _receive(request: web.Request, file: IO[bytes]) -> None:
 
 
 async def export_framework(request: web.Request) -> web.StreamResponse:
-    """Return a framework as a file: the tenant's own, else the shared one.
+    """Return a framework as a file: the tenant's own framework with this id, or else the shared one.
 
-    The header `X-Not-Held` counts the data that the format cannot represent.
+    The header `X-Not-Held` counts the data that the format cannot represent. 404 if neither exists.
     """
     name = request.match_info["framework_id"]
     entry = await request.app[STORE].visible_framework(principal(request).tenant, name)

@@ -1,4 +1,4 @@
-"""The routes of frameworks."""
+"""The routes that store, read and list frameworks."""
 
 import asyncio
 
@@ -26,9 +26,10 @@ from shared.routes import (
 
 
 async def put_framework(request: web.Request) -> web.StreamResponse:
-    """Add a framework, or change it.
+    """Add a framework of the caller's tenant, or replace it: this publishes the next version at once.
 
-    The catalog counts its versions; a version in the body is ignored.
+    Only admins may call this. The catalog numbers the versions; a version in the body is ignored. 409 for a change of a
+    retired framework, 412 if a precondition does not hold, 422 for a faulty framework.
     """
     conditions = preconditions(request)
     framework = await read_body(request, Framework)
@@ -38,9 +39,11 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
 
 
 async def patch_framework(request: web.Request) -> web.StreamResponse:
-    """Change fields of the tenant's own framework by a JSON merge patch.
+    """Change fields of a framework of the caller's tenant by a JSON merge patch.
 
-    Fields that the patch leaves out stay; null removes a field; a list is replaced as a whole.
+    Only admins may call this. Fields that the patch leaves out stay; null removes a field; a list is replaced as a
+    whole. 404 for a shared framework or an unknown one, 409 for a change of a retired one, 412 if a precondition does
+    not hold.
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
     put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)
@@ -50,7 +53,11 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
 async def store_framework(
     request: web.Request, framework: Framework, conditions: Preconditions
 ) -> tuple[FrameworkPut, bool]:
-    """Store a framework; return the result, and whether it is new."""
+    """Store a framework of the caller's tenant if it is valid and the preconditions hold.
+
+    Returns the result, and whether the tenant did not have it before. Raises InvalidInput, Conflict,
+    PreconditionFailed, TooLarge, Unavailable.
+    """
     await asyncio.to_thread(framework.check)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
@@ -80,9 +87,10 @@ async def store_framework(
 
 
 async def get_framework(request: web.Request) -> web.StreamResponse:
-    """Return a framework: the tenant's own, else the shared one.
+    """Return a framework with its ETag: the tenant's own framework with this id, or else the shared one.
 
-    `catalog_revision`: return the framework at that revision.
+    With `catalog_revision`, the answer is the version at this revision of the catalog. 404 if neither exists, 422 if
+    the catalog has not reached the revision.
     """
     store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
     revision = read_query(request, ShowFramework).catalog_revision
@@ -98,7 +106,10 @@ async def get_framework(request: web.Request) -> web.StreamResponse:
 
 
 async def list_frameworks(request: web.Request) -> web.StreamResponse:
-    """Return a page of the frameworks that the caller sees, by id."""
+    """Return a page of the frameworks that the caller sees, in the order of their ids, without their contents.
+
+    A tenant's own framework hides the shared one with the same id.
+    """
     wanted = read_query(request, ListFrameworks)
     found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
     page = found[: wanted.limit]

@@ -1,4 +1,4 @@
-"""The route that reports faults of the catalog as a whole."""
+"""The route that reports faults of the whole catalog, such as cycles of prerequisites."""
 
 import asyncio
 
@@ -12,10 +12,10 @@ ONE: web.AppKey[asyncio.Lock] = web.AppKey("one_health_at_a_time", asyncio.Lock)
 
 
 async def show_health(request: web.Request) -> web.StreamResponse:
-    """Return the faults of the catalog that the tenant sees: its own courses and the shared ones.
+    """Return the faults of the catalog that the tenant sees: the tenant's own courses and the shared ones.
 
-    One such request is processed at a time, because it reads every course. Each list holds up to 1,000 entries;
-    `counts` has the totals.
+    Admins and editors may call this. Such requests are answered one after the other, because each reads every course.
+    Each list has at most 1,000 entries; `counts` has the totals.
     """
     store, tenant = request.app[MATCHES], principal(request).tenant
     async with request.app[ONE]:

@@ -1,4 +1,4 @@
-"""Imports of many courses."""
+"""The route that imports a file of courses."""
 
 from aiohttp import web
 from msgspec import Struct
@@ -20,14 +20,15 @@ class CourseImportList(Struct, frozen=True):
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:
-    """Add or change many courses: NDJSON, CSV, an Excel workbook or schema.org JSON-LD, depending on the content type.
+    """Add or change many courses from NDJSON, CSV, an Excel workbook or schema.org JSON-LD, by the content type.
 
-    Each row is answered with one line once it is stored or rejected, in order. The last line is the report, which `GET
-    /v1/imports/{import_id}` returns later. A rejected row does not stop the import until 100,000 rows were empty or
-    rejected. The first row of a course counts; a later equal row is unchanged, a different one is rejected. With
-    `dry_run` nothing is written, and the columns of a table are guessed. If the body breaks off, the report says so;
-    stored courses remain, and the file may be sent again. Up to 16 MiB of compressed answers are buffered for a client
-    that sends everything before it reads; after that, rows are read only as answers are received.
+    Admins and editors may call this. Each row is answered with one line, in order, when it is stored or rejected. The
+    last line is the report, which `GET /v1/imports/{import_id}` returns later. A rejected row does not stop the import;
+    100,000 empty or rejected rows do.
+    The first row of a course counts: a later equal row is unchanged, a different one is rejected. With `dry_run`
+    nothing is written, and the columns of a table are guessed. If the body ends early, the report says so; stored
+    courses stay, and the file may be sent again. Up to 16 MiB of compressed answers are kept for a client that sends
+    everything before it reads; beyond that, rows are read only as fast as the client receives answers.
     """
     form = named_format(request, TYPES)
     query = read_query(request, ImportCourses)

@@ -1,4 +1,4 @@
-"""Matches: proposals for courses, and people's decisions on them."""
+"""The routes that show the matches of courses, and store people's decisions on matches."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -45,9 +45,10 @@ _UNCONDITIONAL = Preconditions(None, None)
 
 
 async def show_matches(request: web.Request) -> web.StreamResponse:
-    """Return the matches of one of the tenant's own courses.
+    """Return the matches of a course of the caller's tenant.
 
-    `waiting`: the course is about to be matched again. The tag changes with the course and with its matches.
+    Admins and editors may call this. `waiting`: the course is about to be matched again. The ETag changes when the
+    course or a match changes. 404 for a shared course or an unknown one.
     """
     found = await request.app[MATCHES].find(principal(request).tenant, request.match_info["course_id"])
     if found is None:
@@ -57,7 +58,10 @@ async def show_matches(request: web.Request) -> web.StreamResponse:
 
 
 async def list_matches(request: web.Request) -> web.StreamResponse:
-    """Return a page of the tenant's own courses that have matches of the requested kind, by course id."""
+    """Return a page of the tenant's own courses with the matches that the parameters select, by course id.
+
+    Admins and editors may call this.
+    """
     wanted = read_query(request, ListMatches)
     found = await request.app[MATCHES].page(principal(request).tenant, wanted)
     page = found[: wanted.limit]
@@ -70,41 +74,55 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
 
 
 async def confirm_matches(request: web.Request) -> web.StreamResponse:
-    """Confirm matches of a course.
+    """Confirm matches of a course of the caller's tenant: all of them, or none if one is refused.
 
-    They become rows of what the course teaches at once, and paths use them.
+    Admins and editors may call this. Each match becomes a row of what the course teaches, and paths use it. 404 for an
+    unknown course or match, 409 if somebody else decides the same match at this moment, 412 if a precondition does not
+    hold.
     """
     return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "confirmed")
 
 
 async def reject_matches(request: web.Request) -> web.StreamResponse:
-    """Reject matches of a course.
+    """Reject matches of a course of the caller's tenant: all of them, or none if one is refused.
 
-    They are not proposed again while the course's text stays the same; a row that was confirmed before is removed.
+    Admins and editors may call this. A rejected match is not proposed again while the text of the course stays the
+    same. If it was confirmed before, its row is removed from what the course teaches. 404, 409 and 412 as for
+    `:confirm`.
     """
     return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "rejected")
 
 
 async def correct_matches(request: web.Request) -> web.StreamResponse:
-    """Correct matches of a course: other levels, or another skill.
+    """Correct matches of a course of the caller's tenant: all of them, or none if one is refused.
 
-    The corrected match becomes a row of what the course teaches at once.
+    Admins and editors may call this. `right` states other levels, or another skill of the same framework; it becomes a
+    row of what the course teaches. 404, 409 and 412 as for `:confirm`; 422 if the framework has no such skill or level.
     """
     return await _decide_one(request, (await read_body(request, CorrectMatches)).matches, "corrected")
 
 
 async def confirm_many(request: web.Request) -> web.StreamResponse:
-    """Confirm matches of several courses. Each gets a result; a rejected one does not stop the others."""
+    """Confirm matches of several courses of the caller's tenant.
+
+    Each decision gets a result of its own; one that is refused does not stop the others.
+    """
     return await _decide_many(request, (await read_body(request, DecideCourseMatches)).matches, "confirmed")
 
 
 async def reject_many(request: web.Request) -> web.StreamResponse:
-    """Reject matches of several courses. Each gets a result; a rejected one does not stop the others."""
+    """Reject matches of several courses of the caller's tenant.
+
+    Each decision gets a result of its own; one that is refused does not stop the others.
+    """
     return await _decide_many(request, (await read_body(request, DecideCourseMatches)).matches, "rejected")
 
 
 async def correct_many(request: web.Request) -> web.StreamResponse:
-    """Correct matches of several courses. Each gets a result; a rejected one does not stop the others."""
+    """Correct matches of several courses of the caller's tenant.
+
+    Each decision gets a result of its own; one that is refused does not stop the others.
+    """
     return await _decide_many(request, (await read_body(request, CorrectCourseMatches)).matches, "corrected")
 
 
@@ -123,7 +141,7 @@ async def _decide_one(request: web.Request, names: Sequence[MatchName], status: 
 
 
 async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], status: Status) -> web.StreamResponse:
-    """Apply decisions one by one. A second, other decision on the same match is refused."""
+    """Apply decisions one after the other; refuse a second, different decision on the same match."""
     results = []
     decided: dict[tuple[str, str, str], SkillSpan | None] = {}
     for place, name in enumerate(names):
@@ -149,7 +167,7 @@ def _check_once(
     decided: dict[tuple[str, str, str], SkillSpan | None],
     place: int,
 ) -> None:
-    """Raise InvalidInput if the request decides a match a second time and otherwise; remember the decision."""
+    """Raise InvalidInput if the request has decided the same match before, and differently; note it in `decided`."""
     if decided.setdefault(match, right) != right:
         raise InvalidInput("this request decides the same match twice, and differently", f"matches[{place}]")
 
@@ -161,9 +179,9 @@ def _check_undecided(
     matches: Sequence[Match],
     seen: dict[MatchName, Match],
 ) -> None:
-    """Check that nobody else has decided a match since it was looked at, or since this request first read it.
+    """Raise Conflict if somebody else has decided a match since a person saw it, or since this request first read it.
 
-    Raises Conflict.
+    `decision`: what this request decides. `seen`: the matches as this request first read them.
     """
     for match in matches:
         if match.key == (name.framework, name.skill):
@@ -179,7 +197,7 @@ def _check_undecided(
 async def _decided(
     request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, conditions: Preconditions
 ) -> tuple[MatchedCourse, bool]:
-    """Return a course after all decisions or none, and whether anything changed."""
+    """Apply all decisions on matches of a course, or none; return the course, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
     framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
 

@@ -1,7 +1,7 @@
-"""Counts the officers whom a change of a framework affects, by a request to the assessment service.
+"""Counts the officers whom a change of a framework concerns, by a request to the assessment service.
 
-The request uses the caller's own key, so the answer contains no more than the caller may read. Without an answer the
-count is left out; nothing else depends on it.
+The request uses the caller's own key, so the count covers only officers whom the caller may count. If the service does
+not answer, the count is left out; nothing else depends on it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,18 +17,21 @@ class _Officers(msgspec.Struct):
 
 
 class OfficerCounter:
-    """Queries the assessment service at one of its addresses."""
+    """Asks the assessment service for numbers of officers. `addresses`: its replicas, tried in this order."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._addresses = addresses
         self._client = ClientSession(timeout=ClientTimeout(total=_SECONDS))
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections to the assessment service."""
         await self._client.close()
 
     async def count(self, request: web.Request, framework: str, job_groups: Iterable[str]) -> int | None:
-        """Return how many officers of these job groups are under a framework; None if that is not available."""
+        """Return the number of officers in these job groups of a framework; None if no replica answers.
+
+        `request` supplies the caller's key.
+        """
         headers = {hdrs.AUTHORIZATION: request.headers.get(hdrs.AUTHORIZATION, "")}
         for address in self._addresses:
             try:

@@ -1,7 +1,7 @@
-"""Reads and writes framework files: one module per format, each a pure reader and writer (of CASE in two).
+"""Reads and writes framework files in several formats. One pure module reads and writes a format; CASE has two.
 
-read("case", [Source("package.json", raw)], Options(id="mine"))      a Reading: the framework, every fault, lost data
-write("csv", framework, at)                                          a Written: bytes, and what the format cannot hold
+read("case-1.1", [Source("package.json", raw)], Options(id="mine"))   the framework, its faults, and data that is lost
+write("csv", framework, at)                                           bytes, and what the format cannot hold
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _JSON, _CSV, _ZIP = "application/json", "text/csv", "application/zip"
 
 @dataclass(frozen=True)
 class Written:
-    """A framework as a file, and the data that the format cannot represent."""
+    """The bytes of a framework as a file, and a list of the data that the format cannot represent."""
 
     data: bytes
     not_held: list[NotKept]
@@ -29,7 +29,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Format:
-    """The reader and writer of a format. `accepts`: the media types of requests; the first is that of answers."""
+    """A format of framework files: its reader and its writer.
+
+    `accepts`: the media types that a request may have; an answer has the first one. `suffix`: the end of a file's name.
+    """
 
     read: Callable[[list[Source], Options], Reading]
     write: Callable[[Framework, datetime], tuple[bytes, list[NotKept]]]
@@ -55,15 +58,16 @@ FORMATS: Mapping[str, Format] = {
 
 
 def read(name: str, sources: list[Source], options: Options, limit: int = UNPACKED_LIMIT) -> Reading:
-    """Return the result of reading files in a format. `limit`: the bytes that archives may decompress to.
+    """Read the files of one framework in the format `name`; return the framework with a report.
 
-    Raises InvalidInput, Malformed, TooLarge, Unsupported.
+    `limit`: the most bytes that the tables in archives may have together. Raises InvalidInput, Malformed, TooLarge,
+    Unsupported.
     """
     return _format(name).read(unpacked(sources, limit), options)
 
 
 def write(name: str, framework: Framework, at: datetime) -> Written:
-    """Return a framework in a format; `at`: the time of its last change. Raises InvalidInput."""
+    """Return a framework as a file in the format `name`. `at`: the time of its last change. Raises InvalidInput."""
     return Written(*_format(name).write(framework, at))
 
 

@@ -1,8 +1,9 @@
-"""Reads a 1EdTech CASE package, 1.0 or 1.1: a document, its items and their associations. `case_writing` writes one.
+"""Reads a framework from a 1EdTech CASE package, 1.0 or 1.1: a document, items and associations between them.
 
-An item with children is an area, one without is a skill of its nearest parent. Data without a field in CASE (the scale,
-requirements, titles in two languages) are in `extensions`, which 1.1 allows. A package with a cycle of `isChildOf` is
-rejected, and the error names the cycle.
+An item with children becomes an area; an item without children becomes a skill of the area that its parent is. CASE has
+no field for the scale, requirements and titles in two languages: they are in `extensions`, which 1.1 allows. If the
+associations `isChildOf` have a cycle, the package is rejected, and the error names the cycle. `case_writing` writes
+packages.
 """
 
 import re
@@ -40,13 +41,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 _NUMBER = re.compile(r"\d{1,18}")
 CHILD, _PART = "isChildOf", "isPartOf"
 _Association = tuple[str, str, str, str, Any]
-"""Identifier, type, origin, destination and the full record of an association."""
+"""An association as (identifier, type, origin, destination, the whole object)."""
 
 AREA, SKILL, JOB_GROUP = "Area", "Skill", "Job group"
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Read a package and return the framework with its report. Raises Malformed, InvalidInput."""
+    """Return the framework of a CASE package, the only file, with a report.
+
+    Raises Malformed, TooLarge; InvalidInput if it is no CASE package.
+    """
     builder = Builder(options)
     given = json_of(sources, builder)
     if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):
@@ -64,7 +68,7 @@ class _Package:
         self._extension = _mapping(_mapping(self._document.get("extensions")).get(EXTENSION))
         self._items: dict[str, dict[str, Any]] = {}
         self._spelt: dict[str, str] = {}
-        """UUIDs in lower case, and other identifiers -> as their item spells them."""
+        """{identifier, a UUID in lower case: the spelling of its item}."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
         self._nesting = CHILD
@@ -131,7 +135,7 @@ class _Package:
                     self._builder.not_kept(f"{what}.extensions", ", ".join(others))
 
     def _associations(self) -> Iterable[_Association]:
-        """Yield the associations that have a type and both ends."""
+        """Yield the associations that have a type, an origin and a destination; report the others as faults."""
         for i, one in enumerate(self._list("CFAssociations")):
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
             kind = _string(one, "associationType")
@@ -323,7 +327,7 @@ class _Package:
 
 
 def _level_lists(rubrics: Any) -> Iterable[list[tuple[float, str]]]:
-    """Yield the levels of every criterion: score and name."""
+    """Yield, for each criterion of the rubrics, its levels as (score, name), by score."""
     for rubric in rubrics if isinstance(rubrics, list) else []:
         criteria = _mapping(rubric).get("CFRubricCriteria")
         for criterion in criteria if isinstance(criteria, list) else []:
@@ -351,7 +355,7 @@ def _strings(given: Any) -> list[str]:
 
 
 def _compared(key: str) -> str:
-    """Return what two spellings of an identifier have in common: a UUID means the same in both cases."""
+    """Return the form in which identifiers are compared: a UUID in lower case, others unchanged."""
     return key.lower() if _UUID.fullmatch(key) else key
 
 

@@ -1,6 +1,6 @@
 """Writes a framework as a 1EdTech CASE package, 1.0 or 1.1.
 
-Data without a field in CASE are in `extensions`, which 1.1 allows; writing 1.0 reports them as left out.
+Data for which CASE has no field are in `extensions`, which 1.1 allows; in 1.0 they are left out and reported.
 """
 
 from datetime import UTC, datetime
@@ -20,7 +20,10 @@ _EXTENDED = (
 
 
 def write(framework: Framework, version: str, at: datetime) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as a package of CASE `version`, changed `at`, and the data that this version cannot hold."""
+    """Return a framework as a package of CASE in a version, and the data that this version cannot hold.
+
+    `version`: `1.0` or `1.1`. `at`: the time of the last change.
+    """
     return _Written(framework, extended=version != "1.0", at=at).package()
 
 

@@ -1,7 +1,8 @@
-"""DigComp 3.0 as its JSON-LD supplement: areas, competences, eight proficiency levels, and their statements.
+"""Reads and writes the JSON-LD of DigComp 3.0: areas, competences, eight proficiency levels, and statements on them.
 
-A `@context` is never fetched: terms are identified by the last part of their name. Statements and learning outcomes
-become the level descriptors of a skill, at the highest step of the level that they are written for.
+A competence becomes a skill. Its statements and learning outcomes become descriptors of the level for which they are
+written. A statement for one of the four broad levels becomes a descriptor of the higher of the two levels in it. A
+`@context` is never fetched: terms are recognised by the last part of their name.
 """
 
 import re
@@ -35,7 +36,10 @@ _READ["CompetenceStatement"] = _READ["LearningOutcome"]
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return the result of reading a JSON-LD document. Raises Malformed, InvalidInput."""
+    """Return the framework of a JSON-LD document, the only file, with a report.
+
+    Raises Malformed, TooLarge; InvalidInput if it holds no competence.
+    """
     builder = Builder(options)
     found = _by_kind(json_of(sources, builder), builder)
     if not found["Competence"]:
@@ -202,7 +206,7 @@ def _given(value: Any) -> Given:
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as JSON-LD with the terms of DigComp 3.0, and the data that they cannot hold."""
+    """Return a framework as JSON-LD with the terms of DigComp 3.0, and the data for which it has no term."""
     graph = [
         _node("CompetenceArea", area.id, name=area.title, description=area.description) for area in framework.areas
     ]

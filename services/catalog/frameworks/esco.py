@@ -1,10 +1,11 @@
-"""ESCO as its CSV files: skills, occupations, the skills that an occupation needs, and the groups that contain them.
+"""Reads and writes ESCO's CSV files: skills, groups of skills, occupations, and the skills that an occupation needs.
 
-The files are recognised by their headings, so their names and their number do not matter; an archive may contain them.
-Case, spaces and signs in a heading do not matter, the names of SKOS are known too (`prefLabel`), and columns may be
-added, as later versions of ESCO do. `Options.columns` names a column with another heading.
-An occupation is a job group. ESCO has no levels: an occupation needs a skill or not. An essential skill has a larger
-weight than an optional one; that is an assumption of this importer, and the report says so.
+The files are recognised by their headings, so their names and their number do not matter; they may be in an archive.
+Case, spaces and signs in a heading do not matter, and the names of SKOS are known too (`prefLabel`). Unknown columns,
+which later versions of ESCO add, are ignored. `Options.columns` names columns with other headings.
+
+An occupation becomes a job group. ESCO has no levels: an occupation needs a skill or not. It is assumed that an
+essential skill has a larger weight than an optional one, and the report says so.
 """
 
 import csv
@@ -41,7 +42,7 @@ _FIELDS = {
     _BESIDE: (),
 }
 _LOOKED_AT = 50
-"""How many rows of a list are searched for the type of what it lists."""
+"""The type of the items of a list is looked for in this many rows, the first ones."""
 
 _TYPES = {"SkillGroup": _GROUPS, "KnowledgeSkillCompetence": _SKILLS, "Occupation": _OCCUPATIONS}
 _SKOS = {"uri": "concepturi", "preflabel": "preferredlabel", "altlabel": "altlabels"}
@@ -53,13 +54,16 @@ _COLUMNS = {
         "relatedSkillUri",
     )
 }  # fmt: skip
-"""The columns that are read."""
+"""{name in lower case: name} of the columns that are read."""
 
 _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return the result of reading the files. Raises Malformed; InvalidInput if there is no list of skills."""
+    """Return the framework that ESCO's files hold, with a report.
+
+    Raises Malformed; InvalidInput if there is no list of skills, or `options.columns` names an unknown column.
+    """
     builder = Builder(options)
     files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
     headings = {source: row_of(source)[0] for source in sources}
@@ -87,7 +91,7 @@ def read(sources: list[Source], options: Options) -> Reading:
 
 
 def _mapped(columns: Mapping[str, str], headings: list[str]) -> dict[str, str]:
-    """Return {folded heading: our name of its column}. Raises InvalidInput for what is not there."""
+    """Return {folded heading: name of its column}. Raises InvalidInput for an unknown column or a missing heading."""
     found = {}
     for name, heading in columns.items():
         if name.lower() not in _COLUMNS:
@@ -106,10 +110,10 @@ def _name(heading: str, mapped: Mapping[str, str]) -> str:
 
 
 def _kinds(headings: Mapping[Source, list[str]]) -> dict[Source, int | None]:
-    """Return what each file holds, by its columns; a list without `skillType` and `iscoGroup` by its first rows.
+    """Return what each file holds, from its columns, or from its first rows if it has no `skillType` and `iscoGroup`.
 
-    Such a list of skills or occupations is read only in place of the whole one: ESCO adds lists of a part of them
-    (`researchOccupationsCollection`, `greenShareOcc`), which say less.
+    A file that is recognised by its first rows is read only if there is no complete list of skills or occupations: ESCO
+    adds lists of some of them (`researchOccupationsCollection`, `greenShareOcc`), which have fewer columns.
     """
     kinds = {source: _kind(heading) for source, heading in headings.items()}
     whole = {*kinds.values()}
@@ -134,7 +138,7 @@ def _kind(heading: list[str]) -> int | None:
 
 
 def _listed(source: Source) -> int | None:
-    """Return what a list holds by the type of its first rows, None if they say nothing."""
+    """Return what a list holds, from the type in its first rows; None if they hold no type."""
     rows, listed = csv.reader(lines_of(source), delimiter=row_of(source)[1]), set[str]()
     with suppress(csv.Error):  # reported when the rows are read
         listed.update(cell for row in islice(rows, _LOOKED_AT) for cell in row)
@@ -157,7 +161,7 @@ class _Files:
             yield from rows_of(source, builder or self._builder, lambda heading: _name(heading, self._mapped))
 
     def give(self) -> None:
-        """Pass everything to the builder."""
+        """Pass all areas, skills, job groups and requirements to the builder."""
         builder = self._builder
         self._groups = {row.get("concepturi"): row for row in self._rows(_GROUPS)}
         unheard = Builder(builder.options)  # faults are reported when the list itself is read
@@ -242,7 +246,7 @@ class _Files:
         return area
 
     def _area(self, address: str) -> str:
-        """Return the nearest group above a skill, the first named of equally near ones; empty if there is none."""
+        """Return the address of the nearest group above a skill, empty without one; of equally near ones, the first."""
         waiting, seen = [address], {address}
         while waiting:
             above = [one for name in waiting for one in self._broader.get(name, ()) if one not in seen]
@@ -285,7 +289,7 @@ _BASE = "http://data.europa.eu/esco"
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as an archive of ESCO's files, and the data they cannot hold, such as required levels."""
+    """Return a framework as a ZIP archive of ESCO's files, and the data that they cannot hold, such as levels."""
     skills = {
         skill.id: skill.code if _is_own(skill.code, skill.id) else f"{_BASE}/skill/{skill.id}"
         for skill in framework.skills

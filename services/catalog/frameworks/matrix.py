@@ -1,9 +1,9 @@
-"""A matrix of requirements as CSV: the level of each skill that each job group needs.
+"""Reads and writes a framework as a CSV table of requirements: the level of each skill that each job group needs.
 
-Long: a row for each requirement, with a column for the job group, one for the skill and one for the level. Wide: a row
-for each skill and a column for each job group, or the reverse, with the level in the cell. A table of skills whose
-columns are named by the levels holds what each level of a skill means. Columns are found by their headings in English
-and Thai, and the report names them; `Options.columns` overrides that.
+A long table has a row for each requirement, with columns for the job group, the skill and the level. A wide table has a
+row for each skill and a column for each job group, or the reverse; the cell holds the level. A third kind has a row for
+each skill and a column for each level; the cell holds what the level of the skill means. Columns are recognised by
+their headings in English and Thai, and the report names them; `Options.columns` overrides this.
 """
 
 import re
@@ -52,7 +52,7 @@ _NOT_REQUIRED = frozenset(
     map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
 )
 _LEAST_LEVELS = 2
-"""How many columns are at least named by levels in a table that holds what each level means."""
+"""A table that holds what each level means has at least this many columns with the name of a level."""
 
 _MARKS = frozenset(("x", "✓", "✔", "/", "yes", "y", "●", "•", "o", "ใช่", "ต้องมี"))
 _NUMBER = re.compile(
@@ -86,7 +86,10 @@ class _Cell:
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Read a table and return the framework with its report. Raises Malformed; InvalidInput for a missing column."""
+    """Return the framework of a table, the only file, with a report.
+
+    Raises Malformed; InvalidInput if there are several files, or a needed column is missing.
+    """
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     builder = Builder(options)
@@ -186,7 +189,10 @@ class _Matrix:
         return self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
 
     def _note(self, name: str, raw: str, titles: Given, row: int, more: Mapping[str, Any] | None = None) -> str:
-        """Collect a part. If it was named before, the first row counts, and a different title or area is reported."""
+        """Note an area, skill, job group or stage, and return its id.
+
+        If it was noted before, the first row counts, and a different title or area is reported.
+        """
         key = identifier(raw)
         given = {field: value for field, value in (more or {}).items() if value is not None}
         seen = self._parts[name].setdefault(key, _Seen(titles, row, given))
@@ -235,7 +241,7 @@ class _Matrix:
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
 
     def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
-        """Return {skill: descriptors} if columns named by levels hold mostly texts, and take their cells away."""
+        """Return {skill: descriptors} and remove the cells if columns named by levels hold mostly texts; else {}."""
         if not self._across:
             return {}
         scales = [self._builder.options.scale, *(("none", *one) for one in _KNOWN_SCALES)]
@@ -263,7 +269,7 @@ class _Matrix:
         return descriptors
 
     def _name_scale(self, level_names: Sequence[str], written: Iterable[str]) -> None:
-        """Take the names of a scale from 0 on, as the file writes them where it does."""
+        """Name the levels of the scale, from 0 on; `written` holds the names in the spelling of the file."""
         spelt = {folded(one): one for one in written}
         for i, name in enumerate(level_names):
             self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
@@ -318,14 +324,14 @@ def _known_scale(named: Iterable[str]) -> tuple[str, ...]:
 
 
 def _number(words: str) -> tuple[float, str] | None:
-    """Parse a level written as a number with an optional name."""
+    """Return (number, name) of a level that is written as a number with an optional name; None for other texts."""
     if not (found := _NUMBER.fullmatch(words.translate(_THAI_DIGITS).strip())):
         return None
     return float(found[1].replace(",", ".")), (found[2] or "").strip()
 
 
 def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
-    """Return {name of a column: the headings it is made of}. Raises InvalidInput."""
+    """Return {name of a column: its heading, or the headings that are joined}. Raises InvalidInput."""
     present = {folded(name): name.strip() for name in heading if name.strip()}
     found: dict[str, list[str]] = {}
     for name, given in builder.options.columns.items():

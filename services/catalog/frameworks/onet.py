@@ -1,7 +1,8 @@
-"""O*NET as its tables: ratings of elements by occupation, with the names of both.
+"""Reads and writes O*NET's tables: elements, occupations, and ratings of elements for each occupation.
 
-The files are recognised by their headings. An element is a skill; the group above it is an area; an occupation is a job
-group. A rating on the scale LV (0 to 7) is the required level, and the one on the scale IM (1 to 5) its weight.
+The files are recognised by their headings. An element becomes a skill, the group above the element an area, and an
+occupation a job group. A rating on the scale LV (0 to 7) becomes the required level, and a rating on the scale IM (1 to
+5) the weight of the requirement.
 """
 
 import math
@@ -45,7 +46,7 @@ _GROUPS = {
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return the result of reading the tables. Raises Malformed; InvalidInput if there are no ratings."""
+    """Return the framework that O*NET's tables hold, with a report. Raises Malformed; InvalidInput without ratings."""
     builder = Builder(options)
     rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
@@ -83,7 +84,7 @@ class _Tables:
         self._occupations: dict[str, Row] = {}
 
     def give(self) -> None:
-        """Pass everything to the builder."""
+        """Pass all areas, skills, job groups and requirements to the builder."""
         builder = self._builder
         builder.head(id="onet", title=LocalizedText(en="O*NET"))
         for level in range(TOP + 1):
@@ -202,7 +203,7 @@ def _above(element: str) -> str:
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as an archive of O*NET's tables, and the data that they cannot hold."""
+    """Return a framework as a ZIP archive of O*NET's tables, and the data that the tables cannot hold."""
     codes = {skill.id: skill.id for skill in framework.skills}
     named = {group.id: plain(group.title) for group in framework.job_groups}
     ratings: list[tuple[Any, ...]] = []

@@ -1,4 +1,7 @@
-"""A framework in the project's own JSON, as `GET /v1/frameworks/{id}` answers it. Every part is checked separately."""
+"""Reads and writes a framework in the project's own JSON, as `GET /v1/frameworks/{id}` answers it.
+
+Each area, skill and other part is checked alone, so that the report names all faults.
+"""
 
 from typing import Any
 
@@ -21,13 +24,13 @@ _PARTS: dict[str, Any] = {
     "mappings": VersionMapping,
 }
 JSON_LIMIT = 32 * 1024 * 1024
-"""The most bytes of a JSON document: it is read into memory as a whole."""
+"""The most bytes of a JSON document; it is read into memory as a whole."""
 
 _HEAD = ("id", "title", "description", "version", "provenance", "retired")
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return what became of one JSON object. Raises Malformed, InvalidInput."""
+    """Return the framework of a JSON object, the only file, with a report. Raises Malformed, InvalidInput, TooLarge."""
     builder = Builder(options)
     given = json_of(sources, builder)
     if not isinstance(given, dict):
@@ -48,12 +51,12 @@ def read(sources: list[Source], options: Options) -> Reading:
 
 
 def json_of(sources: list[Source], builder: Builder) -> object:
-    """Return the JSON of the only file. Raises Malformed, InvalidInput, TooLarge."""
+    """Return the decoded JSON of the only file. Raises Malformed, TooLarge; InvalidInput if there are several files."""
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     return decode_patch(raw_of(sources[0], builder, JSON_LIMIT))
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as JSON, which holds all of it."""
+    """Return a framework as JSON, and an empty list, because JSON holds all its data."""
     return msgspec.json.format(msgspec.json.encode(framework), indent=2) + b"\n", []

@@ -1,13 +1,13 @@
-"""The result of reading a framework file, and the builder that every reader uses.
+"""Builds a framework and a report from the rows of a file; the reader of every format uses it.
 
     builder = Builder(options)
     builder.skill("1.1", Given(text="Searching"), area="1", row=7)
     builder.require("clerks", "1.1", 2.0, row=9)
     return builder.build()                       # a Reading
 
-Every fault is recorded with its row or identifier, its field and the reason. A rejected row is left out and reading
-continues. If the framework would be wrong without it (a level of the scale, a required skill, a job group with
-requirements, a requirement), the whole file is rejected with the list of faults, unless `skip_refused` is set.
+Every fault is recorded with its row or identifier, its field and the reason. A rejected row is left out, and reading
+continues. But the whole file is rejected if the framework would be wrong without the row, because it holds a level of
+the scale, a required skill, a job group with requirements, or a requirement. The option `skip_refused` prevents this.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,21 +41,22 @@ from shared.texts import shows_something
 TITLE_LIMIT, PROSE_LIMIT = 300, 5000
 EXAMPLES = 5
 FAULTS_LIMIT = 20_000
-"""How many faults are listed; the others are counted."""
+"""The most faults that a report lists; the others are counted."""
 
 _CHILD_OF: Literal["child_of"] = "child_of"
 _SHAPES: dict[str, Any] = {"areas": Area, "skills": Skill, "job_groups": JobGroup, "stages": Stage}
 _CYCLES = 100
 _BULLETS = ("-", "•", "*", " ")
 EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everybody"))
-"""The job group of a framework whose publisher names none."""
+"""The job group that a framework gets if its file names none."""
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):
-    """A fault of a row. `row` counts from 1, a table's heading included; `id` is the publisher's own.
+    """A fault of a row or of another part of a file.
 
-    `refused`: the row is left out. `changed`: it is imported in a changed form. `untrue`: it is left out, and the
-    framework would be wrong without it, so the whole file is rejected.
+    `verdict` is `refused` if the row is left out, and `changed` if it is imported in a changed form. It is `untrue` if
+    the row is left out and the framework would be wrong without it, so the whole file is rejected. `row` counts from 1,
+    with the heading of a table. `id` is the identifier in the file.
     """
 
     verdict: Literal["refused", "changed", "untrue"]
@@ -66,7 +67,7 @@ class Fault(Struct, frozen=True, omit_defaults=True):
 
 
 class NotKept(Struct, frozen=True):
-    """Data that the format or the framework cannot represent: what, how many items, and the first of them."""
+    """Items that a framework cannot hold, or the format of an export: their kind, their number, and the first ones."""
 
     what: str
     count: int
@@ -76,8 +77,8 @@ class NotKept(Struct, frozen=True):
 class Reading(Struct, frozen=True):
     """The result of reading a file. `framework` is None if the whole file is rejected.
 
-    `assumed` lists assumptions, such as which column holds the skill. `further_faults`: the number of faults beyond the
-    maximum that is listed.
+    `rows`: the number of rows that were read. `assumed`: assumptions, such as which column holds the skill.
+    `further_faults`: the number of faults that are not listed in `faults`.
     """
 
     framework: Framework | None
@@ -89,11 +90,11 @@ class Reading(Struct, frozen=True):
 
 
 class Options(Struct, frozen=True):
-    """What the caller states because a file does not contain it.
+    """What the caller states about a framework file because the file does not contain it.
 
-    `id` and `title` of the framework; `columns`: our name of a column -> its heading (several joined by ` + `);
-    `scale`: the names of the levels from 0 on, if a table names levels by unknown words; `mark`: the level that a
-    mark such as `x` means; `skip_refused`: import the valid rows, although refused rows are missing.
+    `id` and `title`: those of the framework. `columns`: {column, such as `skill`: its heading, or several with ` + `}.
+    `scale`: the names of the levels from 0 on, if a table names levels by unknown words. `mark`: the level that a mark
+    such as `x` means. `skip_refused`: whether to import the valid rows although the framework is wrong without others.
     """
 
     id: str = ""
@@ -105,13 +106,16 @@ class Options(Struct, frozen=True):
 
 
 def not_held(parts: Iterable[tuple[str, Iterable[str]]]) -> list[NotKept]:
-    """Return the data of a framework that a format cannot hold, by kind and the names of the items."""
+    """Return what a format cannot hold, from (kind, names of the items); kinds without an item are left out."""
     found = [(what, [*names]) for what, names in parts]
     return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
 
 
 class Builder:
-    """Collects the parts of a framework from rows in any order, then checks their references to each other."""
+    """Collects the parts of a framework from rows in any order; `build` then checks their references to each other.
+
+    `rows` counts the rows that were read.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -141,7 +145,7 @@ class Builder:
         field: str | None = None,
         verdict: Literal["refused", "changed", "untrue"] = "refused",
     ) -> None:
-        """Record a fault."""
+        """Record a fault of the file; the arguments are the fields of Fault."""
         self._note(Fault(verdict, reason, row, id, field))
 
     def _note(self, fault: Fault) -> None:
@@ -152,42 +156,42 @@ class Builder:
             self._further_faults += 1
 
     def not_kept(self, what: str, example: str = "") -> None:
-        """Record an item that a framework cannot hold."""
+        """Record an item of the file that a framework cannot hold. `what`: its kind. `example`: its name or text."""
         count, examples = self._not_kept.get(what, (0, []))
         if example and len(examples) < EXAMPLES:
             examples.append(example[:TITLE_LIMIT])
         self._not_kept[what] = count + 1, examples
 
     def assume(self, what: str) -> None:
-        """Record an assumption about something that the file does not say."""
+        """Record an assumption about something that the file does not state; `what` is a sentence for the report."""
         if what not in self._assumed:
             self._assumed.append(what)
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def head(self, **fields: Any) -> None:
-        """Set fields of the framework itself."""
+        """Set fields of the framework itself, such as `id` and `title`; None leaves a field unchanged."""
         self._head |= {name: value for name, value in fields.items() if value is not None}
 
     def level(self, level: float, title: Given, row: int | None = None) -> None:
-        """Add a level of the scale."""
+        """Add a level of the scale; a level without a visible title is recorded as a fault."""
         if text := self.text(title, row=row, id=decimal(level), field="scale.title"):
             self._add("scale", decimal(level), ScaleLevel, row, level=level, title=text)
 
     def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:
-        """Add a group of skills."""
+        """Add an area. `more`: further fields of Area."""
         self._titled("areas", id, title, row, more)
 
     def skill(self, id: str, title: Given, *, area: str, row: int | None = None, **more: Any) -> None:
-        """Add a skill; `area` by its identifier, given before or after."""
+        """Add a skill. `area`: the id of its area, which may be added later. `more`: further fields of Skill."""
         self._titled("skills", id, title, row, {**more, "area": identifier(area)})
 
     def job_group(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:
-        """Add a job group."""
+        """Add a job group. `more`: further fields of JobGroup."""
         self._titled("job_groups", id, title, row, more)
 
     def stage(self, id: str, title: Given, *, row: int | None = None) -> None:
-        """Add a stage."""
+        """Add a stage, for which other levels may be required."""
         self._titled("stages", id, title, row, {})
 
     def require(  # noqa: PLR0913 - the fields of a requirement, by name
@@ -201,7 +205,10 @@ class Builder:
         weight: float = 1.0,
         **more: Any,
     ) -> None:
-        """Add the level that a job group needs. A repeated row is reported; one with another level is a fault."""
+        """Add the level of a skill that a job group needs. `more`: further fields of Requirement.
+
+        A repeated requirement is reported; one with another level or weight is a fault with the verdict `untrue`.
+        """
         fields = {
             "job_group": self._shared(identifier(job_group)),
             "skill": self._shared(identifier(skill)),
@@ -225,15 +232,15 @@ class Builder:
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def _shared(self, name: str) -> str:
-        """Return one object for all equal names: there may be 100,000 requirements."""
+        """Return the same object for equal names, to save memory: there may be 100,000 requirements."""
         return self._names.setdefault(name, name)
 
     def has(self, part: str, key: str) -> bool:
-        """Return whether this part was added already."""
+        """Return whether an item was added. `part`: the list, such as `areas`. `key`: its id, or a level as a text."""
         return key in self._parts[part]
 
     def relate(self, kind: str, origin: str, target: str) -> None:
-        """Add a relation between areas or skills."""
+        """Add a relation between two areas or two skills. `origin` and `target` are their ids."""
         fields = {"kind": kind, "origin": identifier(origin), "target": target}
         if made := self._made(Relation, fields, Fault("refused", "", None, f"{origin} → {target}")):
             if made in self._relations:
@@ -241,7 +248,10 @@ class Builder:
             self._relations.setdefault(made, None)
 
     def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
-        """Add a part that is written in the project's own JSON."""
+        """Add an item that is written in the project's own JSON; record a fault if it is invalid.
+
+        `part`: the list, such as `skills`. `shape`: the type of the item. `place`: its path, for the fault.
+        """
         name = given.get("id") if isinstance(given, dict) and isinstance(given.get("id"), str) else place
         if part == "requirements" and isinstance(given, dict):
             name = " / ".join(str(given.get(key)) for key in ("job_group", "skill", "stage") if given.get(key))
@@ -262,7 +272,10 @@ class Builder:
     # --- texts -------------------------------------------------------------------------------------------------------
 
     def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:
-        """Return a title; None, with a fault, if it is blank. A title over 300 characters is cut and reported."""
+        """Return a title; if it shows nothing, record a fault and return None.
+
+        A title of more than 300 characters is cut and reported. `row`, `id` and `field` are the place in the report.
+        """
         th, en = given.th(), given.en()
         if not th and not en:
             self.fault("has no visible text", row=row, id=id, field=field)
@@ -274,7 +287,10 @@ class Builder:
         return LocalizedText(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
 
     def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:
-        """Return a description or None. `title`: a title that was cut is kept whole in the description."""
+        """Return a description, None if it is empty. A description of more than 5,000 characters is cut and reported.
+
+        If `title` is longer than a title may be, the whole title is put before the description.
+        """
         parts = {"th": given.th(), "en": given.en()}
         if title is not None:
             for language, words in (("th", title.th()), ("en", title.en())):
@@ -289,9 +305,10 @@ class Builder:
         return Prose(**{language: _cut(words, PROSE_LIMIT) or None for language, words in parts.items()})
 
     def descriptors(self, level: float, given: Given) -> list[ScaleLevel]:
-        """Return the descriptors of a level, one per paragraph or list item; longer ones are split between words.
+        """Return the descriptors of a level: one for each line of the text, in each language.
 
-        A line that only introduces a list, such as `You can:`, is none; the report counts these.
+        A line that is longer than a title may be is divided between words. A line that only introduces a list, such as
+        `You can:`, is left out and reported.
         """
         found: list[ScaleLevel] = []
         for language, words in (("th", given.th()), ("en", given.en())):
@@ -344,7 +361,11 @@ class Builder:
             return None
 
     def build(self) -> Reading:
-        """Return the result, after checking skills, job groups and requirements against each other."""
+        """Check the references between all parts, and return the framework with the report.
+
+        A skill, requirement or relation that names something unknown is left out and reported. Without a job group,
+        EVERYBODY is added.
+        """
         parts = {name: [made for made, _ in found.values()] for name, found in self._parts.items()}
         scale = sorted(parts["scale"], key=lambda step: step.level)
         known = {name: {one.id for one in parts[name]} for name in ("areas", "skills", "job_groups", "stages")}

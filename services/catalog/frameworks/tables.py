@@ -1,7 +1,8 @@
-"""Reads the files of a framework, alone or in archives, as text and as table rows, without holding a whole table.
+"""Reads the files of a framework, alone or in ZIP archives, as text or as rows of a table; writes tables and archives.
 
-Each file has its own encoding, detected as for lists of courses (shared/imports/encodings.py). Decompression stops at a
-limit of bytes and of files; the sizes that an archive declares are not trusted.
+A table is read row by row, and never in memory as a whole. The encoding of each file is detected as for lists of
+courses (shared/imports/encodings.py). Decompression stops at a limit of bytes; the sizes that an archive declares are
+not trusted.
 """
 
 import codecs
@@ -24,11 +25,11 @@ from shared.imports.tables import guarded, unguarded
 from shared.texts import folded
 
 UNPACKED_LIMIT = 256 * 1024 * 1024
-"""The most bytes of the files of an archive together. ESCO has 42 MB."""
+"""The most bytes that the tables of all archives may have together after decompression. ESCO has 42 MB."""
 
 FILES_LIMIT = 100
 _LISTED_LIMIT = 1000
-"""The most files of an archive, tables or not: the list of them is parsed each time that a table is opened."""
+"""The most files of an archive, of any kind; their list is parsed each time that a table is opened."""
 _PIECE = 64 * 1024
 _LINE_LIMIT = 4_000_000
 _ZIP = b"PK\x03\x04"
@@ -38,7 +39,7 @@ _TEXTS = (".csv", ".tsv", ".txt")
 
 @dataclass(frozen=True)
 class Source:
-    """A file: its name, for the report, and its bytes or path; `member`: one file of that archive."""
+    """A file: its name in reports, and its bytes or path. With `member`, it is the file of that name in an archive."""
 
     name: str
     data: bytes | Path
@@ -46,7 +47,7 @@ class Source:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Open the file from its beginning. Raises Malformed for an unreadable archive."""
+        """Open the file for reading from its beginning. Raises Malformed for an archive that cannot be read."""
         with io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data.open("rb") as file:
             if not self.member:
                 yield file
@@ -57,13 +58,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: its number, the heading being row 1, and its non-empty cells by heading in lower case."""
+    """A row of a table. `cells`: {name of the column: text}, without empty cells. The heading is the row number 1."""
 
     number: int
     cells: Mapping[str, str]
 
     def get(self, *names: str) -> str:
-        """Return the first of these cells that is not empty."""
+        """Return the text of the first of these columns that is not empty in the row; empty if all are."""
         return next((self.cells[name] for name in names if name in self.cells), "")
 
 
@@ -76,7 +77,11 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:
-    """Return files with archives replaced by the tables in them. Raises TooLarge, Malformed, Unsupported."""
+    """Return the files, and in place of each ZIP archive the tables in it.
+
+    `limit`: the most bytes that the tables of all archives may have together. Raises TooLarge, Malformed, Unsupported,
+    InvalidInput.
+    """
     found: list[Source] = []
     left = limit
     for source in sources:
@@ -108,7 +113,7 @@ def _tables_in(files: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 
 def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> int:
-    """Return the decompressed size of a file in an archive, in bytes; if it exceeds the limit, any number above it."""
+    """Return the decompressed size of a file in an archive, in bytes; above the limit, any number that exceeds it."""
     size = 0
     with archive.open(member) as file:
         while size <= limit and (part := file.read(_PIECE)):
@@ -117,7 +122,10 @@ def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> int:
 
 
 def raw_of(source: Source, builder: Builder, limit: int) -> bytes:
-    """Return a file of at most `limit` bytes as UTF-8. Raises TooLarge."""
+    """Return the contents of a file in UTF-8; another encoding is reported to `builder`.
+
+    Raises Malformed; TooLarge if there are more than `limit` bytes.
+    """
     size, pieces = 0, []
     for piece in _recoded(source, builder):
         size += len(piece)
@@ -128,7 +136,10 @@ def raw_of(source: Source, builder: Builder, limit: int) -> bytes:
 
 
 def lines_of(source: Source, builder: Builder | None = None) -> Iterator[str]:
-    """Yield the lines of a text, each with a line feed at its end. Raises Malformed naming a line that is not text."""
+    """Yield the lines of a text file, each with a line feed at the end; another encoding is reported to `builder`.
+
+    Raises Malformed, which names the line, for a line that is not text or is too long.
+    """
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
     number, open_line = 1, io.StringIO()
     for piece in _recoded(source, builder):
@@ -162,7 +173,7 @@ def _recoded(source: Source, builder: Builder | None) -> Iterator[bytes]:
 
 
 def row_of(source: Source) -> tuple[list[str], str]:
-    """Return the cells of a table's first row, and the separator of its columns. Raises Malformed."""
+    """Return the cells of a table's first row that is not empty, and the separator of columns. Raises Malformed."""
     first = next((line for line in lines_of(source) if line.strip(" \t\n")), "")
     try:
         separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
@@ -173,10 +184,11 @@ def row_of(source: Source) -> tuple[list[str], str]:
 
 
 def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = folded) -> Iterator[Row]:
-    """Yield the rows of a table. Rows with more cells than the heading are reported and left out.
+    """Yield the rows of a table under its heading, without empty rows.
 
-    `name_of` gives the name of a column from its heading. A quote that is never closed is reported with the row where
-    it opens; the rest of the file cannot be read.
+    `name_of` returns the name of a column from its heading. Faults are reported to `builder`: a row with more cells
+    than the heading is left out; a quote that is never closed ends the rows, because the rest cannot be read. Raises
+    Malformed.
     """
     heading, separator = row_of(source)
     names = [name_of(name) for name in heading]
@@ -213,7 +225,7 @@ def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = fo
 
 
 def _is_quoted(source: Source) -> bool:
-    """Return whether quotes in a table with tabs enclose cells; in many such tables they are characters like others."""
+    """Return whether quotes enclose cells in a table with tabs; in many such tables they are ordinary characters."""
     try:
         deque(csv.reader(lines_of(source), delimiter="\t", strict=True), maxlen=0)
     except csv.Error:
@@ -222,7 +234,10 @@ def _is_quoted(source: Source) -> bool:
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Return `column=heading` items, separated by commas, one with a comma in quotes. Raises InvalidInput."""
+    """Return {column: heading} from a text of items `column=heading`, separated by commas.
+
+    An item that contains a comma stands in quotes. Raises InvalidInput, which names `map`.
+    """
     found: dict[str, str] = {}
     try:
         items = next(csv.reader([text], skipinitialspace=True, strict=True), [])
@@ -243,7 +258,7 @@ def pairs(text: str) -> dict[str, str]:
 def table(
     heading: Sequence[str], rows: Sequence[Sequence[object]], separator: str = ",", *, safe: bool = False
 ) -> bytes:
-    """Return rows as a table in UTF-8. `safe`: no cell is a formula to a spreadsheet."""
+    """Return a heading and rows as a table in UTF-8. With `safe`, a spreadsheet reads no cell as a formula."""
 
     def shown(cell: object) -> object:
         if not isinstance(cell, str):
@@ -258,7 +273,7 @@ def table(
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """Return files as one archive; equal files give equal bytes."""
+    """Return files, {name: contents}, as a ZIP archive; equal files always give equal bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, data in files.items():

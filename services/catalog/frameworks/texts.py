@@ -1,4 +1,4 @@
-"""Texts, numbers and identifiers in framework files."""
+"""Cleans texts of framework files, and converts texts, numbers and identifiers between files and frameworks. Pure."""
 
 import hashlib
 import html
@@ -16,12 +16,15 @@ _THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _READ_AS_LATIN = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
-"""A letter in UTF-8 whose bytes were read as Latin-1; control characters in it show that it is one."""
+"""Letters in UTF-8 whose bytes were read as Latin-1; control characters among them show that it is so."""
 
 
 @dataclass
 class Given:
-    """A text of a file in one language or several: language -> text."""
+    """A text of a file: `text` if its language is not stated, and `by_language`, {language: text}.
+
+    `th` and `en` return the cleaned text in a language, empty if there is none.
+    """
 
     text: str = ""
     by_language: Mapping[str, str] = field(default_factory=dict)
@@ -36,9 +39,9 @@ class Given:
 
 
 def clean(words: str) -> str:
-    """Return a text in NFC, without HTML, control characters and outer spaces, with entities resolved.
+    """Return a text without HTML, control characters and outer spaces, in NFC; empty if it shows nothing.
 
-    Letters in UTF-8 that were read as Latin-1 are restored.
+    Entities such as `&amp;` are replaced. Letters in UTF-8 that were read as Latin-1 are restored.
     """
     if words.isascii() and words.isprintable() and "&" not in words and "<" not in words:
         return words.strip()
@@ -59,22 +62,25 @@ def _restored(found: re.Match[str]) -> str:
 
 
 def plain(text: LocalizedText | Prose | None) -> str:
-    """Return a text for a format with one language: the English one, else the Thai one."""
+    """Return the English text, or else the Thai one, for a format with one language; empty without a text."""
     return (text.en or text.th or "") if text else ""
 
 
 def escaped(words: str) -> str:
-    """Return a text with entities escaped, so that `clean` returns the original text."""
+    """Return a text in which the `&` of entities is escaped, so that `clean` returns the original text."""
     return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
 
 
 def decimal(number: float) -> str:
-    """Return a level or a weight as its shortest decimal number, rounded to the millionth."""
+    """Return a level or a weight as a decimal number of at most six decimals, without zeros at its end."""
     return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def identifier(raw: str) -> str:
-    """Return a text as an identifier: unchanged if it is valid, else in ASCII, with a hash if letters were lost."""
+    """Return the text if it is a valid identifier, otherwise a valid one made of its ASCII letters and digits.
+
+    If this loses letters, a hash of the text is added, so that different texts give different identifiers.
+    """
     if _IDENTIFIER.fullmatch(raw):
         return raw
     words = clean(raw)

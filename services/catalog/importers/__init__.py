@@ -1,13 +1,13 @@
-"""Readers of course lists. Each reads a body in chunks and yields rows; an invalid row does not stop it.
+"""Reads lists of courses in several formats, piece by piece; an invalid row is reported and does not stop the reader.
 
     reader = ListReader("csv", Options(columns="guess"))
     for row in reader.feed(piece): ...          # None for a row without a course
     for row in reader.end(): ...
     reader.close()
 
-tables      rows of cells: which column holds what, by its name (columns, column_names); rows of totals (totals)
+tables      rows of cells: finds which column holds what, by its name (columns, column_names), and rows of totals (totals)
 workbook    Excel · jsonld: schema.org · objects: plain JSON. NDJSON and CSV are in `shared/imports`
-facts       conversion of named values to a course; words, durations and prerequisites parse single cells, with
+facts       converts named values to a course; words, durations and prerequisites read the text of single cells, with
             `shared/imports/numerals` and `dates`
 """
 
@@ -39,7 +39,7 @@ TYPES: dict[str, Format] = {
     "application/ld+json": "jsonld",
     "text/html": "jsonld",
 }
-"""Content types, and the formats that they name."""
+"""{content type of a request: format of the file}."""
 
 
 _MANIFEST = re.compile(
@@ -58,10 +58,10 @@ def _refuse_manifest(text: bytes) -> None:
 
 
 class ListReader:
-    """Reads a list of courses in one of the formats, in any of the supported encodings."""
+    """Reads a list of courses in one of the formats, in any encoding that `shared/imports/encodings` knows."""
 
     def __init__(self, form: Format, options: Options) -> None:
-        """Raises InvalidInput for an unknown encoding."""
+        """Prepare to read a file in the format `form`. Raises InvalidInput for an unknown encoding in `options`."""
         self.form = form
         self._reader: NdjsonReader[Course] | CsvReader[Course] | JsonLdReader | WorkbookReader
         if form == "ndjson":
@@ -77,22 +77,25 @@ class ListReader:
 
     @property
     def encoding(self) -> str | None:
-        """The encoding of the text; None if it is not known."""
+        """The encoding that the text has so far; None for a workbook."""
         return (self._recoder.found or "ascii") if self._recoder else None
 
     @property
     def table(self) -> Table | None:
-        """The table with its columns; None for a format without columns."""
+        """The table of CSV or a workbook, which knows its columns; None for other formats."""
         table = getattr(self._reader, "table", None)
         return table if isinstance(table, Table) else None
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """For a table: {fact: names of the columns that hold it}, and the columns that hold no fact."""
+        """({fact: names of the columns that hold it}, names of the columns that hold none); empty without a table."""
         return (self.table.mapping, self.table.unused) if self.table else ({}, [])
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
-        """Yield the rows that a chunk completes; None for a row without a course. Raises Problem for the whole file."""
+        """Yield the rows that end in the next bytes of the file, None for a row without a course.
+
+        Raises Problem if the whole file is rejected.
+        """
         for text in self._recoder.feed(piece) if self._recoder else (piece,):
             if not self._begun and text.strip():
                 self._begun = True
@@ -100,7 +103,7 @@ class ListReader:
             yield from self._reader.feed(text)
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the rows that remain at the end. Raises Problem for the whole file."""
+        """Yield the rows that remain at the end of the file. Raises Problem if the whole file is rejected."""
         for text in self._recoder.end() if self._recoder else ():
             if not self._begun:
                 _refuse_manifest(text)
@@ -110,6 +113,6 @@ class ListReader:
             self.table.end()
 
     def close(self) -> None:
-        """Release the resources of the reader."""
+        """Delete the temporary file, if the reader has one."""
         if isinstance(self._reader, WorkbookReader):
             self._reader.close()

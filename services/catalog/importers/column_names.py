@@ -1,4 +1,7 @@
-"""The usual names of columns in course lists: fact -> names in Thai and English, and in other languages."""
+"""The usual names of columns in lists of courses, by fact, in Thai, English and other languages.
+
+NAMES is {fact: names in lower case, with commas between them}.
+"""
 
 NAMES: dict[str, str] = {
     "id": "id,course id,courseid,course_id,item id,content urn,urn,uuid,course uuid",
@@ -36,7 +39,7 @@ LESS_SURE = (
     "ชื่อโครงการ", "ชื่อโครงการฝึกอบรม", "ชื่อโครงการอบรม", "โครงการฝึกอบรม", "สาระสำคัญ", "ผู้พัฒนาหลักสูตร", "หน่วยงานผู้พัฒนา",
     "สถาบันผู้พัฒนา", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
 )  # fmt: skip
-"""Names that may stand beside the usual name of their fact and mean something near it: a slogan, a project, a part."""
+"""Names that give way to a more usual name of the same fact, because beside it they mean something else."""
 
 _CHINESE = {
     "id": "课程id,課程id",
@@ -147,4 +150,4 @@ _JAPANESE = {
     "ends": "終了日",
 }
 ELSEWHERE = (_CHINESE, _VIETNAMESE, _MALAY, _FRENCH, _SPANISH, _GERMAN, _JAPANESE)
-"""The usual names in other languages that platforms of the region and of the world export in; `_MALAY` with Indonesian."""
+"""The usual names in other languages in which platforms export; `_MALAY` also holds Indonesian names."""

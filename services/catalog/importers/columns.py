@@ -1,4 +1,4 @@
-"""The facts that columns hold, by their names. Pure.
+"""Tells from the name of a column which fact it holds. Pure.
 
 fact_of("ชื่อหลักสูตร / Course name")     Column("title")
 fact_of("ระยะเวลา (นาที)")               Column("duration", "นาที"): a bare number in it counts minutes
@@ -40,10 +40,10 @@ _LANGUAGES = {
 
 
 class Column(NamedTuple):
-    """The fact that a column holds and, for a duration, the unit of its numbers; empty if its name states none.
+    """What the name of a column tells: the fact, and the unit of a duration, empty if the name states none.
 
-    `partly`: the name has further words, or is a less certain one (`_LESS_SURE`). A column that has exactly a usual name
-    takes precedence.
+    `partly`: the name has further words, or is one of LESS_SURE. If several columns could hold the fact, one whose name
+    is not `partly` is used.
     """
 
     fact: str
@@ -53,7 +53,7 @@ class Column(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def fact_of(name: str) -> Column | None:
-    """Return what a column of this name usually holds; None if it is not known."""
+    """Return what a column with this name usually holds; None if the name is unknown."""
     if fact := _known(name):
         return Column(fact, partly=folded(name) in _LESS_SURE)
     words = _WORD_IN_CAMEL_CASE.sub(" ", name)
@@ -79,7 +79,7 @@ def fact_of(name: str) -> Column | None:
 
 
 def _is_counted(name: str, unit: str) -> bool:
-    """Return whether a column of this name is a number of the unit; hours per week or per day are a pace."""
+    """Return whether a column counts a unit of time, as in `Duration (hours)`; hours per week or day are a pace."""
     fact = _known(name)
     return (
         fact == "duration"

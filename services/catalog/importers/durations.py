@@ -1,4 +1,4 @@
-"""Durations: the hours of study that a text states, in Thai or English. Pure."""
+"""Reads the hours of study that a text states, in Thai, English or a few other languages. Pure."""
 
 import re
 from functools import lru_cache
@@ -20,14 +20,15 @@ from shared.imports.numerals import (
 from shared.texts import folded
 
 HOURS_A_DAY, HOURS_A_WEEK, HOURS_A_MONTH, HOURS_A_CREDIT = 6.0, 4.0, 16.0, 15.0
-"""What is assumed where only days, weeks, months or credits are stated: a training day, and part-time study."""
+"""The hours that are assumed for a training day, and for a week, a month and a credit of part-time study."""
 
 
 class Duration(NamedTuple):
-    """Hours of study. `assumed`: days, weeks, months, credits or a bound were turned into hours.
+    """The hours of study that a text states.
 
-    `between`: the text states a range, and the hours are its middle. `unread`: amounts in the text that do not count.
-    `doubtful`: a number of hours that may mean hours and minutes.
+    `assumed`: the text states no exact hours, but for instance days, credits or `at most 3 hours`. `between`: the text
+    states a range, and `hours` is its middle. `unread`: amounts in the text that are not in `hours`. `doubtful`: a
+    number of the text that may mean hours and minutes, such as `1.30`.
     """
 
     hours: float
@@ -49,7 +50,7 @@ _UNITS = {
 }
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
 UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
-"""A pattern of the names of units."""
+"""A pattern that matches the name of each unit of time."""
 UNITS_OF_PERIODS = "|".join(_UNITS[unit][0] for unit in ("day", "week", "month", "year"))
 
 _AMOUNT = re.compile(
@@ -67,7 +68,7 @@ _ISO = re.compile(
 )
 _SHORT_MINUTES = re.compile(r"^(\d{1,3})\s?m(?:\s?(\d{1,2})\s?s)?$")
 _LEAST_MINUTES = 15
-"""From which number on a lone `m` means minutes; below it may be months, and is not read."""
+"""A number with `m` means minutes from this number on; a smaller one may mean months, and is not read."""
 
 _UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
 _FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
@@ -96,10 +97,11 @@ _ENDLESS = 10_000
 
 
 def duration_of(text: str) -> Duration | None:
-    """Return the hours of study in a duration: ISO 8601, a clock, or amounts with units, in words or figures.
+    """Return the hours of study that a text states; None if it states none, or a part of it is not understood.
 
-    A range gives its middle. `6 weeks, 3-5 hours per week` is 24 hours; for days, weeks or months alone, a bare number
-    or a bound, the hours are assumed.
+    The text may be an ISO 8601 duration, a clock such as `1:30`, or amounts with units, in words or figures. A range
+    gives its middle: `6 weeks, 3-5 hours per week` is 24 hours. The hours are assumed for days, weeks or months alone,
+    for a number without a unit, and for a bound such as `at most 3 hours`.
     """
     return _duration(text) if len(text) <= LONGEST_WORDS else None
 

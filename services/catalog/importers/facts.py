@@ -1,7 +1,7 @@
-"""Converts the facts that a file states in its own words to a course. Pure.
+"""Makes a course from facts, which are the texts of a file. Pure.
 
-A fact is a text or a list of texts by name (`FACTS`). Facts that a file does not state come from `defaults`; missing
-hours, language and provider are assumed, and the course lists them in `assumed`.
+A fact has a name (`FACTS`) and is a text or a list of texts. A fact that the file does not state comes from `defaults`.
+If hours, languages or provider are stated nowhere, they are assumed, and the course lists them in `assumed`.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ FACTS = (
     "teaches", "requires",
     "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
 )  # fmt: skip
-"""The facts that a column may be mapped to. From `teaches` on they are those of our own export, with lists as JSON."""
+"""The names of facts. Those from `teaches` on are only in files that this project exported, with lists as JSON."""
 
 MANY = frozenset({"tags", "accredited_against", "offered", "hidden"})
-"""The facts that several columns may be mapped to."""
+"""The facts that several columns may hold together."""
 
 ASSUMED_HOURS = 10.0
-"""The hours of a course whose file does not state them and gives no default; marked as assumed."""
+"""The hours of a course if neither the file nor a default states them; the course lists them in `assumed`."""
 
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
@@ -78,22 +78,26 @@ _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
 def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row[Course]:
-    """Return the row of a course from the values of a file."""
+    """Return the row with the course that facts describe, or with the problems for which it is rejected.
+
+    `number`: the number of the row in the file. `stated`: the facts of the row. `defaults`: facts for rows without
+    them.
+    """
     return _Draft(number, stated, defaults).row()
 
 
 def identifier(text: str) -> str:
-    """Return a provider's own id as an identifier, unchanged if it is valid."""
+    """Return the id that a provider uses if it is a valid identifier, otherwise an identifier made from it."""
     return text if _VALID_ID.fullmatch(text) else _named(text, folded(text))
 
 
 def id_by_code(provider: str, code: str) -> str:
-    """Return the id of a provider's course by its code, independent of the spelling of both."""
+    """Return an id made from a provider and the code of its course; `CS 101` and `cs101` give the same id."""
     return _named(f"{folded(provider)}-{code_key(code)}", f"{folded(provider)}\0{code_key(code)}")
 
 
 def id_by_url(url: str) -> str:
-    """Return the id of a course by its address, without tracking parameters, user and password."""
+    """Return an id made from the address of a course, without tracking parameters, user and password."""
     try:
         parts = urlsplit(url)
     except ValueError:  # for example an unclosed bracket: the address is then treated as text
@@ -151,7 +155,7 @@ class _Draft:
         return row
 
     def _not_offered(self) -> tuple[str, str] | None:
-        """Return the fact and its words that say that the provider does not offer the course; None if it does."""
+        """Return (fact, words) if a fact says that the provider does not offer the course, otherwise None."""
         for name, words in (("offered", _NOT_OFFERED), ("hidden", _HIDDEN)):
             fact = self._stated.get(name) or self._defaults.get(name, "")
             for text in map(plain, fact if isinstance(fact, list) else [fact]):
@@ -185,7 +189,7 @@ class _Draft:
         self._warnings.append(Warned(field, detail))
 
     def _in_both(self, name: str) -> dict[str, str]:
-        """Return a text by language, which is that of the column or is detected from its letters."""
+        """Return {language: text}; the language is that of the column, or is detected from the letters of the text."""
         found = {language: self._text(f"{name}_{language}") for language in ("th", "en")}
         if plain_text := self._text(name):
             language = language_of_writing(plain_text)
@@ -222,7 +226,7 @@ class _Draft:
         return _named(words, "\0".join(map(folded, (provider, title.get("th", ""), title.get("en", "")))))
 
     def _url(self) -> str:
-        """Return the address; empty for a text that is none."""
+        """Return the address of the course; empty if the file states none, or a text that is no address."""
         url = self._text("url")
         if re.match(r"(?:[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
             url = f"https://{url}"
@@ -234,7 +238,7 @@ class _Draft:
         return f"{scheme.lower()}:{rest}"
 
     def _stated_duration(self) -> str:
-        """Return the duration in words, from the columns that hold its number, its unit or its pace."""
+        """Return the duration as one text, from the facts that hold its number, its unit, or weeks and hours per week."""
         words, unit = self._text("duration"), self._text("duration_unit")
         if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
             return f"{words} {unit}"

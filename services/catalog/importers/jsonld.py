@@ -1,10 +1,11 @@
-"""Courses as JSON: schema.org JSON-LD, alone or inside HTML, and plain objects (`services/catalog/importers/objects.py`).
+"""Reads courses from JSON: schema.org JSON-LD, alone or inside HTML, or plain objects (`objects` reads these). Pure.
 
-One object, a list, a `@graph`, an `ItemList`, a list that an object holds by a usual name, or lines of objects. Pure.
+The document may be an object, a list, a `@graph`, an `ItemList`, an object with a list under a usual name, or lines of
+objects. It is split into its nodes while it arrives, so it may have any length.
 
-The document is split into its nodes as it arrives, so it may have any length. A `@context` is never fetched: names are
-read as schema.org's, with or without its address or prefix. Nodes that are not courses, such as a provider, are found
-by `@id`; up to a thousand courses wait for one that comes later.
+A `@context` is never fetched: names are read as those of schema.org, with or without its address or prefix. A course
+may refer by `@id` to a node that is no course, such as its provider. If that node comes later, the course waits for it;
+up to a thousand courses wait.
 """
 
 import re
@@ -28,12 +29,12 @@ _PIECE = 64 * 1024
 _NODES = 10_000
 _HELD = 1000
 _DEPTH = 10
-"""How deep a course may be inside a page, an organisation or a list."""
+"""The most objects around a course, such as a page, an organisation or a list."""
 _NESTED = 1000
-"""How deep lists and objects may be nested: no decoder reads more. A course with deeper ones is refused alone, unless it
-is too large as well; then the rest is not read."""
+"""The most lists and objects inside each other, because no decoder reads more. A course with more is refused alone; if
+it is too large as well, the rest of the document is not read."""
 _LOOKS = 20
-"""How often an object is decoded while it is incomplete; a list that comes after that is one of its own."""
+"""The most times that an incomplete object is decoded; lists that begin later belong to the object."""
 
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
@@ -41,7 +42,7 @@ _LISTS = re.compile(
     rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)}|({"|".join(objects.VAGUE_LISTS)}))"'
     r"\s*:\s*$".encode()
 )
-"""A name that opens a list of courses; the group holds one that a single course may use for its lessons."""
+"""A name before a list of courses; the group matches a name that a single course may use for its lessons."""
 
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
@@ -49,13 +50,13 @@ _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
     "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS, *objects.WRAPPERS,
 )  # fmt: skip
-"""In which properties a node that is no course holds courses."""
+"""The properties by which a node that is no course holds courses."""
 
 _REFERENCES = ("provider", "publisher", "creator", "hasCourseInstance")
 
 
 class JsonLdReader:
-    """Reads rows from JSON-LD that arrives in pieces. Courses count from 1."""
+    """Reads courses from JSON that arrives in pieces. The row number of the first course is 1."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -68,9 +69,9 @@ class JsonLdReader:
         self._begun = False
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
-        """Yield the rows that a piece completes.
+        """Yield the rows that end in the next bytes of the document.
 
-        Raises TooLarge for a page of HTML over its limit, Malformed for nesting over its limit.
+        Raises TooLarge for a page of HTML over 16 MiB; Malformed if a course is too large and nested too deeply.
         """
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -87,7 +88,7 @@ class JsonLdReader:
             raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the last rows. Raises Malformed for a page without JSON-LD and for nesting over its limit."""
+        """Yield the remaining rows. Raises Malformed as `feed` does, and for a page of HTML without JSON-LD."""
         if self._html is None:
             yield from self._rows(self._splitter.end())
             yield from self._kept_back()
@@ -183,7 +184,7 @@ class JsonLdReader:
 
 
 def _scripts(page: bytes) -> Iterator[bytes]:
-    """Yield the JSON-LD of a page in linear time, however many scripts are left open."""
+    """Yield the JSON-LD scripts of a page of HTML, in time that is linear also with scripts that do not end."""
     lower = page.lower()
     place = 0
     while (start := lower.find(b"<script", place)) >= 0:
@@ -197,7 +198,7 @@ def _scripts(page: bytes) -> Iterator[bytes]:
 
 
 class _TooDeep(Exception):
-    """An item that is too large has a bracket beyond the limit of nesting, at a byte counted from 1."""
+    """Raised for an item that is too large and nested too deeply; `byte`, from 1, is where it becomes too deep."""
 
     def __init__(self, byte: int) -> None:
         super().__init__()
@@ -205,15 +206,15 @@ class _TooDeep(Exception):
 
 
 class _Splitter:
-    """Splits JSON that arrives in pieces into the objects that are items of its lists or stand alone.
+    """Splits JSON that arrives in pieces into items: objects that are in a list of courses, or stand alone.
 
-    Raises _TooDeep where an item that is nested too deeply is too large as well: there may be no end to it.
+    Raises _TooDeep if an item is both nested too deeply and too large, because it may never end.
     """
 
     def __init__(self) -> None:
         self._left = b""
         self._before = 0
-        """How many bytes were split before those of `_left`."""
+        """The number of bytes of the JSON before those in `_left`."""
         self._stack = bytearray()
         """The brackets that are open."""
         self._base = 0
@@ -222,14 +223,14 @@ class _Splitter:
         self._in_string = False
         self._over = False
         self._deep: int | None = None
-        """Where, in the JSON, the item has its first bracket beyond the limit of nesting."""
+        """The byte of the JSON at which the item becomes nested too deeply."""
         self._list_depth = 1
         self._list_begins: int | None = None
-        """Where, in the item, a list begins that holds courses unless a course follows around it."""
+        """The byte of the item at which a list begins that holds courses, unless the object around it is a course."""
         self._looks = 0
 
     def _start_item(self) -> None:
-        """Forget the item and what was found in it."""
+        """Begin a new item, and forget the one before."""
         self._item.clear()
         self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
 
@@ -241,7 +242,7 @@ class _Splitter:
             yield from self._feed(part)
 
     def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
-        """Take what was read from a list on as its items: it is too long for one course."""
+        """Split the list that begins at a byte of the item into items, because the object is too long for one course."""
         inside = bytes(self._item[begin:]) + self._left
         self._start_item()
         self._before -= len(inside) - len(self._left)
@@ -295,14 +296,14 @@ class _Splitter:
             yield Malformed("the JSON breaks off")
 
     def _is_in_list(self) -> bool:
-        """Return whether what stands at the depth of the items is one: after its list, the rest of an object is not."""
+        """Return whether an object at the depth of the items is an item; after a list, the rest of its object is not."""
         return not self._base or self._stack[self._base - 1 : self._base] == b"["
 
     def _opens_list(self, data: bytes, start: int, end: int) -> bool:
-        """Return whether a bracket opens the list of the courses. `data[start:end]`: what follows the item, up to it.
+        """Return whether the bracket before `end` opens a list of courses. `data[start:end]` is not in the item yet.
 
-        A list that may hold the lessons of a course stays in the item, because only the end of the object shows what it
-        is.
+        A list that may hold the lessons of a course stays in the item, because only the end of the object shows which
+        of both it is.
         """
         if not self._stack:
             return True
@@ -317,9 +318,9 @@ class _Splitter:
         return found is not None and not may_be_inside
 
     def _is_of_course(self, part: bytes) -> bool:
-        """Return whether a list belongs to the course that the object describes so far: its lessons, not its courses.
+        """Return whether a list holds the lessons of a course, because the object around it describes a course so far.
 
-        `part`: what follows the item, up to the list.
+        `part`: the bytes between the item so far and the list.
         """
         self._looks += 1
         if self._looks > _LOOKS:
@@ -368,14 +369,14 @@ def _is_plain(node: Mapping[str, Any]) -> bool:
 
 
 def _held_in(name: str, value: Any) -> list[Any]:
-    """Return what a property of this name holds: the items of a list, or the objects that an object holds by their ids."""
+    """Return the nodes in a property: the items of a list, or an object and the objects that it holds by id."""
     if name in objects.LISTS and isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
         return [value, *value.values()]
     return _many(value)
 
 
 def _is_reference(node: Mapping[str, Any]) -> bool:
-    """Return whether a node only names one that stands elsewhere, perhaps with its type."""
+    """Return whether a node is only a reference to another one: it has an `@id`, and at most a type."""
     return "@id" in node and set(node) <= {"@id", "@type"}
 
 
@@ -442,7 +443,7 @@ class _Facts:
         return self._facts, self._warnings
 
     def _known(self, value: Any) -> dict[str, Any]:
-        """Return a node, or the one that a reference means; empty for other values."""
+        """Return a node; for a reference, the node that it names; empty for other values."""
         if isinstance(value, str):
             value = {"@id": value}
         if not isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Courses as plain JSON objects, as the programming interfaces of course platforms answer them. Pure.
+"""Reads courses from plain JSON objects, as the APIs of course platforms answer them. Pure.
 
-The names of an object are interpreted as those of columns: `{"course_id": …, "name": …, "org": …}` as Open edX writes
-it, `{"shortname": …, "fullname": …}` as Moodle does, or the fields of a course of this project.
+The name of a field tells the fact that it holds, like the name of a column: `{"course_id": …, "name": …, "org": …}` is
+a course of Open edX, `{"shortname": …, "fullname": …}` one of Moodle. The fields of this project's courses work too.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ VAGUE_LISTS = (
     "course_runs",
     "courseRuns",
 )
-"""The names under which an answer holds its list of courses, or a course its lessons."""
+"""Names of fields that hold the list of courses in one answer, and the lessons of a course in another."""
 LISTS = ("results", "courses", "courseList", "course_list", "catalog", "catalogue", "หลักสูตร", "รายวิชา")
-"""The names under which an answer holds its list of courses."""
+"""Names of fields that hold the list of courses in an answer."""
 WRAPPERS = ("response", "result", "payload", "body", "node", "edges")
-"""The names under which an answer holds the object that holds its list, or single courses."""
+"""Names of fields that hold another object, which holds the list of courses or is a course."""
 
 _OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
 _LANGUAGES = ("th", "en")
@@ -43,7 +43,7 @@ _OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 
 
 def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
-    """Return the facts of an object, by the names of its fields."""
+    """Return the facts that the fields of an object hold: {fact: text or texts}."""
     stated: dict[str, Fact] = {}
     node = _flat(node)
     names = list(node)
@@ -93,7 +93,7 @@ def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def is_course(node: Mapping[str, Any]) -> bool:
-    """Return whether an object without a type describes a course: it has a title, or else an id or a code."""
+    """Return whether a plain object describes a course: it has a title, or an id or a code and no field `type`."""
     if node.get("format") == "site":
         return False  # the front page of a Moodle site, in its list of courses
     facts = guessed(list(_flat(node)))
@@ -116,13 +116,13 @@ def _is_about_a_list(node: Mapping[str, Any]) -> bool:
 
 
 def is_list(node: Mapping[str, Any]) -> bool:
-    """Return whether an object without a type is the head of a list of courses, such as a page of an answer."""
+    """Return whether a plain object holds a list of courses, as a page of an answer does, and is no course itself."""
     lists = [node[name] for name in (*LISTS, *VAGUE_LISTS) if isinstance(node.get(name), list)]
     return not is_studied(node) and any(isinstance(one, dict) and is_course(one) for items in lists for one in items)
 
 
 def is_studied(node: Mapping[str, Any]) -> bool:
-    """Return whether an object says how it is studied, as a course with a title does and the head of a list does not."""
+    """Return whether an object has a title and says how it is studied, by hours, a level or prerequisites."""
     facts = guessed(list(node))
     return any(fact.startswith("title") for fact in facts) and bool(facts.keys() & _OF_STUDY)
 

@@ -1,9 +1,9 @@
-"""Courses as a table: which column holds what. Pure.
+"""Reads courses from the rows of a table, and finds which column holds which fact. Pure.
 
-A header's columns are mapped to facts (`services/catalog/importers/facts.py:FACTS`) by `map`: `title=Course name,
-tags=Skills,tags=Category`, a column by its name or as `#3`, names with commas in quotes. Without `map` the columns must
-be named by facts, as this project's export names them; otherwise the import is rejected, and the error contains a
-guess, which `map=guess` accepts.
+The parameter `map` tells this for the facts in `services/catalog/importers/facts.py:FACTS`, as in `title=Course
+name,tags=Skills,tags=Category`. A column is named by its heading, in quotes if it has a comma, or by its number as
+`#3`. Without `map`, the headings must be names of facts, as in this project's export. Otherwise the import is rejected,
+and the error holds a guess, which `map=guess` accepts.
 """
 
 import re
@@ -22,13 +22,13 @@ from shared.imports.tables import unguarded
 from shared.texts import folded
 
 _CAPTIONS = 10
-"""How many rows over the header may be titles."""
+"""The most rows above the header; they hold titles of the table."""
 
 _LEAST_NAMED = 2
-"""How many columns a second row of a header names at least."""
+"""A second row belongs to the header if it names at least this many columns."""
 
 _NAMES = 2000
-"""How many names of columns are looked at; further ones hold no known fact."""
+"""The facts of columns are guessed for this many columns, the first ones."""
 
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
@@ -37,9 +37,11 @@ _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
 
 @dataclass(frozen=True)
 class Options:
-    """How a list of courses is read. `columns`: the text of `map`; `sheet`: the name of a workbook's sheet.
+    """How a list of courses is read.
 
-    `accept_guess`: if `columns` is empty and the names of the columns are unknown, use the guess.
+    `columns`: the text of the parameter `map`. `defaults`: {fact: value for courses without it}. `header`: whether the
+    first row names the columns. `encoding`: None to detect it. `sheet`: the name of a workbook's sheet. `accept_guess`:
+    whether to use the guess if `columns` is None and the columns are not named by facts.
     """
 
     columns: str | None = None
@@ -51,7 +53,7 @@ class Options:
 
 
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
-    """Guess which columns hold which fact, from their names in Thai or English."""
+    """Return a guess which columns hold which fact, from their names: {fact: numbers of columns, from 0}."""
     found: dict[str, list[int]] = {}
     columns = [(number, column) for number, name in enumerate(header[:_NAMES]) if (column := fact_of(name))]
     for number, column in sorted(columns, key=lambda one: one[1].partly):
@@ -64,7 +66,7 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, list[int]]:
-    """Return the columns of Thai and English titles where both have a name for titles, each in its own language.
+    """Return the columns of the Thai and the English title if the names of both say that they are titles.
 
     `ชื่อหลักสูตร` and `Course name` hold one title in both; `หลักสูตร` beside `Course name` may be a programme.
     """
@@ -74,7 +76,10 @@ def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, l
 
 
 def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
-    """Return which columns hold which fact. Raises InvalidInput naming `map`."""
+    """Return which columns hold which fact, by `map` or their names: {fact: numbers of columns, from 0}.
+
+    Raises InvalidInput, which names `map`, if that is not known, or if no column holds the title.
+    """
     if options.columns is None:
         guess = guessed(header)
         certain = all(name.strip() in FACTS for name in header if name.strip())
@@ -99,9 +104,9 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
-    """Return the names of columns from two rows: those of the lower row, and of the upper one where that has none.
+    """Return the names of columns from a header of two rows: the lower name, or the upper one if the lower is empty.
 
-    A lower name that alone says nothing, such as `ไทย` below `ชื่อหลักสูตร`, is put after the upper one, which may
+    A lower name that tells no fact alone, such as `ไทย` below `ชื่อหลักสูตร`, is put after the upper name, which may
     stand over several columns.
     """
     width = max(len(above), len(below))
@@ -116,11 +121,11 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
 
 
 class Table(MappedTable):
-    """Converts rows of cells to courses. The first row may name the columns.
+    """Converts rows of cells to courses; the header, a row that names the columns, comes first.
 
-    Rows above that row are skipped, such as a title over the whole width or the date of a report: up to ten that name
-    no title, except in a table with one column. A second row that names the columns below a name for several of them is
-    part of the header.
+    Up to ten rows above the header are skipped, such as a title of the table or the date of a report, if none of their
+    cells names the column of titles. In a table with one column no row is skipped. The header may have two rows: a cell
+    of the first one may name a group of columns, and the cells below it the single columns.
     """
 
     def __init__(self, options: Options) -> None:
@@ -128,12 +133,12 @@ class Table(MappedTable):
         self._options = options
         self._captions = 0
         self._above: tuple[list[str], InvalidInput] | None = None
-        """The first row that is not the header, as it names no title, and why; the header may follow."""
+        """The first row that names no column of titles, with the problem; the header may follow."""
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
 
     def end(self) -> None:
-        """Raise InvalidInput naming `map` if every row was taken for a title: the table has one column."""
+        """Raise InvalidInput, which names `map`, if no row of the table was a header."""
         if self._header is None and self._above:
             self._header, problem = self._above
             raise problem
@@ -141,7 +146,7 @@ class Table(MappedTable):
             raise InvalidInput("only one column holds anything; name it, such as title=#1", "map")
 
     def _is_header(self, cells: Sequence[str]) -> bool:
-        """Return whether a row belongs to the header. Raises InvalidInput naming `map`."""
+        """Return whether a row belongs to the header, or stands above it. Raises InvalidInput, which names `map`."""
         if self._header is None and not self._options.header:
             self._header = [f"#{n}" for n in range(1, len(cells) + 1)]
             self._columns = columns_of(self._header, self._options)
@@ -182,7 +187,10 @@ class Table(MappedTable):
         return self._options.columns is None or GUESS in self._options.columns
 
     def _pass_over(self, names: list[str], problem: InvalidInput) -> None:
-        """Skip a row without a title column as one above the header. Raises its problem or that of the first such row."""
+        """Skip a row that names no column of titles, as a row above the header.
+
+        Raises `problem`, or the problem of the first such row, if the row must be the header.
+        """
         self._above = self._above or (names, problem)
         names_title = any(fact.startswith("title") for fact in guessed(names))
         if names_title or self.asks_for(names) or "#" in (self._options.columns or ""):
@@ -194,7 +202,7 @@ class Table(MappedTable):
         self._header = None
 
     def _is_caption(self, cells: Sequence[str]) -> bool:
-        """Return whether a row over the header is a title of the table: one cell, which names no column."""
+        """Return whether a row is a title of the table above the header: it has one cell, which names no column."""
         named = _names(cells)
         if self._captions >= _CAPTIONS or len(cells) == 1 or sum(map(bool, named)) != 1:
             return False
@@ -202,7 +210,7 @@ class Table(MappedTable):
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
 
     def _with_unit(self, place: int, cell: str) -> str:
-        """Return a cell; a bare number with the unit of time that the name of its column gives."""
+        """Return a cell; a number without a unit gets the unit of time in the name of its column."""
         column = fact_of((self._header or [])[place])
         if column is None or not column.unit or not re.fullmatch(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*", cell):
             return cell
@@ -218,14 +226,17 @@ class Table(MappedTable):
             stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
 
     def asks_for(self, cells: Sequence[str]) -> bool:
-        """Return whether a row holds the names of columns that `map` asks for."""
+        """Return whether a row holds all names of columns that `map` contains; False without `map`."""
         if self._options.columns in (None, GUESS):
             return False
         wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
     def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
-        """Return the course of a row, None for the header and an empty row. Raises InvalidInput naming `map`."""
+        """Return the course of a row, None for an empty row and the header; a faulty row is returned as rejected.
+
+        `number`: the number of the row in the file. Raises InvalidInput, which names `map`, if the header is not known.
+        """
         if not any(cell.strip() for cell in cells):
             return None
         if self._is_header(cells) or self._header is None:

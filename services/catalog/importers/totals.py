@@ -1,4 +1,4 @@
-"""Recognises the rows of totals under the courses of a list. Pure."""
+"""Recognises rows of totals in a table of courses, such as `Total: 12 courses`. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,19 @@ _TOTAL = re.compile(
 
 
 def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = ()) -> Row[Course] | None:
-    """Return the refusal of a row of totals, None for other rows. `cells`: all of the row, for one without a title."""
+    """Return the rejected row for a row of totals, None for a row of a course.
+
+    `stated`: the facts of the row. `cells`: all cells of the row, in which the word is looked for without a title.
+    """
     if (words := _total(stated, cells)) is None:
         return None
     return refused(number, InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title"), words)
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
-    """Return the word by which a row without an id is recognised as totals; None for other rows.
+    """Return the word for totals in a row without an id, which is in the title, or without a title in any cell.
 
-    It is the title, or in any cell of a row without a title.
+    Returns None for other rows.
     """
     if any(name in stated for name in IDENTIFYING):
         return None

@@ -1,7 +1,6 @@
-"""Parses the words of a cell: visible text, lists, levels, languages. Thai and English; pure.
+"""Reads the text of a cell, in Thai or English: its visible text, a list, a level, a language or a modality. Pure.
 
-Every function returns the parsed value, or None if the text does not state it. None of them guesses: an assumption,
-such as the hours of a training day, is reported as assumed.
+A function returns None if the text does not state the value; it does not guess.
 """
 
 import ast
@@ -31,7 +30,10 @@ _LEAST_GAPS = 2
 
 
 def plain(text: str) -> str:
-    """Return the visible text of a cell: entities and HTML resolved once, no control characters, no outer spaces."""
+    """Return the visible text of a cell, without HTML, control characters and outer spaces.
+
+    Entities such as `&amp;` are replaced once.
+    """
     if "&" in text:
         text = html.unescape(text)
     return (
@@ -43,16 +45,18 @@ def plain(text: str) -> str:
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a cell means that there is no value: empty, `N/A`, `not-mentioned`, `#REF!`, `...`, `ไม่ระบุ`."""
+    """Return whether a cell says that there is no value: it is empty, or holds `N/A`, `#REF!`, `...`, `ไม่ระบุ`."""
     if len(text) > _LONGEST_NOTHING:
         return False
     return folded(text) in _NOTHING or not any(char.isalnum() for char in text)
 
 
 def list_of(text: str) -> list[str]:
-    """Return the items of a list in any of its forms: JSON, a Python literal, separated by lines, `;`, `|` or `,`.
+    """Return the different items of a list, which may be written in several forms.
 
-    Commas inside brackets do not separate items. Two spaces do where they stand several times and nothing else does.
+    The forms are JSON, a Python literal, and items separated by line ends, `;`, `|` or `,`. Commas inside brackets do
+    not separate items. If nothing else separates items, two or more spaces do, if there are several such gaps.
+    Placeholders such as `N/A` are left out.
     """
     text = text.strip()
     if text[:1] in "[(" and text[-1:] in "])":
@@ -127,7 +131,7 @@ _ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners
 
 
 def level_of(text: str) -> EducationalLevel | None:
-    """Return the level that a Thai or English word names; None for other words."""
+    """Return the educational level that a text names; `mixed` if it names several, None for other texts."""
     return _level(text) if len(text) <= LONGEST_WORDS else None
 
 
@@ -164,7 +168,7 @@ _CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in w
 
 
 def language_of(text: str) -> str | None:
-    """Return the ISO 639 code of a language by its name or tag: `ภาษาไทย`, `Chinese (Simplified)`, `en-US`."""
+    """Return the ISO 639 code of a language from its name or tag, such as `ภาษาไทย` or `en-US`; None if unknown."""
     name = folded(re.sub(r"[\u064b-\u0652]", "", text[:LONGEST_WORDS]))  # Arabic vowel signs
     if re.fullmatch(r"[a-z]{2}(?:[-_][a-z0-9]+)*", name):
         return name[:2]
@@ -173,7 +177,7 @@ def language_of(text: str) -> str | None:
 
 
 def language_of_writing(text: str) -> str:
-    """Return `th` for a text with Thai letters, else `en`."""
+    """Return `th` for a text with a Thai letter, otherwise `en`."""
     return "th" if re.search(r"[\u0e01-\u0e2e]", text) else "en"
 
 
@@ -181,7 +185,7 @@ Modality = Literal["online", "classroom", "blended"]
 
 
 def modality_of(text: str) -> Modality | None:
-    """Return how a course is delivered: online, in a classroom, or both."""
+    """Return whether a text says that a course is online, in a classroom, or both (`blended`); None if neither."""
     name = folded(text[:LONGEST_WORDS])
     online = re.search(r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|ออนไลน์|ทางไกล", name)
     onsite = re.search(

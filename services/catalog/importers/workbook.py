@@ -1,7 +1,8 @@
-"""Courses as an Excel workbook: the first sheet that has rows, read row by row. Sheets that are shown come before hidden ones.
+"""Reads courses from one sheet of an Excel workbook, row by row.
 
-A workbook is a ZIP archive with its index at the end, so it is stored in a temporary file first. Its decompressed size
-is checked before it is decompressed.
+This is the sheet that the request names, or else the first one whose columns are those of a list of courses, or else
+the first one with rows; visible sheets come before hidden ones. A workbook is a ZIP archive with the index at the end,
+so it is first stored in a temporary file. The size of its contents is checked before they are decompressed.
 """
 
 import re
@@ -24,28 +25,28 @@ from shared.texts import folded
 PACKED_LIMIT = 64 * 1024 * 1024
 UNPACKED_LIMIT = 512 * 1024 * 1024
 _STRINGS_LIMIT = 48 * 1024 * 1024
-"""The most bytes of the text that cells share: it is kept in memory."""
+"""The most bytes of the texts that cells share; they are kept in memory."""
 
 _SETTINGS_LIMIT = 8 * 1024 * 1024
-"""The most bytes of the styles, the names and the list of sheets together: they are read as a whole too."""
+"""The most bytes of the styles, the names and the list of sheets together; they are read into memory."""
 
 _PARTS_LIMIT = 10_000
-"""The most files in a workbook: the list of them is kept in memory."""
+"""The most files in the archive of a workbook; their list is kept in memory."""
 
 _SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500
 _LOOKED_AT = 20
-"""In how many rows of each sheet the names of columns are looked for, where a workbook has several sheets."""
+"""If a workbook has several sheets, the names of columns are looked for in this many rows of each sheet."""
 _PIECE = 1024 * 1024
 _MERGED = 10_000
-"""In how many rows merged cells may begin; further ones are read as the empty cells that they are."""
+"""The most rows in which merged cells may begin; the cells of further ones are read as empty."""
 
 _MERGE = re.compile(rb'<(?:\w{1,10}:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _MERGE_LENGTH = 60
 
 
 class WorkbookReader:
-    """Stores a workbook as it arrives and reads it at the end. Closing the reader deletes the file."""
+    """Stores a workbook in a temporary file while it arrives, and reads it at the end."""
 
     def __init__(self, options: Options) -> None:
         self.table = Table(options)
@@ -55,7 +56,7 @@ class WorkbookReader:
         self._unread: list[str] = []
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
-        """Store a piece. Raises TooLarge, Malformed."""
+        """Store the next bytes of the workbook; yield no row. Raises TooLarge, Malformed."""
         if not self._size and piece.startswith(b"\xd0\xcf\x11\xe0"):
             raise Malformed(
                 "this workbook is in the old format or has a password; save it as .xlsx, without a password"
@@ -67,7 +68,10 @@ class WorkbookReader:
         yield from ()
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the rows, None for a row without a course. Raises Malformed, TooLarge, InvalidInput naming `map` or `sheet`."""
+        """Yield all rows of the workbook, None for a row without a course.
+
+        Raises Malformed, TooLarge; InvalidInput, which names `map` or `sheet`.
+        """
         self._file.seek(0)
         _bound(self._file)
         self._file.seek(0)
@@ -99,7 +103,7 @@ class WorkbookReader:
             book.close()
 
     def close(self) -> None:
-        """Delete the file."""
+        """Delete the temporary file."""
         self._file.close()
 
     def _rows(self, book: Any) -> Iterator[tuple[int, list[str]]]:
@@ -127,7 +131,7 @@ class WorkbookReader:
                 return
 
     def _names_courses(self, sheet: Any) -> bool:
-        """Return whether one of the first rows of a sheet names columns of a list of courses, as `map` or usually."""
+        """Return whether one of the first rows of a sheet holds names of columns: usual ones, or those of `map`."""
         for cells in _first_rows(sheet):
             facts = guessed([" ".join(cell.split()) for cell in cells])
             if any(fact.startswith("title") for fact in facts) and sum(map(bool, cells)) > 1:
@@ -143,16 +147,16 @@ def _first_rows(sheet: Any) -> list[list[str]]:
 
 
 class _Merged:
-    """The cells of a sheet that are merged downwards: their value stands in the first row, and holds for all of them.
+    """The cells of a sheet that are merged downwards; the value of the first cell is that of all of them.
 
-    Their list comes after the rows in the file, so the sheet is searched for it first.
+    The sheet lists its merged cells after its rows, so it is searched for the list before the rows are read.
     """
 
     def __init__(self, book: Any, sheet: Any) -> None:
         self._starts: dict[int, list[tuple[int, int]]] = {}
-        """The first row -> columns with the last row."""
+        """{first row: [(column, last row)]} of merged cells."""
         self._held: dict[int, tuple[int, str]] = {}
-        """Column -> the last row, and the value, of what is merged at the present row."""
+        """{column: (last row, value)} of the cells that are merged at the present row."""
         rest = b""
         with book._archive.open(sheet._worksheet_path) as opened:  # noqa: SLF001 - openpyxl reads no merged cells row by row
             while len(self._starts) < _MERGED and (piece := opened.read(_PIECE)):

@@ -32,14 +32,17 @@ MOST = 10
 
 
 class Proposal(Struct, frozen=True):
-    """A skill that a course probably teaches, from a level to a level.
+    """A skill that a course probably teaches, with the levels before and after the course.
 
-    `confidence`: the probability that it teaches the skill; `entry_confidence`: that whoever holds `from_level` can
-    enter it then, 1 where that is not estimated.
-    `words`: the words of the course that a label of the skill shares; `like`: the most similar course that teaches the
-    skill, if one of the nearest does. `labels` and `examples`: the similarities from which the confidence is computed.
-    `mapped_from`: the framework and the skill that the provider states, of which this one is an exact match;
-    `levels_mapped`: the levels are the provider's, converted to the scale of this framework.
+    `confidence`: the probability that the course teaches the skill, from 0 to 1.
+    `labels`, `examples`: the similarities to the labels of the skill and to courses that teach it, each from 0 to 1.
+    `confidence` is computed from them.
+    `words`: the words that the course shares with a label of the skill, or with the title of `like`.
+    `like`: the id of the most similar course that teaches the skill; None if none of the nearest courses does.
+    `entry_confidence`: the probability that an officer at `from_level` can enter the course, if it teaches the skill; 1
+    if it is not estimated.
+    `mapped_from`: the framework and the skill that the provider states, if this skill follows from them by a mapping.
+    `levels_mapped`: whether the levels are those of the provider, converted to the scale of this framework.
     """
 
     skill: str
@@ -56,7 +59,10 @@ class Proposal(Struct, frozen=True):
 
 
 class Matcher:
-    """Proposes skills of one framework for courses."""
+    """Proposes the skills of one framework that courses probably teach.
+
+    `examples` are courses whose skills are known; `calibration` converts similarity to confidence.
+    """
 
     def __init__(
         self,
@@ -75,13 +81,14 @@ class Matcher:
 
     @property
     def size(self) -> int:
-        """The number of skills, to which the memory of a matcher is about proportional."""
+        """The number of skills of the framework; the matcher's memory grows in proportion to it."""
         return len(self._skills)
 
     def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
-        """Return the proposals for each course that are confident enough to be shown, the most confident first.
+        """Return the proposals for each course, the most confident first, at most `MOST`.
 
-        The levels are estimated together, as if these courses were the whole catalog.
+        Only proposals that are confident enough to be shown are returned. The levels of all of them are estimated
+        together, as if these courses were the whole catalog.
         """
         matched: list[list[Proposal]] = []
         for part in self._index.batches(courses):
@@ -107,9 +114,10 @@ class Matcher:
     def with_mapped(
         self, course: CourseText, proposals: Sequence[Proposal], mapped: Iterable[MappedSkill]
     ) -> list[Proposal]:
-        """Return the proposals for a course: first those that follow from mappings, which have the confidence 1.
+        """Return `proposals` for a course, preceded by the skills of `mapped`, which have the confidence 1.
 
-        Where no levels are mapped, a rule on the course's own words decides.
+        A skill that is in both is returned once. If a mapping gives no levels, those of the proposal for the same skill
+        are used, or else those that the rule in `levels` reads from the course's texts.
         """
         found = {one.skill: one for one in proposals}
         certain: dict[str, Proposal] = {}
@@ -123,7 +131,7 @@ class Matcher:
         return [*certain.values(), *(one for one in proposals if one.skill not in certain)]
 
     def level_table(self) -> LevelTable:
-        """Return an empty table for the levels of the courses of a catalog."""
+        """Return an empty table that estimates the levels of courses in this framework."""
         return LevelTable(self._skills, self._scale, self._levels)
 
     def _proposal(self, course: CourseText, compared: Comparison, row: int, skill: int, confidence: float) -> Proposal:

@@ -4,8 +4,8 @@
     confidence = calibration.confidence(found)          # courses x skills, from 0 to 1
 
 The curve has five coefficients, one for each of `_features`. They and the thresholds are stored in `calibration.json`,
-written by `python -m services.catalog calibrate`. A threshold is the lowest confidence at which the required share of
-the rows at or above it was right, measured on courses that the curve was not fitted on.
+written by `python -m services.catalog calibrate`. A threshold is the lowest confidence such that, of the rows with this
+confidence or more, the required share was right. It is measured on courses that the curve was not fitted on.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from services.catalog.matching.comparison import SimilarityTable
 from shared.errors import InvalidInput
 
 VERSION = 1
-"""The version of a stored calibration: it changes with the features that the weights belong to."""
+"""The version of a stored calibration. It changes when the features change, because each has a weight of its own."""
 ENTERS, SHOWN = 0.8, 0.5
-"""How often matches must be right to enter a path unconfirmed, and to be shown to a person at all."""
+"""The share of matches that must be right: to use unconfirmed matches in paths, and to show matches to a person."""
 FOLDS = 5
 LEAST_ROWS = 10
 """The fewest rows from which a threshold is taken: a few rows may all be right by chance."""
 CANDIDATES = 50
-"""How many skills of a course, by label and by example, the curve is fitted on; the remaining ones are all far away."""
+"""The curve is fitted on this many skills of a course, those most similar by label, and as many by example."""
 BINS = 10
 
 Array = NDArray[np.float64]
@@ -36,7 +36,7 @@ Flags = NDArray[np.bool_]
 
 
 class ReliabilityBin(Struct, frozen=True):
-    """Rows of about the same confidence: how many, their mean confidence, and the share that was right."""
+    """Rows of about the same confidence: their number, their mean confidence, and the share of right rows."""
 
     rows: int
     confidence: float
@@ -44,10 +44,11 @@ class ReliabilityBin(Struct, frozen=True):
 
 
 class Reliability(Struct, frozen=True):
-    """The quality of the curve on courses that it was not fitted on.
+    """The quality of a calibration, measured on courses that the curve was not fitted on.
 
-    `error` is the expected calibration error over the best match of every course; precision and recall are those at the
-    threshold `ENTERS`, also chosen without these courses.
+    `error` is the expected calibration error over the best match of every course. `precision`, `recall` and `entered`
+    (the number of matches) are those at the threshold of `ENTERS`, which is also chosen without these courses. `bins`
+    groups these best matches by confidence.
     """
 
     error: float
@@ -58,7 +59,12 @@ class Reliability(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """The curve, its thresholds, and its data. A threshold of 1 means that no confidence was right often enough."""
+    """The curve from similarity to confidence, with the thresholds `enters` and `shown`.
+
+    A threshold of 1 means that no confidence was right often enough. `data` describes the data of the fit, `courses`
+    and `right` count their courses and right rows, and `measured` is the quality of the curve. Raises ValueError for
+    another version than `VERSION`.
+    """
 
     version: int
     weights: Annotated[list[float], Meta(min_length=5, max_length=5)]
@@ -76,7 +82,7 @@ class Calibration(Struct, frozen=True):
             )
 
     def confidence(self, found: SimilarityTable) -> Array:
-        """Return the probability that each skill is right for each course, courses x skills."""
+        """Return the probability that a course teaches a skill, as an array of courses x skills."""
         return _curve(np.asarray(self.weights), _features(found))
 
 
@@ -86,19 +92,20 @@ def shipped() -> Calibration:
 
 
 def decoded(raw: bytes) -> Calibration:
-    """Return a stored calibration. Raises msgspec.ValidationError."""
+    """Return the calibration that `raw` holds as JSON. Raises msgspec.DecodeError."""
     return msgspec.json.decode(raw, type=Calibration)
 
 
 def encoded(calibration: Calibration) -> bytes:
-    """Return a calibration in its stored form."""
+    """Return a calibration as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n"
 
 
 def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
     """Return the curve fitted to these courses, with its quality by cross-validation.
 
-    `right`: courses x skills. Raises InvalidInput if all or none are right, because there is nothing to learn.
+    `right`, courses x skills, tells which skills each course teaches. `precision` is the share of right matches that
+    the threshold `enters` requires. Raises InvalidInput if all skills are right or none is.
     """
     chosen = _candidates(found)
     features, answers = _features(found), np.asarray(right, dtype=bool)
@@ -136,14 +143,17 @@ def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = E
 
 
 def fit_rows(labels: Array, examples: Array, right: Flags, data: str) -> Calibration:
-    """Return the curve fitted to single rows that people decided: similarities and whether they were right."""
+    """Return the curve fitted to rows that people decided. Raises InvalidInput if all are right or none is.
+
+    `labels`, `examples` and `right` are (rows,): the two similarities, and whether the match is right.
+    """
     column = np.zeros((len(labels), 1), dtype=np.intp)
     found = SimilarityTable(labels[:, None].astype(np.float32), examples[:, None].astype(np.float32), column)
     return fit(found, right[:, None], data)
 
 
 def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
-    """Return the rows in ten bins of confidence, without empty bins."""
+    """Return the rows in ten bins of confidence, each 0.1 wide, without empty bins. Both arrays are (rows,)."""
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     inside = [places == place for place in range(BINS) if (places == place).any()]
     return [
@@ -153,7 +163,7 @@ def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Return the mean difference between confidence and correctness over the rows."""
+    """Return the expected calibration error: the mean of |confidence - share of right rows|, weighted by rows."""
     total = sum(one.rows for one in bins)
     return sum(one.rows * abs(one.confidence - one.right) for one in bins) / total if total else 0.0
 
@@ -171,7 +181,7 @@ def _curve(weights: Array, features: Array) -> Array:
 
 
 def _candidates(found: SimilarityTable) -> Flags:
-    """Return a mask of the skills of each course that the curve is fitted on."""
+    """Return a mask, courses x skills, of the pairs on which the curve is fitted."""
     if found.labels.shape[1] <= CANDIDATES:
         return np.ones(found.labels.shape, dtype=bool)
     chosen = np.zeros(found.labels.shape, dtype=bool)

@@ -1,11 +1,11 @@
-"""Similarity of courses to the skills of a framework: to their labels, and to courses whose skills are known.
+"""Computes how similar courses are to the labels of skills, and to courses whose skills are known (examples).
 
     index = SimilarityIndex(framework.skills, examples)
     found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
 
-The `NEIGHBOURS` nearest examples of a course vote for the skills they teach, with the weight similarity ** `SHARPNESS`.
-The result for a skill is its share of the votes times the similarity of the nearest example that teaches it. Both
-constants were chosen on courses that are not in any published figure.
+The `NEIGHBOURS` examples that are most similar to a course vote for the skills that they teach. The weight of a vote
+is similarity ** SHARPNESS. The result for a skill is its share of all votes, times the largest similarity among these
+examples. Both constants were chosen on courses that are not in any published figure.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,13 +22,13 @@ from shared.domain import Course, Skill
 NEIGHBOURS = 20
 SHARPNESS = 4
 AT_ONCE = 4_000_000
-"""The most similarities that are held in memory."""
+"""The most similarities that are in memory at a time."""
 
 Positions = NDArray[np.intp]
 
 
 class Example(Struct, frozen=True):
-    """A course whose skills in this framework are known: its titles, and the ids of the skills."""
+    """A course whose skills in a framework are known: its id, its titles, and the ids of these skills."""
 
     id: str
     titles: tuple[str, ...]
@@ -36,15 +36,17 @@ class Example(Struct, frozen=True):
 
     @classmethod
     def of_courses(cls, courses: Iterable[Course], framework: str) -> "list[Example]":
-        """Return the courses that teach a skill of a framework, as examples."""
+        """Return an example for each course that teaches a skill of `framework`, an id."""
         taught = [(one, frozenset(row.skill for row in one.teaches if row.framework == framework)) for one in courses]
         return [cls(one.id, tuple(languages(one.title)), skills) for one, skills in taught if skills]
 
 
 class SimilarityTable(Struct, frozen=True):
-    """Similarities from 0 to 1; every array is (courses, skills).
+    """How similar courses are to skills; every array is (courses, skills).
 
-    `nearest`: the index of the most similar example that teaches the skill; -1 if none does.
+    `labels`: the similarity to the most similar label of the skill, from 0 to 1. `examples`: the result of the vote of
+    the nearest examples, from 0 to 1. `nearest`: the index of the nearest example that teaches the skill, -1 if none of
+    the voting examples does.
     """
 
     labels: Floats
@@ -53,9 +55,10 @@ class SimilarityTable(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """The similarities of a batch of courses, with their texts.
+    """The similarities of a batch of courses, with the texts that were compared.
 
-    `rows`: (courses,) the index of each course's first text. `alike`: (texts, labels) similarities from 0 to 1.
+    `texts` holds the texts of all courses, one course after the other. `rows`, (courses,), is the index of the first
+    text of each course. `alike`, (texts, labels), is the similarity of each text to each label, from 0 to 1.
     """
 
     found: SimilarityTable
@@ -65,7 +68,7 @@ class Comparison(Struct, frozen=True):
 
 
 class SimilarityIndex:
-    """Compares courses with the skills of one framework."""
+    """Computes how similar courses are to the skills of one framework, by labels and by `examples`."""
 
     def __init__(
         self,
@@ -91,14 +94,14 @@ class SimilarityIndex:
             self._teaches[row] = np.packbits(taught)
 
     def of(self, courses: Sequence[CourseText]) -> SimilarityTable:
-        """Return the similarities (courses, skills). An example with the id of a course does not count for it."""
+        """Return the similarities of courses to skills. An example with the same id as a course has no vote for it."""
         parts = [self.compare(batch).found for batch in self.batches(courses)]
         return SimilarityTable(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in SimilarityTable.__struct_fields__)
         )
 
     def batches(self, courses: Sequence[CourseText]) -> Iterator[Sequence[CourseText]]:
-        """Yield batches whose comparison has at most `AT_ONCE` similarities; one course alone may exceed it."""
+        """Yield the courses in batches, each with at most `AT_ONCE` similarities; a single course may have more."""
         most = AT_ONCE // max(len(self.labels), len(self.examples), 1)
         start = texts = 0
         for at, course in enumerate(courses):
@@ -111,10 +114,7 @@ class SimilarityIndex:
             yield courses[start:]
 
     def compare(self, courses: Sequence[CourseText]) -> Comparison:
-        """Return the similarities of these courses (at least one) to the labels and to the examples of each skill.
-
-        Its tables are (courses, skills), with similarities from 0 to 1.
-        """
+        """Return the similarities of a batch of courses, at least one, to the labels and to the examples."""
         read = [course.pieces() for course in courses]
         texts = [text for pieces, _ in read for text in pieces]
         rows = _starts([len(pieces) for pieces, _ in read])
@@ -126,7 +126,10 @@ class SimilarityIndex:
         return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
 
     def best(self, compared: Comparison, course: int, skill: int) -> tuple[str, str]:
-        """Return the text of a course and the label of a skill that are most similar to each other."""
+        """Return (text of a course, label of a skill), the pair of the highest similarity.
+
+        `course` and `skill` are indices of the rows and columns of `compared.found`.
+        """
         ends = [*compared.rows, len(compared.texts)], [*self._columns, len(self.labels)]
         first, column = ends[0][course], ends[1][skill]
         part = compared.alike[first : ends[0][course + 1], column : ends[1][skill + 1]]
@@ -134,7 +137,7 @@ class SimilarityIndex:
         return compared.texts[first + int(text)], self.labels[column + int(label)]
 
     def _votes(self, courses: Sequence[CourseText], vectors: Any, rows: Positions) -> tuple[Floats, Positions]:
-        """Return the votes for each skill and the index of the nearest example that teaches it, courses x skills."""
+        """Return two arrays, courses x skills: the votes, and the index of the nearest example for the skill."""
         shape = (len(courses), len(self.skills))
         votes, nearest = np.zeros(shape, dtype=np.float32), np.full(shape, -1, dtype=np.intp)
         if not self.examples:
@@ -161,5 +164,5 @@ class SimilarityIndex:
 
 
 def _starts(sizes: Sequence[int]) -> Positions:
-    """Return the first index of each of consecutive groups; no group is empty."""
+    """Return the index at which each of consecutive groups of these sizes begins; no group is empty."""
     return np.cumsum([0, *sizes[:-1]], dtype=np.intp)

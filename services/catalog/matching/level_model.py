@@ -1,16 +1,17 @@
-"""Estimates from which level to which level the courses of a catalog probably teach their skills, all together.
+"""Estimates the levels before and after each course of a catalog for the skills that it probably teaches.
 
     table = LevelTable(framework.skills, framework.scale, shipped())
     table.add(text, [LevelRow("dt-analytics", 0.9), ...])         # every course of the catalog
     spans = table.spans()                                           # of each row, in the order of `add`
 
-Each row has a probability for every pair of levels. It comes from a log-linear model of level words, of hours
-(absolute, and relative to the courses of the same skill), and of whether the course has entry conditions. If the
-provider states a level or no hours, it comes from the rule in `levels`; if people have decided, it is their decision.
-Then the rows of one skill correct each other in two ways. Along the prerequisites and numbered titles ("Statistics 2")
-a course begins where the one before it ends (loopy belief propagation; Pearl 1988). And of two courses that begin or
-end at the same level, the longer one covers more levels. Entry and exit are the medians. The probability that an
-officer can enter the course at that entry is returned too: who takes a course too early loses all its hours.
+Each row has a probability for every pair of levels (entry, exit). A log-linear model computes it from level words, from
+the hours (absolute, and relative to the courses of the same skill), and from whether the course has entry conditions.
+If the provider states a level or no hours, the rule in `levels` gives the pair instead; if people have decided, their
+decision does. Then the rows of one skill correct each other in two ways. First, a course probably begins where an
+earlier course ends, which is a prerequisite, or has the number before in its title ("Statistics 1", "Statistics 2");
+this is loopy belief propagation (Pearl 1988). Second, of two courses that begin or end at the same level, the longer
+one covers more levels. The result is the median of the entries, the median of the exits, and the probability that an
+officer at that entry can enter the course: an officer who takes a course too early loses all its hours.
 
 The weights are in `levels.json`, written by `python -m tests.evaluation.matching --fit-levels`.
 """
@@ -32,25 +33,25 @@ from services.catalog.matching.texts import CourseText, normalised
 from shared.domain import ScaleLevel, Skill, millionths
 
 FEATURES = 7
-"""The features of a row: constant, hours, hours relative to those of the skill, three bands of words, a condition of
-entry."""
+"""The features of a row: a constant, the hours, the hours relative to those of the skill, a flag for the level words of
+each of three bands, and a flag for entry conditions."""
 WEIGHTS = 3 * FEATURES + 3 + 2
-"""The weights: of each feature for the three shapes of a pair, of three squares, and of the hours compared at the entry
-and at the exit."""
+"""The number of weights: one of each feature for each of the first three columns of `basis`, one for each of its other
+three columns, and one each for the hours compared at the entry and at the exit."""
 USUAL_HOURS = 10.0
 MEDIAN = 0.5
 STEPS = 12
-"""The most steps of a scale that are distinguished; a finer scale is reduced to this number."""
+"""The most steps between levels that the model distinguishes; a finer scale is reduced to this number."""
 _DOUBT = 0.03
-"""The probability that the entry is not the exit of the course before; and that the span is not that of the rule."""
+"""The weight of levels that contradict the course before, an entry condition or the rule; those that agree have 1."""
 _PRIOR_ROWS = 2.0
-"""How many courses of usual hours are added to those of a skill, as a prior."""
+"""The usual hours of a skill are averaged as if it had this many more courses of the mean hours of the catalog."""
 _OTHERS = 0.5
-"""Added to the number of courses that hours are compared with, so that a comparison with few courses counts little."""
+"""This is added to the number of courses with which hours are compared, so that few courses count little."""
 _COMPARISONS = 2
-"""How often hours are compared; each time the levels of the other courses are better known."""
+"""How many times the hours are compared; each time, the levels of the other courses are known better."""
 _DESCRIBED = 3.0
-"""What a title that holds all runs of a descriptor adds to the logarithm of the odds of its level."""
+"""How much a title that contains the whole descriptor of a level adds to the log odds of the level."""
 _ROUNDS = 6
 _AT_ONCE = 20_000
 _NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
@@ -70,7 +71,10 @@ class LevelWeights(Struct, frozen=True):
 
 
 class LevelRow(Struct, frozen=True):
-    """A skill that a course teaches, with a confidence; `settled`: the levels, if they are known."""
+    """A skill that a course teaches, with a confidence from 0 to 1.
+
+    `settled`: the levels before and after the course, if they are known and need no estimate.
+    """
 
     skill: str
     confidence: float
@@ -78,9 +82,9 @@ class LevelRow(Struct, frozen=True):
 
 
 class LevelSpan(NamedTuple):
-    """From which level to which a course probably teaches a skill.
+    """The levels before (`low`) and after (`high`) a course that probably teaches a skill.
 
-    `entry_confidence`: the probability that whoever holds `low` can enter the course, if it teaches the skill.
+    `entry_confidence`: the probability that an officer at `low` can enter the course, if it teaches the skill.
     """
 
     low: float
@@ -94,21 +98,25 @@ def shipped() -> LevelWeights:
 
 
 def pairs(steps: int) -> Places:
-    """Return all pairs (lower, higher) of the indices 0 to `steps` of a scale, shape pairs x 2."""
+    """Return all pairs (lower, higher) of the level indices 0 to `steps`, as an array of pairs x 2."""
     return np.array([(low, high) for low in range(steps) for high in range(low + 1, steps + 1)], dtype=np.intp)
 
 
 def basis(steps: int) -> Floats:
-    """Return pairs x 6: share of the scale below and above, whether over one step, and the squares of the shares."""
+    """Return six figures for each pair of `pairs`, as an array of pairs x 6.
+
+    The figures are the lower and the higher level as shares of the scale, whether the pair is wider than one step, and
+    the squares of the lower share, of the higher share and of their difference.
+    """
     low, high = (pairs(steps) / steps).T
     wide = pairs(steps) @ np.array([-1, 1]) > 1
     return np.stack([low, high, wide.astype(float), low**2, high**2, (high - low) ** 2], axis=1)
 
 
 def log_odds(weights: Floats, features: Floats, longer: Floats, steps: int) -> Floats:
-    """Return the log odds of each pair of levels, rows x pairs.
+    """Return the log odds of each pair of levels, up to a constant of each row, as an array of rows x pairs.
 
-    `features`: rows x `FEATURES`. `longer`: rows x 2 x steps, from `LevelTable.longer`.
+    `weights`: (`WEIGHTS`,). `features`: rows x `FEATURES`. `longer`: rows x 2 x steps, from `LevelTable.longer`.
     """
     shape = basis(steps)
     by_pair = features @ weights[: 3 * FEATURES].reshape(3, FEATURES).T
@@ -116,9 +124,10 @@ def log_odds(weights: Floats, features: Floats, longer: Floats, steps: int) -> F
 
 
 def compared(longer: Floats, steps: int) -> Floats:
-    """Return by how much a course is longer at the entry and at the exit of each pair, rows x pairs x 2.
+    """Return how much longer each course is than the others, at the entry and at the exit of each pair.
 
-    It says how wide a pair is, so it is 0 for a pair of one step.
+    The result is rows x pairs x 2, in the unit of `longer` (rows x 2 x steps). It is 0 for a pair of one step, because
+    it favours wide pairs only.
     """
     below, above = pairs(steps).T
     wide = (above - below > 1)[None, :, None]
@@ -126,7 +135,10 @@ def compared(longer: Floats, steps: int) -> Floats:
 
 
 class LevelTable:
-    """The rows of the courses of one framework, and their levels."""
+    """Estimates the levels of many rows together. A row is a course and a skill of one framework that it teaches.
+
+    `add` the rows of each course, then call `spans`.
+    """
 
     def __init__(self, skills: Sequence[Skill], scale: Sequence[ScaleLevel], weights: LevelWeights) -> None:
         self._scale = scale
@@ -147,13 +159,13 @@ class LevelTable:
         self._numbered: list[tuple[int, tuple[str, int]]] = []
 
     def has(self, skill: str) -> bool:
-        """Return whether the framework has a skill."""
+        """Return whether the framework has a skill of this id."""
         return skill in self._skills
 
     def add(self, course: CourseText, rows: Sequence[LevelRow]) -> None:
-        """Add a course with the skills that it teaches.
+        """Add a course with the skills that it teaches; call this once for each course.
 
-        Add each course once; `has` returns whether a skill is known.
+        The framework must have every skill of `rows`; `has` tells whether it does.
         """
         number = self._courses.setdefault(course.id, len(self._courses))
         for title in course.titles():
@@ -185,7 +197,7 @@ class LevelTable:
                 self._asked[at] = min(reached, self._steps - 1)
 
     def spans(self) -> list[LevelSpan]:
-        """Return the span of every row: the medians of entry and exit, at least one step apart."""
+        """Return the span of every row, in the order of `add`: the median entry and exit, at least one step apart."""
         if not self._skill:
             return []
         beliefs = self._beliefs()
@@ -204,7 +216,7 @@ class LevelTable:
         ]
 
     def features(self) -> Floats:
-        """Return the features of every row, rows x `FEATURES`."""
+        """Return the features of every row, as an array of rows x `FEATURES`; hours are logarithms."""
         skill = np.asarray(self._skill)
         hours, confidence = np.asarray(self._hours), np.asarray(self._confidence)
         known = ~np.isnan(hours)
@@ -219,10 +231,11 @@ class LevelTable:
         return np.column_stack([np.ones(len(skill)), stated, stated - usual_of_row, rest])
 
     def longer(self, beliefs: Floats) -> Floats:
-        """Return the log hours of every row beyond those of the other courses of its skill, rows x 2 x steps.
+        """Return how much longer each course is than the other courses of the skill, as logarithms of hours.
 
-        First beside those that begin at each step, then beside those that end at each. `beliefs`: rows x pairs, the
-        probability of each pair; a row of zeros is compared with none. 0 where hours are not known.
+        The result is rows x 2 x steps: `[:, 0, i]` compares with the courses that begin at level `i`, `[:, 1, i]` with
+        those that end at level `i + 1`. `beliefs`, rows x pairs, is the probability of each pair; rows of zeros do not
+        count among the others. The result is 0 where the hours are not known.
         """
         hours, skill = np.asarray(self._hours), np.asarray(self._skill)
         known = ~np.isnan(hours)
@@ -250,7 +263,7 @@ class LevelTable:
         return beliefs
 
     def _given(self, features: Floats, longer: Floats, edges: Sequence[tuple[int, int]]) -> Floats:
-        """Return the probability of every pair, rows x pairs, from the features, the comparisons and the sequences."""
+        """Return the probability of every pair of levels, rows x pairs. `edges`: from `_edges`."""
         beliefs = np.empty((len(features), len(self._pairs)))
         for start in range(0, len(beliefs), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
@@ -268,7 +281,7 @@ class LevelTable:
         return _propagated(beliefs, edges, np.where(above[:, None] == below[None, :], 1.0, _DOUBT))
 
     def _edges(self) -> list[tuple[int, int]]:
-        """Return (earlier row, later row) of the same skill, for courses that follow each other."""
+        """Return (row, row) for each skill that two courses teach of which the second follows the first."""
         rows = defaultdict[int, dict[int, int]](dict)
         for at, (course, skill) in enumerate(zip(self._course, self._skill, strict=True)):
             rows[course].setdefault(skill, at)
@@ -298,7 +311,10 @@ def _thinned(levels: Sequence[float]) -> list[float]:
 
 
 def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats) -> Floats:
-    """Return beliefs after messages along the edges. `fits`: pair before x pair after."""
+    """Return beliefs, rows x pairs, after messages along the edges.
+
+    `fits`: (pairs, pairs), how well a pair of the earlier course fits a pair of the later one.
+    """
     if not edges:
         return beliefs
     before, after = np.array(edges, dtype=np.intp).T
@@ -317,6 +333,6 @@ def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats)
 
 
 def _message(belief: Floats, fits: Floats) -> Floats:
-    """Return the log message that a row sends along an edge."""
+    """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs."""
     sent = np.exp(belief - belief.max(axis=1, keepdims=True)) @ fits
     return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))

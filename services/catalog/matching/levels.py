@@ -1,9 +1,10 @@
 """A rule that estimates the levels before and after a course from the course's own texts.
 
-It applies if the provider states a level, or no hours; otherwise `level_model` estimates. In this order: the level that
-the provider states; level words in the title, the tags and the description, in Thai and English; the framework's own
-names of levels; the descriptor of the skill that is nearest to the title; otherwise from nothing to the middle of the
-scale, or one level up if the course is short. Entry conditions raise both levels.
+It applies if the provider states a level, or no hours; otherwise `level_model` estimates. The first of these decides:
+the level that the provider states; level words in the title, the tags and the description, in Thai and English; the
+names of the framework's levels; the descriptor of the skill that is most similar to the title. If there is none, the
+course leads from the lowest level to the middle of the scale, or one level up if it is short. Entry conditions can
+raise both levels.
 """
 
 import re
@@ -14,11 +15,11 @@ from services.catalog.matching.texts import CourseText, languages, normalised
 from shared.domain import ScaleLevel, Skill
 
 SHORT_HOURS = 6.0
-"""A day. A course that is no longer raises a beginner by one level, not to the middle of the scale."""
+"""One day. A course of at most these hours raises a beginner by one level, not to the middle of the scale."""
 
 
 class LevelBand(IntEnum):
-    """A part of a scale to which a word such as `beginner` refers."""
+    """The part of a scale to which a word such as `beginner` refers."""
 
     LOW = 0
     MIDDLE = 1
@@ -47,7 +48,7 @@ _STATED = {
 
 
 def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple[float, float]:
-    """Return the levels before and after a course in this band, on the framework's scale."""
+    """Return the levels of a skill before and after a course, on the framework's scale; the second is the higher."""
     steps = sorted({step.level for step in scale})
     edges = _edges(len(steps) - 1)
     low, high = 0, edges[0]
@@ -99,9 +100,10 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
 
 
 def described(course: CourseText, skill: Skill, steps: Sequence[float]) -> tuple[int, float] | None:
-    """Return (index of a level, share): the level whose descriptor shares most letter runs with the title.
+    """Return (index in `steps`, share) of the level whose descriptor is most similar to the title.
 
-    The share of the title's runs is above 0 and up to 1; None if no descriptor shares any run.
+    The share is the part of the descriptor's runs of four characters that the title has too: above 0, at most 1.
+    Returns None if no descriptor shares a run. The lowest level is never returned.
     """
     if not skill.descriptors:
         return None

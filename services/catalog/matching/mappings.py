@@ -1,14 +1,14 @@
-"""Which skills of a tenant's frameworks are the same, as the frameworks state it: `exact_match` between two skills.
+"""Converts a row of a course, which names a skill of one framework, to the same skill of another framework.
 
     mappings = SkillMappings(frameworks)
-    for one in mappings.of(row, "agency"): ...      # what a row of a course is in the framework "agency"
+    for one in mappings.of(row, "agency"): ...      # the same skills in the framework "agency", with levels
 
-A row of a skill that only a former version of the framework had is one of its successors there (`mappings` of the
-framework), with the levels that officers' levels of the former skill count as (shared/succession.py).
+Two skills are the same if a framework says so by a relation `exact_match`. The relation names the other skill as
+`framework/skill`, by its id, or by an address that ends with the id (ESCO, CASE). It holds in both directions. An id
+that several of the frameworks have is ambiguous, and is left out.
 
-A relation names its target as `framework/skill`, by the skill's id, or by an address that ends with the id (ESCO,
-CASE). It holds in both directions. An id that several of the frameworks have is ambiguous, and is
-left out.
+If a row names a skill that only a former version of the framework had, its successors take its place. The levels are
+converted by the same rule as the levels of officers (shared/succession.py).
 """
 
 import re
@@ -21,14 +21,18 @@ from shared.domain import Framework, Teaches
 from shared.succession import carried_level
 
 _NO_LEVELS = 2
-"""A scale of two steps only shows whether somebody has a skill; it gives no level on another scale."""
+"""A scale of two levels only tells whether somebody has a skill, so it gives no level on another scale."""
 
 Key = tuple[str, str]
 """Framework id and skill id. The framework id is empty for any framework that the tenant does not see."""
 
 
 class MappedSkill(Struct, frozen=True):
-    """A skill that a row of a course is in another framework; `levels` before and after, where they are known."""
+    """The skill in a framework that a row of a course stands for.
+
+    `origin`: the framework and the skill that the row names. `levels`: the levels before and after the course on the
+    scale of the new framework, None where they cannot be converted.
+    """
 
     skill: str
     origin: Key
@@ -36,7 +40,7 @@ class MappedSkill(Struct, frozen=True):
 
 
 class SkillMappings:
-    """The mappings between the frameworks that a tenant sees, by id."""
+    """The skills that are the same in several of the frameworks that a tenant sees. `frameworks`: {id: framework}."""
 
     def __init__(self, frameworks: Mapping[str, Framework]) -> None:
         self._scales = {name: sorted({step.level for step in one.scale}) for name, one in frameworks.items()}
@@ -51,7 +55,11 @@ class SkillMappings:
                     self._same[own][other] = None
 
     def of(self, row: Teaches, framework: str) -> Iterator[MappedSkill]:
-        """Yield what a row of a course is in a framework of the tenant."""
+        """Yield the skills of a framework that a row of a course stands for; `framework` is an id.
+
+        If the row names a skill of a former version of this framework, these are the successors of the skill. If the
+        row names another framework, these are the skills that are the same by an `exact_match`.
+        """
         if row.framework == framework:
             yield from self._successors(row, framework)
             return

@@ -1,11 +1,11 @@
-"""Text similarity: TF-IDF on character n-grams of two to four characters.
+"""Computes the similarity of texts by TF-IDF on n-grams of two to four characters.
 
-N-grams need no word boundaries, so Thai, which has no spaces, and typing errors are handled.
+N-grams need no word boundaries, so Thai, which has no spaces, can be compared, and misspelt words still match.
 
-The similarity to a label (the name of a skill) combines two figures: the weighted share of the label's n-grams that are
-in the text (`cover`), and the cosine, which falls with the rest of the text. Their product, with the cosine under a
-root, is the similarity: a long title that contains a whole label is closer to it than a short one that shares half of
-its letters. For a text of the same kind, another course's title, the plain cosine is used.
+The similarity to a label is `cover` * sqrt(cosine). `cover` is the weighted share of the label's n-grams that the text
+contains. The cosine is lower, the more other n-grams the text contains. So a long title that contains a whole label is
+more similar to the label than a short title that contains half of the label's letters. The similarity to an example,
+which is a title too, is the plain cosine.
 """
 
 from collections.abc import Sequence
@@ -18,26 +18,32 @@ Floats = NDArray[np.float32]
 NGRAMS = (2, 4)
 """The least and the most characters of an n-gram."""
 COMMON = 0.3
-"""An n-gram that is in more than this share of the texts does not distinguish them, and is left out."""
+"""An n-gram that more than this share of the texts contain is left out: it does not distinguish them."""
 RARE_TEXTS = 50
-"""With fewer texts than this no n-gram is left out, because shares of a few texts mean little."""
+"""With fewer texts than this, no n-gram is left out, because shares of a few texts mean little."""
 
 
 class Similarity(Protocol):
-    """Compares texts with labels and with examples, which are fixed at construction. An embedder may replace it."""
+    """Computes the similarity of texts to labels and to examples, both fixed at construction.
+
+    A class that uses text embeddings could implement it too.
+    """
 
     def read(self, texts: Sequence[str]) -> Any:
-        """Return a row for each text; rows can be selected by numpy indexing."""
+        """Return the texts in the form that `to_labels` and `to_examples` take: one row for each text.
+
+        Rows can be selected by numpy indexing.
+        """
 
     def to_labels(self, rows: Any) -> Floats:
         """Return the similarity of each text to each label: texts x labels, from 0 to 1."""
 
     def to_examples(self, rows: Any) -> Floats:
-        """Return texts x examples, each from 0 to 1."""
+        """Return the similarity of each text to each example: texts x examples, from 0 to 1."""
 
 
 class NgramSimilarity:
-    """Similarity by character n-grams; document frequencies are counted over labels and examples together."""
+    """Similarity by character n-grams. An n-gram's weight depends on how many labels and examples contain it."""
 
     def __init__(self, labels: Sequence[str], examples: Sequence[str]) -> None:
         corpus = [*labels, *examples]
@@ -54,7 +60,7 @@ class NgramSimilarity:
         self._shares.indices, self._shares.indptr = self._labels.indices, self._labels.indptr  # half of the memory
 
     def read(self, texts: Sequence[str]) -> Any:
-        """Return the weights of the n-grams of each text: a sparse matrix, texts x n-grams."""
+        """Return the weight of each n-gram in each text, as a sparse matrix of texts x n-grams."""
         return self._vectors.transform(texts)
 
     def to_labels(self, rows: Any) -> Floats:
@@ -65,7 +71,7 @@ class NgramSimilarity:
         return np.asarray(np.clip(np.sqrt(cosine) * cover, 0.0, 1.0), dtype=np.float32)
 
     def to_examples(self, rows: Any) -> Floats:
-        """Return texts x examples, each from 0 to 1."""
+        """Return the similarity of each text to each example: texts x examples, from 0 to 1."""
         return np.asarray((rows @ self._examples).toarray().clip(0.0, 1.0), dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""The texts of a course and of a skill that are compared: folded, in pieces of bounded length."""
+"""Prepares the texts of courses and skills for comparison: normalised, in pieces of limited length."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from shared.domain import Course, LocalizedText, Prerequisite, Skill
 from shared.texts import fold
 
 PIECE = 300
-"""The most characters of a piece: a longer text shares a few n-grams with every skill."""
+"""The most characters of a piece; a longer piece would share some n-grams with every skill."""
 PIECES = 4
 """The most pieces of a description; its beginning says what a course is about."""
 TAGS = 50
@@ -25,9 +25,10 @@ _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
 class CourseText(Struct, frozen=True):
-    """The texts of a course: its title, description, tags, and the facts about its levels.
+    """What the matcher reads of a course: title, description, tags, and the facts about its levels.
 
-    `requires`: required levels by skill id of the matched framework; `after`: the courses that its entry conditions
+    `hours` is None if the provider states none, `level` is the level that the provider states. `requires` is
+    {skill id of the matched framework: required level}. `after` holds the ids of the courses that the entry conditions
     name, alternatives included.
     """
 
@@ -42,9 +43,10 @@ class CourseText(Struct, frozen=True):
 
     @classmethod
     def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], Sequence[str]]) -> "CourseText":
-        """Return the texts of a course; the names of skills that it teaches in other frameworks count as tags.
+        """Return what the matcher reads of `course` when it is matched to `framework`, an id.
 
-        `names`: (framework, skill) -> the names of the skill; without an entry the words of its id count.
+        The names of the skills that the course teaches in other frameworks become tags. `names` is
+        {(framework, skill): names of the skill}; for a skill that it lacks, the words of the id are used.
         """
         foreign = [
             name
@@ -68,9 +70,9 @@ class CourseText(Struct, frozen=True):
         )
 
     def pieces(self) -> tuple[list[str], int]:
-        """Return the folded texts to compare, and how many of them belong to the title.
+        """Return the normalised texts to compare, each once, and how many of them are titles.
 
-        The title in each language comes first, then every tag, then the description's beginning.
+        The title in each language comes first, then the tags, then the beginning of the description in pieces.
         """
         titles = self.titles()
         description_pieces = [piece for text in languages(self.description) for piece in _pieces(text)]
@@ -78,7 +80,7 @@ class CourseText(Struct, frozen=True):
         return [*titles, *(text for text in rest if text not in titles)], len(titles)
 
     def titles(self) -> list[str]:
-        """Return the folded title in each of its languages."""
+        """Return the normalised title in each of its languages, each text once."""
         return list(dict.fromkeys(map(normalised, languages(self.title)))) or [""]
 
 
@@ -92,15 +94,15 @@ def _named_courses(conditions: Iterable[Prerequisite]) -> Iterator[str]:
 
 
 def normalised(text: str) -> str:
-    """Return a text normalised for comparison: case-folded, full-width letters as usual ones."""
+    """Return a text in the form in which texts are compared: Unicode form NFKC, then `fold`."""
     return fold(unicodedata.normalize("NFKC", text))
 
 
 def labels_of(skill: Skill) -> list[str]:
-    """Return the names and descriptions of a skill in every language; its id if none has a visible character.
+    """Return the labels of a skill, normalised: its title, synonyms and descriptors in every language.
 
-    "Internet of things (IoT)" is three labels: the whole, without its brackets, and the abbreviation in them. The items
-    of a comma-separated synonym are labels too.
+    A name in brackets gives further labels: "Internet of things (IoT)" is a label as a whole, without the brackets,
+    and as "iot". The items of a comma-separated synonym are labels too. If no text is left, the id is the only label.
     """
     names = [text for both in (skill.title, *skill.synonyms) for text in languages(both)]
     short = [part for name in names for part in (_BRACKETS.sub(" ", name), *_ABBREVIATION.findall(name))]
@@ -111,14 +113,17 @@ def labels_of(skill: Skill) -> list[str]:
 
 
 def words_of_id(skill: str) -> list[str]:
-    """Return the words of a skill's id, such as `data analysis`, as one text; nothing for numbers and keys."""
+    """Return the words of a skill's id as a list of one text: `data-analysis` gives `data analysis`.
+
+    The list is empty for an id without words, such as a number or a hexadecimal key.
+    """
     if _KEY.fullmatch(skill) or not _WORD.search(skill):
         return []
     return [re.sub(r"[-_.]+", " ", skill).strip()]
 
 
 def languages(text: LocalizedText | None) -> list[str]:
-    """Return a text in each language that it has."""
+    """Return the texts of a localized text: the Thai one, then the English one, if they are present."""
     return [] if text is None else [one for one in (text.th, text.en) if one]
 
 

@@ -1,4 +1,4 @@
-"""The words that two texts share, shown to people as the reason of a match."""
+"""Finds the words that two texts share; people see them as the reason for a match."""
 
 import re
 import unicodedata
@@ -9,10 +9,10 @@ _LATIN = re.compile(r"[a-z0-9][a-z0-9+#.-]*")
 
 
 def shared_words(text: str, other: str) -> list[str]:
-    """Return the longest parts of a folded text that are in the other one too, longest first, five at most.
+    """Return the parts of `text` that `other` contains too, the longest first, at most five. Both texts are normalised.
 
-    Words in Latin letters count whole if three quarters of their letters are shared; Thai, which has no spaces, counts
-    the shared letters, without marks that lost their letter.
+    A word in Latin letters is returned as a whole if `other` contains it or at least three quarters of its letters.
+    Thai has no spaces, so the shared letters are returned, without a combining mark at the beginning.
     """
     runs = {other[place : place + _RUN] for place in range(len(other) - _RUN + 1)}
     same = [False] * len(text)

@@ -1,8 +1,9 @@
-"""Finds courses: scores, filters, facets, and cursors that continue where a page ended. Pure.
+"""Finds the courses that match a query, with scores, filters, facets, and cursors for further pages. Pure.
 
-An n-gram of the query has a larger weight, the fewer courses have it; one that no course has, as from a misspelling,
-has a small weight. A course matches if enough of the weight is in its title, or nearly all of it in its title and the
-rest. All weights are integers and are in the cursor, so a score never changes between two pages.
+The fewer courses contain an n-gram of the query, the larger is its weight; an n-gram that no course contains is
+probably misspelt, and has a small weight. A course matches if its title contains n-grams with a large enough share of
+the weight, or its title and other texts together contain nearly all. All weights are integers and are in the cursor, so
+a score never changes between two pages.
 """
 
 import math
@@ -37,9 +38,9 @@ from shared.errors import InvalidInput
 from shared.texts import folded, shows_something
 
 TITLE_SHARE = 0.45
-"""A course matches if this share of the query's weight is in its title,"""
+"""A course matches if its title contains n-grams with at least this share of the query's weight."""
 WHOLE_SHARE = 0.8
-"""or this share in its title and its other text together."""
+"""A course also matches if its title and other texts together contain at least this share."""
 FACETS = 50
 HOURS = (2.0, 5.0, 10.0, 20.0, 40.0)
 T = TypeVar("T")
@@ -54,14 +55,15 @@ _REST_SHARE = 0.5
 _LENGTH_SHARE = 0.15
 _NUMBERS = 1 << 16
 _SWAPPED = 100
-"""How many characters of a query are looked for with neighbours exchanged."""
+"""Only in this many characters of a query, from its beginning, are neighbouring characters exchanged."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A page of courses, each as (tenant, id), the best first; the total number of matches, and their facets.
+    """A page of a search. `courses`: (tenant, id), the best match first. `next`: the cursor of the following page.
 
-    `query`: the words that were searched for; another spelling than asked for where that one finds nothing.
+    `total` and `facets` count all matching courses. `query` holds the words that were searched: if the words of the
+    request match nothing, these have exchanged characters.
     """
 
     courses: list[tuple[str, str]]
@@ -72,9 +74,10 @@ class Found:
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The search that a cursor belongs to, the n-gram weights, and the score and id of the last course of a page.
+    """Where a page of a search ended. `search`: what `_search_of` returns. `weights`: one byte for each n-gram.
 
-    `swaps`: places of characters of the query that are exchanged with the next one.
+    `score` and `id`: those of the last course of the page. `swaps`: the places of characters of the query that are
+    exchanged with the next character.
     """
 
     search: bytes
@@ -85,10 +88,10 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
-    """Return a page of the matching courses that a tenant sees. Raises InvalidInput naming the parameter.
+    """Return a page of the matching courses that a tenant sees. Raises InvalidInput, which names the parameter.
 
-    Where the words match nothing, whatever the filters, they are also looked for with two neighbouring characters
-    exchanged, as in `ข้อมลู`.
+    If the words match no course, even without filters, they are searched again with two neighbouring characters of a
+    word exchanged, because that is a frequent typing error: `ข้อมลู`.
     """
     cursor = _read_cursor(wanted, tenant)
     if cursor is not None:
@@ -168,12 +171,12 @@ class _Query:
         self.highs: Codes = np.array([high for _, high in ranges], dtype=np.uint64)
 
     def postings(self, part: AlivePart) -> tuple[list[Numbers], list[Numbers]]:
-        """Return the courses of a part with each n-gram in the title, and with each trigram elsewhere, as numbers."""
+        """Return, for each n-gram, the numbers of the courses with it in the title; and for each trigram, elsewhere."""
         rest = slice(self.trigrams)
         return part.segment.titles.of(self.lows, self.highs), part.segment.rest.of(self.lows[rest], self.highs[rest])
 
     def weights(self, found: Sequence[tuple[list[Numbers], list[Numbers]]], courses: int) -> list[int]:
-        """Return the weight of each n-gram by how many of the courses have it."""
+        """Return the weight of each n-gram, from 1 to 255; the fewer of the courses contain it, the larger it is."""
         count = Counter[int]()
         for titles, rest in found:
             for places in (titles, rest):
@@ -351,7 +354,7 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
-    """Return the bytes that a cursor must match: the tenant and the search."""
+    """Return a digest of the tenant and the search; a cursor holds it, so that it fits no other search."""
     unpaged = msgspec.structs.replace(wanted, after="", limit=1)
     return blake2b(msgspec.json.encode([tenant, unpaged]), digest_size=8).digest()
 

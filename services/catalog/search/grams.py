@@ -1,8 +1,9 @@
-"""Texts as character n-grams, and the positions of a query's n-grams in a text. Pure.
+"""Divides texts into character n-grams, and finds the n-grams of a query in a text. Pure.
 
-Letters, digits, `+` and `#` are compared, in compatibility form and lower case, without Thai tone marks, accents and
-zero-width characters; everything else separates words. A word in a script with spaces has a space at both ends, so that
-its beginning and end count; Thai and other scripts without spaces are continuous.
+The compared form of a text is Unicode's compatibility form in lower case, without Thai tone marks, accents and
+zero-width characters. It keeps letters, digits, `+` and `#`; every other character separates words. In a script with
+spaces, a space is added at both ends of a word, so that its beginning and end count. In Thai and other scripts without
+spaces, n-grams continue across words.
 """
 
 import re
@@ -21,7 +22,7 @@ _INVISIBLE = 0xE0000
 _BITS = 21
 _KEPT_SYMBOLS = frozenset("+#")
 _KEPT_MARKS = frozenset("\u0e38\u0e39")
-"""Sara u and uu: vowels, though Unicode counts them as marks that combine."""
+"""The Thai vowels sara u and sara uu, which Unicode counts among the combining marks."""
 _DROPPED_MARKS = frozenset("\u0e47\u0e4c\u0e4e\u034f")
 _RUNNING_ON = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x2E80, 0xA000), (0xF900, 0xFB00))
 """Blocks of scripts that write no spaces between words: Thai and Lao, Burmese, Khmer, Chinese and Japanese."""
@@ -35,7 +36,10 @@ FIRST_TRIGRAM = 1 << (2 * _BITS)
 
 
 def codes_of(texts: Sequence[str], *, bigrams: bool) -> tuple[Codes, NDArray[np.int64]]:
-    """Return (n,) the code of every n-gram and (n,) the number of its text: trigrams, then optionally bigrams."""
+    """Return two arrays (n,): the code of each n-gram, and the index in `texts` of the text that contains it.
+
+    Trigrams come first; with `bigrams`, bigrams follow.
+    """
     joined = "\n".join(["", *(text.replace("\n", " ") for text in texts), ""])
     plain = unicodedata.normalize("NFKD", joined).casefold().replace("\u0e40\u0e40", "\u0e41")
     raw = np.frombuffer(plain.encode("utf-32-le", "replace"), dtype=np.uint32)
@@ -70,7 +74,7 @@ def words_of(text: str) -> list[str]:
 
 
 def single_range(word: str) -> tuple[int, int]:
-    """Return the half-open range of codes of the bigrams that begin with a character."""
+    """Return (low, high): the codes c of the bigrams that begin with a character, low <= c < high."""
     return ord(word) << _BITS, (ord(word) + 1) << _BITS
 
 
@@ -104,7 +108,7 @@ def _spaced() -> NDArray[np.bool_]:
 
 
 class Highlighter:
-    """Finds a query's words in texts, misspelt ones too."""
+    """Finds the words of a query in texts, also if they are misspelt there."""
 
     def __init__(self, query: str) -> None:
         self._words = words_of(query)
@@ -114,7 +118,7 @@ class Highlighter:
         self._least = min([_SHOWN_RUN, *running_on])
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return begin and end of each match, in characters of the text, in order and without overlap."""
+        """Return (begin, end) of each match, as character positions in `text`, in order and without overlap."""
         places = list(_compared_chars(text))
         marked = [False] * len(places)
         begin = 0
@@ -126,7 +130,7 @@ class Highlighter:
         return [(first, _with_marks(text, last)) for first, last in _joined(places, marked)]
 
     def _within(self, word: str) -> Iterator[tuple[int, int]]:
-        """Yield matches in a word: all of it if half of it matches, or its parts in a script without spaces."""
+        """Yield (begin, end) of matches in a word: all of it if half matches; in a script without spaces, its parts."""
         if _is_spaced(word[:1]):
             found = [gram in self._grams for gram in _grams(word)] if len(word) >= _TRIGRAM else []
             if word in self._short or (found and sum(found) * 2 >= len(found)):

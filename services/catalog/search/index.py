@@ -1,6 +1,6 @@
-"""The search index, built from the events of the catalog. Pure.
+"""Builds the search index from the events of the catalog. Pure.
 
-As in every reader, an event is used only if its stamp is above the largest one that was applied.
+As in every reader, an event is used only if its stamp is above the largest stamp that was applied.
 """
 
 from collections import defaultdict
@@ -12,14 +12,14 @@ from shared.domain import SHARED_TENANT, Course, Framework
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 
 Required = dict[str, frozenset[str]]
-"""The skills that each job group of a framework requires, by job group."""
+"""{id of a job group: ids of the skills that it requires}, of one framework."""
 
 
 @dataclass(frozen=True)
 class SearchIndex:
-    """The courses of every tenant, and the skills that job groups require, up to a catalog revision.
+    """The courses of every tenant, and the skills that job groups require, at a revision of the catalog.
 
-    `required`: {(tenant, framework id): {job group: skills}}.
+    `owners`: {tenant: its courses}. `required`: {(tenant, framework id): {job group: skills}}.
     """
 
     owners: Mapping[str, TenantCourses]
@@ -27,16 +27,22 @@ class SearchIndex:
     revision: int = 0
 
     def sees(self, tenant: str) -> list[tuple[str, TenantCourses]]:
-        """Return (tenant, its courses) for the tenants whose courses a tenant sees: itself first, then `shared`."""
+        """Return what a tenant sees as (owner, courses of the owner): the tenant's own, then the shared ones.
+
+        An owner without courses is left out.
+        """
         names = dict.fromkeys((tenant, SHARED_TENANT))
         return [(name, self.owners[name]) for name in names if name in self.owners]
 
     def hidden(self, tenant: str) -> frozenset[str]:
-        """Return the shared courses that are hidden by the tenant's own courses of the same id."""
+        """Return the ids of the shared courses that a tenant's own courses with the same ids hide."""
         return self.owners[tenant].hides if tenant != SHARED_TENANT and tenant in self.owners else frozenset()
 
     def frameworks(self, tenant: str) -> dict[str, Required]:
-        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones."""
+        """Return {framework id: required skills} for the frameworks that a tenant sees.
+
+        A framework of the tenant hides the shared one with the same id.
+        """
         found: dict[str, Required] = {}
         for owner in (SHARED_TENANT, tenant):
             found |= {name: rows for (whose, name), rows in self.required.items() if whose == owner}
@@ -44,7 +50,7 @@ class SearchIndex:
 
     @property
     def courses(self) -> int:
-        """The number of courses of all tenants."""
+        """The number of live courses of all tenants together."""
         return sum(map(len, self.owners.values()))
 
 
@@ -52,7 +58,10 @@ EMPTY = SearchIndex({}, {})
 
 
 def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
-    """Return a new index with events applied, in the order of the log; the given one stays unchanged."""
+    """Return a new index with the changes of events, which must be in the order of the topic.
+
+    `index` itself stays unchanged.
+    """
     changes: defaultdict[str, dict[str, Course | None]] = defaultdict(dict)
     required = dict(index.required)
     revision = index.revision
@@ -75,7 +84,7 @@ def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
 
 
 def tidy(index: SearchIndex) -> SearchIndex:
-    """Return the same index with fewer segments; the same object if there is nothing to do. It may take a second."""
+    """Return an equal index with fewer segments; the same object if nothing is to merge. This may take a second."""
     owners = {tenant: owned.tidied() for tenant, owned in index.owners.items()}
     return index if owners == index.owners else replace(index, owners=owners)
 

@@ -1,6 +1,6 @@
-"""Segments: the postings and the filters of up to some thousand courses of one tenant, immutable once built. Pure.
+"""Builds and merges segments: the postings and filter values of some thousand courses of one tenant. Pure.
 
-The courses of a segment are numbered in the order of their ids.
+A segment never changes. The courses in it are numbered from 0 in the order of their ids.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from services.catalog.search.grams import Codes, codes_of
 from shared.domain import Course, LocalizedText
 
 MOST = 8192
-"""The most courses of a segment: the time and memory of merging grow with it."""
+"""The most courses of a segment; the time and memory of a merge grow with this number."""
 PROSE = 200
-"""How many characters of a description are searched, in each language, from its beginning."""
+"""The search reads this many characters of a description, from its beginning, in each language."""
 TAGS = 20
-"""How many tags of a course are searched."""
+"""The search reads this many tags of a course, the first ones."""
 LEVELS = ("beginner", "intermediate", "advanced", "mixed")
 
 Integers = NDArray[np.int32]
@@ -31,7 +31,10 @@ Numbers = NDArray[np.intp]
 
 
 class Names:
-    """Assigns numbers to values that courses share. Values are never removed; only one thread may add them."""
+    """Gives a number, from 0, to each value that courses have, such as a language. Only one thread may add values.
+
+    A value keeps its number, and is never removed.
+    """
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -51,7 +54,7 @@ class Names:
 
 
 class Vocabulary(Struct, frozen=True):
-    """The numbers of values that a tenant's courses share: providers (th, en), languages, skills (framework, id)."""
+    """The numbers of a tenant's providers (Thai name, English name), languages, and skills (framework, id)."""
 
     providers: Names
     languages: Names
@@ -60,16 +63,20 @@ class Vocabulary(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Postings:
-    """For each n-gram, in the order of the codes, the numbers of the courses that have it, ascending."""
+    """For each n-gram, the numbers of the courses that contain it.
+
+    `codes`: (n,) the codes of the n-grams, ascending. `docs[starts[i]:starts[i + 1]]`: the numbers of the courses with
+    the n-gram `codes[i]`, ascending.
+    """
 
     codes: Codes
     starts: Integers
     docs: NDArray[np.uint16]
 
     def of(self, lows: Codes, highs: Codes) -> list[Numbers]:
-        """Return for each pair of bounds the courses with an n-gram in [low, high): numbers, ascending, each once.
+        """Return, for each pair of bounds, the numbers of the courses with an n-gram code c, low <= c < high.
 
-        `lows`, `highs`: (P,) codes; the list has P arrays.
+        `lows` and `highs` are (P,); the list has P arrays, in which each number is once, in ascending order.
         """
         first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
         bounds = zip(self.starts[first].tolist(), self.starts[last].tolist(), strict=True)
@@ -77,34 +84,42 @@ class Postings:
         return [one if end - begin <= 1 else np.unique(one) for one, begin, end in zip(found, first, last, strict=True)]
 
     def count(self, lows: Codes, highs: Codes) -> NDArray[np.int64]:
-        """Return (P,) for each pair of bounds the number of entries in [low, high). `lows`, `highs`: (P,) codes."""
+        """Return, for each pair of bounds, the number of entries with an n-gram code c, low <= c < high.
+
+        `lows`, `highs` and the result are (P,). A course counts once for each of its n-grams.
+        """
         first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
         return self.starts[last].astype(np.int64) - self.starts[first].astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Several values per course: those of course `n` are `values[:, starts[n]:starts[n + 1]]`."""
+    """Several rows for each course, such as the skills that it teaches.
+
+    `values` is (fields of a row, rows). The rows of course `n` are `values[:, starts[n]:starts[n + 1]]`.
+    """
 
     starts: Integers
     values: NDArray[Any]
 
     def any(self, wanted: Flags) -> Flags:
-        """Return a mask of the courses that have a wanted row."""
+        """Return a mask (courses,) of the courses with at least one wanted row. `wanted`: a mask (rows,)."""
         before = np.concatenate([[0], np.cumsum(wanted)])
         return np.asarray(before[self.starts[1:]] > before[self.starts[:-1]])
 
     def within(self, courses: Flags) -> NDArray[Any]:
-        """Return (kinds of values, n) the n values of the courses in a mask, in their order."""
+        """Return the rows of the courses in a mask, in their order, as an array (fields of a row, rows)."""
         return np.asarray(self.values[:, np.repeat(courses, np.diff(self.starts))])
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Courses by number: ids in order, postings of titles and of other texts, and filter values.
+    """What the search knows of some courses. The number of a course is its place in `ids`; arrays are (courses,).
 
-    `title_size`: n-grams of the title in one language. `languages` and `taught` have a row for each language and each
-    skill; the values of `taught` are skill, level before and level after. `level` is an index of LEVELS, -1 for none.
+    `titles` and `rest` are the postings of titles and of other texts; `rest` leaves out n-grams of the title.
+    `title_size`: the number of different n-grams of a title in one language. `provider`: a number of the vocabulary.
+    `level`: an index of LEVELS, -1 for none. `languages`: a row (language) for each language. `taught`: a row (skill,
+    level before, level after) for each skill; languages and skills are numbers of the vocabulary.
     """
 
     ids: list[str]
@@ -119,12 +134,15 @@ class Segment:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """Course id -> number."""
+        """{course id: number of the course in this segment}."""
         return {name: number for number, name in enumerate(self.ids)}
 
 
 def build(courses: Sequence[Course], vocabulary: Vocabulary) -> Segment:
-    """Return a segment of courses, which must be in the order of their ids without duplicates."""
+    """Return a segment of courses. The courses must be in the order of their ids, and no two ids may be equal.
+
+    New providers, languages and skills are added to `vocabulary`.
+    """
     title_codes, title_docs = codes_of([_title(course) for course in courses], bigrams=True)
     rest_codes, rest_docs = codes_of([_rest(course) for course in courses], bigrams=False)
     codes = _distinct(np.concatenate([title_codes, rest_codes]))
@@ -148,7 +166,7 @@ def build(courses: Sequence[Course], vocabulary: Vocabulary) -> Segment:
 
 
 def merge(parts: Sequence[tuple[Segment, Flags]]) -> Segment:
-    """Return one segment with the live courses of several; each part is a segment and a mask of its live courses."""
+    """Return one segment with the live courses of several segments. `parts`: (segment, mask of its live courses)."""
     ids = [(name, at) for at, name in enumerate(name for part, _ in parts for name in part.ids)]
     kept = np.concatenate([alive for _, alive in parts])
     order = np.array([at for _, at in sorted(one for one in ids if kept[one[1]])], dtype=np.int64)

@@ -1,7 +1,7 @@
-"""The courses of one tenant in the index: segments, newer after older, and which of their courses are live. Pure.
+"""Holds the courses of one tenant in the index: segments, the oldest first, and which of their courses are live. Pure.
 
-A changed course is no longer live in its older segment. Four segments of about the same size are merged into one of up
-to `MOST` courses, so that there are few.
+A changed course is added to a new segment, and is no longer live in the older one. Four segments of about the same size
+are merged into one of at most `MOST` courses, so the number of segments stays small.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _ALIKE = 4
 
 @dataclass(frozen=True, eq=False)
 class AlivePart:
-    """A segment, and which of its courses are live."""
+    """A segment, and a mask of its live courses: those that were neither changed nor withdrawn later."""
 
     segment: Segment
     alive: Flags
@@ -29,14 +29,14 @@ class AlivePart:
         return int(np.count_nonzero(self.alive))
 
     def place(self, course: str) -> int:
-        """Return the number of a live course, -1 if there is none."""
+        """Return the number that a course has in the segment, -1 if it is not live there. `course` is an id."""
         at = self.segment.numbers.get(course, -1)
         return at if at >= 0 and self.alive[at] else -1
 
 
 @dataclass(frozen=True, eq=False)
 class TenantCourses:
-    """The courses of one tenant. `hides`: the shared courses that its own of the same id hide."""
+    """The courses of one tenant. `hides`: the ids that both a course of the tenant and a shared course have."""
 
     vocabulary: Vocabulary
     parts: tuple[AlivePart, ...] = ()
@@ -44,7 +44,7 @@ class TenantCourses:
 
     @classmethod
     def none(cls) -> "TenantCourses":
-        """Return an empty collection."""
+        """Return an object without courses, with an empty vocabulary."""
         return cls(Vocabulary(Names(), Names(), Names()))
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class TenantCourses:
         return any(part.place(course) >= 0 for part in self.parts)
 
     def changed(self, courses: Mapping[str, Course | None]) -> "TenantCourses":
-        """Return the courses after some were put or withdrawn (None); call `tidied` next."""
+        """Return the courses after changes, {id: course, or None if it is withdrawn}; call `tidied` afterwards."""
         parts = [_without(part, courses) for part in self.parts]
         if put := [courses[name] for name in sorted(courses) if courses[name] is not None]:
             for begin in range(0, len(put), MOST):
@@ -63,7 +63,7 @@ class TenantCourses:
         return replace(self, parts=tuple(parts))
 
     def tidied(self) -> "TenantCourses":
-        """Return the same courses in few parts; the same object if there is nothing to do."""
+        """Return the same courses in fewer parts; the same object if nothing needs to be merged."""
         parts = _tidied(self.parts)
         return self if parts == self.parts else replace(self, parts=parts)
 

@@ -1,4 +1,4 @@
-"""The portal's routes."""
+"""The table of the portal's routes: method, path, handler, roles, request and answers of each."""
 
 from services.portal.api.documents import PLACE, ApiSite
 from services.portal.api.forwarding import Forwarder
@@ -25,7 +25,7 @@ _LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; onl
 def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
     page: Page, sessions: Sessions, live: Live, system: System, site: ApiSite, forwarder: Forwarder
 ) -> list[Route]:
-    """Return the table of all routes."""
+    """Return all routes of the portal, with the methods of these objects as handlers."""
     return [
         Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", hidden=True),
         Route("GET", "/static/{name}", page.get_asset, PUBLIC, answers={200: str}, produces="*/*", hidden=True),

@@ -1,4 +1,4 @@
-"""The OpenAPI documents of all services as one site, on which admins can try forwarded routes."""
+"""Serves the OpenAPI documents of all services as one site, where admins can try the routes."""
 
 import html
 import re
@@ -24,18 +24,21 @@ _SIGNED_IN = "Requests from this page go through the portal as the user who is s
 
 
 class ApiSite:
-    """Serves a page for each service, its document as fetched from one of its replicas, and the files of the page."""
+    """Serves a page for each service, the service's OpenAPI document, and the files of the page.
+
+    `owners`: {service: its replicas}, from one of which the document is fetched.
+    """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
         self._client = client
         self._owners = owners
 
     async def go_to_first(self, _: web.Request) -> web.Response:
-        """Redirect to the page of the first service."""
+        """Redirect to the page of the first service. Only admins may call this."""
         return web.Response(status=303, headers={hdrs.LOCATION: f"{PLACE}/{next(iter(self._owners))}"})
 
     async def get_page(self, request: web.Request) -> web.Response:
-        """Return the page of a service's document."""
+        """Return the page that shows the OpenAPI document of a service. Only admins may call this. Raises NotFound."""
         service = self._named(request)
         names = [*self._owners, OWN]
         links = "".join(
@@ -48,7 +51,10 @@ class ApiSite:
         return _answer(api_page.page(service, address, f"{PLACE}/assets", head).encode(), "text/html")
 
     async def get_document(self, request: web.Request) -> web.Response:
-        """Return the document of a service, with the portal as its server. Raises Unavailable."""
+        """Return the OpenAPI document of a service, changed so that requests go through the portal.
+
+        Only admins may call this. Raises NotFound for an unknown service, Unavailable if no replica answers.
+        """
         service = self._named(request)
         if service == OWN:
             return _answer(msgspec.json.encode(request.app[DOCUMENT]), "application/json")
@@ -56,7 +62,7 @@ class ApiSite:
         return _answer(msgspec.json.encode(found), "application/json")
 
     async def get_asset(self, request: web.Request) -> web.Response:
-        """Return a file of the page."""
+        """Return a file that the pages need, such as a script. Only admins may call this. Raises NotFound."""
         found = api_page.asset(request.match_info["name"])
         if found is None:
             raise NotFound("no such file")
@@ -86,9 +92,9 @@ class ApiSite:
 
 
 def through_portal(described: dict[str, Any], service: str) -> dict[str, Any]:
-    """Return a service's OpenAPI document for use through the portal.
+    """Return the OpenAPI document of a service with the portal as its server.
 
-    The portal is its server, and operations that the portal does not forward are marked `x-not-forwarded`.
+    Operations that the portal does not forward are marked with `x-not-forwarded`.
     """
     paths = {
         path: {method: _marked(one, forwarded=_is_forwarded(path, service)) for method, one in methods.items()}

@@ -1,4 +1,4 @@
-"""`/api/*`: forwards the page's requests to the service that owns the path, with the reader's own credential."""
+"""Forwards the requests of the pages (`/api/*`) to the service that owns the path, with the caller's credential."""
 
 import asyncio
 import re
@@ -64,29 +64,38 @@ _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
 
 
 _PATIENCE_SECONDS = 10.0
-"""How long to wait for an answer while another replica is left to try."""
+"""The longest time to wait for an answer while another replica can be tried."""
 
 _LAST_PATIENCE_SECONDS = 60.0
-"""How long to wait for the answer to a small request if no other replica is left or repeating is not safe: longer than
-a what-if waits in the queue. Streams of rows have no such limit."""
+"""The longest time to wait for the answer to a small request if no other replica can be tried. A what-if waits in its
+queue for less than this. There is no limit for an import, whose body is streamed."""
 
 _AWAY = 503
 
 
 def owner_of(path: str) -> str | None:
-    """Return the service that owns a raw path (without the prefix), or None: other paths are not forwarded."""
+    """Return the service that owns a path; None for a path that is not forwarded.
+
+    `path` is as in the request, not decoded, and without the prefix `/api`.
+    """
     return next((owner for pattern, owner in _OWNERS if pattern.fullmatch(path)), None)
 
 
 def end_to_end(headers: CIMultiDictProxy[str], dropped: Iterable[str]) -> CIMultiDict[str]:
-    """Return the headers without the dropped ones and those that `Connection` names."""
+    """Return the headers that belong to the message: without `dropped`, and without those that `Connection` names.
+
+    `dropped`: names in lower case.
+    """
     named = {name.strip().lower() for value in headers.getall(hdrs.CONNECTION, []) for name in value.split(",")}
     kept = [(name, value) for name, value in headers.items() if name.lower() not in named | set(dropped)]
     return CIMultiDict(kept)
 
 
 def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """Return whether a request may be sent a second time although the first may have taken effect."""
+    """Return whether a request may be sent again if it is not known whether it has taken effect already.
+
+    `path` is without the prefix `/api`.
+    """
     if method in ("GET", "HEAD", "OPTIONS"):
         return True
     if method == "POST":  # a recommendation is not stored; a submission with a key and an answer to an item count once
@@ -96,11 +105,11 @@ def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
 
 
 class Forwarder:
-    """Forwards requests and responses as streams; limits and errors are those of the owning service.
+    """Forwards requests to the owning service and its answers to the client, as streams.
 
-    Unreachable replicas are skipped. A request that is safe to repeat is also sent to the next replica when one breaks
-    off, answers 503 or takes too long before its response has begun. If no other replica is left or repeating is not
-    safe, the request fails after a minute without an answer.
+    A replica that cannot be reached is skipped. If a replica breaks the connection, answers 503 or takes too long
+    before its answer begins, a request that `is_repeatable` is sent to the next replica. If no other replica can be
+    tried, a request without a large body fails after a minute. Limits and errors are those of the owning service.
     """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
@@ -108,7 +117,11 @@ class Forwarder:
         self._owners = owners
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        """Return the owner's response. Raises NotFound for a path without owner, Unavailable."""
+        """Forward a request and return the answer of the owning service.
+
+        Every caller with a key may call this; the owning service checks the role. Raises NotFound for a path that no
+        service owns, Unavailable if no replica answers.
+        """
         path = request.rel_url.raw_path.removeprefix(PREFIX)
         owner = owner_of(path)
         if owner is None:
@@ -193,7 +206,7 @@ class _Body:
 
     @property
     def last_patience(self) -> float | None:
-        """How long to wait for an answer where no other replica will be tried; None for bodies that are streamed."""
+        """The seconds to wait for the answer of the last replica; None, no limit, for a body that is streamed."""
         return _LAST_PATIENCE_SECONDS if self._is_small() else None
 
     def _is_small(self) -> bool:
@@ -211,7 +224,7 @@ class _Body:
 
     @property
     def waits(self) -> bool:
-        """Whether the client sends the body only after `100 Continue`: so does the portal, which streams it."""
+        """Whether the client sends the body only after `100 Continue`; then the portal waits for the owner's too."""
         return self._held is None and self._request.body_exists and asks_to_continue(self._request)
 
     @property
@@ -256,7 +269,7 @@ async def _passed_on(request: web.Request, found: ClientResponse) -> web.StreamR
 
 
 def _compress(request: web.Request, answer: web.StreamResponse) -> None:
-    """Let an answer be compressed as it is sent, if it may be and the client accepts it; name its tag accordingly.
+    """Compress an answer while it is sent, if this is allowed and the client accepts it, and change its entity tag.
 
     An answer to HEAD has the headers of the answer to GET, without the length, which only compression determines.
     """

@@ -1,4 +1,7 @@
-"""The live stream of one officer's path: registers, then sends the stored path, then every newer one."""
+"""The route that streams an officer's path: first the stored path, then every newer one.
+
+The stream is registered before the stored path is fetched, so no path is missed.
+"""
 
 import asyncio
 import random
@@ -24,10 +27,10 @@ from shared.routes import REQUEST_ID, languages_of, principal
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
-"""A stream ends after this time; its reader opens a new one, perhaps at another replica."""
+"""A stream ends after at most this time; the browser then opens a new one, perhaps at another replica."""
 
 KEYS_SECONDS = 7.0
-"""How often the keys that streams were opened with are checked."""
+"""The time between two checks whether the API keys of open streams are still valid."""
 
 _RETRY_MS = (500, 3000)
 _FETCH = ClientTimeout(total=5)
@@ -35,14 +38,14 @@ _LONGEST_WAIT_SECONDS = 30.0
 
 
 class WorkingKeys(Protocol):
-    """The part of shared.mongo.KeyStore that checks which API keys are valid."""
+    """Checks which API keys are valid; shared.mongo.KeyStore implements it."""
 
     async def working(self, key_ids: Collection[str]) -> set[str]:
-        """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+        """Return the ids in `key_ids` of keys that are neither revoked nor expired. Raises Unavailable."""
 
 
 class StoredPath(PathHead, frozen=True):
-    """The recommender's response; only the head is decoded, the rest is forwarded unchanged."""
+    """A path as the recommender answers it. Only the fields of PathHead are decoded; the others are sent unchanged."""
 
     cause: msgspec.Raw
     planned_at: msgspec.Raw
@@ -50,7 +53,11 @@ class StoredPath(PathHead, frozen=True):
 
 
 class Live:
-    """Serves the streams of this replica. `following`: whether new paths are being read."""
+    """Serves the live streams of this replica.
+
+    `recommenders`: the replicas from which the stored path is fetched. `following` returns whether this replica reads
+    new paths from Kafka. `lifetime`: the most seconds that a stream stays open.
+    """
 
     def __init__(
         self,
@@ -67,9 +74,10 @@ class Live:
         self._lifetime = lifetime
 
     async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
-        """Periodically end the streams whose keys were revoked or have expired, and reject these keys.
+        """Check the keys of open streams every `every` seconds, until cancelled.
 
-        A stream ends at the second check without a key, so that an erased officer's stream can first send `erased`.
+        A key that was revoked or has expired is rejected from then on. Its streams end at the second check that finds
+        it invalid, so that the stream of an erased officer can send `erased` before.
         """
         before: set[str] = set()
         while True:
@@ -84,12 +92,13 @@ class Live:
             before = gone
 
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
-        """Stream an officer's path: the stored one, then each new one (server-sent events).
+        """Stream an officer's path as server-sent events: the stored path, then each newer one.
 
-        `event: path`, `id: <revision>`: a PathRecommended; the steps of a path that is pushed while the stream is open
-        have no alternatives, which come with the stored path. `event: status`: {"status": "waiting"} while there is no
-        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer was erased; the stream
-        ends. With a `Last-Event-ID` equal to the stored revision only newer paths are sent.
+        Admins, platforms and the officer may call this. `event: path` with `id: <revision>` holds a PathRecommended;
+        only the stored path, which comes first, has alternatives in its steps. `event: status` holds {"status":
+        "waiting"} while there is no path yet, and {"status": "unavailable"} while the path cannot be read. `event:
+        erased` says that the officer was erased, and the stream ends. If `Last-Event-ID` is the revision of the stored
+        path, only newer paths are sent. 503 while the portal does not read new paths.
         """
         officer, languages = request.match_info["officer_id"], languages_of(request)
         if not self._following():

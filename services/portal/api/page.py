@@ -1,6 +1,7 @@
-"""Serves the built pages from memory. File names contain a hash, so browsers cache all files but the index.
+"""Serves the built web pages from memory.
 
-Without built pages the rest of the portal works, and the page's address explains what is missing.
+The names of the files contain a hash, so browsers may cache all files except the index. If the pages are not built, the
+rest of the portal works, and the address of the index answers with an explanation.
 """
 
 import gzip
@@ -16,7 +17,7 @@ from shared.preconditions import Tag
 from shared.routes import not_modified
 
 BUILT = Path(__file__).parents[1] / "pages" / "dist"
-"""The directory that `make pages` builds into."""
+"""The directory into which `make pages` writes the built pages."""
 
 INDEX = "index.html"
 STATIC = "static"
@@ -53,7 +54,10 @@ _NOT_BUILT = (
 
 
 class Asset(Struct, frozen=True):
-    """A file of the pages with its headers; `packed` is None if gzip saves nothing."""
+    """A file of the pages with its headers. `packed`: the contents in gzip, None if gzip saves little.
+
+    `caching`: the value of `Cache-Control`.
+    """
 
     body: bytes
     packed: bytes | None
@@ -63,7 +67,7 @@ class Asset(Struct, frozen=True):
 
 
 def read_assets(folder: Path = BUILT) -> dict[str, Asset]:
-    """Return name -> file of the built pages; nothing outside this table is served. Empty without built pages."""
+    """Return {name: file} of the built pages in a folder, the only files that are served; empty if there are none."""
     if not (folder / INDEX).is_file():
         return {}
     named = {path.name: path for path in sorted((folder / STATIC).glob("*")) if path.suffix in _TYPES}
@@ -79,20 +83,20 @@ def _asset(path: Path, caching: str) -> Asset:
 
 
 class Page:
-    """Serves the pages."""
+    """Serves the index and the other files of the pages to anybody. `assets`: {name: file} from `read_assets`."""
 
     def __init__(self, assets: dict[str, Asset]) -> None:
         self._assets = assets
 
     async def get_page(self, request: web.Request) -> web.Response:
-        """Return the page. 503 if it was not built."""
+        """Return the index of the pages, 304 if the browser has it already, 503 if the pages are not built."""
         if not self._assets:
             headers = {**GUARDS, hdrs.CACHE_CONTROL: "no-store"}
             return web.Response(text=_NOT_BUILT, status=503, content_type="text/plain", headers=headers)
         return self._answer(request, INDEX)
 
     async def get_asset(self, request: web.Request) -> web.Response:
-        """Return a file of the page. 304 if the browser has it already."""
+        """Return a file of the pages, 304 if the browser has it already. Raises NotFound."""
         name = request.match_info["name"]
         if name == INDEX:
             raise NotFound("no such file")

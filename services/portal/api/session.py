@@ -1,10 +1,11 @@
-"""Sessions: the API key is kept in an HttpOnly cookie, because EventSource cannot send headers.
+"""The routes that sign people in and out.
 
-Browsers send cookies automatically, so a request that changes something must come from the same origin: the cookie is
-SameSite=Strict, and `Sec-Fetch-Site` or `Origin` is checked here.
+The API key of a signed-in browser is in an HttpOnly cookie, because EventSource cannot send headers. Browsers send
+cookies automatically, so a request that changes something must come from the portal's own pages: the cookie is
+SameSite=Strict, and `Sec-Fetch-Site` or `Origin` is checked.
 
-A person who signs in with OpenID Connect gets an API key for the session, so that every service checks one kind of
-credential. The state of a sign-in at the provider is in a signed cookie.
+A person who signs in with OpenID Connect gets an API key for the session, so that every service checks the same kind of
+credential. While the person is at the provider, a signed cookie holds the data of the sign-in.
 """
 
 import base64
@@ -33,7 +34,7 @@ from shared.routes import json_response, no_content, principal, read_body, read_
 PLAIN_COOKIE = "learning-path"
 SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
 COOKIE: web.AppKey[str] = web.AppKey("cookie", str)
-"""The name of the session cookie. With HTTPS its prefix keeps other hosts from setting it."""
+"""The name of the session cookie. With HTTPS it has the prefix `__Host-`, so that no other host can set it."""
 
 CALLBACK = "/session/openid/callback"
 
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """The API key, `id.secret`."""
+    """A request to sign in with an API key, `id.secret`."""
 
     key: Annotated[str, Meta(min_length=1, max_length=300)]
 
@@ -53,8 +54,9 @@ class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
 class Session(Struct, frozen=True):
     """The signed-in person.
 
-    `officer` in the role `officer` only; `agency` in the role `supervisor`, and in the role `analyst` for one agency.
-    `person` distinguishes people of one role: a digest of who signed in with OpenID Connect, or else of the key.
+    `officer` is null unless the role is `officer`. `agency` is null unless the role is `supervisor`, or `analyst` of
+    one agency. `person` tells people of one role apart: it is a digest of the person's identity at the OpenID Connect
+    provider, or of the id of the key with which the person signed in.
     """
 
     tenant: str
@@ -65,9 +67,10 @@ class Session(Struct, frozen=True):
 
 
 class Start(Struct, frozen=True):
-    """What a page needs first: `openid`, whether people can sign in with the provider of their organisation.
+    """What a page needs to know first.
 
-    `session` is the signed-in person, null if nobody is.
+    `openid`: whether people can sign in with the OpenID Connect provider of their organisation. `session`: the
+    signed-in person, null if nobody is signed in.
     """
 
     openid: bool
@@ -75,19 +78,23 @@ class Start(Struct, frozen=True):
 
 
 class AskOpenId(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to go after the sign-in: a path of this portal."""
+    """A request to sign in at the provider. `to`: the path of this portal that the browser opens afterwards."""
 
     to: Annotated[str, Meta(max_length=500)] = "/"
 
 
 class AskSignOut(Struct, frozen=True, forbid_unknown_fields=True):
-    """`everywhere`: sign out on every device."""
+    """A request to sign out; with `everywhere`, on every device of the same person."""
 
     everywhere: bool = False
 
 
 class PendingSignIn(Struct, frozen=True, array_like=True):
-    """The data of a sign-in that waits at the provider."""
+    """The data of a sign-in while the person is at the provider.
+
+    `state`, `nonce` and `verifier` are the secrets of OpenID Connect. `to`: the path to open afterwards. `until`: the
+    Unix time, in seconds, after which the sign-in has expired.
+    """
 
     state: str
     nonce: str
@@ -98,14 +105,14 @@ class PendingSignIn(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """How long an OpenID Connect sign-in lasts, in total and without a request."""
+    """How long a session lasts: `lasts` in all, `idle` without a request (only after OpenID Connect)."""
 
     lasts: timedelta
     idle: timedelta
 
 
 def check_origin(request: web.Request) -> None:
-    """Raise Forbidden if a browser sent the request from another origin."""
+    """Raise Forbidden if a browser sent the request from a page of another origin."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get(hdrs.ORIGIN)
     if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS
@@ -122,9 +129,9 @@ def _host_of(origin: str) -> str | None:
 
 
 def credential_of(request: web.Request) -> str | None:
-    """Return the key in the request's header, else in its cookie; None without one.
+    """Return the API key of a request from the header `Authorization`, or else from the cookie; None without one.
 
-    Raises Forbidden if a changing request comes with a cookie from another origin.
+    Raises Forbidden if the key is in the cookie, the request may change something, and another origin sent it.
     """
     if hdrs.AUTHORIZATION in request.headers:
         return bearer(request)
@@ -135,9 +142,11 @@ def credential_of(request: web.Request) -> str | None:
 
 
 class Sessions:
-    """Signs people in and out. `secure`: the cookie is sent over HTTPS only, under a name that only HTTPS can set.
+    """Signs people in and out.
 
-    `provider` is None if people sign in with keys only.
+    `pepper`: the secret with which keys are hashed and cookies are signed. `secure`: whether cookies are sent only over
+    HTTPS. `limits`: how long a session lasts. `provider`: None if people sign in with keys only. `claims`: the names of
+    the provider's claims. `clock`: returns the Unix time in seconds.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by name, in __main__
@@ -162,10 +171,10 @@ class Sessions:
         self._clock = clock
 
     async def sign_in(self, request: web.Request) -> web.Response:
-        """Sign in with an API key.
+        """Sign in with an API key; anybody may call this.
 
-        The key is set as a cookie (HttpOnly, SameSite=Strict) and never returned. 401 for an invalid key, 403 for the
-        key of a share link.
+        The answer sets the key as a cookie (HttpOnly, SameSite=Strict), and does not contain it. 401 for an invalid
+        key, 403 for the key of a share link or a request from another origin.
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
@@ -176,7 +185,8 @@ class Sessions:
     async def get_start(self, request: web.Request) -> web.Response:
         """Return who is signed in (null if nobody is), and whether people can sign in with a provider.
 
-        Unlike `GET /session` it answers 200 to somebody without a valid key, so that a page can ask first.
+        Anybody may call this. Unlike `GET /session`, it answers 200 without a valid key too, so that a page can ask
+        whether somebody is signed in.
         """
         credential = credential_of(request)
         session = None
@@ -188,13 +198,17 @@ class Sessions:
         return json_response(Start(openid=self._provider is not None, session=session))
 
     async def get_session(self, request: web.Request) -> web.Response:
-        """Return the signed-in person."""
+        """Return the signed-in person: tenant, role, and officer or agency.
+
+        401 if nobody is signed in, 403 for the key of a share link.
+        """
         return json_response(_session(principal(request)))
 
     async def sign_out(self, request: web.Request) -> web.Response:
-        """Sign out: the cookie is deleted, and the key of an OpenID Connect sign-in is revoked.
+        """Sign out: delete the cookie, and revoke the key if it comes from a sign-in with OpenID Connect.
 
-        With `everywhere`, the keys of the same person on every device are revoked.
+        With `everywhere`, the keys of the same person on all devices are revoked. Anybody may call this; without a
+        valid key, only the cookie is deleted. 403 for a request from another origin.
         """
         check_origin(request)
         query = read_query(request, AskSignOut)
@@ -217,9 +231,11 @@ class Sessions:
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
     async def go_to_provider(self, request: web.Request) -> web.Response:
-        """Redirect the browser to the provider to sign in; afterwards it returns to the path `to` of this portal.
+        """Redirect the browser to the provider, where the person signs in.
 
-        If the provider does not answer, the page gets the reason: `/?sign-in=unavailable`.
+        Anybody may call this. Afterwards the browser opens the path `to` of this portal. If the provider does not
+        answer, the browser is redirected to `/?sign-in=unavailable`. 400 if `to` is no path of this portal, 404 if no
+        provider is set.
         """
         provider = self._known_provider()
         to = read_query(request, AskOpenId).to
@@ -244,10 +260,11 @@ class Sessions:
         return response
 
     async def come_back(self, request: web.Request) -> web.Response:
-        """Receive the browser from the provider: sign the person in, and redirect to the requested path.
+        """Sign in the person who comes back from the provider, and redirect the browser to the requested path.
 
-        If that fails, the page gets the reason: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`. The
-        fragment of the requested path stays, so that the page opens what was asked for after another attempt.
+        Anybody may call this. If the sign-in fails, the browser is redirected to `/?sign-in=` with a reason: `refused`,
+        `expired`, `unknown` or `unavailable`. The fragment of the requested path is kept, so that another attempt leads
+        there. 404 if no provider is set.
         """
         provider = self._known_provider()
         state, code = request.query.get("state", ""), request.query.get("code", "")

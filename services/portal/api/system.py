@@ -1,4 +1,4 @@
-"""The state of the whole system for its operators: the state of every replica of every service in one answer."""
+"""The route that reports the state of every replica of every service, for operators."""
 
 import asyncio
 import math
@@ -16,7 +16,7 @@ from shared.app import READINESS, REGISTRY, Readiness
 from shared.routes import json_response
 
 PATIENCE_SECONDS = 4.0
-"""How long to wait for one replica: longer than its own readiness checks take (`shared.app`)."""
+"""The longest time to wait for one replica; its own readiness checks take less (`shared.app`)."""
 
 FIGURES = (
     "learning_path_outbox_pending_documents",
@@ -31,7 +31,7 @@ FIGURES = (
     "learning_path_framework_parts_missing",
     "learning_path_catalog_revision",
 )
-"""The metrics that are shown, where a service has them; docs/operating.md says what each means."""
+"""The metrics that are reported, if a service has them; docs/operating.md explains each."""
 
 _LARGEST_BYTES = 4 * 1024 * 1024
 _BUILD = "learning_path_build_info"
@@ -43,10 +43,11 @@ ReplicaStatus = Literal["ready", "not ready", "draining", "away"]
 
 
 class ReplicaState(Struct, frozen=True):
-    """The state of one replica; `number` is its position in the setting, from 1. `away`: it did not answer in time.
+    """The state of one replica of a service.
 
-    `started_at` and `version` are null if unknown. `checks`: name -> `ok` or what is wrong; `warnings`: what an
-    operator should repair; `figures`: {metric: value}.
+    `number`: its position in the setting that lists the replicas, from 1. `status`: `away` if it did not answer in
+    time. `version` and `started_at` are null if unknown. `checks`: {check: `ok` or what is wrong}. `warnings`: {check:
+    what an operator should repair}. `figures`: {metric: value}.
     """
 
     number: int
@@ -59,7 +60,7 @@ class ReplicaState(Struct, frozen=True):
 
 
 class ServiceState(Struct, frozen=True):
-    """A service with each of its replicas that the portal knows; for the portal itself, the one that answers."""
+    """The states of the replicas of a service; of the portal itself, only of the replica that answers."""
 
     service: ServiceName
     replicas: list[ReplicaState]
@@ -72,7 +73,7 @@ class SystemState(Struct, frozen=True):
 
 
 class Metrics(Struct, frozen=True):
-    """The values that are read from the metrics of one replica."""
+    """What the metrics of one replica tell: version, start, and `figures`, {metric: value}."""
 
     version: str | None = None
     started_at: datetime | None = None
@@ -80,7 +81,10 @@ class Metrics(Struct, frozen=True):
 
 
 class System:
-    """Queries every replica concurrently, each for at most `patience` seconds."""
+    """Asks all replicas for their state at the same time, and waits at most `patience` seconds.
+
+    `addresses`: {service: addresses of its replicas}.
+    """
 
     def __init__(
         self,
@@ -93,9 +97,9 @@ class System:
         self._patience = patience
 
     async def show_system(self, request: web.Request) -> web.Response:
-        """Return the state of every service: whether it is ready, its version, its start and a few figures.
+        """Return the state of every service: whether each replica is ready, its version, its start and some metrics.
 
-        A replica that does not answer within four seconds is `away`, without figures.
+        Only admins may call this. A replica that does not answer within four seconds is `away`, without metrics.
         """
         requests = (self._service(name, urls) for name, urls in self._addresses.items())
         states = await asyncio.gather(*requests, _portal(request))
@@ -151,9 +155,9 @@ def _state(number: int, readiness: Readiness, exposed: bytes) -> ReplicaState:
 
 
 def metrics_of(text: str) -> Metrics:
-    """Return the displayed metrics of a replica, summed over their labels.
+    """Return the values of FIGURES in the text that a replica exposes, with the version and the start of the replica.
 
-    Raises ValueError if the text contains no metrics.
+    A metric with several labels is summed over them. Raises ValueError if the text is not in the format of metrics.
     """
     version, started_at, figures = None, None, dict[str, float]()
     for family in text_string_to_metric_families(text):

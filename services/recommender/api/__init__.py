@@ -1,4 +1,4 @@
-"""The routes of the recommender."""
+"""The table of the recommender's routes: path, handler, roles, input and answers of each."""
 
 from services.recommender.api import (
     agencies,

@@ -1,4 +1,4 @@
-"""The routes of the agency report."""
+"""Routes for analysts: the agencies that have officers with a path, and the gaps of an agency."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -32,15 +32,15 @@ from shared.paths import PLANNED
 from shared.routes import REQUEST_ID, json_response, principal, read_query
 
 SAMPLE = 64
-"""The most officers that are planned for one question about a deadline."""
+"""The most officers who are planned to answer one question about a deadline."""
 
 
 class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
     """Which officers to report on, and what to include.
 
     `framework`: by default the one with the most officers. `first`: job groups to list first, separated by commas,
-    `name*` for a prefix; by default those of the setting `FIRST_JOB_GROUPS`. `deadline` and `weekly_hours`: also report
-    what training cannot close by then.
+    `name*` for a prefix; by default those of the setting `FIRST_JOB_GROUPS`. `deadline` and `weekly_hours`, together:
+    also report what training cannot close by the deadline.
     """
 
     framework: Identifier | None = None
@@ -50,28 +50,34 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListAgencies(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many agencies to list, and after which one."""
+    """Which agencies to list: at most `limit`, with ids above `after`."""
 
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     after: Identifier | None = None
 
 
 class Agencies(Struct, frozen=True):
-    """Agencies by id. `next` is the `after` of the next page, null on the last."""
+    """Agencies by id. `next` is the `after` of the next page, null on the last page."""
 
     agencies: list[str]
     next: str | None
 
 
 class AgencyView(AgencyGaps, frozen=True):
-    """An agency's gaps; `in_time` if the request has a deadline."""
+    """An agency's gaps. `in_time`: what training cannot close by the deadline of the request.
+
+    `in_time` is null without a deadline, and if too few officers may be published or could be planned.
+    """
 
     in_time: DeadlineReport | None
     request_id: str
 
 
 async def list_agencies(request: web.Request) -> web.StreamResponse:
-    """Return the agencies that have officers with a path: those of the tenant, or the one of an analyst's key."""
+    """Return the agencies of the tenant that have officers with a path, by id.
+
+    For admins, platforms and analysts. The key of an analyst of one agency gets that agency alone.
+    """
     query, caller = read_query(request, ListAgencies), principal(request)
     known = await request.app[STORE].agencies(caller.tenant)
     found = [one for one in known if one > (query.after or "") and caller.sees_agency(one)]
@@ -82,11 +88,12 @@ async def list_agencies(request: web.Request) -> web.StreamResponse:
 async def get_gaps(request: web.Request) -> web.StreamResponse:
     """Return the gaps of an agency's officers, summed over their stored paths and published by cohort.
 
-    Sums are published for whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least
-    that many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
-    `deadline` and `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that
-    stay open, and whether courses or hours are missing; it stays the same until the figures are updated. An analyst of
-    one agency gets 404 for every other agency.
+    For admins, platforms and analysts; an analyst of one agency gets 404 for every other agency. Sums are published for
+    whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least that many of its
+    officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With `deadline` and
+    `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that stay open, and
+    whether courses or hours are missing; it stays the same until the figures are updated. 404 if no officer of the
+    agency has a path.
     """
     query = read_query(request, AskGaps)
     if (query.deadline is None) != (query.weekly_hours is None):

@@ -36,7 +36,7 @@ FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 
 class KeptPath(NamedTuple):
-    """A rendered path: the version of its plan, the catalog revision, and its JSON without the closing bracket."""
+    """A rendered path: the version that is stored, the catalog revision, and the JSON without the closing brace."""
 
     version: PathVersion
     catalog_revision: int
@@ -61,7 +61,7 @@ def view_of(request: web.Request) -> View:
 
 
 def framework_of(view: View, framework_id: str) -> Framework:
-    """Return a framework that the caller sees. Raises InvalidInput."""
+    """Return a framework that the caller sees. Raises InvalidInput if there is none with this id."""
     if framework := view.framework(framework_id):
         return framework
     raise InvalidInput(f"unknown framework {framework_id!r}", "framework")
@@ -70,7 +70,7 @@ def framework_of(view: View, framework_id: str) -> Framework:
 async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
     """Return an officer's stored plan.
 
-    Raises NotFound if there is none or the caller may not see it, Unavailable.
+    Raises NotFound if there is none, or if the caller's key is for another officer; Unavailable.
     """
     caller = principal(request)
     policy = request[ROUTE].policy

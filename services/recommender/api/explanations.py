@@ -18,7 +18,7 @@ from shared.routes import REQUEST_ID, json_response, languages_of, read_query
 
 
 class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
-    """Why a course is not in the path of this `revision`."""
+    """Why a course is not in an officer's path. `revision`: of that path."""
 
     revision: int
     request_id: str
@@ -32,7 +32,7 @@ class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SimilarCourses(Struct, frozen=True):
-    """The most similar courses by the cosine of what they teach."""
+    """The courses that are most similar to `course`, by the cosine of the levels that they teach."""
 
     course: str
     similar: list[Similar]
@@ -42,7 +42,9 @@ class SimilarCourses(Struct, frozen=True):
 async def why_not(request: web.Request) -> web.StreamResponse:
     """Return why a course is not in an officer's path.
 
-    The prerequisite closure of the course is replayed at the step where its score is highest.
+    The course with the prerequisites that it lacks is tried at each step of the path; the answer is about the step
+    where its score is highest. Officers can ask about their own paths only. 404 if there is no such path or course, or
+    if what the path was computed from is not here.
     """
     languages_of(request)
     plan = await stored_plan(request, request.match_info["officer_id"])
@@ -75,7 +77,10 @@ def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Respons
 
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:
-    """Return the courses that are most similar to this one, among those that the caller sees."""
+    """Return the courses that are most similar to this one, among those that the caller sees.
+
+    With `officer`, the courses in that officer's path are left out. 404 if there is no such course, or no such path.
+    """
     query, view = read_query(request, AskSimilar), view_of(request)
     course = request.match_info["course_id"]
     if view.course(course) is None:

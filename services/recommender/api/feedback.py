@@ -1,4 +1,4 @@
-"""Feedback of officers about courses."""
+"""Routes for what officers say about courses: completed, started, not wanted, pinned."""
 
 from datetime import datetime
 from typing import Annotated
@@ -29,7 +29,7 @@ class GiveFeedback(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedbackTaken(Struct, frozen=True):
-    """The result: the path with this `revision` follows the feedback; if `stale`, the old path stays for now."""
+    """The result: the path of this `revision` follows the feedback. If `stale`, the previous path stays for now."""
 
     officer: str
     feedback_sequence: int
@@ -44,7 +44,7 @@ class CourseStatement(Statement, frozen=True, kw_only=True):
 
 
 class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many statements to list, and after which `sequence`."""
+    """Which statements to list: at most `limit`, with a `sequence` above `after`."""
 
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
@@ -65,8 +65,9 @@ class FeedbackPage(Struct, frozen=True):
 async def give_feedback(request: web.Request) -> web.StreamResponse:
     """Give feedback about a course; the path is replanned at once.
 
-    It is stored together with the new path, or answered with an error. A mandatory course cannot be dismissed (409).
-    The newest statement about a course is valid; a completion is valid until it is taken back.
+    Officers can give feedback on their own paths only; 404 while there is no path. Feedback is stored together with the
+    new path, or answered with an error. A mandatory course cannot be dismissed (409). The newest statement about a
+    course is valid; a completion is valid until it is taken back.
     """
     body = await read_body(request, GiveFeedback)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -77,7 +78,10 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
 
 
 async def get_feedback(request: web.Request) -> web.StreamResponse:
-    """Return an officer's valid statements about courses: all of them, or a page."""
+    """Return an officer's valid statements about courses: all of them, or a page.
+
+    Officers can read their own statements only. 404 while the officer has no path.
+    """
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
     feedback = (await stored_plan(request, officer)).feedback

@@ -1,4 +1,4 @@
-"""How many officers' paths wait for a course of each skill: the effect of confirming a match."""
+"""How many officers' paths leave each skill open: whom a newly confirmed match of the skill could help."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ _SKILLS = 1000
 
 
 class OpenSkill(Struct, frozen=True):
-    """A skill that the paths of at least `officers` leave below the requirement."""
+    """A skill that the paths of at least this number of `officers` leave below the requirement."""
 
     framework: str
     skill: str
@@ -23,7 +23,7 @@ class OpenSkill(Struct, frozen=True):
 
 
 class OpenSkills(Struct, frozen=True):
-    """Skills that paths leave open, the one of most officers first.
+    """Skills that paths leave open; those that most officers lack come first.
 
     Counts are rounded down to multiples of `min_group`; a skill that fewer officers lack is left out.
     """
@@ -33,10 +33,10 @@ class OpenSkills(Struct, frozen=True):
 
 
 async def list_open_skills(request: web.Request) -> web.StreamResponse:
-    """Return the skills that the paths of the caller's tenant leave open, with how many do.
+    """Return the skills that paths of the caller's tenant leave open, with the number of officers.
 
-    These paths are planned again once a course that teaches the skill is published or changed. At most 1,000 required
-    skills are counted.
+    For admins and editors. These paths are planned again once a course that teaches the skill is published or changed.
+    At most 1,000 required skills are counted.
     """
     tenant, smallest, store = principal(request).tenant, request.app[MIN_GROUP], request.app[STORE]
     names = required_skills(view_of(request))[:_SKILLS]
@@ -52,5 +52,5 @@ async def list_open_skills(request: web.Request) -> web.StreamResponse:
 
 
 def required_skills(view: View) -> list[tuple[str, str]]:
-    """Return framework and skill of everything that a job group requires; no path leaves another skill open."""
+    """Return (framework, skill) of all skills that any job group requires, in order; paths leave only these open."""
     return sorted({(name, row.skill) for name, one in view.frameworks.items() for row in one.requirements})

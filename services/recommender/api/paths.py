@@ -30,7 +30,10 @@ _RENDERED = 128
 
 
 class Messages(Struct, frozen=True):
-    """The templates of sentences: code -> language -> ICU message; the `messages` of a reason fill them with values."""
+    """The templates of sentences: code -> language -> ICU message.
+
+    A `reason` of a path holds `messages`, whose values fill these templates.
+    """
 
     languages: list[Language]
     templates: dict[str, dict[Language, str]]
@@ -50,7 +53,7 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
 
 
 class AskPath(AskLanguages, frozen=True):
-    """The languages, and whether the answer includes the `context`."""
+    """The languages of the sentences, and whether the answer includes the `context`."""
 
     context: bool = False
 
@@ -78,7 +81,7 @@ class StoredPath(PathRecommended, frozen=True):
 
 
 class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many revisions to list, and after which `revision`."""
+    """Which revisions to list: at most `limit`, with a `revision` lower than `after`."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
@@ -105,7 +108,10 @@ class PathRevision(Struct, frozen=True):
 
 
 class PathRevisions(Struct, frozen=True):
-    """Revisions of an officer's path, the newest first. `next` is the `after` of the next page, null on the last."""
+    """Revisions of an officer's path, the newest first.
+
+    `next` is the `after` of the next page, null on the last page.
+    """
 
     officer: str
     paths: list[PathRevision]
@@ -115,7 +121,7 @@ class PathRevisions(Struct, frozen=True):
 async def list_paths(request: web.Request) -> web.StreamResponse:
     """Return an officer's paths, the newest first: the current one and up to 50 earlier ones.
 
-    404 while the officer has no path.
+    Officers can read their own paths only. 404 while the officer has no path.
     """
     wanted = read_query(request, ListPaths)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -136,10 +142,10 @@ def _revision_of(event: PathRecommended) -> PathRevision:
 async def get_path(request: web.Request) -> web.StreamResponse:
     """Return the learning path of an officer, as it is stored and was last pushed.
 
-    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. A
-    supervisor can read the paths of the own agency that officers share, or all of them if the tenant's policy permits;
-    the key of a share link opens the path of its officer. `context` adds the names and the weekly hours that a page
-    shows with the path, for callers that can read neither the framework nor the profile.
+    This route never plans. 404 while the officer has no path: follow the portal's live stream to receive it. Officers
+    can read their own paths only. A supervisor can read the paths of the own agency that officers share, or all of them
+    if the tenant's policy permits; the key of a share link opens the path of its officer. `context` adds the names and
+    the weekly hours that a page shows with the path, for callers that can read neither the framework nor the profile.
     """
     given = request.query.get("context")  # most requests have no query, and converting one takes time
     requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)
@@ -192,7 +198,11 @@ async def _context(store: PlanStore, tenant: str, officer: str, path: LearningPa
 
 
 def part_of(framework: Framework, path: LearningPath) -> Framework:
-    """Return the part of a framework that a path names, without other job groups, stages, skills and areas."""
+    """Return the part of a framework that a path names, without other job groups, stages, skills and areas.
+
+    The skills are those required, those that a step closes, and those in a course's conditions; without their
+    descriptions.
+    """
     required = framework.required(path.job_group, path.stage).values()
     named = {row.skill for row in required} | {closed.skill for step in path.steps for closed in step.closes}
     named |= {skill for step in path.steps for rule in step.requires for skill in _skills_in(rule, framework.id)}

@@ -81,9 +81,7 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class Recommendation(Struct, frozen=True, omit_defaults=True):
     """A path that is not stored; with `compare_with` also the changes from the officer's stored path.
 
-    `revision`: of that stored path.
-
-    `warnings` name the values of the request's rules that match no visible course.
+    `revision`: of that stored path. `warnings` name the values of the request's rules that match no visible course.
     """
 
     path: LearningPath
@@ -94,9 +92,10 @@ class Recommendation(Struct, frozen=True, omit_defaults=True):
 
 
 async def recommend(request: web.Request) -> web.StreamResponse:
-    """Return a learning path for the request; with `compare_with` for an officer under the request's conditions.
+    """Return a learning path for the request; nothing is stored.
 
-    Stores nothing.
+    With `compare_with` the path is for that officer, under the request's conditions; officers can name only themselves.
+    404 if that officer has no path.
     """
     languages = languages_of(request)
     body = await read_body(request, RecommendationRequest)

@@ -22,9 +22,9 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
     """All rules of a tenant; they replace the earlier ones.
 
     A rule's `bias`: -1 only these, 0 none of these, above 1 preferred (their cost is divided by it). `mandatory`
-    courses are in every path, beyond the budget if needed. `least_confidence` of skills matched by a course's
-    description and not confirmed: less confident matches are ignored; with 1 all are. Null: the confidence at which
-    four of five matches were right.
+    courses are in every path, beyond the budget if needed. `least_confidence`: skills that are matched by a course's
+    description and not confirmed are ignored below this confidence; with 1 all of them are. Null: the confidence at
+    which four of five matches were right.
     """
 
     rules: Annotated[list[Rule], Meta(max_length=100)] = []
@@ -33,7 +33,10 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulesPut(Struct, frozen=True, omit_defaults=True):
-    """The current version; paths follow within a minute. `warnings` name values that match no visible course."""
+    """The version of the rules that is stored now; all paths follow it within a minute.
+
+    `changed`: whether this request stored it. `warnings` name values that match no visible course.
+    """
 
     version: int
     changed: bool
@@ -52,8 +55,8 @@ class Rules(Struct, frozen=True, omit_defaults=True):
 async def put_rules(request: web.Request) -> web.StreamResponse:
     """Replace the rules of the caller's tenant; every path of its officers is updated.
 
-    A value that no visible course has (an unknown provider, for example) is stored and answered as a warning. Every
-    version is kept, so a path of any version can be recomputed.
+    For admins. A value that no visible course has (an unknown provider, for example) is stored and answered as a
+    warning. Every version is kept, so a path of any version can be recomputed.
     """
     conditions = preconditions(request)
     body = await read_body(request, PutRules)
@@ -61,9 +64,9 @@ async def put_rules(request: web.Request) -> web.StreamResponse:
 
 
 async def patch_rules(request: web.Request) -> web.StreamResponse:
-    """Change the rules of the caller's tenant by a JSON merge patch: fields that it leaves out stay.
+    """Change the rules of the caller's tenant by a JSON merge patch; fields that the patch leaves out stay.
 
-    A list is replaced as a whole. Every path of the tenant's officers is updated.
+    For admins. A list is replaced as a whole. Every path of the tenant's officers is updated.
     """
     conditions, patch = preconditions(request), await read_patch(request)
     limit = request[ROUTE].limit
@@ -101,7 +104,10 @@ async def _store(
 
 
 async def get_rules(request: web.Request) -> web.StreamResponse:
-    """Return the rules of the caller's tenant."""
+    """Return the rules of the caller's tenant.
+
+    For admins and platforms. Version 0 without rules if none were ever set.
+    """
     found = await request.app[STORE].rules.of(principal(request).tenant)
     tag = Tag(str(found.version))
     return not_modified(request, tag) or json_response(

@@ -28,16 +28,16 @@ class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListOfficerPaths(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many officers to list, and after which one."""
+    """Which officers to list: at most `limit`, with ids above `after`."""
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     after: Identifier | None = None
 
 
 class OfficerPath(Struct, frozen=True):
-    """An officer with the figures of the path: shares of the requirement held before and after it, and its hours.
+    """An officer with figures of the path: shares of the requirement held `before` and `after` it, and its hours.
 
-    `shared_until`: until when the officer shares it; null if only the tenant's policy makes it readable.
+    `shared_until`: until when the officer shares the path; null if it is not shared.
     """
 
     officer: str
@@ -64,21 +64,28 @@ class OfficerPaths(Struct, frozen=True):
 
 
 async def get_supervision(request: web.Request) -> web.StreamResponse:
-    """Return which learning paths supervisors may read in the caller's tenant; `shared` if nothing was set."""
+    """Return which learning paths supervisors may read in the caller's tenant; `shared` if nothing was set.
+
+    For admins, platforms, supervisors and officers.
+    """
     return json_response(SupervisionPolicy(await request.app[STORE].supervision.of(principal(request).tenant)))
 
 
 async def put_supervision(request: web.Request) -> web.StreamResponse:
-    """Set which learning paths supervisors may read in the caller's tenant."""
+    """Set which learning paths supervisors may read in the caller's tenant.
+
+    For admins.
+    """
     body, caller = await read_body(request, SupervisionPolicy), principal(request)
     await request.app[STORE].supervision.put(caller.tenant, body.paths, caller.key_id)
     return json_response(body)
 
 
 async def check_readable(request: web.Request, officer: str) -> None:
-    """Check that the caller may read this officer's path. Raises NotFound, Unavailable.
+    """Check that a supervisor may read this officer's path; any other caller passes.
 
-    A supervisor may read paths of the own agency that the officer shares, or all of them by the tenant's policy.
+    A supervisor may read the path of an officer of the own agency if the officer shares it or the tenant's policy is
+    `all`. Otherwise raises NotFound. Raises Unavailable.
     """
     caller, store = principal(request), request.app[STORE]
     if caller.role != "supervisor":
@@ -91,10 +98,11 @@ async def check_readable(request: web.Request, officer: str) -> None:
 
 
 async def list_officer_paths(request: web.Request) -> web.StreamResponse:
-    """Return the officers of an agency whose paths the caller may read, by id; platforms see all of them.
+    """Return the officers of an agency whose paths the caller may read, by id.
 
-    A supervisor sees the own agency only, and there the paths that officers share or, by the tenant's policy, all. 404
-    if no officer of the agency has a path.
+    Admins and platforms see all officers who have a path. A supervisor sees the own agency only, and there the officers
+    who share their paths, or all of them if the tenant's policy permits. 404 for a supervisor of another agency, and if
+    no officer of the agency has a path.
     """
     query, caller, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
     store = request.app[STORE]

@@ -13,9 +13,10 @@ _MOST = 1000
 
 
 def unmatched(rules: Sequence[Rule], mandatory: Sequence[str], view: View) -> list[Warned]:
-    """Return a warning for each value of a rule, and each mandatory course, that no visible course has.
+    """Return a warning for each value of a rule that nothing visible has, and for each mandatory course not visible.
 
-    At most 1,000 warnings.
+    The value of a rule on skills must be in a visible framework; any other value must be that of a visible course. At
+    most 1,000 warnings.
     """
     return list(islice(chain(_in_rules(rules, view), _mandatory(mandatory, view)), _MOST))
 

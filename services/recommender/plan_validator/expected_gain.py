@@ -1,7 +1,8 @@
 """The validator's own computation of dependencies between courses, and of a path's gain at usual completion rates.
 
-It simulates the path without each course: a later one depends on it if it then cannot be entered. The probability that
-a course is completed is its own rate times those of all courses it depends on.
+Each course in turn is left out of the path, and the rest is simulated: later courses that cannot be entered any more
+depend on it. The probability that a course is completed is its own completion rate times the rates of all courses that
+it depends on.
 """
 
 from collections import defaultdict
@@ -39,7 +40,10 @@ def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], par
 
 
 def dependents(officer: EntryState, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
-    """Return for each course the positions of the courses it depends on."""
+    """Return for each course of a path the positions of the courses that it depends on.
+
+    `officer`: the state before the path. `begun`: ids of started courses, whose conditions are not checked.
+    """
     path = _Path(officer, courses, begun)
     depends_on: list[set[int]] = [set() for _ in courses]
     for gone in range(len(courses)):

@@ -90,7 +90,7 @@ class OfficerState(EntryState):
         self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
 
     def entry_state(self) -> EntryState:
-        """Return a copy of what decides about entry alone."""
+        """Return a copy of what decides about entry: levels and completed courses."""
         return EntryState.copy(self)
 
     def copy(self) -> "OfficerState":
@@ -104,7 +104,10 @@ class OfficerState(EntryState):
     # --- courses -----------------------------------------------------------------------------------------------------
 
     def take(self, course: Course) -> None:
-        """Complete a course: levels rise to what it teaches, none falls, and values are held."""
+        """Complete a course: levels rise to what it teaches, and none falls.
+
+        The values of its rows are then held too.
+        """
         super().take(course)
         for (framework, skill), level in taught_levels(course).items():
             if framework == self.framework and skill in self.reached:
@@ -124,7 +127,10 @@ class OfficerState(EntryState):
         return any(self.exclusions(course, started=course.id in self._inputs.started))
 
     def exclusions(self, course: Course, *, started: bool) -> Iterator[str]:
-        """Yield one sentence for each reason why a course must not be used. `started` overrides rules."""
+        """Yield one sentence for each reason why a course must not be used.
+
+        `started`: the officer had started the course, so languages and rules do not exclude it.
+        """
         if course.id in self._inputs.excluded:
             yield "was marked as not relevant"
         if course.id in self._inputs.mandatory or started:
@@ -144,7 +150,7 @@ class OfficerState(EntryState):
         return target is not None and _is_below(target, self.reached[skill])
 
     def gain(self, skill: str, percent: int, level: float) -> float:
-        """Return the micro-levels that a level with this confidence (per cent) adds."""
+        """Return the micro-levels that a level of a skill, with this confidence in per cent, adds to what is held."""
         return added(self.held[skill], percent, self.value(skill, level))
 
     def value(self, skill: str, level: float) -> float:
@@ -154,16 +160,16 @@ class OfficerState(EntryState):
         return known
 
     def matched_gain(self, row: MatchedRow) -> float:
-        """Return the micro-levels that an unconfirmed row adds, if it counts."""
+        """Return the micro-levels that an unconfirmed row adds to what is held; 0 if the row does not count."""
         return self.gain(row.skill, percent_of(row.confidence), row.to_level) if self.counts(row) else 0.0
 
     def counts(self, row: MatchedRow) -> bool:
-        """Return whether an unconfirmed row counts for the officer."""
+        """Return whether an unconfirmed row counts: it is confident enough, and its `from` was held before the path."""
         starts_below = row.from_level <= self.targets[row.skill].level
         return self._is_confident(row) and percent_of(row.confidence) > 0 and starts_below
 
     def matches(self, course: Course) -> dict[str, MatchedRow]:
-        """Return the unconfirmed rows of a course for required skills; the most confident of each."""
+        """Return skill -> unconfirmed row of a course, for required skills; of several rows the most confident one."""
         found: dict[str, MatchedRow] = {}
         if not course.matched:
             return found
@@ -176,7 +182,10 @@ class OfficerState(EntryState):
         return found
 
     def source_of(self, course: Course, skill: str) -> str | None:
-        """Return the skill of another framework that a course's row of a skill comes from."""
+        """Return the `framework/skill` that a provider states and from which the course's row of a skill is mapped.
+
+        None if no row of the skill is mapped, or a confirmed row is not.
+        """
         taught = [row for row in course.teaches if (row.framework, row.skill) == (self.framework, skill)]
         if taught:
             return next((row.mapped_from for row in taught), None) if all(row.mapped_from for row in taught) else None
@@ -244,7 +253,7 @@ def _holds_value(rule: Rule, course: Course, framework: str) -> bool:
 
 
 def percent_of(confidence: float) -> int:
-    """Return a confidence in whole per cent, rounded down, tolerating a difference of one millionth."""
+    """Return a confidence, from 0 to 1, in whole per cent: rounded to millionths, then rounded down."""
     return round(confidence * MICRO) // 10_000
 
 
@@ -263,7 +272,11 @@ def _expected(held: dict[int, float]) -> float:
 
 
 def value_of(target: SkillTarget, level: float) -> float:
-    """Return the value of `level` in micro-levels: the expected shortfall of the normal distribution below it."""
+    """Return the value of a level in micro-levels: how far the officer is expected to be below it, times the weight.
+
+    The estimate is a normal distribution. What completed courses have already gained is subtracted. 0 if the level is
+    not above the officer's, or if the skill is no gap.
+    """
     if level <= target.level or not _is_below(target, target.level):
         return 0.0
     counted = _shortfall(target, target.level) if target.level > target.measured else 0.0

@@ -23,11 +23,11 @@ from shared.messages import (
 from shared.paths import AssessFirst, Gap, LearningPath, Message, Note, OpenGap, Step
 
 SLACK = 5e-7
-"""Hours: half a millionth, for hours are kept in millionths and a course may take one."""
+"""Tolerance in hours: half a millionth, because hours are kept in millionths and a course may take a single one."""
 
 
 def false_statements(path: LearningPath, framework: Framework, end: OfficerState, find: Find) -> Iterator[str]:
-    """Yield one sentence for each statement of a path that is not true at its `end`."""
+    """Yield one sentence for each statement of a path that is not true. `end`: the state at the end of the path."""
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:

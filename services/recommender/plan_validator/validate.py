@@ -16,13 +16,13 @@ from shared.domain import Course, MatchedRow
 from shared.paths import Closes, LearningPath, Step
 
 HOURS_SLACK = 1e-5
-"""Hours; sums of hours are kept in millionths."""
+"""Tolerance in hours, because sums of hours are kept in millionths."""
 
 WORTH_SLACK = 2
-"""Micro-levels; two roundings per contribution."""
+"""Tolerance in micro-levels, because each contribution is rounded twice."""
 
 SHARE_SLACK = 60
-"""Micro-levels; shares of a value in per cent are rounded."""
+"""Tolerance in micro-levels where shares of a value in per cent are rounded."""
 
 
 def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
@@ -42,7 +42,7 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
 
 
 def faults(path: LearningPath, inputs: Inputs, find: Find, start: OfficerState, end: OfficerState) -> list[str]:
-    """Return what is wrong with a path but for its texts and dependencies.
+    """Return what is wrong with a path, one sentence each; its texts and dependencies are not checked.
 
     `end`: a copy of `start`, which is moved to the end of the path.
     """

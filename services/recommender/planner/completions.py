@@ -19,7 +19,10 @@ Find = Callable[[str], Course | None]
 
 
 def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget], dict[SkillKey, float]]:
-    """Return skill -> target with the estimate after completions, and the levels that count for entry."""
+    """Return skill -> target with the estimate after completions, and the levels that count for entry.
+
+    The key of a level is (framework, skill). `find`: returns a visible course by its id, else None.
+    """
     targets = inputs.targets()
     entry_levels = inputs.entry_levels(targets)
     for when, row in _reached(inputs, find):

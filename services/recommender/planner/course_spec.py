@@ -1,9 +1,9 @@
 """Courses in the planner's form, and their entry conditions.
 
-To enter a course an officer must hold `from` of every skill of the target framework that it teaches, and everything
-that it `requires`. `from` levels on other frameworks are not tested: they are on another scale, on which the officer
-was usually never measured; conditions in `requires` are always tested. Unconfirmed matches neither permit nor prevent
-an entry.
+To enter a course, an officer must hold the `from` level of every skill that the course teaches in the officer's
+framework, and satisfy everything that the course `requires`. `from` levels on other frameworks are not tested: they are
+on another scale, on which the officer was usually never measured; conditions in `requires` are always tested.
+Unconfirmed matches neither permit nor prevent an entry.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ SkillKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CourseSpec:
-    """A course in the planner's form. `hours` in micro-hours; `teaches` (framework, skill) -> (from, to).
+    """A course in the planner's form. `hours` in micro-hours; `teaches`: (framework, skill) -> (from, to), in levels.
 
     Several rows of one skill in a course are merged: from the lowest `from` to the highest `to`. `entries`: framework
-    -> every entry condition, its `from` levels on that framework first. `matched`: skills that it teaches by its
-    description, unconfirmed, none of them in `teaches`.
+    -> every entry condition, its `from` levels on that framework first. `matched`: (framework, skill) -> unconfirmed
+    row, for each skill that is not in `teaches`.
     """
 
     id: str
@@ -72,9 +72,9 @@ def taught_spans(course: Course) -> dict[SkillKey, tuple[float, float]]:
 
 
 def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
-    """Return (framework, skill) -> matched row of a course; of several rows the most confident, then the lowest one.
+    """Return (framework, skill) -> matched row of a course, for skills that no confirmed row teaches.
 
-    Confirmed rows take precedence over matched ones.
+    Of several rows of a skill, the most confident one counts; of equally confident ones, the lowest.
     """
     taught = {(row.framework, row.skill) for row in course.teaches}
     found: dict[SkillKey, MatchedSpan] = {}
@@ -87,7 +87,10 @@ def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
 
 
 def mapped_from(course: Course, key: SkillKey) -> str | None:
-    """Return the skill that a course's row of a skill is mapped from; None if a row of the skill is not mapped."""
+    """Return the `framework/skill` that a provider states and from which a course's row of the skill `key` is mapped.
+
+    Returns None if the course has no row of the skill, or a row that is not mapped.
+    """
     rows = [row for row in course.teaches if (row.framework, row.skill) == key]
     if rows:
         return rows[0].mapped_from if all(row.mapped_from for row in rows) else None
@@ -120,7 +123,7 @@ def completion_rate(course: Course) -> float:
 
 
 def cost_factor(course: Course) -> int:
-    """Return the factor that multiplies a course's hours, in millionths; 1,000,000 without data."""
+    """Return the factor that multiplies a course's hours, in millionths; 1,000,000 without completions and ratings."""
     usual, liked = LEARNERS_COMPLETING / LEARNERS_ASSUMED, 1.0
     if rating := course.rating:
         liked += RATING_WEIGHT * (rating.mean - 3) / 2 * rating.count / (rating.count + RATING_PRIOR_COUNT)

@@ -76,9 +76,9 @@ COMPILED: list[Any] = []
 def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
-    `entry`: it is called from Python; without it, a fifth less is compiled. `allocates`: it makes arrays, or assigns
-    slices. A function without either does not count references to its arguments (about twenty arrays), which takes a
-    third of the time. If no folder is writable, every process compiles for itself.
+    `entry`: the function is called from Python; otherwise a fifth less is compiled. `allocates`: it makes arrays, or
+    assigns slices. A function that does neither does not count references to its arguments (about twenty arrays), which
+    takes a third of the time. If no folder is writable, every process compiles for itself.
     """
 
     def compiled(function: Callable[P, R]) -> Callable[P, R]:

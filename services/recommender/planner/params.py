@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlannerParams:
-    """Tunable numbers. They are constants of the compiled code, and so fixed for a process."""
+    """Tunable numbers. They are constants of the compiled code, so they cannot change while a process runs."""
 
     # what a course costs
     rating_weight: float = 0.1
-    """Ratings lower or raise a cost by this share at most."""
+    """The most by which ratings lower or raise a cost, as a share of it."""
     rating_prior_count: int = 20
     """With this number of ratings, they have half of their weight."""
     max_cost_factor: int = 100
@@ -17,68 +17,80 @@ class PlannerParams:
 
     # the index
     champions: int = 4
-    """Champions per skill, level reached and set of languages, of each of two measures: lowest cost, cost per level."""
+    """Champions per skill, level reached and set of languages, by each of two measures: cost, and cost per level."""
     champions_from: int = 20_000
-    """Courses of a catalog above which only champions are searched."""
+    """If a catalog has more courses than this, only champions are searched."""
     merge_threshold: int = 512
-    """Changed courses kept beside a base segment; one more, and they become part of a new base."""
+    """The most changed courses that are kept beside a base segment.
+
+    With one more, all of them become part of a new base.
+    """
     max_cost_profiles: int = 32
-    """Cost profiles cached per base segment."""
+    """The most cost profiles that are cached per base segment."""
 
     # candidates
     top_by_cost: int = 2
-    """Cheapest candidates kept per gap and level reached."""
+    """For each gap and level, the shortlist has this number of the cheapest candidates."""
     top_by_density: int = 24
-    """Candidates of the highest value per cost kept, for each of two exponents of the cost."""
+    """For each of two exponents of the cost, the shortlist has this number of the best candidates by value per cost."""
     flat_exponent: float = 0.4
-    """The second exponent of the cost in that ranking; the first is 1."""
+    """The second exponent of the cost for `top_by_density`; the first is 1."""
     cost_tolerance: int = 4
     """An achiever of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
     every_branch_below: int = 256
-    """Selected courses below which every reachable branch of their conditions is kept, in rounds, whatever it costs."""
+    """While fewer courses than this are selected, all reachable branches of their conditions are kept, at any cost."""
     max_shared: int = 24
-    """Further courses kept; each costs less than the cheapest achievers of all conditions that it satisfies."""
+    """The most further courses kept.
+
+    Each costs less than the cheapest achievers of all conditions that it satisfies.
+    """
 
     # the search
     exponents: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.1)
-    """Exponents of the cost in the greedy passes; the best of their paths is improved."""
+    """Exponents of the cost in the greedy passes; the best path of all passes is improved."""
     max_passes: int = 2
-    """Passes of the local search over the courses of a path."""
+    """The most passes of the local search over the courses of a path."""
     max_starts: int = 24
-    """Courses whose closure is tried as the start of a path."""
+    """The most courses whose closures are tried as the start of a path."""
     max_paired: int = 8
-    """The first of these courses; each pair of them is also tried together."""
+    """Each pair of this number of first starts is also tried together."""
     beam_gaps: int = 2
-    """Gaps that the targets raise in the mean, from which a beam search follows the discrepancy search."""
+    """A beam search follows the discrepancy search if the targets raise at least this number of gaps on average."""
     beam_width: int = 16
-    """Paths that the beam search extends at a time."""
+    """The most paths that the beam search extends at a time."""
     beam_starts: int = 8
-    """Starts by which it extends each of these paths."""
+    """The most starts that the beam search tries at the end of each path."""
     max_exchanged: int = 16
-    """In a path of up to this many courses, each is left out in turn for the closure of a start."""
+    """In a path of at most this many courses, each one in turn is left out to make room for the closure of a start."""
     budget_shares: int = 8
-    """Each greedy pass may spend 1 / `budget_shares` of the visits; all starts half of what is left then, the exchanges
-    the rest; the discrepancy or beam search half of what those leave."""
+    """Each greedy pass may use 1 / `budget_shares` of the visits.
+
+    Of the visits left then, all starts together may use half, and the exchanges the rest; of those left after these,
+    the discrepancy search and the beam search may each use half.
+    """
     max_visits: int = 3_000_000
-    """Courses visited in the search of one plan (0.1 to 0.2 s); the search then ends with the best path so far."""
+    """The most courses visited in the search of one plan (0.1 to 0.2 s).
+
+    The search then ends with the best path so far.
+    """
     trace_visits: int = 1_000_000
-    """Courses visited for the order and the runners-up of a path."""
+    """The most courses visited to find the order and the runners-up of a path."""
     preference_floor: int = 90
-    """Per cent of the value without preferences that a path with preferences must reach."""
+    """A path with preferences must have this percentage of its value without preferences."""
     change_threshold: int = 101
-    """Per cent of the value of the previous path below which a new one does not replace it."""
+    """A new path replaces the previous one only if it has at least this percentage of its value."""
     runners_up: int = 3
-    """Runners-up recorded per pick."""
+    """The most runners-up recorded for each pick."""
 
     # minimum closures and refinement
     max_looked: int = 500
-    """Courses visited in the search for a minimum closure of one goal; after that, the shortest one found counts."""
+    """The most courses visited in the search for a minimum closure of one goal; then the shortest one found counts."""
     max_looked_together: int = 100
-    """The same limit for several goals together, of which few closures can be proved minimal."""
+    """The same limit for several goals together; few of their closures can be proved minimal."""
     max_pruned: int = 40
-    """In a closure of up to this many courses, leaving out each of them is tried."""
+    """If a closure has at most this many courses, it is searched for courses that are not needed."""
     max_changes: int = 12
-    """Extensions tried on one path."""
+    """The most extensions that are tried on one path."""
 
 
 PARAMS = PlannerParams()

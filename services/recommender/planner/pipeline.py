@@ -1,4 +1,4 @@
-"""From inputs and a view of the catalog to a learning path; and answers to questions about it."""
+"""Makes a learning path from inputs and a view of the catalog, and answers questions about a path."""
 
 from collections.abc import Collection
 from functools import partial
@@ -21,7 +21,7 @@ __all__ = ["path_diff", "recommend", "refused", "similar_courses", "waiting_for_
 
 
 def recommend(inputs: Inputs, view: View) -> LearningPath:
-    """Return the officer's learning path. Raises InvalidInput if the framework lacks what the inputs name."""
+    """Return the officer's learning path. Raises InvalidInput if the inputs contradict the framework or each other."""
     inputs.check()
     first = solve(inputs, view)
     value, draft = first.context.value, _draft(first)
@@ -35,9 +35,10 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
 
 
 def gain_bound(found: PlanSolution, requested: Collection[str], hours: int | None) -> int:
-    """Return micro-levels that no path of the courses of the plan's instance exceeds; see `exact.slot_bounds`.
+    """Return an upper bound, in micro-levels, of what any path of the instance's courses gains.
 
-    `requested`: courses that every path holds, in its hours. `hours`: micro-hours of a path; None: no limit.
+    See `exact.slot_bounds`. `requested`: ids of courses that every path has, and whose hours it spends. `hours`: the
+    most micro-hours of a path; None: no limit.
     """
     problem = found.search.problem
     starts, lengths = problem.courses["effect"].tolist(), problem.courses["hours"].tolist()

@@ -3,7 +3,10 @@
 from services.recommender.inputs import MICRO
 
 UNREACHABLE = 1 << 44
-"""Micro-hours that no path has. A closure cost adds one for each unreachable condition; some 200,000 fit."""
+"""Micro-hours that no path has.
+
+A closure cost adds them once for each unreachable condition; the sum of some 200,000 of them is below FORBIDDEN.
+"""
 
 
 FORBIDDEN = 1 << 62
@@ -14,5 +17,5 @@ UNLIMITED = 1 << 60
 
 
 def micro(level: float) -> int:
-    """Return a level in micro-levels."""
+    """Return a level in micro-levels, rounded to a whole number."""
     return round(level * MICRO)

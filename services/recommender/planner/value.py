@@ -39,8 +39,8 @@ CERTAIN = 100
 def share(percent: int, value: int) -> int:
     """Return `percent` per cent of a value, in whole micro-levels.
 
-    The value is split into 100 parts that differ by one unit at most; the result is the sum of the first `percent`
-    parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
+    The value is split into 100 parts that differ by one micro-level at most; the result is the sum of the first
+    `percent` parts. So shares add up exactly, and the share between two percentages never falls when the value rises.
     """
     return value if percent == CERTAIN else percent * (value // CERTAIN) + min(value % CERTAIN, percent)
 
@@ -57,7 +57,7 @@ def total_value(stairs: Stairs) -> int:
 
 
 def with_stair(stairs: Stairs, step: Stair) -> Stairs:
-    """Return stairs with one more stair, without those that are neither higher nor more confident than another.
+    """Return stairs with one more stair; a stair that another one matches or exceeds in both numbers is left out.
 
     Returns the same object if nothing changes.
     """
@@ -76,7 +76,10 @@ def added(stairs: Stairs, step: Stair) -> int:
 
 
 def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
-    """Yield for each band of confidence: position of a stair -> micro-levels that it adds to `gained` there."""
+    """Yield for each band of confidence, lowest first: position of a stair -> micro-levels that it adds to that band.
+
+    `steps`: position of a course -> its stair. `gained`: stairs held already; only what exceeds them is added.
+    """
     below = 0
     for percent in sorted({CERTAIN, *(one for one, _ in (*steps.values(), *gained))}):
         held = max((share(percent, value) - share(below, value) for one, value in gained if one >= percent), default=0)
@@ -100,8 +103,8 @@ def expected_shortfall(level: float, mean: float, sd: float) -> float:
 class ValueFunction:
     """The value of levels for one officer, in micro-levels. `targets`: every required skill, gap or not.
 
-    `least_confidence` of matched rows that count; None: the threshold of each row's calibration. `stairs`: skill ->
-    what completed courses have gained by their description.
+    `least_confidence`: the confidence from which a matched row counts, 0 to 1; None: the threshold of each row's
+    calibration. `stairs`: skill -> what unconfirmed rows of completed courses have gained.
     """
 
     def __init__(self, targets: dict[str, SkillTarget], least_confidence: float | None = None) -> None:
@@ -148,7 +151,10 @@ class ValueFunction:
         return added(gained, step)
 
     def certain(self, skill: str, level: float) -> int:
-        """Return the additional value of holding `level`, as if no completed course had unconfirmed rows."""
+        """Return the additional value of holding `level`, as if no completed course had unconfirmed rows.
+
+        0 if the skill is no gap or the level is not above the current one.
+        """
         if (known := self._certain.get((skill, level))) is None:
             known = self._certain[skill, level] = self._beyond_present(skill, level)
         return known

@@ -13,7 +13,10 @@ from shared.domain import Course
 
 
 class CourseList(AvailableCourses):
-    """The available courses of the readable rule: those of `reachable`. `courses`: all courses by id."""
+    """The available courses of the readable rule: all courses of `reachable`.
+
+    `courses`: every published course, by id; `above` looks among these.
+    """
 
     def __init__(self, inputs: Inputs, courses: Mapping[str, Course], reachable: ProblemData) -> None:
         super().__init__()
@@ -25,7 +28,10 @@ class CourseList(AvailableCourses):
         return self._reachable.courses.get(course_id)
 
     def teachers(self, skill: SkillKey, least: int) -> list[tuple[int, int, str]]:
-        """Return (micro-level reached, micro-hours, id) of the courses that teach a skill to a level or beyond."""
+        """Return (micro-level reached, micro-hours, id) of each course that leads to at least the micro-level `least`.
+
+        `skill`: the skill that the courses teach. Shortest first, then by id.
+        """
         return [
             (option.level_effects[skill], option.hours, option.id)
             for option in self._shortest
@@ -33,7 +39,10 @@ class CourseList(AvailableCourses):
         ]
 
     def above(self, skill: str, level: int) -> list[Course]:
-        """Return the uncompleted courses that teach a skill beyond a micro-level; usable ones first."""
+        """Return the uncompleted courses that teach `skill` beyond the micro-level `level`.
+
+        Courses that the officer may use come first, then the shortest, then by id.
+        """
         specs = [course_spec(course) for course in self._courses.values() if course.id not in self._inputs.done]
         key = (self._inputs.framework.id, skill)
         found = [spec for spec in specs if micro(spec.teaches.get(key, (0.0, 0.0))[1]) > level]
@@ -43,7 +52,10 @@ class CourseList(AvailableCourses):
         return [spec.course for spec in order]
 
     def matched(self, skill: str, state: PathState) -> list[str]:
-        """Return the ids of the courses with an unconfirmed row of a skill that adds value in a state."""
+        """Return the ids of the courses that have an unconfirmed row of `skill` which adds value in `state`.
+
+        Shortest first, then by id.
+        """
         return [
             option.id
             for option in self._shortest
@@ -51,7 +63,7 @@ class CourseList(AvailableCourses):
         ]
 
     def closure_costs(self, start: PathState) -> ClosureCosts:
-        """Return the closure costs from a state, in micro-hours."""
+        """Return the functions that compute closure costs from the state `start`, in micro-hours, not weighted."""
         courses = self._reachable.courses
         timed = ProblemData(courses, self._reachable.achievers, by_hours=True)
         lower_bound, additive_cost = timed.costs(start, join=max), timed.costs(start)

@@ -29,24 +29,27 @@ from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 
 TOP_BY_COST = 2
-"""Cheapest candidates per gap and level reached."""
+"""For each gap and level, the shortlist has this number of the cheapest candidates."""
 
 TOP_BY_DENSITY = 24
-"""Candidates of the highest value per closure cost, for each of the exponents 1 and 0.4 of the cost."""
+"""For each exponent of the cost, 1 and 0.4, the shortlist has this number of the best candidates by value per cost."""
 
 COST_TOLERANCE = 4
 """An achiever of a condition is kept if it costs at most 1 / `COST_TOLERANCE` more than the cheapest one."""
 
 EVERY_BRANCH_BELOW = 256
-"""Chosen courses below which every reachable branch of their conditions is kept, whatever it costs."""
+"""While fewer courses than this are chosen, every reachable branch of their conditions is kept, whatever it costs."""
 
 MAX_SHARED = 24
-"""Courses that cost less than the cheapest achievers of all conditions that they satisfy together."""
+"""At most this number of `shared_prerequisites` is chosen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
-    """A branch of an `any`. It costs the sum of its conditions; of equal branches the first is chosen."""
+    """A branch of an `any`. It costs as much as its conditions together.
+
+    Of equally cheap branches the first is chosen.
+    """
 
     conditions: tuple[Condition, ...]
     id: str = ""
@@ -58,7 +61,7 @@ Achiever = CourseOption | Branch
 
 
 class Costs(NamedTuple):
-    """Micro-hours in one state: the closure cost of each course or branch, the lowest cost of each condition.
+    """Costs in one state, in micro-hours: the closure cost of each course or branch, the lowest cost of each condition.
 
     The compiled planner has the same as arrays: `optimizer.closure_cost.Costs`.
     """
@@ -67,7 +70,7 @@ class Costs(NamedTuple):
     conditions: Mapping[Condition, int]
 
     def of(self, achiever: Achiever) -> int:
-        """Return a closure cost; UNREACHABLE for an unreachable or completed course."""
+        """Return the closure cost of a course or branch; UNREACHABLE if it cannot be reached or is completed."""
         return self.achievers.get(achiever, UNREACHABLE)
 
 
@@ -81,10 +84,10 @@ class ProblemData:
     courses: Mapping[str, CourseOption]
     achievers: Mapping[Condition, Sequence[Achiever]]
     by_hours: bool = False
-    """Whether a course costs its plain hours."""
+    """Whether a course costs its plain hours instead of its weighted hours."""
 
     def price(self, achievers: Iterable[Achiever]) -> int:
-        """Return the sum of the courses' own costs."""
+        """Return the sum of what `achievers` cost by themselves, without their conditions, in micro-hours."""
         return sum(one.hours if self.by_hours else one.cost for one in achievers)
 
     def costs(
@@ -93,9 +96,10 @@ class ProblemData:
         only: Collection[CourseOption] | None = None,
         join: Callable[[Iterable[int]], int] = sum,
     ) -> Costs:
-        """Return the costs of all courses not done, or of some, as a fixed point from UNREACHABLE.
+        """Return the costs in a state, of all courses that are not completed or of the courses `only`.
 
-        `join`: what the conditions of a course cost together.
+        They are a fixed point: all closure costs begin at UNREACHABLE, and are computed again until none changes.
+        `join`: adds up the costs of a course's conditions, or takes the largest of them (`max`).
         """
         courses = [option for option in self.courses.values() if option.id not in state.done] if only is None else only
         branches = [one for achievers in self.achievers.values() for one in achievers if isinstance(one, Branch)]
@@ -117,14 +121,18 @@ class ProblemData:
             costs = Costs(lower, conditions)
 
     def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
-        """Return a reachable course with the cheapest achievers of all its conditions, by closure cost, then id."""
+        """Return the courses of the closure of `target`, a reachable course, sorted by closure cost, then by id.
+
+        The closure is the target with the cheapest achiever of each of its unmet conditions, of each of their
+        conditions, and so on.
+        """
         found = self._closure(target, costs)
         return sorted(
             (one for one in found if isinstance(one, CourseOption)), key=lambda option: (costs.of(option), option.id)
         )
 
     def conditions_in(self, target: CourseOption, costs: Costs) -> set[Condition]:
-        """Return the conditions that occur in the closure of a course."""
+        """Return the unmet conditions of all courses and branches in the closure of `target`."""
         found = self._closure(target, costs)
         return {condition for one in found for condition in one.conditions if costs.conditions[condition] > 0}
 
@@ -140,11 +148,11 @@ class ProblemData:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The courses and branches chosen so far, and per condition the achievers that are kept (`near`).
+    """The courses and branches chosen so far, and for each condition the achievers that are kept (`near`).
 
     The compiled planner has the same as masks over its graph: `index.graph.Selection`.
 
-    `wanted_meet`: whether the wanted courses (fixed, and of the previous path) may satisfy a branch.
+    `wanted_meet`: returns whether the wanted courses (fixed, and of the previous path) may satisfy a branch.
     """
 
     whole: ProblemData
@@ -158,7 +166,7 @@ class Selection:
         return {one.id: one for one in self.chosen if isinstance(one, CourseOption)}
 
     def follow(self) -> None:
-        """Choose the achievers of the conditions of what is chosen, recursively."""
+        """Choose the near achievers of every condition of the chosen courses and branches, recursively."""
         waiting = list(self.chosen)
         while waiting:
             for condition in waiting.pop().conditions:
@@ -168,10 +176,10 @@ class Selection:
                     self.chosen.update(self.near[condition])
 
     def add_branches(self) -> bool:
-        """Choose every branch within reach of the unmet conditions; return whether one was not chosen.
+        """Choose every reachable branch of the unmet conditions in `near`. Return whether any branch is newly chosen.
 
-        The cost of a branch counts a course for every condition that needs it, so one that seems expensive may be the
-        cheapest: its courses may be in the path for others.
+        The cost of a branch counts a course once for every condition that needs it. So a branch that seems expensive
+        may be the cheapest, because the path may have its courses already for other conditions.
         """
         before = len(self.chosen)
         for condition, kept in self.near.items():
@@ -183,7 +191,11 @@ class Selection:
         return len(self.chosen) > before
 
     def achievers(self) -> dict[Condition, Sequence[Achiever]]:
-        """Return the achievers of each condition: of a level, every chosen course that leads there."""
+        """Return condition -> achievers, for the conditions in `near`.
+
+        The achievers of a level are all chosen courses that lead there; those of another condition are the ones in
+        `near`.
+        """
         return {
             condition: [one for one in self.whole.achievers[condition] if one in self.chosen]
             if isinstance(condition, LevelCondition)
@@ -245,10 +257,10 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
 def near_achievers(
     whole: ProblemData, costs: Costs, condition: Condition, wanted_meet: Callable[[Branch], bool]
 ) -> list[Achiever]:
-    """Return the achievers that an instance keeps of a condition.
+    """Return the achievers of `condition` that an instance keeps.
 
-    They are those that cost at most 1 / COST_TOLERANCE more than the cheapest one, the shortest course, and the
-    branches for which `wanted_meet` is true: the forced courses satisfy them.
+    These are the achievers that cost at most 1 / COST_TOLERANCE more than the cheapest one; the shortest course, unless
+    the condition holds; and each branch that the wanted courses may satisfy (`wanted_meet`).
     """
     reach, achievers = costs.conditions[condition], whole.achievers[condition]
     most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
@@ -266,10 +278,11 @@ def near_achievers(
 def shared_prerequisites(
     whole: ProblemData, costs: Costs, chosen: Collection[Achiever], near: Collection[Condition]
 ) -> list[CourseOption]:
-    """Return courses that cost less than the cheapest achievers of all conditions that they satisfy, best first.
+    """Return the courses that each cost less than the conditions that they satisfy; at most MAX_SHARED, best first.
 
-    The cost of such a course is its own and that of its conditions that are not near: near ones are satisfied for
-    others anyway.
+    Only courses that are not yet chosen, and conditions on levels in `near`, count. Each condition costs as much as its
+    cheapest achiever. A course costs its own cost and that of its conditions outside `near`, because the path satisfies
+    the others anyway.
     """
     scores: dict[CourseOption, int] = {}
     for option in whole.courses.values():
@@ -282,9 +295,10 @@ def shared_prerequisites(
 
 
 def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
-    """Return the candidates: the cheapest per gap and level, and those of the highest value per cost.
+    """Return the candidates: the cheapest per gap and level, and those of the highest value per closure cost.
 
-    Unconfirmed courses are compared separately.
+    A course may occur several times. Courses whose row of a gap is unconfirmed are compared only with each other.
+    `ours`: the id of the officer's framework.
     """
     gains = {
         option: {gap: value.alone(gap, step) for gap, step in option.gap_effects.items() if value.alone(gap, step)}
@@ -307,7 +321,7 @@ def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], c
 
 
 def achievers_of(courses: Mapping[str, CourseOption]) -> dict[Condition, Sequence[Achiever]]:
-    """Return the achievers of each condition of these courses, nested conditions included."""
+    """Return condition -> achievers, for each condition of `courses` and each condition within a branch."""
     teachers = defaultdict[SkillKey, list[CourseOption]](list)
     for option in courses.values():
         for skill in option.level_effects:

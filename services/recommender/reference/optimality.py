@@ -1,4 +1,4 @@
-"""The readable rule of docs/ranking.md, last part: whether a path is proved optimal for the weighed courses."""
+"""The readable rule of docs/ranking.md, last part: the bound by which a path is proved optimal."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,9 +10,9 @@ from services.recommender.planner.value import ValueFunction, slots_of
 def gain_bound(
     value: ValueFunction, courses: Iterable[CourseOption], requested: Collection[str], hours: int | None
 ) -> int:
-    """Return micro-levels that no path of these courses exceeds, whatever the conditions of entry.
+    """Return an upper bound, in micro-levels, of what any path of these courses gains; conditions of entry are ignored.
 
-    `requested`: courses that every path holds. `hours`: micro-hours of a path; None: no limit.
+    `requested`: the ids of courses that every path has. `hours`: the most micro-hours of a path; None: no limit.
     """
     options = list(courses)
     mine = {place for place, option in enumerate(options) if option.id in requested}

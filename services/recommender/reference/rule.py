@@ -1,8 +1,8 @@
 """The readable rule of docs/ranking.md: the same learning path as the compiled planner, byte for byte.
 
 Plain Python over published courses, without index, arrays or caches. `costs` computes effects, costs and conditions of
-courses, and `search` finds the best path; this module plans one officer from first to last: fixed courses, search,
-stability, trace. Unlike the planner it has no limit on visited courses and no champion lists: it considers all courses.
+courses, and `search` finds the best path. This module plans for one officer: fixed courses, search, stability, trace.
+Unlike the planner it has no limit on visited courses and no champion lists: it considers all courses.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -49,14 +49,17 @@ from shared.domain import Course
 from shared.paths import LearningPath, Note
 
 PREFERENCE_FLOOR = 90
-"""Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
+"""With preferences (boosts, courses put off), a path must have this percentage of its value without them."""
 
 RUNNERS_UP = 3
-"""Courses left out that are shown for each step."""
+"""The most runners-up that a step shows."""
 
 
 def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) -> LearningPath:
-    """Return the officer's learning path over these courses. Raises InvalidInput as the planner does."""
+    """Return the officer's learning path over these courses.
+
+    Raises InvalidInput if `inputs.check` refuses the inputs.
+    """
     inputs.check()
     by_id = {course.id: course for course in courses}
     targets, entry_levels = posterior_targets(inputs, by_id.get)
@@ -80,7 +83,11 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
 def preferred(
     inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
 ) -> "Plan":
-    """Return the plan; without preferences if those would leave too little value."""
+    """Return the plan with preferences, unless they cost too much value.
+
+    If that plan has less than PREFERENCE_FLOOR per cent of the value of the plan without preferences, the latter is
+    returned.
+    """
     plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
     if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
         other = solve(inputs, courses, value, entry_levels, ignore_preferences=True)
@@ -90,7 +97,11 @@ def preferred(
 
 
 def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathDraft["Plan"]:
-    """Return the draft of a plan without idle courses, traced as a kept path is."""
+    """Return the draft of a plan without idle courses: those that add nothing and that no other course needs.
+
+    If there were such courses, or if the plan lacks a course of the previous path, the remaining path is solved again
+    by `solve_as_kept`.
+    """
     inputs, start = plan.inputs, state_before(plan.inputs, value, entry_levels)
     picks, needs = without_idle(start, plan.picks)
     names = [pick.option.id for pick in picks]
@@ -109,7 +120,11 @@ def solve(
     *,
     ignore_preferences: bool,
 ) -> "Plan":
-    """Return the plan. Plans again if a pinned course fits only with prerequisites that were not candidates."""
+    """Return the plan of an officer.
+
+    If a pinned course fits only with prerequisites that were not candidates, add these to the problem and plan again.
+    `ignore_preferences`: boosts and deferrals change no cost.
+    """
     also: list[str] = []
     while True:
         plan = Plan(inputs, courses, value, entry_levels, also, ignore_preferences=ignore_preferences)
@@ -121,7 +136,10 @@ def solve(
 def solve_as_kept(
     plan: "Plan", names: list[str], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
 ) -> "Plan":
-    """Return the plan whose path is these courses, traced from the inputs and the path alone."""
+    """Return the plan whose path is the courses `names`, as if that were a previous path that is being studied.
+
+    So the trace depends on the inputs and the path alone. Inputs, notes, `kept` and `finishing` are those of `plan`.
+    """
     inputs = replace(plan.inputs, previous=names, finishing=True)
     again = solve(inputs, plan.courses, value, entry_levels, ignore_preferences=plan.ignore_preferences)
     again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
@@ -131,7 +149,8 @@ def solve_as_kept(
 class Plan:
     """One officer's plan: `picks`, `notes`, whether the previous path was `kept`, and the state at the `end`.
 
-    `also`: courses that must be in the problem. `missing`: prerequisites of a pinned course that are not in it.
+    `also`: ids of courses that must be in the problem. `missing`: ids of prerequisites of a pinned course that are not
+    in the problem.
     """
 
     def __init__(  # noqa: PLR0913 - what a plan is made from
@@ -169,7 +188,7 @@ class Plan:
         self.picks += picks
 
     def _in_order(self, path: CoursePath) -> CoursePath:
-        """Return a path in its order of study; unchanged if it closes another value in that order."""
+        """Return a path in the order of its trace; unchanged if its value differs in that order."""
         picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path
@@ -244,8 +263,9 @@ class Plan:
     def _traced(self, path: CoursePath, *, in_order: bool) -> tuple[list[Pick], PathState]:
         """Return the picks of a path after the fixed courses, and the state at their end.
 
-        Of the path's courses alone, the closure of the highest value per hour comes next; with `in_order` the order
-        stays. The runners-up are the best closures of all other courses that still fit.
+        Each time, the closure of the highest value per weighted hour among the path's courses comes next; with
+        `in_order` the path keeps its order. The runners-up are the best closures of courses outside the path that still
+        fit.
         """
         picks: list[Pick] = []
         state, inside, left = self.start_state.copy(), self.start_state.copy(), path.courses

@@ -15,32 +15,35 @@ from services.recommender.planner.units import UNREACHABLE
 from services.recommender.reference.costs import Costs, ProblemData
 
 EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
-"""A greedy pass divides gain by cost to each of these powers; the best path of all passes counts."""
+"""Exponents of the cost.
+
+A greedy pass runs with each, and divides the gain by the cost to this power; the best path counts.
+"""
 
 MAX_PASSES = 2
-"""Passes of local search over the courses of a path."""
+"""The most passes of the local search over the courses of a path."""
 
 MAX_STARTS = 24
-"""Courses whose closure is tried as the start of a path."""
+"""The most courses whose closures are tried as the start of a path."""
 
 MAX_PAIRED = 8
-"""The first of these courses; each pair of them is also tried together."""
+"""Each pair of the first MAX_PAIRED starts is also tried together."""
 
 BEAM_GAPS = 2
-"""Gaps that the targets raise in the mean, from which a beam search follows the discrepancies."""
+"""A beam search follows the discrepancy search if the targets raise at least this number of gaps on average."""
 
 BEAM_WIDTH = 16
-"""Paths that the beam search extends at a time."""
+"""The most paths that the beam search extends at a time."""
 
 BEAM_STARTS = 8
-"""Starts by which it extends each of these paths."""
+"""The most starts that the beam search tries at the end of each path."""
 
 MAX_EXCHANGED = 16
-"""In a path of up to this many courses, each is left out in turn for the closure of a start."""
+"""In a path of at most this many courses, each course in turn is left out to make room for the closure of a start."""
 
 
 class ScoredClosure(NamedTuple):
-    """The closure of a target that fits, in order of study, and its score."""
+    """A target, its closure in order of study, and the closure's score in micro-levels per weighted hour."""
 
     target: CourseOption
     closure: list[CourseOption]
@@ -50,9 +53,10 @@ class ScoredClosure(NamedTuple):
 def scored_closures(
     problem: ProblemData, state: PathState, costs: Costs, targets: Iterable[CourseOption], exponent: float = 1.0
 ) -> list[ScoredClosure]:
-    """Return the closures of these courses with their scores, best first.
+    """Return the closures of `targets` that fit and add value, with their scores, best first.
 
-    Equals by higher cosine, lower cost, lower id.
+    Of equal scores, the target of higher cosine comes first, then the closure of lower cost, then the target of lower
+    id. `exponent`: of the cost in the score.
     """
     found = []
     for target in targets:
@@ -68,12 +72,15 @@ def scored_closures(
 
 
 def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
-    """Return the value that these courses add together, in micro-levels."""
+    """Return the value that these courses together add to a state, in micro-levels."""
     return state.after(courses).value - state.value
 
 
 def walk(state: PathState, courses: Iterable[CourseOption]) -> tuple[list[CourseOption], PathState]:
-    """Return those of these courses that can be entered one after the other, and the state at the end."""
+    """Return the courses that can be studied one after the other, leaving out the others, and the state at the end.
+
+    `state` is not changed.
+    """
     entered, then = [], state.copy()
     for option in courses:
         if then.admits(option):
@@ -85,7 +92,10 @@ def walk(state: PathState, courses: Iterable[CourseOption]) -> tuple[list[Course
 def drop_redundant(
     state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
 ) -> tuple[list[CourseOption], PathState]:
-    """Walk courses without, from the end, each of `tried` without which the rest is feasible and closes as much."""
+    """Return `courses` without the redundant ones of `tried`, and the state at their end.
+
+    From the last of `tried` to the first: a course is redundant if the rest can be studied and has the same value.
+    """
     remaining, end = walk(state, courses)
     for option in reversed(tried):
         rest = [other for other in remaining if other is not option]
@@ -104,7 +114,10 @@ def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
 def greedy(
     problem: ProblemData, state: PathState, targets: Collection[CourseOption], exponent: float = 1.0
 ) -> list[CourseOption]:
-    """Return the greedy path: the closure of the highest score, until none fits or adds value. Moves `state`."""
+    """Return the greedy path: add the closure of the highest score until none fits or adds value.
+
+    Moves `state` to the end of the path. `exponent`: of the cost in the score.
+    """
     path: list[CourseOption] = []
     while found := scored_closures(problem, state, problem.costs(state), targets, exponent):
         closure = found[0].closure
@@ -116,9 +129,11 @@ def greedy(
 
 
 class CoursePath(NamedTuple):
-    """A path after the fixed courses: the value at its end, its negated cost, its courses.
+    """A path after the fixed courses (started, mandatory, pinned).
 
-    The compiled planner has the same as arrays: `optimizer.course_path.CoursePath`.
+    `value`: micro-levels gained at its end. `saved`: its negated cost in weighted micro-hours, so that greater is
+    better. `courses`: in order of study. The compiled planner has the same as arrays:
+    `optimizer.course_path.CoursePath`.
     """
 
     value: int
@@ -126,16 +141,16 @@ class CoursePath(NamedTuple):
     courses: list[CourseOption]
 
     def better(self, other: "CoursePath") -> "CoursePath":
-        """Return the better of two paths: the one that closes more, or at equal value costs less."""
+        """Return the path of higher value; at equal value the cheaper one; if they are equal in both, this path."""
         return other if (other.value, other.saved) > (self.value, self.saved) else self
 
     def closing_more(self, other: "CoursePath") -> "CoursePath":
-        """Return another path if it closes more, else this one."""
+        """Return the path `other` if its value is higher, else this path."""
         return other if other.value > self.value else self
 
 
 def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
-    """Return the path of these courses without those whose removal keeps its value."""
+    """Return the path of these courses without the redundant ones: those without which the path keeps its value."""
     remaining, end = drop_redundant(start_state, courses, courses)
     return CoursePath(end.value, -sum(option.cost for option in remaining), remaining)
 
@@ -143,7 +158,11 @@ def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> Cour
 def best_path(
     problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, overlapping: bool
 ) -> CoursePath:
-    """Return T1: the best path of the greedy with several exponents, starts, exchanges, discrepancies, and a beam."""
+    """Return the best path that the search finds (T1 of docs/ranking.md).
+
+    It runs the greedy with each exponent, then starts and exchanges. If an attainable gap is still open, discrepancies
+    follow, and a beam search if `overlapping`: the targets raise several gaps each.
+    """
     best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
         best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
@@ -166,9 +185,10 @@ def after_exchanges(
     best: CoursePath,
     attainable: int,
 ) -> CoursePath:
-    """Return the best of a path and those of the starts, improved by exchanges while it improves.
+    """Return the best of `best` and the paths of the starts, improved by exchanges.
 
-    `attainable`: no path closes more.
+    There are at most MAX_PASSES passes of exchanges; a pass without an improvement is the last one. `attainable`:
+    micro-levels that no path exceeds.
     """
     complete = best.value == attainable
     starts = starts_of(problem, start_state, targets, complete=complete)
@@ -196,9 +216,10 @@ def after_exchanges(
 def after_discrepancies(
     problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
 ) -> CoursePath:
-    """Return a path, or one that closes more: by discrepancies, from nothing and after each start; by pairs of starts.
+    """Return `best`, or a path of higher value.
 
-    `problem`: each course costs its hours.
+    Tries discrepancies of the greedy from the start state and after each start, and each pair of the first MAX_PAIRED
+    starts. `problem`: each course costs its plain hours.
     """
     starts, costs = starts_of(problem, start_state, targets, complete=False), problem.costs(start_state)
     best = with_discrepancies(problem, start_state, targets, [], best)
@@ -223,9 +244,10 @@ def after_discrepancies(
 def after_beam(
     problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
 ) -> CoursePath:
-    """Return a path, or one that closes more: by a beam search over starts, each completed by greedy.
+    """Return `best`, or a path of higher value that a beam search finds.
 
-    Of equal paths the first found is kept. `problem`: each course costs its hours.
+    Each path of the beam is extended by the closures of the best starts at its end, and completed by the greedy. Of
+    equal paths the first found is kept. `problem`: each course costs its plain hours.
     """
     beam: list[list[CourseOption]] = [[]]
     while beam:
@@ -247,7 +269,10 @@ def after_beam(
 
 
 def value_bound(state: PathState, targets: Iterable[CourseOption]) -> int:
-    """Return a value that no path from here exceeds: a fractional knapsack of what each course adds by itself."""
+    """Return an upper bound, in micro-levels, of the value of any path that continues from this state.
+
+    It is the fractional knapsack: each target adds its gain by itself, or a part of it, for its hours.
+    """
     bound, left = state.value, state.hours
     added = [(gain_of(state, [one]), one.hours) for one in targets if one.hours <= state.hours]
     for gain, hours in sorted(added, key=lambda item: -item[0] / item[1]):
@@ -264,7 +289,11 @@ def with_discrepancies(
     path: Sequence[CourseOption],
     best: CoursePath,
 ) -> CoursePath:
-    """Return a path, or one that closes more: the greedy after some courses, without the target of one choice of it."""
+    """Return `best`, or a path of higher value.
+
+    Follow the greedy from the end of `path`; at each choice, also complete the path by the greedy without the chosen
+    target (a discrepancy).
+    """
     taken, state = list(path), walk(start_state, path)[1]
     while value_bound(state, targets) > best.value and (
         found := scored_closures(problem, state, problem.costs(state), targets)
@@ -286,9 +315,10 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
     *,
     complete: bool,
 ) -> CoursePath:
-    """Return the path, or a better one that starts with the closure of a course.
+    """Return `path`, or the first better path found that begins with the closure of `course`.
 
-    For a short path also without any one course. `complete`: there is nothing more to gain.
+    The courses of `path` that still fit follow that closure. If `path` is short (MAX_EXCHANGED), they are also tried
+    without each one of them. `complete`: no path has a higher value than `path`; then none of its courses is left out.
     """
     outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
     for out in (None, *reversed(outs)):
@@ -302,10 +332,11 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
 def starts_of(
     problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, complete: bool
 ) -> list[CourseOption]:
-    """Return the courses whose closures are tried as the start of a path, best first.
+    """Return the courses whose closures are tried as the start of a path: at most MAX_STARTS, best first.
 
-    They are scored by the gain of their closure and the cost that they spare others, per cost. `complete`: there is
-    nothing more to gain, so only those that spare others something can lower the cost.
+    The score is the gain of the closure, plus what the course spares the closures of the targets
+    (`spared_by_conditions`), per cost. `complete`: there is nothing more to gain, so only courses that spare others
+    something can lower the cost.
     """
     costs = problem.costs(start_state)
     shares = spared_by_conditions(problem, start_state, costs, targets)
@@ -325,7 +356,7 @@ def starts_of(
 def spared_by_conditions(
     problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
 ) -> dict[Condition, int]:
-    """Return per condition its share of the gain of each target, summed over all targets, in micro-levels.
+    """Return for each condition the sum of its shares in the gains of all targets, in micro-levels.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
@@ -345,7 +376,7 @@ def started_with(
     course: CourseOption,
     others: Iterable[CourseOption] | None,
 ) -> CoursePath:
-    """Return the pruned path of the closure of a course, then those of `others` that fit, then what the greedy adds."""
+    """Return a pruned path: the closure of `course`, then those of `others` that fit, then what the greedy adds."""
     closure = problem.closure(course, problem.costs(start_state))
     path, state = drop_redundant(start_state, closure, closure[:-1])
     if others is not None:

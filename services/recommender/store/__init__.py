@@ -7,4 +7,4 @@ ALL_INDEXES = {
     rules.COLLECTION: rules.INDEXES,
     history.COLLECTION: history.INDEXES,
 }
-"""Every collection's indexes."""
+"""Collection -> its indexes."""

@@ -23,7 +23,7 @@ KEY_RETENTION = timedelta(hours=24, minutes=5)
 """How long an Idempotency-Key of feedback is stored: the 24 hours that are promised, and a margin for clocks."""
 
 FEWEST_KEYS, MOST_KEYS = 200, 2000
-"""How many keys of an officer are kept however old they are, and the most that are kept."""
+"""How many idempotency keys are kept per officer: at least the newest 200, however old they are, and at most 2,000."""
 
 REPLAN_AFTER = timedelta(days=7)
 """The time after which a path with a deadline is planned again."""
@@ -47,7 +47,7 @@ PLAN_WITH_KEYS: Document = {**PLAN, "feedback_keys": 1}
 
 @dataclass(frozen=True, slots=True)
 class PlanBase:
-    """The base of a new plan: the plan before it, and the officer's feedback."""
+    """What a new plan is based on: the head of the plan before it, and the officer's feedback."""
 
     head: PlanHead
     feedback: Feedback
@@ -70,7 +70,10 @@ class NewPlan:
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True):
-    """An Idempotency-Key of a feedback: the digest of its body, the answer, and the time."""
+    """The Idempotency-Key (`id`) of stored feedback, with the digest of the request's body and the time.
+
+    `feedback_sequence`, `revision` and `stale` are the answer, which a repeated request gets again.
+    """
 
     id: str
     digest: str
@@ -84,7 +87,8 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
 class StoredPlan:
     """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`.
 
-    `keys`: the idempotency keys of accepted feedback, oldest first; only `PlanStore.find` reads them, elsewhere empty.
+    `keys`: the idempotency keys of accepted feedback, oldest first. Only `PlanStore.find` reads them; otherwise the
+    list is empty.
     """
 
     partition: int
@@ -97,7 +101,7 @@ class StoredPlan:
     keys: list[IdempotencyRecord] = field(default_factory=list)
 
     def retained_keys(self, now: datetime) -> int:
-        """Return how many of the newest keys to keep when a key is added now."""
+        """Return how many of the newest keys to keep when another key is added at the time `now`."""
         since = now - KEY_RETENTION
         old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))
         return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
@@ -110,7 +114,11 @@ def envelope_of(plan: NewPlan) -> Envelope:
 
 
 def write_of(plan: NewPlan, envelope: Envelope, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
-    """Return the single update that saves a plan with its event; `key`: `pushed` of the feedback that caused it."""
+    """Return the single write that saves a plan with its event.
+
+    It is an insert if the officer has no plan, otherwise an update that changes nothing once `based_on` is out of date.
+    `key`: `pushed` of the feedback that caused the plan.
+    """
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
         return InsertOne({"_id": plan.profile.key, **fields, **outbox_insert_held(envelope, ANNOUNCED)})
@@ -123,7 +131,7 @@ def write_of(plan: NewPlan, envelope: Envelope, key: Document | None = None) -> 
 
 
 def reduced(envelope: Envelope) -> Envelope | None:
-    """Return the event that replaces a path too large to send, or None for a tombstone, which has no data."""
+    """Return the event that is sent instead of a path too large to send; None for a tombstone, which has no data."""
     if envelope.data is None:
         return None
     stored = msgspec.json.decode(envelope.data, type=PathStored)
@@ -168,14 +176,17 @@ def pushed(key: IdempotencyRecord, earlier: int) -> Document:
 
 
 def replan_at(profile: Profile, as_of: date) -> datetime | None:
-    """Return when a path is replanned because of its deadline; None without a deadline or after it."""
+    """Return when a path is replanned because of its deadline.
+
+    None if the profile has no deadline or no weekly hours, or if the deadline has passed.
+    """
     if profile.deadline is None or profile.weekly_hours is None or profile.deadline <= as_of:
         return None
     return datetime.now(UTC) + REPLAN_AFTER
 
 
 def unchanged(key: str, head: PlanHead) -> Document:
-    """Return the query that matches a plan only while it is unchanged."""
+    """Return the query that matches the plan of an officer's key only while its counters are those of `head`."""
     feedback_sequence = head.feedback_sequence
     return {
         "_id": key,
@@ -199,7 +210,10 @@ def feedback_of(document: Document) -> Feedback:
 
 
 class PathVersion(NamedTuple):
-    """The revision of a stored path and when it was planned (None: stored by an older version); equal for one path."""
+    """Which path is stored: its revision, and when it was planned.
+
+    `planned_at`: None if an older version of the program stored the path.
+    """
 
     revision: int
     planned_at: datetime | None
@@ -227,7 +241,7 @@ def event_of(document: Document) -> PathRecommended:
 
 
 def runners_up_of(document: Document) -> list[RunnersUp]:
-    """Return the alternatives of each step in a document that was read with PATH."""
+    """Return for each step the ids and scores of its alternatives, from a document that was read with PATH."""
     if "path" in document:
         return alternatives(event_of(document).path)
     return msgspec.json.decode(document["alternatives"], type=list[RunnersUp])
@@ -248,7 +262,7 @@ def plan_of(document: Document) -> StoredPlan:
 
 
 def is_stored(plan: NewPlan, head: PlanHead | None) -> bool:
-    """Return whether this plan is the stored one."""
+    """Return whether the stored plan with this head is `plan`: all its counters are the same."""
     if head is None:
         return False
     before = plan.based_on.feedback_sequence if plan.based_on else 0

@@ -1,7 +1,7 @@
 """Past revisions of paths and their inputs: the last 50 of every officer.
 
-The server copies a plan here right before a newer one replaces it. The copy of a revision is always the same, so
-copying twice, or before a write conflict, does no harm.
+The database server copies a plan here right before a newer one replaces it. The copy of a revision is always the same,
+so copying twice, or before a write conflict, does no harm.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,10 +24,10 @@ RETAINED_REVISIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class ArchivedPlan:
-    """One revision of a path as it is stored, in its bytes.
+    """One revision of a path: decoded (`event`), and in the bytes that are stored (`path`).
 
     `alternatives`: the alternatives of its steps; None if they are in `path`, as older versions stored them. `record`:
-    its inputs; None if it was not computed from any, because the framework had not arrived.
+    what the path was computed from; None if the framework had not arrived, so that nothing was computed.
     """
 
     event: PathRecommended
@@ -37,7 +37,7 @@ class ArchivedPlan:
 
 
 class History:
-    """The past revisions of all officers' paths. `plans`: the name of the collection of the current ones."""
+    """The past revisions of all officers' paths. `plans`: the name of the collection of current plans."""
 
     def __init__(self, database: Database, plans: str) -> None:
         self._plans = database[plans]
@@ -63,9 +63,10 @@ class History:
                 pass
 
     async def trim(self, revisions: Mapping[str, int]) -> None:
-        """Delete the copies that are too old. `revisions`: key -> newest copied revision. Raises Unavailable.
+        """Delete the copies of these officers' paths that are older than the last RETAINED_REVISIONS.
 
-        Deletes all of them, also those that an interrupted deletion has left.
+        Raises Unavailable. `revisions`: officer's key -> newest copied revision. Copies that an interrupted deletion
+        has left are deleted too.
         """
         outlived: list[dict[str, Any]] = [
             {"key": key, "revision": {"$lte": revision - RETAINED_REVISIONS}}
@@ -77,7 +78,10 @@ class History:
                 await self._history.delete_many({"$or": outlived})
 
     async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
-        """Return a revision of an officer's path, by default the current one; None if it is not stored."""
+        """Return a revision of an officer's path, by default the current one; None if it is not stored.
+
+        Raises Unavailable.
+        """
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
             if found is None or found.get("erased"):
@@ -93,9 +97,10 @@ class History:
         return ArchivedPlan(event, found["path"], None, record)
 
     async def page(self, key: str, below: int | None, most: int) -> list[PathRecommended] | None:
-        """Return at most `most` revisions of an officer's path below `below`, newest first, the current one included.
+        """Return at most `most` revisions of an officer's path, newest first; the current one is among them.
 
-        None if the officer has no path. Raises Unavailable.
+        `below`: only lower revisions are returned; None: all. Returns None if the officer has no path. Raises
+        Unavailable.
         """
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1})

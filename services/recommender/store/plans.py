@@ -1,8 +1,8 @@
 """Stores plans: one document per officer with profile, feedback, path and outbox.
 
 Every write is a compare-and-set on the counters of profile, feedback and path that the writer has read; after a write
-conflict it reads and decides again. The path is stored as the bytes that are announced, so the outbox only refers to
-them; the same document holds the alternatives of its steps, its inputs, and its figures.
+conflict the writer reads and decides again. The path is stored as the bytes that are announced, and the outbox only
+refers to these. The same document holds the alternatives of the path's steps, its inputs, and its figures.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -127,7 +127,7 @@ class PlanStore:
         return None if found is None or found.get("erased") else plan_of(found)
 
     async def heads(self, keys: Collection[str]) -> dict[str, PlanHead]:
-        """Return the heads of the plans that exist, by key."""
+        """Return the heads of the plans that exist, by officer's key. Raises Unavailable."""
         return {document["_id"]: head_of(document) for document in await self._by_keys(keys, HEAD)}
 
     async def sequences(self, keys: Collection[str]) -> dict[str, int]:
@@ -136,7 +136,7 @@ class PlanStore:
         return {document["_id"]: document["profile_sequence"] for document in found}
 
     async def bases(self, keys: Collection[str]) -> dict[str, PlanBase]:
-        """Return the base of new plans, by key, for officers who have a plan."""
+        """Return the base of a new plan for each officer who has a plan, by officer's key. Raises Unavailable."""
         found = await self._by_keys(keys, {**HEAD, "feedback": 1})
         return {document["_id"]: PlanBase(head_of(document), feedback_of(document)) for document in found}
 
@@ -150,9 +150,9 @@ class PlanStore:
         partitions: Collection[int],
         revision: int,
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans that a catalog change may affect and that were last checked before `revision`.
+        """Yield the plans of these partitions that a catalog change may affect and that were checked before `revision`.
 
-        `changed`: see `CatalogReplica.changes_since`.
+        `changed`: see `CatalogReplica.changes_since`; None: any plan may be affected. Raises Unavailable.
         """
         conditions: list[dict[str, Any]] = [{}]
         if changed is not None:
@@ -163,7 +163,10 @@ class PlanStore:
         return self._matching(partitions, [{**one, "considered": {"$lt": revision}} for one in conditions])
 
     def under_older_rules(self, versions: Mapping[str, int], partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
-        """Yield the plans made under older rules of their tenant. `versions`: the newest of each tenant."""
+        """Yield the plans of these partitions that follow older rules than the newest of their tenant.
+
+        Raises Unavailable. `versions`: tenant -> newest version of its rules.
+        """
         # `$not` finds plans from before there were rules, too.
         conditions = [
             {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
@@ -172,7 +175,10 @@ class PlanStore:
         return self._matching(partitions, conditions)
 
     def due_by(self, moment: datetime, partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
-        """Yield the plans that must be replanned by a time because of a deadline."""
+        """Yield the plans of these partitions whose replanning for a deadline is due at `moment`.
+
+        Raises Unavailable.
+        """
         return self._matching(partitions, [{"replan_at": {"$type": "date", "$lte": moment}}])
 
     async def _matching(
@@ -195,7 +201,7 @@ class PlanStore:
                     self.unreadable += 1
 
     async def agencies(self, tenant: str) -> list[str]:
-        """Return the agencies of officers with a plan, in order. Raises Unavailable."""
+        """Return the ids of the tenant's agencies that have officers with a plan, in order. Raises Unavailable."""
         # Sorted as the index `agency_officer` is, so that the server reads one key of each agency.
         pipeline: list[dict[str, Any]] = [
             {"$match": {"tenant": tenant, "agency": {"$gt": ""}}},
@@ -212,7 +218,7 @@ class PlanStore:
         return found.get("agency") if found else None
 
     async def count_open(self, tenant: str, framework: str, skill: str) -> int:
-        """Return how many officers' paths leave a skill open; reads index keys alone. Raises Unavailable."""
+        """Return how many officers' paths leave a skill open, reading index keys alone. Raises Unavailable."""
         query = {"open_skills": f"{framework}/{skill}", "tenant": tenant}
         with unavailable():
             found = await self._plans.database.command("count", COLLECTION, query=query)
@@ -221,9 +227,10 @@ class PlanStore:
     async def officers(
         self, tenant: str, agency: str, after: str, most: int
     ) -> tuple[list[OfficerSummary], str | None]:
-        """Return an agency's officers after an id, by id, and the last id if more may follow, else None.
+        """Return at most `most` officers of an agency with ids above `after`, by id, and where the next page begins.
 
-        Unreadable plans are skipped. Raises Unavailable.
+        The next page begins after the returned id; None: there is none. Unreadable plans are skipped. Raises
+        Unavailable.
         """
         query = {"tenant": tenant, "agency": agency, "officer": {"$gt": after}}
         fields = {"officer": 1, "planned_at": 1, SUMMARY: 1}
@@ -233,7 +240,7 @@ class PlanStore:
         return rows, found[-1]["officer"] if len(found) == most else None
 
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
-        """Return {framework: number of an agency's officers with a plan}. Raises Unavailable."""
+        """Return framework -> number of the agency's officers who have a plan under it. Raises Unavailable."""
         pipeline: list[dict[str, Any]] = [
             {"$match": {"tenant": tenant, "agency": agency}},
             {"$group": {"_id": "$framework_id", "officers": {"$sum": 1}}},
@@ -242,9 +249,9 @@ class PlanStore:
             return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
 
     async def summaries(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
-        """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable.
+        """Yield (officer, plan revision, figures of the path) for an agency's officers under a framework.
 
-        Officers with unreadable figures are skipped.
+        Raises Unavailable. Officers with unreadable figures are skipped.
         """
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
@@ -256,7 +263,10 @@ class PlanStore:
                     yield document["officer"], document["revision"], summary
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
-        """Return up to `most` of an agency's readable plans, always the same ones. Raises Unavailable."""
+        """Return up to `most` readable plans of an agency under a framework, spread evenly over the officers' ids.
+
+        The same plans are returned while the agency has the same officers. Raises Unavailable.
+        """
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
             found = await self._plans.find(query, {"_id": 1}).sort("_id", 1).to_list(None)
@@ -271,7 +281,7 @@ class PlanStore:
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
         """Save plans with their events, each in one write; return those with a write conflict. Raises Unavailable.
 
-        The plans that they replace must be in the history before (`History.archive`).
+        Before the call, the plans that they replace must be in the history (`History.archive`).
         """
         if not plans:
             return []
@@ -295,7 +305,7 @@ class PlanStore:
     async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, earlier: int) -> bool:
         """Save feedback, its key and the resulting path in one write; return False after a write conflict.
 
-        `earlier`: how many of the keys before it are kept.
+        `earlier`: how many of the keys before it are kept. Raises ValueError if there is no plan before; Unavailable.
         """
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
@@ -312,7 +322,10 @@ class PlanStore:
     async def save_stale_feedback(
         self, plan: StoredPlan, feedback: Feedback, key: IdempotencyRecord, earlier: int
     ) -> bool:
-        """Save feedback and keep the path, marked stale; return False after a write conflict. Raises Unavailable."""
+        """Save feedback and its key, and keep the path, marked stale; return False after a write conflict.
+
+        `earlier`: how many of the keys before it are kept. Raises Unavailable.
+        """
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
@@ -324,7 +337,7 @@ class PlanStore:
         """Erase an officer except for the counters, and stage a tombstone; return whether the officer is erased now.
 
         An erasure of a lower sequence than the plan's, or a repeated one, changes nothing; one of the same sequence
-        erases the plan. Paths not announced yet are dropped. Raises Unavailable.
+        erases the plan. Paths that were not announced yet are dropped. Raises Unavailable.
         """
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
@@ -354,14 +367,20 @@ class PlanStore:
                     return True
 
     async def mark_checked(self, keys: Collection[str], revision: int) -> None:
-        """Record that these plans are valid at a catalog revision."""
+        """Record that the plans of these officers' keys are valid at a catalog revision. Raises Unavailable.
+
+        Plans that were already checked at this revision or a later one are unchanged.
+        """
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
             )
 
     async def defer(self, keys: Collection[str]) -> None:
-        """Postpone the replanning of these officers, due to a deadline, by a week. Raises Unavailable."""
+        """Set the next replanning for the deadline to a week from now. Raises Unavailable.
+
+        `keys`: of the plans; a plan that is not to be replanned for a deadline is unchanged.
+        """
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "replan_at": {"$type": "date"}},
@@ -369,15 +388,18 @@ class PlanStore:
             )
 
     async def mark_rules_checked(self, plans: Sequence[StoredPlan], version: int) -> None:
-        """Record that these plans are valid under a version of their tenant's rules. Raises Unavailable."""
+        """Record that these plans are valid under a version of their tenant's rules. Raises Unavailable.
+
+        A plan that has changed since it was read is left as it is.
+        """
         changes = [UpdateOne(unchanged(plan.profile.key, plan.head), {"$set": {"rules": version}}) for plan in plans]
         if changes:
             await bulk_write(self._plans, changes)
 
     async def republish(self, keys: Collection[str] | None = None) -> int:
-        """Stage the current state of these officers, or of all, again; return their number.
+        """Stage again what was last announced of these officers: the path, or the tombstone of an erased officer.
 
-        Unreadable paths are skipped.
+        Returns how many were staged; unreadable paths are skipped. `keys`: None: all officers. Raises Unavailable.
         """
         query = {} if keys is None else {"_id": {"$in": list(keys)}}
         count = 0

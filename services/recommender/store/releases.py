@@ -24,13 +24,19 @@ class ReleaseStore:
         self._releases = database[COLLECTION]
 
     async def find(self, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
-        """Return the version and the release; version 0 and an empty release before the first. Raises Unavailable."""
+        """Return the version and the content of an agency's release under a framework. Raises Unavailable.
+
+        Before the first release these are 0 and an empty release.
+        """
         with unavailable():
             found = await self._releases.find_one({"_id": _id(tenant, agency, framework)}, {"version": 1, "release": 1})
         return (found["version"], msgspec.json.decode(found["release"], type=Release)) if found else (0, Release())
 
     async def replace(self, tenant: str, agency: str, framework: str, version: int, release: Release) -> bool:
-        """Store the release that follows a version; return False after a write conflict. Raises Unavailable."""
+        """Store the release that follows `version`; return False if another one was stored since.
+
+        Raises Unavailable.
+        """
         key = _id(tenant, agency, framework)
         fields: dict[str, Any] = {"version": version + 1, "release": msgspec.json.encode(release), "reports": []}
         with unavailable():
@@ -50,7 +56,10 @@ class ReleaseStore:
             return int((await self._releases.delete_many({})).deleted_count)
 
     async def officers(self, tenant: str, agency: str, frameworks: Sequence[str]) -> dict[str, int]:
-        """Return {framework: number of officers in its published cohorts}. Raises Unavailable."""
+        """Return framework -> number of officers in the agency's published cohorts, without zeros.
+
+        Raises Unavailable.
+        """
         keys = [_id(tenant, agency, framework) for framework in frameworks]
         with unavailable():
             found = await self._releases.find({"_id": {"$in": keys}}, {"framework": 1, "release": 1}).to_list(None)
@@ -61,7 +70,10 @@ class ReleaseStore:
     async def report(
         self, tenant: str, agency: str, version: int, *, framework: str, question: str
     ) -> DeadlineReport | None:
-        """Return the stored answer to a question about this release, or None. Raises Unavailable."""
+        """Return the stored answer to a question about this version of a release, or None. Raises Unavailable.
+
+        `question`: the deadline and the weekly hours, as `deadline/weekly_hours`.
+        """
         wanted = {"_id": _id(tenant, agency, framework), "version": version}
         with unavailable():
             found = await self._releases.find_one(wanted, {"reports": {"$elemMatch": {"question": question}}})
@@ -71,7 +83,10 @@ class ReleaseStore:
     async def save_report(  # noqa: PLR0913 - by name, from one place
         self, tenant: str, agency: str, version: int, report: DeadlineReport, *, framework: str, question: str
     ) -> None:
-        """Store an answer about this release; only the latest answers are kept. Raises Unavailable."""
+        """Store an answer about this version of a release; only the latest 20 answers are kept. Raises Unavailable.
+
+        Nothing is stored if the release has been replaced or the question has an answer.
+        """
         row = {"question": question, "report": msgspec.json.encode(report)}
         with unavailable():
             await self._releases.update_one(

@@ -37,10 +37,11 @@ class RuleStore:
         return rules
 
     async def recent(self, tenant: str, known: int = 0) -> TenantRules:
-        """Return rules that are at most ten seconds old, and not older than `versions`. Raises Unavailable.
+        """Return rules that were read at most ten seconds ago. Raises Unavailable.
 
-        For answers that are not stored, and for plans: those that follow older rules are replanned within 30 s.
-        `known`: a version that the caller knows of; rules that were read before it are read again.
+        They are not older than the version in `versions` or the version `known`, of which the caller knows. Such rules
+        suffice for answers that are not stored, and for plans, because a plan that follows older rules is replanned
+        within 30 s.
         """
         until, rules = self._recent.get(tenant, (0.0, None))
         if rules is None or until <= time.monotonic() or rules.version < max(known, self.versions.get(tenant, 0)):
@@ -48,7 +49,10 @@ class RuleStore:
         return rules
 
     async def find(self, tenant: str, version: int) -> TenantRules | None:
-        """Return a version of a tenant's rules, or None. Raises Unavailable."""
+        """Return a version of a tenant's rules, or None if it is not stored; version 0 has no rules.
+
+        Raises Unavailable.
+        """
         if version == 0:
             return TenantRules()
         with unavailable():
@@ -56,7 +60,10 @@ class RuleStore:
         return _rules(found) if found else None
 
     async def put(self, tenant: str, rules: TenantRules, by: str) -> bool:
-        """Store the next version; False after a write conflict. Raises Unavailable."""
+        """Store the next version of a tenant's rules; return False if it exists already. Raises Unavailable.
+
+        `by`: the id of the API key that set the rules.
+        """
         document = {
             "_id": _key(tenant, rules.version),
             "tenant": tenant,
@@ -74,7 +81,7 @@ class RuleStore:
         return True
 
     async def refresh(self) -> dict[str, int]:
-        """Read the current rule version of every tenant; return tenant -> version, as of now. Raises Unavailable."""
+        """Read the newest version number of every tenant's rules; return tenant -> version. Raises Unavailable."""
         # Sorted as the index `newest` is, so that the server reads one key of each tenant.
         pipeline: list[dict[str, Any]] = [
             {"$sort": {"tenant": 1, "version": DESCENDING}},

@@ -24,7 +24,7 @@ class SupervisionStore:
         return "all" if found and found["paths"] == "all" else "shared"
 
     async def put(self, tenant: str, paths: Visible, by: str) -> None:
-        """Set a tenant's policy. Raises Unavailable."""
+        """Set a tenant's policy. `by`: the id of the API key that set it. Raises Unavailable."""
         fields = {"paths": paths, "put_at": datetime.now(UTC), "put_by": by}
         with unavailable():
             await self._policies.update_one({"_id": str(tenant)}, {"$set": fields}, upsert=True)

@@ -27,10 +27,13 @@ _FORMATS: dict[FormatName, _Format] = {"json": own, "csv": table, "qti": qti}
 
 
 def read(form: FormatName, raw: bytes, defaults: ItemDefaults) -> BankReading:
-    """Return the items of a file. Raises Malformed or TooLarge if the file cannot be read as a whole."""
+    """Return the items of a file, each with its faults; `defaults` complete items that lack a skill or a level.
+
+    Raises Malformed, TooLarge, or InvalidInput naming an unknown column or field, for the file as a whole.
+    """
     return _FORMATS[form].read(raw, defaults)
 
 
 def write(form: FormatName, bank: ItemBank) -> bytes:
-    """Return a bank as a file."""
+    """Return the bytes of a file of this format that holds the bank."""
     return _FORMATS[form].write(bank)

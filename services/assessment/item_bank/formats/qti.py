@@ -1,10 +1,11 @@
 """An item bank as 1EdTech QTI 3.0: choice interactions, one XML file per item, in a package with its manifest.
 
 Thai and English are adjacent `span` elements with `xml:lang`. Skill, level and parameters, for which QTI has no
-element, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has a
-mapping in place of a correct response, which orders its options; a mapping that gives a score to one option alone is a
-right option. Packages of other systems may contain each item twice, once per language, under
-one identifier. A single item may be an XML file without a package. No file outside the package is opened.
+element, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has no
+correct response, but a mapping that gives each option a score; the scores order the options. If a mapping gives one
+option a higher score and all others the same lower one, that option is the right one of a choice item. Packages of
+other systems may contain each item twice, once per language, under one identifier. A single item may be an XML file
+without a package. No file outside the package is opened.
 """
 
 import io
@@ -198,7 +199,7 @@ def _set_key(row: _Row, declaration: ET.Element | None) -> None:
 
 
 def _declaration(root: ET.Element, name: str | None) -> ET.Element | None:
-    """Return the response declaration of this name; the first one without a name."""
+    """Return the response declaration of this name, or the first one if `name` is None."""
     declared = (one for one in root if local_name(one) == "qti-response-declaration")
     return next((one for one in declared if name in {None, one.get("identifier")}), None)
 

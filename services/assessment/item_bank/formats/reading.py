@@ -21,7 +21,10 @@ class ItemDefaults:
 
 @dataclass(frozen=True)
 class GivenItem:
-    """One item of a file, or None with its faults. `number` counts from 1; `id` if it could be read."""
+    """One item of a file. `item` is None if the item has `faults`.
+
+    `number`: its place in the file, from 1. `id`: None if it could not be read.
+    """
 
     number: int
     id: str | None
@@ -31,7 +34,11 @@ class GivenItem:
 
 @dataclass(frozen=True)
 class BankReading:
-    """The items of a file in order, and its facts about the bank (builtins, JSON only)."""
+    """The items of a file in order.
+
+    `facts`: what the file says of the bank itself (`framework`, `title`, `label`, `retired`), as builtins; empty unless
+    the file is JSON.
+    """
 
     items: list[GivenItem]
     facts: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +59,10 @@ class GivenRow:
 
 
 def items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> list[GivenItem]:
-    """Return the items of rows, each with its faults. Raises TooLarge for more items than a bank may hold."""
+    """Convert rows to items, each with its faults; `defaults` complete rows that lack a skill or a level.
+
+    Raises TooLarge for more items than a bank may hold.
+    """
     return list(_items_of(rows, defaults))
 
 
@@ -71,7 +81,7 @@ def _items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> Iterator[Give
 
 
 def number_of(text: str) -> float | str:
-    """Return a text as a number, or unchanged if it is not one, so that the item's type rejects it by its field."""
+    """Return the number that a text states, or else the text, which the type of the item's field then rejects."""
     for kind in (int, float) if "_" not in text else ():  # Python would read 1_0 as 10
         try:
             return kind(text)

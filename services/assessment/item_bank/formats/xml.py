@@ -10,7 +10,7 @@ _ELEMENTS = 400_000
 
 
 def parse(raw: bytes) -> ET.Element:
-    """Return the root; a tag is `{namespace}name`. Raises Malformed, TooLarge."""
+    """Return the root element of an XML file; a tag is `{namespace}name`. Raises Malformed, TooLarge."""
     tree = ET.TreeBuilder()
     depth = count = 0
     parser = expat.ParserCreate(namespace_separator="}")

@@ -40,10 +40,10 @@ Condition = LevelCondition | CourseCondition | AnyCondition
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CourseOption:
-    """A course as one officer may use it.
+    """A course as one officer may use it. `cost`: weighted micro-hours; `hours`: micro-hours; `cosine` in millionths.
 
-    `level_effects`: skill -> micro-level; `gap_effects`: gap -> stair; `cosine` in millionths. `unconfirmed`: the
-    unconfirmed gap effects, gap -> micro-level; they are not level effects.
+    `level_effects`: skill -> micro-level that the course leads to; `gap_effects`: gap -> stair. `unconfirmed`: gap ->
+    micro-level of an unconfirmed row, which is a gap effect but no level effect.
     """
 
     conditions: tuple[Condition, ...]
@@ -57,7 +57,7 @@ class CourseOption:
     unconfirmed: Mapping[str, int] = field(default_factory=dict)
 
     def achieves(self, condition: Condition) -> bool:
-        """Return whether having done the course satisfies a condition, or a part of it."""
+        """Return whether completing the course satisfies a condition, or some condition in a branch of an `any`."""
         if isinstance(condition, LevelCondition):
             return self.level_effects.get(condition.skill, 0) >= condition.level
         if isinstance(condition, CourseCondition):
@@ -69,7 +69,8 @@ class CourseOption:
 class PathState:
     """The state along a path: hours and courses left, levels that count for entry, completed courses, stairs per gap.
 
-    `value`: all that the path has gained so far, in micro-levels.
+    `hours`: micro-hours left; `steps`: courses left; `levels`: micro-levels. `value`: all that the path has gained so
+    far, in micro-levels.
     """
 
     hours: int
@@ -96,7 +97,7 @@ class PathState:
         return all(map(self.meets, option.conditions))
 
     def study(self, option: CourseOption) -> None:
-        """Complete a course: levels rise to what it teaches, and none falls."""
+        """Complete a course: spend its hours and one step; raise levels and stairs to what it teaches; none falls."""
         self.hours -= option.hours
         self.steps -= 1
         self.done.add(option.id)
@@ -116,22 +117,28 @@ class PathState:
         return then
 
     def gain(self, gap: str, step: Stair) -> int:
-        """Return the value of one more stair of a gap, in micro-levels."""
+        """Return by how much one more stair would raise the value of a gap, in micro-levels."""
         return added(self.held.get(gap, ()), step)
 
     def gains(self, option: CourseOption) -> bool:
-        """Return whether a course by itself adds value."""
+        """Return whether a course by itself would add value in this state."""
         return any(self.gain(gap, step) for gap, step in option.gap_effects.items())
 
 
 def score_of(gain: int, cost: int, exponent: float = 1.0) -> int:
-    """Return micro-levels per hour, with the hours raised to an exponent."""
+    """Return the score of a closure: `gain` / (`cost` in hours) ** `exponent`, rounded down to a whole number.
+
+    `gain`: micro-levels; `cost`: weighted micro-hours.
+    """
     divisor = cost if exponent == 1 else int(MICRO * (cost / MICRO) ** exponent + 0.5)
     return gain * MICRO // max(divisor, 1)
 
 
 def cost_multiplier(inputs: Inputs, course: Course, *, ignore_preferences: bool) -> float:
-    """Return the factor that multiplies the hours of a course; 0 if it must not be used."""
+    """Return the factor that multiplies the hours of a course; 0 if it must not be used.
+
+    `ignore_preferences`: boosts and deferrals do not count.
+    """
     if course.id in inputs.done or course.id in inputs.excluded:
         return 0
     spoken = set(inputs.languages or course.languages)
@@ -175,7 +182,7 @@ def _entry_and_levels(spec: CourseSpec, framework: str) -> tuple[tuple[Condition
 
 
 def stairs_by_gap(options: Iterable[CourseOption]) -> dict[str, dict[int, Stair]]:
-    """Return gap -> {position of a course: its stair}."""
+    """Return gap -> {position in `options` of a course that raises the gap: its stair}."""
     found = defaultdict[str, dict[int, Stair]](dict)
     for place, option in enumerate(options):
         for gap, step in option.gap_effects.items():
@@ -196,7 +203,7 @@ def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[
 
 
 def unconfirmed_levels(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
-    """Return gap -> the micro-level that a course leads to by its description."""
+    """Return gap -> the micro-level that an unconfirmed row of a course leads to, for each row that adds value."""
     return {skill: row.high for skill, row, _ in _unconfirmed(inputs.framework.id, value, spec)} if spec.matched else {}
 
 
@@ -208,7 +215,10 @@ def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[
 
 
 def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
-    """Return the cosine of the gap vector (values) and the teaching vector (levels gained), in millionths."""
+    """Return the cosine between the gap vector (values) and the teaching vector (levels gained), in millionths.
+
+    `ours`: the id of the officer's framework. Unconfirmed rows count with their confidence.
+    """
     gaps = {skill: size / MICRO for skill, size in value.gaps.items()}
     teaches = [(key[1], high, low) for key, (low, high) in spec.teaches.items() if key[0] == ours]
     taught = {skill: (micro(high) - micro(low)) / MICRO for skill, high, low in teaches}

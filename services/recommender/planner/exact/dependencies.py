@@ -1,8 +1,8 @@
 """Dependencies between the courses of a path: the earlier courses that a course cannot be entered without.
 
-Remove one course from a path, and every course that can then not be entered any more: each removed course depends on
-the first one. This relation determines which courses a path does not need, what a step unlocks, and what the path is
-expected to gain.
+If one course is left out of a path, some later courses cannot be entered any more, and so others cannot either: all of
+these depend on the first one. This relation determines which courses a path does not need, what a step unlocks, and
+what the path is expected to gain.
 """
 
 from collections import defaultdict
@@ -30,7 +30,8 @@ needed only through other courses, or through several alternatives."""
 def dependencies(options: Sequence[CourseOption], start: PathState, begun: Collection[str] = ()) -> list[Dependencies]:
     """Return for each course of a path the positions of the earlier ones that it cannot be entered without.
 
-    `start`: the state before the path. `begun`: courses that were entered before it.
+    `start`: the state before the path. `begun`: the ids of courses whose conditions are ignored, because the officer
+    had started them before the path.
     """
     found: list[Dependencies] = []
     earlier = _Earlier()
@@ -93,7 +94,7 @@ def _without_alternative(conditions: Iterable[Condition]) -> Iterator[LevelCondi
 
 
 def without_idle(start: PathState, picks: Sequence[Pick]) -> tuple[list[Pick], list[Dependencies]]:
-    """Return the picks of a path that add something or that another one needs, and what each of them depends on.
+    """Return the picks of a path that add something or that another pick needs, and the dependencies of each.
 
     Requested courses stay. `start`: the state before the path. The search only knows the cheapest branches of a
     condition, so it may pick a course that the path does not need.

@@ -1,8 +1,8 @@
-"""The minimum closure of goals: the fewest hours of courses that can be studied one after the other and meet them.
+"""The minimum closure of goals: the courses of the fewest hours that meet them and can be studied one after the other.
 
 Closure costs add up over conditions, so they count a course that satisfies two conditions twice. The hours that an
-officer reads are computed here, where it counts once. Finding a set of least hours is NP-hard (set cover is a special
-case), so the search is a depth-first branch and bound with a limit:
+officer reads are computed here, where such a course counts once. Finding a set of least hours is NP-hard (set cover is
+a special case), so the search is a depth-first branch and bound with a limit:
 
     branch   A condition that no course of the partial set can satisfy needs a course from outside. Each of those is
              added in turn, the lowest closure cost per condition first, and is excluded from the branches after its
@@ -53,17 +53,18 @@ class MinimumClosure(NamedTuple):
 
 
 class Achiever(NamedTuple):
-    """The id of a course that satisfies a condition or a part of it, and its micro-hours."""
+    """A course that satisfies a condition or a part of it: its micro-hours and its id."""
 
     hours: int
     id: str
 
 
 class ClosureCosts(NamedTuple):
-    """Closure costs of a course (id, micro-hours) from one state, in micro-hours; UNREACHABLE where there is none.
+    """Two functions from (course id, micro-hours of the course) to its closure cost from one state, in micro-hours.
 
-    `lower_bound`: its hours and those of its most expensive condition, recursively (h_max). `additive_cost`: its
-    hours and those of all its conditions (h_add).
+    `lower_bound`: the course's hours and those of its most expensive condition, recursively (h_max). `additive_cost`:
+    the course's hours and those of all its conditions (h_add). Both return UNREACHABLE for a course that cannot be
+    reached.
     """
 
     lower_bound: Callable[[str, int], int]
@@ -90,34 +91,35 @@ class AvailableCourses(ABC):
 
     @abstractmethod
     def teachers(self, skill: SkillKey, least: int) -> Iterable[tuple[int, int, str]]:
-        """Return (micro-level reached, micro-hours, id) of the courses that teach a skill to a micro-level or beyond.
+        """Return (micro-level reached, micro-hours, id) of each course that leads to at least the micro-level `least`.
 
-        Shortest first, then by id; they are read as far as needed.
+        `skill`: the skill that the courses teach. Shortest first, then by id. Callers stop reading when they have
+        enough.
         """
 
     @abstractmethod
     def above(self, skill: str, level: int) -> Iterable[Course]:
-        """Return all uncompleted courses that teach a skill of the framework beyond a micro-level.
+        """Return all uncompleted courses that teach a skill of the officer's framework beyond the micro-level `level`.
 
         Those that may be used first, then shortest first, then by id.
         """
 
     @abstractmethod
     def matched(self, skill: str, state: PathState) -> Iterable[str]:
-        """Return the ids of the courses with an unconfirmed row of a skill that may add value in a state.
+        """Return the ids of the courses that have an unconfirmed row of `skill` which may add value in `state`.
 
         Shortest first, then by id.
         """
 
     @abstractmethod
     def closure_costs(self, start: PathState) -> ClosureCosts:
-        """Return the closure costs from a state."""
+        """Return the functions that compute closure costs from the state `start`."""
 
     def bounds(self, start: PathState) -> "_ClosureBounds":
-        """Return the bounds from a state; those of the last state are cached.
+        """Return the bounds of closure hours from the state `start`; those of the last state are cached.
 
-        Whole states are compared only if this is another object than the last one, or has studied since, because a
-        state may have thousands of levels, and this is called thousands of times for the end of a path.
+        A state may have thousands of levels, and this is called thousands of times for the end of a path. So `start` is
+        compared level by level only if it is another object than the last state, or has studied a course since.
         """
         if self._bounds is None or self._last_start is not start or self._last_steps != start.steps:
             self._last_start, self._last_steps = start, start.steps
@@ -127,11 +129,11 @@ class AvailableCourses(ABC):
         return self._bounds[1]
 
     def bounds_once(self, start: PathState) -> "_ClosureBounds":
-        """Return the bounds from a state that is used once: they do not replace the cached ones."""
+        """Return the bounds from a state that is used only once, without replacing the cached bounds."""
         return _ClosureBounds(self, start.copy(), self.closure_costs(start))
 
     def option(self, course_id: str) -> CourseOption | None:
-        """Return a course that may be used and can be reached."""
+        """Return a course as `look_up` does; each course is looked up only once."""
         if (found := self._options.get(course_id)) is None and course_id not in self._options:
             found = self._options[course_id] = self.look_up(course_id)
         return found
@@ -143,7 +145,10 @@ class AvailableCourses(ABC):
         raise LookupError(f"{course_id} cannot be used")
 
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
-        """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
+        """Return the highest micro-level to which a course raises `skill`, at most `wanted`.
+
+        Returns None if no course leads beyond the micro-level `above`.
+        """
         found: int | None = None
         for level, _, _ in self.teachers(skill, above + 1):
             found = min(max(level, found or level), wanted)
@@ -305,9 +310,10 @@ def minimum_closure(  # noqa: PLR0913 - goals and limits, by name
     hours: int = UNLIMITED,
     limit: int | None = None,
 ) -> MinimumClosure | None:
-    """Return the shortest set of at most so many courses and micro-hours that meets all goals; None: there is none.
+    """Return the shortest set found that meets all goals, with at most `steps` courses and `hours` micro-hours.
 
-    `limit`: the most courses that are visited, after which the set found may not be the shortest; None: by parameters.
+    Returns None if there is no such set. `limit`: how many courses the search visits; beyond it, the set may not be the
+    shortest. None: MAX_LOOKED for one goal, MAX_LOOKED_TOGETHER for several.
     """
     unmet = list(dict.fromkeys(goal for goal in goals if not start.meets(goal)))
     if not unmet:
@@ -366,7 +372,10 @@ def _one_by_one(start: PathState, goals: Sequence[Condition], available: Availab
 def without_redundant(
     start: PathState, courses: Sequence[CourseOption], goals: Sequence[Condition]
 ) -> list[CourseOption]:
-    """Return courses that meet all goals, in order of study, without those that are not needed, from the end."""
+    """Return `courses` without those that the goals do not need, tried from the last to the first.
+
+    `courses`: in order of study; together they meet all `goals`.
+    """
     kept = list(courses)
     for option in reversed(courses):
         state, rest = start.copy(), [one for one in kept if one is not option]

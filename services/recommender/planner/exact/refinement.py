@@ -1,7 +1,7 @@
 """Refinement: extends a path by minimum closures of open skills that fit into the remaining hours and steps.
 
-So no path states that a course fits and leaves it out. An extension is kept if the path closes more, or as much at less
-cost. The number of extensions tried is limited.
+So a path never leaves out a course and states that it would fit. An extension is kept if the value of the path rises,
+or stays the same at less cost. The number of extensions tried is limited.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ P = TypeVar("P")
 class PathDraft(NamedTuple, Generic[P]):
     """A path before it is explained: its plan, its picks, the residual problem, and the blockers of open gaps.
 
-    `needs`: what each pick depends on.
+    `needs`: the dependencies of each pick. `blocker`: (skill, level reached) -> what blocks the gap.
     """
 
     plan: P
@@ -36,7 +36,7 @@ class PathDraft(NamedTuple, Generic[P]):
 
     @property
     def names(self) -> list[str]:
-        """The courses of the path, in order."""
+        """The ids of the path's courses, in order."""
         return [pick.option.id for pick in self.picks]
 
     @property
@@ -47,8 +47,9 @@ class PathDraft(NamedTuple, Generic[P]):
     def is_proved(self, gain_bound: Callable[[list[str], int | None], int]) -> bool:
         """Return whether it is proved that no path with the same requested courses gains more.
 
-        Such a path may take the hours of the budget, or those of this path if they are more. `gain_bound`: (requested
-        courses, micro-hours or None) -> micro-levels that no path with these courses in these hours exceeds.
+        Such a path may take the hours of the budget, or the hours of this path if those are more. `gain_bound`: (ids of
+        the requested courses, micro-hours or None) -> micro-levels that no path with these courses in these hours
+        exceeds.
         """
         inputs = self.residual.inputs
         wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned}
@@ -60,12 +61,16 @@ class PathDraft(NamedTuple, Generic[P]):
 
 
 def new_draft(plan: P, picks: list[Pick], needs: list[Dependencies], residual: ResidualProblem) -> PathDraft[P]:
-    """Return a draft; each gap blocker is computed once."""
+    """Return a draft that computes each gap blocker when it is first asked for, and only once."""
     return PathDraft(plan, picks, needs, residual, cache(residual.blocker))
 
 
 def refine(first: PathDraft[P], value: ValueFunction, rebuilt: Callable[[list[str]], PathDraft[P]]) -> PathDraft[P]:
-    """Return a path with the extensions that improve it. `rebuilt`: returns the draft of a path of these courses."""
+    """Return the draft `first`, or a better one that extends it; at most MAX_CHANGES extensions are tried.
+
+    A path that is being studied (`finishing`) is not extended. `rebuilt`: returns the draft of the path of these course
+    ids.
+    """
     best, left, seen = first, MAX_CHANGES, {tuple(first.names)}
     improved = not first.residual.finishing
     while improved:

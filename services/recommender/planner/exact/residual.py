@@ -24,14 +24,17 @@ Origin = Literal["started", "mandatory", "pinned"]
 
 
 class RunnerUp(Struct, frozen=True):
-    """A candidate that was not picked. `score`: micro-levels per hour of its closure."""
+    """A candidate that was not picked. `score`: of its closure, in micro-levels per weighted hour."""
 
     course: Course
     score: int
 
 
 class Pick(Struct, frozen=True):
-    """A course of the path, with the score of the closure that added it."""
+    """A course of the path, and the score of the closure that added it, in micro-levels per weighted hour.
+
+    `origin`: set if the course was requested, so that it comes first whatever its value.
+    """
 
     option: CourseOption
     score: int = 0
@@ -43,7 +46,10 @@ Exclusion = Literal["language", "rule", "feedback"]
 
 
 class MissingHours(Struct, frozen=True):
-    """The needed and the available hours. `proved`: no sequence needs fewer; else it is the shortest found."""
+    """The hours that some courses need, and the hours left in the budget.
+
+    `proved`: no sequence of courses needs fewer hours; otherwise `needed` are the hours of the shortest sequence found.
+    """
 
     needed: float
     left: float
@@ -51,16 +57,16 @@ class MissingHours(Struct, frozen=True):
 
     @property
     def hours(self) -> float:
-        """The missing hours, to six decimals."""
+        """The missing hours: needed minus left, to six decimals."""
         return round(self.needed - self.left, 6)
 
 
 class GapBlocker(Struct, frozen=True):
-    """Why a skill stays below the requirement. `nearest`: the course that would come next.
+    """Why a skill stays below the requirement. `nearest`: the course that would raise the skill next.
 
-    `courses`: the ids of the shortest sequence found to it. `matched`: its row, if nobody has confirmed that it raises
-    the skill. `missing` is set if hours are missing, `exclusion` if the course must not be used. A `budget` without
-    missing hours means that steps are missing.
+    `courses`: the ids of the shortest sequence found that includes `nearest`. `matched`: the row of `nearest`, if
+    nobody has confirmed that it raises the skill. `missing` is set if hours are missing, `exclusion` if the course must
+    not be used. A `budget` without missing hours means that steps are missing.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
@@ -77,7 +83,7 @@ LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_
 def missing_course_cause(inputs: Inputs, course_id: str) -> Literal["withdrawn", "unknown"]:
     """Return why a course is not visible: it was withdrawn, or the catalog never had a course with this id.
 
-    A course of the previous path, or one that was started or pinned, was offered at that time.
+    A course that was started, pinned or in the previous path counts as withdrawn, because the catalog offered it then.
     """
     offered = (inputs.previous, inputs.started, inputs.pinned)
     return "withdrawn" if any(course_id in names for names in offered) else "unknown"
@@ -103,7 +109,10 @@ def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> l
 def pinned_closure(
     end: PathState, course_id: str, available: AvailableCourses
 ) -> tuple[list[str], MissingHours | None]:
-    """Return the minimum closure of a pinned course in order of study; or none, and the missing hours if any."""
+    """Return the ids of the minimum closure of a pinned course, in order of study, and None.
+
+    If the closure does not fit at the state `end`, return no ids, and the missing hours if hours are what is missing.
+    """
     left, goal = max(end.hours, 0), [CourseCondition(course_id)]
     within = minimum_closure(end, goal, available, steps=max(end.steps, 0), hours=left)
     if within and within.courses:
@@ -183,9 +192,10 @@ class ResidualProblem(NamedTuple):
         return GapBlocker("prerequisite", _named(course))
 
     def missing_hours(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
-        """Return how many more hours it takes to close all that courses can close, beyond those left.
+        """Return the hours that it takes to close all that courses can close, and the hours left after the path.
 
-        None if no hours are missing.
+        Returns None if no hours are missing, or if the officer has no budget. `reached`: skill -> level at the end of
+        the path.
         """
         if self.inputs.budget_hours is None:
             return None
@@ -209,7 +219,7 @@ def _named(course: Course) -> CourseName:
 
 
 def state_before(inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathState:
-    """Return the state before a path. `entry_levels`: the levels that count at entry."""
+    """Return the state before a path. `entry_levels`: (framework, skill) -> level that counts for entry."""
     return PathState(
         hours=UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
         steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),

@@ -1,10 +1,9 @@
-"""An upper bound on what a path gains in so many hours, by which a path is proved optimal.
+"""An upper bound on what a path gains in some hours, by which a path is proved optimal.
 
-It is the fractional knapsack (Dantzig 1957) of the slots of gaps (a gap, or a band of confidence of it) without
-conditions of entry and without a limit of steps: a course divides its hours among its slots in proportion to what it
-adds to them by itself, so no slot gains more per hour than the best of its courses, or more in all than the largest
-addition of one course. It is computed in integers, so it holds to the last micro-level, the same on every
-machine.
+It is the fractional knapsack (Dantzig 1957) of slots: the gaps, or the bands of confidence of a gap. Conditions of
+entry and the limit of steps are ignored. A course divides its hours among its slots in proportion to what it adds to
+each by itself. So no slot gains more per hour than the best of its courses does, or more in total than the largest
+addition of one course. It is computed in integers, so it holds to the last micro-level, the same on every machine.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,7 +15,7 @@ _FINE = 10**9
 
 
 class SlotBound(NamedTuple):
-    """What a slot can gain: `most` micro-levels, no more of them per hour than a course of `hours` with this `gain`."""
+    """The most that a slot gains: `most` micro-levels in total, and `gain` micro-levels per `hours` micro-hours."""
 
     most: int
     gain: int
@@ -26,7 +25,7 @@ class SlotBound(NamedTuple):
 def slot_bounds(slots: int, courses: Iterable[tuple[int, Collection[tuple[int, int]]]]) -> list[SlotBound]:
     """Return the bound of each slot, from 0 to `slots` - 1.
 
-    `courses`: for each its micro-hours, and the (slot, micro-levels) that it adds.
+    `courses`: for each course its micro-hours, and (slot, micro-levels that the course adds to it by itself).
     """
     most, gains, lengths = [0] * slots, [0] * slots, [1] * slots
     for hours, added in courses:
@@ -39,7 +38,10 @@ def slot_bounds(slots: int, courses: Iterable[tuple[int, Collection[tuple[int, i
 
 
 def knapsack(slots: Iterable[SlotBound], hours: int | None) -> int:
-    """Return micro-levels that these slots do not exceed together in so many micro-hours; None: no limit."""
+    """Return an upper bound, in micro-levels, of what these slots gain together.
+
+    `hours`: the micro-hours that they may take; None: no limit.
+    """
     if hours is None:
         return sum(slot.most for slot in slots)
     bound, left = 0, hours * _FINE

@@ -1,8 +1,8 @@
 """The expected gain of a path if not every course is completed.
 
-The probability that a course of the path is completed is its own rate times those of the earlier courses that it cannot
-be entered without (`dependencies`); the value of a skill is gained if at least one of the courses that give it is
-completed. Completions are assumed to be independent of each other.
+The probability that a course of the path is completed is its own completion rate times the rates of the earlier courses
+without which it cannot be entered (`dependencies`). The value of a skill is gained if at least one of the courses that
+give it is completed. Completions are assumed to be independent of each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from services.recommender.planner.value import ValueFunction, slots_of
 def expected_gain(value: ValueFunction, options: Sequence[CourseOption], dependencies: Sequence[Dependencies]) -> int:
     """Return the expected gain of a path, in micro-levels, if each course is completed with its own rate.
 
-    `dependencies`: what each course depends on.
+    `dependencies`: for each course, the earlier courses that it depends on.
     """
     rates = [completion_rate(option.spec.course) for option in options]
     chances = [

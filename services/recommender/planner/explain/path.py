@@ -44,7 +44,7 @@ _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Cov
 def path_of(draft: PathDraft[Any], value: ValueFunction, notes: list[Note], catalog_revision: int) -> LearningPath:
     """Return the finished path of a draft, without statements about the search (`limited`, `proved`).
 
-    `notes`: on requested courses.
+    `notes`: about requested and completed courses; they become a part of the path.
     """
     inputs = draft.residual.inputs
     reached = _Reached(inputs.framework.id, value)
@@ -100,7 +100,8 @@ def path_of(draft: PathDraft[Any], value: ValueFunction, notes: list[Note], cata
 def assessments_first(targets: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     """Return what to assess: levels that come from completed courses, and gaps that are mostly uncertainty.
 
-    Mostly uncertainty: without it less than half of the gap would be expected.
+    A gap is mostly uncertainty if more than the share DOUBT of its expected size comes from the standard deviation
+    alone.
     """
     doubtful = []
     for target in targets.values():
@@ -292,7 +293,11 @@ def waiting_for_framework(profile: Profile, catalog_revision: int, as_of: date) 
 
 
 def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
-    """Return a path without steps for an officer whose path was rejected, with the cause."""
+    """Return a path without steps for an officer for whom no valid path was found.
+
+    `why`: the cause, which the path shows: what the validator found, or which input the framework does not have. A long
+    cause is cut.
+    """
     return LearningPath(
         status="refused",
         job_group=inputs.job_group,

@@ -1,4 +1,4 @@
-"""Questions about a plan: why a course is not in it, similar courses, changes between two paths."""
+"""Questions about a path: why a course is not in it, similar courses, changes between two paths."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -26,9 +26,11 @@ FIRM = ("started", "mandatory", "pinned")
 
 
 def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
-    """Return why a course is not in a path: its closure, replayed at the step where its score is highest.
+    """Return why a course is not in a path.
 
-    `inputs` and `view` are those of the path. Raises NotFound if there is no such course.
+    If nothing else rules the course out, its shortest closure is computed at each position of the path, and the answer
+    is about the position where its score is highest. `inputs`, `view`: those of the path. Raises NotFound for an
+    unknown course.
     """
     course = view.course(course_id)
     if course is None:
@@ -132,7 +134,7 @@ def _answer(
 
 
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
-    """Return the most similar courses, by the cosine of the levels that they gain; equally similar ones by id.
+    """Return the `limit` most similar courses, by the cosine of the levels that they teach; equally similar ones by id.
 
     Omits the courses in `without` and those that share no skill. Raises NotFound if there is no such course.
     """
@@ -176,7 +178,7 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
 
 
 def path_diff(before: LearningPath, after: LearningPath) -> Changes:
-    """Return the differences of two paths. `moved`: courses of both outside a longest common subsequence."""
+    """Return the differences of two paths. `moved`: the courses of both paths outside a longest common subsequence."""
     old = [step.course.id for step in before.steps]
     new = [step.course.id for step in after.steps]
     stayed = _shared_run(old, new)

@@ -1,8 +1,8 @@
 """The catalog in memory: immutable snapshots of all tenants, and each tenant's view of one.
 
 A change makes a new snapshot that shares everything unchanged: a large base segment, and an overlay with the few
-courses that changed since. What is expensive is built by `Snapshot.build` before a snapshot is planned with, and
-otherwise when a plan first needs it.
+courses that changed since. `Snapshot.build` builds the expensive parts before a snapshot is used for plans; all other
+parts are built when a plan first needs them.
 """
 
 from bisect import bisect_left
@@ -35,20 +35,20 @@ K = TypeVar("K")
 
 MERGE_THRESHOLD = PARAMS.merge_threshold
 UNMERGED = 16 * MERGE_THRESHOLD
-"""The most changes that are kept beside a base before a plan uses the courses."""
+"""The most changes that are kept beside a base while no plan uses the courses."""
 MAX_COST_PROFILES = PARAMS.max_cost_profiles
 _decoder = msgspec.msgpack.Decoder(Course)
 
 
 @lru_cache(maxsize=4096)
 def decoded(encoded: bytes) -> Course:
-    """Return the course of an encoded entry."""
+    """Return the course that an entry of the index encodes; the results are cached."""
     return _decoder.decode(encoded)
 
 
 @lru_cache(maxsize=4096)
 def decoded_spec(encoded: bytes) -> CourseSpec:
-    """Return the course of an encoded entry in the planner's form."""
+    """Return the course that an entry of the index encodes, in the planner's form; the results are cached."""
     return course_spec(decoded(encoded))
 
 
@@ -80,7 +80,10 @@ class BaseSegment:
         return part_of(self.segment, numbers), numbers
 
     def graph(self, *, champions: bool) -> IndexedGraph:
-        """Return the prerequisite graph of all courses, or of the champions."""
+        """Return the prerequisite graph of all courses; with `champions` that of the champions, if there are any.
+
+        Each graph is built once.
+        """
         with self._lock:
             if (found := self._graphs.get(champions)) is None:
                 segment = self.champions[0] if champions and self.champions else self.segment
@@ -88,7 +91,10 @@ class BaseSegment:
             return found
 
     def cost_profile(self, key: Hashable, make: Callable[[], K]) -> K:
-        """Return the cost profile for a key, from the cache or made by `make`."""
+        """Return the cost profile for a key, from the cache or made by `make`.
+
+        The cache keeps the MAX_COST_PROFILES that were used last.
+        """
         with self._lock:
             if key in self._cost_profiles:
                 known: K = self._cost_profiles.pop(key)
@@ -102,13 +108,13 @@ class BaseSegment:
         return found
 
     def build(self) -> None:
-        """Build what is needed on first use, once for all threads."""
+        """Build the champions, and the segment of all courses that they come from, once for all threads."""
         with self._lock:
             _ = self.champions
 
 
 class TenantCatalog:
-    """The courses that a tenant sees: a base, and an `overlay` {id: entry, None if not visible}."""
+    """The courses that a tenant sees: a base, and an `overlay` of course id -> entry, None for a deleted course."""
 
     def __init__(self, base: BaseSegment, overlay: Mapping[str, EncodedCourse | None]) -> None:
         self.base = base
@@ -117,7 +123,7 @@ class TenantCatalog:
         self._deleted: dict[int, Ints] = {}
 
     def entry(self, course_id: str) -> EncodedCourse | None:
-        """Return the stored entry of a visible course."""
+        """Return the stored entry of a course; None if the course is not visible."""
         return self.overlay[course_id] if course_id in self.overlay else self.base.entries.get(course_id)
 
     @cached_property
@@ -129,7 +135,7 @@ class TenantCatalog:
 
     @cached_property
     def overlay_names(self) -> frozenset[int]:
-        """The course names of the overlay, as their numbers in the vocabulary."""
+        """The ids of the overlay's courses, as their numbers in the vocabulary."""
         return frozenset(VOCABULARY.courses[course_id] for course_id in self.overlay if course_id in VOCABULARY.courses)
 
     def deleted(self, segment: Segment) -> Ints:
@@ -150,14 +156,14 @@ class TenantCatalog:
         return found
 
     def build(self) -> None:
-        """Build what most plans need."""
+        """Build the base, and the graph that most plans search: that of the champions if there are any."""
         self.base.build()
         self.graph(champions=self.base.champions is not None)
 
 
 @dataclass(frozen=True)
 class View:
-    """What one tenant sees: the shared entries and its own, which hide shared ones of the same id."""
+    """What one tenant sees: shared entries and its own; an entry of its own hides the shared one of the same id."""
 
     tenant: str
     catalog_revision: int
@@ -166,12 +172,15 @@ class View:
     shared_frameworks: Mapping[str, Framework] = field(default_factory=dict)
 
     def course(self, course_id: str) -> Course | None:
-        """Return a visible course."""
+        """Return a visible course; None if there is none with this id."""
         entry = self.catalog.entry(course_id)
         return decoded(entry.encoded) if entry else None
 
     def courses_like(self, name: str) -> list[str]:
-        """Return the ids of the visible courses with this id, ignoring case."""
+        """Return the ids of the visible courses whose folded id is `name`.
+
+        `name`: folded (`shared.texts.folded`).
+        """
         catalog, names = self.catalog, VOCABULARY.courses_like([name])
         delta, ids = catalog.delta
         found = [ids[n] for n in delta.find(names).tolist() if n >= 0]
@@ -179,7 +188,7 @@ class View:
         return found + [course for course in (catalog.base.ids[n] for n in base) if course not in catalog.overlay]
 
     def providers(self) -> frozenset[str]:
-        """Return the titles of all providers of visible courses, folded."""
+        """Return the titles of all providers of visible courses, folded (`shared.texts.folded`)."""
         names = list(VOCABULARY.providers)
         return frozenset(title for number in self._held("provider") for title in names[number])
 
@@ -194,19 +203,19 @@ class View:
         return np.union1d(seen, delta.info[field][:-1]).tolist()  # type: ignore[no-any-return]
 
     def spec(self, course_id: str) -> CourseSpec | None:
-        """Return a visible course in the planner's form."""
+        """Return a visible course in the planner's form; None if there is none with this id."""
         entry = self.catalog.entry(course_id)
         return decoded_spec(entry.encoded) if entry else None
 
     def framework(self, framework_id: str) -> Framework | None:
-        """Return a visible framework."""
+        """Return a visible framework; None if there is none with this id."""
         return self.frameworks.get(framework_id)
 
     def arrived(self, profile: Profile) -> Framework | None:
         """Return the framework to plan an officer by; None if the version that the profile names has not arrived.
 
         Versions are compared per owner: the tenant's own framework replaces the shared one whatever its number. A
-        profile without an owner was written under one of the two.
+        profile without an owner names a version of one of the two; it has arrived if either has reached that number.
         """
         found, shared = self.frameworks.get(profile.framework), self.shared_frameworks.get(profile.framework)
         if found is None:
@@ -223,7 +232,7 @@ class View:
 
 @dataclass(frozen=True)
 class TenantCourses:
-    """The courses of one tenant: a base, and the changes since, None if withdrawn.
+    """The courses of one tenant: a base, and the entries `changed` since, None for a withdrawn course.
 
     A new base is a copy of all courses. Changes are collected until a plan uses the courses, at most `UNMERGED`.
     """
@@ -232,7 +241,7 @@ class TenantCourses:
     changed: Mapping[str, EncodedCourse | None]
 
     def put(self, changes: Mapping[str, EncodedCourse | None]) -> "TenantCourses":
-        """Return the courses with changes."""
+        """Return the courses after `changes`: course id -> new entry; None: the course is withdrawn."""
         known: TenantCourses = self.__dict__.get("settled", self)
         after = TenantCourses(known.base, {**known.changed, **changes})
         return after if len(after.changed) <= UNMERGED else after.settled
@@ -278,7 +287,7 @@ class Snapshot:
         return self.put_courses(tenant, [course], catalog_revision)
 
     def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
-        """Return a snapshot in which many courses of one tenant are new or changed, with one copy for all."""
+        """Return a snapshot in which many courses of one tenant are new or changed; one call copies less than many."""
         return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
 
     def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
@@ -306,18 +315,18 @@ class Snapshot:
         return Snapshot(revision, held, self.frameworks, kept)
 
     def view(self, tenant: str) -> View:
-        """Return what a tenant sees."""
+        """Return what a tenant sees of this snapshot: its own courses and frameworks, and the shared ones."""
         shared = self.frameworks.get(SHARED_TENANT, {})
         frameworks = {**shared, **self.frameworks.get(tenant, {})}
         return View(tenant, self.catalog_revision, self._catalog(tenant), frameworks, shared)
 
     @property
     def viewed(self) -> list[str]:
-        """The tenants with courses of their own whose view was requested."""
+        """The tenants, `shared` or with courses of their own, for whose view this snapshot has built a catalog."""
         return list(self._catalogs)
 
     def build(self, tenants: Iterable[str] = ()) -> None:
-        """Build what most plans need of the shared courses, and for those of these tenants with a base of their own."""
+        """Build what most plans need: of the shared courses, and of each of `tenants` that has a base of its own."""
         shared = self._catalog(SHARED_TENANT)
         shared.build()
         for tenant in tenants:

@@ -44,7 +44,7 @@ SKILL_DTYPE = np.dtype([("teacher", np.int32), ("level", np.int32)])
 _TABLE = TABLE_DTYPE.names or ()
 
 BRANCH = 1 << 29
-"""Consumers from here on are branches: BRANCH + the number of the branch."""
+"""A consumer of BRANCH or more is a branch: BRANCH + the number of the branch."""
 
 
 class PrerequisiteGraph(NamedTuple):
@@ -54,8 +54,8 @@ class PrerequisiteGraph(NamedTuple):
     (OR). Lists are stored one after the other in a single array (compressed sparse rows): the list of item i ends where
     that of item i + 1 begins, so each table has one row more than items.
 
-    One type for the courses that a tenant sees and for the few that a plan weighs (`subgraph`). Few arrays, because
-    every array of an argument is compiled into every function that takes it.
+    The graph of all courses that a tenant sees and the graph of the few that a plan weighs (`subgraph`) have this type.
+    It has few arrays, because every array of an argument is compiled into every function that takes it.
     """
 
     courses: Records
@@ -77,7 +77,10 @@ class PrerequisiteGraph(NamedTuple):
     level_index: Ints
     """Per skill the conditions on its level, lowest level first."""
     consumers: Ints
-    """Per condition what requires it: a course; ~course, if it is a `from` level of it; or BRANCH + a branch."""
+    """Per condition what requires it: a course, ~course or BRANCH + a branch.
+
+    It is ~course if the condition is a `from` level of the course.
+    """
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -96,16 +99,19 @@ _DTYPES: dict[str, DTypeLike] = {
 
 
 class IndexedGraph(NamedTuple):
-    """A prerequisite graph, and the conditions of the vocabulary that its numbers mean."""
+    """A prerequisite graph, and the number of each of its conditions in the vocabulary (`ConditionTable`)."""
 
     arrays: PrerequisiteGraph
     names: Ints
-    """(M of the base,): numbers in `ConditionTable`, sorted."""
+    """(M of the base,): number in `ConditionTable` of each condition of the base, ascending."""
     overlay: dict[int, int]
-    """Number in `ConditionTable` -> condition, for those added by the overlay."""
+    """Number in `ConditionTable` -> number in the graph, for the conditions that the overlay adds."""
 
     def condition(self, name: int | None) -> int:
-        """Return the graph's number of a condition; -1 if the graph does not have it."""
+        """Return the number in the graph of a condition; -1 if the graph does not have it.
+
+        `name`: its number in `ConditionTable`; None: it has none.
+        """
         if name is None:
             return -1
         place = int(np.searchsorted(self.names, name))
@@ -130,7 +136,10 @@ class _Conditions(NamedTuple):
 
 
 def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> IndexedGraph:
-    """Return the graph of one segment."""
+    """Return the prerequisite graph of the courses of a segment.
+
+    `conditions`: the table of the vocabulary. `skills`: how many skills the vocabulary has.
+    """
     names = all_conditions(_conditions_in(segment), *conditions.read())
 
     def local(numbers: Ints) -> Any:
@@ -149,7 +158,11 @@ def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> In
 def extend_graph(
     graph: IndexedGraph, base: Segment, overlay: tuple[Segment, Sequence[str]], conditions: ConditionTable
 ) -> IndexedGraph:
-    """Return the graph of a base extended by an overlay (courses and their ids), which replaces courses of the base."""
+    """Return the graph of a base, extended by an overlay.
+
+    `graph`: that of the segment `base`. `overlay`: the segment and the ids of courses that are added, or that replace
+    courses of the base with the same id.
+    """
     arrays, (delta, ids) = graph.arrays, overlay
     count, known_count, branch_count = arrays.sizes
     wanted = all_conditions(_conditions_in(delta), *conditions.read())
@@ -206,7 +219,10 @@ class Selection(NamedTuple):
 
 
 class Subgraph(NamedTuple):
-    """A part of a graph with its own numbers, and the courses and skills of the whole graph that these mean."""
+    """A part of a graph, with numbers of its own.
+
+    `courses`, `skills`: for each number in the part, the number of the course or skill in the whole graph.
+    """
 
     arrays: PrerequisiteGraph
     courses: Longs
@@ -216,7 +232,7 @@ class Subgraph(NamedTuple):
 def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.bool_]) -> Subgraph:
     """Return the selected part of a graph; conditions that are not selected hold already.
 
-    `ours`: the skills whose `from` levels are entry conditions; in the subgraph these are among the required ones.
+    `ours`: (S,) mask of the skills whose `from` levels are entry conditions; the subgraph lists these in `requires`.
     """
     courses, conditions, branches = (np.flatnonzero(part) for part in selected)
     course_at, condition_at = _numbers(courses, graph.sizes[0]), _numbers(conditions, graph.sizes[1])

@@ -48,10 +48,12 @@ class Segment(NamedTuple):
     steps: Ints
     """(S + 1,): where each skill begins in `tops`."""
     tops: Ints
-    """Per skill the micro-levels that courses teach it to, ascending."""
+    """Per skill the micro-levels to which courses teach it, ascending."""
     places: Ints
-    """By course name (its number in the vocabulary) the number of the course in this segment, or -1. If `sparse` is not
-    empty: by position in `sparse`."""
+    """By course name (a number in the vocabulary), the number of the course in this segment, or -1.
+
+    If `sparse` is not empty: by the position of the name in `sparse`.
+    """
     sparse: Ints
     """The course names of a small segment, sorted; empty if `places` is by name."""
     matched: Records
@@ -65,7 +67,11 @@ class Segment(NamedTuple):
         return len(self.hours)
 
     def find(self, names: Any) -> Ints:
-        """Return (n,) the numbers of the courses with these n names, -1 if absent; a negative name is always absent."""
+        """Return (n,) the numbers in this segment of the courses with these n names.
+
+        `names`: the courses' numbers in the vocabulary. The result is -1 for a course that is not here, and for a
+        negative name.
+        """
         names = np.asarray(names, np.int64)
         if self.sparse.size:
             places = np.minimum(np.searchsorted(self.sparse, names), self.sparse.size - 1)
@@ -76,13 +82,13 @@ class Segment(NamedTuple):
         return found
 
     def levels(self, skill: int) -> list[int]:
-        """Return the levels that a skill is taught to, ascending, in micro-levels."""
+        """Return the micro-levels to which courses teach a skill, ascending."""
         if skill + 1 >= len(self.teacher_starts):
             return []
         return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
     def taught(self, skill: int) -> Records:
-        """Return the rows of `teachers` (course, level reached) of a skill."""
+        """Return the rows of `teachers` of a skill: (course, micro-level reached), shortest course first."""
         if not 0 <= skill < len(self.teacher_starts) - 1:
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
@@ -95,7 +101,10 @@ class Segment(NamedTuple):
 
 
 def offsets_of(counts: Any) -> Ints:
-    """Return (n + 1,) where n lists of these lengths begin when they are stored one after the other, and their end."""
+    """Return (n + 1,) where each of n lists begins if they are stored one after the other, and where the last one ends.
+
+    `counts`: (n,) the lengths of the lists.
+    """
     starts = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
     return starts
@@ -104,8 +113,8 @@ def offsets_of(counts: Any) -> Ints:
 def segment_of(entries: Sequence[EncodedCourse], skills: int, rank: Longs | None = None) -> Segment:
     """Return the segment of these courses, which must be in the order of their ids.
 
-    `skills`: how many skills the vocabulary has. `rank`: see `Segment.rank`, of the courses of an overlay, which is
-    looked up by sorted names; None: a base, whose ranks are its own order.
+    `skills`: how many skills the vocabulary has. `rank`: the `Segment.rank` of the courses of an overlay, whose courses
+    are found by `sparse`. None: the segment is a base, whose ranks are its own order.
     """
     heads = np.frombuffer(b"".join([entry.head for entry in entries]), HEAD_DTYPE)
     info = np.zeros(len(heads) + 1, COURSE_DTYPE)
@@ -165,7 +174,7 @@ def overlay_ranks(numbers: Sequence[int]) -> Longs:
 
 
 def part_of(segment: Segment, numbers: Ints) -> Segment:
-    """Return the segment of some courses of another one, in its order and with its ranks."""
+    """Return the segment of the courses `numbers` of another segment, in the order and with the ranks of that one."""
     row_counts, condition_counts = (np.diff(segment.info[field])[numbers] for field in ("row", "condition"))
     rows = segment.rows[ranges(segment.info["row"][numbers], row_counts)]
     requires = segment.requires[ranges(segment.info["condition"][numbers], condition_counts)]
@@ -186,7 +195,7 @@ def ranges(starts: Any, lengths: Any) -> Longs:
 
 
 def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return (C,) the numbers of the champions and of all courses that their conditions name, at any depth, ascending.
+    """Return (C,) the numbers of the champions and of the courses that their conditions name, recursively; ascending.
 
     `table`, `branch_starts`, `branch_conditions`: see `ConditionTable`.
     """

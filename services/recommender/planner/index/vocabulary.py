@@ -66,7 +66,7 @@ class AppendOnlyArray:
         self._count = 0
 
     def add(self, number: int | Sequence[int]) -> None:
-        """Append a value."""
+        """Append an integer or a record."""
         if self._count == len(self._held):
             self._held = np.concatenate([self._held, np.zeros_like(self._held)])
         self._held[self._count] = number
@@ -93,7 +93,11 @@ class ConditionTable:
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, key: Hashable, skill: int = -1, level: int = 0, course: int = -1, first: int = 0) -> int:
-        """Return the number of a condition; a new key gets the next number."""
+        """Return the number of a condition; a new `key` is added to the table and gets the next number.
+
+        `skill`, `level`: of a condition on a level. `course`: of a condition on a course. Without either it is an
+        `any`, whose branches are those added by `branch` from number `first` on.
+        """
         if (known := self._numbers.get(key)) is None:
             known = len(self.table)
             last = len(self.branch_starts) - 1 if skill < 0 and course < 0 else first
@@ -102,7 +106,7 @@ class ConditionTable:
         return known
 
     def known(self, key: Hashable) -> int | None:
-        """Return the number of a condition, None if it is unknown."""
+        """Return the number of the condition with this key; None if it has none."""
         return self._numbers.get(key)
 
     def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Records]:
@@ -112,7 +116,7 @@ class ConditionTable:
         return self.branch_conditions.read(), branch_starts, table
 
     def branch(self, conditions: Sequence[int]) -> None:
-        """Add a branch for the `any` that is numbered next."""
+        """Add a branch of the `any` that gets its number next. `conditions`: numbers of the branch's conditions."""
         for condition in conditions:
             self.branch_conditions.add(condition)
         self.branch_starts.add(len(self.branch_conditions))
@@ -121,8 +125,8 @@ class ConditionTable:
 class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     """A course in the index: encoded for readers, and as the integers that the planner uses.
 
-    `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`: numbers of conditions. `matched`: a
-    MATCHED_DTYPE per skill matched, `course` 0.
+    `encoded`: the course in MessagePack. `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`:
+    numbers of conditions. `matched`: a MATCHED_DTYPE per skill matched, `course` 0.
     """
 
     id: str
@@ -146,7 +150,7 @@ class Vocabulary:
         self.conditions = ConditionTable()
 
     def entry(self, course: Course) -> EncodedCourse:
-        """Return a course in the form of the index."""
+        """Return a course in the form of the index, and give numbers to its names that are new."""
         with self._adding:
             return self._entry(course)
 
@@ -184,7 +188,10 @@ class Vocabulary:
         )
 
     def courses_like(self, names: Iterable[str]) -> list[int]:
-        """Return the numbers of the courses whose ids, folded, are among these names."""
+        """Return the numbers of the courses whose folded ids are among `names`.
+
+        `names`: folded (`shared.texts.folded`).
+        """
         exact = (self.courses[name] for name in names if name in self.courses)
         return [*exact, *(number for name in names for number in self._cased.get(name, ()))]
 

@@ -1,4 +1,4 @@
-"""The courses of a view in the form that `exact` looks them up: by skill, shortest first, and by id."""
+"""The courses of a view as `exact` looks them up: by skill, shortest first, and by id."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -50,8 +50,9 @@ _NONE_CHANGED = np.empty(0, np.int32)
 class CourseIndex(AvailableCourses):
     """The courses of a view that one officer may use and can reach. `costs`: those of this officer.
 
-    If the space holds champions only, the other courses have no number in it and no closure cost. Such a course is
-    available if it can be entered at once; else it is skipped, as it is not known whether anything leads to it.
+    If the search space holds champions only, the other courses have no number in it and no closure cost. Such a course
+    is available if it can be entered at once; otherwise it is skipped, because it is not known whether it can be
+    reached.
     """
 
     def __init__(self, context: PlanContext, costs: Costs) -> None:
@@ -102,7 +103,10 @@ class CourseIndex(AvailableCourses):
     # --- by skill ----------------------------------------------------------------------------------------------------
 
     def teachers(self, skill: SkillKey, least: int) -> Iterator[tuple[int, int, str]]:
-        """Yield (micro-level reached, micro-hours, id) of the courses that teach a skill to a level or beyond."""
+        """Yield (micro-level reached, micro-hours, id) of each course that leads to at least the micro-level `least`.
+
+        `skill`: the skill that the courses teach. Shortest first, then by id.
+        """
         if self._only_champions:
             base, overlay = self._among_all(skill)
             return _in_order(self._view, base[base["level"] >= least], overlay[overlay["level"] >= least])
@@ -144,7 +148,10 @@ class CourseIndex(AvailableCourses):
         return found
 
     def above(self, skill: str, level: int) -> Iterator[Course]:
-        """Yield the visible, uncompleted courses that teach a skill beyond a micro-level; usable ones first."""
+        """Yield the visible, uncompleted courses that teach `skill` beyond the micro-level `level`.
+
+        Courses that the officer may use come first, then the shortest, then by id.
+        """
         base, overlay = _rows(self._view, (self._inputs.framework.id, skill), level)
         # Which courses may be used is read from arrays, so that no course has to be decoded.
         usable = self._usable(base["course"])
@@ -157,9 +164,9 @@ class CourseIndex(AvailableCourses):
         yield from (course for _, _, name in found if name not in done and (course := self._view.course(name)))
 
     def matched(self, skill: str, state: PathState) -> Iterator[str]:
-        """Yield the ids of the visible courses with an unconfirmed row that adds value in a state, shortest first.
+        """Yield the ids of the visible courses that have an unconfirmed row of `skill` which adds value in `state`.
 
-        Of the base, only those whose language and the rules let them be used.
+        Shortest first, then by id. Courses of the base that the officer's languages or the rules exclude are left out.
         """
         number, catalog = VOCABULARY.skills.get((self._inputs.framework.id, skill), -1), self._view.catalog
         base, overlay = (
@@ -172,9 +179,11 @@ class CourseIndex(AvailableCourses):
     # --- closure costs -----------------------------------------------------------------------------------------------
 
     def closure_costs(self, start: PathState) -> ClosureCosts:
-        """Return closure costs from a state, each kind computed when it is first needed.
+        """Return the functions that compute closure costs from the state `start`.
 
-        A course without a number can be entered at once; as it may lead to others, hours alone are a lower bound.
+        Each kind is computed when first needed. A course that has no number in the search space costs its hours. These
+        are also the lower bound of every course if the space holds champions only, because other courses may lead to
+        it.
         """
         entry_levels, held = self._entry_levels_of(start), np.array(conditions_met(self._space, start.done), np.int32)
 

@@ -1,8 +1,8 @@
-"""Beam search with greedy completion (the pilot method, Duin, Voss 1999), where the targets raise several gaps each.
+"""Beam search with greedy completion (the pilot method, Duin, Voss 1999), if the targets raise several gaps each.
 
-Courses cost their hours. Each path of the beam is extended by the closures of the best starts at its end, and what
-the greedy reaches from there is the value of the extended path. The best of them are the next beam. If courses overlap
-in what they raise, the best next course depends on several others, which one discrepancy does not reach.
+Courses cost their hours. Each path of the beam is extended by the closures of the best starts at its end. The value of
+an extended path is what the greedy reaches from its end. The best extended paths are the next beam. If several courses
+raise the same gaps, the best next course depends on several others, which one discrepancy does not reach.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ BEAM_STARTS = PARAMS.beam_starts
 
 
 class Beam(NamedTuple):
-    """At most W = BEAM_WIDTH paths, the best first, by what the greedy reaches from the end of each."""
+    """At most W = BEAM_WIDTH paths, sorted by the value that the greedy reaches from the end of each, best first."""
 
     courses: Longs
     """(W + 1, N + 1): the first `sizes` of a row are the path, in order of study; the last row is spare."""
@@ -60,7 +60,7 @@ def same_courses(one: Longs, other: Longs) -> bool:
 
 @jit()
 def keep(beam: Beam, path: Longs, value: int) -> None:
-    """Insert a path if it is among the best W; of equal values the earlier one is better.
+    """Insert a path into a beam if it is among the best W; of equal values the earlier path is better.
 
     `path`: rows in order of study; `value`: see `Beam.values`. A path of the same courses in another order is not
     inserted again.
@@ -84,9 +84,10 @@ def keep(beam: Beam, path: Longs, value: int) -> None:
 
 @jit(entry=True, allocates=True)
 def search_by_beam(search: Search, base: PlanState, path: CoursePath) -> None:
-    """Search for a path that closes more than `search.best`, within half of the visits that are left.
+    """Search for a path of higher value than `search.best`, within half of the visits that are left.
 
-    `base`, `path`: a state and a path as scratch space. Ends where no path of the next beam can lead to a better one.
+    `base`, `path`: a state and a path as scratch space. The search ends when no path of the next beam can lead to a
+    better path.
     """
     problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
     counters, best, trial, state = workspace.counters, search.best, search.trial, search.state

@@ -1,9 +1,9 @@
 """Candidate generation: selects, from the whole catalog, the courses that one officer's plan weighs.
 
 The inverted index gives every course that teaches a gap skill beyond the level held, or may do so by its description.
-The candidates are the cheapest of them per gap and level, with unconfirmed ones listed separately, and those of the
-highest value per closure cost. The courses that satisfy their conditions at about the lowest cost are added,
-recursively.
+The candidates are the cheapest of these courses per gap and level, with unconfirmed ones listed separately, and the
+courses of the highest value per closure cost. Courses that satisfy the candidates' conditions at about the lowest cost
+are added, recursively.
 """
 
 import numpy as np
@@ -34,9 +34,9 @@ def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
 
 @jit(entry=True, allocates=True)
 def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> None:
-    """Fill in a selection in which nothing is selected.
+    """Fill in `selected`, in which nothing is selected yet, with what `select` returns.
 
-    It is an argument because a NamedTuple that compiled code returns is unpickled at every call.
+    The selection is an argument because a NamedTuple that compiled code returns is unpickled at every call.
     """
     courses, branches = len(costs.cost), len(graph.branches) - 1
     shortlist(graph, query, costs, selected.courses)
@@ -81,10 +81,10 @@ def number_of(selected: Flags) -> int:
 def select_branches(graph: PrerequisiteGraph, costs: Costs, selected: Selection, waiting: Longs) -> int:
     """Select every reachable branch of the selected conditions; return how many were not selected before.
 
-    Those are written to `waiting`, each as N + its number, for `follow`.
+    The newly selected branches are written to `waiting`, each as N + its number, for `follow`.
 
-    The cost of a branch counts a course for every condition that needs it, so one that seems expensive may be the
-    cheapest: its courses may be in the path for others.
+    The cost of a branch counts a course once for every condition that needs it. So a branch that seems expensive may be
+    the cheapest, because the path may have its courses already for other conditions.
     """
     count = ZERO
     for condition in range(len(selected.conditions)):
@@ -112,7 +112,7 @@ def follow(
     waiting: Longs,
     count: int,
 ) -> None:
-    """Select the conditions of the first `count` items of `waiting`, the achievers of those conditions, and so on.
+    """Select the conditions of the first `count` items of `waiting`, and the achievers of these, recursively.
 
     `waiting`: (N + B,) a stack of courses, and of branches as N + their number. `levels`: see `achievers_of`.
     """
@@ -139,7 +139,7 @@ def follow(
 
 @jit()
 def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever: int, found: Longs) -> int:
-    """Write the conditions of an achiever that do not hold before the path to `found`; return how many there are.
+    """Write to `found` the conditions of an achiever that do not hold before the path; return how many there are.
 
     `achiever`: a course, or N + the number of a branch. `found`: (M,), of which the first ones are written.
     """
@@ -161,7 +161,7 @@ def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever
 def add_condition(
     graph: PrerequisiteGraph, query: Query, costs: Costs, found: Longs, count: int, condition: int
 ) -> int:
-    """Append a condition to the first `count` of `found`, unless it holds; return the new count."""
+    """Append a condition to the first `count` of `found`, unless it holds or is among them; return the new count."""
     row = graph.conditions[condition]
     if row["skill"] >= 0:
         if query.skills[row["skill"]]["entry_level"] >= row["level"]:
@@ -184,7 +184,7 @@ def add_condition(
 def achievers_of(
     graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, condition: int, found: Longs
 ) -> int:
-    """Write what satisfies a condition at about the lowest cost to `found`; return how many achievers there are.
+    """Write to `found` what satisfies a condition at about the lowest cost; return how many achievers were written.
 
     They are courses, and branches as N + their number, that cost at most 1 / COST_TOLERANCE more than the cheapest one.
     The shortest course is included, and so are branches that forced courses may satisfy. `levels`: (S,) the micro-level
@@ -249,10 +249,11 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
 
 @jit(allocates=True)
 def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Ints:
-    """Return unselected courses that cost less than the cheapest achievers of all conditions that they satisfy.
+    """Return unselected courses that each cost less than the conditions on levels that they satisfy.
 
-    Returns (MAX_SHARED,) numbers, the courses that save most for their cost first, padded with -1. Such a course costs
-    its own cost and that of its unselected conditions: the path satisfies the selected ones for other courses anyway.
+    Returns (MAX_SHARED,) numbers, padded with -1; the courses that save most for their cost come first. Each condition
+    costs as much as its cheapest achiever. A course costs its own cost and that of its unselected conditions, because
+    the path satisfies the selected ones for other courses anyway.
     """
     condition_cost, total = costs.condition_cost, ZERO
     saved, asked = np.zeros(len(costs.cost), np.int64), np.empty(len(condition_cost), np.int64)
@@ -288,7 +289,7 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
 def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags) -> None:
     """Select the candidates of all gaps: those reachable courses that `select_top_candidates` ranks best.
 
-    `seen`: (N,) a mask in which nothing is selected.
+    `seen`: (N,) the mask to be filled in; nothing is selected in it yet.
     """
     skills = query.skills
     found, count = np.empty(len(costs.cost), np.int32), 0
@@ -321,7 +322,7 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags)
 def select_top_candidates(
     graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints, selected: Flags
 ) -> None:
-    """Select, of these courses, the cheapest per gap and level, and those of the highest value per cost.
+    """Select, of `candidates`, the cheapest courses per gap and level, and those of the highest value per closure cost.
 
     `candidates`: numbers of courses that may raise a gap. `selected`: (N,) the mask to be filled in.
     """
@@ -366,7 +367,7 @@ def select_top_candidates(
 
 @jit()
 def clear(keys: Longs, best: Ints, key: int) -> None:
-    """Empty several top-k lists: no course, and `key` as the limit below which a course is inserted.
+    """Empty several top-k lists, so that each holds no course and accepts any course with a key below `key`.
 
     `keys`, `best`: (lists, k) the keys of the listed courses and their numbers; see `insert_topk`.
     """
@@ -377,7 +378,10 @@ def clear(keys: Longs, best: Ints, key: int) -> None:
 
 @jit()
 def mark(best: Ints, selected: Flags) -> None:
-    """Select all courses of several top-k lists. `best`: (lists, k) numbers of courses, padded with -1."""
+    """Select in `selected` all courses of several top-k lists.
+
+    `best`: (lists, k) numbers of courses, padded with -1.
+    """
     for row in range(best.shape[0]):
         for place in range(best.shape[1]):
             if best[row, place] >= 0:
@@ -386,7 +390,10 @@ def mark(best: Ints, selected: Flags) -> None:
 
 @jit()
 def first_of(rows: Records, course: int) -> int:
-    """Return the index of the first row of this course, or of a later one. `rows`: sorted by `course`."""
+    """Return the index of the first row whose course number is `course` or higher, or the length of `rows`.
+
+    `rows`: sorted by `course`.
+    """
     low, high = ZERO, wide(len(rows))
     while low < high:
         middle = (low + high) // 2

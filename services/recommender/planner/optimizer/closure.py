@@ -12,7 +12,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
     """Assemble the closure of a reachable course in the workspace, unordered, and set the counters of the closure.
 
     The closure is the target, the cheapest achiever of each of its conditions that does not hold, of each of their
-    conditions, and so on. One of more than `max_courses` is left incomplete, with 0 hours: no path can hold it.
+    conditions, and so on. A closure of more than `max_courses` is left incomplete, with 0 hours: no path can hold it.
     """
     graph, courses, effects = problem.graph, problem.courses, problem.effects
     closure, visited, held, counters = workspace.closure, workspace.visited, workspace.held, workspace.counters
@@ -57,7 +57,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
     """Return the cheapest achiever of a reachable condition: a course, or N + the number of a branch.
 
-    Of equally cheap courses the one of lowest rank, of equally cheap branches the first.
+    Of equally cheap courses it is the one of lowest rank; of equally cheap branches, the first.
     """
     graph, costs = problem.graph, state.costs
     row, total, best = graph.conditions[condition], costs.condition_cost[condition], NONE
@@ -81,7 +81,7 @@ def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
 
 @jit()
 def topological_order(problem: ProblemData, state: PlanState, workspace: Workspace) -> int:
-    """Sort the closure into an order of study, without its branches; return the number of courses.
+    """Sort the closure in the workspace into an order of study, without its branches; return the number of courses.
 
     The order is that of closure costs, then rank: a prerequisite is cheaper than the course that requires it.
     """
@@ -151,7 +151,7 @@ def score_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace, count: int) -> int:
     """Remove from the closure in the workspace the courses without which the others can be studied and gain as much.
 
-    `count`: its courses, in order of study; the last one stays. Returns the new number of courses.
+    `count`: how many courses it has, in order of study; the last one stays. Returns the new number of courses.
     """
     gain = gain_excluding(problem, state, workspace, count, NONE)
     left_out = count - 2
@@ -168,7 +168,7 @@ def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace,
 def gain_excluding(problem: ProblemData, state: PlanState, workspace: Workspace, count: int, left_out: int) -> int:
     """Return the gain, in micro-levels, of the ordered closure without one course; -1 if the rest cannot be studied.
 
-    `count`: its courses; `left_out`: the position of the course, -1: none is left out.
+    `count`: how many courses the closure has; `left_out`: the position of the course; -1: none is left out.
     """
     after = fork(state)
     workspace.counters[0]["visits_left"] -= count

@@ -47,7 +47,7 @@ class Costs(NamedTuple):
 
 
 def empty_costs(graph: PrerequisiteGraph, cost: Longs, ours: Flags) -> Costs:
-    """Return costs with these `cost` and `ours`; the other arrays are still to be filled in."""
+    """Return costs with these `cost` and `ours`; closure and condition costs are still to be filled in."""
     courses, conditions, _ = graph.sizes
     return Costs(cost, np.empty(courses, np.int64), np.empty(conditions, np.int64), ours)
 
@@ -84,7 +84,7 @@ def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int, ad
 
 @jit(allocates=True)
 def empty_heap(conditions: int) -> Records:
-    """Return an empty heap for a graph with so many conditions: (conditions + 1,) HEAP_DTYPE."""
+    """Return an empty heap for a graph with this number of `conditions`: (conditions + 1,) HEAP_DTYPE."""
     heap = np.empty(conditions + 1, HEAP_DTYPE)
     for condition in range(conditions):
         heap[condition]["place"] = -1
@@ -94,7 +94,10 @@ def empty_heap(conditions: int) -> Records:
 
 @jit()
 def decrease(condition_cost: Longs, heap: Records, condition: int, total: int) -> None:
-    """Lower the cost of a condition to `total` micro-hours and put it into the heap; do nothing if it costs no more."""
+    """Lower the cost of a condition to `total` micro-hours and put it into the heap.
+
+    Do nothing if that is not lower.
+    """
     if total >= condition_cost[condition]:
         return
     at = heap[condition]["place"]
@@ -134,7 +137,10 @@ def pop_cheapest(condition_cost: Longs, heap: Records) -> int:
 
 @jit()
 def satisfy(graph: PrerequisiteGraph, condition_cost: Longs, heap: Records, course: int, total: int) -> None:
-    """Lower the cost of every condition that a course satisfies to `total` micro-hours, and put it into the heap."""
+    """Lower the cost of every condition that a course satisfies to `total` micro-hours, and put these into the heap.
+
+    A condition that costs no more already is left as it is.
+    """
     for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
         skill = graph.rows[row]["skill"]
         first, place = graph.skills[skill]["level"], graph.skills[skill + 1]["level"] - 1
@@ -182,7 +188,7 @@ def relax(graph: PrerequisiteGraph, costs: Costs, heap: Records, adding: bool) -
 
 @jit()
 def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> None:
-    """Set the closure cost of a course: its own cost and that of each of its conditions, each condition once."""
+    """Set the closure cost of a course: its own cost plus the costs of its conditions, each of which counts once."""
     first, last = graph.courses[course]["row"], graph.courses[course + 1]["row"]
     total = costs.cost[course] or FORBIDDEN
     for row in range(first, last):
@@ -198,7 +204,7 @@ def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> 
 
 @jit()
 def satisfy_held(graph: PrerequisiteGraph, costs: Costs, heap: Records, levels: Longs, held: Ints) -> None:
-    """Lower the cost of every condition that holds to 0, and put it into the heap.
+    """Lower the cost of every condition that holds to 0, and put these conditions into the heap.
 
     `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold, whatever the levels are.
     """
@@ -233,8 +239,8 @@ def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool
 def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Ints, known: int, costs: Costs) -> None:
     """Turn the costs for an officer who holds nothing into those of one officer, in place.
 
-    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold; `changed`: the courses, by number,
-    that are new or cost this officer something else; `known`: conditions from this number on have no cost yet.
+    `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold; `changed`: the numbers of courses
+    that are new or have another cost for this officer; `known`: conditions from this number on have no cost yet.
     """
     heap = empty_heap(len(costs.condition_cost))
     fresh = invalidate(graph, changed, costs, heap) if len(changed) else changed
@@ -264,7 +270,7 @@ def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) ->
 
 @jit(allocates=True)
 def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Records) -> Ints:
-    """Invalidate every cost that may depend on the courses `changed`, and recompute it from the costs that do not.
+    """Recompute every cost that may depend on the courses `changed`, from the costs that do not depend on them.
 
     Returns (n,) the numbers of the affected courses. Conditions that have become reachable again are in the heap:
     `relax` must follow.

@@ -12,7 +12,7 @@ from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
 
 TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
-"""Of a path: its courses, the micro-levels held at its end, and its cost in micro-hours."""
+"""Of a path: the number of its courses, the micro-levels held at its end, and its cost in micro-hours."""
 
 
 class CoursePath(NamedTuple):
@@ -42,7 +42,7 @@ def copy_path(source: CoursePath, target: CoursePath) -> None:
 
 @jit()
 def is_better(one: CoursePath, other: CoursePath) -> bool:
-    """Return whether a path closes more than another, or as much at less cost."""
+    """Return whether the path `one` has a higher value than `other`, or the same value at less cost."""
     if one.totals[0]["value"] != other.totals[0]["value"]:
         return bool(one.totals[0]["value"] > other.totals[0]["value"])
     return bool(one.totals[0]["cost"] < other.totals[0]["cost"])
@@ -58,10 +58,10 @@ def replay(
     skip: int,
     remaining: CoursePath,
 ) -> None:
-    """Replay a path from the start state without the course at `skip` and those that then cannot be entered.
+    """Replay a path from the start state without the course at `skip`, and without courses that then cannot be entered.
 
-    `skip` -1: with all. Writes the courses and totals of what remains to `remaining`, and moves `state` to its end; the
-    costs of `state` are not updated.
+    `skip` -1: no course is left out. Writes the remaining courses and their totals to `remaining`, and moves `state` to
+    the end of these; the costs of `state` are not updated.
     """
     copy_position(start_state, state)
     size = paid = 0
@@ -97,7 +97,7 @@ def value_without(
 
 @jit(allocates=True)
 def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
-    """Return (size,) whether each course of a path adds value that no other of its courses adds."""
+    """Return (size,) whether each course of a path adds value that no other course of the path adds."""
     first = start_state.held.copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
     for place in range(path.totals[0]["size"]):
@@ -124,9 +124,10 @@ def prune(
     path: CoursePath,
     scratch: CoursePath,
 ) -> None:
-    """Drop, from the end, every course without which the path stays feasible and keeps its value; set the totals.
+    """Drop, from the last to the first, every course without which the path stays feasible and keeps its value.
 
-    Moves `state` to the end of what remains, without its costs. `scratch`: a path as scratch space.
+    Sets the totals, and moves `state` to the end of what remains, without updating its costs. `scratch`: a path as
+    scratch space.
     """
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)

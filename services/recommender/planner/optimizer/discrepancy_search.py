@@ -1,8 +1,8 @@
 """Limited discrepancy search (Harvey, Ginsberg 1995), if an attainable gap is still open.
 
-Each course costs its plain hours, which are scarce then. The greedy runs once more for each of its choices, without the
-target of that choice: from the start state, after the closure of each start, and after those of each pair of the first
-starts.
+Hours are scarce then, so each course costs its plain hours. The greedy runs from the start state, from the end of each
+start's closure, and from the end of the closures of each pair of the first starts. For each of its choices it runs once
+more, without the target of that choice.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ MAX_PAIRED = PARAMS.max_paired
 
 
 def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
-    """Return the same problem and start state with the hours of each course as its cost."""
+    """Return a copy of a problem and of its start state, in which each course costs its plain hours."""
     courses, graph = problem.courses.copy(), problem.graph
     courses["cost"] = courses["hours"]
     state = copy_of(start_state)
@@ -50,7 +50,7 @@ def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace)
 
 @jit(entry=True, allocates=True)
 def search_discrepancies(search: Search, base: PlanState, path: CoursePath) -> None:
-    """Search for a path that closes more than `search.best`, within half of the visits that are left.
+    """Search for a path of higher value than `search.best`, within half of the visits that are left.
 
     `base`, `path`: a state and an empty path as scratch space; `base` is a copy of the start state.
     """
@@ -91,7 +91,7 @@ def search_discrepancies(search: Search, base: PlanState, path: CoursePath) -> N
 def try_discrepancies(search: Search, base: PlanState, path: CoursePath) -> None:
     """Run the greedy from the end of a path; before each of its choices, also run it without the target of that choice.
 
-    `base`: the state at the end of `path`. Both are moved along the choices of the greedy.
+    `base`: the state at the end of `path`. Each choice moves `base` and extends `path`.
     """
     problem, workspace, targets = search.problem, search.workspace, search.targets.copy()
     reset_bounds(base, targets, 1.0, NONE)
@@ -111,9 +111,10 @@ def try_discrepancies(search: Search, base: PlanState, path: CoursePath) -> None
 
 @jit()
 def fill_and_compare(search: Search, excluded: int) -> None:
-    """Extend the trial by the greedy without the target `excluded` (-1: with all); keep it if it closes more.
+    """Extend `search.trial` by the greedy; it becomes the best path if its value is higher.
 
-    `search.state` is at the end of `search.trial`.
+    `excluded`: a course that the greedy does not choose as a target; -1: none. `search.state` is at the end of the
+    trial.
     """
     least_value = search.best.totals[0]["value"] + 1
     greedy(search.problem, search.state, search.workspace, search.targets, 1.0, excluded, search.trial, least_value)

@@ -31,14 +31,14 @@ from shared.paths import Note
 
 
 class FixedCourses(NamedTuple):
-    """The fixed courses in order, and the requested courses that cannot be added."""
+    """The fixed courses in order (`picks`), and notes on requested or completed courses that are not among them."""
 
     picks: list[Pick]
     notes: list[Note]
 
 
 def course_of(context: PlanContext, problem: ProblemData, row: int) -> Course:
-    """Return the course of a row of the instance."""
+    """Return the course of a row of the instance. Raises LookupError if the view has no such course."""
     course = context.view.course(context.space.course_id(int(problem.courses[row]["number"])))
     if course is None:
         raise LookupError(f"row {row} is no course of this view")
@@ -46,7 +46,10 @@ def course_of(context: PlanContext, problem: ProblemData, row: int) -> Course:
 
 
 def option_of(context: PlanContext, problem: ProblemData, row: int) -> CourseOption:
-    """Return the course of a row of the instance as the officer may use it."""
+    """Return the course of a row of the instance, as the officer may use it.
+
+    Raises LookupError if the view has no such course.
+    """
     weighed = problem.courses[row]
     spec = context.view.spec(context.space.course_id(int(weighed["number"])))
     if spec is None:
@@ -55,7 +58,7 @@ def option_of(context: PlanContext, problem: ProblemData, row: int) -> CourseOpt
 
 
 def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str]) -> list[int]:
-    """Return the row of each of these courses in the instance, or -1."""
+    """Return for each of these course ids its row in the instance, or -1."""
     if not course_ids:
         return []
     rows = {number: row for row, number in enumerate(problem.courses["number"][:-1].tolist())}
@@ -151,9 +154,9 @@ class _FixedCourseBuilder:
 def fix_courses(
     context: PlanContext, available: AvailableCourses, problem: ProblemData, state: PlanState, workspace: Workspace
 ) -> tuple[FixedCourses, list[str]]:
-    """Add the fixed courses in order: started, mandatory, pinned. Updates the state.
+    """Add the fixed courses in order: started, mandatory, pinned. Moves `state` to their end.
 
-    Returns them, and the courses that must be added to the instance for a pinned course to fit.
+    Returns the fixed courses, and the ids of courses that the instance needs so that a pinned course fits.
     """
     builder, inputs = _FixedCourseBuilder(context, available, problem, state, workspace), context.inputs
     wanted: list[tuple[Origin, list[str]]] = [

@@ -1,7 +1,7 @@
 """T0: the greedy repeatedly adds the closure of the highest gain per cost that still fits.
 
 It is lazy (Minoux 1978): a target keeps an upper bound of its score until its closure cost changes. The greedy ends
-early where the bound on the value of a path rules out what the caller asks for.
+early if a bound shows that the path cannot reach the value that the caller asks for.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ The closure scores at most `upper_bound` as long as the closure cost of the cour
 def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> Records:
     """Return the targets: every reachable course that adds value by itself, by the score of its closure, best first.
 
-    (T,) TARGET_DTYPE, each with its closure assembled in this state. Ends early when the visits are used up.
+    (T,) TARGET_DTYPE, with gains and costs in this state. Ends early when the visits are used up.
     """
     targets = np.zeros(len(state.done), TARGET_DTYPE)
     count = 0
@@ -75,7 +75,7 @@ def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> 
 
 @jit(allocates=True)
 def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
-    """Return the micro-levels that all targets together reach from the start state if hours did not matter."""
+    """Return the micro-levels that all targets together would reach from the start state if hours did not matter."""
     held = start_state.held.copy()
     for target in targets["course"]:
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
@@ -89,8 +89,8 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
     """Return an upper bound, in micro-levels, of the value of any path that continues from a state.
 
     It is the fractional knapsack (Dantzig 1957) of the slots; prerequisites are ignored. A course's hours are divided
-    among the slots in proportion to what it adds to them. So a slot takes no fewer hours per value than the best of its
-    courses, and gains no more than the largest addition of one course.
+    among the slots in proportion to what the course adds to each. So no slot gains more per hour than the best of its
+    courses, and none gains more in total than the largest addition of one course.
     """
     courses, effects, held, hours = problem.courses, problem.effects, state.held, state.left[0]["hours"]
     slots, bound = workspace.slot_bounds, ZERO
@@ -158,9 +158,9 @@ def greedy(
 ) -> None:
     """Extend a path by the best closures until none fits or adds value, or the visits are used up.
 
-    `state`: at the end of the path, moved along; `targets`: their upper bounds are reset. `exponent`: of the cost in
-    the score. `excluded`: a course that is no target here; -1: all are. Stops early if the path can no longer reach
-    `least_value` micro-levels. It takes no `Search`: each array of an argument takes time to compile.
+    `state`: the state at the end of the path, moved along with it. `targets`: their upper bounds are reset. `exponent`:
+    of the cost in the score. `excluded`: a course that is no target here; -1: none. Stops early if the path can no
+    longer reach `least_value` micro-levels. It takes no `Search`: each array of an argument takes time to compile.
     """
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
@@ -175,9 +175,10 @@ def greedy(
 
 @jit()
 def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, exponent: float) -> int:
-    """Return the course of the target of the highest score, of equals by `precedes`; -1 if none adds value and fits.
+    """Return the course of the target whose closure has the highest score; -1 if no closure adds value and fits.
 
-    Targets whose upper bound is below the best score so far are not assembled; the others get their score as bound.
+    `precedes` decides between equal scores. A closure is not assembled if its upper bound is below the best score so
+    far; for the others, the score becomes the upper bound.
     """
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
@@ -196,9 +197,10 @@ def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, ta
 
 @jit()
 def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: int) -> None:
-    """Reset the upper bounds of all targets for a state. `excluded`: a course that is no target here, or -1.
+    """Set the upper bounds of all targets for a state, before a run of the greedy.
 
-    Gains only shrink along a path, so a closure of unchanged cost cannot score above its score at the start.
+    `excluded`: a course that is no target here, or -1. Gains only shrink along a path, so a closure of unchanged cost
+    cannot score above its score at the start.
     """
     for place in range(len(targets)):
         target = targets[place]
@@ -214,7 +216,10 @@ def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: 
 
 @jit()
 def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None:
-    """Reset the upper bound of every target whose closure cost has changed; see `reset_bounds`."""
+    """Set the upper bound of every target whose closure cost has changed: 0 if it is no target now, else UNBOUNDED.
+
+    `excluded`: see `reset_bounds`.
+    """
     for place in range(len(targets)):
         target = targets[place]
         closure_cost = state.costs.closure_cost[target["course"]]

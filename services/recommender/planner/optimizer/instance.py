@@ -16,9 +16,11 @@ from services.recommender.planner.value import CERTAIN
 WEIGHED_DTYPE = np.dtype(
     [(field, np.int64) for field in ("number", "hours", "cost", "rank", "cosine", "gaps", "effect")]
 )
-"""A course: its number in the catalog's graph; micro-hours; cost in micro-hours; its order among equals (`rank`); the
-cosine of what it teaches and of the gaps, in millionths; how many gaps it raises before the path; and where it begins
-in `effects`."""
+"""A course of an instance.
+
+Its number in the catalog's graph; micro-hours; cost in micro-hours; its order among equals (`rank`); the cosine between
+what it teaches and the gaps, in millionths; how many gaps it raises before the path; and where it begins in `effects`.
+"""
 
 SLOT_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "below", "percent", "gained")])
 """A slot: the part of the value of a gap that belongs to the confidences above `below` and up to `percent` per cent,
@@ -48,9 +50,9 @@ class ProblemData(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """A problem instance as it is built. `initial_state` computes its closure and condition costs.
+    """A problem instance as it is built; `initial_state` computes its closure and condition costs.
 
-    `slots`: how many there are (G); `levels`: (S,) micro-level per skill of its graph before the path.
+    `slots`: the number of slots (G). `levels`: (S,) micro-level before the path of each skill of the instance's graph.
     """
 
     problem: ProblemData
@@ -59,14 +61,15 @@ class Instance(NamedTuple):
     costs: Costs
 
     def again(self) -> "Instance":
-        """Return the same instance with arrays of its own for the costs."""
+        """Return the same instance with new arrays for closure and condition costs, for another search to fill in."""
         return self._replace(costs=empty_costs(self.problem.graph, self.costs.cost, self.costs.ours))
 
 
 def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Instance:
     """Return the problem instance of one officer.
 
-    `graph`: of the search space; `query`, `costs`: of the officer; `selected`: what the plan weighs of the graph.
+    `graph`: that of the search space; `query`, `costs`: those of the officer; `selected`: the part of the graph that
+    the plan weighs.
     """
     part = subgraph(graph, selected, costs.ours)
     count = len(part.courses)

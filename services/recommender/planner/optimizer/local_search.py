@@ -1,9 +1,9 @@
 """Multi-start and local search: the greedy of each exponent, improved by starts and by exchanges.
 
-starts      the greedy after the closure of one course (partial enumeration). Starts are the courses whose closures,
-            for their cost, gain most or save other closures most
-exchanges   the path without each of its courses in turn; and the path after the closure of each start, with those of
-            its courses that still fit, of a short path also without each of its courses in turn. The greedy fills
+starts      a path begins with the closure of one course, and the greedy continues it (partial enumeration). Starts are
+            the courses whose closures, for their cost, gain most or save other closures most
+exchanges   each course of the path in turn is left out; and the closure of each start is put before the path, whose
+            courses stay if they still fit (of a short path, each of them in turn is also left out). The greedy fills
             the hours that are left
 """
 
@@ -38,9 +38,10 @@ BUDGET_SHARES = PARAMS.budget_shares
 
 @jit(entry=True, allocates=True)
 def search_greedily(search: Search, exponents: NDArray[np.float64]) -> bool:
-    """Set `search.best` to the best path of the greedy, run once per exponent of the cost; (E,) `exponents`.
+    """Set `search.best` to the best path of the greedy, which runs once for each exponent of the cost.
 
-    Returns whether the path closes all that all targets together close. Each exponent has an equal share of the visits.
+    `exponents`: (E,). Each run has an equal share of the visits. Returns whether the best path has the value that all
+    targets together have.
     """
     problem, workspace, targets = search.problem, search.workspace, search.targets
     counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
@@ -128,9 +129,10 @@ def drop_and_refill(search: Search) -> bool:
 
 @jit()
 def start_with(search: Search, course: int, size: int, out: int) -> bool:
-    """Try a path: the closure of a course, what fits of the first `size` courses of the best path, then the greedy.
+    """Try a path: the closure of `course`, then courses of the best path, then what the greedy adds.
 
-    `out`: the position of a course of the best path that is left out; -1: none. Returns whether the best path improved.
+    The courses of the best path are those of its first `size` that still fit. `out`: the position of one of them that
+    is left out; -1: none. Returns whether the best path improved.
     """
     problem, start_state, workspace = search.problem, search.start_state, search.workspace
     state, trial, best = search.state, search.trial, search.best
@@ -160,8 +162,9 @@ def start_with(search: Search, course: int, size: int, out: int) -> bool:
 def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, complete: bool) -> Longs:
     """Return the rows of at most MAX_STARTS courses whose closures are tried in a state, best first.
 
-    The score is the gain of the closure, plus what it spares the closures of the targets (`spared_by_conditions`), per
-    cost. `complete`: there is nothing more to gain, so only courses that spare others something can lower the cost.
+    The score is the gain of the closure, plus what the course spares the closures of the targets
+    (`spared_by_conditions`), per cost. `complete`: there is nothing more to gain, so only courses that spare others
+    something can lower the cost.
     """
     graph, counters = problem.graph, workspace.counters
     shares = spared_by_conditions(problem, state, workspace, targets)
@@ -195,7 +198,7 @@ def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targ
 
 @jit(allocates=True)
 def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records) -> Longs:
-    """Return (M,) micro-levels per condition: its share of the gain of each target, summed over all targets.
+    """Return (M,) for each condition the sum of its shares in the gains of all targets, in micro-levels.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """

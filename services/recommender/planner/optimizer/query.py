@@ -24,7 +24,10 @@ Factors = NDArray[np.float64]
 
 
 class CostProfile(NamedTuple):
-    """Costs shared by officers of one framework, with the same languages and rules, who hold nothing."""
+    """The costs that officers of one framework, with the same languages and rules, share.
+
+    They are computed for an officer who holds nothing.
+    """
 
     factor: NDArray[np.float64]
     """(N,): multiplies the hours of each course; 0 where it must not be used."""
@@ -69,11 +72,11 @@ class Query(NamedTuple):
     level_values: Records
     """LEVEL_VALUE_DTYPE: per gap the levels that courses teach the skill to, ascending."""
     met: Ints
-    """Conditions that completed courses satisfy."""
+    """Numbers, in the graph of the search space, of the conditions that completed courses satisfy."""
     forced: Ints
-    """Courses that must be candidates whatever they close."""
+    """Numbers, in the graph of the search space, of courses that must be candidates whatever they close."""
     min_factor: float
-    """No course costs less than its hours times this."""
+    """The lowest cost factor: no course costs less than its hours times this."""
     unconfirmed: Records
     """UNCONFIRMED_DTYPE, sorted by course."""
     stairs: Records
@@ -81,7 +84,11 @@ class Query(NamedTuple):
 
 
 class SearchSpace(NamedTuple):
-    """The courses that a search considers: the base or its champion lists, and the overlay."""
+    """The courses that a search considers: the base or only its champions, and the overlay.
+
+    `graph` numbers them: the courses of `base` first, then those of the overlay. `base_numbers`: the number in the
+    whole base of each champion; None: `base` is the whole base.
+    """
 
     graph: IndexedGraph
     base: Segment
@@ -89,17 +96,17 @@ class SearchSpace(NamedTuple):
     catalog: TenantCatalog
 
     def course_id(self, number: int) -> str:
-        """Return the id of a course."""
+        """Return the id of the course with this number in the graph of the search space."""
         if number >= self.base.size:
             return self.catalog.delta[1][number - self.base.size]
         return self.catalog.base.ids[number if self.base_numbers is None else int(self.base_numbers[number])]
 
     def numbers(self, course_ids: Iterable[str]) -> list[int]:
-        """Return the numbers of those of these courses that are visible, in order, without duplicates."""
+        """Return the numbers, in the graph, of the visible courses among `course_ids`; in order, without duplicates."""
         return [number for number in self.numbered(list(dict.fromkeys(course_ids))) if number >= 0]
 
     def numbered(self, course_ids: Sequence[str]) -> list[int]:
-        """Return the number of each of these courses; -1 if it is not visible."""
+        """Return for each of `course_ids` its number in the graph; -1 if the course is not visible."""
         if not course_ids:
             return []
         names = [VOCABULARY.courses.get(course_id, -1) for course_id in course_ids]
@@ -110,7 +117,11 @@ class SearchSpace(NamedTuple):
 
 
 def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = ()) -> SearchSpace:
-    """Return the champions and the overlay; or the whole catalog if champions might lack requested courses."""
+    """Return the search space of the champions and the overlay; of the whole catalog if champions may not suffice.
+
+    They may not suffice if a rule permits only certain courses, or if a forced course is no champion. `also`: ids of
+    further forced courses.
+    """
     catalog.base.build()
     base, numbers = catalog.base.segment, None
     if (champions := catalog.base.champions) and not any(rule.bias == INCLUDE_ONLY for rule in inputs.rules):
@@ -121,12 +132,12 @@ def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = (
 
 
 def forced_courses(inputs: Inputs, also: Sequence[str]) -> list[str]:
-    """Return course ids that must be candidates regardless of their value."""
+    """Return the ids of the courses that must be candidates whatever they close; `also` is included."""
     return [*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also]
 
 
 def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> Ints:
-    """Return (F,) the numbers of the courses of `forced_courses`."""
+    """Return (F,) the numbers, in the graph of `space`, of the visible courses of `forced_courses`."""
     return np.array(space.numbers(forced_courses(inputs, also)), np.int32)
 
 
@@ -146,14 +157,14 @@ class PlanContext(NamedTuple):
 
 
 class PreparedQuery(NamedTuple):
-    """A query, and the officer's costs after the started courses, which come first in any case."""
+    """A query, and the officer's costs in the state after the started courses, which come first in any case."""
 
     query: Query
     costs: Costs
 
 
 def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
-    """Return the query of an officer. `also`: courses that must be candidates."""
+    """Return the query of an officer with the costs. `also`: ids of further courses that must be candidates."""
     inputs, value, space = context.inputs, context.value, context.space
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
@@ -197,7 +208,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
 
 
 def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:
-    """Return the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
+    """Return (count,) the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
     found = np.zeros(count, np.int64)
     for key, level in levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:
@@ -206,7 +217,7 @@ def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:
 
 
 def counted(rows: Records, value: ValueFunction) -> NDArray[np.bool_]:
-    """Return a mask of the matched rows that are confident enough to count."""
+    """Return a mask of the matched rows (MATCHED_DTYPE) that are confident enough to count."""
     least = rows["threshold"] if value.least_confidence is None else value.least_confidence
     return np.asarray(rows["confidence"] >= least, np.bool_)
 
@@ -243,7 +254,10 @@ def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Re
 
 
 def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:
-    """Return the conditions that these completed courses satisfy."""
+    """Return the numbers, in the graph of `space`, of the conditions that these completed courses satisfy.
+
+    A condition on a course counts; conditions on levels and branches do not.
+    """
     conditions = [space.graph.condition(VOCABULARY.conditions.known(course_id)) for course_id in sorted(course_ids)]
     return [condition for condition in conditions if condition >= 0]
 
@@ -324,7 +338,7 @@ def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], i
 
 
 def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the courses of a base that their languages and the rules permit."""
+    """Return a mask (N,) of the courses of a base that the officer's languages and the rules permit."""
     key = "usable", inputs.framework.id, tuple(sorted(inputs.languages)), msgspec.json.encode(inputs.rules)
     return base.cost_profile(key, lambda: _factors(inputs, base.segment, ignore_preferences=True) > 0)
 

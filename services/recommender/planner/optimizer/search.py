@@ -1,14 +1,14 @@
 """The search of one plan: T0, the greedy; then T1, which improves it until nothing is better or no visits are left.
 
-    greedy          of several exponents of the cost; the best of their paths is improved (`greedy`)
+    greedy          once for each exponent of the cost; the best of these paths is improved (`greedy`)
     local search    starts and exchanges (`local_search`)
-    discrepancies   limited discrepancy search by hours, if an attainable gap is still open (`discrepancy_search`);
-                    local search again for what it finds
-    beam            after them a beam search (`beam_search`), if the targets raise several gaps each
+    discrepancies   limited discrepancy search by hours, if an attainable gap is still open (`discrepancy_search`)
+    beam            then a beam search (`beam_search`), if the targets raise several gaps each; if either finds a
+                    better path, the local search runs once more
 
-All paths are without redundant courses. A path is better when it closes more, or as much at less cost. A bound ends
-every attempt that cannot lead to a better path. If the visits of the plan are used up, the result is the best path so
-far.
+All paths are without redundant courses. A path is better if it has a higher value, or the same value at less cost. A
+bound ends every attempt that cannot lead to a better path. If the visits of the plan are used up, the result is the
+best path so far.
 """
 
 import numpy as np
@@ -30,7 +30,10 @@ BEAM_GAPS = PARAMS.beam_gaps
 def search(
     problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]
 ) -> Search:
-    """Return the best path after the fixed courses; without exponents, an empty one."""
+    """Return the search with the best path after the fixed courses as its `best`.
+
+    Without `exponents` that path is empty.
+    """
     targets = targets_of(problem, start_state, workspace)
     best, trial, scratch = empty_path(problem), empty_path(problem), empty_path(problem)
     found = Search(problem, start_state, workspace, targets, best, trial, scratch, copy_of(start_state))

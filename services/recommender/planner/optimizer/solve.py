@@ -3,7 +3,8 @@
     candidates  what may close a gap, and what satisfies its conditions (`candidates`, `instance`)
     fixed       started, mandatory and pinned courses come first, with their prerequisites (`fixed_courses`)
     search      greedy and local search: closes most of the weighted gap in the hours that are left (`search`)
-    stability   the previous path stays unless the new one is notably better; while it is being finished, in any case
+    stability   the previous path stays unless the new one is notably better; a path that an officer is studying stays
+                as far as it can still be studied
     trace       order, value per hour, runners-up (`trace`); texts follow elsewhere (`explain`)
 
 Integers throughout (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.
@@ -48,7 +49,7 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 class PreparedInstance(NamedTuple):
-    """What the search of an officer starts from. Another search of the same officer may use it again."""
+    """What an officer's search starts from; another search for the same officer may use it again."""
 
     query: PreparedQuery
     selected: Selection
@@ -56,11 +57,11 @@ class PreparedInstance(NamedTuple):
 
 
 class PlanSolution(NamedTuple):
-    """A plan as numbers. `search`: after the fixed courses; `final_state`: at the end of the path.
+    """A plan as numbers. `search`: its `best` is the path after the fixed courses.
 
-    `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
-    notably better; `finishing`: because it is being studied. `limited`: the search or the trace reached its limit of
-    visits.
+    `final_state`: at the end of the path. `available`: courses that the officer may use and can reach. `kept`: the
+    previous path stayed because no other was notably better. `finishing`: the previous path stayed because it is being
+    studied. `limited`: the search or the trace reached its limit of visits.
     """
 
     context: PlanContext
@@ -91,7 +92,7 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
 
 
 def solve_as_kept(found: PlanSolution, names: Sequence[str]) -> PlanSolution:
-    """Return the solution whose path is these courses, traced like a kept path.
+    """Return the solution whose path is the courses `names`, traced like a kept path.
 
     What is shown of a path (scores, runners-up, open gaps) then depends on the inputs and the path alone, not on the
     previous path.

@@ -84,7 +84,10 @@ class Workspace(NamedTuple):
 
 
 def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
-    """Return a workspace for an instance. `visits`: of the plan; `max_courses`: the most that a closure may hold."""
+    """Return a workspace for an instance.
+
+    `visits`: how many the plan may use; `max_courses`: the most courses that a closure may hold.
+    """
     courses, conditions, branches = instance.problem.graph.sizes
     counters, heap = np.zeros(1, COUNTERS_DTYPE), np.zeros(conditions + 1, HEAP_DTYPE)
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
@@ -188,7 +191,10 @@ def study(problem: ProblemData, state: PlanState, course: int) -> None:
 
 @jit()
 def propagate(problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
-    """Propagate the decreased costs in the heap, spend the visits, and forbid completed courses."""
+    """Propagate the decreased costs in the heap until it is empty; completed courses become FORBIDDEN.
+
+    The visits that this takes are subtracted from those that are left.
+    """
     visited = relax(problem.graph, state.costs, workspace.heap, ADDING)
     workspace.counters[0]["visits_left"] -= len(state.done) + visited
     for course in range(len(state.done)):

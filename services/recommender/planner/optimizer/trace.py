@@ -57,8 +57,8 @@ def trace_path(search: Search, path: CoursePath, kept: bool) -> tuple[PlanTrace,
     """Return the trace of a path and the state at its end. `kept`: the path is in order already.
 
     A path from the search is ordered first and then traced like a kept one, so that the same path has the same trace.
-    Where a cheapest achiever is not in the path because it was redundant, the ordered path may lack value; the order of
-    the search then stays.
+    If the ordered path has less value, the order of the search stays: this can happen where a cheapest achiever is not
+    in the path because it was redundant.
     """
     problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
     own_targets = targets[_chosen(problem, path)[targets["course"]]]
@@ -110,11 +110,11 @@ def order_path(
     fixed: bool,
     trace: PlanTrace,
 ) -> None:
-    """Fill in the trace of a path, closure by closure; both states move from the start to the end.
+    """Fill in the trace of a path, closure by closure; both states move from the start to the end of the path.
 
-    `full_state`: with all courses; `inside`: a state in which only the courses of the path may be studied. `targets`:
-    the runners-up to choose from; `own_targets`: those of the path. `fixed`: keep the order of the path; otherwise the
-    next closure is the best one of `own_targets`.
+    `full_state`: in it all courses may be studied; `inside`: in it only the courses of the path may be studied.
+    `targets`: those from which runners-up are chosen; `own_targets`: those in the path. `fixed`: keep the order of the
+    path; otherwise the next closure is the best one of `own_targets`.
     """
     reset_bounds(inside, own_targets, 1.0, NONE)
     reset_bounds(full_state, targets, 1.0, NONE)
@@ -140,7 +140,7 @@ def order_path(
 def next_closure(problem: ProblemData, state: PlanState, workspace: Workspace, path: CoursePath, looked: int) -> int:
     """Put the next courses of a path into the workspace, up to the first that adds value; return how many there are.
 
-    `looked`: the courses of the path that come before them.
+    `looked`: how many courses of the path come before them.
     """
     count = 0
     while looked + count < path.totals[0]["size"]:
@@ -164,7 +164,7 @@ def record_pick(
 ) -> None:
     """Append the closure in the workspace and its runners-up to the trace, and complete its courses in both states.
 
-    `count`: its courses. The arguments are those of `order_path`.
+    `count`: how many courses the closure has. For the other arguments see `order_path`.
     """
     closure = workspace.closure[:count].copy()
     cost = ZERO
