@@ -1,4 +1,4 @@
-"""Logs: one JSON line per record on standard error, whatever it holds; API keys and passwords are masked."""
+"""Logs: one JSON line per record on standard error, whatever the record contains; API keys and passwords are masked."""
 
 import logging
 import re
@@ -58,9 +58,9 @@ _LINES_KNOWN = 1000
 class JsonLines(logging.Handler):
     """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line.
 
-    A line is written at once, so that none is lost if the process dies. If `call_later` (of the event loop) is set,
-    lines of `handle_line` are collected and written together, because every write makes the event loop wait for the
-    interpreter lock.
+    Most lines are written at once, so that none of them is lost if the process dies. Those of `handle_line` (the access
+    log) are collected and written together if `call_later` of the event loop is set, because every write makes the
+    event loop wait for the interpreter lock.
     """
 
     def __init__(self, stream: BinaryIO) -> None:

@@ -245,7 +245,7 @@ def differing(one: Course | None, other: Course | None) -> list[str]:
 
 
 def same_course(first: int, fields: Sequence[str]) -> RowProblem:
-    """Return the problem of a row with the course of an earlier row but another content.
+    """Return the problem of a row that has the same course as an earlier row, with different content.
 
     `first`: the number of the earlier row. `fields`: the names of the fields that differ.
     """

@@ -91,9 +91,10 @@ def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
 def answered(
     sitting: Sitting, answer: SubmitAnswer, exposure: Exposure, now: datetime
 ) -> tuple[Sitting, Problem | None]:
-    """Return the session after an answer; with a problem, to be raised after storing, if the answer came too late.
+    """Return the sitting after an answer, and a problem if the answer came too late, otherwise None.
 
-    Repeating an answer changes nothing and returns the same sitting. Raises Conflict or InvalidInput, naming the field,
+    The caller stores the sitting before it raises the problem. Repeating an answer changes nothing and returns the same
+    sitting. Raises Conflict or InvalidInput, naming the field,
     for an answer that does not fit the current item.
     """
     session = sitting.session

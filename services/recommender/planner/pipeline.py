@@ -35,10 +35,10 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
 
 
 def gain_bound(found: PlanSolution, requested: Collection[str], hours: int | None) -> int:
-    """Return an upper bound, in micro-levels, of what any path of the instance's courses gains.
+    """Return an upper bound in micro-levels: no path of the instance's courses gains more (see `exact.slot_bounds`).
 
-    See `exact.slot_bounds`. `requested`: ids of courses that every path has, and whose hours it spends. `hours`: the
-    most micro-hours of a path; None: no limit.
+    `requested`: ids of courses that every path contains; their hours are part of its hours. `hours`: the most
+    micro-hours of a path; None: no limit.
     """
     problem = found.search.problem
     starts, lengths = problem.courses["effect"].tolist(), problem.courses["hours"].tolist()

@@ -63,7 +63,7 @@ Achiever = CourseOption | Branch
 class Costs(NamedTuple):
     """Costs in one state, in micro-hours: the closure cost of each course or branch, the lowest cost of each condition.
 
-    The compiled planner has the same as arrays: `optimizer.closure_cost.Costs`.
+    `optimizer.closure_cost.Costs` holds the same costs in arrays, for the compiled planner.
     """
 
     achievers: Mapping[Achiever, int]
@@ -150,7 +150,7 @@ class ProblemData:
 class Selection:
     """The courses and branches chosen so far, and for each condition the achievers that are kept (`near`).
 
-    The compiled planner has the same as masks over its graph: `index.graph.Selection`.
+    `index.graph.Selection` holds the same choice as masks over the graph, for the compiled planner.
 
     `wanted_meet`: returns whether the wanted courses (fixed, and of the previous path) may satisfy a branch.
     """
