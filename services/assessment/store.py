@@ -253,7 +253,7 @@ class OfficerStore:
         return done
 
     async def erase(self, before: Officer, envelope: Envelope) -> bool:
-        """Delete what is stored of an officer except the sequence; put `envelope` in the outbox. False after a conflict.
+        """Delete all data of an officer except the sequence; put `envelope` in the outbox. False after a conflict.
 
         Earlier events that were not sent are deleted too, because they contain the profile. Raises Unavailable.
         """

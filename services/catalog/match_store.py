@@ -233,10 +233,11 @@ class MatchStore:
                     yield found
 
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
-        """Return (courses that a tenant sees, {id of a course of its own: matches}, number of its own courses that wait to be matched).
+        """Return (courses that a tenant sees, {id of an own course: matches}, number of own courses that wait).
 
-        A course of the tenant hides the shared one with the same id. The courses are read without descriptions and
-        tags, which are most of their size. Documents that cannot be decoded are skipped. Raises Unavailable.
+        Own courses that wait have not been matched yet. A course of the tenant hides the shared one with the same id.
+        The courses are read without descriptions and tags, which are most of their size. Documents that cannot be
+        decoded are skipped. Raises Unavailable.
         """
         courses: dict[str, Course] = {}
         matches: dict[str, list[Match]] = {}
