@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import types
 
 from services.recommender import warmup as warming
 from services.recommender.planner import jit
@@ -80,6 +81,17 @@ def test_an_array_is_copied_only_if_its_layout_differs() -> None:
         found = as_array(other, np.int32)
         assert found.flags.c_contiguous
         assert (found == other).all()
+
+
+def test_no_compiled_function_takes_a_tuple_by_value() -> None:
+    warm_up()
+    by_value = [
+        one.py_func.__qualname__
+        for one in COMPILED
+        for signature in one.signatures
+        if any(isinstance(argument, types.BaseTuple) for argument in signature)
+    ]
+    assert by_value == []
 
 
 def test_a_warm_up_with_two_signatures_of_a_function_fails(monkeypatch: pytest.MonkeyPatch) -> None:

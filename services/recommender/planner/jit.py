@@ -1,7 +1,7 @@
 """Compiles the hot loops without the interpreter's lock, and caches them on disk under the hash of their sources.
 
 numba's cache only compares a function's own file, not what the function calls. So the cache is in a folder named after
-the hash of all sources with compiled functions and of the constants in `params` and `units`.
+the hash of all sources with compiled functions, of the constants in `params` and `units`, and of `references`.
 
 Every function is compiled for one signature, which includes the memory layout of arrays. An array with another layout
 than those of the warm-up would trigger a new compilation of a minute and a half while officers wait. So arguments of
@@ -31,14 +31,14 @@ ZERO, NONE = wide(0), wide(-1)
 _SETTINGS: Any = numba.config
 
 
-_CONSTANTS = ("params.py", "units.py")
+_ALSO_COMPILED = ("params.py", "units.py", "references.py")
 
 
 def _folder() -> Path | None:
     """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None if none can be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
-    compiled = (code for source, code in sources.items() if b"planner.jit" in code or source.name in _CONSTANTS)
+    compiled = (code for source, code in sources.items() if b"planner.jit" in code or source.name in _ALSO_COMPILED)
     code = hashlib.sha256(b"".join(compiled)).hexdigest()[:16]
     folder = Path(_SETTINGS.CACHE_DIR or here / "__pycache__") / f"recommender-{code}"
     try:
@@ -77,8 +77,8 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
     """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
     `entry`: the function is called from Python; otherwise a fifth less is compiled. `allocates`: it makes arrays, or
-    assigns slices. A function that does neither does not count references to its arguments (about twenty arrays), which
-    takes a third of the time. If no folder is writable, every process compiles for itself.
+    assigns slices; a function that does neither counts no references. If no folder is writable, every process compiles
+    for itself.
     """
 
     def compiled(function: Callable[P, R]) -> Callable[P, R]:

@@ -22,6 +22,7 @@ from services.recommender.planner.index.segment import (
 from services.recommender.planner.index.vocabulary import CONDITION_DTYPE as TABLE_DTYPE
 from services.recommender.planner.index.vocabulary import ROW_DTYPE, ConditionTable, Records
 from services.recommender.planner.jit import as_array
+from services.recommender.planner.references import by_reference
 
 COURSE_DTYPE = np.dtype(
     [("row", np.int32), ("condition", np.int32), ("own_condition", np.int32), ("hours", np.int64), ("rank", np.int64)]
@@ -47,6 +48,7 @@ BRANCH = 1 << 29
 """A consumer of BRANCH or more is a branch: BRANCH + the number of the branch."""
 
 
+@by_reference
 class PrerequisiteGraph(NamedTuple):
     """An AND-OR graph of N courses, M conditions and B branches of `any`, each numbered from 0, and S skills.
 
@@ -55,7 +57,6 @@ class PrerequisiteGraph(NamedTuple):
     that of item i + 1 begins, so each table has one row more than items.
 
     The graph of all courses that a tenant sees and the graph of the few that a plan weighs (`subgraph`) have this type.
-    It has few arrays, because every array of an argument is compiled into every function that takes it.
     """
 
     courses: Records
@@ -207,6 +208,7 @@ def extend_graph(
     return known._replace(arrays=longer)
 
 
+@by_reference
 class Selection(NamedTuple):
     """The part of a graph that a plan weighs, as masks: (N,) courses, (M,) conditions, (B,) branches.
 

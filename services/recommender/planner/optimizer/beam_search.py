@@ -21,11 +21,13 @@ from services.recommender.planner.optimizer.state import (
     costs_from_start,
 )
 from services.recommender.planner.params import PARAMS
+from services.recommender.planner.references import by_reference
 
 BEAM_WIDTH = PARAMS.beam_width
 BEAM_STARTS = PARAMS.beam_starts
 
 
+@by_reference
 class Beam(NamedTuple):
     """At most W = BEAM_WIDTH paths, sorted by the value that the greedy reaches from the end of each, best first."""
 
@@ -39,7 +41,6 @@ class Beam(NamedTuple):
     """(1,): how many paths there are."""
 
 
-@jit(allocates=True)
 def empty_beam(problem: ProblemData) -> Beam:
     """Return a beam without paths for an instance."""
     rows = BEAM_WIDTH + 1
@@ -83,22 +84,21 @@ def keep(beam: Beam, path: Longs, value: int) -> None:
 
 
 @jit(entry=True, allocates=True)
-def search_by_beam(search: Search, base: PlanState, path: CoursePath) -> None:
+def search_by_beam(search: Search, base: PlanState, path: CoursePath, beam: Beam, kept: Beam) -> None:
     """Search for a path of higher value than `search.best`, within half of the visits that are left.
 
-    `base`, `path`: a state and a path as scratch space. The search ends when no path of the next beam can lead to a
-    better path.
+    `base`, `path`, `beam`, `kept`: a state, a path and two empty beams as scratch space. The search ends when no path
+    of the next beam can lead to a better path.
     """
     problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
     counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
     spared = counters[0]["visits_left"] // 2
     counters[0]["visits_left"] -= spared
-    beam = empty_beam(problem)
     beam.filled[0] = 1
     promising = value_bound(problem, start_state, workspace, targets) > best.totals[0]["value"]
     while promising and counters[0]["visits_left"] > 0:
         promising = False
-        kept = empty_beam(problem)
+        kept.filled[0] = 0
         for row in range(beam.filled[0]):
             path.totals[0]["size"] = beam.sizes[row]
             for place in range(beam.sizes[row]):
@@ -114,12 +114,12 @@ def search_by_beam(search: Search, base: PlanState, path: CoursePath) -> None:
                 add_closure(problem, state, workspace, course, trial)
                 size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, targets)
                 promising = promising or bound > best.totals[0]["value"]
-                greedy(problem, state, workspace, targets, 1.0, NONE, trial, ZERO)
+                greedy(search, 1.0, NONE, ZERO)
                 value = state.held.sum()
                 keep(kept, trial.courses[:size], value)
                 if value > best.totals[0]["value"]:
                     improve(search)
-        beam = kept
+        beam, kept = kept, beam
     if counters[0]["visits_left"] <= 0:
         counters[0]["limited"] = 1
     counters[0]["visits_left"] += spared

@@ -34,10 +34,7 @@ def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
 
 @jit(entry=True, allocates=True)
 def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> None:
-    """Fill in `selected`, in which nothing is selected yet, with what `select` returns.
-
-    The selection is an argument because a NamedTuple that compiled code returns is unpickled at every call.
-    """
+    """Fill in `selected`, in which nothing is selected yet, with what `select` returns."""
     courses, branches = len(costs.cost), len(graph.branches) - 1
     shortlist(graph, query, costs, selected.courses)
     levels = query.skills["entry_level"].copy()

@@ -3,7 +3,7 @@
 from services.recommender.planner.jit import NONE, jit, wide
 from services.recommender.planner.optimizer.closure_cost import ADDING, branch_cost, score_of
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, fork, study
+from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
 from services.recommender.planner.units import UNREACHABLE
 
 
@@ -147,7 +147,7 @@ def score_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
     return score_of(workspace.counters[0]["gain"], workspace.counters[0]["cost"], exponent)
 
 
-@jit(allocates=True)
+@jit()
 def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace, count: int) -> int:
     """Remove from the closure in the workspace the courses without which the others can be studied and gain as much.
 
@@ -164,13 +164,14 @@ def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace,
     return count
 
 
-@jit(allocates=True)
+@jit()
 def gain_excluding(problem: ProblemData, state: PlanState, workspace: Workspace, count: int, left_out: int) -> int:
     """Return the gain, in micro-levels, of the ordered closure without one course; -1 if the rest cannot be studied.
 
     `count`: how many courses the closure has; `left_out`: the position of the course; -1: none is left out.
     """
-    after = fork(state)
+    after = workspace.position
+    copy_position(state, after)
     workspace.counters[0]["visits_left"] -= count
     for place in range(count):
         if place == left_out:

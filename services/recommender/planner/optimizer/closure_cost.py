@@ -20,6 +20,7 @@ from services.recommender.planner.index.graph import BRANCH, PrerequisiteGraph
 from services.recommender.planner.index.segment import Ints, Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import ZERO, jit, wide
+from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE
 
 Flags = NDArray[np.bool_]
@@ -29,6 +30,7 @@ DEAREST: Any = np.bool_(False)  # noqa: FBT003
 """As in h_max: a course costs its dearest condition."""
 
 
+@by_reference
 class Costs(NamedTuple):
     """The costs of one officer in one state, in micro-hours, for N courses, M conditions and S skills of a graph.
 

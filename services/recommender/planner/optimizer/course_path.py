@@ -10,11 +10,13 @@ from services.recommender.planner.jit import NONE, jit
 from services.recommender.planner.optimizer.closure_cost import Flags
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
+from services.recommender.planner.references import by_reference
 
 TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
 """Of a path: the number of its courses, the micro-levels held at its end, and its cost in micro-hours."""
 
 
+@by_reference
 class CoursePath(NamedTuple):
     """Courses (rows of an instance of N) in order of study; changed in place.
 

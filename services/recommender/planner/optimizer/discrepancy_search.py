@@ -117,6 +117,6 @@ def fill_and_compare(search: Search, excluded: int) -> None:
     trial.
     """
     least_value = search.best.totals[0]["value"] + 1
-    greedy(search.problem, search.state, search.workspace, search.targets, 1.0, excluded, search.trial, least_value)
+    greedy(search, 1.0, excluded, least_value)
     if search.state.held.sum() >= least_value:
         improve(search)

@@ -22,6 +22,7 @@ from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.course_path import CoursePath
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
+from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import UNREACHABLE
 
 UNBOUNDED = 1 << 62
@@ -129,6 +130,7 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
     return int(bound)
 
 
+@by_reference
 class Search(NamedTuple):
     """One search: what it starts from, its targets (TARGET_DTYPE), the best path so far, and scratch space.
 
@@ -146,28 +148,20 @@ class Search(NamedTuple):
 
 
 @jit()
-def greedy(
-    problem: ProblemData,
-    state: PlanState,
-    workspace: Workspace,
-    targets: Records,
-    exponent: float,
-    excluded: int,
-    path: CoursePath,
-    least_value: int,
-) -> None:
-    """Extend a path by the best closures until none fits or adds value, or the visits are used up.
+def greedy(search: Search, exponent: float, excluded: int, least_value: int) -> None:
+    """Extend `search.trial` by the best closures until none fits or adds value, or the visits are used up.
 
-    `state`: the state at the end of the path, moved along with it. `targets`: their upper bounds are reset. `exponent`:
-    of the cost in the score. `excluded`: a course that is no target here; -1: none. Stops early if the path can no
-    longer reach `least_value` micro-levels. It takes no `Search`: each array of an argument takes time to compile.
+    `search.state` moves with it; the upper bounds of the targets are reset. `exponent`: of the cost in the score.
+    `excluded`: a course that is no target here; -1: none. Stops early if the path can no longer reach `least_value`
+    micro-levels.
     """
+    problem, state, workspace, targets = search.problem, search.state, search.workspace, search.targets
     reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, workspace, targets) >= least_value:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
-        add_closure(problem, state, workspace, target, path)
+        add_closure(problem, state, workspace, target, search.trial)
         invalidate_bounds(state, targets, excluded)
     if workspace.counters[0]["visits_left"] <= 0:
         workspace.counters[0]["limited"] = 1
@@ -228,7 +222,7 @@ def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None
             target["upper_bound"] = 0 if closure_cost >= UNREACHABLE or target["course"] == excluded else UNBOUNDED
 
 
-@jit(entry=True, allocates=True)
+@jit(entry=True)
 def add_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int, path: CoursePath) -> None:
     """Append the closure of a reachable course to a path, without redundant courses; the state moves to its end."""
     build_closure(problem, state, workspace, target)

@@ -11,6 +11,7 @@ from services.recommender.planner.index.segment import Longs, offsets_of, ranges
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.closure_cost import Costs, Flags, empty_costs
 from services.recommender.planner.optimizer.query import Query
+from services.recommender.planner.references import by_reference
 from services.recommender.planner.value import CERTAIN
 
 WEIGHED_DTYPE = np.dtype(
@@ -34,6 +35,7 @@ EFFECT_DTYPE = np.dtype([("slot", np.int64), ("value", np.int64)])
 """An effect of a course: a slot, and the micro-levels held in it once the course is completed."""
 
 
+@by_reference
 class ProblemData(NamedTuple):
     """An instance of N courses for the compiled search. Costs and hours: micro-hours; levels and values: micro-levels.
 

@@ -52,7 +52,7 @@ def search_greedily(search: Search, exponents: NDArray[np.float64]) -> bool:
         copy_state(search.start_state, state)
         trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
-        greedy(problem, state, workspace, targets, exponent, NONE, trial, best.totals[0]["value"])
+        greedy(search, exponent, NONE, best.totals[0]["value"])
         improve(search)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
@@ -119,7 +119,7 @@ def drop_and_refill(search: Search) -> bool:
             remaining = trial.totals[0]["size"]
             if value_bound(problem, state, workspace, search.targets) >= best.totals[0]["value"]:
                 costs_from_start(problem, start_state, state, workspace)
-                greedy(problem, state, workspace, search.targets, 1.0, out, trial, best.totals[0]["value"])
+                greedy(search, 1.0, out, best.totals[0]["value"])
             if trial.totals[0]["size"] > remaining:
                 better = improve(search)
                 improved = improved or better
@@ -154,7 +154,7 @@ def start_with(search: Search, course: int, size: int, out: int) -> bool:
         if value_bound(problem, state, workspace, search.targets) < best.totals[0]["value"]:
             return False
         costs_from_start(problem, start_state, state, workspace)
-    greedy(problem, state, workspace, search.targets, 1.0, NONE, trial, best.totals[0]["value"])
+    greedy(search, 1.0, NONE, best.totals[0]["value"])
     return improve(search)
 
 

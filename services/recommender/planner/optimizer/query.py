@@ -15,6 +15,7 @@ from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
 from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
+from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import CERTAIN, ValueFunction
 from shared.domain import Framework
@@ -55,6 +56,7 @@ STAIR_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "percent", "whole
 """An unconfirmed gain of completed courses: gap, confidence in per cent, value in micro-levels; see `planner.value`."""
 
 
+@by_reference
 class Query(NamedTuple):
     """One officer, for the compiled search over the S skills of the vocabulary and the officer's G gaps.
 

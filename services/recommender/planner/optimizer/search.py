@@ -14,7 +14,7 @@ best path so far.
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.planner.optimizer.beam_search import search_by_beam
+from services.recommender.planner.optimizer.beam_search import empty_beam, search_by_beam
 from services.recommender.planner.optimizer.course_path import empty_path
 from services.recommender.planner.optimizer.discrepancy_search import by_hours, search_discrepancies
 from services.recommender.planner.optimizer.greedy import Search, targets_of
@@ -48,7 +48,7 @@ def search(
         widened = found._replace(problem=timed, start_state=start, targets=timed_targets, state=copy_of(start))
         search_discrepancies(widened, copy_of(start), empty_path(problem))
         if problem.courses["gaps"][targets["course"]].sum() >= BEAM_GAPS * len(targets):
-            search_by_beam(widened, copy_of(start), empty_path(problem))
+            search_by_beam(widened, copy_of(start), empty_path(problem), empty_beam(problem), empty_beam(problem))
     if best.totals["value"][0] > value:
         best.totals["cost"] = problem.courses["cost"][best.courses[: best.totals["size"][0]]].sum()
         search_locally(found)

@@ -26,6 +26,7 @@ from services.recommender.planner.optimizer.closure_cost import (
     satisfy,
 )
 from services.recommender.planner.optimizer.instance import Instance, ProblemData
+from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import FORBIDDEN
 
 LEFT_DTYPE = np.dtype([("hours", np.int64), ("steps", np.int64)])
@@ -51,6 +52,7 @@ SLOT_BOUND_DTYPE = np.dtype([("most", np.int64), ("per_hour", np.float64)])
 """Of a slot: the most micro-levels that one course adds to it, and the most per micro-hour of a course."""
 
 
+@by_reference
 class PlanState(NamedTuple):
     """The officer's state along a path of an instance of N courses, G slots and S skills; changed in place."""
 
@@ -66,6 +68,7 @@ class PlanState(NamedTuple):
     """The costs in this state. A condition whose cost is 0 holds; a completed course is FORBIDDEN."""
 
 
+@by_reference
 class Workspace(NamedTuple):
     """The scratch arrays of one plan, in which closures are assembled, and its counters."""
 
@@ -81,6 +84,8 @@ class Workspace(NamedTuple):
     """(M + 1,) HEAP_DTYPE: conditions whose consumers are to be costed again."""
     slot_bounds: Records
     """(G,) SLOT_BOUND_DTYPE: scratch space of `value_bound`."""
+    position: PlanState
+    """A state as scratch space; its costs mean nothing."""
 
 
 def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
@@ -93,7 +98,10 @@ def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Worksp
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
     closure, visited = np.zeros((2, courses + branches + 1), np.int64)
     held, slot_bounds = np.zeros(instance.slots, np.int64), np.zeros(instance.slots, SLOT_BOUND_DTYPE)
-    return Workspace(closure, visited, held, counters, heap, slot_bounds)
+    position = PlanState(
+        np.zeros(1, LEFT_DTYPE), held.copy(), instance.levels.copy(), np.zeros(courses, np.bool_), instance.costs
+    )
+    return Workspace(closure, visited, held, counters, heap, slot_bounds, position)
 
 
 def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspace) -> PlanState:
@@ -125,12 +133,6 @@ def copy_position(source: PlanState, target: PlanState) -> None:
         target.levels[skill] = source.levels[skill]
     for course in range(len(source.done)):
         target.done[course] = source.done[course]
-
-
-@jit(allocates=True)
-def fork(state: PlanState) -> PlanState:
-    """Return a copy of a state; both share their costs."""
-    return PlanState(state.left.copy(), state.held.copy(), state.levels.copy(), state.done.copy(), state.costs)
 
 
 @jit()

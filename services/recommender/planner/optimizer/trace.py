@@ -26,11 +26,13 @@ from services.recommender.planner.optimizer.greedy import Search, best_target, i
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update
 from services.recommender.planner.params import PARAMS
+from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import UNLIMITED
 
 RUNNERS_UP = PARAMS.runners_up
 
 
+@by_reference
 class PlanTrace(NamedTuple):
     """What is recorded of each of T steps of a path, for its explanation.
 

@@ -1,0 +1,90 @@
+"""Named tuples of arrays that compiled functions take by reference.
+
+numba passes a named tuple by value: each array in it is seven numbers, in every function that takes it, at every call
+and in every caller of that function. A class that is marked `by_reference` is one address instead. The call from Python
+stores the arrays' descriptors on the stack; compiled code loads those that it reads. It cannot make or return such a
+tuple. Only numba's extension API is used (https://numba.readthedocs.io/en/stable/extending/low-level.html).
+"""
+
+from typing import Any, TypeVar
+
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    NativeValue,
+    infer_getattr,
+    lower_getattr_generic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+T = TypeVar("T", bound=type)
+
+
+class Reference(types.Type):  # type: ignore[misc] # numba has no annotations
+    """The type of the address of a named tuple, whose numba type is `dtype`."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(f"Reference({dtype})")
+
+    @property
+    def mangling_args(self) -> tuple[str, tuple[Any, ...]]:
+        """A short name for symbols: a function is compiled for one signature, so the class is enough."""
+        return self.dtype.instance_class.__name__, ()
+
+
+register_model(Reference)(models.PointerModel)
+
+
+def by_reference(named_tuple: T) -> T:
+    """Make compiled functions take instances of this NamedTuple by reference."""
+
+    @typeof_impl.register(named_tuple)
+    def typed(value: Any, context: Any) -> Reference:
+        parts = tuple(typeof_impl(part, context) for part in value)
+        return Reference(types.BaseTuple.from_types(parts, named_tuple))
+
+    return named_tuple
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):  # type: ignore[misc]
+    """The types of the fields of a reference."""
+
+    key = Reference
+
+    def generic_resolve(self, reference: Any, name: str) -> Any:
+        """Return the type of a field; None if there is none."""
+        fields = reference.dtype.fields
+        return reference.dtype[fields.index(name)] if name in fields else None
+
+
+@lower_getattr_generic(Reference)
+def _load(context: Any, builder: Any, reference: Any, value: Any, name: str) -> Any:
+    """Load a field. It never changes, so LLVM may load it once for a whole loop."""
+    place = reference.dtype.fields.index(name)
+    kind = reference.dtype[place]
+    address = cgutils.gep_inbounds(builder, value, 0, place)
+    loaded = context.unpack_value(builder, kind, address)
+    if context.enable_nrt:
+        context.nrt.incref(builder, kind, loaded)
+    return loaded
+
+
+@unbox(Reference)
+def _stored(reference: Any, instance: Any, call: Any) -> NativeValue:
+    """Store the descriptors of a named tuple's arrays on the stack of the call from Python."""
+    native = call.unbox(reference.dtype, instance)
+    place = cgutils.alloca_once_value(call.builder, native.value)
+
+    def cleanup() -> None:
+        if native.cleanup is not None:
+            native.cleanup()
+        if call.context.enable_nrt:
+            call.context.nrt.decref(call.builder, reference.dtype, native.value)
+
+    return NativeValue(place, native.is_error, cleanup)
