@@ -19,6 +19,7 @@ from services.recommender.planner.optimizer.state import (
     PlanState,
     copy_state,
     costs_from_start,
+    total_held,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.references import by_reference
@@ -115,7 +116,7 @@ def search_by_beam(search: Search, base: PlanState, path: CoursePath, beam: Beam
                 size, bound = trial.totals[0]["size"], value_bound(problem, state, workspace, targets)
                 promising = promising or bound > best.totals[0]["value"]
                 greedy(search, 1.0, NONE, ZERO)
-                value = state.held.sum()
+                value = total_held(state.held)
                 keep(kept, trial.courses[:size], value)
                 if value > best.totals[0]["value"]:
                     improve(search)

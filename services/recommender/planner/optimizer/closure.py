@@ -3,7 +3,7 @@
 from services.recommender.planner.jit import NONE, jit, wide
 from services.recommender.planner.optimizer.closure_cost import ADDING, branch_cost, score_of
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
+from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study, total_held
 from services.recommender.planner.units import UNREACHABLE
 
 
@@ -179,4 +179,4 @@ def gain_excluding(problem: ProblemData, state: PlanState, workspace: Workspace,
         if left_out >= 0 and not admits(problem, after, workspace.closure[place]):
             return -1
         study(problem, after, workspace.closure[place])
-    return int(after.held.sum() - state.held.sum())
+    return total_held(after.held) - total_held(state.held)

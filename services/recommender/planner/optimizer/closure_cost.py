@@ -85,6 +85,15 @@ def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int, ad
 
 
 @jit(allocates=True)
+def unset(count: int) -> Longs:
+    """Return (count,) filled with -1."""
+    numbers = np.empty(count, np.int64)
+    for place in range(count):
+        numbers[place] = -1
+    return numbers
+
+
+@jit(allocates=True)
 def empty_heap(conditions: int) -> Records:
     """Return an empty heap for a graph with this number of `conditions`: (conditions + 1,) HEAP_DTYPE."""
     heap = np.empty(conditions + 1, HEAP_DTYPE)
@@ -226,7 +235,8 @@ def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool
     `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold. With `adding` a course costs the sum
     of its conditions (h_add), otherwise its dearest one (h_max), which is a lower bound of the cost of any closure.
     """
-    costs.condition_cost[:] = UNREACHABLE
+    for condition in range(len(costs.condition_cost)):
+        costs.condition_cost[condition] = UNREACHABLE
     for course in range(len(costs.cost)):
         sum_condition_costs(graph, costs, course)
     heap = empty_heap(len(costs.condition_cost))

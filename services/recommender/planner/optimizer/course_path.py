@@ -7,9 +7,9 @@ import numpy as np
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, jit
-from services.recommender.planner.optimizer.closure_cost import Flags
+from services.recommender.planner.optimizer.closure_cost import Flags, unset
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study
+from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study, total_held
 from services.recommender.planner.references import by_reference
 
 TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
@@ -76,7 +76,7 @@ def replay(
             size += 1
             paid += problem.courses[course]["cost"]
     totals = remaining.totals[0]
-    totals["size"], totals["value"], totals["cost"] = size, state.held.sum(), paid
+    totals["size"], totals["value"], totals["cost"] = size, total_held(state.held), paid
 
 
 @jit()
@@ -94,14 +94,14 @@ def value_without(
             if place > skip and not admits(problem, state, path.courses[place]):
                 return -1
             study(problem, state, path.courses[place])
-    return int(state.held.sum())
+    return total_held(state.held)
 
 
 @jit(allocates=True)
 def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
     """Return (size,) whether each course of a path adds value that no other course of the path adds."""
     first = start_state.held.copy()
-    second, holder = first.copy(), np.full(len(first), -1, np.int64)
+    second, holder = first.copy(), unset(len(first))
     for place in range(path.totals[0]["size"]):
         course = path.courses[place]
         for effect in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):

@@ -28,6 +28,7 @@ from services.recommender.planner.optimizer.state import (
     Workspace,
     copy_of,
     copy_state,
+    total_held,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -118,5 +119,5 @@ def fill_and_compare(search: Search, excluded: int) -> None:
     """
     least_value = search.best.totals[0]["value"] + 1
     greedy(search, 1.0, excluded, least_value)
-    if search.state.held.sum() >= least_value:
+    if total_held(search.state.held) >= least_value:
         improve(search)

@@ -21,7 +21,7 @@ from services.recommender.planner.optimizer.closure import (
 from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.course_path import CoursePath
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
+from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update, total_held
 from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import UNREACHABLE
 
@@ -82,7 +82,7 @@ def attainable_value(problem: ProblemData, start_state: PlanState, targets: Reco
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
             slot = problem.effects[place]["slot"]
             held[slot] = max(held[slot], problem.effects[place]["value"])
-    return int(held.sum())
+    return total_held(held)
 
 
 @jit()

@@ -15,7 +15,7 @@ from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, ZERO, jit, wide
 from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import build_closure, fits, has_marginal_gain
-from services.recommender.planner.optimizer.closure_cost import score_of
+from services.recommender.planner.optimizer.closure_cost import score_of, unset
 from services.recommender.planner.optimizer.course_path import copy_path, is_better, prune, replay
 from services.recommender.planner.optimizer.greedy import Search, add_closure, attainable_value, greedy, value_bound
 from services.recommender.planner.optimizer.instance import ProblemData
@@ -26,6 +26,7 @@ from services.recommender.planner.optimizer.state import (
     copy_state,
     costs_from_start,
     study,
+    total_held,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -93,7 +94,7 @@ def search_locally(search: Search) -> None:
 def improve(search: Search) -> bool:
     """Prune the trial; it becomes the best path if it is better. Return whether it is better."""
     trial, best = search.trial, search.best
-    if search.state.held.sum() < best.totals[0]["value"]:
+    if total_held(search.state.held) < best.totals[0]["value"]:
         return False
     prune(search.problem, search.start_state, search.state, search.workspace, trial, search.scratch)
     if is_better(trial, best):
@@ -168,7 +169,9 @@ def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targ
     """
     graph, counters = problem.graph, workspace.counters
     shares = spared_by_conditions(problem, state, workspace, targets)
-    keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
+    keys, found = np.zeros(MAX_STARTS, np.int64), np.empty(MAX_STARTS, np.int32)
+    for place in range(MAX_STARTS):
+        found[place] = -1
     for course in range(len(state.done)):
         if state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
             continue
@@ -203,7 +206,7 @@ def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
     graph, condition_cost, counters = problem.graph, start_state.costs.condition_cost, workspace.counters
-    spared, seen = np.zeros(len(condition_cost), np.int64), np.full(len(condition_cost), -1, np.int64)
+    spared, seen = np.zeros(len(condition_cost), np.int64), unset(len(condition_cost))
     for place in range(len(targets)):
         if counters[0]["visits_left"] <= 0:
             break

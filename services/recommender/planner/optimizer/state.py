@@ -124,6 +124,15 @@ def copy_of(state: PlanState) -> PlanState:
 
 
 @jit()
+def total_held(held: Longs) -> int:
+    """Return the micro-levels held in all slots. `held`: (G,) those of each slot."""
+    value = ZERO
+    for one in held:
+        value += one
+    return int(value)
+
+
+@jit()
 def copy_position(source: PlanState, target: PlanState) -> None:
     """Copy the state `source` into `target`, without its costs."""
     target.left[0] = source.left[0]
