@@ -76,7 +76,7 @@ COMPILED: list[Any] = []
 def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
-    `entry`: the function is called from Python; otherwise a fifth less is compiled. `allocates`: it makes arrays, or
+    `entry`: the function is called from Python; it is cached with all that it calls. `allocates`: it makes arrays, or
     assigns slices; a function that does neither counts no references. If no folder is writable, every process compiles
     for itself.
     """
@@ -85,7 +85,7 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
         numba_jit: Any = numba.njit  # its annotations lack some of these options
         made = numba_jit(
             nogil=True,
-            cache=_FOLDER is not None,
+            cache=entry and _FOLDER is not None,
             error_model="numpy",
             no_cpython_wrapper=not entry,
             no_cfunc_wrapper=True,
@@ -98,7 +98,7 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
 
 
 def signatures() -> dict[str, int]:
-    """Return the number of signatures of each function that was compiled or loaded in this process."""
+    """Return the number of signatures of each function that this process compiled, or loaded as an entry."""
     return {one.py_func.__qualname__: len(one.signatures) for one in COMPILED if one.signatures}
 
 
