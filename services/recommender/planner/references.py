@@ -24,7 +24,7 @@ from numba.extending import (
 T = TypeVar("T", bound=type)
 
 
-class Reference(types.Type):  # type: ignore[misc] # numba has no annotations
+class Reference(types.Type):
     """The type of the address of a named tuple, whose numba type is `dtype`."""
 
     def __init__(self, dtype: Any) -> None:
@@ -52,12 +52,12 @@ def by_reference(named_tuple: T) -> T:
 
 
 @infer_getattr
-class _Fields(AttributeTemplate):  # type: ignore[misc]
+class _Fields(AttributeTemplate):
     """The types of the fields of a reference."""
 
     key = Reference
 
-    def generic_resolve(self, reference: Any, name: str) -> Any:
+    def generic_resolve(self, reference: Any, name: str) -> Any:  # type: ignore[override] # declared as NotImplemented
         """Return the type of a field; None if there is none."""
         fields = reference.dtype.fields
         return reference.dtype[fields.index(name)] if name in fields else None
