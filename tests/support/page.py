@@ -21,6 +21,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
+_LOOK_MS = 50  # without it Playwright looks at every frame, which takes ten per cent of a core
 expect.set_options(timeout=_PATIENCE_MS)
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
@@ -83,7 +84,7 @@ class Reader:
     async def news(self, words: str) -> str:
         """Wait until the live region contains these words; return all of it."""
         await self.page.wait_for_function(
-            "words => document.getElementById('news').innerText.includes(words)", arg=words
+            "words => document.getElementById('news').innerText.includes(words)", arg=words, polling=_LOOK_MS
         )
         return await self.page.inner_text("#news")
 
@@ -205,7 +206,7 @@ async def in_both_languages(reader: Reader, selector: str, thai: str, english: s
 async def wait_for_toast(reader: Reader, words: str) -> str:
     """Wait until the toast contains these words; return all of it."""
     await reader.page.wait_for_function(
-        "words => document.getElementById('toast-text').innerText.includes(words)", arg=words
+        "words => document.getElementById('toast-text').innerText.includes(words)", arg=words, polling=_LOOK_MS
     )
     return await reader.page.inner_text(TOAST)
 
