@@ -21,7 +21,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
-_LOOK_MS = 50  # without it Playwright looks at every frame, which takes ten per cent of a core
+_LOOK_MS = 50  # without it Playwright looks at every frame
 expect.set_options(timeout=_PATIENCE_MS)
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
