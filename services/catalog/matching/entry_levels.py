@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 class RequiredRow(NamedTuple):
     """The row of a required course that teaches the same skill: its place among all rows.
 
-    `reaches`: the probability that this course ends at the entry level of the course that requires it, or above.
+    `reaches`: the probability that this course teaches the skill and ends at the entry level of the course that
+    requires it, or above.
     """
 
     place: int
@@ -80,7 +81,7 @@ class _Entry(NamedTuple):
             return np.asarray(np.min([*map(self.by, condition.any)], axis=0))
         helps: Floats | float = 0.0
         if condition.course is not UNSET and (row := self.of.rows.get(condition.course)):
-            helps = row.reaches * self.found[row.place]
+            helps = row.reaches * self.found[row.place] + (1 - row.reaches) * self.alone
         elif condition.level is not UNSET and (condition.framework, condition.skill) == self.of[1:3]:
             reached = min(int(np.searchsorted(self.levels, condition.level, side="right")), len(self.alone))
             helps = float(self.alone[reached - 1]) if reached else 0.0

@@ -289,7 +289,7 @@ class LevelTable:
             beliefs[at] *= np.where(below == place, 1.0, np.where(below > place, _DOUBT, 0.0))
         beliefs /= beliefs.sum(axis=1, keepdims=True)
         fits = np.where(above[:, None] == below[None, :], 1.0, _DOUBT)
-        return _propagated(beliefs, edges, fits, above[:, None] >= below[None, :])
+        return _propagated(beliefs, edges, np.asarray(self._confidence), fits, above[:, None] >= below[None, :])
 
     def _conditions(self, edges: Edges, reaches: Floats) -> dict[int, EntryConditions]:
         """Return {row: entry conditions} for the rows whose course requires a course that teaches the skill.
@@ -299,7 +299,7 @@ class LevelTable:
         courses, skills = list(self._courses), list(self._skills)
         rows = defaultdict[int, dict[str, RequiredRow]](dict)
         for (before, after), reached in zip(edges, reaches, strict=True):
-            rows[after][courses[self._course[before]]] = RequiredRow(before, float(reached))
+            rows[after][courses[self._course[before]]] = RequiredRow(before, self._confidence[before] * float(reached))
         return {
             at: EntryConditions(course.conditions, course.framework, skills[self._skill[at]], required)
             for at, required in rows.items()
@@ -336,22 +336,28 @@ def _thinned(levels: Sequence[float]) -> list[float]:
     return [levels[round(place * (len(levels) - 1) / STEPS)] for place in range(STEPS + 1)]
 
 
-def _propagated(beliefs: Floats, edges: Edges, fits: Floats, reaching: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _propagated(
+    beliefs: Floats, edges: Edges, confidence: Floats, fits: Floats, reaching: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
     """Return beliefs, rows x pairs, after messages along the edges; and of each edge the probability of `reaching`.
 
-    `fits`: (pairs, pairs), how well a pair of the earlier course fits a pair of the later one. `reaching`: (pairs,
-    pairs), whether the earlier course ends at the entry level of the later one, or above.
+    `confidence`: (rows,), the probability that the course of a row teaches its skill; if one of the two courses of an
+    edge does not, nothing follows from the edge. `fits`: (pairs, pairs), how well a pair of the earlier course fits a
+    pair of the later one. `reaching`: (pairs, pairs), whether the earlier course ends at the entry level of the later
+    one, or above; the probability is that of courses that both teach the skill.
     """
     if not edges:
         return beliefs, np.zeros(0)
     before, after = np.array(edges, dtype=np.intp).T
+    both = (confidence[before] * confidence[after])[:, None]
+    fits = fits / fits.mean()
     own = np.log(np.maximum(beliefs, 1e-12))
     forth, back = np.zeros((len(edges), beliefs.shape[1])), np.zeros((len(edges), beliefs.shape[1]))
     for _ in range(_ROUNDS):
         total = own.copy()
         np.add.at(total, after, forth)
         np.add.at(total, before, back)
-        forth, back = _message(total[before] - back, fits), _message(total[after] - forth, fits.T)
+        forth, back = _message(total[before] - back, fits, both), _message(total[after] - forth, fits.T, both)
     total = own
     np.add.at(total, after, forth)
     np.add.at(total, before, back)
@@ -366,7 +372,11 @@ def _shares(logarithms: Floats) -> Floats:
     return np.asarray(np.exp(logarithms - logarithms.max(axis=1, keepdims=True)))
 
 
-def _message(belief: Floats, fits: Floats) -> Floats:
-    """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs."""
-    sent = _shares(belief) @ fits
-    return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))
+def _message(belief: Floats, fits: Floats, both: Floats) -> Floats:
+    """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs.
+
+    `both`: (edges, 1), the probability that both courses teach the skill. `fits`: with the mean 1.
+    """
+    sent = _shares(belief)
+    message = both * (sent / sent.sum(axis=1, keepdims=True) @ fits) + (1 - both)
+    return np.asarray(np.log(message / message.sum(axis=1, keepdims=True)))
