@@ -341,15 +341,14 @@ def _propagated(
 ) -> tuple[Floats, Floats]:
     """Return beliefs, rows x pairs, after messages along the edges; and of each edge the probability of `reaching`.
 
-    `confidence`: (rows,), the probability that the course of a row teaches its skill; if one of the two courses of an
-    edge does not, nothing follows from the edge. `fits`: (pairs, pairs), how well a pair of the earlier course fits a
-    pair of the later one. `reaching`: (pairs, pairs), whether the earlier course ends at the entry level of the later
-    one, or above; the probability is that of courses that both teach the skill.
+    `confidence`: (rows,), the probability that the course of a row teaches its skill; if it does not, nothing follows
+    from it for another row. `fits`: (pairs, pairs), how well a pair of the earlier course fits a pair of the later one.
+    `reaching`: (pairs, pairs), whether the earlier course ends at the entry level of the later one, or above; the
+    probability is that of courses that both teach the skill.
     """
     if not edges:
         return beliefs, np.zeros(0)
     before, after = np.array(edges, dtype=np.intp).T
-    both = (confidence[before] * confidence[after])[:, None]
     fits = fits / fits.mean()
     own = np.log(np.maximum(beliefs, 1e-12))
     forth, back = np.zeros((len(edges), beliefs.shape[1])), np.zeros((len(edges), beliefs.shape[1]))
@@ -357,7 +356,10 @@ def _propagated(
         total = own.copy()
         np.add.at(total, after, forth)
         np.add.at(total, before, back)
-        forth, back = _message(total[before] - back, fits, both), _message(total[after] - forth, fits.T, both)
+        forth, back = (
+            _message(total[before] - back, fits, confidence[before]),
+            _message(total[after] - forth, fits.T, confidence[after]),
+        )
     total = own
     np.add.at(total, after, forth)
     np.add.at(total, before, back)
@@ -372,11 +374,12 @@ def _shares(logarithms: Floats) -> Floats:
     return np.asarray(np.exp(logarithms - logarithms.max(axis=1, keepdims=True)))
 
 
-def _message(belief: Floats, fits: Floats, both: Floats) -> Floats:
+def _message(belief: Floats, fits: Floats, confidence: Floats) -> Floats:
     """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs.
 
-    `both`: (edges, 1), the probability that both courses teach the skill. `fits`: with the mean 1.
+    `confidence`: (edges,), the probability that the course which sends the message teaches the skill. `fits`: with the
+    mean 1.
     """
     sent = _shares(belief)
-    message = both * (sent / sent.sum(axis=1, keepdims=True) @ fits) + (1 - both)
+    message = confidence[:, None] * (sent / sent.sum(axis=1, keepdims=True) @ fits - 1) + 1
     return np.asarray(np.log(message / message.sum(axis=1, keepdims=True)))
