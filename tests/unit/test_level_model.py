@@ -99,6 +99,18 @@ def test_the_order_of_the_courses_does_not_matter() -> None:
     assert forth == list(reversed(back))
 
 
+def test_a_course_that_hardly_teaches_the_skill_hardly_changes_the_levels_of_others() -> None:
+    def entry(confidence: float) -> float:
+        levels = table()
+        levels.add(course("next", hours=12.0, after=("first",)), row())
+        levels.add(course("first"), [LevelRow("data", confidence, (0.0, 2.0))])
+        return levels.spans()[0].entry_confidence
+
+    unsure, sure = entry(0.05), entry(1.0)
+    assert entry(0.0) == pytest.approx(unsure, abs=0.05)
+    assert entry(0.0) < unsure < entry(0.5) < sure
+
+
 def test_decided_levels_stay() -> None:
     assert spans((course("a", hours=40.0), row(0.0, 1.0)))[0] == (0, 1)
 
