@@ -169,10 +169,17 @@ def test_a_course_is_entered_by_way_of_the_courses_that_it_requires(
 def test_several_courses_in_sequence_are_entered_at_the_entry_of_the_first() -> None:
     levels = table()
     for number in range(3):
-        before = Prerequisite(course=f"c{number - 1}")
-        conditions = {"after": (before.course,), "conditions": (before,)} if number else {}
-        levels.add(course(f"c{number}", **conditions), row(number, number + 1))
+        before = f"c{number - 1}"
+        conditions = (Prerequisite(course=before),) if number else ()
+        levels.add(course(f"c{number}", after=(before,), conditions=conditions), row(number, number + 1))
     assert [(span.low, span.entry) for span in levels.spans()] == [(0, 0), (1, 0), (2, 0)]
+
+
+def test_courses_that_require_each_other_are_entered_at_their_own_level() -> None:
+    levels = table()
+    for one, other in (("first", "second"), ("second", "first")):
+        levels.add(course(one, after=(other,), conditions=(Prerequisite(course=other),)), row(2.0, 3.0))
+    assert [span.entry for span in levels.spans()] == [2, 2]
 
 
 def test_a_required_course_that_ends_too_low_changes_no_entry() -> None:

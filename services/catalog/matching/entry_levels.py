@@ -5,7 +5,8 @@ of a course can take it nevertheless, if one of the required courses can be ente
 that entry level or above.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,6 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from shared.domain import Prerequisite
-
-_IN_SEQUENCE = 6
-"""The most courses that are followed, each of which requires the next one."""
 
 Floats = NDArray[np.float64]
 
@@ -51,14 +49,28 @@ def with_required_courses(alone: Floats, conditions: Mapping[int, EntryCondition
 
     Of alternatives, the one that helps least counts: which of them the officer chooses is not known.
     """
-    found = alone
-    for _ in range(_IN_SEQUENCE):
-        before, found = found, found.copy()
-        for row, of in conditions.items():
-            found[row] = _Entry(of, alone[row], before, levels).by_all(of.requires)
-        if np.array_equal(found, before):
-            break
+    found = alone.copy()
+    for row in _required_first(conditions):
+        found[row] = _Entry(conditions[row], alone[row], found, levels).by_all(conditions[row].requires)
     return found
+
+
+def _required_first(conditions: Mapping[int, EntryConditions]) -> Iterator[int]:
+    """Yield each row once, after the rows of the required courses; courses that require each other in any order."""
+    seen, done = set[int](), set[int]()
+    for first in conditions:
+        left = [first]
+        while left:
+            row = left[-1]
+            required = [] if row in seen else [one.place for one in conditions[row].rows.values()]
+            seen.add(row)
+            if before := [one for one in required if one in conditions and one not in seen]:
+                left += before
+                continue
+            left.pop()
+            if row not in done:
+                done.add(row)
+                yield row
 
 
 class _Entry(NamedTuple):
@@ -71,14 +83,14 @@ class _Entry(NamedTuple):
 
     def by_all(self, conditions: Iterable[Prerequisite]) -> Floats:
         """Return the probabilities (steps,) for an officer who meets all of these conditions."""
-        return np.asarray(np.max([self.alone, *map(self.by, conditions)], axis=0))
+        return reduce(np.maximum, map(self.by, conditions), self.alone)
 
     def by(self, condition: Prerequisite) -> Floats:
         """Return the probabilities (steps,) for an officer who meets a condition."""
         if condition.all is not UNSET:
             return self.by_all(condition.all)
         if condition.any is not UNSET:
-            return np.asarray(np.min([*map(self.by, condition.any)], axis=0))
+            return reduce(np.minimum, map(self.by, condition.any))
         helps: Floats | float = 0.0
         if condition.course is not UNSET and (row := self.of.rows.get(condition.course)):
             helps = row.reaches * self.found[row.place] + (1 - row.reaches) * self.alone
