@@ -18,7 +18,7 @@ from shared.domain import Prerequisite
 Floats = NDArray[np.float64]
 
 
-class RequiredRow(NamedTuple):
+class PrerequisiteRow(NamedTuple):
     """The row of a required course that teaches the same skill: its place among all rows.
 
     `reaches`: the probability that this course teaches the skill and ends at the entry level of the course that
@@ -38,7 +38,7 @@ class EntryConditions(NamedTuple):
     requires: Sequence[Prerequisite]
     framework: str
     skill: str
-    rows: Mapping[str, RequiredRow]
+    rows: Mapping[str, PrerequisiteRow]
 
 
 def with_required_courses(alone: Floats, conditions: Mapping[int, EntryConditions], levels: Sequence[float]) -> Floats:

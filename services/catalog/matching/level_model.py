@@ -28,7 +28,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from services.catalog.matching.entry_levels import EntryConditions, RequiredRow, with_required_courses
+from services.catalog.matching.entry_levels import EntryConditions, PrerequisiteRow, with_required_courses
 from services.catalog.matching.levels import WORDS, LevelBand, described, span
 from services.catalog.matching.texts import CourseText, normalised
 from shared.domain import ScaleLevel, Skill, millionths
@@ -297,9 +297,11 @@ class LevelTable:
         `reaches`: (edges,), the probability that a course ends at the entry level of the next one, or above.
         """
         courses, skills = list(self._courses), list(self._skills)
-        rows = defaultdict[int, dict[str, RequiredRow]](dict)
+        rows = defaultdict[int, dict[str, PrerequisiteRow]](dict)
         for (before, after), reached in zip(edges, reaches, strict=True):
-            rows[after][courses[self._course[before]]] = RequiredRow(before, self._confidence[before] * float(reached))
+            rows[after][courses[self._course[before]]] = PrerequisiteRow(
+                before, self._confidence[before] * float(reached)
+            )
         return {
             at: EntryConditions(course.conditions, course.framework, skills[self._skill[at]], required)
             for at, required in rows.items()
