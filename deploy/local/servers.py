@@ -179,9 +179,9 @@ def _initiate(config: dict[str, Any]) -> None:
     next one.
     """
     host = config["members"][0]["host"]
-    limits = {"serverSelectionTimeoutMS": 5000, "socketTimeoutMS": round(_INITIATION_SECONDS * 1000)}
+    limit = round(_INITIATION_SECONDS * 1000)
     client: MongoClient[dict[str, Any]]
-    with MongoClient(host, directConnection=True, **limits) as client:
+    with MongoClient(host, directConnection=True, serverSelectionTimeoutMS=5000, socketTimeoutMS=limit) as client:
         try:
             client.admin.command("replSetInitiate", config)
         except NetworkTimeout as error:
