@@ -97,7 +97,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             if len(self._seen) >= MOST_COURSES:
                 raise TooLarge(f"an import may hold {MOST_COURSES} courses; divide the file")
             self._seen[key] = row.number << 32 | _content(row.content)
-            accepted[f"{self.report.import_id}/{row.number}"] = row
+            accepted[f"{self.run}/{row.number}"] = row
             self._note(row.content)
         for mark, done in (await self._stored(accepted)).items():
             row = accepted[mark]

@@ -398,12 +398,12 @@ async def reports(watched: Watched) -> AsyncIterator[Call]:
     store = ReportStore(watched.database("catalog"), CourseImportReport)
     yield "ReportStore.prepare", store.prepare()
     report = CourseImportReport("i-5", "running", "csv", MOMENT, MOMENT)
-    yield "ReportStore.save", store.save(TENANT, report)
-    yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
+    yield "ReportStore.save", store.save(TENANT, report, "run")
+    yield "ReportStore.add", store.add(TENANT, "i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
     yield "ReportStore.find", store.find(TENANT, "i-5")
     yield "ReportStore.newest", store.newest(TENANT, 10)
-    yield "ReportStore.page", store.page("i-5", ListRows())
-    yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
+    yield "ReportStore.page", store.page(TENANT, "i-5", ListRows())
+    yield "ReportStore.page of a verdict", store.page(TENANT, "i-5", ListRows(after=1, verdict="refused"))
 
 
 async def history(watched: Watched) -> AsyncIterator[Call]:

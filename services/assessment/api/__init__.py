@@ -106,7 +106,7 @@ def _import(
         query=query,
         headers=[IMPORT_KEY],
         answers={200: (RowResult, ImportReport)},
-        problems=[415],
+        problems=[409, 415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,

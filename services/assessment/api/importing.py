@@ -34,7 +34,8 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     until 100,000 rows were empty or rejected. A row is identified by its `key`, or else by its content: a repeated row
     is unchanged, and other content under the same key is rejected. A request repeated under the same `Idempotency-Key`
     returns what the first request did with each row. Paths of these officers are updated after those of single
-    submissions. With `dry_run` nothing is written.
+    submissions. With `dry_run` nothing is written. With `import_id`, a UUID that the client has chosen, the report can
+    be read while the file is sent; an id that another import of the tenant has is 409.
     """
     query = read_query(request, ImportResults)
     reader, options = _read(request, ImportedResult, query)
@@ -82,4 +83,4 @@ def _read(request: web.Request, shape: type[T], query: ImportRows) -> tuple[File
     """Return the reader of a request's rows, and the options of its import."""
     form = named_format(request, TYPES)
     reader = FileReader(form, shape, query.encoding or named_encoding(request))
-    return reader, import_request(request, form, dry_run=query.dry_run, key=import_key(request))
+    return reader, import_request(request, form, query.import_id, dry_run=query.dry_run, key=import_key(request))
