@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 180.0
 
 _MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
-_SAVED_EVERY = timedelta(seconds=1)
+_SAVED_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,9 @@ class ImportJob(Generic[C, R]):
         self.begun = False
         named = self.run if request.key is None else sha256(request.key.encode()).hexdigest()
         self._name = None if request.dry_run else named[:20]
-        self._saved_at = now
         self._keeping: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
 
     async def store_rows(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Store rows; return their results, in order. Raises Problem if the rest of the file must not be read."""
@@ -96,7 +97,8 @@ class ImportJob(Generic[C, R]):
     async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Store the next rows and count them in the report; return their results, in order. Raises Problem.
 
-        The results are stored while the next rows are read; `finish` and `stop` wait until all are stored.
+        The results are stored while the next rows are read; `finish` and `stop` wait until all are stored. The report
+        is stored within about a second, and at most once a second.
         """
         results = await self.store_rows(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
@@ -107,14 +109,17 @@ class ImportJob(Generic[C, R]):
             return results
         await self._kept()
         self._keeping = asyncio.create_task(self._keep(results))
-        if self.report.updated_at - self._saved_at > _SAVED_EVERY:
-            await self._save()
+        if self._saving and self._saving.done():
+            await self._saved()
+        self._saving = self._saving or asyncio.create_task(self._save_soon())
         return results
 
     async def finish(self) -> R:
         """Check the file as a whole, store the report and return it. Raises Unavailable."""
         await self.end()
         await self._kept()
+        self._ending.set()
+        await self._saved()
         self.change(state="finished")
         await self._save()
         return self.report
@@ -124,8 +129,10 @@ class ImportJob(Generic[C, R]):
 
         Raises Unavailable.
         """
-        with suppress(Unavailable):
-            await self._kept()
+        self._ending.set()
+        for one in (self._kept, self._saved):
+            with suppress(Unavailable):
+                await one()
         self.change(state="stopped", problem=RowProblem(problem.status, problem.detail, problem.field))
         await self._save()
         return self.report
@@ -164,7 +171,23 @@ class ImportJob(Generic[C, R]):
     async def _save(self) -> None:
         if not self.report.dry_run:
             await self.patiently(lambda: self._reports.save(self._tenant, self.report, self.run))
-            self._saved_at = self.report.updated_at
+
+    async def _save_soon(self) -> None:
+        """Store the report after a second, unless the import ends before and stores it then."""
+        try:
+            async with asyncio.timeout(_SAVED_EVERY_SECONDS):
+                await self._ending.wait()
+        except TimeoutError:
+            await self._save()
+
+    async def _saved(self) -> None:
+        """Wait until no state of the report is being stored, so that the next one is stored after it.
+
+        Raises Unavailable.
+        """
+        saving, self._saving = self._saving, None
+        if saving:
+            await saving
 
 
 def refused_row(row: Row[Any], identifier: str | None) -> RowResult:
