@@ -13,12 +13,24 @@ from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Platform
 from tests.support.relays import Relay, relayed
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 ROWS = 600
 PADDING = "หมายเหตุ " * 1000
 """Text of a column that is not read: the file is larger than what waits between a browser and a portal."""
+
+WIDE = "\n".join(
+    ",".join(cells)
+    for cells in [
+        ["title", "<b>name</b>" * 40, *(f"column{n}" for n in range(118))],
+        ["<img src=x onerror=alert(1)>", "\u202eRTL", "ยาว" * 5000, *["W" * 200] * 117],
+    ]
+)
+"""A table of 120 columns with names and cells of any length, as no agency should send it."""
+
+WIDEST = "all => Math.max(...all.map((one) => one.offsetWidth))"
 
 _PATIENCE_MS = 300_000  # a busy machine reads 100,000 rows in minutes
 MIDDLE = 2_000_000
@@ -48,9 +60,9 @@ async def relaying(
         yield tenant, reader, relay
 
 
-async def checks(reader: Reader, tenant: Tenant, file: Path) -> None:
-    """Sign in as an editor and look at a file."""
-    await reader.sign_in(await tenant.editor(), "/#view=load")
+async def checks(reader: Reader, tenant: Tenant, file: Path, key: str = "") -> None:
+    """Sign in as an editor, a new one without `key`, and look at a file."""
+    await reader.sign_in(key or await tenant.editor(), "/#view=load")
     await reader.page.wait_for_selector("#file")
     await reader.page.set_input_files("#file", file)
     await reader.page.click("[data-keep=check]")
@@ -119,6 +131,12 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
+        figure = page.locator("[data-verdict=created] dd")
+
+        async def counted() -> bool:
+            return await figure.inner_text() == str(await own_courses(tenant)) != "0"
+
+        await until(counted, "the page counts what is stored while the file is held")
         share = float(await page.get_attribute(".load-progress progress", "value") or "")
         assert 0 < share < 1
         await reader.goes_to("courses")
@@ -135,12 +153,12 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
         assert await own_courses(tenant) == ROWS
 
 
-async def test_who_stops_an_upload_reads_that_it_is_stopped_and_of_no_lost_connection(
+async def test_who_stops_an_upload_or_signs_out_reads_that_it_is_stopped_and_of_no_lost_connection(
     platform: Platform, browser: Browser, tmp_path: Path
 ) -> None:
     async with relaying(platform, browser, 390, 844) as (tenant, reader, relay):
-        page = reader.page
-        await checks(reader, tenant, padded(tmp_path))
+        page, key = reader.page, await tenant.editor()
+        await checks(reader, tenant, padded(tmp_path), key)
         relay.hold(MIDDLE)
         await page.click("[data-keep=store]")
         await relay.reached.wait()
@@ -149,6 +167,25 @@ async def test_who_stops_an_upload_reads_that_it_is_stopped_and_of_no_lost_conne
         await expect(page.locator(".notice.refused")).to_have_count(0)
         assert await reader.violations() == []
         relay.release()
+        relay.hold(MIDDLE)
+        await page.click("[data-keep=load-again]")
+        await relay.reached.wait()
+        await page.click("#sign-out")
+        await page.wait_for_selector("#key")
+        relay.release()
+
+        async def ended() -> list[str] | None:
+            imports = (await tenant.ask("GET", "/v1/imports"))["imports"]
+            states = [one["state"] for one in imports]
+            return None if "running" in states else states
+
+        assert await until(ended, "the imports have ended") == ["stopped", "stopped"]
+        assert await own_courses(tenant) < ROWS
+        await page.fill("#key", key)
+        await page.press("#key", "Enter")
+        await reader.goes_to("load")
+        await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
+        await expect(page.locator(".notice.refused")).to_have_count(0)
         await page.click("[data-keep=load-again]")
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         assert await own_courses(tenant) == ROWS
@@ -180,7 +217,7 @@ async def test_a_file_of_100000_rows_is_looked_at_and_its_report_has_them_all(
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corrected(
+async def test_files_of_other_encodings_or_very_wide_are_read_and_a_wrong_guess_is_corrected(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
@@ -198,6 +235,15 @@ async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corre
             await page.wait_for_selector("[data-column='ชื่อหลักสูตร']")
             await expect(page.locator("[data-column='ชื่อหลักสูตร']")).to_have_value("title")
             await reader.reads("#encoding option:checked", name)
+        await looks(WIDE.encode())
+        await expect(page.locator(".sample thead th")).to_have_count(101)
+        await expect(page.locator(".sample td").first).to_have_text("<img src=x onerror=alert(1)>")
+        for words in ("แสดง 100 คอลัมน์แรก", "The first 100 columns"):
+            await reader.reads(".load form .quiet >> nth=1", words)
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        assert await page.locator(".sample :is(th, td)").evaluate_all(WIDEST) <= 320
         await looks("title,hours\nExcel ก Word ข,6\n".encode("cp874"))  # single letters, as of a Western language
         for words in ("ตามที่ระบบตรวจพบ (cp1252)", "As recognised (cp1252)"):
             await reader.reads("#encoding option:checked", words)

@@ -112,11 +112,36 @@ class Reader:
 
     async def tab_to(self, name: str) -> None:
         """Press Tab until the element of this `data-keep` or id has the focus."""
+        await self.tab_into(f'[data-keep="{name}"], [id="{name}"]')
+
+    async def tab_into(self, selector: str) -> None:
+        """Press Tab until an element of this selector has the focus."""
         for _ in range(400):
             await self.page.keyboard.press("Tab")
-            if await self.focused() == name:
+            if await self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
                 return
-        raise AssertionError(name)
+        raise AssertionError(selector)
+
+    async def presses(self, name: str) -> None:
+        """Reach the button or link of this `data-keep` or id with Tab, and press Enter."""
+        await self.tab_to(name)
+        await self.page.keyboard.press("Enter")
+
+    async def types(self, name: str, text: str) -> None:
+        """Reach the field of this `data-keep` or id with Tab, and type in place of what it holds."""
+        await self.tab_to(name)
+        await self.page.keyboard.press("Control+A")
+        await self.page.keyboard.type(text)
+
+    async def picks(self, selector: str, value: str) -> None:
+        """Reach a select with Tab, and choose the option of this value with the arrow keys."""
+        await self.tab_into(selector)
+        await self.page.keyboard.press("Home")
+        for _ in range(100):
+            if await self.page.evaluate("document.activeElement.value") == value:
+                return
+            await self.page.keyboard.press("ArrowDown")
+        raise AssertionError(value)
 
     async def has_focus(self, name: str) -> None:
         """Wait until the element of this `data-keep` or id has the focus, which the page moves after drawing."""

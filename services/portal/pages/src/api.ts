@@ -109,10 +109,17 @@ export function refusalOf(status: number, requestId: string | null, body: unknow
 
 const of = (officer_id: string) => ({ path: { officer_id } });
 
+const digits = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
 /** Return a new Idempotency-Key. (`randomUUID` needs HTTPS, this does not.) */
-export function newKey(): string {
-  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
-  return `page-${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+export const newKey = (): string => `page-${digits(crypto.getRandomValues(new Uint8Array(16)))}`;
+
+/** Return a new random UUID (RFC 9562, version 4). */
+export function newUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return digits(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** Return who is signed in, null where nobody is, and how people may sign in besides with a key. */

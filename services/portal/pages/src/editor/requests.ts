@@ -22,6 +22,7 @@ export type FrameworkImpact = C['FrameworkImpact'];
 export type FrameworkVersions = C['FrameworkVersions'];
 export type RowResult = C['RowResult'];
 export type ImportReport = C['CourseImportReport'];
+export type TableSample = C['TableSample'];
 
 export interface MatchFilter {
   framework?: string;
@@ -149,6 +150,8 @@ interface ImportOptions {
   map?: string;
   default?: string;
   encoding?: string;
+  /** An id for the report, which can then be read while the file is being sent; only without `dry_run`. */
+  import_id?: string;
 }
 
 interface ImportFollower {
@@ -156,6 +159,27 @@ interface ImportFollower {
   onSent: (share: number) => void;
   /** The answers to rows as they come, in order; the report is the last one. */
   onLines: (lines: (RowResult | ImportReport)[]) => void;
+}
+
+const WATCHED_MS = 1000; // as often as the service stores it
+
+/** Call `onReport` with the report of a running import every second, until the function that is returned is called. */
+export function watchImport(import_id: string, onReport: (report: ImportReport) => void): () => void {
+  let timer: number | undefined;
+  let over = import_id === '';
+  const wait = () => {
+    if (!over) timer = window.setTimeout(() => void read(), WATCHED_MS);
+  };
+  const read = async () => {
+    const report = await answer(api.GET('/v1/imports/{import_id}', { params: { path: { import_id } } })).catch(() => undefined);
+    if (report && !over) onReport(report); // there is none before the first rows
+    wait();
+  };
+  wait();
+  return () => {
+    over = true;
+    window.clearTimeout(timer);
+  };
 }
 
 /**
