@@ -35,7 +35,12 @@ function Remarked({ remark: { field, detail } }: { remark: Remark }): JSX.Elemen
 /** Give the verdicts on all rows to the person as a file, in the language of the page. */
 async function download(rows: RowResult[], name: string): Promise<void> {
   if (language() === 'th') await fetchRefusals();
-  const said = (detail: string) => (language() === 'th' ? inThai(detail) : undefined) ?? detail;
+  const found = new Map<string, string>(); // most rows of a file have the same few remarks
+  const said = (detail: string) => {
+    const words = found.get(detail) ?? (language() === 'th' ? inThai(detail) : undefined) ?? detail;
+    found.set(detail, words);
+    return words;
+  };
   const worded = ({ field, detail }: Remark) => (field ? `${fieldName(field)}: ${said(detail)}` : said(detail));
   saveFile(`report-${name.replace(/\.[^.]*$/, '')}.csv`, 'text/csv', reportFile(rows, worded));
 }
