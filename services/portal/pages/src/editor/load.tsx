@@ -92,7 +92,11 @@ function Sample({ sample, columns }: { sample: TableSample; columns: Column[] })
   return (
     <>
       <h3 id="sample-title">{t('sampleTitle')}</h3>
-      {new Set(columns.map(({ name }) => name)).size > sample.columns.length && <p class="quiet">{t('sampleColumns', { n: sample.columns.length })}</p>}
+      {new Set(columns.map(({ name }) => name)).size > sample.columns.length && (
+        <p class="quiet" id="sample-columns">
+          {t('sampleColumns', { n: sample.columns.length })}
+        </p>
+      )}
       <Wide aria-labelledby="sample-title">
         <table class="sample">
           <thead>
