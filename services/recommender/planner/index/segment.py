@@ -85,7 +85,7 @@ class Segment(NamedTuple):
         """Return the micro-levels to which courses teach a skill, ascending."""
         if skill + 1 >= len(self.teacher_starts):
             return []
-        return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
+        return self.tops[self.steps[skill] : self.steps[skill + 1]].tolist()  # type: ignore[no-any-return]
 
     def taught(self, skill: int) -> Records:
         """Return the rows of `teachers` of a skill: (course, micro-level reached), shortest course first."""
