@@ -17,7 +17,7 @@ from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.planning import Planner
 from services.recommender.provenance import InputsRecord
 from services.recommender.replanning import Replanner
-from services.recommender.store import plans, recent_bases, rules
+from services.recommender.store import plan_bases, plans, rules
 from services.recommender.store.documents import IdempotencyRecord, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from services.recommender.store.plans import PlanStore
@@ -295,12 +295,12 @@ async def test_no_base_is_kept_of_an_erased_officer(office: Office) -> None:
 
 
 async def test_the_bases_of_the_plans_saved_last_are_kept(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent_bases, "MOST_BASES", 2)
+    monkeypatch.setattr(plan_bases, "MOST_BASES", 2)
     for officer in ("a", "b", "a", "c"):
         sequence = 2 if (await office.store.sequences([key_of(TENANT, officer)])) else 1
         await office.plan(profile(officer, {"reading": 0}, sequence=sequence))
     keys = [key_of(TENANT, officer) for officer in "abc"]
-    assert [*office.store.recent_bases.of(keys)] == [keys[0], keys[2]]
+    assert [*office.store.plan_bases.of(keys)] == [keys[0], keys[2]]
 
 
 # --- rules and deadlines ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ MOST_BASES = 500
 """How many bases are kept in memory."""
 
 
-class RecentBases:
+class PlanBases:
     """Keeps the bases of the next plans by officer's key. Only the event loop uses it."""
 
     def __init__(self) -> None:
