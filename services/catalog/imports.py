@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET
 
 from services.catalog.model import (
     CourseImportReport,
@@ -316,13 +315,7 @@ def cycles_of(conditions: Mapping[str, list[Prerequisite]]) -> Iterator[list[str
 
 
 def _holds(condition: Prerequisite, blocked: set[str]) -> bool:
-    if condition.course is not UNSET:
-        return condition.course not in blocked
-    if condition.any is not UNSET:
-        return any(_holds(one, blocked) for one in condition.any)
-    if condition.all is not UNSET:
-        return all(_holds(one, blocked) for one in condition.all)
-    return True
+    return condition.holds(lambda course: course not in blocked, lambda *_: True)
 
 
 def _blocking(conditions: Iterable[Prerequisite], blocked: set[str]) -> set[str]:

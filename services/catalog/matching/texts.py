@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from msgspec import UNSET, Struct
 
-from shared.domain import Course, LocalizedText, Prerequisite, Skill
+from shared.domain import Course, LocalizedText, Skill, courses_named
 from shared.texts import fold
 
 PIECE = 300
@@ -66,7 +66,7 @@ class CourseText(Struct, frozen=True):
             hours=None if "hours" in course.assumed else course.hours,
             level=course.educational_level,
             requires=levels,
-            after=tuple(dict.fromkeys(_named_courses(course.requires))),
+            after=tuple(dict.fromkeys(courses_named(course.requires))),
         )
 
     def pieces(self) -> tuple[list[str], int]:
@@ -82,15 +82,6 @@ class CourseText(Struct, frozen=True):
     def titles(self) -> list[str]:
         """Return the normalised title in each of its languages, each text once."""
         return list(dict.fromkeys(map(normalised, languages(self.title)))) or [""]
-
-
-def _named_courses(conditions: Iterable[Prerequisite]) -> Iterator[str]:
-    for one in conditions:
-        if one.course is not UNSET:
-            yield one.course
-        for branch in (one.any, one.all):
-            if branch is not UNSET:
-                yield from _named_courses(branch)
 
 
 def normalised(text: str) -> str:

@@ -1,6 +1,5 @@
 """An officer's stored path and its past revisions."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.store.documents import Document, RunnersUp, event_of, runners_up_of
 from services.recommender.store.plans import PlanStore
 from shared.decoding import convert
-from shared.domain import Framework, LocalizedText, Prerequisite, key_of
+from shared.domain import Framework, LocalizedText, key_of, skills_named
 from shared.errors import NotFound
 from shared.events import Cause, PathRecommended
 from shared.messages import with_sentences
@@ -205,7 +204,7 @@ def part_of(framework: Framework, path: LearningPath) -> Framework:
     """
     required = framework.required(path.job_group, path.stage).values()
     named = {row.skill for row in required} | {closed.skill for step in path.steps for closed in step.closes}
-    named |= {skill for step in path.steps for rule in step.requires for skill in _skills_in(rule, framework.id)}
+    named |= {skill for step in path.steps for owner, skill in skills_named(step.requires) if owner == framework.id}
     skills = framework.in_order(named)
     areas = {skill.area for skill in skills}
     return replace(
@@ -218,15 +217,6 @@ def part_of(framework: Framework, path: LearningPath) -> Framework:
         relations=[],
         mappings=[],
     )
-
-
-def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
-    """Yield the skills of a framework that a condition of entry names."""
-    if rule.skill is not UNSET and rule.framework == framework:
-        yield rule.skill
-    for branches in (rule.any, rule.all):
-        for branch in branches or ():
-            yield from _skills_in(branch, framework)
 
 
 def _rendered(stored: Document, languages: tuple[Language, ...], view: View) -> bytes:
