@@ -51,6 +51,7 @@ from shared.templates import LANGUAGES, Language
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class AskLanguages(msgspec.Struct, frozen=True):
@@ -297,6 +298,12 @@ def json_response(
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}
     body = content if isinstance(content, bytes) else msgspec.json.encode(content)
     return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def paged(found: list[T], limit: int, place: Callable[[T], K]) -> tuple[list[T], K | None]:
+    """Return the first `limit` rows, and the `place` of the last one for the next page; None if there are no more."""
+    page = found[:limit]
+    return page, place(page[-1]) if len(found) > limit else None
 
 
 def no_content() -> web.Response:

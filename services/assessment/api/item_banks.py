@@ -32,6 +32,7 @@ from shared.routes import (
     json_response,
     no_content,
     not_modified,
+    paged,
     preconditions,
     principal,
     read_body,
@@ -190,9 +191,7 @@ async def list_banks(request: web.Request) -> web.StreamResponse:
     found: dict[str, StoredBank] = {}
     for owner in dict.fromkeys((SHARED_TENANT, principal(request).tenant)):
         found |= {bank.bank: bank for bank in await request.app[BANKS].newest(owner, wanted.after, wanted.limit + 1)}
-    names = sorted(found)
-    page = names[: wanted.limit]
-    following = page[-1] if len(names) > wanted.limit else None
+    page, following = paged(sorted(found), wanted.limit, str)
     return json_response(BankList([_summary(found[name]) for name in page], following))
 
 

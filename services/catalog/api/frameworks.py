@@ -17,6 +17,7 @@ from shared.retries import retry_on_conflict
 from shared.routes import (
     json_response,
     not_modified,
+    paged,
     preconditions,
     principal,
     read_body,
@@ -112,5 +113,4 @@ async def list_frameworks(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListFrameworks)
     found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
-    page = found[: wanted.limit]
-    return json_response(FrameworkList(page, page[-1].id if len(found) > len(page) else None))
+    return json_response(FrameworkList(*paged(found, wanted.limit, lambda one: one.id)))

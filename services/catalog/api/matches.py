@@ -36,7 +36,7 @@ from services.catalog.matching.calibration import Calibration
 from shared.errors import Conflict, InvalidInput, NotFound, Problem
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
-from shared.routes import json_response, not_modified, preconditions, principal, read_body, read_query, trace_of
+from shared.routes import json_response, not_modified, paged, preconditions, principal, read_body, read_query, trace_of
 
 MATCHES: web.AppKey[MatchStore] = web.AppKey("matches", MatchStore)
 CALIBRATION: web.AppKey[Calibration] = web.AppKey("calibration", Calibration)
@@ -64,13 +64,12 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListMatches)
     found = await request.app[MATCHES].page(principal(request).tenant, wanted)
-    page = found[: wanted.limit]
+    page, following = paged(found, wanted.limit, lambda row: row[0])
     courses = [
         MatchedTitle(name, one.course.title, [match for match in one.matches if wanted.wants(match)])
         for name, one in page
     ]
-    more = page[-1][0] if len(found) > len(page) else None
-    return json_response(MatchPage(courses, more, request.app[CALIBRATION].enters))
+    return json_response(MatchPage(courses, following, request.app[CALIBRATION].enters))
 
 
 async def confirm_matches(request: web.Request) -> web.StreamResponse:

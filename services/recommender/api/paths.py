@@ -21,7 +21,16 @@ from shared.events import Cause, PathRecommended
 from shared.messages import with_sentences
 from shared.paths import Alternative, Coverage, LearningPath, Status
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, AskLanguages, json_response, languages_of, not_modified, principal, read_query
+from shared.routes import (
+    REQUEST_ID,
+    AskLanguages,
+    json_response,
+    languages_of,
+    not_modified,
+    paged,
+    principal,
+    read_query,
+)
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
@@ -127,8 +136,7 @@ async def list_paths(request: web.Request) -> web.StreamResponse:
     found = await request.app[STORE].history.page(key_of(tenant, officer), wanted.after, wanted.limit + 1)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    page = found[: wanted.limit]
-    following = page[-1].revision if len(found) > len(page) else None
+    page, following = paged(found, wanted.limit, lambda event: event.revision)
     return json_response(PathRevisions(officer, [_revision_of(event) for event in page], following))
 
 
