@@ -16,7 +16,8 @@ from aiohttp import web
 
 from services.assessment import __doc__ as card
 from services.assessment import calibrating, commands, import_commands
-from services.assessment.api import (
+from services.assessment.api import ROUTES
+from services.assessment.api.context import (
     BANK_FILES,
     BANKS,
     INDEX,
@@ -25,7 +26,6 @@ from services.assessment.api import (
     PEPPER,
     RECEIVER,
     REGISTRAR,
-    ROUTES,
     RUNNER,
     SESSIONS,
     STATEMENTS,

@@ -9,7 +9,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import INTAKE
+from services.assessment.api.context import BANKS, INTAKE
 from services.assessment.item_bank.model import (
     ITEMS_LIMIT,
     BankFacts,
@@ -38,8 +38,6 @@ from shared.routes import (
     read_body,
     read_query,
 )
-
-BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
 
 PUT_LIMIT = 4 * 1024 * 1024
 PAGE_BYTES = 4 * 1024 * 1024

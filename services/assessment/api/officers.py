@@ -11,13 +11,13 @@ from services.assessment.api.context import (
     INDEX,
     KEYS,
     REGISTRAR,
+    SESSIONS,
+    STATEMENTS,
     STORE,
     known_officer,
     subject_of,
     tag_of,
 )
-from services.assessment.api.sessions import SESSIONS
-from services.assessment.api.xapi import STATEMENTS
 from services.assessment.model import FrameworkOfficers, OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE
 from services.assessment.stored_officer import Officer

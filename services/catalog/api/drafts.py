@@ -10,10 +10,9 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.catalog import drafts
-from services.catalog.api.entries import HISTORY, STORE, present_tag, same_id
+from services.catalog.api.context import DRAFTS, HISTORY, OFFICERS, SOLE_EDITORS, STORE
+from services.catalog.api.entries import present_tag, same_id
 from services.catalog.api.frameworks import store_framework
-from services.catalog.api.officers import OFFICERS
-from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import (
     CommentDraft,
     DraftComment,
@@ -33,11 +32,6 @@ from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
 from shared.texts import shows_something
-
-SOLE_EDITORS: web.AppKey[frozenset[str]] = web.AppKey("sole editors", frozenset)
-"""The tenants in which the same person may propose, review and approve a draft."""
-
-DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
 
 PAGE_BYTES = 4 * 1024 * 1024
 """The most bytes of signatures and comments in a page of versions; one draft alone may have 3 MB of comments."""

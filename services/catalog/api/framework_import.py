@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.catalog import frameworks
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import FILES, STORE
 from services.catalog.api.frameworks import store_framework
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
@@ -31,9 +31,6 @@ from shared.routes import (
     still_there,
 )
 from shared.texts import shows_something
-
-FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
-"""The semaphore that a request holds while it reads a file."""
 
 FILE_LIMIT = 64 * 1024 * 1024
 """The most bytes of a file that a client sends. The file is stored on disk while it arrives, not in memory."""

@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
-from services.catalog.api.officers import OFFICERS
+from services.catalog.api.context import HISTORY, OFFICERS, STORE
+from services.catalog.api.entries import patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.drafts import check_change, concerned, scale_change, unmapped
 from services.catalog.entries import framework_key
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework

@@ -6,8 +6,9 @@ from typing import Literal
 
 from aiohttp import web
 
-from services.catalog.api.entries import STORE, present_tag
-from services.catalog.match_store import MatchedCourse, MatchStore
+from services.catalog.api.context import CALIBRATION, MATCHES, STORE
+from services.catalog.api.entries import present_tag
+from services.catalog.match_store import MatchedCourse
 from services.catalog.matches import (
     CorrectCourseMatches,
     CorrectMatches,
@@ -32,14 +33,10 @@ from services.catalog.matches import (
     decide,
     with_decisions,
 )
-from services.catalog.matching.calibration import Calibration
 from shared.errors import Conflict, InvalidInput, NotFound, Problem
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, not_modified, paged, preconditions, principal, read_body, read_query, trace_of
-
-MATCHES: web.AppKey[MatchStore] = web.AppKey("matches", MatchStore)
-CALIBRATION: web.AppKey[Calibration] = web.AppKey("calibration", Calibration)
 
 _UNCONDITIONAL = Preconditions(None, None)
 
