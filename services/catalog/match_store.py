@@ -18,7 +18,8 @@ import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from services.catalog.entries import Entry, cannot_be_read, copies_due, course_of, matches_of
-from services.catalog.matches import ListMatches, Match, announced, given_rows
+from services.catalog.match_requests import ListMatches
+from services.catalog.matches import Match, announced, given_rows
 from services.catalog.store import COLLECTION, SOURCE, CatalogStore
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event

@@ -45,7 +45,7 @@ from services.catalog.api.matches import (
 from services.catalog.drafts import CommentDraft, FrameworkDraft, FrameworkImpact, ProposeDraft, SignDraft
 from services.catalog.frameworks import FORMATS
 from services.catalog.health import CatalogHealth
-from services.catalog.matches import (
+from services.catalog.match_requests import (
     CorrectCourseMatches,
     CorrectMatches,
     CourseMatches,
