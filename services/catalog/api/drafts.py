@@ -22,7 +22,7 @@ from services.catalog.drafts import (
     Signature,
     SignDraft,
 )
-from services.catalog.entries import framework_key
+from services.catalog.entries import framework_in, framework_key
 from services.catalog.model import FrameworkPut
 from shared.auth import EDITORS
 from shared.decoding import stored
@@ -217,9 +217,8 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     # A tenant's first version replaces the shared one, which its officers have until then.
     tenant = principal(request).tenant
     entry = await request.app[STORE].visible_framework(tenant, name)
-    present = entry.content if entry and isinstance(entry.content, Framework) else None
     own = entry.sequence if entry and entry.tenant == tenant else 0
-    found = await asyncio.to_thread(drafts.impact, draft, present, own)
+    found = await asyncio.to_thread(drafts.impact, draft, framework_in(entry), own)
     groups = {*found.job_groups, *found.job_groups_removed}
     officers = await request.app[OFFICERS].count(request, name, groups)
     return json_response(msgspec.structs.replace(found, officers=officers))
@@ -255,7 +254,8 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     for row in page:
         state: Literal["published", "superseded", "retired"] = "superseded"
         if row.version == entry.sequence:
-            state = "retired" if isinstance(entry.content, Framework) and entry.content.retired else "published"
+            framework = framework_in(entry)
+            state = "retired" if framework and framework.retired else "published"
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
         signatures = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
         versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *signatures))
