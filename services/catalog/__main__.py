@@ -121,11 +121,17 @@ async def build(settings: CatalogSettings) -> web.Application:
             background("matching", matching.run),
         ],
     )
-    app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
-    app[MATCHES], app[CALIBRATION], app[HEALTH_LOCK] = matches, calibration, asyncio.Lock()
-    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
+    app[STORE] = store
+    app[HISTORY] = history
+    app[REPORTS] = reports
+    app[MATCHES] = matches
+    app[CALIBRATION] = calibration
+    app[HEALTH_LOCK] = asyncio.Lock()
+    app[FILES] = asyncio.Semaphore(1)
+    app[DRAFTS] = drafts
     app[SOLE_EDITORS] = frozenset(settings.sole_editor_tenants)
-    app[SEARCH], app[OFFICERS] = search, officers
+    app[SEARCH] = search
+    app[OFFICERS] = officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
     _measure(app[REGISTRY], search, work, matching)
