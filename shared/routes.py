@@ -4,7 +4,7 @@ One table of `Route`s defines both the service and its OpenAPI document.
 
     ROUTES = [
         Route("PUT", "/v1/things/{thing_id}", put_thing, PLATFORMS, body=Thing, answers={200: Put, 201: Put},
-              headers=[IF_MATCH], problems=[412]),
+              headers=[IF_MATCH], problems=[409]),
         Route("GET", "/v1/things", list_things, EVERYONE, query=ListThings, answers={200: Things}),
         Route("POST", "/v1/things:import", import_things, ADMINS, streams=True, accepts="application/x-ndjson", ...),
     ]

@@ -198,7 +198,7 @@ BANK_FILE_ROUTES = [
         query=ImportBank,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: BankImport, 422: RefusedBank},
-        problems=[409, 422],
+        problems=[409],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),

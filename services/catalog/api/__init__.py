@@ -156,7 +156,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: CoursePut},
-        problems=[409, 415],
+        problems=[409],
     ),
     Route(
         "GET", _COURSE, get_course, SIGNED_IN, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
@@ -172,7 +172,6 @@ ROUTES = [
         example=_COURSE_EXAMPLE,
         query=ImportCourses,
         answers={200: (RowResult, CourseImportReport)},
-        problems=[415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
@@ -214,7 +213,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[409, 415],
+        problems=[409],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
@@ -227,7 +226,7 @@ ROUTES = [
         query=ImportFramework,
         headers=_GUARDS,
         answers={200: FrameworkImport, 201: FrameworkImport, 422: RefusedImport},
-        problems=[409, 413, 422],
+        problems=[409],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),
@@ -276,7 +275,7 @@ ROUTES = [
         EDITORS,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[409, 413, 422],
+        problems=[409, 413],
     ),
     Route("GET", f"{_FRAMEWORK}:impact", show_impact, EDITORS, answers={200: FrameworkImpact}),
     Route(
