@@ -107,8 +107,9 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             return any(one.holds(completed, reached) for one in self.any)
         if self.all is not UNSET:
             return all(one.holds(completed, reached) for one in self.all)
-        level = self.required_level
-        return level is not None and reached(*level)
+        if self.framework is UNSET or self.skill is UNSET or self.level is UNSET:
+            return False
+        return reached(self.framework, self.skill, self.level)
 
 
 StatedFact = Literal["duration", "level", "prerequisites"]
