@@ -190,9 +190,9 @@ class Builder:
         """Add a job group. `more`: further fields of JobGroup."""
         self._titled("job_groups", id, title, row, more)
 
-    def stage(self, id: str, title: Given) -> None:
+    def stage(self, id: str, title: Given, *, row: int | None = None) -> None:
         """Add a stage, for which other levels may be required."""
-        self._titled("stages", id, title, None, {})
+        self._titled("stages", id, title, row, {})
 
     def require(  # noqa: PLR0913 - the fields of a requirement, by name
         self,
