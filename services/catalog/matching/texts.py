@@ -7,7 +7,7 @@ from itertools import chain
 
 from msgspec import UNSET, Struct
 
-from shared.domain import Course, LocalizedText, Skill, courses_named
+from shared.domain import Course, LocalizedText, Prerequisite, Skill, courses_named
 from shared.texts import fold
 
 PIECE = 300
@@ -29,7 +29,7 @@ class CourseText(Struct, frozen=True):
 
     `hours` is None if the provider states none, `level` is the level that the provider states. `requires` is
     {skill id of the matched framework: required level}. `after` holds the ids of the courses that the entry conditions
-    name, alternatives included.
+    name, alternatives included. `conditions` are the entry conditions, `framework` is the id of the matched framework.
     """
 
     id: str
@@ -40,6 +40,8 @@ class CourseText(Struct, frozen=True):
     level: str | None = None
     requires: dict[str, float] = {}
     after: tuple[str, ...] = ()
+    conditions: tuple[Prerequisite, ...] = ()
+    framework: str = ""
 
     @classmethod
     def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], Sequence[str]]) -> "CourseText":
@@ -67,6 +69,8 @@ class CourseText(Struct, frozen=True):
             level=course.educational_level,
             requires=levels,
             after=tuple(dict.fromkeys(courses_named(course.requires))),
+            conditions=tuple(course.requires),
+            framework=framework,
         )
 
     def pieces(self) -> tuple[list[str], int]:
