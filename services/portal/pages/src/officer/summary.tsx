@@ -113,7 +113,7 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
   );
 }
 
-/** The head of the page; children stand at its end. */
+/** The head of the page; children stand before its facts, whose names come with the framework and move nothing then. */
 export function Summary({ recommended, framework, title, whose, next, canAssess = false, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
@@ -123,8 +123,8 @@ export function Summary({ recommended, framework, title, whose, next, canAssess 
       <Notice path={path} canAssess={canAssess} />
       {next}
       <Sentence path={path} />
-      <Facts recommended={recommended} framework={framework} />
       {children}
+      <Facts recommended={recommended} framework={framework} />
     </section>
   );
 }
