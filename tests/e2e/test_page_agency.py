@@ -59,7 +59,7 @@ async def shows_another_day(reader: Reader) -> None:
     await expect(reader.page.locator(".over-time .gap")).to_have_count(2)
     await reader.reads('.over-time [data-row="2026-01-05"]', "11%")
     await reader.page.wait_for_selector(".in-time form")
-    await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+    await reader.opens_all(".agency")
     await expect(reader.page.locator(".over-time tbody tr")).to_have_count(2)
     assert await reader.violations() == []
     assert await reader.overflow() == 0
@@ -116,7 +116,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
         assert advised
         await page.click("[data-keep=groups-table] > summary")
         await expect(page.locator(".groups tbody tr")).to_have_count(2)
-        await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+        await reader.opens_all(".agency")
         for language, heading, hire, more_time in WORDS:
             await page.wait_for_selector(f"html[lang={language}]")
             await reader.reads("h1", heading)
