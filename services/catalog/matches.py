@@ -66,8 +66,10 @@ class Match(Struct, frozen=True):
     """A skill that a course probably teaches, with the levels before (`from`) and after (`to`) the course.
 
     `confidence`: the probability that the course teaches the skill.
-    `entry_confidence`: the probability that an officer at the level `from` can enter the course, if it teaches the
-    skill. The product of both is announced.
+    `entry_level`: the level from which an officer can take the course together with the courses that it requires; null
+    if it is `from`.
+    `entry_confidence`: the probability that an officer at this level can do so, if the course teaches the skill. The
+    product of both confidences is announced.
     `threshold`: the least confidence at which four of five matches were right.
     `status`: what people decided. `corrected`: what the course teaches instead. `decisions`: the latest decisions.
     `words`: words that the course and the skill share. `like`: the id of a similar course that teaches the skill.
@@ -83,6 +85,7 @@ class Match(Struct, frozen=True):
     from_level: Level = field(name="from")
     to_level: Level = field(name="to")
     confidence: Share
+    entry_level: Level | None = None
     entry_confidence: Share = 1.0
     status: Status = "proposed"
     source: Literal["matched", "mapped"] = "matched"
@@ -97,19 +100,20 @@ class Match(Struct, frozen=True):
     mapped_from: "MatchName | None" = None
     rejected_for: list[str] = []
 
-    def with_levels(self, low: float, high: float, entry_confidence: float) -> "Match":
-        """Return the match with newly estimated levels and entry confidence.
+    def with_levels(self, low: float, high: float, entry: float | None, entry_confidence: float) -> "Match":
+        """Return the match with newly estimated levels, and the level and the confidence of the entry.
 
         Returns the match itself if the levels are the same and the confidence differs by less than `LEAST_CHANGE`.
         """
-        same = (low, high) == (self.from_level, self.to_level)
+        entry = None if entry == low else entry
+        same = (low, high, entry) == (self.from_level, self.to_level, self.entry_level)
         if same and abs(entry_confidence - self.entry_confidence) < LEAST_CHANGE:
             return self
-        return replace(self, from_level=low, to_level=high, entry_confidence=entry_confidence)
+        return replace(self, from_level=low, to_level=high, entry_level=entry, entry_confidence=entry_confidence)
 
     @property
     def announced_confidence(self) -> float:
-        """The probability that the course teaches the skill and an officer at `from` can enter it: above 0, below 1."""
+        """The probability that the course teaches the skill and can be entered at the entry level: above 0, below 1."""
         return min(max(millionths(self.confidence * self.entry_confidence), LEAST_DOUBT), 1 - LEAST_DOUBT)
 
     @property
@@ -213,7 +217,7 @@ def proposed(
     the rows that the provider stated. `threshold`: the threshold of the calibration.
 
     A skill in `given` is not proposed, nor a skill that was rejected for the same text or the same mapping. A proposal
-    with the same levels as before keeps its entry confidence, which was estimated together with other courses.
+    with the same levels as before keeps its entry, which was estimated together with other courses.
     """
     known_by = {match.key: match for match in before}
     taught = {(row.framework, row.skill) for row in given}
@@ -223,6 +227,7 @@ def proposed(
             known = known_by.get((framework, one.skill))
             if (framework, one.skill) in taught or (known and _stays(known, one, texts)):
                 continue
+            entry_level, entry_confidence = _entry(known, one)
             fresh.append(
                 Match(
                     framework=framework,
@@ -230,7 +235,8 @@ def proposed(
                     from_level=one.from_level,
                     to_level=one.to_level,
                     confidence=one.confidence,
-                    entry_confidence=_entry_confidence(known, one),
+                    entry_level=entry_level,
+                    entry_confidence=entry_confidence,
                     words=one.words,
                     like=one.like,
                     labels=one.labels,
@@ -256,13 +262,16 @@ def proposed(
     ]
 
 
-def _entry_confidence(known: Match | None, found: Proposal) -> float:
-    """Return the entry confidence of a proposal: the stored one if the levels are the same, otherwise the new one."""
+def _entry(known: Match | None, found: Proposal) -> tuple[float | None, float]:
+    """Return level and confidence of the entry of a proposal: the stored ones if its levels are the same."""
     source = "mapped" if found.levels_mapped else "matched"
-    if known is None or known.status != "proposed" or known.source != source:
-        return found.entry_confidence
-    same = (known.from_level, known.to_level) == (found.from_level, found.to_level)
-    return known.entry_confidence if same else found.entry_confidence
+    same = (
+        known is not None
+        and (known.status, known.source) == ("proposed", source)
+        and (known.from_level, known.to_level) == (found.from_level, found.to_level)
+    )
+    one = known if known is not None and same else found
+    return one.entry_level, one.entry_confidence
 
 
 def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
@@ -370,7 +379,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
         MatchedRow(
             framework=match.framework,
             skill=match.skill,
-            from_level=match.from_level,
+            from_level=match.from_level if match.entry_level is None else match.entry_level,
             to_level=match.to_level,
             confidence=match.announced_confidence,
             threshold=match.threshold,

@@ -20,7 +20,7 @@ from shared.domain import (
 )
 from shared.errors import InvalidInput, Warned
 from shared.imports.rows import ImportReport
-from shared.texts import blank_in
+from shared.texts import blank_in, names_host
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may be nested."""
@@ -271,6 +271,8 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
     ]
     if course.url is not None and _USER_IN_URL.match(course.url):
         found.append(InvalidInput("an address may hold no user and no password", "url"))
+    elif course.url is not None and not names_host(course.url):
+        found.append(InvalidInput("an address is to name a host, such as https://example.org", "url"))
     if course.url is not None and (blank := blank_in(course.url)):
         detail = f"an address may hold no space, line end or invisible character, such as U+{ord(blank):04X} here"
         found.append(InvalidInput(detail, "url"))
