@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 
 from tests.support.axe import violations
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 FLAGS = [
     "--no-sandbox",
@@ -23,6 +24,11 @@ FLAGS = [
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
 _LOOK_MS = 50  # without it Playwright looks at every frame
 expect.set_options(timeout=_PATIENCE_MS)
+OPEN = """(inside) => {
+  const parts = [...document.querySelectorAll(`${inside} details`)];
+  for (const one of parts) one.open = true;
+  return parts.every((one) => one.children.length > 1);
+}"""
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
@@ -139,6 +145,15 @@ class Reader:
                 return
             await self.page.keyboard.press("ArrowDown")
         raise AssertionError(value)
+
+    async def opens_all(self, inside: str) -> None:
+        """Open every part that opens within a selector, also those that are drawn with another part."""
+
+        async def are_drawn() -> bool:
+            drawn: bool = await self.page.evaluate(OPEN, inside)
+            return drawn
+
+        await until(are_drawn, f"the open parts of {inside}")
 
     async def has_focus(self, name: str) -> None:
         """Wait until the element of this `data-keep` or id has the focus, which the page moves after drawing."""

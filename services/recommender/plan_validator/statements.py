@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from services.recommender.inputs import MICRO
 from services.recommender.plan_validator.officer_state import Find, OfficerState, percent_of
-from shared.domain import Course, Framework, LocalizedText, Prerequisite
+from shared.domain import Course, Framework, LocalizedText, single_conditions
 from shared.messages import (
     NAMED_SUCCESSIONS,
     assess_messages,
@@ -212,7 +212,7 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
         course = courses.get(name)
         if own is None or course is None:
             continue
-        single = list(_single(course.requires))
+        single = list(single_conditions(course.requires))
         needs = stated.skill is None and any(one.course == own.id for one in single)
         if stated.skill is not None:
             given = any(row.skill == stated.skill and row.to_level >= (stated.level or 0.0) for row in own.teaches)
@@ -223,21 +223,13 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
             yield f"{name} is stated to need it for what it does not give or does not need"
 
 
-def _single(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
-    for condition in conditions:
-        yield condition
-        for parts in (condition.any, condition.all):
-            if parts is not UNSET:
-                yield from _single(parts)
-
-
 def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[float]:
     facts = [step.course.hours, float(len(step.unlocks) - 2)]
     for row in step.closes:
         facts += [row.from_level, row.to_level, row.required]
         facts += [] if row.confidence is None else [percent_of(row.confidence)]
     for course in filter(None, (courses.get(name) for name in step.unlocks)):
-        facts += [one.level for one in _single(course.requires) if one.level is not UNSET]
+        facts += [one.level for one in single_conditions(course.requires) if one.level is not UNSET]
         facts += [row.from_level for row in course.teaches]
     return facts
 

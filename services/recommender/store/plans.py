@@ -51,7 +51,7 @@ from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Unavailable
 from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held, outbox_replace
 
 COLLECTION = "plans"
 
@@ -370,8 +370,7 @@ class PlanStore:
                     insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
-                update = outbox_push(tombstone)
-                update["$push"]["outbox"]["$slice"] = -1
+                update = outbox_replace(tombstone)
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _ERASED_FIELDS
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
@@ -451,9 +450,7 @@ def _restaged(document: Document) -> Document:
     """Return the update that announces the current plan again."""
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
-        update = outbox_push(new_event(SOURCE, key, revision, None))
-        update["$push"]["outbox"]["$slice"] = -1
-        return update
+        return outbox_replace(new_event(SOURCE, key, revision, None))
     event = event_of(document)
     if "path" in document:  # stored with its sentences, and announced so
         return outbox_push(new_event(SOURCE, key, revision, event))
