@@ -108,7 +108,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     texts: dict[str, str] | None = None
 
 
-def document(title: str, description: str, routes: Sequence[Route], version: str = "1") -> dict[str, Any]:
+def document(title: str, description: str, routes: Sequence[Route]) -> dict[str, Any]:
     """Return the OpenAPI document of the routes that are not hidden, as builtins ready for JSON."""
     shown = [route for route in routes if not route.hidden]
     schemas = _Schemas(shown)
@@ -122,7 +122,7 @@ def document(title: str, description: str, routes: Sequence[Route], version: str
         paths.setdefault(re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path), {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": description},
+        "info": {"title": title, "version": "1", "description": description},
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": paths,

@@ -326,8 +326,8 @@ def _depth(condition: Prerequisite) -> int:
 def _required_levels(field: str, conditions: list[Prerequisite]) -> Iterator[tuple[str, str, str, float]]:
     for i, condition in enumerate(conditions):
         place = f"{field}[{i}]"
-        if condition.framework is not UNSET and condition.skill is not UNSET and condition.level is not UNSET:
-            yield f"{place}.level", condition.framework, condition.skill, condition.level
+        if level := condition.required_level:
+            yield f"{place}.level", *level
         for name, branch in (("any", condition.any), ("all", condition.all)):
             if branch is not UNSET:
                 yield from _required_levels(f"{place}.{name}", branch)

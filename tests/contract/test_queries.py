@@ -40,8 +40,9 @@ from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.entries import framework_key
 from services.catalog.history import HistoryStore
+from services.catalog.match_requests import ListMatches
 from services.catalog.match_store import MatchStore
-from services.catalog.matches import ListMatches, Match, with_decisions
+from services.catalog.matches import Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.shared_copies import SharedCopies

@@ -12,7 +12,7 @@ from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Platform
-from tests.support.relays import Relay, relayed
+from tests.support.tcp_proxy import TcpProxy, proxied
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -35,17 +35,17 @@ def padded(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def relaying(
+async def reading_by_proxy(
     platform: Platform, browser: Browser, width: int, height: int
-) -> AsyncIterator[tuple[Tenant, Reader, Relay]]:
-    """Yield a new tenant, and somebody at a page that is connected through a relay."""
+) -> AsyncIterator[tuple[Tenant, Reader, TcpProxy]]:
+    """Yield a new tenant, and somebody at a page that is connected through a TCP proxy."""
     name = unique("editors")
     tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
     async with (
-        relayed(platform.stack.urls["portal"][0]) as relay,
-        reading(browser, relay.url, width=width, height=height) as reader,
+        proxied(platform.stack.urls["portal"][0]) as proxy,
+        reading(browser, proxy.url, width=width, height=height) as reader,
     ):
-        yield tenant, reader, relay
+        yield tenant, reader, proxy
 
 
 async def checks(reader: Reader, tenant: Tenant, file: Path) -> None:
@@ -77,14 +77,14 @@ async def counts(reader: Reader, verdict: str, number: int) -> None:
 async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent_again(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
 ) -> None:
-    async with relaying(platform, browser, width, height) as (tenant, reader, relay):
+    async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        relay.cut(MIDDLE)
+        proxy.cut(MIDDLE)
         await page.click("[data-keep=store]")
         await page.wait_for_selector("[data-keep=load-again]")
-        assert relay.reached.is_set()
-        relay.mend()
+        assert proxy.reached.is_set()
+        proxy.mend()
         for stopped, lost in (
             ("ยังบันทึกไม่ครบ", "ติดต่อระบบไม่ได้"),
             ("Not everything is stored", "The system cannot be reached"),
@@ -107,12 +107,12 @@ async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent
 async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_open(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
 ) -> None:
-    async with relaying(platform, browser, width, height) as (tenant, reader, relay):
+    async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        relay.hold(MIDDLE)
+        proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
-        await relay.reached.wait()
+        await proxy.reached.wait()
         await page.wait_for_selector(".load-progress progress[value]")
         for words in ("ส่งไฟล์แล้ว", "of the file is sent"):
             await reader.reads("#load-sent", words)
@@ -128,7 +128,7 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
         await reader.reads("#load-file", "courses.csv")
         await reader.goes_to("courses")
         await page.wait_for_selector("#q")
-        relay.release()
+        proxy.release()
         await page.go_back()
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         await counts(reader, "created", ROWS)
@@ -138,17 +138,17 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
 async def test_who_stops_an_upload_reads_that_it_is_stopped_and_of_no_lost_connection(
     platform: Platform, browser: Browser, tmp_path: Path
 ) -> None:
-    async with relaying(platform, browser, 390, 844) as (tenant, reader, relay):
+    async with reading_by_proxy(platform, browser, 390, 844) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        relay.hold(MIDDLE)
+        proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
-        await relay.reached.wait()
+        await proxy.reached.wait()
         await page.click("[data-keep=stop]")
         await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
         await expect(page.locator(".notice.refused")).to_have_count(0)
         assert await reader.violations() == []
-        relay.release()
+        proxy.release()
         await page.click("[data-keep=load-again]")
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         assert await own_courses(tenant) == ROWS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import STORE
 from services.catalog.entries import Entry
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ListCourses

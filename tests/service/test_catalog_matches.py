@@ -10,7 +10,7 @@ import pytest
 
 from services.catalog import matching_loop
 from services.catalog.__main__ import match
-from services.catalog.api import MATCHES, STORE
+from services.catalog.api.context import MATCHES, STORE
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop

@@ -4,8 +4,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from services.assessment.api.context import INTAKE, REGISTRAR, STORE
-from services.assessment.api.xapi import STATEMENTS
+from services.assessment.api.context import INTAKE, REGISTRAR, STATEMENTS, STORE
 from services.assessment.imports import TYPES, FileReader, GradeImport, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportResults, ImportRows
 from services.assessment.xapi.grades import GradedRow, GradeTable

@@ -3,7 +3,7 @@
 from aiohttp import web
 from msgspec import Struct
 
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import STORE
 from services.catalog.importers import TYPES, ListReader, Options
 from services.catalog.importers.facts import FACTS
 from services.catalog.imports import CourseImport

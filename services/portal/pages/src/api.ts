@@ -28,6 +28,7 @@ export type WhyNotAnswer = R['WhyNotAnswer'];
 export type WhatIf = R['RecommendationRequest'];
 export type Similar = R['Similar'];
 export type Framework = C['Framework'];
+export type FrameworkSummary = C['FrameworkSummary'];
 export type Profile = A['Profile'];
 type PutOfficer = A['PutOfficer'];
 export type SkillProfile = A['SkillProfile'];
@@ -127,6 +128,18 @@ export const signOut = (everywhere = false) => answer(own.DELETE('/session', { p
 /** Return a framework: its areas, skills, scale and job groups. */
 export const readFramework = (framework_id: string) =>
   answer(api.GET('/v1/frameworks/{framework_id}', { params: { path: { framework_id } } }));
+
+/** Return all frameworks that the tenant sees. */
+export async function listFrameworks(): Promise<FrameworkSummary[]> {
+  const found: FrameworkSummary[] = [];
+  let after: string | null = '';
+  while (after !== null) {
+    const page: C['FrameworkList'] = await answer(api.GET('/v1/frameworks', { params: { query: { after, limit: 500 } } }));
+    found.push(...page.frameworks);
+    after = page.next;
+  }
+  return found;
+}
 
 /** Return an officer's profile. */
 export const readOfficer = (officer: string) => answer(api.GET('/v1/officers/{officer_id}', { params: of(officer) }));

@@ -16,7 +16,6 @@ export type CatalogCourse = C['Course'];
 export type Prerequisite = C['Prerequisite'];
 export type CatalogHealth = C['CatalogHealth'];
 export type Framework = C['Framework'];
-export type FrameworkSummary = C['FrameworkSummary'];
 export type FrameworkDraft = C['FrameworkDraft'];
 export type FrameworkImpact = C['FrameworkImpact'];
 export type FrameworkVersions = C['FrameworkVersions'];
@@ -75,18 +74,6 @@ export const readHealth = () => answer(api.GET('/v1/catalog/health'));
 export type CoursePage = Awaited<ReturnType<typeof searchCourses>>;
 
 // --- frameworks
-
-/** Return all frameworks that the tenant sees. */
-export async function listFrameworks(): Promise<FrameworkSummary[]> {
-  const found: FrameworkSummary[] = [];
-  let after: string | null = '';
-  while (after !== null) {
-    const page: C['FrameworkList'] = await answer(api.GET('/v1/frameworks', { params: { query: { after, limit: 500 } } }));
-    found.push(...page.frameworks);
-    after = page.next;
-  }
-  return found;
-}
 
 const of = (framework_id: string) => ({ path: { framework_id } });
 const only = (revision: number) => ({ 'If-Match': `"${revision}"` });
