@@ -1,6 +1,6 @@
 """Courses: what they teach and require, and other facts that their platform gives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Annotated, Literal
 
@@ -90,6 +90,28 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError("needs exactly one of `course`, `framework` + `skill` + `level`, `any`, `all`")
         keep_millionths(self, "level")
 
+    @property
+    def required_level(self) -> tuple[str, str, float] | None:
+        """(framework, skill, level) of a condition on a level; None for other forms."""
+        if self.framework is UNSET or self.skill is UNSET or self.level is UNSET:
+            return None
+        return self.framework, self.skill, self.level
+
+    def holds(self, completed: Callable[[str], bool], reached: Callable[[str, str, float], bool]) -> bool:
+        """Return whether the condition holds.
+
+        `completed`: whether a course is completed. `reached`: whether a framework's skill is at a level or above.
+        """
+        if self.course is not UNSET:
+            return completed(self.course)
+        if self.any is not UNSET:
+            return any(one.holds(completed, reached) for one in self.any)
+        if self.all is not UNSET:
+            return all(one.holds(completed, reached) for one in self.all)
+        if self.framework is UNSET or self.skill is UNSET or self.level is UNSET:
+            return False
+        return reached(self.framework, self.skill, self.level)
+
 
 StatedFact = Literal["duration", "level", "prerequisites"]
 
@@ -154,11 +176,21 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
         keep_millionths(self, "hours", least=LEAST)
 
 
-def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:
-    """Yield the id of every course in a list of prerequisites, at any depth."""
+def single_conditions(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
+    """Yield the conditions on one course or one level in prerequisites, at any depth."""
     for condition in conditions:
-        if condition.course is not UNSET:
-            yield condition.course
-        for branch in (condition.any, condition.all):
-            if branch is not UNSET:
-                yield from courses_named(branch)
+        if condition.any is UNSET and condition.all is UNSET:
+            yield condition
+        for branches in (condition.any, condition.all):
+            if branches is not UNSET:
+                yield from single_conditions(branches)
+
+
+def courses_named(conditions: Iterable[Prerequisite]) -> Iterator[str]:
+    """Yield the id of every course in prerequisites, at any depth."""
+    return (one.course for one in single_conditions(conditions) if one.course is not UNSET)
+
+
+def skills_named(conditions: Iterable[Prerequisite]) -> Iterator[tuple[str, str]]:
+    """Yield (framework, skill) of every level in prerequisites, at any depth."""
+    return (level[:2] for one in single_conditions(conditions) if (level := one.required_level))

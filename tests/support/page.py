@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 
 from tests.support.axe import violations
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 FLAGS = [
     "--no-sandbox",
@@ -23,6 +24,11 @@ FLAGS = [
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
 _LOOK_MS = 50  # without it Playwright looks at every frame
 expect.set_options(timeout=_PATIENCE_MS)
+OPEN = """(inside) => {
+  const parts = [...document.querySelectorAll(`${inside} details`)];
+  for (const one of parts) one.open = true;
+  return parts.every((one) => one.children.length > 1);
+}"""
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
@@ -109,11 +115,45 @@ class Reader:
 
     async def tab_to(self, name: str) -> None:
         """Press Tab until the element of this `data-keep` or id has the focus."""
+        await self.tab_into(f'[data-keep="{name}"], [id="{name}"]')
+
+    async def tab_into(self, selector: str) -> None:
+        """Press Tab until an element of this selector has the focus."""
         for _ in range(400):
             await self.page.keyboard.press("Tab")
-            if await self.focused() == name:
+            if await self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
                 return
-        raise AssertionError(name)
+        raise AssertionError(selector)
+
+    async def presses(self, name: str) -> None:
+        """Reach the button or link of this `data-keep` or id with Tab, and press Enter."""
+        await self.tab_to(name)
+        await self.page.keyboard.press("Enter")
+
+    async def types(self, name: str, text: str) -> None:
+        """Reach the field of this `data-keep` or id with Tab, and type in place of what it holds."""
+        await self.tab_to(name)
+        await self.page.keyboard.press("Control+A")
+        await self.page.keyboard.type(text)
+
+    async def picks(self, selector: str, value: str) -> None:
+        """Reach a select with Tab, and choose the option of this value with the arrow keys."""
+        await self.tab_into(selector)
+        await self.page.keyboard.press("Home")
+        for _ in range(100):
+            if await self.page.evaluate("document.activeElement.value") == value:
+                return
+            await self.page.keyboard.press("ArrowDown")
+        raise AssertionError(value)
+
+    async def opens_all(self, inside: str) -> None:
+        """Open every part that opens within a selector, also those that are drawn with another part."""
+
+        async def are_drawn() -> bool:
+            drawn: bool = await self.page.evaluate(OPEN, inside)
+            return drawn
+
+        await until(are_drawn, f"the open parts of {inside}")
 
     async def has_focus(self, name: str) -> None:
         """Wait until the element of this `data-keep` or id has the focus, which the page moves after drawing."""
